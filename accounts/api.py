@@ -1,0 +1,46 @@
+"""What every noun of the API shares: it belongs to a user, and knows its fields."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.viewsets import GenericViewSet
+
+# The browsable API's forms send it beside the fields.
+FORM_FIELDS = {"csrfmiddlewaretoken"}
+
+
+class OwnedViewSet(GenericViewSet[Any]):
+    """Only what is the user's own exists here; what belongs to another answers 404.
+
+    A subclass names its `model`, whose manager has `owned_by`, and the `scope` of its tokens.
+    """
+
+    model: Any
+    scope: str
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.model.objects.none()
+        return self.model.objects.owned_by(self.request.user)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses a field that it does not know, so that a misspelt one is not silently dropped."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields and name not in FORM_FIELDS]
+            if unknown:
+                allowed = ", ".join(n for n, field in self.fields.items() if not field.read_only)
+                message = f"Unknown field. Allowed: {allowed}."
+                raise ValidationError({name: [message] for name in unknown}, code="unknown")
+        return super().to_internal_value(data)
+
+
+class Conflict(APIException):
+    status_code = 409
+    default_detail = "The state of this does not allow that."
+    default_code = "conflict"

@@ -1,0 +1,125 @@
+"""Who uses FOAM: people, and the tokens their programs carry."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+
+from accounts.timezones import validate_timezone
+
+
+class User(AbstractUser):
+    username = models.CharField(
+        max_length=50,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": "A user with that username already exists."},
+    )
+    email = models.EmailField("e-mail address", max_length=254)
+    timezone = models.CharField(
+        "time zone",
+        max_length=64,
+        default="UTC",
+        validators=[validate_timezone],
+        help_text="IANA name, such as Europe/Berlin. New reminders start in this zone.",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_unique_any_case",
+                violation_error_message="A user with that e-mail address already exists.",
+            ),
+        ]
+
+
+class Scope(models.TextChoices):
+    """What a token may do; `read` is GET, `write` is everything else."""
+
+    REMINDERS_READ = "reminders:read"
+    REMINDERS_WRITE = "reminders:write"
+    CHANNELS_READ = "channels:read"
+    CHANNELS_WRITE = "channels:write"
+    DELIVERIES_READ = "deliveries:read"
+    DELIVERIES_WRITE = "deliveries:write"
+    ME_READ = "me:read"
+    ME_WRITE = "me:write"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def valid(self, now: datetime) -> Self:
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=now),
+            revoked_at=None,
+            user__is_active=True,
+        )
+
+    def for_secret(self, secret: str) -> Self:
+        return self.filter(digest=ApiToken.digest_of(secret))
+
+
+class ApiToken(models.Model):
+    """A program's key: 256 random bits, shown once and stored as their SHA-256."""
+
+    PREFIX = "foam_"
+    # Writing `last_used_at` at each request would make every GET an UPDATE.
+    USED_PRECISION = timedelta(minutes=1)
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=16, editable=False)
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint})"
+
+    @classmethod
+    def issue(
+        cls,
+        user: User,
+        name: str,
+        *,
+        scopes: list[str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple["ApiToken", str]:
+        """Store a new token and return it with its secret, which cannot be read again."""
+        secret = cls.PREFIX + secrets.token_urlsafe(32)
+        token = cls.objects.create(
+            user=user,
+            name=name,
+            digest=cls.digest_of(secret),
+            hint=f"{secret[:9]}…",
+            scopes=Scope.values if scopes is None else scopes,
+            expires_at=expires_at,
+        )
+        return token, secret
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def revoke(self, now: datetime) -> None:
+        ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        self.refresh_from_db()
+
+    def touch(self, now: datetime) -> None:
+        stale = models.Q(last_used_at=None) | models.Q(last_used_at__lt=now - self.USED_PRECISION)
+        ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=now)

@@ -1,0 +1,15 @@
+from rest_framework.generics import RetrieveUpdateAPIView
+
+from accounts.models import User
+from accounts.serializers import MeSerializer
+
+
+class MeView(RetrieveUpdateAPIView[User]):
+    """Your own profile. New reminders start in its time zone."""
+
+    serializer_class = MeSerializer
+    scope = "me"
+    http_method_names = ["get", "patch", "head", "options"]
+
+    def get_object(self) -> User:
+        return self.request.user  # type: ignore[return-value]

@@ -1,0 +1,106 @@
+"""Fixtures that every app's tests use. `now` is a fixed moment; nothing here reads the clock."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import ApiToken, User
+from notifications import outbox
+from notifications.models import Channel
+from notifications.tests.recorder import Recorder
+from reminders.models import Reminder
+
+
+@pytest.fixture(autouse=True)
+def quick_hasher(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def user(db) -> User:
+    return User.objects.create_user("ada", "ada@example.com", "enigma-1843", timezone="UTC")
+
+
+@pytest.fixture
+def stranger(db) -> User:
+    return User.objects.create_user("eve", "eve@example.com", "enigma-1843", timezone="UTC")
+
+
+@pytest.fixture
+def staff(db) -> User:
+    return User.objects.create_superuser("grace", "grace@example.com", "enigma-1843")
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    """A program with a token of `user` that may do everything."""
+    return client_of(user)
+
+
+@pytest.fixture
+def stranger_api(stranger: User) -> APIClient:
+    return client_of(stranger)
+
+
+def client_of(user: User, scopes: list[str] | None = None) -> APIClient:
+    _, secret = ApiToken.issue(user, "test", scopes=scopes)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+@pytest.fixture
+def channel(user: User) -> Channel:
+    return Channel.objects.create(
+        owner=user, kind="webhook", name="Hook", address="http://127.0.0.1:9/hook"
+    )
+
+
+@pytest.fixture
+def make_reminder(user: User, channel: Channel, now: datetime) -> Any:
+    """Return a function that stores a reminder as of an hour before `now`, due at `now`."""
+
+    def make(**fields: Any) -> Reminder:
+        channels = fields.pop("channels", [channel])
+        stored_at = fields.pop("stored_at", now - timedelta(hours=1))
+        reminder = Reminder(
+            **{
+                "owner": user,
+                "title": "Stand-up",
+                "starts_at": now.replace(tzinfo=None),
+                "timezone": "UTC",
+                **fields,
+            }
+        )
+        reminder.store(stored_at, channels)
+        return reminder
+
+    return make
+
+
+@pytest.fixture
+def reminder(make_reminder: Any) -> Reminder:
+    return make_reminder()
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Stands in for every transport; says what was sent and fails as it is told."""
+    recorder = Recorder()
+    monkeypatch.setattr(outbox, "transport", lambda kind: recorder)
+    return recorder
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tasks that were woken; nothing goes to the broker."""
+    names: list[str] = []
+    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **options: names.append(name))
+    return names

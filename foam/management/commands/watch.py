@@ -1,0 +1,88 @@
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from foam.health import tick_trouble
+from notifications.models import Attempt
+from reminders.models import Occurrence
+
+
+class Command(BaseCommand):
+    help = "Show each reminder that fires and each message that goes out, as it happens."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--every", type=float, default=0.5, help="ask every N seconds")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        follow_occurrences = Follow(Occurrence.objects.select_related("reminder"))
+        follow_attempts = Follow(Attempt.objects.select_related("delivery__channel"))
+        started, trouble = timezone.now(), ""
+        while True:
+            for occurrence in follow_occurrences.new():
+                self.say(self.of_occurrence(occurrence), self.style.NOTICE)
+            for attempt in follow_attempts.new():
+                good = attempt.outcome == Attempt.Outcome.SENT
+                self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
+            trouble = self.watch_tick(started, trouble)
+            time.sleep(options["every"])
+
+    def say(self, text: str, style: Any) -> None:
+        self.stdout.write(style(f"{timezone.now():%H:%M:%S}  {text}"))
+        self.stdout.flush()
+
+    def of_occurrence(self, occurrence: Occurrence) -> str:
+        due = f"{occurrence.reminder.title!r}, due {occurrence.due_at:%H:%M:%S} UTC"
+        if occurrence.status == Occurrence.Status.MISSED:
+            return f"missed     {due}: {occurrence.reason}"
+        late = (occurrence.recorded_at - occurrence.due_at + occurrence.lead).total_seconds()
+        return f"fired      {due}, {max(0.0, late):.2f} s after its time"
+
+    def of_attempt(self, attempt: Attempt) -> str:
+        delivery = attempt.delivery
+        where = f"{delivery.title!r} to {delivery.channel}"
+        if attempt.outcome == Attempt.Outcome.SENT:
+            return f"delivered  {where}, attempt {attempt.number}"
+        then = (
+            f"next attempt {delivery.next_attempt_at:%H:%M:%S} UTC"
+            if delivery.next_attempt_at
+            else delivery.status
+        )
+        return f"failed     {where}, attempt {attempt.number}: {attempt.detail}; {then}"
+
+    def watch_tick(self, started: datetime, known: str) -> str:
+        now = timezone.now()
+        trouble = tick_trouble(now) if now - started > timedelta(seconds=30) else ""
+        if trouble and not known:
+            self.say(trouble, self.style.WARNING)
+        if known and not trouble:
+            self.say("The scheduler ticks again.", self.style.SUCCESS)
+        return trouble
+
+
+class Follow:
+    """The rows that are new since the last time, each once.
+
+    Ids are handed out before rows are committed, so a lower one can appear after a higher one:
+    the last WINDOW ids are asked for again, and those shown before left out.
+    """
+
+    WINDOW = 1000
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        self.rows = rows
+        last = rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
+        self.seen = set(last)
+
+    def new(self) -> Iterator[Any]:
+        after = max(self.seen, default=0) - self.WINDOW
+        for row in self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk"):
+            self.seen.add(row.pk)
+            yield row
+        newest = max(self.seen, default=0)
+        self.seen = {pk for pk in self.seen if pk > newest - self.WINDOW}

@@ -1,0 +1,91 @@
+"""Every error of the API is a problem document (RFC 9457) that names the field at fault."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework.exceptions import APIException
+from rest_framework.exceptions import ValidationError as ApiValidationError
+from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from accounts.api import Conflict
+from reminders.models import EditConflict
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an error with its problem document; None, which makes it a 500, for a bug of ours."""
+    if isinstance(exc, DjangoValidationError):
+        exc = ApiValidationError(as_serializer_error(exc))
+    elif isinstance(exc, EditConflict):
+        exc = Conflict("Someone else has changed this meanwhile. Read it again.")
+    response = drf_exception_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, ApiValidationError):
+        response.data = problem(400, "Some of what was sent cannot be used.", _errors(exc.detail))
+    else:
+        code = exc.get_codes() if isinstance(exc, APIException) else None
+        response.data = problem(response.status_code, _detail(response.data), code=code)
+    renderer = getattr(context["request"], "accepted_renderer", None)
+    if renderer is None or renderer.format == "json":
+        response.content_type = CONTENT_TYPE
+    return response
+
+
+def problem(
+    status: int, detail: str, errors: list[dict[str, str]] | None = None, code: Any = None
+) -> dict[str, Any]:
+    """Return a problem document; `errors` lists {field, code, detail} for each field at fault."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if isinstance(code, str):
+        document["code"] = code
+    if errors is not None:
+        document["errors"] = errors
+    return document
+
+
+def _detail(data: Any) -> str:
+    return str(data["detail"]) if isinstance(data, dict) and "detail" in data else str(data)
+
+
+def _errors(detail: Any, field: str = "") -> list[dict[str, str]]:
+    return list(_walk(detail, field))
+
+
+def _walk(detail: Any, field: str) -> Iterator[dict[str, str]]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _walk(inner, f"{field}.{name}" if field else str(name))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _walk(inner, field)
+    else:
+        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+
+
+def response(status: int, detail: str) -> HttpResponse:
+    """Return a problem as a plain response, for errors that never reach a view of the API."""
+    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return response(404, "There is nothing at this address. /docs lists what there is.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return response(400, "This request cannot be used.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return response(500, "Something went wrong on our side. It has been logged.")

@@ -1,0 +1,23 @@
+import pytest
+from celery import current_app
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+pytestmark = pytest.mark.django_db
+
+
+def test_tick_is_a_row_of_the_beat_table():
+    tick = PeriodicTask.objects.get(name="tick")
+    assert tick.task == "reminders.tasks.dispatch"
+    assert (tick.interval.every, tick.interval.period) == (1, IntervalSchedule.SECONDS)
+
+
+def test_every_row_of_the_beat_table_names_a_registered_task():
+    current_app.loader.import_default_modules()
+    named = set(PeriodicTask.objects.values_list("task", flat=True))
+    assert named <= set(current_app.tasks)
+
+
+def test_each_task_goes_to_its_own_queue():
+    route = current_app.amqp.router.route
+    assert route({}, "reminders.tasks.dispatch")["queue"].name == "dispatch"
+    assert route({}, "notifications.tasks.deliver")["queue"].name == "deliver"

@@ -1,0 +1,175 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from notifications.models import Attempt, Channel, Delivery, InboxMessage
+
+DELIVERY_COLOURS = {
+    "queued": "info",
+    "sending": "info",
+    "sent": "success",
+    "dead": "danger",
+    "cancelled": "warning",
+}
+OUTCOME_COLOURS = {
+    "sent": "success",
+    "transient": "warning",
+    "permanent": "danger",
+    "uncertain": "warning",
+}
+
+
+class WrittenByFoam:
+    """Staff look at these rows; only FOAM writes them."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Channel)
+class ChannelAdmin(ModelAdmin):
+    list_display = ("name", "owner", "kind", "address", "show_state", "created_at")
+    list_filter = ("kind", "disabled_at", "deleted_at")
+    search_fields = ("name", "address", "owner__username")
+    list_select_related = ("owner",)
+    autocomplete_fields = ("owner",)
+    fields = (
+        "owner",
+        "kind",
+        "name",
+        "address",
+        "masked_secret",
+        "show_state",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = ("masked_secret", "show_state", "created_at", "updated_at")
+    actions = ("enable", "disable", "close")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
+        fixed = ("owner", "kind") if obj else ()
+        return (*self.readonly_fields, *fixed)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(
+        description="State",
+        label={
+            "in use": "success",
+            "disabled": "danger",
+            "deleted": "warning",
+            "not set up": "info",
+        },
+    )
+    def show_state(self, channel: Channel) -> str:
+        if channel.deleted_at:
+            return "deleted"
+        if channel.disabled_at:
+            return "disabled"
+        return "not set up" if channel.transport.unavailable() else "in use"
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
+        obj.store()
+
+    @admin.action(description="Enable selected channels", permissions=["change"])
+    def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        for channel in channels:
+            channel.enable()
+        self.message_user(request, f"Enabled {len(channels)}.")
+
+    @admin.action(description="Disable selected channels", permissions=["change"])
+    def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        now = timezone.now()
+        for channel in channels:
+            channel.disable(f"Disabled by {request.user}.", now)
+        self.message_user(request, f"Disabled {len(channels)}.")
+
+    @admin.action(description="Delete selected channels", permissions=["change"])
+    def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        now = timezone.now()
+        for channel in channels:
+            channel.close(now)
+        self.message_user(request, f"Deleted {len(channels)}.")
+
+
+class AttemptInline(WrittenByFoam, TabularInline):
+    model = Attempt
+    extra = 0
+    fields = ("number", "show_outcome", "detail", "latency", "ended_at")
+    readonly_fields = fields
+    can_delete = False
+
+    @display(description="Outcome", label=OUTCOME_COLOURS)
+    def show_outcome(self, attempt: Attempt) -> str:
+        return attempt.outcome
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(WrittenByFoam, ModelAdmin):
+    list_display = (
+        "title",
+        "channel",
+        "show_status",
+        "attempt",
+        "due_at",
+        "next_attempt_at",
+        "reason",
+    )
+    list_filter = ("status", "channel__kind")
+    search_fields = ("reference", "title", "channel__owner__username")
+    list_select_related = ("channel",)
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = (
+        "title",
+        "body",
+        "channel",
+        "message_id",
+        "reference",
+        "due_at",
+        "show_status",
+        "reason",
+        "attempt",
+        "max_attempts",
+        "next_attempt_at",
+        "created_at",
+        "finished_at",
+    )
+    readonly_fields = fields
+    inlines = (AttemptInline,)
+    actions = ("retry",)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.change_delivery")
+
+    @display(description="Status", label=DELIVERY_COLOURS, ordering="status")
+    def show_status(self, delivery: Delivery) -> str:
+        return delivery.status
+
+    @admin.action(description="Retry selected dead deliveries", permissions=["retry"])
+    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+        now = timezone.now()
+        count = sum(delivery.retry(now) for delivery in deliveries)
+        self.message_user(request, f"Queued {count} of {len(deliveries)}; only dead ones can be.")
+
+
+@admin.register(InboxMessage)
+class InboxMessageAdmin(WrittenByFoam, ModelAdmin):
+    list_display = ("title", "channel", "due_at", "received_at", "read_at")
+    list_filter = ("received_at", "read_at")
+    search_fields = ("title", "channel__owner__username")
+    list_select_related = ("channel",)
+    ordering = ("-id",)
+    fields = ("title", "body", "channel", "due_at", "received_at", "read_at", "message_id")

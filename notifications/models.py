@@ -1,0 +1,278 @@
+"""Where users can be reached, and each message on its way there."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import F, Q
+
+from notifications.encryption import EncryptedTextField
+from notifications.retry import MAX_ATTEMPTS
+from notifications.transports import TRANSPORTS, Transport, transport
+
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(owner=user, deleted_at=None)
+
+    def inbox_of(self, user: Any) -> "Channel":
+        """Return the user's in-app inbox, which needs no setting up and always exists."""
+        return self.get_or_create(
+            owner=user, kind="inbox", address="", deleted_at=None, defaults={"name": "Inbox"}
+        )[0]
+
+
+class Channel(models.Model):
+    """A place where a user can be reached.
+
+    `address` is what the kind's transport makes of it: an e-mail address, a URL, or nothing for
+    the inbox. `secret` is encrypted at rest and shown once, when it is made.
+    """
+
+    class Kind(models.TextChoices):
+        INBOX = "inbox", "In-app inbox"
+        EMAIL = "email", "E-mail"
+        WEBHOOK = "webhook", "Webhook"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="channels")
+    kind = models.CharField(max_length=16, choices=Kind)
+    name = models.CharField(max_length=100)
+    address = models.CharField(max_length=2048, blank=True)
+    secret = EncryptedTextField(blank=True)
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    disabled_reason = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    # A deleted channel keeps its row, emptied, so that what went through it stays accounted for.
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "kind", "address"],
+                condition=Q(deleted_at=None),
+                name="notifications_channel_once_per_owner",
+                violation_error_message="You already have a channel with this address.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=list(TRANSPORTS)), name="notifications_channel_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.name}"
+
+    @property
+    def transport(self) -> Transport:
+        return transport(self.kind)
+
+    @property
+    def masked_secret(self) -> str:
+        return f"{self.secret[:6]}…{self.secret[-4:]}" if self.secret else ""
+
+    def clean(self) -> None:
+        if self.kind not in TRANSPORTS:
+            raise ValidationError({"kind": f"Choose one of {', '.join(TRANSPORTS)}."})
+        self.address, self.secret = self.transport.clean(self.address, self.secret)
+
+    def store(self) -> None:
+        """Check and save: the one way in, whatever the face. ValidationError names the field."""
+        self.clean_fields()
+        self.clean()
+        self.validate_constraints()
+        self.save()
+
+    @transaction.atomic
+    def disable(self, reason: str, now: datetime) -> None:
+        """Send nothing more through this channel until its owner enables it; say why."""
+        Channel.objects.filter(pk=self.pk, disabled_at=None).update(
+            disabled_at=now, disabled_reason=reason
+        )
+        Delivery.objects.filter(channel=self).cancel(f"Channel disabled: {reason}", now)
+        self.refresh_from_db()
+
+    def enable(self) -> None:
+        Channel.objects.filter(pk=self.pk).update(disabled_at=None, disabled_reason="")
+        self.refresh_from_db()
+
+    @transaction.atomic
+    def close(self, now: datetime) -> None:
+        """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
+        Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
+        Channel.objects.filter(pk=self.pk, deleted_at=None).update(
+            deleted_at=now, address="", secret=""
+        )
+        self.refresh_from_db()
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(channel__owner=user)
+
+    def due(self, now: datetime) -> Self:
+        """Those to be taken: queued and waited for, or sending under a lease that has run out."""
+        return self.filter(next_attempt_at__lte=now)
+
+    def unfinished(self) -> Self:
+        return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
+
+    def cancel(self, reason: str, now: datetime) -> int:
+        """End those that have not ended; one that is just being sent may still turn out `sent`."""
+        return self.unfinished().update(
+            status=Delivery.Status.CANCELLED, reason=reason, next_attempt_at=None, finished_at=now
+        )
+
+
+class Delivery(models.Model):
+    """One message on its way to one channel, with a snapshot of what is to be said.
+
+    `reference` names what caused it and is opaque here. `attempt` counts the tries begun and
+    guards the outcome: only the worker that holds attempt n records attempt n.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"  # waits for next_attempt_at
+        SENDING = "sending"  # leased until next_attempt_at; then its worker is taken for dead
+        SENT = "sent"  # the receiver accepted it
+        DEAD = "dead"  # given up; `reason` says why; can be retried by hand
+        CANCELLED = "cancelled"  # no longer wanted; `reason` says why
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")
+    reference = models.CharField(max_length=100)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    due_at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=MAX_ATTEMPTS)
+    next_attempt_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "reference"], name="notifications_delivery_once_per_cause"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=["queued", "sending"],
+                    next_attempt_at__isnull=False,
+                    finished_at__isnull=True,
+                )
+                | Q(
+                    status__in=["sent", "dead", "cancelled"],
+                    next_attempt_at__isnull=True,
+                    finished_at__isnull=False,
+                ),
+                name="notifications_delivery_finished_or_scheduled",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["dead", "cancelled"], reason=""),
+                name="notifications_delivery_end_has_reason",
+            ),
+        ]
+        indexes = [
+            # outbox.lease: the due ones, oldest first. Finished rows, nearly all, are not in it.
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="notifications_delivery_due",
+            ),
+            # The API's list: newest first within an owner's channels.
+            models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} → {self.channel_id}"
+
+    @property
+    def message_id(self) -> str:
+        return message_id(self.pk, self.created_at)
+
+    @transaction.atomic
+    def retry(self, now: datetime) -> bool:
+        """Queue a dead delivery again, with a whole new ladder; False when it is not dead."""
+        return bool(
+            Delivery.objects.filter(pk=self.pk, status=self.Status.DEAD).update(
+                status=self.Status.QUEUED,
+                reason="",
+                finished_at=None,
+                next_attempt_at=now,
+                max_attempts=F("attempt") + MAX_ATTEMPTS,
+            )
+        )
+
+
+def message_id(delivery_id: int, created_at: datetime) -> str:
+    """Return the id that a receiver sees, the same at each attempt and never used twice.
+
+    The time is in it because a database that is set up anew counts its rows from 1 again.
+    """
+    return f"foam_{delivery_id}_{(created_at - EPOCH) // timedelta(microseconds=1):x}"
+
+
+class Attempt(models.Model):
+    """One try at a delivery."""
+
+    class Outcome(models.TextChoices):
+        SENT = "sent"  # the receiver accepted it
+        TRANSIENT = "transient"  # failed, may work later
+        PERMANENT = "permanent"  # failed, will never work
+        UNCERTAIN = "uncertain"  # the lease ran out without an outcome: it may have arrived
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    detail = models.TextField(blank=True)
+    latency = models.DurationField(null=True)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["delivery", "number"], name="notifications_attempt_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}: {self.outcome}"
+
+
+class InboxMessageQuerySet(models.QuerySet["InboxMessage"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(channel__owner=user)
+
+
+class InboxMessage(models.Model):
+    """A message that has arrived in a user's in-app inbox."""
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="inbox_messages")
+    # The delivery's message_id: a repeated attempt finds its message already here.
+    message_id = models.CharField(max_length=64, unique=True)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    due_at = models.DateTimeField()
+    received_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InboxMessageQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.title
+
+    def read(self, now: datetime) -> None:
+        InboxMessage.objects.filter(pk=self.pk, read_at=None).update(read_at=now)
+        self.refresh_from_db()

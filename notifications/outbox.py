@@ -1,0 +1,332 @@
+"""The outbox: `post` for other apps; lease, send and record for the worker.
+
+A delivery is a row until it has ended. Claiming one moves its `next_attempt_at` ahead, and that is
+the lease: a worker that dies lets it run out and another takes over. Nothing is locked and no
+transaction is open while we talk to the network.
+"""
+
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.db import connection, transaction
+
+from notifications.models import Channel, Delivery, message_id
+from notifications.retry import MAX_ATTEMPTS, backoff
+from notifications.transports import TRANSPORTS, Message, Outcome, TransportError, transport
+from notifications.transports.base import internal_error
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+# A round begins no message after this, and the slowest transport gives one up within 20 s.
+SEND_WITHIN = timedelta(seconds=60)
+# Longer than a round with its slowest message can take.
+LEASE = timedelta(seconds=120)
+# A worker goes back to the queue after this, so that none is held for ever by a long backlog.
+BUDGET = timedelta(seconds=50)
+# The detail of an attempt is for people to read.
+DETAIL_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What another app wants said: one message to one channel, once per `reference`."""
+
+    channel_id: int
+    reference: str
+    title: str
+    body: str
+    due_at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+POST = """
+INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, data, status,
+    attempt, max_attempts, next_attempt_at, reason, created_at, finished_at)
+SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
+    CASE WHEN usable THEN 'queued' ELSE 'cancelled' END, 0, %(max_attempts)s,
+    CASE WHEN usable THEN %(now)s END,
+    CASE WHEN c.deleted_at IS NOT NULL THEN 'Channel deleted.'
+         WHEN c.disabled_at IS NOT NULL THEN 'Channel disabled: ' || c.disabled_reason
+         ELSE '' END,
+    %(now)s, CASE WHEN NOT usable THEN %(now)s END
+FROM unnest(%(channels)s::bigint[], %(references)s::text[], %(titles)s::text[], %(bodies)s::text[],
+    %(dues)s::timestamptz[], %(datas)s::text[])
+    AS p(channel_id, reference, title, body, due_at, data)
+JOIN notifications_channel c ON c.id = p.channel_id
+CROSS JOIN LATERAL (SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL AS usable) u
+ON CONFLICT (channel_id, reference) DO NOTHING
+"""
+
+
+def post(posts: Sequence[Post], now: datetime) -> int:
+    """Queue messages for sending, within the caller's transaction; return how many are new.
+
+    A message whose (channel, reference) is there already is left as it is. One for a disabled
+    channel is recorded as cancelled, so that it does not disappear. Workers are woken at commit.
+    """
+    if not posts:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            POST,
+            {
+                "now": now,
+                "max_attempts": MAX_ATTEMPTS,
+                "channels": [p.channel_id for p in posts],
+                "references": [p.reference for p in posts],
+                "titles": [p.title for p in posts],
+                "bodies": [p.body for p in posts],
+                "dues": [p.due_at for p in posts],
+                "datas": [json.dumps(p.data) for p in posts],
+            },
+        )
+        count = cursor.rowcount
+    transaction.on_commit(wake, robust=True)
+    return count
+
+
+def has_due(now: datetime) -> bool:
+    return Delivery.objects.due(now).exists()
+
+
+def wake() -> None:
+    """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
+    current_app.send_task("notifications.tasks.deliver", expires=60)
+
+
+# The lease. `due` takes rows no one else is taking. A row found `sending` was leased by a worker
+# that never came back, so its attempt is uncertain. One with no attempts left ends here, before it
+# is sent again: a message that kills its worker never reaches a check made after sending.
+LEASE_SQL = """
+WITH due AS MATERIALIZED (
+    SELECT id, status, attempt, max_attempts FROM notifications_delivery
+    WHERE next_attempt_at <= %(now)s
+    ORDER BY next_attempt_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), lost AS (
+    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
+    SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
+    FROM due WHERE status = 'sending'
+    ON CONFLICT (delivery_id, number) DO NOTHING
+), spent AS (
+    UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
+        finished_at = %(now)s,
+        reason = 'Gave up after ' || due.attempt || ' attempts; the last one has no known outcome.'
+    FROM due WHERE d.id = due.id AND due.attempt >= due.max_attempts
+)
+UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
+    next_attempt_at = %(until)s
+FROM due JOIN notifications_delivery x ON x.id = due.id
+    JOIN notifications_channel c ON c.id = x.channel_id
+WHERE d.id = due.id AND due.attempt < due.max_attempts
+RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
+    c.id, c.kind, c.address, c.secret
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is ours until the lease runs out."""
+
+    message: Message
+    kind: str
+    max_attempts: int
+
+
+def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
+    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LEASE_SQL, {"now": now, "until": now + LEASE, "limit": limit})
+        rows = cursor.fetchall()
+    return [_leased(row) for row in rows]
+
+
+def _leased(row: tuple[Any, ...]) -> Leased:
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, *channel = row
+    channel_id, kind, address, secret = channel
+    message = Message(
+        delivery_id=id_,
+        attempt=attempt,
+        id=message_id(id_, created_at),
+        channel_id=channel_id,
+        address=address,
+        sealed_secret=secret,
+        title=title,
+        body=body,
+        due_at=due_at,
+        data=json.loads(data),
+    )
+    return Leased(message, kind, max_attempts)
+
+
+def deliver_due(now: datetime) -> int:
+    """Lease, send and record until nothing is due or the budget is used; return how many ended.
+
+    `now` is the round's clock; time that passes while sending is added to it.
+    """
+    began = time.monotonic()
+    recorded = 0
+    clock = now
+    while clock - now < BUDGET:
+        leased = lease(clock)
+        if leased:
+            recorded += deliver(leased, clock)
+        if len(leased) < BATCH:
+            return recorded
+        clock = now + timedelta(seconds=time.monotonic() - began)
+    wake()
+    return recorded
+
+
+def deliver(leased: Sequence[Leased], now: datetime) -> int:
+    """Send what was leased at `now` and record each outcome; return how many were recorded.
+
+    Each kind is recorded as soon as it is through, so that a slow one holds back no other's rows.
+    """
+    began = time.monotonic()
+    by_kind: dict[str, list[Leased]] = defaultdict(list)
+    for each in leased:
+        by_kind[each.kind].append(each)
+    recorded = 0
+    for kind in (kind for kind in TRANSPORTS if kind in by_kind):
+        outcomes = list(_send(kind, [each.message for each in by_kind[kind]], began))
+        ended_at = now + timedelta(seconds=time.monotonic() - began)
+        recorded += record(outcomes, by_kind[kind], ended_at)
+        log.info(
+            "delivered kind=%s leased=%d sent=%d failed=%d seconds=%.3f",
+            kind,
+            len(by_kind[kind]),
+            sum(outcome.error is None for outcome in outcomes),
+            sum(outcome.error is not None for outcome in outcomes),
+            time.monotonic() - began,
+        )
+    return recorded
+
+
+def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outcome]:
+    sender = transport(kind)
+    if why := sender.unavailable():
+        yield from (Outcome(m, timedelta(0), error=TransportError(why)) for m in messages)
+        return
+    missing = {message.delivery_id: message for message in messages}
+    try:
+        for outcome in sender.send_many(messages, began + SEND_WITHIN.total_seconds()):
+            missing.pop(outcome.message.delivery_id, None)
+            yield outcome
+    except Exception as bug:
+        # Whether these went out is not known: at worst they go again, with the same id.
+        error = internal_error(bug, *missing)
+        yield from (Outcome(message, timedelta(0), error=error) for message in missing.values())
+
+
+# Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
+# accepted all the same is sent: that is what happened.
+RECORD_SQL = """
+WITH outcome AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::int[], %(statuses)s::text[],
+        %(nexts)s::timestamptz[], %(reasons)s::text[], %(kinds)s::text[], %(details)s::text[],
+        %(latencies)s::interval[])
+    AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
+), tried AS (
+    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
+    SELECT o.id, o.attempt, o.kind, o.detail, o.latency, %(now)s
+    FROM outcome o JOIN notifications_delivery d ON d.id = o.id
+    ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
+        detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
+        WHERE notifications_attempt.outcome = 'uncertain'
+)
+UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
+    reason = o.reason, finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
+FROM outcome o
+WHERE d.id = o.id AND d.attempt = o.attempt
+    AND (d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))
+"""
+
+# What was leased but never begun goes back as it was; it has used no attempt.
+RELEASE_SQL = """
+UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
+    next_attempt_at = %(now)s
+FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS o(id, attempt)
+WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
+"""
+
+
+def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
+    """Write what became of each leased message, where its lease is still ours; return how many."""
+    max_attempts = {each.message.delivery_id: each.max_attempts for each in leased}
+    verdicts = [_verdict(o, max_attempts[o.message.delivery_id], now) for o in outcomes]
+    told = {outcome.message.delivery_id for outcome in outcomes}
+    untold = [each.message for each in leased if each.message.delivery_id not in told]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            RECORD_SQL,
+            {
+                "now": now,
+                "ids": [o.message.delivery_id for o in outcomes],
+                "attempts": [o.message.attempt for o in outcomes],
+                "statuses": [v.status for v in verdicts],
+                "nexts": [v.next_attempt_at for v in verdicts],
+                "reasons": [v.reason for v in verdicts],
+                "kinds": [v.outcome for v in verdicts],
+                "details": [v.detail for v in verdicts],
+                "latencies": [o.latency for o in outcomes],
+            },
+        )
+        count = cursor.rowcount
+        if untold:
+            cursor.execute(
+                RELEASE_SQL,
+                {
+                    "now": now,
+                    "ids": [message.delivery_id for message in untold],
+                    "attempts": [message.attempt for message in untold],
+                },
+            )
+        _disable_gone(outcomes, now)
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outcome makes of its delivery."""
+
+    outcome: str
+    detail: str
+    status: str
+    next_attempt_at: datetime | None = None
+    reason: str = ""
+
+
+def _verdict(outcome: Outcome, max_attempts: int, now: datetime) -> Verdict:
+    error = outcome.error
+    if error is None:
+        return Verdict("sent", _clip(outcome.answer), "sent")
+    detail = _clip(error.detail)
+    if error.permanent:
+        return Verdict("permanent", detail, "dead", reason=detail)
+    attempt = outcome.message.attempt
+    if attempt >= max_attempts:
+        return Verdict(
+            "transient", detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}"
+        )
+    # A retry by hand raises max_attempts and so begins the ladder again.
+    step = attempt - (max_attempts - MAX_ATTEMPTS)
+    return Verdict("transient", detail, "queued", now + backoff(step, error.retry_after))
+
+
+def _clip(detail: str) -> str:
+    return detail.replace("\x00", "")[:DETAIL_LENGTH]
+
+
+def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
+    gone = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
+    for channel in Channel.objects.filter(pk__in=gone, disabled_at=None):
+        channel.disable(gone[channel.pk], now)

@@ -1,0 +1,39 @@
+"""When to try again: the ladder that Standard Webhooks recommends. Pure."""
+
+from datetime import timedelta
+from random import Random
+
+MAX_ATTEMPTS = 10
+
+# After attempt 1, 2, ... 9: about 75 hours in all.
+LADDER = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+# A receiver cannot make us wait longer than the ladder's last step.
+LONGEST = LADDER[-1]
+JITTER = 0.1
+
+_random = Random()
+
+
+def backoff(
+    attempt: int, retry_after: timedelta | None = None, *, random: Random = _random
+) -> timedelta:
+    """Return how long to wait after failed attempt number `attempt` (1 is the first).
+
+    The ladder's step plus up to 10 %, so that what failed together does not return together: 5 to
+    5.5 s, 5 to 5.5 min, 30 to 33 min ... A receiver's `Retry-After` is obeyed when it is longer.
+    """
+    step = LADDER[min(attempt, len(LADDER)) - 1]
+    wait = step * (1 + JITTER * random.random())
+    if retry_after is not None:
+        wait = max(wait, min(retry_after, LONGEST))
+    return wait

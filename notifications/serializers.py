@@ -1,0 +1,133 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.api import StrictSerializer
+from notifications.models import Attempt, Channel, Delivery, InboxMessage
+
+
+class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    # Whether this answer shows the secret in full.
+    reveal = False
+
+    address = serializers.CharField(
+        max_length=2048,
+        required=False,
+        allow_blank=True,
+        help_text="An e-mail address or a URL; nothing for the inbox.",
+    )
+    secret = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="A webhook's signing secret, `whsec_…`. Made for you when left empty; shown in "
+        "full only in the answer to the request that set it, and masked everywhere else.",
+    )
+    is_enabled = serializers.SerializerMethodField()
+    not_set_up = serializers.SerializerMethodField(
+        help_text="Why nothing can be sent this way on this server; empty when it can."
+    )
+
+    class Meta:
+        model = Channel
+        fields = [
+            "id",
+            "kind",
+            "name",
+            "address",
+            "secret",
+            "is_enabled",
+            "disabled_reason",
+            "not_set_up",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["disabled_reason"]
+        # The model's constraint is checked by `store`, with the owner, which is not a field here.
+        validators: list[Any] = []
+
+    def get_is_enabled(self, channel: Channel) -> bool:
+        return channel.disabled_at is None
+
+    def get_not_set_up(self, channel: Channel) -> str:
+        return channel.transport.unavailable()
+
+    def validate_kind(self, kind: str) -> str:
+        if self.instance is not None and kind != self.instance.kind:
+            raise serializers.ValidationError("A channel keeps its kind: make a new one instead.")
+        return kind
+
+    def validate_secret(self, secret: str) -> str:
+        """The mask itself, as in a PUT of what was read, leaves the secret as it is."""
+        if self.instance is not None and secret == self.instance.masked_secret:
+            return self.instance.secret
+        return secret
+
+    def create(self, validated_data: dict[str, Any]) -> Channel:
+        return self._store(Channel(), validated_data, reveal=True)
+
+    def update(self, instance: Channel, validated_data: dict[str, Any]) -> Channel:
+        is_new = validated_data.get("secret", instance.secret) != instance.secret
+        return self._store(instance, validated_data, reveal=is_new)
+
+    def _store(self, channel: Channel, values: dict[str, Any], *, reveal: bool) -> Channel:
+        for name, value in values.items():
+            setattr(channel, name, value)
+        channel.store()
+        self.reveal = reveal
+        return channel
+
+    def to_representation(self, channel: Channel) -> dict[str, Any]:
+        shown = super().to_representation(channel)
+        shown["secret"] = channel.secret if self.reveal else channel.masked_secret
+        return shown
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    latency_ms = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attempt
+        fields = ["number", "outcome", "detail", "latency_ms", "ended_at"]
+
+    def get_latency_ms(self, attempt: Attempt) -> float | None:
+        if attempt.latency is None:
+            return None
+        return round(attempt.latency.total_seconds() * 1000, 1)
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    message_id = serializers.CharField(
+        read_only=True, help_text="The id that the receiver sees, the same at each attempt."
+    )
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "message_id",
+            "reference",
+            "channel",
+            "title",
+            "body",
+            "due_at",
+            "status",
+            "reason",
+            "attempt",
+            "next_attempt_at",
+            "created_at",
+            "finished_at",
+        ]
+
+
+class DeliveryDetailSerializer(DeliverySerializer):
+    attempts = AttemptSerializer(many=True, read_only=True)
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "attempts"]
+
+
+class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
+    class Meta:
+        model = InboxMessage
+        fields = ["id", "title", "body", "due_at", "received_at", "read_at"]

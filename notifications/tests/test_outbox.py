@@ -1,0 +1,311 @@
+"""P2, P3: what is posted is sent or ends with its reason, and only the lease holder records."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from notifications import outbox
+from notifications.models import Attempt, Channel, Delivery
+from notifications.retry import LADDER, MAX_ATTEMPTS
+from notifications.transports import TransportError
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def post(channel, now, woken):
+    def post(reference="occurrence:1", **fields):
+        message = {
+            "channel_id": channel.pk,
+            "reference": reference,
+            "title": "Stand-up",
+            "body": "Bring coffee.",
+            "due_at": now,
+            "data": {"type": "reminder.due"},
+        }
+        return outbox.post([outbox.Post(**{**message, **fields})], now)
+
+    return post
+
+
+@pytest.fixture
+def delivery(post):
+    post()
+    return Delivery.objects.get()
+
+
+def reread(delivery):
+    delivery.refresh_from_db()
+    return delivery
+
+
+def test_posted_message_is_sent_with_its_words(delivery, recorder, now):
+    outbox.deliver_due(now)
+    assert [(m.title, m.body, m.due_at) for m in recorder.sent] == [
+        ("Stand-up", "Bring coffee.", now)
+    ]
+
+
+def test_accepted_message_ends_as_sent(delivery, recorder, now):
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.SENT
+    assert delivery.finished_at is not None
+
+
+def test_sent_message_is_not_sent_again(delivery, recorder, now):
+    outbox.deliver_due(now)
+    outbox.deliver_due(now + timedelta(days=1))
+    assert len(recorder.sent) == 1
+
+
+def test_same_cause_is_posted_once_per_channel(post):
+    assert (post(), post()) == (1, 0)
+
+
+def test_database_refuses_a_second_delivery_for_the_same_cause(delivery):
+    delivery.pk = None
+    with pytest.raises(IntegrityError, match="once_per_cause"), transaction.atomic():
+        delivery.save(force_insert=True)
+
+
+def test_post_wakes_the_workers_at_commit_only(
+    channel, now, woken, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        outbox.post([outbox.Post(channel.pk, "x", "t", "", now)], now)
+        assert woken == []
+    assert woken == ["notifications.tasks.deliver"]
+
+
+def test_post_survives_a_broker_that_is_down(
+    channel, now, monkeypatch, django_capture_on_commit_callbacks
+):
+    def refuse(*args, **kwargs):
+        raise ConnectionError("broker is down")
+
+    monkeypatch.setattr(outbox.current_app, "send_task", refuse)
+    with django_capture_on_commit_callbacks() as callbacks:
+        outbox.post([outbox.Post(channel.pk, "x", "t", "", now)], now)
+    assert len(callbacks) == 1
+    assert Delivery.objects.due(now).exists()
+
+
+def test_transient_error_waits_its_step_of_the_ladder(delivery, recorder, now):
+    recorder.fail_with(TransportError("busy"))
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.QUEUED
+    wait = delivery.next_attempt_at - now
+    assert LADDER[0] <= wait <= LADDER[0] * 1.1 + timedelta(seconds=5)
+
+
+def test_receiver_that_asks_for_patience_gets_it(delivery, recorder, now):
+    recorder.fail_with(TransportError("slow down", retry_after=timedelta(hours=1)))
+    outbox.deliver_due(now)
+    assert reread(delivery).next_attempt_at - now >= timedelta(hours=1)
+
+
+def test_permanent_error_ends_the_delivery(delivery, recorder, now):
+    recorder.fail_with(TransportError("no such mailbox", permanent=True))
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.DEAD
+    assert delivery.reason == "no such mailbox"
+
+
+def test_delivery_dies_with_its_reason_after_the_last_attempt(delivery, recorder, now):
+    recorder.fail_with(TransportError("answered 500"))
+    for _ in range(MAX_ATTEMPTS):
+        outbox.deliver_due(now)
+        now += timedelta(days=2)
+    assert reread(delivery).status == Delivery.Status.DEAD
+    assert delivery.reason == "Gave up after 10 attempts: answered 500"
+    assert delivery.attempts.count() == MAX_ATTEMPTS
+
+
+def test_message_id_is_the_same_at_each_attempt(delivery, recorder, now):
+    recorder.fail_with(TransportError("busy"))
+    for _ in range(3):
+        outbox.deliver_due(now)
+        now += timedelta(days=2)
+    assert {m.id for m in recorder.tried} == {delivery.message_id}
+    assert [m.attempt for m in recorder.tried] == [1, 2, 3]
+
+
+def test_each_try_leaves_an_attempt(delivery, recorder, now):
+    recorder.fail_with(TransportError("busy"))
+    outbox.deliver_due(now)
+    recorder.recover()
+    outbox.deliver_due(now + timedelta(days=1))
+    assert list(delivery.attempts.values_list("number", "outcome", "detail")) == [
+        (1, "transient", "busy"),
+        (2, "sent", "recorded"),
+    ]
+
+
+def test_unforeseen_exception_costs_only_its_own_message(post, recorder, now, caplog):
+    post("good")
+    post("bad", title="bomb")
+
+    def explode(message):
+        if message.title == "bomb":
+            raise ZeroDivisionError
+
+    recorder.on_send = explode
+    outbox.deliver_due(now)
+    assert Delivery.objects.get(reference="good").status == "sent"
+    bad = Delivery.objects.get(reference="bad")
+    assert bad.status == "queued"
+    assert "ZeroDivisionError" in bad.attempts.get().detail
+    assert "internal error" in caplog.text
+
+
+def test_transport_that_breaks_down_costs_an_attempt_of_what_it_left_out(
+    delivery, recorder, now, monkeypatch
+):
+    def break_down(messages, deadline):
+        yield from ()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(recorder, "send_many", break_down)
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.QUEUED
+    assert "ZeroDivisionError" in delivery.attempts.get().detail
+
+
+def test_leased_delivery_is_passed_by(delivery, now):
+    assert len(outbox.lease(now)) == 1
+    assert outbox.lease(now) == []
+
+
+def test_lease_of_a_dead_worker_runs_out(delivery, now):
+    outbox.lease(now)
+    again = outbox.lease(now + outbox.LEASE)
+    assert [each.message.attempt for each in again] == [2]
+
+
+def test_attempt_without_outcome_is_recorded_as_uncertain(delivery, now):
+    outbox.lease(now)
+    outbox.lease(now + outbox.LEASE)
+    assert list(delivery.attempts.values_list("number", "outcome")) == [(1, "uncertain")]
+
+
+def test_slow_worker_cannot_overwrite_the_one_that_took_over(delivery, recorder, now):
+    slow = outbox.lease(now)
+    outbox.lease(now + outbox.LEASE)
+    recorder.fail_with(TransportError("gone", permanent=True))
+    assert outbox.deliver(slow, now) == 0
+    assert reread(delivery).status == Delivery.Status.SENDING
+
+
+def test_late_outcome_replaces_the_uncertain_one(delivery, recorder, now):
+    slow = outbox.lease(now)
+    outbox.lease(now + outbox.LEASE)
+    outbox.deliver(slow, now)
+    assert delivery.attempts.get(number=1).outcome == Attempt.Outcome.SENT
+
+
+def test_message_that_kills_its_workers_is_given_up_before_it_is_sent_again(delivery, now):
+    for _ in range(MAX_ATTEMPTS):
+        assert len(outbox.lease(now)) == 1
+        now += outbox.LEASE
+    assert outbox.lease(now) == []
+    assert reread(delivery).status == Delivery.Status.DEAD
+    assert "no known outcome" in delivery.reason
+    assert delivery.attempts.filter(outcome="uncertain").count() == MAX_ATTEMPTS
+
+
+def test_what_was_not_begun_goes_back_without_using_an_attempt(
+    delivery, recorder, now, monkeypatch
+):
+    monkeypatch.setattr(outbox, "SEND_WITHIN", timedelta(0))
+    outbox.deliver_due(now)
+    assert (reread(delivery).status, delivery.attempt) == ("queued", 0)
+    assert not delivery.attempts.exists()
+
+
+def test_transport_that_is_not_set_up_says_so_and_is_tried_again(delivery, recorder, now):
+    recorder.down = "E-mail is not set up."
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.QUEUED
+    assert delivery.attempts.get().detail == "E-mail is not set up."
+
+
+def test_gone_address_disables_its_channel(delivery, recorder, channel, now):
+    recorder.fail_with(TransportError("answered 410", gone=True))
+    outbox.deliver_due(now)
+    channel.refresh_from_db()
+    assert channel.disabled_at is not None
+    assert channel.disabled_reason == "answered 410"
+
+
+def test_disabling_a_channel_cancels_what_is_queued(delivery, channel, now):
+    channel.disable("broken", now)
+    assert reread(delivery).status == Delivery.Status.CANCELLED
+    assert delivery.reason == "Channel disabled: broken"
+
+
+def test_message_for_a_disabled_channel_is_recorded_as_cancelled(post, channel, now):
+    channel.disable("broken", now)
+    post()
+    assert Delivery.objects.get().reason == "Channel disabled: broken"
+
+
+def test_message_cancelled_on_the_wire_but_accepted_counts_as_sent(
+    delivery, recorder, channel, now
+):
+    recorder.on_send = lambda message: channel.close(now)
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.SENT
+
+
+def test_message_cancelled_on_the_wire_and_refused_stays_cancelled(
+    delivery, recorder, channel, now
+):
+    def cancel_and_fail(message):
+        channel.close(now)
+        raise TransportError("busy")
+
+    recorder.on_send = cancel_and_fail
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.CANCELLED
+
+
+def test_dead_delivery_can_be_retried_with_a_whole_new_ladder(delivery, recorder, now):
+    recorder.fail_with(TransportError("gone", permanent=True))
+    outbox.deliver_due(now)
+    assert delivery.retry(now)
+    recorder.fail_with(TransportError("busy"))
+    outbox.deliver_due(now)
+    wait = reread(delivery).next_attempt_at - now
+    assert LADDER[0] <= wait <= LADDER[0] * 1.1 + timedelta(seconds=5)
+
+
+def test_only_a_dead_delivery_can_be_retried(delivery, now):
+    assert not delivery.retry(now)
+
+
+def test_closed_channel_forgets_address_and_secret(channel, now):
+    channel.secret = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+    channel.save()
+    channel.close(now)
+    assert (channel.address, channel.secret) == ("", "")
+
+
+def test_secret_is_encrypted_in_the_database(channel):
+    channel.secret = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+    channel.save()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM notifications_channel WHERE id = %s", [channel.pk])
+        (stored,) = cursor.fetchone()
+    assert "whsec" not in stored
+    assert Channel.objects.get().secret == channel.secret
+
+
+def test_unfinished_delivery_without_a_next_attempt_is_refused_by_the_database(delivery):
+    with pytest.raises(IntegrityError, match="finished_or_scheduled"), transaction.atomic():
+        Delivery.objects.update(next_attempt_at=None)
+
+
+def test_dead_delivery_without_a_reason_is_refused_by_the_database(delivery, now):
+    with pytest.raises(IntegrityError, match="end_has_reason"), transaction.atomic():
+        Delivery.objects.update(status="dead", reason="", next_attempt_at=None, finished_at=now)

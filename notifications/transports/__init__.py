@@ -1,0 +1,22 @@
+"""One module per kind of channel. A new kind is one file, one line here, and one test file."""
+
+from functools import cache
+
+from django.utils.module_loading import import_string
+
+from notifications.transports.base import Message, Outcome, Transport, TransportError
+
+__all__ = ["TRANSPORTS", "Message", "Outcome", "Transport", "TransportError", "transport"]
+
+# In the order in which a round sends: what cannot be held up first.
+TRANSPORTS = {
+    "inbox": "notifications.transports.inbox.InboxTransport",
+    "webhook": "notifications.transports.webhook.WebhookTransport",
+    "email": "notifications.transports.email.EmailTransport",
+}
+
+
+@cache
+def transport(kind: str) -> Transport:
+    """Return the transport for channels of this kind; KeyError when there is none."""
+    return import_string(TRANSPORTS[kind])()

@@ -1,0 +1,263 @@
+"""Many HTTP requests at once: libcurl's multi interface, and whose turn it is."""
+
+import os
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import pycurl
+
+from notifications.transports.outbound import Policy
+
+T = TypeVar("T")
+
+# What is kept of a response for people to read, and where the rest is cut off.
+KEPT = 4 * 1024
+TOO_MUCH = 64 * 1024
+# Idle connections that stay open for the next batch.
+KEPT_CONNECTIONS = 256
+
+OPTIONS: dict[int, Any] = {
+    pycurl.NOSIGNAL: 1,
+    pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+    # No proxy from the environment: the address that we vet must be the receiver's.
+    pycurl.PROXY: "",
+    pycurl.NOPROXY: "*",
+    pycurl.FOLLOWLOCATION: 0,
+    pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+    pycurl.SSL_VERIFYPEER: 1,
+    pycurl.SSL_VERIFYHOST: 2,
+    pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+    pycurl.TCP_KEEPALIVE: 1,
+    pycurl.USERAGENT: "FOAM/1",
+}
+
+# pycurl's wheel looks where its build machine kept them, which is wrong on Debian.
+CA_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def ca_file() -> str | None:
+    """Return the system's certificate authorities; SSL_CERT_FILE goes first."""
+    files = (ssl.get_default_verify_paths().cafile, *CA_FILES)
+    return next((file for file in files if file and os.path.exists(file)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    url: str
+    headers: list[str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: a `status`, or 0 and the reason why there is none."""
+
+    status: int
+    body: bytes
+    seconds: float
+    retry_after: int
+    redirect: str
+    # libcurl's error, 0 when the response is whole; a status may have come all the same.
+    errno: int
+    error: str
+    os_errno: int
+    # Why the address that the name led to was not connected to.
+    refusal: str
+
+    @property
+    def is_hung(self) -> bool:
+        return self.errno == pycurl.E_OPERATION_TIMEDOUT
+
+
+class HandedOver(socket.socket):
+    """A socket that pycurl makes a duplicate of; ours may close without a ResourceWarning."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Exchange:
+    """A handle that carries one request after another."""
+
+    def __init__(self, policy: Callable[[], Policy], options: Mapping[int, Any]) -> None:
+        self._policy = policy
+        self.curl = pycurl.Curl()
+        for option, value in {**OPTIONS, **options}.items():
+            self.curl.setopt(option, value)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+
+    def prepare(self, request: Request) -> None:
+        self._body = b""
+        self._read = 0
+        self._is_opened = False
+        self._refusal = ""
+        self._began = time.monotonic()
+        self.curl.setopt(pycurl.URL, request.url)
+        self.curl.setopt(pycurl.HTTPHEADER, request.headers)
+        self.curl.setopt(pycurl.POSTFIELDS, request.body)
+
+    def reply(self, errno: int, error: str) -> Reply:
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        return Reply(
+            status=status if status >= 200 else 0,
+            body=self._body,
+            seconds=time.monotonic() - self._began,
+            retry_after=self.curl.getinfo(pycurl.RETRY_AFTER) if status in {429, 503} else 0,
+            redirect=(self.curl.getinfo(pycurl.REDIRECT_URL) or "") if 300 <= status < 400 else "",
+            errno=errno,
+            error=error,
+            os_errno=self.curl.getinfo(pycurl.OS_ERRNO) if errno else 0,
+            # A name may have several addresses; refused when none of them could be tried.
+            refusal="" if self._is_opened else self._refusal,
+        )
+
+    def _write(self, chunk: bytes) -> int | None:
+        self._read += len(chunk)
+        if len(self._body) < KEPT:
+            self._body = (self._body + chunk)[:KEPT]
+        return 0 if self._read > TOO_MUCH else None
+
+    def _open_socket(self, purpose: int, address: Any) -> Any:
+        """Open a socket only to an address that may be connected to: here no name can lie."""
+        try:
+            host, port = address.addr[:2]
+            refusal = self._policy().refusal(host, port)
+            if refusal:
+                self._refusal = refusal
+                return pycurl.SOCKET_BAD
+            opened = HandedOver(address.family, address.socktype, address.protocol)
+        except (OSError, TypeError, ValueError):
+            return pycurl.SOCKET_BAD
+        self._is_opened = True
+        return opened
+
+
+class Multi(Generic[T]):
+    """Requests under way, each with what it is for. Belongs to one thread of one process."""
+
+    def __init__(self, policy: Callable[[], Policy], options: Mapping[int, Any]) -> None:
+        self._policy = policy
+        self._options = options
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, KEPT_CONNECTIONS)
+        self._idle: list[Exchange] = []
+        self._under_way: dict[pycurl.Curl, tuple[Exchange, T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def start(self, request: Request, purpose: T) -> None:
+        exchange = self._idle.pop() if self._idle else Exchange(self._policy, self._options)
+        exchange.prepare(request)
+        self._multi.add_handle(exchange.curl)
+        self._under_way[exchange.curl] = exchange, purpose
+
+    def wait(self, longest: float = 0.25) -> list[tuple[T, Reply]]:
+        """Move everything on and return what has ended; if nothing has, wait a moment first."""
+        self._multi.perform()
+        if ended := self._ended():
+            return ended
+        due = self._multi.timeout()
+        self._multi.select(min(longest, due / 1000) if due >= 0 else longest)
+        return []
+
+    def _ended(self) -> list[tuple[T, Reply]]:
+        ended = []
+        left = 1
+        while left:
+            left, whole, broken = self._multi.info_read()
+            for curl in whole:
+                ended.append(self._end(curl, 0, ""))
+            for curl, errno, error in broken:
+                ended.append(self._end(curl, errno, error))
+        return ended
+
+    def _end(self, curl: pycurl.Curl, errno: int, error: str) -> tuple[T, Reply]:
+        exchange, purpose = self._under_way.pop(curl)
+        reply = exchange.reply(errno, error)
+        self._multi.remove_handle(curl)
+        self._idle.append(exchange)
+        return purpose, reply
+
+    def abandon(self) -> None:
+        """Break off whatever is under way."""
+        while self._under_way:
+            curl, (exchange, _) = self._under_way.popitem()
+            self._multi.remove_handle(curl)
+            self._idle.append(exchange)
+
+    def close(self) -> None:
+        self.abandon()
+        for exchange in self._idle:
+            exchange.curl.close()
+        self._multi.close()
+
+
+@dataclass(slots=True)
+class Lane(Generic[T]):
+    """What waits for one peer. `room` is how many of it may be under way at once."""
+
+    waiting: deque[T] = field(default_factory=deque)
+    under_way: int = 0
+    room: int = 1
+    is_queued: bool = False
+
+
+class Lanes(Generic[T]):
+    """A lane for each peer; those with something to send and room for it take turns.
+
+    A peer that has not answered yet has room for one, so that one that hangs holds one place and
+    one name resolver. After an answer it has room for FEW, and each answer within QUICK makes room
+    for one more, up to MANY: a fast peer gets there in six round trips, and one that works
+    serially settles where it answers within QUICK.
+    """
+
+    FEW = 4
+    MANY = 64
+    QUICK = 1.0
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane[T]] = {}
+        self._ready: deque[Lane[T]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._ready)
+
+    def add(self, peer: str, item: T) -> None:
+        lane = self._lanes.setdefault(peer, Lane())
+        lane.waiting.append(item)
+        self._queue(lane)
+
+    def take(self) -> tuple[Lane[T], T]:
+        lane = self._ready.popleft()
+        lane.is_queued = False
+        item = lane.waiting.popleft()
+        lane.under_way += 1
+        self._queue(lane)
+        return lane, item
+
+    def ended(self, lane: Lane[T], seconds: float) -> None:
+        lane.under_way -= 1
+        lane.room = min(max(self.FEW, lane.room + (seconds < self.QUICK)), self.MANY)
+        self._queue(lane)
+
+    def hung(self, lane: Lane[T]) -> None:
+        """Leave out what waits behind one that hung: it would hold up the batch for nothing."""
+        lane.under_way -= 1
+        lane.waiting.clear()
+
+    def _queue(self, lane: Lane[T]) -> None:
+        if lane.waiting and lane.under_way < lane.room and not lane.is_queued:
+            lane.is_queued = True
+            self._ready.append(lane)

@@ -1,0 +1,235 @@
+"""Webhooks as standardwebhooks.com describes them: signed, with an id that stays over retries."""
+
+import base64
+import binascii
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import pycurl
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from standardwebhooks import Webhook
+
+from notifications.transports.base import (
+    Message,
+    Outcome,
+    Transport,
+    TransportError,
+    internal_error,
+)
+from notifications.transports.multi import Lane, Lanes, Multi, Reply, Request, ca_file
+from notifications.transports.outbound import Policy, Refused, Target, check_url
+
+PREFIX = "whsec_"
+# More under way at once has not been faster; each holds a socket.
+UNDER_WAY = 128
+# An answer's text in the detail of an attempt.
+SHOWN = 200
+
+FAILURES = {
+    pycurl.E_COULDNT_RESOLVE_HOST: "the host name could not be looked up",
+    pycurl.E_COULDNT_CONNECT: "could not connect",
+    pycurl.E_GOT_NOTHING: "the connection was closed without an answer",
+    pycurl.E_RECV_ERROR: "the connection was lost",
+    pycurl.E_SEND_ERROR: "the connection was lost",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "the answer is not HTTP",
+    pycurl.E_SSL_CONNECT_ERROR: "the TLS handshake failed",
+    pycurl.E_PEER_FAILED_VERIFICATION: "the TLS certificate was not accepted",
+    pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
+}
+
+Sending = tuple[Message, Lane[Message]]
+
+
+@lru_cache(maxsize=4)
+def _policy(networks: tuple[str, ...], ports: tuple[int, ...]) -> Policy:
+    return Policy.of(networks, ports)
+
+
+def policy() -> Policy:
+    return _policy(
+        tuple(settings.FOAM_ALLOWED_PRIVATE_NETWORKS), tuple(settings.FOAM_WEBHOOK_PORTS)
+    )
+
+
+class WebhookTransport(Transport):
+    """Posts many messages at once, over connections that stay open between batches."""
+
+    label = "Webhook"
+
+    def __init__(
+        self,
+        connect_timeout: float = 5,
+        timeout: float = 15,
+        options: Mapping[int, Any] | None = None,
+    ) -> None:
+        self._options = {
+            pycurl.CONNECTTIMEOUT_MS: int(connect_timeout * 1000),
+            pycurl.TIMEOUT_MS: int(timeout * 1000),
+            **({pycurl.CAINFO: file} if (file := ca_file()) else {}),
+            **(options or {}),
+        }
+        # By process and thread. A parent's stays here in its child, untouched: to close it would
+        # say good-bye on the parent's connections.
+        self._multis: dict[tuple[int, int], Multi[Sending]] = {}
+
+    def clean(self, address: str, secret: str) -> tuple[str, str]:
+        try:
+            url = check_url(address.strip(), policy()).url
+        except Refused as refused:
+            raise ValidationError({"address": str(refused)}) from None
+        return url, _clean_secret(secret.strip())
+
+    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
+        lanes: Lanes[Message] = Lanes()
+        for message in messages:
+            try:
+                lanes.add(_target(message).peer, message)
+            except TransportError as error:
+                yield Outcome(message, timedelta(0), error=error)
+        multi = self._multi()
+        try:
+            yield from self._exchange(lanes, multi, deadline)
+        finally:
+            multi.abandon()
+
+    def _exchange(
+        self, lanes: Lanes[Message], multi: Multi[Sending], deadline: float
+    ) -> Iterator[Outcome]:
+        signers: dict[str, Webhook] = {}
+        while True:
+            while lanes and len(multi) < UNDER_WAY and time.monotonic() < deadline:
+                lane, message = lanes.take()
+                try:
+                    multi.start(_request(message, signers), (message, lane))
+                except Exception as bug:
+                    lanes.ended(lane, 0)
+                    error = internal_error(bug, message.delivery_id)
+                    yield Outcome(message, timedelta(0), error=error)
+            if not multi:
+                return
+            for (message, lane), reply in multi.wait():
+                if reply.is_hung:
+                    lanes.hung(lane)
+                else:
+                    lanes.ended(lane, reply.seconds)
+                yield _outcome(message, reply)
+
+    def _multi(self) -> Multi[Sending]:
+        key = os.getpid(), threading.get_ident()
+        if key not in self._multis:
+            self._multis[key] = Multi(policy, self._options)
+        return self._multis[key]
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        if multi := self._multis.pop((os.getpid(), threading.get_ident()), None):
+            multi.close()
+
+
+def _clean_secret(secret: str) -> str:
+    if not secret:
+        return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(PREFIX) or not 24 <= len(key) <= 64:
+        why = f"A secret is {PREFIX} and 24 to 64 bytes in base64. Leave it empty to have one made."
+        raise ValidationError({"secret": why})
+    return secret
+
+
+def _target(message: Message) -> Target:
+    """Judge the address again: the rules may have changed since it was stored."""
+    try:
+        return check_url(message.address, policy())
+    except Refused as refused:
+        raise TransportError(str(refused), permanent=True) from None
+
+
+def _request(message: Message, signers: dict[str, Webhook]) -> Request:
+    if message.sealed_secret not in signers:
+        signers[message.sealed_secret] = Webhook(message.secret)
+    now = datetime.now(UTC)
+    body = payload(message)
+    signature = signers[message.sealed_secret].sign(message.id, now, body)
+    headers = [
+        "Content-Type: application/json",
+        "Expect:",
+        f"webhook-id: {message.id}",
+        f"webhook-timestamp: {int(now.timestamp())}",
+        f"webhook-signature: {signature}",
+    ]
+    return Request(_target(message).url, headers, body.encode())
+
+
+def payload(message: Message) -> str:
+    rest = dict(message.data)
+    kind = rest.pop("type", "reminder.due")
+    due_at = message.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    ours = {"title": message.title, "body": message.body, "due_at": due_at}
+    content = {"type": kind, "timestamp": due_at, "data": ours | rest | ours}
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _outcome(message: Message, reply: Reply) -> Outcome:
+    latency = timedelta(seconds=reply.seconds)
+    if 200 <= reply.status < 300:
+        # Also when the rest of the response was cut off: what counts has been said.
+        return Outcome(message, latency, answer=f"answered {reply.status}")
+    try:
+        error = _answered(message, reply) if reply.status else _failed(message, reply)
+    except Exception as bug:
+        error = internal_error(bug, message.delivery_id)
+    return Outcome(message, latency, error=error)
+
+
+def _answered(message: Message, reply: Reply) -> TransportError:
+    """Only 410 is final; a redirect is a mistake that the receiver's owner may yet mend."""
+    if reply.status == 410:
+        return TransportError("answered 410: the receiver wants no more messages", gone=True)
+    text = _readable(reply.body.decode(errors="replace"), message)
+    if 300 <= reply.status < 400:
+        to = f" to {_readable(reply.redirect, message)}" if reply.redirect else ""
+        text = f"a redirect{to}, which is not followed"
+    detail = f"answered {reply.status}: {text}" if text else f"answered {reply.status}"
+    wait = timedelta(seconds=reply.retry_after) if reply.retry_after > 0 else None
+    return TransportError(detail, retry_after=wait)
+
+
+def _failed(message: Message, reply: Reply) -> TransportError:
+    if reply.refusal:
+        host = _target(message).host
+        return TransportError(f"{host} is refused: {reply.refusal}", permanent=True)
+    if reply.is_hung:
+        return TransportError(f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}")
+    what = FAILURES.get(reply.errno, "failed")
+    why = os.strerror(reply.os_errno) if reply.os_errno else _readable(reply.error, message)
+    return TransportError(f"{what}: {why}")
+
+
+def _phase(error: str) -> str:
+    for beginning, phase in (
+        ("Resolving", " looking up the host name"),
+        ("Connection", " connecting"),
+        ("SSL", " in the TLS handshake"),
+    ):
+        if error.startswith(beginning):
+            return phase
+    return ""
+
+
+def _readable(text: str, message: Message) -> str:
+    """Return the beginning of a stranger's text on one line, without the channel's secret."""
+    text = text.replace(message.secret.removeprefix(PREFIX), "…")
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:SHOWN]

@@ -1,0 +1,179 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.forms.widgets import ArrayWidget
+from unfold.decorators import display
+
+from notifications.admin import WrittenByFoam
+from notifications.models import Delivery
+from reminders import dispatch
+from reminders.message import in_words
+from reminders.models import Occurrence, Reminder
+from reminders.recurrence import RecurrenceError
+
+SHOWN = 5
+
+
+class ReminderForm(forms.ModelForm):
+    class Meta:
+        model = Reminder
+        fields: list[str] = []  # the admin names them
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if "owner" in values and "channels" in values:
+            self.instance.owner = values["owner"]
+            self.instance.check_channels(values["channels"])
+        return values
+
+
+@admin.register(Reminder)
+class ReminderAdmin(ModelAdmin):
+    form = ReminderForm
+    list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
+    list_filter = ("status", "deleted_at", "misfire", "timezone")
+    search_fields = ("title", "owner__username", "external_id", "tags")
+    list_select_related = ("owner",)
+    ordering = ("-id",)
+    autocomplete_fields = ("owner", "channels")
+    formfield_overrides = {ArrayField: {"widget": ArrayWidget}}
+    readonly_fields = (
+        "show_status",
+        "schedule_text",
+        "show_upcoming",
+        "show_deliveries",
+        "show_trouble",
+        "created_at",
+        "updated_at",
+    )
+    fieldsets = (
+        (None, {"fields": ("owner", "title", "body", "channels", "tags", "external_id")}),
+        ("When", {"fields": ("starts_at", "timezone", "recurrence", "exdates", "rdates", "leads")}),
+        (
+            "Special cases",
+            {"fields": ("gap", "fold", "misfire", "grace"), "classes": ("collapse",)},
+        ),
+        (
+            "State",
+            {
+                "fields": (
+                    "show_status",
+                    "schedule_text",
+                    "show_upcoming",
+                    "show_deliveries",
+                    "show_trouble",
+                    "created_at",
+                    "updated_at",
+                )
+            },
+        ),
+    )
+    actions = ("pause", "resume", "fire_now", "close")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
+        return (*self.readonly_fields, "owner") if obj else self.readonly_fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Reminder, form: Any, change: bool) -> None:
+        channels = form.cleaned_data.get("channels")
+        obj.store(timezone.now(), channels if change or channels else None)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """`store` has set the channels already."""
+
+    @display(description="Next", ordering="next_due_at")
+    def show_next(self, reminder: Reminder) -> str:
+        if reminder.next_due_at is None:
+            return "—"
+        return in_words(reminder.next_due_at, reminder.timezone)
+
+    @display(
+        description="Status",
+        ordering="status",
+        label={"active": "success", "paused": "warning", "finished": "info", "deleted": "danger"},
+    )
+    def show_status(self, reminder: Reminder) -> str:
+        return "deleted" if reminder.deleted_at else reminder.status
+
+    @display(description="Trouble")
+    def show_trouble(self, reminder: Reminder) -> str:
+        return reminder.error or "—"
+
+    @display(description="Next due")
+    def show_upcoming(self, reminder: Reminder) -> SafeString | str:
+        try:
+            instants = reminder.schedule.upcoming(timezone.now(), SHOWN)
+        except RecurrenceError as error:
+            return error.message
+        lines = ((in_words(at, reminder.timezone), f"{at:%Y-%m-%d %H:%M:%S}") for at in instants)
+        return format_html_join("", "<div>{} · {} UTC</div>", lines) or "Nothing more."
+
+    @display(description="Last messages")
+    def show_deliveries(self, reminder: Reminder) -> SafeString | str:
+        last = reminder.occurrences.order_by("-pk")[:SHOWN]
+        deliveries = (
+            Delivery.objects.filter(reference__in=[occurrence.reference for occurrence in last])
+            .select_related("channel")
+            .order_by("-pk")
+        )
+        lines = (
+            (d.due_at.strftime("%Y-%m-%d %H:%M:%S"), d.channel, d.status, d.reason)
+            for d in deliveries
+        )
+        return format_html_join("", "<div>{} UTC · {} · {} {}</div>", lines) or "None yet."
+
+    @admin.action(description="Pause selected reminders", permissions=["change"])
+    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+        now = timezone.now()
+        for reminder in reminders:
+            reminder.pause(now)
+        self.message_user(request, f"Paused {len(reminders)}.")
+
+    @admin.action(description="Resume selected reminders", permissions=["change"])
+    def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+        now = timezone.now()
+        for reminder in reminders:
+            reminder.resume(now)
+        self.message_user(request, f"Resumed {len(reminders)}.")
+
+    @admin.action(description="Fire selected reminders now", permissions=["change"])
+    def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+        now = timezone.now()
+        kept = reminders.kept()  # type: ignore[attr-defined]
+        for reminder in kept:
+            dispatch.trigger(reminder, now)
+        self.message_user(request, f"Fired {len(kept)}.")
+
+    @admin.action(description="Delete selected reminders", permissions=["change"])
+    def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+        now = timezone.now()
+        for reminder in reminders:
+            reminder.close(now)
+        self.message_user(request, f"Deleted {len(reminders)}.")
+
+
+@admin.register(Occurrence)
+class OccurrenceAdmin(WrittenByFoam, ModelAdmin):
+    list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
+    list_filter = ("status", "recorded_at")
+    search_fields = ("reminder__title", "reminder__owner__username")
+    list_select_related = ("reminder",)
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = ("reminder", "due_at", "lead", "status", "reason", "recorded_at", "reference")
+
+    @display(
+        description="Status", ordering="status", label={"pending": "success", "missed": "danger"}
+    )
+    def show_status(self, occurrence: Occurrence) -> str:
+        return occurrence.status

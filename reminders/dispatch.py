@@ -1,0 +1,233 @@
+"""Dispatch: due reminders become occurrences and deliveries, one transaction per batch.
+
+Next instants are computed row by row first and written in bulk after. The unique constraint on
+(reminder, due instant, lead) records an occurrence once whoever else ticks; SKIP LOCKED lets
+parallel ticks share the work instead of waiting for each other.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import OuterRef
+
+from notifications import outbox
+from reminders.message import Message, message
+from reminders.misfire import Plan, plan
+from reminders.models import Heartbeat, Occurrence, Reminder, reference
+from reminders.recurrence import Fire
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000
+# A tick stops taking batches after this; the next one goes on.
+BUDGET = timedelta(seconds=10)
+# How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
+SET_ASIDE = timedelta(minutes=5)
+# Writing the heartbeat at every tick would make the idle tick an UPDATE.
+HEARTBEAT_EVERY = timedelta(seconds=5)
+
+
+def tick(now: datetime) -> int:
+    """Fire everything due at `now`, batch by batch; return how many occurrences fired.
+
+    Also wakes the deliverers when deliveries are due, which makes up for any lost wake-up.
+    """
+    beat_heart(now)
+    began = time.monotonic()
+    fired = 0
+    claimed = True
+    while claimed and time.monotonic() - began < BUDGET.total_seconds():
+        claimed, count = fire_batch(now)
+        fired += count
+    if outbox.has_due(now):
+        outbox.wake()
+    return fired
+
+
+def fire_batch(now: datetime, limit: int = BATCH) -> tuple[bool, int]:
+    """Claim up to `limit` due reminders and fire them; return whether any were, and how many fired.
+
+    A reminder that raises is set aside with its error, and the batch goes on without it.
+    """
+    began = time.monotonic()
+    with transaction.atomic():
+        claimed = claim(now, limit)
+        if not claimed:
+            return False, 0
+        planned, failed = _plan_each(claimed, now)
+        fired, refused = _write_or_isolate(planned, now)
+        for reminder, error in failed + refused:
+            set_aside(reminder, error, now)
+    log.info(
+        "dispatched claimed=%d fired=%d set_aside=%d seconds=%.3f",
+        len(claimed),
+        fired,
+        len(failed) + len(refused),
+        time.monotonic() - began,
+    )
+    return True, fired
+
+
+def claim(now: datetime, limit: int) -> list[Any]:
+    """Lock the due reminders that no one else is firing, oldest first."""
+    channels = Reminder.channels.through.objects.filter(reminder=OuterRef("pk"))
+    return list(
+        Reminder.objects.due(now)
+        .annotate(channel_ids=ArraySubquery(channels.values("channel_id")))
+        .order_by("next_fire_at")
+        .select_for_update(skip_locked=True, of=("self",))[:limit]
+    )
+
+
+Planned = tuple[Any, Plan]
+Failed = tuple[Any, Exception]
+
+
+def _plan_each(reminders: Sequence[Any], now: datetime) -> tuple[list[Planned], list[Failed]]:
+    planned: list[Planned] = []
+    failed: list[Failed] = []
+    for reminder in reminders:
+        try:
+            planned.append((reminder, plan_of(reminder, now)))
+        except Exception as error:
+            failed.append((reminder, error))
+    return planned, failed
+
+
+def plan_of(reminder: Reminder, now: datetime) -> Plan:
+    """Decide what a due reminder fires now, what it missed, and when it is next due."""
+    assert reminder.next_due_at is not None
+    due_at, lead = reminder.next_due_at, reminder.next_lead
+    first = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
+    return plan(reminder.schedule, first, now, reminder.misfire, reminder.grace)
+
+
+def _write_or_isolate(planned: Sequence[Planned], now: datetime) -> tuple[int, list[Failed]]:
+    """Write all at once; when the database refuses a row, find it by writing one at a time."""
+    if not planned:
+        return 0, []
+    try:
+        with transaction.atomic():
+            return write(planned, now), []
+    except (DataError, IntegrityError) as error:
+        if len(planned) == 1:
+            return 0, [(planned[0][0], error)]
+    fired, failed = 0, []
+    for each in planned:
+        count, refused = _write_or_isolate([each], now)
+        fired += count
+        failed += refused
+    return fired, failed
+
+
+def set_aside(reminder: Reminder, error: Exception, now: datetime) -> None:
+    """Push a reminder that cannot fire ahead, and show staff and owner why."""
+    log.error("reminder %s set aside", reminder.pk, exc_info=error)
+    Reminder.objects.filter(pk=reminder.pk).update(
+        error=f"{type(error).__name__}: {error}"[:1000], next_fire_at=now + SET_ASIDE
+    )
+
+
+OCCUR = """
+INSERT INTO reminders_occurrence (reminder_id, due_at, lead, status, reason, recorded_at)
+SELECT o.reminder_id, o.due_at, o.lead, CASE o.reason WHEN '' THEN 'pending' ELSE 'missed' END,
+    o.reason, %(now)s
+FROM unnest(%(reminders)s::bigint[], %(dues)s::timestamptz[], %(leads)s::interval[],
+    %(reasons)s::text[]) AS o(reminder_id, due_at, lead, reason)
+ON CONFLICT (reminder_id, due_at, lead) DO NOTHING
+RETURNING id, reminder_id, due_at, lead, status
+"""
+
+ADVANCE = """
+UPDATE reminders_reminder r SET next_fire_at = n.due_at - n.lead, next_due_at = n.due_at,
+    next_lead = coalesce(n.lead, interval '0'), missed_count = n.missed_count, error = '',
+    status = CASE WHEN n.due_at IS NULL THEN 'finished' ELSE 'active' END
+FROM unnest(%(reminders)s::bigint[], %(dues)s::timestamptz[], %(leads)s::interval[],
+    %(missed)s::int[]) AS n(id, due_at, lead, missed_count)
+WHERE r.id = n.id
+"""
+
+
+def write(planned: Sequence[Planned], now: datetime) -> int:
+    """Record occurrences, post their messages and advance the reminders; return how many fired."""
+    reminders = {reminder.pk: reminder for reminder, _ in planned}
+    missed = {r.pk: r.missed_count + len(plan.missed) for r, plan in planned}
+    posts: list[outbox.Post] = []
+    new = record(planned, now)
+    for occurrence_id, reminder_id, due_at, lead in new:
+        fire = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
+        reminder = reminders[reminder_id]
+        told = message(reminder, fire, now, missed[reminder_id])
+        posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at)
+    outbox.post(posts, now)
+    advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan in planned})
+    return len(new)
+
+
+def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:
+    """Insert the occurrences; return (id, reminder, due_at, lead) of the new ones that fire."""
+    rows = [
+        (reminder.pk, fire.due_at, fire.lead, reason)
+        for reminder, plan in planned
+        for fire, reason in [*((fire, "") for fire in plan.fires), *plan.missed]
+    ]
+    columns = ("reminders", "dues", "leads", "reasons")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OCCUR,
+            {"now": now, **{name: [row[i] for row in rows] for i, name in enumerate(columns)}},
+        )
+        return [tuple(row[:4]) for row in cursor.fetchall() if row[4] == "pending"]
+
+
+def advance(planned: Sequence[Planned], missed: dict[int, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            ADVANCE,
+            {
+                "reminders": [reminder.pk for reminder, _ in planned],
+                "dues": [plan.next and plan.next.due_at for _, plan in planned],
+                "leads": [plan.next and plan.next.lead for _, plan in planned],
+                "missed": [missed[reminder.pk] for reminder, _ in planned],
+            },
+        )
+
+
+def posts_for(
+    channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime
+) -> list[outbox.Post]:
+    """Return the message to each channel."""
+    data = {**told.data, "occurrence_id": occurrence_id}
+    return [
+        outbox.Post(channel_id, reference(occurrence_id), told.title, told.body, due_at, data)
+        for channel_id in channel_ids
+    ]
+
+
+@transaction.atomic
+def trigger(reminder: Reminder, now: datetime) -> Occurrence:
+    """Fire a reminder now, beside its schedule, which does not move."""
+    occurrence = Occurrence.objects.create(
+        reminder=reminder, due_at=now, status=Occurrence.Status.PENDING, recorded_at=now
+    )
+    channel_ids = reminder.channels.values_list("pk", flat=True)
+    told = message(reminder, Fire(fire_at=now, due_at=now, lead=timedelta(0)), now, 0)
+    outbox.post(posts_for(channel_ids, occurrence.pk, told, now), now)
+    return occurrence
+
+
+def beat_heart(now: datetime) -> None:
+    """Note that a tick has run."""
+    fresh = Heartbeat.objects.filter(name="tick", at__gt=now - HEARTBEAT_EVERY, at__lte=now)
+    if not fresh.exists():
+        Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
+
+
+def last_tick() -> datetime | None:
+    """Return when a tick last ran, to HEARTBEAT_EVERY; None when none ever has."""
+    return Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()

@@ -1,0 +1,342 @@
+"""What to remind of, and each time that it was due."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.db.models import Q
+
+from accounts.timezones import validate_timezone
+from notifications.models import Channel, Delivery
+from reminders.fields import WallClockField
+from reminders.misfire import Misfire
+from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+
+BODY_LENGTH = 10_000
+NO_LEAD = timedelta(0)
+
+
+def no_leads() -> list[timedelta]:
+    return [NO_LEAD]
+
+
+def choices(enum: Any) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def kept(self) -> Self:
+        return self.filter(deleted_at=None)
+
+    def owned_by(self, user: Any) -> Self:
+        return self.kept().filter(owner=user)
+
+    def due(self, now: datetime) -> Self:
+        """Those to fire, however late: level, not window."""
+        return self.filter(status=Reminder.Status.ACTIVE, next_fire_at__lte=now)
+
+
+class Reminder(models.Model):
+    """What to remind of, whom, on which channels, and when.
+
+    `starts_at`, `exdates` and `rdates` are wall-clock times in `timezone`; instants are derived.
+    `next_fire_at` is when the tick picks the reminder up: `next_due_at` less `next_lead`, or later
+    when an error has set it aside.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"  # has a next fire
+        PAUSED = "paused"  # fires nothing until it is resumed
+        FINISHED = "finished"  # has no further occurrence, or is deleted
+
+    # What decides when a reminder is due: after a change of these it is planned anew.
+    SCHEDULE = (
+        "starts_at",
+        "timezone",
+        "recurrence",
+        "exdates",
+        "rdates",
+        "gap",
+        "fold",
+        "leads",
+    )
+    # What planning sets.
+    PLAN = ("status", "next_fire_at", "next_due_at", "next_lead", "missed_count", "error")
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reminders")
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True, max_length=BODY_LENGTH)
+    starts_at = WallClockField(help_text="Wall-clock time in the time zone below.")
+    timezone = models.CharField(max_length=64, validators=[validate_timezone])
+    recurrence = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Empty for once, an RFC 5545 rule such as FREQ=WEEKLY;BYDAY=MO, or 5-field cron.",
+    )
+    exdates = ArrayField(WallClockField(), default=list, blank=True, size=500)
+    rdates = ArrayField(WallClockField(), default=list, blank=True, size=500)
+    gap = models.CharField(max_length=8, choices=choices(Gap), default=Gap.AFTER.value)
+    fold = models.CharField(max_length=8, choices=choices(Fold), default=Fold.FIRST.value)
+    leads = ArrayField(models.DurationField(), default=no_leads, size=10)
+    misfire = models.CharField(max_length=8, choices=choices(Misfire), default=Misfire.LATEST.value)
+    grace = models.DurationField(
+        default=timedelta(minutes=5), validators=[MinValueValidator(timedelta(0))]
+    )
+    channels = models.ManyToManyField(Channel, related_name="reminders", blank=True)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, size=20)
+    # Null where there is none: only what was given has to be unique.
+    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    next_fire_at = models.DateTimeField(null=True, editable=False)
+    next_due_at = models.DateTimeField(null=True, editable=False)
+    next_lead = models.DurationField(default=NO_LEAD, editable=False)
+    # Since the last one that fired; told in the message that ends a run of misses.
+    missed_count = models.PositiveIntegerField(default=0, editable=False)
+    # Why the tick set this aside; empty when all is well.
+    error = models.TextField(blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    # A deleted reminder keeps its row, so that what it fired stays accounted for.
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="active", next_fire_at__isnull=False, next_due_at__isnull=False)
+                | Q(
+                    status__in=["paused", "finished"],
+                    next_fire_at__isnull=True,
+                    next_due_at__isnull=True,
+                ),
+                name="reminders_reminder_active_has_next",
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None) | Q(status="finished"),
+                name="reminders_reminder_deleted_is_finished",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "external_id"],
+                condition=Q(deleted_at=None),
+                name="reminders_reminder_external_id_once_per_owner",
+                violation_error_message="You already have a reminder with this external_id.",
+            ),
+        ]
+        indexes = [
+            # dispatch.claim: the due ones, oldest first. The only index that the tick reads.
+            models.Index(
+                fields=["next_fire_at"],
+                condition=Q(status="active"),
+                name="reminders_reminder_due",
+            ),
+            # The API's list, by owner and in the order of its cursor.
+            models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
+            GinIndex(fields=["tags"], name="reminders_reminder_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
+
+    @property
+    def schedule_text(self) -> str:
+        """The schedule in words; a row that cannot be read says so where it is shown."""
+        try:
+            return self.schedule.text
+        except RecurrenceError as error:
+            return f"cannot be read: {error.message}"
+
+    def clean(self) -> None:
+        """Bring the schedule into its canonical form; ValidationError names the field at fault."""
+        try:
+            self.recurrence = canonical(self.recurrence)
+            self.leads = sorted(set(self.leads))
+            Schedule.validate(**{name: getattr(self, name) for name in self.SCHEDULE})
+        except RecurrenceError as error:
+            raise ValidationError({error.field: error.message}) from error
+
+    @transaction.atomic
+    def store(self, now: datetime, channels: Iterable[Channel] | None = None) -> None:
+        """Check, plan and save a new or edited reminder: the one way in, whatever the face.
+
+        `channels` replaces the present ones; None leaves them, and gives a new reminder its owner's
+        inbox. Raises ValidationError by field, and EditConflict when the row was edited since it
+        was read.
+        """
+        self.clean_fields(exclude=["owner"])
+        self.clean()
+        if self._state.adding:
+            self._plan_or_refuse(now)
+        else:
+            self._take_over(now)
+        self.validate_constraints()
+        self.save()
+        if channels is not None:
+            self._attach(channels)
+        elif self.version == 1:
+            self._attach([Channel.objects.inbox_of(self.owner)])
+
+    def _take_over(self, now: datetime) -> None:
+        """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
+        stored = Reminder.objects.select_for_update().kept().filter(pk=self.pk).first()
+        if stored is None or stored.version != self.version:
+            raise EditConflict
+        self.version += 1
+        if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
+            for name in self.PLAN:
+                setattr(self, name, getattr(stored, name))
+            return
+        stored._miss_due(now, "The schedule was changed before this could be sent.")
+        if stored.status != self.Status.PAUSED:
+            self._plan_or_refuse(now)
+
+    def _plan_or_refuse(self, now: datetime) -> None:
+        self.plan(now)
+        if self.status == self.Status.FINISHED:
+            at_fault = "recurrence" if self.recurrence else "starts_at"
+            raise ValidationError({at_fault: "This has no occurrence in the future."})
+
+    def check_channels(self, channels: Iterable[Channel]) -> None:
+        """Raise ValidationError unless all are the owner's and in use."""
+        if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
+            raise ValidationError({"channels": "A reminder can only use its owner's channels."})
+
+    def _attach(self, channels: Iterable[Channel]) -> None:
+        channels = list(channels)
+        self.check_channels(channels)
+        self.channels.set(channels)
+
+    @transaction.atomic
+    def pause(self, now: datetime) -> None:
+        """Fire nothing until resumed. Pausing what is paused changes nothing."""
+        self._lock()
+        if self.status != self.Status.ACTIVE:
+            return
+        self._miss_due(now, "Paused before this could be sent.")
+        self._expect(None)
+        self.status = self.Status.PAUSED
+        self._touch()
+
+    @transaction.atomic
+    def resume(self, now: datetime) -> None:
+        """Go on with the first occurrence after `now`; what fell into the pause does not fire."""
+        self._lock()
+        if self.status == self.Status.PAUSED:
+            self.plan(now)
+            self._touch()
+
+    @transaction.atomic
+    def close(self, now: datetime) -> None:
+        """Delete for the owner: fire nothing more, cancel what is queued, keep the row."""
+        self._lock()
+        self._miss_due(now, "Deleted before this could be sent.")
+        self._expect(None)
+        self.deleted_at = now
+        self._touch()
+        references = [occurrence.reference for occurrence in self.occurrences.only("pk")]
+        Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
+
+    def _lock(self) -> None:
+        self.refresh_from_db(from_queryset=Reminder.objects.select_for_update())
+
+    def _touch(self) -> None:
+        self.version += 1
+        self.save()
+
+    def plan(self, now: datetime) -> None:
+        """Set what fires next, strictly after `now`; a reminder with nothing left is finished."""
+        self._expect(self.schedule.next_fire(now))
+
+    def _expect(self, fire: Fire | None) -> None:
+        self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
+        self.next_fire_at = fire.fire_at if fire else None
+        self.next_due_at = fire.due_at if fire else None
+        self.next_lead = fire.lead if fire else NO_LEAD
+        self.error = ""
+
+    def _miss_due(self, now: datetime, reason: str) -> None:
+        """Record what is due but not fired yet as missed, before the plan that holds it goes."""
+        if self.next_fire_at and self.next_due_at and self.next_fire_at <= now:
+            Occurrence.objects.bulk_create(
+                [
+                    Occurrence(
+                        reminder=self,
+                        due_at=self.next_due_at,
+                        lead=self.next_lead,
+                        status=Occurrence.Status.MISSED,
+                        reason=reason,
+                        recorded_at=now,
+                    )
+                ],
+                ignore_conflicts=True,
+            )
+
+
+class EditConflict(Exception):
+    """The row was edited by someone else since it was read."""
+
+
+class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(reminder__owner=user, reminder__deleted_at=None)
+
+
+class Occurrence(models.Model):
+    """One due instant of one reminder, at one lead, recorded once."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"  # fired
+        MISSED = "missed"  # not fired; `reason` says why
+
+    reminder = models.ForeignKey(Reminder, models.CASCADE, related_name="occurrences")
+    due_at = models.DateTimeField()
+    lead = models.DurationField(default=NO_LEAD)
+    status = models.CharField(max_length=16, choices=Status)
+    reason = models.TextField(blank=True)
+    recorded_at = models.DateTimeField()
+
+    objects = OccurrenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reminder", "due_at", "lead"], name="reminders_occurrence_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending", reason="") | (Q(status="missed") & ~Q(reason="")),
+                name="reminders_occurrence_missed_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reminder_id} due {self.due_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def reference(self) -> str:
+        """What its deliveries call it."""
+        return reference(self.pk)
+
+
+def reference(occurrence_id: int) -> str:
+    return f"occurrence:{occurrence_id}"
+
+
+class Heartbeat(models.Model):
+    """When a part of FOAM last showed that it lives; `tick` is the universal task."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,21 @@
+"""The recurrence engine: pure, no database, no clock. See Schedule."""
+
+from .changes import ClockChange
+from .errors import RecurrenceError
+from .grammar import canonical
+from .schedule import Fire, Schedule
+from .zone import Fold, Gap, local_time, to_utc, tzdata_version, zone
+
+__all__ = [
+    "ClockChange",
+    "Fire",
+    "Fold",
+    "Gap",
+    "RecurrenceError",
+    "Schedule",
+    "canonical",
+    "local_time",
+    "to_utc",
+    "tzdata_version",
+    "zone",
+]

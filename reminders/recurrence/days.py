@@ -1,0 +1,216 @@
+"""Sequences of periods (weeks, months, years) and the days in them that match."""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import date
+from math import lcm
+
+from .errors import SearchExhaustedError
+from .tzif import EPOCH_ORDINAL
+
+# Days are counted from 1970-01-01, a Thursday.
+LAST_DAY = date(9999, 12, 20).toordinal() - EPOCH_ORDINAL
+# Every month of the 400-year cycle, once.
+BUDGET = 4_801
+
+_LENGTHS = (
+    (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31),
+    (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31),
+)
+
+
+def is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def weekday(day: int) -> int:
+    """Monday is 0."""
+    return (day + 3) % 7
+
+
+class Periods:
+    """Numbered periods of days, of which every so many are in the sequence.
+
+    Those in the sequence are `anchor + residue + n * cycle`, for each residue.
+    """
+
+    def __init__(self, anchor: int, cycle: int, residues: tuple[int, ...]) -> None:
+        self.anchor = anchor
+        self.cycle = cycle
+        self.residues = residues
+
+    def following(self, index: int) -> int:
+        """Return the first period of the sequence at or after `index`."""
+        turns, residue = divmod(index - self.anchor, self.cycle)
+        found = bisect_left(self.residues, residue)
+        if found < len(self.residues):
+            return self.anchor + turns * self.cycle + self.residues[found]
+        return self.anchor + (turns + 1) * self.cycle + self.residues[0]
+
+    def index(self, day: int) -> int:
+        raise NotImplementedError
+
+    def first_day(self, index: int) -> int:
+        raise NotImplementedError
+
+    def mask(self, index: int, first_day: int) -> int:
+        raise NotImplementedError
+
+    def next_day(self, day: int, last: int) -> int | None:
+        """Return the first matching day from `day` to `last`. Raises SearchExhaustedError."""
+        if not self.residues:
+            return None
+        first_index = self.index(day)
+        index = self.following(first_index)
+        for _ in range(BUDGET):
+            first = self.first_day(index)
+            if first > last:
+                return None
+            mask = self.mask(index, first)
+            if index == first_index:
+                mask = mask >> day - first << day - first
+            if mask:
+                found = first + (mask & -mask).bit_length() - 1
+                return found if found <= last else None
+            index = self.following(index + 1)
+        raise SearchExhaustedError("recurrence", "no occurrence found; the rule is too sparse")
+
+
+class Weeks(Periods):
+    """Every `interval` weeks from `first_week` (its first day), limited to `months`."""
+
+    def __init__(self, first_week: int, interval: int, days: int, months: tuple[int, ...]) -> None:
+        super().__init__(0, interval, (0,))
+        self.first_week = first_week
+        self.days = days
+        self.months = months
+
+    def index(self, day: int) -> int:
+        return (day - self.first_week) // 7
+
+    def first_day(self, index: int) -> int:
+        return min(self.first_week + 7 * index, LAST_DAY + 1)
+
+    def mask(self, index: int, first_day: int) -> int:
+        mask = 0
+        for offset in range(7):
+            if self.days >> offset & 1:
+                day = date.fromordinal(first_day + offset + EPOCH_ORDINAL)
+                mask |= (day.month in self.months) << offset
+        return mask
+
+
+class Months(Periods):
+    """Months in the sequence, their days by `mask_of(weekday of the first, length)`."""
+
+    def __init__(
+        self,
+        mask_of: Callable[[int, int], int],
+        months: tuple[int, ...] = (),
+        interval: int = 1,
+        start: int = 0,
+    ) -> None:
+        """Every `interval` months from month `start` (year * 12 + month - 1), limited to `months`."""
+        cycle, residues = interval, (0,)
+        if months:
+            cycle = lcm(12, interval)
+            residues = tuple(
+                residue
+                for residue in range(0, cycle, interval)
+                if (start + residue) % 12 + 1 in months
+            )
+        super().__init__(start, cycle, residues)
+        self.mask_of = mask_of
+        self._masks: dict[int, int] = {}
+
+    def index(self, day: int) -> int:
+        found = date.fromordinal(day + EPOCH_ORDINAL)
+        return found.year * 12 + found.month - 1
+
+    def first_day(self, index: int) -> int:
+        year, month = divmod(index, 12)
+        if year > 9999:
+            return LAST_DAY + 1
+        return date(year, month + 1, 1).toordinal() - EPOCH_ORDINAL
+
+    def mask(self, index: int, first_day: int) -> int:
+        year, month = divmod(index, 12)
+        key = (first_day + 3) % 7 * 32 + _LENGTHS[is_leap(year)][month + 1]
+        found = self._masks.get(key)
+        if found is None:
+            found = self._masks[key] = self.mask_of(*divmod(key, 32))
+        return found
+
+
+class StridedMonths(Months):
+    """Days of months, of which every `stride` from `start_day` counts."""
+
+    def __init__(
+        self,
+        mask_of: Callable[[int, int], int],
+        months: tuple[int, ...],
+        stride: int,
+        start_day: int,
+    ) -> None:
+        super().__init__(mask_of, months or tuple(range(1, 13)))
+        self.stride = stride
+        self.start_day = start_day
+        self.pattern = sum(1 << bit for bit in range(0, 31, stride))
+
+    def following(self, index: int) -> int:
+        """Return the first month in the sequence that has a day of the stride."""
+        while True:
+            index = super().following(index)
+            first = self.first_day(index)
+            if first > LAST_DAY:
+                return index
+            counted = self.index(min(first + (self.start_day - first) % self.stride, LAST_DAY + 1))
+            if counted == index:
+                return index
+            index = counted
+
+    def mask(self, index: int, first_day: int) -> int:
+        phase = (self.start_day - first_day) % self.stride
+        return super().mask(index, first_day) & (self.pattern << phase if phase < 31 else 0)
+
+
+class YearMonths(Months):
+    """Months of every `interval` years from `start_year`."""
+
+    def __init__(
+        self,
+        mask_of: Callable[[int, int], int],
+        months: tuple[int, ...],
+        interval: int,
+        start_year: int,
+    ) -> None:
+        super().__init__(mask_of)
+        self.anchor = start_year * 12
+        self.cycle = interval * 12
+        self.residues = tuple(month - 1 for month in months)
+
+
+class Years(Periods):
+    """Every `interval` years from `start_year`, days by `mask_of` of the shape of the year."""
+
+    def __init__(
+        self, mask_of: Callable[[int, bool, bool, bool], int], interval: int, start_year: int
+    ) -> None:
+        super().__init__(start_year, interval, (0,))
+        self.mask_of = mask_of
+        self._masks: dict[tuple[int, bool, bool, bool], int] = {}
+
+    def index(self, day: int) -> int:
+        return date.fromordinal(day + EPOCH_ORDINAL).year
+
+    def first_day(self, index: int) -> int:
+        if index > 9999:
+            return LAST_DAY + 1
+        return date(index, 1, 1).toordinal() - EPOCH_ORDINAL
+
+    def mask(self, index: int, first_day: int) -> int:
+        key = (weekday(first_day), is_leap(index), is_leap(index - 1), is_leap(index + 1))
+        found = self._masks.get(key)
+        if found is None:
+            found = self._masks[key] = self.mask_of(*key)
+        return found

@@ -1,0 +1,18 @@
+class RecurrenceError(ValueError):
+    """A schedule that cannot be used.
+
+    `field` is the name of the field at fault (recurrence, starts_at, timezone, exdates, rdates,
+    gap, fold or leads); `message` names the part and what is allowed.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["RecurrenceError"], tuple[str, str]]:
+        return type(self), (self.field, self.message)
+
+
+class SearchExhaustedError(RecurrenceError):
+    """No occurrence was found within the search budget, though none was proved absent."""

@@ -1,0 +1,151 @@
+"""Days of a month or year that match, as bit masks: bit 0 is its first day."""
+
+from collections.abc import Iterable
+
+from .cron import LAST, Cron
+from .rrule import Rule
+
+_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def every(step: int, first: int, length: int) -> int:
+    """Bits first, first + step, ... below length."""
+    return sum(1 << bit for bit in range(first, length, step))
+
+
+def chosen(mask: int, positions: Iterable[int]) -> int:
+    """The bits that BYSETPOS chooses among those set."""
+    bits = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+    picked = {bits[p - 1 if p > 0 else p] for p in positions if abs(p) <= len(bits)}
+    return sum(1 << bit for bit in picked)
+
+
+def month_mask(rule: Rule, first_weekday: int, length: int, default_day: int) -> int:
+    """Days by BYMONTHDAY and BYDAY; `default_day`, if not 0, where neither is given."""
+    if not rule.by_month_day and not rule.by_day:
+        return _month_days((default_day,), length) if default_day else (1 << length) - 1
+    mask = (1 << length) - 1
+    if rule.by_month_day:
+        mask &= _month_days(rule.by_month_day, length)
+    if rule.by_day:
+        mask &= _weekdays(rule.by_day, first_weekday, length)
+    return mask
+
+
+def _month_days(days: Iterable[int], length: int) -> int:
+    return sum(1 << (day - 1 if day > 0 else length + day) for day in _existing(days, length))
+
+
+def _existing(days: Iterable[int], length: int) -> set[int]:
+    """Two numbers may mean one day: 31 and -1."""
+    return {day if day > 0 else length + day + 1 for day in days if 0 < abs(day) <= length}
+
+
+def _weekdays(days: Iterable[tuple[int, int]], first_weekday: int, length: int) -> int:
+    mask = 0
+    for weekday, ordinal in days:
+        every_one = every(7, (weekday - first_weekday) % 7, length)
+        mask |= chosen(every_one, (ordinal,)) if ordinal else every_one
+    return mask
+
+
+def year_mask(
+    rule: Rule, first_weekday: int, leap: bool, leap_before: bool, leap_after: bool, start: int
+) -> int:
+    """Days of a year by all day parts; `start` is month * 10000 + day * 100 + weekday."""
+    length = 365 + leap
+    mask = (1 << length) - 1
+    by_date = bool(rule.by_month_day or rule.by_year_day)
+    if rule.by_year_day:
+        mask &= _month_days(rule.by_year_day, length)
+    if rule.by_week_no:
+        mask &= _weeks(rule, first_weekday, leap, leap_before, leap_after)
+    if rule.by_day and (rule.by_month or not rule.has_ordinals):
+        pass  # counted month by month, below
+    elif rule.by_day:
+        mask &= _weekdays(rule.by_day, first_weekday, length)
+    elif rule.by_week_no and not by_date:
+        mask &= _weekdays(((start % 100, 0),), first_weekday, length)
+    default_day = 0 if by_date or rule.by_day or rule.by_week_no else start // 100 % 100
+    months = rule.by_month or ((start // 10000,) if default_day else range(1, 13))
+    return mask & _months(rule, months, first_weekday, leap, default_day)
+
+
+def _months(
+    rule: Rule, months: Iterable[int], first_weekday: int, leap: bool, default_day: int
+) -> int:
+    year_ordinals = rule.has_ordinals and not rule.by_month
+    mask = offset = 0
+    for month, days in enumerate(_LENGTHS, 1):
+        length = days + (leap and month == 2)
+        if month in months:
+            bits = (1 << length) - 1
+            if rule.by_month_day or default_day:
+                bits &= _month_days(rule.by_month_day or (default_day,), length)
+            if rule.by_day and not year_ordinals:
+                bits &= _weekdays(rule.by_day, (first_weekday + offset) % 7, length)
+            mask |= bits << offset
+        offset += length
+    return mask
+
+
+def _weeks(rule: Rule, first_weekday: int, leap: bool, leap_before: bool, leap_after: bool) -> int:
+    """Days by BYWEEKNO: week 1 is the first with four days of the year in it.
+
+    The first and last days of a year may lie in a week of the year before or after.
+    """
+    length, length_before, length_after = 365 + leap, 365 + leap_before, 365 + leap_after
+    first = _week_one(rule, first_weekday)
+    first_before = _week_one(rule, (first_weekday - length_before) % 7) - length_before
+    first_after = _week_one(rule, (first_weekday + length) % 7) + length
+    first_later = (
+        _week_one(rule, (first_weekday + length + length_after) % 7) + length + length_after
+    )
+    mask = 0
+    for begin, end in ((first_before, first), (first, first_after), (first_after, first_later)):
+        for week in _existing(rule.by_week_no, (end - begin) // 7):
+            for day in range(begin + 7 * week - 7, begin + 7 * week):
+                if 0 <= day < length:
+                    mask |= 1 << day
+    return mask
+
+
+def _week_one(rule: Rule, first_weekday: int) -> int:
+    """Day, from 0, on which week 1 of a year starts."""
+    first = (rule.week_start - first_weekday) % 7
+    return first - 7 if first >= 4 else first
+
+
+def cron_mask(cron: Cron, first_weekday: int, length: int) -> int:
+    """Days by the two day fields of a cron expression."""
+    days = _cron_days(cron, first_weekday, length)
+    weekdays = _cron_weekdays(cron, first_weekday, length)
+    return days & weekdays if cron.both_days else days | weekdays
+
+
+def _cron_days(cron: Cron, first_weekday: int, length: int) -> int:
+    mask = _month_days(cron.days, length)
+    if cron.last_day:
+        mask |= 1 << length - 1
+    working = _weekdays([(weekday, 0) for weekday in range(5)], first_weekday, length)
+    if cron.last_weekday:
+        mask |= chosen(working, (-1,))
+    for day in cron.nearest_weekdays:
+        if day <= length:
+            mask |= 1 << _nearest(day - 1, working, length)
+    return mask
+
+
+def _nearest(day: int, working: int, length: int) -> int:
+    """The working day nearest to a day, within the month: the day before or after a weekend."""
+    for candidate in (day, day - 1, day + 1, day - 2, day + 2):
+        if 0 <= candidate < length and working >> candidate & 1:
+            return candidate
+    raise AssertionError("a month has working days")
+
+
+def _cron_weekdays(cron: Cron, first_weekday: int, length: int) -> int:
+    # cron counts from Sunday, the calendar from Monday
+    days = [((weekday - 1) % 7, 0) for weekday in cron.weekdays]
+    days += [((weekday - 1) % 7, -1 if n == LAST else n) for weekday, n in cron.ordinals]
+    return _weekdays(days, first_weekday, length)

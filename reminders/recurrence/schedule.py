@@ -1,0 +1,280 @@
+"""A schedule: when a reminder is due, and when it speaks."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, Self
+
+from . import changes, door, words
+from .changes import ClockChange
+from .errors import RecurrenceError
+from .grammar import parse
+from .timeline import Timeline
+from .zone import DAY, FOREVER, UTC_EPOCH, Fold, Gap, instant, seconds, wall_clock
+
+NO_LEAD = (timedelta(0),)
+MAX_LEADS = 20
+MAX_LEAD = timedelta(days=366)
+EARLIEST = datetime(1900, 1, 1)
+LATEST = datetime(2999, 12, 31, 23, 59, 59)
+
+_GAPS = {gap.value: gap for gap in Gap}
+_FOLDS = {fold.value: fold for fold in Fold}
+_UNKNOWN = -FOREVER
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fire:
+    """One moment to speak: `fire_at` is `lead` before `due_at`; both aware, in UTC."""
+
+    fire_at: datetime
+    due_at: datetime
+    lead: timedelta
+
+
+class Schedule:
+    """When a reminder is due: immutable, pure, cheap to make from a stored row.
+
+    `starts_at`, `exdates` and `rdates` are naive wall-clock times in `timezone`, an IANA name;
+    nothing is due before `starts_at`. `recurrence` is empty (once), an RFC 5545 rule or a 5-field
+    cron expression. `gap` and `fold` say what becomes of local times that the clock skips or
+    repeats. `leads` are how long before each due instant to speak.
+
+    Instants come out as aware datetimes in UTC, in whole seconds. Construction raises
+    RecurrenceError on anything unusable; `validate` also finds what can never occur.
+    """
+
+    __slots__ = (
+        "starts_at",
+        "timezone",
+        "recurrence",
+        "exdates",
+        "rdates",
+        "gap",
+        "fold",
+        "leads",
+        "_timeline",
+        "_excluded",
+        "_added",
+        "_last",
+    )
+
+    starts_at: datetime
+    timezone: str
+    # in canonical form
+    recurrence: str
+    exdates: tuple[datetime, ...]
+    rdates: tuple[datetime, ...]
+    gap: Gap
+    fold: Fold
+    leads: tuple[timedelta, ...]
+    _timeline: Timeline
+    _excluded: frozenset[int]
+    _added: tuple[int, ...]
+    _last: int | None
+
+    def __init__(
+        self,
+        *,
+        starts_at: datetime,
+        timezone: str,
+        recurrence: str = "",
+        exdates: Iterable[datetime] = (),
+        rdates: Iterable[datetime] = (),
+        gap: str = Gap.AFTER,
+        fold: str = Fold.FIRST,
+        leads: Iterable[timedelta] = NO_LEAD,
+    ) -> None:
+        start = _wall("starts_at", starts_at)
+        parsed = parse(recurrence)
+        put = super().__setattr__
+        put("starts_at", starts_at)
+        put("timezone", timezone)
+        put("recurrence", parsed.text if parsed else "")
+        put("gap", _choice("gap", gap, _GAPS))
+        put("fold", _choice("fold", fold, _FOLDS))
+        put("leads", leads if leads is NO_LEAD else _leads(leads))
+        put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
+        put("exdates", _walls("exdates", exdates))
+        put("rdates", _walls("rdates", rdates))
+        put("_excluded", self._exclusions() if self.exdates else frozenset())
+        put("_added", self._additions() if self.rdates else ())
+        put("_last", _UNKNOWN)
+
+    @classmethod
+    def validate(cls, **fields: Any) -> Self:
+        """Make a Schedule from the same fields and refuse it if it can never be due.
+
+        The check at the door: slower than construction, bounded to some milliseconds.
+        Raises RecurrenceError, naming the field at fault.
+        """
+        schedule = cls(**fields)
+        door.check(schedule, schedule._timeline)
+        if schedule.next_due(-FOREVER) is None:
+            raise RecurrenceError("exdates", "exclude every occurrence; nothing is left to be due")
+        return schedule
+
+    def after(self, instant_: datetime) -> datetime | None:
+        """Return the first due instant strictly after an aware instant, None if there is none."""
+        found = self.next_due(_floor(instant_))
+        return None if found is None else instant(found)
+
+    def upcoming(self, after: datetime, count: int) -> list[datetime]:
+        """Return up to `count` due instants strictly after an aware instant."""
+        found: list[datetime] = []
+        at: int | None = _floor(after)
+        while len(found) < count:
+            at = self.next_due(at)  # type: ignore[arg-type]
+            if at is None:
+                break
+            found.append(instant(at))
+        return found
+
+    def next_fire(self, fire_at: datetime, lead: timedelta | None = None) -> Fire | None:
+        """Return the first Fire after (fire_at, lead), over all leads, in that order.
+
+        Without `lead`: the first after every Fire at `fire_at`.
+        """
+        at = _floor(fire_at)
+        best: tuple[int, timedelta] | None = None
+        for candidate in self.leads:
+            ahead = candidate.days * DAY + candidate.seconds
+            passed = lead is None or candidate <= lead or fire_at.microsecond
+            due = self.next_due(at + ahead if passed else at + ahead - 1)
+            if due is not None and (best is None or (due - ahead, candidate) < best):
+                best = due - ahead, candidate
+        if best is None:
+            return None
+        fires = instant(best[0])
+        return Fire(fires, fires + best[1], best[1])
+
+    def last(self) -> datetime | None:
+        """Return the last due instant; None if the schedule is endless or never due."""
+        if self._last == _UNKNOWN:
+            super().__setattr__("_last", self._find_last())
+        return None if self._last is None else instant(self._last)
+
+    def _find_last(self) -> int | None:
+        """Narrow down from the first due instant and the bound, by halves."""
+        if self._timeline.is_endless:
+            return None
+        low = self.next_due(-FOREVER)
+        if low is None:
+            return None
+        high = max([low, self._timeline.bound(), *self._added[-1:]])
+        while low < high:
+            middle = (low + high) // 2
+            found = self.next_due(middle)
+            if found is None:
+                high = middle
+            else:
+                low = found
+        return low
+
+    @property
+    def text(self) -> str:
+        """The schedule in English words, with times of the wall clock and the zone."""
+        return words.describe(self, self._timeline.recurrence)
+
+    def clock_change(self, due_at: datetime) -> ClockChange | None:
+        """Return what a clock change does to the occurrence due then; None if it meets none."""
+        return changes.at(self, self._timeline, _floor(due_at))
+
+    def clock_changes(self, after: datetime, until: datetime) -> list[ClockChange]:
+        """Return what clock changes in (after, until] do to occurrences, also to skipped ones."""
+        return changes.between(self, self._timeline, _floor(after), _floor(until))
+
+    def next_due(self, at: int) -> int | None:
+        """`after` in seconds since 1970, UTC."""
+        excluded, added = self._excluded, self._added
+        if not excluded and not added:
+            return self._timeline.next(at)
+        while True:
+            found = self._timeline.next(at)
+            place = bisect_right(added, at)
+            if place < len(added) and (found is None or added[place] < found):
+                found = added[place]
+            if found is None or found not in excluded:
+                return found
+            at = found
+
+    def _exclusions(self) -> frozenset[int]:
+        # At real pace an excluded time is excluded both times the clock shows it.
+        clocks = {self._timeline.clock, wall_clock(self.timezone, self.gap, self.fold)}
+        walls = map(seconds, self.exdates)
+        return frozenset(due for wall in walls for clock in clocks for due in clock.instants(wall))
+
+    def _additions(self) -> tuple[int, ...]:
+        clock = wall_clock(self.timezone, self.gap, self.fold)
+        walls = [seconds(wall) for wall in self.rdates if wall >= self.starts_at]
+        return tuple(sorted({due for wall in walls for due in clock.instants(wall)}))
+
+    def _identity(self) -> tuple[object, ...]:
+        return (
+            self.starts_at,
+            self.timezone,
+            self.recurrence,
+            self.exdates,
+            self.rdates,
+            self.gap,
+            self.fold,
+            self.leads,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        return f"<Schedule {self.text}>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Schedule does not change; {name} cannot be set")
+
+
+def _floor(moment: datetime) -> int:
+    since = moment - UTC_EPOCH
+    return since.days * DAY + since.seconds
+
+
+def _wall(field: str, value: object) -> int:
+    if not isinstance(value, datetime) or value.tzinfo is not None:
+        raise RecurrenceError(field, "must be a local date and time, without an offset")
+    if value.microsecond:
+        raise RecurrenceError(field, "must be in whole seconds")
+    if not EARLIEST <= value <= LATEST:
+        raise RecurrenceError(field, f"must be in the years {EARLIEST.year} to {LATEST.year}")
+    return seconds(value)
+
+
+def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
+    if not values:
+        return ()
+    found = tuple(values)
+    for value in found:
+        _wall(field, value)
+    return tuple(sorted({value.replace(fold=0) for value in found}))
+
+
+def _leads(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
+    found = tuple(values)
+    if not 1 <= len(found) <= MAX_LEADS:
+        raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
+    for value in found:
+        if not isinstance(value, timedelta) or not timedelta(0) <= value <= MAX_LEAD:
+            raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
+        if value.microseconds:
+            raise RecurrenceError("leads", "must be in whole seconds")
+    return tuple(sorted(set(found)))
+
+
+def _choice(field: str, value: str, known: dict[str, Any]) -> Any:
+    try:
+        return known[value]
+    except (KeyError, TypeError):
+        raise RecurrenceError(field, f"must be one of {', '.join(known)}") from None

@@ -1,0 +1,179 @@
+"""The instants of a recurrence: its wall times through a zone's clock. Seconds since 1970, UTC."""
+
+from functools import lru_cache
+
+from .days import LAST_DAY
+from .expansion import DAY, Expansion, of_cron, of_rule
+from .grammar import Recurrence
+from .rrule import Rule
+from .zone import FOREVER, Fold, Gap, Stretch, WallClock, seconds, wall_clock
+
+_LAST_WALL = LAST_DAY * DAY
+# No wall clock is farther from UTC.
+_REACH = 2 * DAY
+
+
+class Once:
+    """One wall time."""
+
+    __slots__ = ("wall",)
+
+    def __init__(self, wall: int) -> None:
+        self.wall = wall
+
+    def next(self, wall: int, last: int) -> int | None:
+        return self.wall if wall < self.wall <= last else None
+
+    def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
+        return (1, self.wall) if count and wall < self.wall < high else (0, wall)
+
+
+class Timeline:
+    """The due instants of a recurrence, before EXDATE and RDATE.
+
+    `until` is the last instant that may be due, None as long as COUNT has not been resolved.
+    """
+
+    __slots__ = ("recurrence", "key", "clock", "expansion", "first", "floor", "last_wall", "until")
+
+    def __init__(self, recurrence: Recurrence, start: int, name: str, gap: Gap, fold: Fold) -> None:
+        self.recurrence = recurrence
+        self.key = (recurrence, start, name, gap, fold)
+        self.floor = start - 1
+        self.first = start - _REACH
+        self.last_wall = _LAST_WALL
+        self.until: int | None = FOREVER
+        self.clock: WallClock
+        self.expansion: Expansion
+        if isinstance(recurrence, Rule):
+            self.clock = wall_clock(name, gap, fold)
+            self.expansion = of_rule(recurrence, start)
+            if recurrence.until is not None:
+                self._end_by(recurrence)
+            elif recurrence.count is not None:
+                self.until = None
+        elif recurrence is None:
+            self.clock = wall_clock(name, gap, fold)
+            self.expansion = Once(start)
+            self.last_wall = start
+        else:
+            self.clock = wall_clock(name, gap, fold, recurrence.real_pace)
+            self.expansion = of_cron(recurrence)
+            if recurrence.real_pace:
+                # After the start the clock may show earlier times once more.
+                self.floor -= _REACH
+                self.first = wall_clock(name, gap, fold).bound(start)
+
+    def _end_by(self, rule: Rule) -> None:
+        until = seconds(rule.until.replace(tzinfo=None))  # type: ignore[union-attr]
+        if rule.until.year == 9999:  # type: ignore[union-attr]
+            return
+        if rule.until.tzinfo is None:  # type: ignore[union-attr]
+            self.last_wall = min(until, _LAST_WALL)
+        else:
+            self.until = until
+            self.last_wall = min(until + _REACH, _LAST_WALL)
+
+    @property
+    def is_endless(self) -> bool:
+        return self.until == FOREVER and self.last_wall == _LAST_WALL
+
+    def next(self, instant: int) -> int | None:
+        """Return the first due instant after `instant`."""
+        expansion, floor, last = self.expansion, self.floor, self.last_wall
+        at = max(instant + 1, self.first)
+        while at <= last + _REACH:
+            stretch = self.clock.stretch(at)
+            _, _, offset, low, high, gap_low, gap_high, gap_offset = stretch
+            wall = expansion.next(max(at - 1 + offset, low - 1, floor), last)
+            found = wall - offset if wall is not None and wall < high else None
+            if gap_high and at < gap_high - gap_offset:
+                begin = max(at - 1 + gap_offset, gap_low - 1, floor)
+                moved = expansion.next(begin, min(gap_high - 1, last))
+                if moved is not None and (found is None or moved - gap_offset < found):
+                    found = moved - gap_offset
+            if found is not None:
+                return found if found <= self._until() else None
+            at = self._search_on(stretch, at, wall)
+        return None
+
+    def _search_on(self, stretch: Stretch, at: int, wall: int | None) -> int:
+        """Where to look when a stretch holds nothing more and `wall` is the next wall time."""
+        end = stretch.end
+        if end == FOREVER:
+            return FOREVER
+        if at - 1 + stretch.offset >= end + self.clock.stretch(end).offset:
+            # The clock goes back at the end, over wall times already passed.
+            return end
+        return FOREVER if wall is None else max(end, wall - _REACH)
+
+    def _until(self) -> int:
+        if self.until is None:
+            self.until = _end_of_count(*self.key)
+        return self.until
+
+    def bound(self) -> int:
+        """Return an instant after which nothing is due, FOREVER if endless."""
+        return min(self._until(), self.last_wall + _REACH)
+
+    def walls(self, low: int, high: int) -> list[int]:
+        """Return the wall times in [low, high) that a gap may skip."""
+        found: list[int] = []
+        wall: int | None = max(low - 1, self.floor)
+        while not self.clock.real_pace:
+            wall = self.expansion.next(wall, min(high - 1, self.last_wall))  # type: ignore[arg-type]
+            if wall is None:
+                break
+            found.append(wall)
+        return found
+
+    def nth(self, count: int) -> int:
+        """Return the instant at which the rule has been due `count` times."""
+        at, left, last = self.first, count, self.last_wall
+        found = FOREVER
+        while at <= last + _REACH:
+            stretch = self.clock.stretch(at)
+            begin, end = stretch.gap_low - stretch.gap_offset, stretch.gap_high - stretch.gap_offset
+            one_by_one = False
+            if not stretch.gap_high or at >= end or not self._meets_gap(stretch):
+                limit = stretch.end
+            elif at < begin:
+                limit = begin
+            else:
+                limit, one_by_one = end, True
+            walk = self._walk if one_by_one else self._advance
+            steps, found = walk(stretch, at, left, limit)
+            left -= steps
+            if left == 0:
+                return found
+            at = limit
+        return FOREVER
+
+    def _meets_gap(self, stretch: Stretch) -> bool:
+        begin = max(stretch.gap_low - 1, self.floor)
+        return self.expansion.next(begin, min(stretch.gap_high - 1, self.last_wall)) is not None
+
+    def _advance(self, stretch: Stretch, at: int, count: int, limit: int) -> tuple[int, int]:
+        """Pass up to `count` instants in [at, limit), where no gap is in the way."""
+        offset = stretch.offset
+        high = min(stretch.high, limit + offset, self.last_wall + 1)
+        begin = max(at - 1 + offset, stretch.low - 1, self.floor)
+        steps, wall = self.expansion.advance(begin, count, high)
+        return steps, wall - offset
+
+    def _walk(self, stretch: Stretch, at: int, count: int, limit: int) -> tuple[int, int]:
+        """Pass up to `count` instants in [at, limit) one by one: moved ones may coincide."""
+        instant = at - 1
+        for step in range(count):
+            found = self.next(instant)
+            if found is None or found >= limit:
+                return step, instant
+            instant = found
+        return count, instant
+
+
+@lru_cache(maxsize=16_384)
+def _end_of_count(recurrence: Rule, start: int, name: str, gap: Gap, fold: Fold) -> int:
+    timeline = Timeline(recurrence, start, name, gap, fold)
+    timeline.until = FOREVER
+    return timeline.nth(recurrence.count)  # type: ignore[arg-type]

@@ -1,0 +1,210 @@
+"""Zones from the tzdata package, and the wall clock with its gaps and folds."""
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from .errors import RecurrenceError
+from .tzif import CYCLE, DAY, RULES_FROM, Changes, read
+
+EPOCH = datetime(1970, 1, 1)
+UTC_EPOCH = EPOCH.replace(tzinfo=UTC)
+FOREVER = 1 << 60
+# No offset and no clock change is larger (Manila 1844, Apia 2011: a whole day).
+_REACH = 2 * DAY
+
+
+class Gap(StrEnum):
+    """What becomes of a local time that the clock skips."""
+
+    AFTER = "after"
+    BEFORE = "before"
+    SKIP = "skip"
+
+
+class Fold(StrEnum):
+    """Which of its two instants a repeated local time means."""
+
+    FIRST = "first"
+    SECOND = "second"
+    BOTH = "both"
+
+
+class Stretch(NamedTuple):
+    """A stretch of UTC with one offset: where its instants come from on the wall clock.
+
+    An instant in [begin, end) shows the wall time `instant + offset`; wall times in [low, high)
+    have theirs here, and those skipped in [gap_low, gap_high) are moved here by `gap_offset`.
+    All in seconds since 1970, UTC or wall clock.
+    """
+
+    begin: int
+    end: int
+    offset: int
+    low: int
+    high: int
+    gap_low: int = 0
+    gap_high: int = 0
+    gap_offset: int = 0
+
+
+def tzdata_version() -> str:
+    """Return the version of the PyPI tzdata package in use, such as `2026.6`."""
+    return metadata.version("tzdata")
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Return the names that `zone` accepts."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """Return the IANA zone from the tzdata package, never from the system.
+
+    Raises RecurrenceError on `timezone` for a name that tzdata does not list.
+    """
+    with _file(name).open("rb") as content:
+        return ZoneInfo.from_file(content, key=name)
+
+
+def _file(name: str) -> Traversable:
+    if not isinstance(name, str) or name not in zone_names():
+        raise RecurrenceError("timezone", _unknown(name))
+    return resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+
+
+def _unknown(name: object) -> str:
+    text = "is not an IANA time zone; use a name such as Europe/Berlin or UTC"
+    if not isinstance(name, str) or len(name) > 60 or not name.isascii() or not name.isprintable():
+        return f"the name {text}"
+    meant = [known for known in zone_names() if known.lower() == name.strip().lower()]
+    return f"{name!r} {text}" + (f" (did you mean {meant[0]}?)" if meant else "")
+
+
+@cache
+def _changes(name: str) -> Changes:
+    return read(_file(name).read_bytes())
+
+
+class WallClock:
+    """A zone's clock under one choice of gap and fold.
+
+    With `real_pace` every instant shows its own wall time and neither choice applies.
+    """
+
+    __slots__ = ("changes", "gap", "fold", "real_pace", "_repeats_from", "_stretches")
+
+    def __init__(self, changes: Changes, gap: Gap, fold: Fold, real_pace: bool) -> None:
+        self.changes = changes
+        self.gap = gap
+        self.fold = fold
+        self.real_pace = real_pace
+        self._repeats_from = RULES_FROM + CYCLE if changes.repeats else FOREVER
+        self._stretches: dict[int, Stretch] = {}
+
+    def stretch(self, instant: int) -> Stretch:
+        """Return the stretch that holds the instant."""
+        if instant >= self._repeats_from:
+            return self._cycles_later(instant)
+        index = bisect_right(self.changes.at, instant)
+        found = self._stretches.get(index)
+        if found is None:
+            found = self._stretches[index] = self._make(index)
+        return found
+
+    def _cycles_later(self, instant: int) -> Stretch:
+        shift = (instant - RULES_FROM) // CYCLE * CYCLE
+        near = self.stretch(instant - shift)
+        moved = [value + shift for value in near]
+        return Stretch(*moved)._replace(offset=near.offset, gap_offset=near.gap_offset)
+
+    def _make(self, index: int) -> Stretch:
+        at, offsets = self.changes.at, self.changes.offsets
+        begin = at[index - 1] if index else -FOREVER
+        end = at[index] if index < len(at) else FOREVER
+        offset = offsets[index]
+        before = offsets[index - 1] if index else offset
+        after = offsets[index + 1] if index < len(at) else offset
+        low, high = begin + offset, end + offset
+        if self.real_pace:
+            return Stretch(begin, end, offset, low, high)
+        if before > offset and self.fold is Fold.FIRST:
+            low = begin + before
+        if after < offset and self.fold is Fold.SECOND:
+            high = end + after
+        window = (0, 0, 0)
+        if before < offset and self.gap is Gap.AFTER:
+            window = (begin + before, begin + offset, before)
+        elif after > offset and self.gap is Gap.BEFORE:
+            window = (end + offset, end + after, after)
+        return Stretch(begin, end, offset, low, high, *window)
+
+    def instants(self, wall: int) -> list[int]:
+        """Return the instants that a wall time means: none, one or two."""
+        found = []
+        stretch = self.stretch(wall - _REACH)
+        while stretch.begin <= wall + _REACH:
+            if stretch.low <= wall < stretch.high:
+                found.append(wall - stretch.offset)
+            if stretch.gap_low <= wall < stretch.gap_high:
+                found.append(wall - stretch.gap_offset)
+            if stretch.end == FOREVER:
+                break
+            stretch = self.stretch(stretch.end)
+        return found
+
+    def bound(self, wall: int) -> int:
+        """Return the instant from which on the clock has reached the wall time."""
+        reached = self.instants(wall)
+        if reached:
+            return min(reached)
+        stretch = self.stretch(wall - _REACH)
+        while stretch.end + self.stretch(stretch.end).offset <= wall:
+            stretch = self.stretch(stretch.end)
+        return stretch.end
+
+
+@lru_cache(maxsize=4096)
+def wall_clock(name: str, gap: Gap, fold: Fold, real_pace: bool = False) -> WallClock:
+    """Return the clock of a zone. Raises RecurrenceError on `timezone`."""
+    return WallClock(_changes(name), gap, fold, real_pace)
+
+
+def seconds(wall: datetime) -> int:
+    """Seconds since 1970 on the wall clock."""
+    since = wall - EPOCH
+    return since.days * DAY + since.seconds
+
+
+def wall_time(count: int) -> datetime:
+    return EPOCH + timedelta(seconds=count)
+
+
+def instant(count: int) -> datetime:
+    return UTC_EPOCH + timedelta(seconds=count)
+
+
+def to_utc(
+    wall: datetime, timezone: str, gap: str = Gap.AFTER, fold: str = Fold.FIRST
+) -> list[datetime]:
+    """Return the instants (aware, UTC) that a naive wall time means in a zone: none, one or two.
+
+    Raises RecurrenceError on `timezone`.
+    """
+    clock = wall_clock(timezone, Gap(gap), Fold(fold))
+    return [instant(count) for count in clock.instants(seconds(wall))]
+
+
+def local_time(moment: datetime, timezone: str) -> datetime:
+    """Return the naive wall time that an aware datetime, of any offset, shows in a zone.
+
+    Raises RecurrenceError on `timezone`.
+    """
+    return moment.astimezone(zone(timezone)).replace(tzinfo=None, fold=0)

@@ -1,0 +1,168 @@
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db.models import DurationField
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from accounts.api import StrictSerializer
+from accounts.timezones import validate_timezone, zone
+from notifications.models import Channel
+from reminders.fields import WallClockField
+from reminders.models import Occurrence, Reminder
+
+
+class WallClock(serializers.DateTimeField):
+    """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        return value.replace(microsecond=0)
+
+    def to_representation(self, value: Any) -> Any:
+        return value.isoformat()
+
+
+class IsoDuration(serializers.DurationField):
+    """A length of time as ISO 8601 writes it, in its shortest form: PT5M, P1DT12H."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "Give an ISO 8601 duration such as PT5M, PT1H30M or P1D."
+    }
+
+    def to_internal_value(self, value: Any) -> timedelta:
+        if not isinstance(value, str) or not value.startswith(("P", "-P")):
+            self.fail("invalid")
+        return super().to_internal_value(value)
+
+    def to_representation(self, value: timedelta) -> str:
+        return iso_duration(value)
+
+
+def iso_duration(length: timedelta) -> str:
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+    days = f"{length.days}D" if length.days else ""
+    time = "".join(f"{number}{unit}" for number, unit in units if number)
+    return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
+
+
+class OwnChannels(serializers.PrimaryKeyRelatedField):
+    def get_queryset(self) -> Any:
+        request = self.context.get("request")
+        return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
+
+
+class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        WallClockField: WallClock,
+        DurationField: IsoDuration,
+    }
+    timezone = serializers.CharField(
+        max_length=64,
+        required=False,
+        validators=[validate_timezone],
+        help_text="IANA name; yours when left out.",
+    )
+    channels = OwnChannels(
+        many=True, required=False, help_text="Ids of your channels; your inbox when left out."
+    )
+
+    class Meta:
+        model = Reminder
+        fields = [
+            "id",
+            "title",
+            "body",
+            "starts_at",
+            "timezone",
+            "recurrence",
+            "exdates",
+            "rdates",
+            "gap",
+            "fold",
+            "leads",
+            "misfire",
+            "grace",
+            "channels",
+            "tags",
+            "external_id",
+            "status",
+            "next_due_at",
+            "schedule_text",
+            "error",
+            "version",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["status", "next_due_at", "schedule_text", "error", "version"]
+        # The model's constraint is checked by `store`, with the owner, which is not a field here.
+        validators: list[Any] = []
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Turn times that came with an offset into wall-clock times of the reminder's zone."""
+        local = zone(self._timezone(attrs))
+        for name in ("starts_at", "exdates", "rdates"):
+            if name not in attrs:
+                continue
+            try:
+                value = attrs[name]
+                attrs[name] = (
+                    [_wall_clock(each, local) for each in value]
+                    if isinstance(value, list)
+                    else _wall_clock(value, local)
+                )
+            except OverflowError:
+                raise ValidationError({name: "This time is out of range."}) from None
+        return attrs
+
+    def _timezone(self, attrs: dict[str, Any]) -> str:
+        if "timezone" in attrs:
+            return attrs["timezone"]
+        if self.instance is not None:
+            return self.instance.timezone
+        attrs["timezone"] = self.context["request"].user.timezone
+        return attrs["timezone"]
+
+    def create(self, validated_data: dict[str, Any]) -> Reminder:
+        return self._store(Reminder(), validated_data)
+
+    def update(self, instance: Reminder, validated_data: dict[str, Any]) -> Reminder:
+        return self._store(instance, validated_data)
+
+    def _store(self, reminder: Reminder, values: dict[str, Any]) -> Reminder:
+        now, channels = values.pop("now"), values.pop("channels", None)
+        for name, value in values.items():
+            setattr(reminder, name, value)
+        reminder.store(now, channels)
+        return reminder
+
+
+def _wall_clock(value: datetime, local: Any) -> datetime:
+    return value.astimezone(local).replace(tzinfo=None) if value.tzinfo else value
+
+
+class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
+    lead = IsoDuration(read_only=True)
+    reference = serializers.CharField(
+        read_only=True, help_text="What its deliveries call it: `deliveries/?reference=…`."
+    )
+
+    class Meta:
+        model = Occurrence
+        fields = [
+            "id",
+            "reminder",
+            "due_at",
+            "lead",
+            "status",
+            "reason",
+            "recorded_at",
+            "reference",
+        ]
+
+
+class UpcomingSerializer(serializers.Serializer[Any]):
+    schedule_text = serializers.CharField()
+    occurrences = serializers.ListField(child=serializers.DateTimeField())

@@ -1,0 +1,81 @@
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reminders.message import in_words, message, span
+from reminders.recurrence import Fire
+
+DUE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+
+@dataclass
+class Reminder:
+    pk: int = 7
+    title: str = "Stand-up"
+    body: str = "Bring coffee."
+    timezone: str = "Europe/Berlin"
+    tags: list[str] = field(default_factory=list)
+    external_id: str | None = None
+
+
+def told(*, lead=timedelta(0), late=timedelta(0), missed=0, **fields):
+    fire = Fire(fire_at=DUE - lead, due_at=DUE, lead=lead)
+    return message(Reminder(**fields), fire, fire.fire_at + late, missed)
+
+
+def test_punctual_message_says_just_the_words_of_the_reminder():
+    assert told().body == "Bring coffee."
+
+
+def test_message_carries_its_due_instant_in_the_readers_zone():
+    assert told().data["due_text"] == "Monday 23 November 2026 at 18:00 (Europe/Berlin)"
+
+
+def test_early_message_says_how_far_ahead_it_is():
+    assert told(lead=timedelta(hours=1)).body == (
+        "Bring coffee.\n\nDue in 1 h, on Monday 23 November 2026 at 18:00 (Europe/Berlin)."
+    )
+
+
+def test_late_message_says_how_late_it_is():
+    assert told(late=timedelta(hours=2, minutes=5)).body.endswith(
+        "This is 2 h 5 min late: nothing was dispatched when it was due."
+    )
+
+
+def test_second_of_lateness_is_not_worth_a_word():
+    assert told(late=timedelta(seconds=1)).body == "Bring coffee."
+
+
+@pytest.mark.parametrize(
+    ("missed", "words"),
+    [(1, "One earlier reminder was missed."), (12, "12 earlier ones were missed.")],
+)
+def test_message_after_an_outage_says_how_many_were_missed(missed, words):
+    assert told(missed=missed).body.endswith(words)
+
+
+def test_body_may_be_empty():
+    assert told(body="").body == ""
+
+
+def test_clock_change_is_in_the_words():
+    assert in_words(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/Berlin") == (
+        "Sunday 25 October 2026 at 02:30 (Europe/Berlin)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(0), "0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(minutes=1, seconds=5), "1 min 5 s"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=2, seconds=5), "2 h"),
+        (timedelta(days=3, hours=4, minutes=5), "3 d 4 h"),
+    ],
+)
+def test_span_is_told_in_its_two_largest_units(length, words):
+    assert span(length) == words

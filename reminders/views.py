@@ -1,0 +1,141 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.api import OwnedViewSet
+from notifications.models import Channel
+from reminders import dispatch
+from reminders.models import Occurrence, Reminder
+from reminders.serializers import OccurrenceSerializer, ReminderSerializer, UpcomingSerializer
+
+MAX_UPCOMING = 500
+
+
+class PreconditionFailed(APIException):
+    status_code = 412
+    default_detail = "This reminder has another version than If-Match says. Read it again."
+    default_code = "precondition_failed"
+
+
+def _own_channels(request: Any) -> QuerySet[Channel]:
+    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
+
+
+class ReminderFilter(filters.FilterSet):
+    tag = filters.CharFilter(method="with_tag")
+    channel = filters.ModelChoiceFilter(field_name="channels", queryset=_own_channels)
+    due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
+    due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
+    search = filters.CharFilter("title", lookup_expr="icontains", help_text="A part of the title.")
+
+    class Meta:
+        model = Reminder
+        fields = ["status", "external_id"]
+
+    def with_tag(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
+        return reminders.filter(tags__contains=[value])
+
+
+class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
+    """What to remind of, on which channels, and when."""
+
+    model = Reminder
+    scope = "reminders"
+    serializer_class = ReminderSerializer
+    filterset_class = ReminderFilter
+
+    def get_queryset(self) -> QuerySet[Reminder]:
+        return super().get_queryset().prefetch_related("channels")
+
+    def get_object(self) -> Reminder:
+        reminder = super().get_object()
+        expected = self.request.headers.get("If-Match")
+        if expected is not None and expected not in {"*", _etag(reminder)}:
+            raise PreconditionFailed
+        return reminder
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kw: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kw)
+        if isinstance(getattr(response, "data", None), dict) and "version" in response.data:
+            response["ETag"] = f'"{response.data["version"]}"'
+        return response
+
+    def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
+        serializer.save(owner=self.request.user, now=timezone.now())
+
+    def perform_update(self, serializer: BaseSerializer[Reminder]) -> None:
+        serializer.save(now=timezone.now())
+
+    def perform_destroy(self, instance: Reminder) -> None:
+        instance.close(timezone.now())
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, **kwargs: Any) -> Response:
+        """Fire nothing until it is resumed. Doing it again changes nothing."""
+        reminder = self.get_object()
+        reminder.pause(timezone.now())
+        return Response(self.get_serializer(reminder).data)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, **kwargs: Any) -> Response:
+        """Go on with the next occurrence from now; those that fell into the pause do not fire."""
+        reminder = self.get_object()
+        reminder.resume(timezone.now())
+        return Response(self.get_serializer(reminder).data)
+
+    @extend_schema(request=None, responses={201: OccurrenceSerializer})
+    @action(detail=True, methods=["post"])
+    def trigger(self, request: Request, **kwargs: Any) -> Response:
+        """Fire now, beside the schedule, which does not move."""
+        occurrence = dispatch.trigger(self.get_object(), timezone.now())
+        return Response(OccurrenceSerializer(occurrence).data, status=201)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("count", OpenApiTypes.INT, description="1 to 500; 10 if left out.")
+        ],
+        responses=UpcomingSerializer,
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def upcoming(self, request: Request, **kwargs: Any) -> Response:
+        """The next due instants, in UTC. A paused reminder shows what a resume would bring."""
+        schedule = self.get_object().schedule
+        count = _count(request.query_params.get("count", "10"))
+        return Response(
+            UpcomingSerializer(
+                {
+                    "schedule_text": schedule.text,
+                    "occurrences": schedule.upcoming(timezone.now(), count),
+                }
+            ).data
+        )
+
+    @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
+    @action(detail=True, filterset_class=None)
+    def occurrences(self, request: Request, **kwargs: Any) -> Response:
+        """What has fired or was missed, newest first."""
+        page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
+        return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
+
+
+def _etag(reminder: Reminder) -> str:
+    return f'"{reminder.version}"'
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_UPCOMING:
+        raise ValidationError({"count": f"Give a whole number from 1 to {MAX_UPCOMING}."})
+    return int(text)
