@@ -1,0 +1,162 @@
+"""The walk of a reminder with everything real: HTTP in, beat, worker, SMTP and HTTP out."""
+
+import json
+import urllib.request
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from standardwebhooks import Webhook
+
+from accounts.models import ApiToken
+from foam.tests import processes
+from notifications.models import Delivery
+from notifications.tests.receivers import HttpReceiver, SmtpReceiver
+from reminders.models import Occurrence
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+
+
+class Api:
+    """What a program with a token sees."""
+
+    def __init__(self, base: str, secret: str) -> None:
+        self.base = base
+        self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+
+    def post(self, path: str, body: dict) -> dict:
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def get(self, path: str) -> dict:
+        return self._ask("GET", path, None)
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict:
+        request = urllib.request.Request(
+            f"{self.base}/api/v1/{path}", body, self.headers, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def http_receiver():
+    with HttpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def smtp_receiver():
+    with SmtpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def stack(user, smtp_receiver, tmp_path):
+    """Start web, `workers` and `beats`; return the API as `user` sees it."""
+    with ExitStack() as started:
+
+        def start(*, workers: int = 1, beats: int = 1) -> Api:
+            env = processes.environment(EMAIL_URL=smtp_receiver.url)
+            port = processes.free_port()
+            commands = [("web", processes.web(port))]
+            commands += [(f"worker{n}", processes.worker(f"worker{n}")) for n in range(workers)]
+            commands += [(f"beat{n}", processes.beat()) for n in range(beats)]
+            for name, words in commands:
+                started.enter_context(processes.running(words, env, tmp_path / f"{name}.log"))
+            base = f"http://127.0.0.1:{port}"
+            processes.wait_until(
+                lambda: processes.answers(f"{base}/readyz"), 60, "the stack is ready"
+            )
+            _, secret = ApiToken.issue(user, "test")
+            return Api(base, secret)
+
+        yield start
+
+
+def in_seconds(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def make_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
+    hook = api.post("channels/", {"kind": "webhook", "name": "Hook", "address": http_receiver.url})
+    mail = api.post("channels/", {"kind": "email", "name": "Mail", "address": "ada@example.com"})
+    return hook, mail
+
+
+def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
+    stack, http_receiver, smtp_receiver
+):
+    api = stack()
+    hook, mail = make_channels(api, http_receiver)
+    reminder = api.post(
+        "reminders/",
+        {
+            "title": "Stand-up",
+            "body": "Bring coffee.",
+            "starts_at": in_seconds(2),
+            "channels": [hook["id"], mail["id"]],
+        },
+    )
+
+    (request,) = http_receiver.wait_for(1, timeout=20)
+    payload = Webhook(hook["secret"]).verify(request.body, request.headers)
+    assert payload["data"]["title"] == "Stand-up"
+    assert payload["data"]["reminder_id"] == reminder["id"]
+
+    (letter,) = smtp_receiver.wait_for(1, timeout=20)
+    assert letter.recipients == ["ada@example.com"]
+    assert letter.message["Subject"] == "Stand-up"
+    assert "Bring coffee." in letter.message.get_content()
+
+    processes.wait_until(
+        lambda: not Delivery.objects.unfinished().exists(), 10, "both outcomes are recorded"
+    )
+    shown = api.get("deliveries/")["results"]
+    assert {delivery["status"] for delivery in shown} == {"sent"}
+    assert request.headers["webhook-id"] in {delivery["message_id"] for delivery in shown}
+    assert api.get(f"reminders/{reminder['id']}/")["status"] == "finished"
+
+
+def test_two_beats_and_two_workers_send_each_message_once(stack, http_receiver, smtp_receiver):
+    api = stack(workers=2, beats=2)
+    hook, _ = make_channels(api, http_receiver)
+    count = 20
+    for number in range(count):
+        api.post(
+            "reminders/",
+            {
+                "title": f"Reminder {number}",
+                "starts_at": in_seconds(2 + number % 4),
+                "channels": [hook["id"]],
+            },
+        )
+    http_receiver.wait_for(count, timeout=30)
+    # By the time that a later one has come, a second copy of an earlier one would have.
+    api.post("reminders/", {"title": "Last", "starts_at": in_seconds(2), "channels": [hook["id"]]})
+    requests = http_receiver.wait_for(count + 1, timeout=20)
+    assert len({request.headers["webhook-id"] for request in requests}) == count + 1
+    assert len(requests) == count + 1
+    assert Occurrence.objects.count() == count + 1
+
+
+def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
+    stack, http_receiver, smtp_receiver
+):
+    from notifications.tests.receivers import Reply
+
+    http_receiver.script(Reply(500))
+    api = stack()
+    hook, _ = make_channels(api, http_receiver)
+    api.post(
+        "reminders/", {"title": "Stand-up", "starts_at": in_seconds(1), "channels": [hook["id"]]}
+    )
+    first, second = http_receiver.wait_for(2, timeout=30)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    processes.wait_until(
+        lambda: Delivery.objects.get().status == "sent", 10, "the second outcome is recorded"
+    )
+    delivery = api.get(f"deliveries/{Delivery.objects.get().pk}/")
+    assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["transient", "sent"]

@@ -1,0 +1,135 @@
+"""P1, P3, P4: parallel ticks and workers, with real transactions in real threads."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from notifications import outbox
+from notifications.models import Attempt, Delivery
+from reminders import dispatch
+from reminders.models import Occurrence, Reminder
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("woken"),
+]
+
+THREADS = 4
+
+
+def at_once(*calls):
+    """Run the calls in threads that start together; return what each returned."""
+    gate = threading.Barrier(len(calls))
+
+    def run(call):
+        try:
+            gate.wait(10)
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
+    made = [make_reminder().pk for _ in range(60)]
+    fired = at_once(*[lambda: dispatch.tick(now)] * THREADS)
+    assert sum(fired) == len(made)
+    assert sorted(Occurrence.objects.values_list("reminder", flat=True)) == made
+    assert Delivery.objects.count() == len(made)
+
+
+def test_parallel_ticks_move_a_series_once(make_reminder, now):
+    reminder = make_reminder(recurrence="FREQ=DAILY")
+    at_once(*[lambda: dispatch.tick(now)] * THREADS)
+    reminder.refresh_from_db()
+    assert reminder.next_due_at == now + timedelta(days=1)
+
+
+def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
+    held, free = make_reminder(), make_reminder(starts_at=now.replace(tzinfo=None))
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        from django.db import transaction
+
+        with transaction.atomic():
+            Reminder.objects.select_for_update().get(pk=held.pk)
+            holds.set()
+            may_end.wait(10)
+
+    def tick():
+        holds.wait(10)
+        try:
+            return dispatch.tick(now)
+        finally:
+            may_end.set()
+
+    _, fired = at_once(hold, tick)
+    assert fired == 1
+    assert Occurrence.objects.get().reminder == free
+
+
+def test_parallel_workers_send_each_delivery_once(make_reminder, recorder, now, monkeypatch):
+    # Small batches, so that the workers really take turns.
+    monkeypatch.setattr(outbox, "BATCH", 7)
+    monkeypatch.setattr(outbox.lease, "__defaults__", (7,))
+    for _ in range(60):
+        make_reminder()
+    dispatch.tick(now)
+    at_once(*[lambda: outbox.deliver_due(now)] * THREADS)
+    sent = Counter(message.delivery_id for message in recorder.sent)
+    assert len(sent) == 60
+    assert set(sent.values()) == {1}
+    assert Attempt.objects.count() == 60
+
+
+def test_edit_and_tick_at_once_lose_nothing(make_reminder, now):
+    """Whichever comes first, the due instant ends as fired or as missed with its reason."""
+    reminders = [make_reminder(recurrence="FREQ=DAILY") for _ in range(20)]
+
+    def edit():
+        for reminder in reminders:
+            reminder.recurrence = "FREQ=WEEKLY"
+            reminder.store(now)
+
+    at_once(edit, lambda: dispatch.tick(now))
+    recorded = Occurrence.objects.filter(due_at=now)
+    assert recorded.count() == len(reminders)
+    assert not recorded.exclude(status="missed", reason__gt="").exclude(status="pending").exists()
+
+
+def test_work_whose_wake_up_was_lost_is_done_at_the_next_tick(make_reminder, recorder, now, woken):
+    make_reminder()
+    dispatch.tick(now)
+    woken.clear()  # as a flushed broker would
+    dispatch.tick(now + timedelta(seconds=1))
+    assert woken == ["notifications.tasks.deliver"]
+    outbox.deliver_due(now + timedelta(seconds=1))
+    assert len(recorder.sent) == 1
+
+
+def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, recorder, now):
+    make_reminder()
+    dispatch.tick(now)
+
+    def die(message):
+        raise SystemExit
+
+    recorder.on_send = die
+    with pytest.raises(SystemExit):
+        outbox.deliver_due(now)
+    recorder.recover()
+    outbox.deliver_due(now + timedelta(seconds=1))
+    assert recorder.sent == []  # the lease is still out
+    outbox.deliver_due(now + outbox.LEASE)
+    assert len(recorder.sent) == 1
+    assert list(Delivery.objects.get().attempts.values_list("outcome", flat=True)) == [
+        "uncertain",
+        "sent",
+    ]
