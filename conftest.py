@@ -1,9 +1,11 @@
 """Fixtures that every app's tests use. `now` is a fixed moment; nothing here reads the clock."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, User
@@ -96,6 +98,13 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(outbox, "transport", lambda kind: recorder)
     return recorder
+
+
+@pytest.fixture
+def tick_row(transactional_db) -> None:
+    """Put the tick's row back, as its migration made it: real transactions end in a flush."""
+    migration = import_module("reminders.migrations.0002_tick")
+    migration.add_tick(apps, None)
 
 
 @pytest.fixture

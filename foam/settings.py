@@ -1,10 +1,12 @@
 """One settings file, read from the environment. docs/settings.md lists every name."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -245,6 +247,11 @@ SPECTACULAR_SETTINGS = {
 
 # Admin
 
+
+def _link(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+
+
 UNFOLD = {
     "SITE_TITLE": "FOAM",
     "SITE_HEADER": "FOAM",
@@ -252,6 +259,59 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        # Sea green, from light to dark.
+        "primary": {
+            "50": "oklch(98% .02 185)",
+            "100": "oklch(95% .05 185)",
+            "200": "oklch(91% .09 185)",
+            "300": "oklch(85% .13 185)",
+            "400": "oklch(77% .14 185)",
+            "500": "oklch(65% .12 187)",
+            "600": "oklch(55% .10 189)",
+            "700": "oklch(47% .09 191)",
+            "800": "oklch(40% .07 193)",
+            "900": "oklch(34% .06 195)",
+            "950": "oklch(25% .05 197)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Reminders",
+                "items": [
+                    _link("Reminders", "alarm", "reminders_reminder"),
+                    _link("Occurrences", "event_available", "reminders_occurrence"),
+                ],
+            },
+            {
+                "title": "Notifications",
+                "items": [
+                    _link("Deliveries", "outgoing_mail", "notifications_delivery"),
+                    _link("Channels", "hub", "notifications_channel"),
+                    _link("Inbox messages", "inbox", "notifications_inboxmessage"),
+                ],
+            },
+            {
+                "title": "People and programs",
+                "items": [
+                    _link("Users", "person", "accounts_user"),
+                    _link("API tokens", "key", "accounts_apitoken"),
+                    _link("Groups", "group", "auth_group"),
+                ],
+            },
+            {
+                "title": "Scheduler",
+                "collapsible": True,
+                "items": [
+                    _link("Periodic tasks", "schedule", "django_celery_beat_periodictask"),
+                    _link("Intervals", "timer", "django_celery_beat_intervalschedule"),
+                    _link("Crontabs", "calendar_month", "django_celery_beat_crontabschedule"),
+                ],
+            },
+        ],
+    },
 }
 
 # Logs: ids and durations, never the words of a reminder

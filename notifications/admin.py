@@ -1,6 +1,8 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -37,10 +39,40 @@ class WrittenByFoam:
         return False
 
 
+class StoringForm(forms.ModelForm):
+    """A form that saves through the model's own `store`, so that its refusals are form errors.
+
+    The admin checks and saves in one transaction; storing is the last check.
+    """
+
+    def store(self) -> None:
+        raise NotImplementedError
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            self.store()
+        except ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined]
+
+
+class ChannelForm(StoringForm):
+    class Meta:
+        model = Channel
+        fields: list[str] = []  # the admin names them
+
+    def store(self) -> None:
+        self.instance.store()
+
+
 @admin.register(Channel)
 class ChannelAdmin(ModelAdmin):
+    form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "created_at")
     list_filter = ("kind", "disabled_at", "deleted_at")
+    ordering = ("-id",)
     search_fields = ("name", "address", "owner__username")
     list_select_related = ("owner",)
     autocomplete_fields = ("owner",)
@@ -81,7 +113,7 @@ class ChannelAdmin(ModelAdmin):
         return "not set up" if channel.transport.unavailable() else "in use"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        obj.store()
+        """The form has stored it."""
 
     @admin.action(description="Enable selected channels", permissions=["change"])
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:

@@ -31,6 +31,7 @@ SEND_WITHIN = timedelta(seconds=60)
 LEASE = timedelta(seconds=120)
 # A worker goes back to the queue after this, so that none is held for ever by a long backlog.
 BUDGET = timedelta(seconds=50)
+RECORD_EVERY = timedelta(seconds=0.5)
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
 
@@ -189,7 +190,7 @@ def deliver_due(now: datetime) -> int:
 def deliver(leased: Sequence[Leased], now: datetime) -> int:
     """Send what was leased at `now` and record each outcome; return how many were recorded.
 
-    Each kind is recorded as soon as it is through, so that a slow one holds back no other's rows.
+    Outcomes are recorded as they come in, so that a slow receiver holds back no other's rows.
     """
     began = time.monotonic()
     by_kind: dict[str, list[Leased]] = defaultdict(list)
@@ -197,18 +198,45 @@ def deliver(leased: Sequence[Leased], now: datetime) -> int:
         by_kind[each.kind].append(each)
     recorded = 0
     for kind in (kind for kind in TRANSPORTS if kind in by_kind):
-        outcomes = list(_send(kind, [each.message for each in by_kind[kind]], began))
-        ended_at = now + timedelta(seconds=time.monotonic() - began)
-        recorded += record(outcomes, by_kind[kind], ended_at)
-        log.info(
-            "delivered kind=%s leased=%d sent=%d failed=%d seconds=%.3f",
-            kind,
-            len(by_kind[kind]),
-            sum(outcome.error is None for outcome in outcomes),
-            sum(outcome.error is not None for outcome in outcomes),
-            time.monotonic() - began,
-        )
+        recorded += _deliver_kind(kind, by_kind[kind], now, began)
     return recorded
+
+
+def _deliver_kind(kind: str, leased: Sequence[Leased], now: datetime, began: float) -> int:
+    left = {each.message.delivery_id: each for each in leased}
+    recorded = sent = 0
+    for outcomes in _chunks(_send(kind, [each.message for each in leased], began)):
+        taken = [left.pop(outcome.message.delivery_id) for outcome in outcomes]
+        recorded += record(outcomes, taken, now + _since(began))
+        sent += sum(outcome.error is None for outcome in outcomes)
+    release([each.message for each in left.values()], now + _since(began))
+    log.info(
+        "delivered kind=%s leased=%d sent=%d failed=%d put_back=%d seconds=%.3f",
+        kind,
+        len(leased),
+        sent,
+        len(leased) - len(left) - sent,
+        len(left),
+        time.monotonic() - began,
+    )
+    return recorded
+
+
+def _since(began: float) -> timedelta:
+    return timedelta(seconds=time.monotonic() - began)
+
+
+def _chunks(outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
+    """Gather outcomes for RECORD_EVERY: a crash repeats no more than what came in meanwhile."""
+    chunk: list[Outcome] = []
+    began = time.monotonic()
+    for outcome in outcomes:
+        chunk.append(outcome)
+        if time.monotonic() - began >= RECORD_EVERY.total_seconds():
+            yield chunk
+            chunk, began = [], time.monotonic()
+    if chunk:
+        yield chunk
 
 
 def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outcome]:
@@ -250,7 +278,7 @@ WHERE d.id = o.id AND d.attempt = o.attempt
     AND (d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))
 """
 
-# What was leased but never begun goes back as it was; it has used no attempt.
+# It goes back as it was: it has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
     next_attempt_at = %(now)s
@@ -260,11 +288,11 @@ WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
 
 
 def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
-    """Write what became of each leased message, where its lease is still ours; return how many."""
-    max_attempts = {each.message.delivery_id: each.max_attempts for each in leased}
-    verdicts = [_verdict(o, max_attempts[o.message.delivery_id], now) for o in outcomes]
-    told = {outcome.message.delivery_id for outcome in outcomes}
-    untold = [each.message for each in leased if each.message.delivery_id not in told]
+    """Write each outcome of what was leased, where the lease is still ours; return how many."""
+    verdicts = [
+        _verdict(outcome, each.max_attempts, now)
+        for outcome, each in zip(outcomes, leased, strict=True)
+    ]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             RECORD_SQL,
@@ -280,18 +308,18 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
                 "latencies": [o.latency for o in outcomes],
             },
         )
-        count = cursor.rowcount
-        if untold:
-            cursor.execute(
-                RELEASE_SQL,
-                {
-                    "now": now,
-                    "ids": [message.delivery_id for message in untold],
-                    "attempts": [message.attempt for message in untold],
-                },
-            )
+        count: int = cursor.rowcount
         _disable_gone(outcomes, now)
     return count
+
+
+def release(messages: Sequence[Message], now: datetime) -> None:
+    """Put back what was leased but never begun."""
+    if not messages:
+        return
+    ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE_SQL, {"now": now, "ids": ids, "attempts": attempts})
 
 
 @dataclass(frozen=True, slots=True)

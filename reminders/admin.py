@@ -1,6 +1,5 @@
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import QuerySet
@@ -11,10 +10,12 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from notifications.admin import WrittenByFoam
+from notifications.admin import StoringForm, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch
+from reminders.fields import WallClockField
 from reminders.message import in_words
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import RecurrenceError
@@ -22,17 +23,16 @@ from reminders.recurrence import RecurrenceError
 SHOWN = 5
 
 
-class ReminderForm(forms.ModelForm):
+class ReminderForm(StoringForm):
     class Meta:
         model = Reminder
         fields: list[str] = []  # the admin names them
 
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if "owner" in values and "channels" in values:
-            self.instance.owner = values["owner"]
-            self.instance.check_channels(values["channels"])
-        return values
+    def store(self) -> None:
+        # Left empty, a new reminder gets its owner's inbox.
+        channels = self.cleaned_data["channels"]
+        is_new = self.instance.pk is None
+        self.instance.store(timezone.now(), None if is_new and not channels else channels)
 
 
 @admin.register(Reminder)
@@ -44,7 +44,10 @@ class ReminderAdmin(ModelAdmin):
     list_select_related = ("owner",)
     ordering = ("-id",)
     autocomplete_fields = ("owner", "channels")
-    formfield_overrides = {ArrayField: {"widget": ArrayWidget}}
+    formfield_overrides = {
+        ArrayField: {"widget": ArrayWidget},
+        WallClockField: {"widget": UnfoldAdminTextInputWidget},
+    }
     readonly_fields = (
         "show_status",
         "schedule_text",
@@ -85,11 +88,10 @@ class ReminderAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Reminder, form: Any, change: bool) -> None:
-        channels = form.cleaned_data.get("channels")
-        obj.store(timezone.now(), channels if change or channels else None)
+        """The form has stored it."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """`store` has set the channels already."""
+        """The form has stored the channels, too."""
 
     @display(description="Next", ordering="next_due_at")
     def show_next(self, reminder: Reminder) -> str:

@@ -208,7 +208,10 @@ class Reminder(models.Model):
             raise ValidationError({at_fault: "This has no occurrence in the future."})
 
     def check_channels(self, channels: Iterable[Channel]) -> None:
-        """Raise ValidationError unless all are the owner's and in use."""
+        """Raise ValidationError unless there is one, and all are the owner's and kept."""
+        channels = list(channels)
+        if not channels:
+            raise ValidationError({"channels": "A reminder needs at least one channel."})
         if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
             raise ValidationError({"channels": "A reminder can only use its owner's channels."})
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from django.db.models import DurationField
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.utils.html import is_html_input
 
 from accounts.api import StrictSerializer
 from accounts.timezones import validate_timezone, zone
@@ -66,7 +67,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         help_text="IANA name; yours when left out.",
     )
     channels = OwnChannels(
-        many=True, required=False, help_text="Ids of your channels; your inbox when left out."
+        many=True,
+        required=False,
+        help_text="Ids of your channels; your inbox when left out.",
     )
 
     class Meta:
@@ -100,8 +103,16 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
 
+    def to_representation(self, reminder: Reminder) -> dict[str, Any]:
+        shown = super().to_representation(reminder)
+        kept = [channel.pk for channel in reminder.channels.all() if channel.deleted_at is None]
+        return {**shown, "channels": kept}
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn times that came with an offset into wall-clock times of the reminder's zone."""
+        # A form in which none is chosen cannot say whether they were left out.
+        if attrs.get("channels") == [] and is_html_input(self.initial_data):
+            del attrs["channels"]
         local = zone(self._timezone(attrs))
         for name in ("starts_at", "exdates", "rdates"):
             if name not in attrs:

@@ -16,7 +16,7 @@ from reminders.models import Occurrence
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
 ]
 
 
@@ -54,7 +54,7 @@ def smtp_receiver():
 
 
 @pytest.fixture
-def stack(user, smtp_receiver, tmp_path):
+def stack(user, tick_row, smtp_receiver, tmp_path):
     """Start web, `workers` and `beats`; return the API as `user` sees it."""
     with ExitStack() as started:
 

@@ -14,7 +14,7 @@ from reminders import dispatch
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("woken"),
 ]
 

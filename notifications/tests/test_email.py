@@ -246,6 +246,13 @@ def test_connection_that_the_server_drops_after_some_messages_is_opened_again(
     assert [mail.connection for mail in receiver.wait_for(4)] == [1, 1, 2, 2]
 
 
+def test_connection_that_is_dropped_and_dropped_again_may_work_later(transport, receiver):
+    receiver.script("MAIL", "", receiver.CLOSE, receiver.CLOSE)
+    sent, failed = send(transport, message(1), message(2))
+    assert sent.error is None
+    assert failed.error.detail.startswith("The mail server broke the connection: ")
+
+
 def test_server_that_is_down_is_not_asked_for_every_message(transport, receiver):
     receiver.always["MAIL"] = receiver.CLOSE
     outcomes = send(transport, *(message(n) for n in range(10)))

@@ -6,6 +6,7 @@ import ssl
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -263,7 +264,9 @@ def test_name_that_does_not_exist_may_exist_later(transport):
 
 def test_body_without_end_is_cut_off_and_the_message_is_sent(transport, receiver):
     receiver.script(Endless())
-    assert outcome_of(transport, receiver).error is None
+    outcome = outcome_of(transport, receiver)
+    assert outcome.error is None
+    assert outcome.latency < timedelta(seconds=10), "cut off by the timeout only"
 
 
 def test_body_that_never_comes_does_not_make_an_accepted_message_fail(impatient, receiver):
@@ -347,6 +350,16 @@ def test_name_is_reached_through_the_one_address_that_is_allowed(
     transport = make_transport(options={pycurl.RESOLVE: [f"{host}:[fc00::1],10.0.0.1,127.0.0.1"]})
     [outcome] = send(transport, message(f"http://{host}/"))
     assert outcome.error is None
+
+
+def test_allowed_address_that_is_down_may_be_up_later(make_transport, settings):
+    with HttpReceiver() as receiver:
+        host = f"both.example:{receiver.port}"
+    settings.FOAM_WEBHOOK_PORTS = [receiver.port]
+    transport = make_transport(options={pycurl.RESOLVE: [f"{host}:10.0.0.1,127.0.0.1"]})
+    [outcome] = send(transport, message(f"http://{host}/"))
+    assert outcome.error.detail.startswith("could not connect")
+    assert not outcome.error.permanent
 
 
 def test_proxy_of_the_environment_is_not_used(transport, receiver, other_receiver, monkeypatch):
@@ -489,11 +502,14 @@ def test_what_began_before_the_deadline_has_an_outcome(impatient, receiver):
     assert len(outcomes) == 1
 
 
-def test_batch_that_is_dropped_half_way_leaves_nothing_under_way(transport, receiver):
-    batch = transport.send_many([message(receiver.url, n) for n in range(50)], FOREVER)
-    next(batch)
+def test_batch_that_is_dropped_half_way_leaves_nothing_under_way(
+    transport, receiver, other_receiver
+):
+    receiver.default = Hang()
+    batch = transport.send_many([message(receiver.url, 1), message(other_receiver.url, 2)], FOREVER)
+    assert next(batch).message.delivery_id == 2
     batch.close()
-    assert outcome_of(transport, receiver, number=99).message.delivery_id == 99
+    assert outcome_of(transport, other_receiver, number=3).message.delivery_id == 3
 
 
 def test_forked_worker_leaves_its_parents_connection_alone(transport, receiver):
@@ -509,6 +525,19 @@ def test_forked_worker_leaves_its_parents_connection_alone(transport, receiver):
     assert os.waitpid(child, 0)[1] == 0
     outcome_of(transport, receiver, number=3)
     assert [r.connection for r in receiver.wait_for(3)] == [1, 2, 1]
+
+
+def test_threads_send_side_by_side(transport, receiver):
+    def work(first: int) -> set[int]:
+        batch = [message(receiver.url, n) for n in range(first, first + 100)]
+        try:
+            return {o.message.delivery_id for o in send(transport, *batch) if o.error is None}
+        finally:
+            transport.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(work, (0, 100, 200)))
+    assert done == [set(range(0, 100)), set(range(100, 200)), set(range(200, 300))]
 
 
 def take_all(lanes: Lanes) -> list:
@@ -550,6 +579,18 @@ def test_peer_that_answers_slowly_is_given_few_at_once():
         for lane, _ in taken:
             lanes.ended(lane, 5)
     assert sizes == [1, 4, 4]
+
+
+def test_peer_that_hung_gets_nothing_more_though_another_answer_comes():
+    lanes: Lanes[int] = Lanes()
+    for n in range(100):
+        lanes.add("a", n)
+    [(lane, _)] = take_all(lanes)
+    lanes.ended(lane, 0.01)
+    take_all(lanes)
+    lanes.hung(lane)
+    lanes.ended(lane, 0.01)
+    assert not lanes
 
 
 # What may be set up

@@ -28,7 +28,7 @@ from notifications.transports.multi import Lane, Lanes, Multi, Reply, Request, c
 from notifications.transports.outbound import Policy, Refused, Target, check_url
 
 PREFIX = "whsec_"
-# More under way at once has not been faster; each holds a socket.
+# Sockets in use at once; a host that hangs holds one of them.
 UNDER_WAY = 128
 # An answer's text in the detail of an attempt.
 SHOWN = 200
@@ -46,7 +46,9 @@ FAILURES = {
     pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
 }
 
-Sending = tuple[Message, Lane[Message]]
+# A message and where it goes, as checked just now; then also whose turn it was.
+Aimed = tuple[Message, Target]
+Sending = tuple[Lane[Aimed], Message, Target]
 
 
 @lru_cache(maxsize=4)
@@ -89,12 +91,17 @@ class WebhookTransport(Transport):
         return url, _clean_secret(secret.strip())
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
-        lanes: Lanes[Message] = Lanes()
+        rules = policy()
+        lanes: Lanes[Aimed] = Lanes()
         for message in messages:
             try:
-                lanes.add(_target(message).peer, message)
-            except TransportError as error:
+                # Again: the rules may have changed since the address was stored.
+                target = check_url(message.address, rules)
+            except Refused as refused:
+                error = TransportError(str(refused), permanent=True)
                 yield Outcome(message, timedelta(0), error=error)
+            else:
+                lanes.add(target.peer, (message, target))
         multi = self._multi()
         try:
             yield from self._exchange(lanes, multi, deadline)
@@ -102,26 +109,26 @@ class WebhookTransport(Transport):
             multi.abandon()
 
     def _exchange(
-        self, lanes: Lanes[Message], multi: Multi[Sending], deadline: float
+        self, lanes: Lanes[Aimed], multi: Multi[Sending], deadline: float
     ) -> Iterator[Outcome]:
         signers: dict[str, Webhook] = {}
         while True:
             while lanes and len(multi) < UNDER_WAY and time.monotonic() < deadline:
-                lane, message = lanes.take()
+                lane, (message, target) = lanes.take()
                 try:
-                    multi.start(_request(message, signers), (message, lane))
+                    multi.start(_request(message, target, signers), (lane, message, target))
                 except Exception as bug:
                     lanes.ended(lane, 0)
                     error = internal_error(bug, message.delivery_id)
                     yield Outcome(message, timedelta(0), error=error)
             if not multi:
                 return
-            for (message, lane), reply in multi.wait():
+            for (lane, message, target), reply in multi.wait():
                 if reply.is_hung:
                     lanes.hung(lane)
                 else:
                     lanes.ended(lane, reply.seconds)
-                yield _outcome(message, reply)
+                yield _outcome(message, target, reply)
 
     def _multi(self) -> Multi[Sending]:
         key = os.getpid(), threading.get_ident()
@@ -148,15 +155,7 @@ def _clean_secret(secret: str) -> str:
     return secret
 
 
-def _target(message: Message) -> Target:
-    """Judge the address again: the rules may have changed since it was stored."""
-    try:
-        return check_url(message.address, policy())
-    except Refused as refused:
-        raise TransportError(str(refused), permanent=True) from None
-
-
-def _request(message: Message, signers: dict[str, Webhook]) -> Request:
+def _request(message: Message, target: Target, signers: dict[str, Webhook]) -> Request:
     if message.sealed_secret not in signers:
         signers[message.sealed_secret] = Webhook(message.secret)
     now = datetime.now(UTC)
@@ -169,7 +168,7 @@ def _request(message: Message, signers: dict[str, Webhook]) -> Request:
         f"webhook-timestamp: {int(now.timestamp())}",
         f"webhook-signature: {signature}",
     ]
-    return Request(_target(message).url, headers, body.encode())
+    return Request(target.url, headers, body.encode())
 
 
 def payload(message: Message) -> str:
@@ -181,13 +180,13 @@ def payload(message: Message) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
-def _outcome(message: Message, reply: Reply) -> Outcome:
+def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
     latency = timedelta(seconds=reply.seconds)
     if 200 <= reply.status < 300:
         # Also when the rest of the response was cut off: what counts has been said.
         return Outcome(message, latency, answer=f"answered {reply.status}")
     try:
-        error = _answered(message, reply) if reply.status else _failed(message, reply)
+        error = _answered(message, reply) if reply.status else _failed(message, target, reply)
     except Exception as bug:
         error = internal_error(bug, message.delivery_id)
     return Outcome(message, latency, error=error)
@@ -206,10 +205,9 @@ def _answered(message: Message, reply: Reply) -> TransportError:
     return TransportError(detail, retry_after=wait)
 
 
-def _failed(message: Message, reply: Reply) -> TransportError:
+def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
     if reply.refusal:
-        host = _target(message).host
-        return TransportError(f"{host} is refused: {reply.refusal}", permanent=True)
+        return TransportError(f"{target.host} is refused: {reply.refusal}", permanent=True)
     if reply.is_hung:
         return TransportError(f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}")
     what = FAILURES.get(reply.errno, "failed")

@@ -1,0 +1,225 @@
+"""Staff in the admin: they see all, and call the same functions as every other face."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from accounts.models import ApiToken
+from notifications import outbox
+from notifications.models import Channel, Delivery
+from notifications.transports import TransportError
+from reminders import dispatch
+from reminders.models import Occurrence, Reminder
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
+
+
+@pytest.fixture
+def staff_client(client, staff):
+    client.force_login(staff)
+    return client
+
+
+@pytest.fixture
+def later(make_reminder):
+    """A weekly reminder that is not due for years."""
+    from datetime import datetime
+
+    return make_reminder(starts_at=datetime(2090, 1, 2, 18, 0), recurrence="FREQ=WEEKLY")
+
+
+def act(client, name, rows, model="reminders_reminder"):
+    chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+    answer = client.post(reverse(f"admin:{model}_changelist"), chosen, follow=True)
+    assert answer.status_code == 200
+    return [str(message) for message in answer.context["messages"]]
+
+
+def form_of(**changes):
+    form = {
+        "title": "Stand-up",
+        "body": "",
+        "starts_at": "2090-01-02 18:00:00",
+        "timezone": "Europe/Berlin",
+        "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+        "gap": "after",
+        "fold": "first",
+        "misfire": "latest",
+        "grace": "00:05:00",
+        "leads": "0:00:00",
+        "exdates": "",
+        "rdates": "",
+        "tags": "",
+        "external_id": "",
+    }
+    return {**form, **changes}
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model.__name__)
+def test_every_list_opens(staff_client, later, model):
+    dispatch.trigger(later, timezone.now())
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    assert staff_client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Reminder, Occurrence, Channel, Delivery, PeriodicTask])
+def test_every_row_opens(staff_client, later, model):
+    dispatch.trigger(later, timezone.now())
+    row = model.objects.first()
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
+    assert staff_client.get(url).status_code == 200
+
+
+def test_user_without_staff_rights_is_sent_to_the_login(client, user):
+    client.force_login(user)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_reminder_shows_its_next_due_instants(staff_client, later):
+    page = staff_client.get(f"/admin/reminders/reminder/{later.pk}/change/").content.decode()
+    assert "Monday 2 January 2090 at 18:00 (UTC) · 2090-01-02 18:00:00 UTC" in page
+
+
+def test_reminder_can_be_made(staff_client, user):
+    answer = staff_client.post("/admin/reminders/reminder/add/", form_of(owner=user.pk))
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    reminder = Reminder.objects.get()
+    assert f"{reminder.next_due_at:%Y-%m-%d %H:%M}" == "2090-01-02 17:00"
+    assert [channel.kind for channel in reminder.channels.all()] == ["inbox"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"recurrence": "every monday"}, "recurrence"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"starts_at": "soon"}, "starts_at"),
+        ({"starts_at": "2020-01-01 10:00:00", "recurrence": ""}, "starts_at"),
+    ],
+    ids=str,
+)
+def test_unusable_form_names_the_field_and_stores_nothing(staff_client, user, change, field):
+    form = form_of(owner=user.pk, **change)
+    answer = staff_client.post("/admin/reminders/reminder/add/", form)
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].errors
+    assert not Reminder.objects.exists()
+
+
+def test_channel_of_someone_else_is_refused(staff_client, user, stranger):
+    foreign = Channel.objects.inbox_of(stranger)
+    form = form_of(owner=user.pk, channels=[foreign.pk])
+    answer = staff_client.post("/admin/reminders/reminder/add/", form)
+    assert "channels" in answer.context["adminform"].errors
+
+
+def test_external_id_taken_by_another_is_a_form_error(staff_client, later, make_reminder, channel):
+    make_reminder(external_id="a")
+    url = f"/admin/reminders/reminder/{later.pk}/change/"
+    answer = staff_client.post(url, form_of(external_id="a", channels=[channel.pk]))
+    assert "already have a reminder" in answer.content.decode()
+
+
+def test_channel_can_be_made(staff_client, user):
+    form = {"owner": user.pk, "kind": "webhook", "name": "x", "address": "https://example.com/h"}
+    answer = staff_client.post("/admin/notifications/channel/add/", form)
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    assert Channel.objects.get().secret.startswith("whsec_")
+
+
+def test_unusable_channel_names_the_field(staff_client, user):
+    form = {"owner": user.pk, "kind": "webhook", "name": "x", "address": "ftp://example.com/h"}
+    answer = staff_client.post("/admin/notifications/channel/add/", form)
+    assert "address" in answer.context["adminform"].errors
+    assert not Channel.objects.exists()
+
+
+def test_reminder_can_be_edited(staff_client, later, channel):
+    url = f"/admin/reminders/reminder/{later.pk}/change/"
+    form = form_of(title="New", channels=[channel.pk])
+    answer = staff_client.post(url, form)
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    later.refresh_from_db()
+    assert (later.title, later.timezone, later.version) == ("New", "Europe/Berlin", 2)
+
+
+def test_action_pauses_and_resumes(staff_client, later):
+    act(staff_client, "pause", [later])
+    later.refresh_from_db()
+    assert later.status == "paused"
+    act(staff_client, "resume", [later])
+    later.refresh_from_db()
+    assert later.status == "active"
+
+
+def test_action_fires_now(staff_client, later):
+    assert act(staff_client, "fire_now", [later]) == ["Fired 1."]
+    assert Delivery.objects.count() == 1
+
+
+def test_action_deletes_without_removing_the_row(staff_client, later):
+    act(staff_client, "close", [later])
+    assert Reminder.objects.kept().count() == 0
+    assert Reminder.objects.count() == 1
+
+
+def test_action_retries_dead_deliveries_only(staff_client, reminder, recorder, now):
+    recorder.fail_with(TransportError("gone", permanent=True))
+    dispatch.tick(now)
+    outbox.deliver_due(now)
+    deliveries = Delivery.objects.all()
+    model = "notifications_delivery"
+    assert "Queued 1 of 1" in act(staff_client, "retry", deliveries, model)[0]
+    assert "Queued 0 of 1" in act(staff_client, "retry", deliveries, model)[0]
+
+
+def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):
+    recorder.fail_with(TransportError("answered 500: try later"))
+    dispatch.tick(now)
+    outbox.deliver_due(now)
+    url = f"/admin/notifications/delivery/{Delivery.objects.get().pk}/change/"
+    assert "answered 500: try later" in staff_client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("path", ["notifications/delivery", "reminders/occurrence"])
+def test_rows_that_foam_writes_cannot_be_added_by_hand(staff_client, path):
+    assert staff_client.get(f"/admin/{path}/add/").status_code == 403
+
+
+def test_secret_of_a_channel_is_masked(staff_client, channel):
+    channel.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
+    channel.save()
+    url = f"/admin/notifications/channel/{channel.pk}/change/"
+    page = staff_client.get(url).content.decode()
+    assert channel.secret not in page
+    assert channel.masked_secret in page
+
+
+def test_token_can_be_revoked(staff_client, user):
+    token, secret = ApiToken.issue(user, "ci")
+    act(staff_client, "revoke", [token], "accounts_apitoken")
+    assert not ApiToken.objects.valid(timezone.now()).for_secret(secret).exists()
+
+
+def test_banner_says_that_nothing_ticks(staff_client):
+    assert "Reminders are not firing." in staff_client.get("/admin/").content.decode()
+
+
+def test_banner_is_gone_once_it_ticks(staff_client):
+    dispatch.tick(timezone.now())
+    assert "Reminders are not firing." not in staff_client.get("/admin/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_edit_of_the_tick_survives_a_restart_of_beat(tick_row):
+    """What beat does at its start writes no schedule back over the row."""
+    from django_celery_beat.schedulers import DatabaseScheduler
+
+    from foam.celery import app
+
+    PeriodicTask.objects.filter(name="tick").update(enabled=False, expire_seconds=77)
+    DatabaseScheduler(app=app)
+    tick = PeriodicTask.objects.get()
+    assert (tick.enabled, tick.expire_seconds) == (False, 77)

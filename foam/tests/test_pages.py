@@ -1,0 +1,132 @@
+"""The pages, in a real browser, at desktop and phone width."""
+
+import shutil
+from datetime import datetime
+
+import pytest
+
+from reminders.models import Reminder
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+# Chromium on a machine without network: no look-ups of its own.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        sync_api.sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser,
+    ):
+        # Playwright's event loop runs in this thread; Django would take our queries for its own.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield browser
+
+
+@pytest.fixture(params=SIZES)
+def page(browser, live_server, request):
+    """A page that fails the test when it asks for anything from elsewhere, or a script breaks."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(
+        base_url=live_server.url, viewport={"width": width, "height": height}
+    )
+    page = context.new_page()
+    troubles = []
+
+    def note(request):
+        if not request.url.startswith((live_server.url, "data:", "blob:")):
+            troubles.append(request.url)
+
+    page.on("request", note)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    yield page
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def staff_page(page, staff):
+    page.goto("/admin/")
+    page.fill("input[name=username]", "grace")
+    page.fill("input[name=password]", "enigma-1843")
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/")
+    return page
+
+
+def fits(page):
+    """Whether nothing sticks out to the right."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_staff_make_a_reminder_in_the_admin(staff_page, user, woken):
+    staff_page.goto("/admin/reminders/reminder/add/")
+    staff_page.click(".field-owner .select2-selection")
+    staff_page.fill(".select2-search__field", "ada")
+    staff_page.click(".select2-results__option:has-text('ada')")
+    staff_page.fill("input[name=title]", "Stand-up")
+    staff_page.fill("input[name=starts_at]", "2090-01-02 18:00")
+    staff_page.fill("input[name=timezone]", "Europe/Berlin")
+    staff_page.fill("input[name=recurrence]", "FREQ=WEEKLY;BYDAY=MO")
+    staff_page.press("input[name=recurrence]", "Enter")
+    staff_page.wait_for_url("**/admin/reminders/reminder/")
+    reminder = Reminder.objects.get()
+    assert (reminder.title, reminder.owner.username) == ("Stand-up", "ada")
+    assert "Monday 2 January 2090 at 18:00 (Europe/Berlin)" in staff_page.content()
+
+
+def test_error_in_the_admin_is_shown_at_its_field(staff_page, make_reminder):
+    reminder = make_reminder(starts_at=datetime(2090, 1, 2, 18, 0))
+    staff_page.goto(f"/admin/reminders/reminder/{reminder.pk}/change/")
+    staff_page.fill("input[name=recurrence]", "FREQ=SECONDLY")
+    staff_page.click("button[name=_save]")
+    staff_page.wait_for_load_state()
+    assert staff_page.locator(".field-recurrence").filter(has_text="SECONDLY").count()
+
+
+def test_banner_says_that_nothing_ticks(staff_page):
+    assert staff_page.get_by_role("alert").inner_text().startswith("Reminders are not firing.")
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/reminders/reminder/"])
+def test_admin_fits_the_screen(staff_page, make_reminder, path):
+    make_reminder(title="A reminder with quite a long title that has to go somewhere " * 2)
+    staff_page.goto(path)
+    assert fits(staff_page)
+
+
+def test_docs_list_the_operations(page):
+    page.goto("/docs")
+    page.wait_for_selector("text=/api/v1/reminders/{id}/pause/")
+
+
+def test_api_is_pleasant_to_browse(page, user, client, live_server):
+    client.force_login(user)
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    page.goto("/api/v1/reminders/")
+    page.fill("input[name=title]", "Stand-up")
+    page.fill("input[name=starts_at]", "2090-01-02T18:00")
+    page.locator("form[method=POST]:visible button:has-text('POST')").first.click()
+    page.wait_for_selector("text=HTTP 201 Created")
+    assert Reminder.objects.get().title == "Stand-up"
