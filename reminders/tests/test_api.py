@@ -167,6 +167,7 @@ def test_occurrences_show_what_has_fired(api, standup):
         ({"exdates": ["x"]}, "exdates.0"),
         ({"channels": [999_999]}, "channels"),
         ({"channels": "all"}, "channels"),
+        ({"channels": []}, "channels"),
         ({"tags": ["x" * 51]}, "tags.0"),
     ],
     ids=lambda value: str(value)[:50] if isinstance(value, dict) else None,
@@ -197,6 +198,13 @@ def test_channel_of_another_is_refused_like_one_that_does_not_exist(api, strange
     answer = api.post(URL, {**STANDUP, "channels": [foreign.pk]})
     assert fields_at_fault(answer) == {"channels"}
     assert not Reminder.objects.exists()
+
+
+def test_deleted_channel_is_shown_on_no_reminder(api, standup, user, now):
+    hook = Channel.objects.create(owner=user, kind="webhook", name="x", address="https://e.com/")
+    api.patch(url_of(standup), {"channels": [*standup["channels"], hook.pk]})
+    hook.close(now)
+    assert api.get(url_of(standup)).json()["channels"] == standup["channels"]
 
 
 def test_two_reminders_cannot_share_an_external_id(api):

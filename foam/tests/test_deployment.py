@@ -1,0 +1,356 @@
+"""The deployment files keep their word: names, secrets, commands, one migration at a time."""
+
+import importlib
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from celery.bin.beat import beat
+from celery.bin.worker import worker
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command, get_commands
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from foam.management.commands import migrate_once
+
+ROOT = settings.BASE_DIR
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+OURS = ["foam_web", "foam_celery_worker", "foam_celery_beat"]
+REQUIRED = [
+    "FOAM_BASE_URL",
+    "ALLOWED_HOSTS",
+    "SECRET_KEY",
+    "FOAM_ENCRYPTION_KEYS",
+    "DATABASE_URL",
+    "REDIS_URL",
+]
+PRODUCTION = {
+    "FOAM_BASE_URL": "https://foam.example.org",
+    "ALLOWED_HOSTS": "foam.example.org",
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz",
+    "FOAM_ENCRYPTION_KEYS": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
+    # Port 1: nobody is there, and nobody is asked.
+    "DATABASE_URL": "postgres://foam@127.0.0.1:1/foam",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
+
+
+# docker-compose.yml and .env.example
+
+
+def test_compose_has_the_five_services():
+    assert set(SERVICES) == {*OURS, "foam_postgres", "foam_redis"}
+
+
+def test_only_web_may_be_opened_to_the_network():
+    ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
+    assert ports == {
+        "foam_web": ["${FOAM_WEB_ADDRESS:-127.0.0.1}:8000:8000"],
+        "foam_postgres": ["127.0.0.1:5432:5432"],
+        "foam_redis": ["127.0.0.1:6379:6379"],
+        "foam_celery_worker": [],
+        "foam_celery_beat": [],
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_watched_restarted_and_confined(name: str):
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"]
+    assert service["restart"] == "unless-stopped"
+    assert service["init"] is service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_web_migrates_before_worker_and_beat_start():
+    web = {"foam_web": {"condition": "service_healthy"}}
+    assert SERVICES["foam_celery_worker"]["depends_on"] == web
+    assert SERVICES["foam_celery_beat"]["depends_on"] == web
+    assert set(SERVICES["foam_web"]["depends_on"]) == {"foam_postgres", "foam_redis"}
+
+
+def test_data_outlive_the_containers():
+    volumes = {volume for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert volumes == {"postgres:/var/lib/postgresql", "redis:/data"}
+
+
+def test_env_example_has_every_name_that_compose_reads():
+    passed_on = {name for name, value in environment("foam_web").items() if value is None}
+    assert interpolated() | passed_on == env_example(commented=True).keys()
+
+
+def test_compose_refuses_to_start_without_a_secret():
+    left_empty = {name for name, value in env_example().items() if not value}
+    assert left_empty == {"SECRET_KEY", "FOAM_ENCRYPTION_KEYS", "POSTGRES_PASSWORD"}
+    for name in left_empty:
+        assert set(re.findall(rf"\${{{name}[^}}]*}}", COMPOSE)) == {
+            f"${{{name}:?set {name} in .env}}"
+        }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_compose_sets_everything_that_production_requires(name: str):
+    assert set(REQUIRED) <= environment(name).keys()
+
+
+def test_celery_services_have_options_that_celery_knows():
+    commands = celery_commands("foam_celery_worker") + celery_commands("foam_celery_beat")
+    assert [words[2] for words in commands] == ["worker", "worker", "beat"]
+    for words in commands:
+        assert words[1] == "--app=foam"
+        command = {"worker": worker, "beat": beat}[words[2]]
+        known = {option for each in command.params for option in each.opts}
+        assert {word.split("=")[0] for word in words[3:]} <= known
+    assert importlib.import_module("foam").celery_app.main == "foam"
+
+
+def test_each_queue_has_a_worker_of_its_own():
+    queues = [
+        word.removeprefix("--queues=")
+        for words in celery_commands("foam_celery_worker")
+        for word in words
+        if word.startswith("--queues=")
+    ]
+    used = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    assert sorted(queues) == sorted(used | {settings.CELERY_TASK_DEFAULT_QUEUE})
+
+
+def test_health_checks_ask_the_nodes_that_run():
+    for name in ("foam_celery_worker", "foam_celery_beat"):
+        check = SERVICES[name]["healthcheck"]["test"][1]
+        asked = re.findall(r"(\w+)@\$\$\(hostname\)", check)
+        options = [word for words in celery_commands(name) for word in words]
+        assert asked == re.findall(r"--hostname=(\w+)@%h", " ".join(options))
+
+
+def environment(service: str) -> dict[str, str | None]:
+    return SERVICES[service]["environment"]
+
+
+def interpolated() -> set[str]:
+    return set(re.findall(r"(?<!\$)\${(\w+)", COMPOSE))
+
+
+def env_example(commented: bool = False) -> dict[str, str]:
+    mark = "#?" if commented else ""
+    text = (ROOT / ".env.example").read_text()
+    return dict(re.findall(rf"^{mark}([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def celery_commands(service: str) -> list[list[str]]:
+    """Return the Celery commands of a service, one or several in a script, in words."""
+    command = SERVICES[service]["command"]
+    if command[0] == "celery":
+        return [command]
+    script = re.sub(r"\${\w+:-(\w+)}", r"\1", command[-1])
+    work = re.search(r'^work="(.*)"$', script, re.MULTILINE)
+    assert work
+    lines = re.findall(r"^\$\$work (.*) &$", script, re.MULTILINE)
+    return [shlex.split(f"{work[1]} {line}") for line in lines]
+
+
+# The image and run.sh
+
+
+def test_image_holds_every_application_of_ours_and_no_secret():
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    ours = [name for name in settings.INSTALLED_APPS if (ROOT / name).is_dir()]
+    assert allowed[1] == "*"
+    assert {"!" + name for name in ours} <= set(allowed)
+    assert not [line for line in allowed if line.startswith("!.")]
+
+
+def test_run_sh_applies_migrations_and_never_makes_them():
+    script = (ROOT / "run.sh").read_text()
+    assert "makemigrations" not in script
+    assert re.findall(r"manage\.py (\w+)", script) == ["migrate_once"]
+    assert get_commands()["migrate_once"] == "foam"
+    assert os.access(ROOT / "run.sh", os.X_OK)
+
+
+def test_run_sh_names_the_secret_that_is_missing():
+    environment = {**PRODUCTION, "SECRET_KEY": ""}
+    result = run(["./run.sh"], environment)
+    assert result.returncode != 0
+    assert "SECRET_KEY" in result.stderr.splitlines()[-1]
+
+
+def test_gunicorn_configuration_serves_an_application_that_exists(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "7")
+    assert runpy.run_path(str(ROOT / "foam" / "gunicorn.py"))["workers"] == 7
+    target = re.findall(r"[\w.]+:\w+", (ROOT / "run.sh").read_text())
+    assert target == ["foam.wsgi:application"]
+    assert settings.WSGI_APPLICATION == "foam.wsgi.application"
+
+
+def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+# Settings
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least that production needs, and nothing of this test run's own."""
+    for name in names_read():
+        monkeypatch.delenv(name, raising=False)
+    for name in REQUIRED:
+        monkeypatch.setenv(name, PRODUCTION[name])
+
+
+def load() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "foam" / "settings.py"))
+
+
+def test_production_is_the_default(production: None):
+    assert load()["PRODUCTION"] is True
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_production_refuses_to_start_without(
+    name: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ImproperlyConfigured, match=rf"\b{name}\b"):
+        load()
+    monkeypatch.delenv(name)
+    with pytest.raises(ImproperlyConfigured, match=rf"\b{name}\b"):
+        load()
+
+
+def test_deployment_checks_are_clean():
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    result = run(command, PRODUCTION)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_every_setting_is_documented():
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+    )
+    assert len(documented) == len(set(documented))
+    assert names_read() | interpolated() <= set(documented)
+
+
+def names_read() -> set[str]:
+    text = (ROOT / "foam" / "settings.py").read_text()
+    return set(re.findall(r'\b(?:required|env(?:\.\w+)?)\(\s*"(\w+)"', text))
+
+
+# migrate_once
+
+
+@pytest.fixture
+def elsewhere(db: None) -> Iterator[BaseDatabaseWrapper]:
+    """A second session, as another starting process has one."""
+    other = connection.copy()
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def migrations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the commands that were called; none of them runs."""
+    called: list[str] = []
+    monkeypatch.setattr(migrate_once, "call_command", lambda name, **options: called.append(name))
+    return called
+
+
+def test_second_migration_waits_for_the_first(
+    elsewhere: BaseDatabaseWrapper,
+    migrations: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert migrate_once.is_ours(elsewhere)
+    pauses: list[list[str]] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(list(migrations))
+        if len(pauses) == 3:
+            elsewhere.cursor().execute("SELECT pg_advisory_unlock(%s)", [migrate_once.LOCK])
+
+    monkeypatch.setattr(migrate_once.time, "sleep", pause)
+    call_command("migrate_once")
+    assert pauses == [[], [], []]
+    assert migrations == ["migrate"]
+    assert capsys.readouterr().out == "Another process applies migrations; waiting for it.\n"
+
+
+def test_migration_holds_the_lock_and_lets_it_go(
+    elsewhere: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+):
+    held: list[bool] = []
+    monkeypatch.setattr(
+        migrate_once,
+        "call_command",
+        lambda name, **options: held.append(not migrate_once.is_ours(elsewhere)),
+    )
+    call_command("migrate_once")
+    assert held == [True]
+    lock_within_seconds(elsewhere)
+
+
+def test_migration_that_fails_lets_the_lock_go(
+    elsewhere: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(name: str, **options: Any) -> None:
+        raise CommandError("no")
+
+    monkeypatch.setattr(migrate_once, "call_command", fail)
+    with pytest.raises(CommandError, match="no"):
+        call_command("migrate_once")
+    lock_within_seconds(elsewhere)
+
+
+def lock_within_seconds(session: BaseDatabaseWrapper) -> None:
+    """Wait in the server for the lock: a session's end frees it a moment after its last word."""
+    with session.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [migrate_once.LOCK])
+
+
+def test_migration_waits_for_a_database_that_starts_later(
+    db: None,
+    migrations: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    answers = [OperationalError("connection\nrefused"), OperationalError("starting up")]
+
+    def connect() -> None:
+        if answers:
+            raise answers.pop(0)
+
+    monkeypatch.setattr(connection, "ensure_connection", connect)
+    monkeypatch.setattr(migrate_once.time, "sleep", lambda seconds: None)
+    call_command("migrate_once")
+    assert migrations == ["migrate"]
+    assert capsys.readouterr().out == "Waiting up to 60 s for the database: connection refused\n"
+
+
+def test_migration_gives_up_on_a_database_that_never_answers(
+    migrations: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    def connect() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "ensure_connection", connect)
+    with pytest.raises(CommandError, match=r"^The database did not answer within 0 s: connection"):
+        call_command("migrate_once", wait=0)
+    assert migrations == []
