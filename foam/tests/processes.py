@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
+from foam.stack.processes import die_with_parent
+
 PROJECT = Path(settings.BASE_DIR)
 
 
@@ -43,6 +45,7 @@ def running(words: list[str], env: dict[str, str], log: Path) -> Iterator[subpro
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
     try:
         yield process

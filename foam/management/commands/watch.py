@@ -25,7 +25,7 @@ class Command(BaseCommand):
         started, trouble = timezone.now(), ""
         while True:
             for occurrence in follow_occurrences.new():
-                self.say(self.of_occurrence(occurrence), self.style.NOTICE)
+                self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
             for attempt in follow_attempts.new():
                 good = attempt.outcome == Attempt.Outcome.SENT
                 self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)

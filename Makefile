@@ -1,0 +1,39 @@
+# What each target does: make help
+# 3.11 and 3.12 come first: there are Redis wheels for them.
+PYTHONS = $(if $(PYTHON),$(PYTHON),.venv/bin/python python3.12 python3.11 python3.13 python3.14 python3)
+BIN = .venv/bin
+STACK = $(BIN)/python -m foam.stack
+
+.DEFAULT_GOAL = help
+.PHONY: help install run manage test lint lock
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: ## build .venv from the lock files
+	@for python in $(PYTHONS); do \
+	  $$python -c "" 2>/dev/null && exec $$python requirements/install.py; \
+	done; \
+	echo "FOAM needs Python 3.11 or newer; none of these runs here: $(PYTHONS)" >&2; exit 1
+
+run: install ## everything on this machine, with a demo reminder (FOAM_PORT=8000)
+	@$(STACK) run
+
+manage: install ## a command of manage.py (ARGS="createtoken demo")
+	@$(STACK) exec -- $(BIN)/python manage.py $(ARGS)
+
+test: install ## all tests on real servers (ARGS="-k words")
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m pytest $(ARGS)
+
+lint: install ## style, types, import contract, missing migrations
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+	@$(STACK) exec --ephemeral -- sh -ec '$(BIN)/mypy .; $(BIN)/python manage.py makemigrations --check --dry-run'
+
+lock: install ## resolve requirements/*.in anew
+	@$(LOCK) requirements/base.in -o requirements/base.txt
+	@$(LOCK) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
+	@$(LOCK) requirements/browser.in -c requirements/base.txt -c requirements/dev.txt -o requirements/browser.txt
+
+LOCK = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes

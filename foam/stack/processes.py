@@ -1,0 +1,165 @@
+"""Child processes that never outlive us, and the signals that tell us to stop."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+ON_LINUX: bool = sys.platform == "linux"
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None) if ON_LINUX else None
+POLL = 0.02
+# Of a log line that is shown.
+LINE = 200
+
+
+class Stop(Exception):
+    """We were told to stop."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
+
+
+class Signals:
+    """Remember what we were told, and act on it only where `check` is called.
+
+    An exception out of a handler could strike between the birth of a child and its entry in our
+    books.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self.first_at = 0.0
+        # Make may be killed in a way that leaves it no time to tell us.
+        self.parent = os.getppid() if "MAKELEVEL" in os.environ else None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._remember)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.first_at = self.first_at or time.monotonic()
+        self.received.append(number)
+
+    def check(self) -> None:
+        if self.received:
+            raise Stop(self.received[0])
+        if self.orphaned:
+            raise Stop(signal.SIGHUP)
+
+    @property
+    def orphaned(self) -> bool:
+        return self.parent is not None and os.getppid() != self.parent
+
+    @property
+    def impatient(self) -> bool:
+        """Ctrl-C came twice."""
+        return self.received.count(signal.SIGINT) > 1
+
+
+@dataclass
+class Child:
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path | None
+    stop_signal: int
+    hurry_signal: int
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def last_words(self, lines: int = 12) -> list[str]:
+        if self.log is None or not self.log.exists():
+            return []
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 20_000))
+            last = file.read().decode(errors="replace").splitlines()[-lines:]
+        return [line[:LINE] for line in last]
+
+
+def start(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    shows_output: bool = False,
+    stdin: bytes = b"",
+    user: Mapping[str, object] | None = None,
+    cwd: Path = Path("/"),
+    stop_signal: int = signal.SIGTERM,
+    hurry_signal: int = signal.SIGKILL,
+    death_signal: int | None = None,
+) -> Child:
+    """Start a child in a session of its own, so that the terminal's Ctrl-C reaches only us."""
+    output = log.open("ab") if log else subprocess.DEVNULL
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=None if shows_output else output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=die_with_parent(death_signal or stop_signal),
+        **(user or {}),  # type: ignore[call-overload]
+    )
+    if log:
+        output.close()  # type: ignore[union-attr]
+    if stdin and process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(stdin)
+            process.stdin.close()
+    return Child(name, process, log, stop_signal, hurry_signal)
+
+
+def die_with_parent(number: int):  # type: ignore[no-untyped-def]
+    """For preexec_fn: have the kernel send us `number` when our parent is gone, kill -9 included.
+
+    The kernel watches the thread that forked, so children are started from the main thread only.
+    """
+    parent = os.getpid()
+
+    def ask_the_kernel() -> None:
+        if LIBC is None:
+            return
+        LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_the_kernel
+
+
+def stop(child: Child, signals: Signals, patience: float) -> None:
+    """Ask, wait, insist; then clear away what is left of the child's process group."""
+    child.send(child.stop_signal)
+    if not wait(child, signals, patience):
+        child.send(child.hurry_signal)
+        if child.hurry_signal == signal.SIGKILL or not wait(child, None, 3):
+            kill_group(child)
+            child.process.wait()
+    kill_group(child)
+
+
+def wait(child: Child, signals: Signals | None, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while child.exit_code is None:
+        if time.monotonic() > deadline or (signals and signals.impatient):
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def kill_group(child: Child) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.process.pid, signal.SIGKILL)

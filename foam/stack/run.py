@@ -1,0 +1,186 @@
+"""All of FOAM on this machine, until Ctrl-C."""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from foam.stack.environment import development, published, servers
+from foam.stack.folder import PROJECT, Folder
+from foam.stack.logs import Tail
+from foam.stack.ports import check_port, web_port
+from foam.stack.processes import POLL, Child, Signals, start, stop
+from foam.stack.terminal import Problem, paint, say, step
+
+PYTHON = sys.executable
+WORKERS = ("dispatch", "deliver")
+START_WITHIN = 60
+# Longer than a request or a task takes on a healthy day.
+STOP_WITHIN = 8
+
+
+def run(signals: Signals) -> int:
+    port = web_port()
+    with Folder.persistent() as folder:
+        check_port(port)
+        folder.sign(f"process {os.getpid()}, http://127.0.0.1:{port}")
+        say(paint("FOAM", "bold") + paint(f"  data and logs in {short(folder.path)}", "dim"))
+        with (
+            stopping(signals),
+            servers(folder, signals, ephemeral=False) as (urls, embedded),
+            published(folder, urls),
+        ):
+            env = development(folder, urls)
+            with step("Migrations applied"):
+                manage(["migrate", "--no-input"], folder, env, signals)
+            with programs(folder, env, port, signals) as children:
+                with step("Web, workers and beat started"):
+                    wait_until_healthy(port, [*embedded, *children], signals)
+                # Last, so that the first reminder is due before the newcomer's eyes.
+                demo = ["demo", "--credentials", str(folder.path / "demo.json")]
+                with step("Demo user and reminder"):
+                    credentials = manage(demo, folder, env, signals)
+                say(welcome(port, credentials))
+                supervise([*embedded, *children], signals)
+    return 0
+
+
+@contextmanager
+def stopping(signals: Signals) -> Iterator[None]:
+    """Around everything that is to be stopped: say how long that took."""
+    try:
+        yield
+    finally:
+        if signals.received:
+            say(f"  Stopped  {time.monotonic() - signals.first_at:.1f} s")
+
+
+def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signals) -> str:
+    """Run a command of manage.py and return what it printed."""
+    log = folder.log / f"{words[0]}.log"
+    log.unlink(missing_ok=True)
+    child = start(words[0], [PYTHON, "manage.py", *words], env=env, log=log, cwd=PROJECT)
+    try:
+        while child.exit_code is None:
+            signals.check()
+            time.sleep(POLL)
+    finally:
+        stop(child, signals, STOP_WITHIN)
+    if child.exit_code:
+        raise Problem(died(child))
+    return log.read_text()
+
+
+@contextmanager
+def programs(
+    folder: Folder, env: dict[str, str], port: int, signals: Signals
+) -> Iterator[list[Child]]:
+    """FOAM's own processes; stopped in the order in which they make work for each other."""
+    children: list[Child] = []
+    try:
+        for name, command in commands(port).items():
+            log = folder.log / f"{name}.log"
+            if log.exists():
+                log.replace(log.with_suffix(".log.1"))
+            children.append(
+                start(
+                    name,
+                    [PYTHON, *command],
+                    env=env,
+                    cwd=PROJECT,
+                    log=log,
+                    shows_output=name == "watch",
+                    hurry_signal=signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
+                    death_signal=signal.SIGKILL,
+                )
+            )
+        yield children
+    finally:
+        if signals.received:
+            say("\n  Stopping; Ctrl-C again to hurry.")
+        by_name = {child.name: child for child in children}
+        for name in ("web", "beat", *WORKERS, "watch"):
+            if name in by_name:
+                stop(by_name[name], signals, STOP_WITHIN)
+
+
+def commands(port: int) -> dict[str, list[str]]:
+    web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    quiet = ["--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"]
+    return {
+        "watch": ["manage.py", "watch"],
+        # Two, so that slow receivers never delay the tick.
+        "dispatch": worker("dispatch", 1),
+        "deliver": worker("deliver", 2),
+        "beat": ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"],
+        "web": ["-m", "gunicorn", *web, *quiet, "foam.wsgi:application"],
+    }
+
+
+def worker(queue: str, concurrency: int) -> list[str]:
+    command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    name = ["--queues", queue, "--hostname", f"{queue}@%h"]
+    return [*command, *quiet, *name, "--concurrency", str(concurrency)]
+
+
+def wait_until_healthy(port: int, children: list[Child], signals: Signals) -> None:
+    deadline = time.monotonic() + START_WITHIN
+    while not answers(port):
+        signals.check()
+        look_after(children)
+        if time.monotonic() > deadline:
+            raise Problem(f"The web server does not answer on port {port} (.foam/log/web.log).")
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def supervise(children: list[Child], signals: Signals) -> None:
+    tails = [Tail(child) for child in children if child.name in ("web", *WORKERS, "beat", "watch")]
+    while True:
+        for tail in tails:
+            for line in tail.troubles():
+                say(line)
+        signals.check()
+        look_after(children)
+        time.sleep(0.1)
+
+
+def look_after(children: list[Child]) -> None:
+    for child in children:
+        if child.exit_code is not None:
+            raise Problem(died(child))
+
+
+def died(child: Child) -> str:
+    code = child.exit_code or 0
+    how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    last = "\n".join(f"  {line}" for line in child.last_words())
+    return f"{child.name} stopped by itself ({how}). The end of {short(child.log)}:\n{last}"
+
+
+def short(path: object) -> str:
+    relative = os.path.relpath(str(path))
+    return str(path) if relative.startswith("..") else relative
+
+
+def welcome(port: int, credentials: str) -> str:
+    base = f"http://127.0.0.1:{port}"
+    pages = {"welcome": "/", "docs": "/docs", "API": "/api/v1/", "admin": "/admin/"}
+    lines = [f"  {name:<9} {paint(base + path, 'cyan')}" for name, path in pages.items()]
+    lines += [f"  {line}" for line in credentials.splitlines()]
+    farewell = paint("  Ctrl-C stops everything; your data stays.", "dim")
+    return "\n".join(["", *lines, "", farewell, ""])
