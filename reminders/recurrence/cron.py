@@ -1,18 +1,21 @@
 """Cron expressions of five fields: grammar and canonical text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
-from .errors import RecurrenceError
+from .errors import RecurrenceError, clipped
 
 LAST_DAY = "L"
 LAST_WEEKDAY = "LW"
 LAST = -1
 
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-_WEEKDAYS = "SUN MON TUE WED THU FRI SAT".split()
+_Special = TypeVar("_Special")
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class _Field:
 _MINUTE = _Field("minute", 0, 59)
 _HOUR = _Field("hour", 0, 23)
 _DAY = _Field("day of month", 1, 31)
-_MONTH = _Field("month", 1, 12, tuple(_MONTHS))
-_WEEKDAY = _Field("day of week", 0, 7, tuple(_WEEKDAYS))
+_MONTH = _Field("month", 1, 12, _MONTHS)
+_WEEKDAY = _Field("day of week", 0, 7, _WEEKDAYS)
 _FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
@@ -135,12 +138,15 @@ def parse(text: str) -> Cron:
 
 
 def _error(field: _Field, item: str, why: str) -> RecurrenceError:
-    return RecurrenceError("recurrence", f"cron {field.name} {item or '(empty)'}: {why}")
+    return RecurrenceError("recurrence", f"cron {field.name} {clipped(item) or '(empty)'}: {why}")
 
 
-def _split_specials(text: str, special) -> tuple[list[str], list]:  # type: ignore[no-untyped-def, type-arg]
+def _split_specials(
+    text: str, special: Callable[[str], _Special | None]
+) -> tuple[list[str], list[_Special]]:
     """Part the items of a field into plain ones and those only this field knows."""
-    plain, found = [], []
+    plain: list[str] = []
+    found: list[_Special] = []
     for item in text.split(","):
         meaning = special(item)
         if meaning is None:

@@ -6,12 +6,14 @@ from datetime import date
 from math import lcm
 
 from .errors import SearchExhaustedError
+from .masks import YearShape
 from .tzif import EPOCH_ORDINAL
 
 # Days are counted from 1970-01-01, a Thursday.
 LAST_DAY = date(9999, 12, 20).toordinal() - EPOCH_ORDINAL
-# Every month of the 400-year cycle, once.
-BUDGET = 4_801
+# Every month, or every year, of the 400-year cycle once.
+MONTHS_BUDGET = 4_801
+YEARS_BUDGET = 401
 
 _LENGTHS = (
     (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31),
@@ -31,8 +33,11 @@ def weekday(day: int) -> int:
 class Periods:
     """Numbered periods of days, of which every so many are in the sequence.
 
-    Those in the sequence are `anchor + residue + n * cycle`, for each residue.
+    Those in the sequence are `anchor + residue + n * cycle`, for each residue. A search is given
+    up after `budget` periods.
     """
+
+    budget = MONTHS_BUDGET
 
     def __init__(self, anchor: int, cycle: int, residues: tuple[int, ...]) -> None:
         self.anchor = anchor
@@ -62,7 +67,7 @@ class Periods:
             return None
         first_index = self.index(day)
         index = self.following(first_index)
-        for _ in range(BUDGET):
+        for _ in range(self.budget):
             first = self.first_day(index)
             if first > last:
                 return None
@@ -74,6 +79,26 @@ class Periods:
                 return found if found <= last else None
             index = self.following(index + 1)
         raise SearchExhaustedError("recurrence", "no occurrence found; the rule is too sparse")
+
+    def pass_days(self, day: int, count: int, last: int) -> tuple[int, int]:
+        """Pass up to `count` matching days from `day` to `last`: how many, and the last one."""
+        if not self.residues:
+            return 0, day
+        passed, found, first_index = 0, day - 1, self.index(day)
+        index = self.following(first_index)
+        while passed < count and (first := self.first_day(index)) <= last:
+            mask = self.mask(index, first)
+            if index == first_index:
+                mask = mask >> day - first << day - first
+            if last - first < 366:
+                mask &= (1 << last - first + 1) - 1
+            while mask and passed < count:
+                low = mask & -mask
+                mask ^= low
+                found = first + low.bit_length() - 1
+                passed += 1
+            index = self.following(index + 1)
+        return passed, found
 
 
 class Weeks(Periods):
@@ -92,12 +117,16 @@ class Weeks(Periods):
         return min(self.first_week + 7 * index, LAST_DAY + 1)
 
     def mask(self, index: int, first_day: int) -> int:
+        begin = date.fromordinal(first_day + EPOCH_ORDINAL)
+        end = date.fromordinal(first_day + 6 + EPOCH_ORDINAL)
+        if begin.month == end.month:
+            return self.days if begin.month in self.months else 0
         mask = 0
-        for offset in range(7):
-            if self.days >> offset & 1:
-                day = date.fromordinal(first_day + offset + EPOCH_ORDINAL)
-                mask |= (day.month in self.months) << offset
-        return mask
+        if begin.month in self.months:
+            mask |= (1 << 7 - end.day) - 1
+        if end.month in self.months:
+            mask |= 127 >> 7 - end.day << 7 - end.day
+        return mask & self.days
 
 
 class Months(Periods):
@@ -110,8 +139,9 @@ class Months(Periods):
         interval: int = 1,
         start: int = 0,
     ) -> None:
-        """Every `interval` months from month `start` (year * 12 + month - 1), limited to `months`."""
-        cycle, residues = interval, (0,)
+        """Every `interval` months from `start` (year * 12 + month - 1), limited to `months`."""
+        cycle = interval
+        residues: tuple[int, ...] = (0,)
         if months:
             cycle = lcm(12, interval)
             residues = tuple(
@@ -193,12 +223,12 @@ class YearMonths(Months):
 class Years(Periods):
     """Every `interval` years from `start_year`, days by `mask_of` of the shape of the year."""
 
-    def __init__(
-        self, mask_of: Callable[[int, bool, bool, bool], int], interval: int, start_year: int
-    ) -> None:
+    budget = YEARS_BUDGET
+
+    def __init__(self, mask_of: Callable[[YearShape], int], interval: int, start_year: int) -> None:
         super().__init__(start_year, interval, (0,))
         self.mask_of = mask_of
-        self._masks: dict[tuple[int, bool, bool, bool], int] = {}
+        self._masks: dict[YearShape, int] = {}
 
     def index(self, day: int) -> int:
         return date.fromordinal(day + EPOCH_ORDINAL).year
@@ -209,8 +239,9 @@ class Years(Periods):
         return date(index, 1, 1).toordinal() - EPOCH_ORDINAL
 
     def mask(self, index: int, first_day: int) -> int:
-        key = (weekday(first_day), is_leap(index), is_leap(index - 1), is_leap(index + 1))
-        found = self._masks.get(key)
+        leaps = is_leap(index), is_leap(index - 1), is_leap(index + 1)
+        shape = YearShape(weekday(first_day), *leaps)
+        found = self._masks.get(shape)
         if found is None:
-            found = self._masks[key] = self.mask_of(*key)
+            found = self._masks[shape] = self.mask_of(shape)
         return found

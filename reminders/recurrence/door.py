@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import RecurrenceError, SearchExhaustedError
-from .rrule import Rule
+from .expansion import Periodic
+from .rrule import Freq, Rule
 from .zone import FOREVER, seconds
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from .timeline import Timeline
 
 MAX_DATES = 1_000
+# Where occurrences cannot be counted by dividing.
+MAX_COUNTED = 5_000
+MAX_YEARS = 1_000
 # The gaps looked into before a rule is accepted; a later one may still turn out too wide.
 _PROBES = 3
 
@@ -20,6 +24,7 @@ _PROBES = 3
 def check(schedule: Schedule, timeline: Timeline) -> None:
     _check_dates(schedule)
     _check_until(schedule, timeline)
+    _check_count(timeline)
     _check_occurs(schedule, timeline)
     timeline.bound()
 
@@ -49,6 +54,18 @@ def _check_until(schedule: Schedule, timeline: Timeline) -> None:
         )
 
 
+def _check_count(timeline: Timeline) -> None:
+    """Refuse counts that take long to count."""
+    rule = timeline.recurrence
+    if not isinstance(rule, Rule) or isinstance(timeline.expansion, Periodic):
+        return
+    most = MAX_YEARS if rule.freq is Freq.YEARLY else MAX_COUNTED
+    if rule.count is not None and rule.count > most:
+        raise RecurrenceError(
+            "recurrence", f"COUNT={rule.count} must be 1 to {most} in such a rule; or use UNTIL"
+        )
+
+
 def _check_occurs(schedule: Schedule, timeline: Timeline) -> None:
     at: int | None = -FOREVER
     try:
@@ -74,6 +91,6 @@ def _check_occurs(schedule: Schedule, timeline: Timeline) -> None:
 def _never() -> RecurrenceError:
     return RecurrenceError(
         "recurrence",
-        "can never occur, or not in centuries: its days and times do not meet; "
+        "can never occur, or too rarely to be found: its days and times do not meet; "
         "change the interval, the days, the times or the end",
     )

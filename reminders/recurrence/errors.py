@@ -16,3 +16,8 @@ class RecurrenceError(ValueError):
 
 class SearchExhaustedError(RecurrenceError):
     """No occurrence was found within the search budget, though none was proved absent."""
+
+
+def clipped(text: str) -> str:
+    """Short enough to stand in a message."""
+    return text if len(text) <= 40 else f"{text[:37]}..."

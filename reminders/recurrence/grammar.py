@@ -26,7 +26,7 @@ def canonical(recurrence: str) -> str:
     return parsed.text if parsed else ""
 
 
-def parse(recurrence: str) -> Recurrence:
+def parse(recurrence: object) -> Recurrence:
     """Return the rule or expression, None for once. Raises RecurrenceError."""
     if not isinstance(recurrence, str):
         raise RecurrenceError("recurrence", "must be text: empty, a rule or a cron expression")
@@ -56,7 +56,7 @@ def _shared(canonical_text: str) -> Rule | Cron:
 
 def _parse_plain(plain: str) -> Rule | Cron:
     rule = plain.removeprefix("RRULE:")
-    if rule is not plain or "=" in plain or plain.startswith("FREQ"):
+    if rule != plain or "=" in plain or plain.startswith("FREQ"):
         if not _RULE.fullmatch(rule):
             raise RecurrenceError(
                 "recurrence",

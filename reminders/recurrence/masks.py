@@ -1,11 +1,30 @@
 """Days of a month or year that match, as bit masks: bit 0 is its first day."""
 
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
 
 from .cron import LAST, Cron
 from .rrule import Rule
 
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class YearShape(NamedTuple):
+    """What the days of a year depend on."""
+
+    first_weekday: int
+    leap: bool
+    leap_before: bool
+    leap_after: bool
+
+
+class Start(NamedTuple):
+    """What stands in for day parts that are not given."""
+
+    month: int
+    day: int
+    weekday: int
 
 
 def every(step: int, first: int, length: int) -> int:
@@ -49,64 +68,58 @@ def _weekdays(days: Iterable[tuple[int, int]], first_weekday: int, length: int) 
     return mask
 
 
-def year_mask(
-    rule: Rule, first_weekday: int, leap: bool, leap_before: bool, leap_after: bool, start: int
-) -> int:
-    """Days of a year by all day parts; `start` is month * 10000 + day * 100 + weekday."""
-    length = 365 + leap
+def year_mask(rule: Rule, start: Start, year: YearShape) -> int:
+    """Days of a year by all day parts, those of the start where none is given."""
+    first_weekday, length = year.first_weekday, 365 + year.leap
     mask = (1 << length) - 1
     by_date = bool(rule.by_month_day or rule.by_year_day)
     if rule.by_year_day:
         mask &= _month_days(rule.by_year_day, length)
     if rule.by_week_no:
-        mask &= _weeks(rule, first_weekday, leap, leap_before, leap_after)
-    if rule.by_day and (rule.by_month or not rule.has_ordinals):
-        pass  # counted month by month, below
-    elif rule.by_day:
+        mask &= _weeks(rule, year)
+    if rule.by_day and not rule.by_month:
         mask &= _weekdays(rule.by_day, first_weekday, length)
-    elif rule.by_week_no and not by_date:
-        mask &= _weekdays(((start % 100, 0),), first_weekday, length)
-    default_day = 0 if by_date or rule.by_day or rule.by_week_no else start // 100 % 100
-    months = rule.by_month or ((start // 10000,) if default_day else range(1, 13))
-    return mask & _months(rule, months, first_weekday, leap, default_day)
+    elif rule.by_week_no and not rule.by_day and not by_date:
+        mask &= _weekdays(((start.weekday, 0),), first_weekday, length)
+    default_day = 0 if by_date or rule.by_day or rule.by_week_no else start.day
+    months = rule.by_month or ((start.month,) if default_day else range(1, 13))
+    return mask & _months(rule, months, year, default_day)
 
 
-def _months(
-    rule: Rule, months: Iterable[int], first_weekday: int, leap: bool, default_day: int
-) -> int:
-    year_ordinals = rule.has_ordinals and not rule.by_month
+def _months(rule: Rule, months: Iterable[int], year: YearShape, default_day: int) -> int:
+    """Days of a year in the months given, by BYMONTHDAY, and by BYDAY where it counts in months."""
     mask = offset = 0
     for month, days in enumerate(_LENGTHS, 1):
-        length = days + (leap and month == 2)
+        length = days + (year.leap and month == 2)
         if month in months:
             bits = (1 << length) - 1
             if rule.by_month_day or default_day:
                 bits &= _month_days(rule.by_month_day or (default_day,), length)
-            if rule.by_day and not year_ordinals:
-                bits &= _weekdays(rule.by_day, (first_weekday + offset) % 7, length)
+            if rule.by_day and rule.by_month:
+                bits &= _weekdays(rule.by_day, (year.first_weekday + offset) % 7, length)
             mask |= bits << offset
         offset += length
     return mask
 
 
-def _weeks(rule: Rule, first_weekday: int, leap: bool, leap_before: bool, leap_after: bool) -> int:
+def _weeks(rule: Rule, year: YearShape) -> int:
     """Days by BYWEEKNO: week 1 is the first with four days of the year in it.
 
     The first and last days of a year may lie in a week of the year before or after.
     """
-    length, length_before, length_after = 365 + leap, 365 + leap_before, 365 + leap_after
-    first = _week_one(rule, first_weekday)
-    first_before = _week_one(rule, (first_weekday - length_before) % 7) - length_before
-    first_after = _week_one(rule, (first_weekday + length) % 7) + length
-    first_later = (
-        _week_one(rule, (first_weekday + length + length_after) % 7) + length + length_after
+    length, weekday = 365 + year.leap, year.first_weekday
+    length_before, length_after = 365 + year.leap_before, 365 + year.leap_after
+    firsts = (
+        _week_one(rule, weekday - length_before) - length_before,
+        _week_one(rule, weekday),
+        _week_one(rule, weekday + length) + length,
+        _week_one(rule, weekday + length + length_after) + length + length_after,
     )
     mask = 0
-    for begin, end in ((first_before, first), (first, first_after), (first_after, first_later)):
+    for begin, end in pairwise(firsts):
         for week in _existing(rule.by_week_no, (end - begin) // 7):
-            for day in range(begin + 7 * week - 7, begin + 7 * week):
-                if 0 <= day < length:
-                    mask |= 1 << day
+            days = range(begin + 7 * week - 7, begin + 7 * week)
+            mask |= sum(1 << day for day in days if 0 <= day < length)
     return mask
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cached_property
 
-from .errors import RecurrenceError
+from .errors import RecurrenceError, clipped
 
 
 class Freq(IntEnum):
@@ -147,10 +147,10 @@ def _split(text: str) -> dict[str, str]:
     for part in text.split(";"):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise _error(f"{part!r} is not a part; write NAME=VALUE, separated by single ';'")
+            raise _error(f"{clipped(part)!r} is not a part; write NAME=VALUE;NAME=VALUE")
         if name not in _PARTS:
             hint = f" (use {_HINTS[name]})" if name in _HINTS else ""
-            raise _error(f"{name!r} is not a part of a rule{hint}; known are {', '.join(_PARTS)}")
+            raise _error(f"{clipped(name)!r} is not a part{hint}; known are {', '.join(_PARTS)}")
         if name in parts:
             raise _error(f"{name} is given twice; each part may be given once")
         parts[name] = value
@@ -164,7 +164,7 @@ def _freq(parts: dict[str, str]) -> Freq:
     if parts["FREQ"] == "SECONDLY":
         raise _error(f"FREQ=SECONDLY is not supported; FREQ must be one of {allowed}")
     if parts["FREQ"] not in Freq.__members__:
-        raise _error(f"FREQ={parts['FREQ']} is unknown; it must be one of {allowed}")
+        raise _error(f"FREQ={clipped(parts['FREQ'])} is unknown; it must be one of {allowed}")
     return Freq[parts["FREQ"]]
 
 
@@ -173,13 +173,13 @@ def _interval(value: str | None, freq: Freq) -> int:
         return 1
     highest = MAX_INTERVAL[freq]
     if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= highest:
-        raise _error(f"INTERVAL={value} must be a whole number from 1 to {highest} for {freq.name}")
+        raise _error(f"INTERVAL={clipped(value)} must be 1 to {highest} for {freq.name}")
     return int(value)
 
 
 def _count(value: str) -> int:
     if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= MAX_COUNT:
-        raise _error(f"COUNT={value} must be a whole number from 1 to {MAX_COUNT}; use UNTIL")
+        raise _error(f"COUNT={clipped(value)} must be 1 to {MAX_COUNT}; or use UNTIL")
     return int(value)
 
 
@@ -191,7 +191,7 @@ def _until(value: str) -> datetime:
                 f"UNTIL={value} is a date only; give the time too, as in {value}T235959 "
                 f"(local to the time zone) or {value}T235959Z (UTC)"
             )
-        raise _error(f"UNTIL={value} must be YYYYMMDDTHHMMSS, local, or with a final Z, UTC")
+        raise _error(f"UNTIL={clipped(value)} must be YYYYMMDDTHHMMSS (local), then Z for UTC")
     day, time, utc = match.groups()
     try:
         until = datetime.strptime(day + time, "%Y%m%d%H%M%S")
@@ -202,7 +202,7 @@ def _until(value: str) -> datetime:
 
 def _weekday(value: str) -> int:
     if value not in WEEKDAYS:
-        raise _error(f"WKST={value} must be one of {', '.join(WEEKDAYS)}")
+        raise _error(f"WKST={clipped(value)} must be one of {', '.join(WEEKDAYS)}")
     return WEEKDAYS.index(value)
 
 
@@ -225,7 +225,9 @@ def _number(name: str, item: str) -> int:
             return number
     negative = f" or -{highest} to -{lowest}" if signed else ""
     leap = "; leap seconds are not supported" if (name, item) == ("BYSECOND", "60") else ""
-    raise _error(f"{name}={item or '(empty)'} must be {lowest} to {highest}{negative}{leap}")
+    raise _error(
+        f"{name}={clipped(item) or '(empty)'} must be {lowest} to {highest}{negative}{leap}"
+    )
 
 
 def _by_day(item: str) -> tuple[int, int]:
@@ -233,8 +235,8 @@ def _by_day(item: str) -> tuple[int, int]:
     ordinal = int(match[1]) if match and match[1] else 0
     if match is None or (match[1] and not 1 <= abs(ordinal) <= 53):
         raise _error(
-            f"BYDAY={item or '(empty)'} must be one of {', '.join(WEEKDAYS)}, in MONTHLY and "
-            "YEARLY rules with an ordinal from 1 to 53 or -53 to -1 before it, as in -1FR"
+            f"BYDAY={clipped(item) or '(empty)'} must be one of {', '.join(WEEKDAYS)}; in MONTHLY "
+            "and YEARLY rules an ordinal, 1 to 53 or -53 to -1, may stand before it, as in -1FR"
         )
     return WEEKDAYS.index(match[2]), ordinal
 

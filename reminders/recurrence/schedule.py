@@ -11,7 +11,8 @@ from .changes import ClockChange
 from .errors import RecurrenceError
 from .grammar import parse
 from .timeline import Timeline
-from .zone import DAY, FOREVER, UTC_EPOCH, Fold, Gap, instant, seconds, wall_clock
+from .tzif import DAY
+from .zone import FOREVER, UTC_EPOCH, Fold, Gap, instant, seconds, wall_clock
 
 NO_LEAD = (timedelta(0),)
 MAX_LEADS = 20
@@ -46,18 +47,18 @@ class Schedule:
     """
 
     __slots__ = (
+        "_added",
+        "_excluded",
+        "_last",
+        "_timeline",
+        "exdates",
+        "fold",
+        "gap",
+        "leads",
+        "rdates",
+        "recurrence",
         "starts_at",
         "timezone",
-        "recurrence",
-        "exdates",
-        "rdates",
-        "gap",
-        "fold",
-        "leads",
-        "_timeline",
-        "_excluded",
-        "_added",
-        "_last",
     )
 
     starts_at: datetime
@@ -87,6 +88,7 @@ class Schedule:
         leads: Iterable[timedelta] = NO_LEAD,
     ) -> None:
         start = _wall("starts_at", starts_at)
+        _text("timezone", timezone)
         parsed = parse(recurrence)
         put = super().__setattr__
         put("starts_at", starts_at)
@@ -116,7 +118,11 @@ class Schedule:
         return schedule
 
     def after(self, instant_: datetime) -> datetime | None:
-        """Return the first due instant strictly after an aware instant, None if there is none."""
+        """Return the first due instant strictly after an aware instant, None if there is none.
+
+        Raises RecurrenceError if the search for it has to be given up: a rule so sparse passes
+        `validate` only by its first occurrences.
+        """
         found = self.next_due(_floor(instant_))
         return None if found is None else instant(found)
 
@@ -252,17 +258,22 @@ def _wall(field: str, value: object) -> int:
     return seconds(value)
 
 
+def _text(field: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise RecurrenceError(field, "must be text")
+
+
 def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
-    if not values:
+    if values == ():
         return ()
-    found = tuple(values)
+    found = _items(field, values)
     for value in found:
         _wall(field, value)
     return tuple(sorted({value.replace(fold=0) for value in found}))
 
 
 def _leads(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
-    found = tuple(values)
+    found = _items("leads", values)
     if not 1 <= len(found) <= MAX_LEADS:
         raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
     for value in found:
@@ -271,6 +282,13 @@ def _leads(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
         if value.microseconds:
             raise RecurrenceError("leads", "must be in whole seconds")
     return tuple(sorted(set(found)))
+
+
+def _items(field: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(values)
+    except TypeError:
+        raise RecurrenceError(field, "must be a list") from None
 
 
 def _choice(field: str, value: str, known: dict[str, Any]) -> Any:

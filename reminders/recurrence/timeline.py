@@ -1,14 +1,19 @@
 """The instants of a recurrence: its wall times through a zone's clock. Seconds since 1970, UTC."""
 
+from datetime import datetime
 from functools import lru_cache
 
+from .anchor import of_cron, of_rule
 from .days import LAST_DAY
-from .expansion import DAY, Expansion, of_cron, of_rule
+from .expansion import Expansion
 from .grammar import Recurrence
 from .rrule import Rule
+from .tzif import DAY
 from .zone import FOREVER, Fold, Gap, Stretch, WallClock, seconds, wall_clock
 
 _LAST_WALL = LAST_DAY * DAY
+# An UNTIL in it means no end.
+LAST_YEAR = 9999
 # No wall clock is farther from UTC.
 _REACH = 2 * DAY
 
@@ -34,7 +39,7 @@ class Timeline:
     `until` is the last instant that may be due, None as long as COUNT has not been resolved.
     """
 
-    __slots__ = ("recurrence", "key", "clock", "expansion", "first", "floor", "last_wall", "until")
+    __slots__ = ("clock", "expansion", "first", "floor", "key", "last_wall", "recurrence", "until")
 
     def __init__(self, recurrence: Recurrence, start: int, name: str, gap: Gap, fold: Fold) -> None:
         self.recurrence = recurrence
@@ -49,7 +54,7 @@ class Timeline:
             self.clock = wall_clock(name, gap, fold)
             self.expansion = of_rule(recurrence, start)
             if recurrence.until is not None:
-                self._end_by(recurrence)
+                self._end_by(recurrence.until)
             elif recurrence.count is not None:
                 self.until = None
         elif recurrence is None:
@@ -64,15 +69,15 @@ class Timeline:
                 self.floor -= _REACH
                 self.first = wall_clock(name, gap, fold).bound(start)
 
-    def _end_by(self, rule: Rule) -> None:
-        until = seconds(rule.until.replace(tzinfo=None))  # type: ignore[union-attr]
-        if rule.until.year == 9999:  # type: ignore[union-attr]
+    def _end_by(self, until: datetime) -> None:
+        if until.year == LAST_YEAR:
             return
-        if rule.until.tzinfo is None:  # type: ignore[union-attr]
-            self.last_wall = min(until, _LAST_WALL)
+        bound = seconds(until.replace(tzinfo=None))
+        if until.tzinfo is None:
+            self.last_wall = min(bound, _LAST_WALL)
         else:
-            self.until = until
-            self.last_wall = min(until + _REACH, _LAST_WALL)
+            self.until = bound
+            self.last_wall = min(bound + _REACH, _LAST_WALL)
 
     @property
     def is_endless(self) -> bool:

