@@ -8,10 +8,18 @@ from typing import Self
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.timezones import validate_timezone
+from accounts.timezones import zone
+
+
+def validate_timezone(name: str) -> None:
+    try:
+        zone(name)
+    except ValueError as error:
+        raise ValidationError(str(error), code="timezone") from error
 
 
 class User(AbstractUser):

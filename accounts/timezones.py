@@ -1,29 +1,39 @@
-"""IANA time zones, read from the pinned tzdata package and never from the system."""
+"""IANA time zones, read from the pinned tzdata package and never from the system. Pure."""
 
 from functools import cache
-from importlib.resources import files
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import ValidationError
+
+def tzdata_version() -> str:
+    """Return the version of the PyPI tzdata package in use, such as `2026.6`."""
+    return metadata.version("tzdata")
 
 
 @cache
 def names() -> frozenset[str]:
-    """Return every IANA zone name that tzdata knows, links included."""
-    return frozenset(files("tzdata").joinpath("zones").read_text().split())
+    """Return every zone name that tzdata lists, links included."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
 
 
 @cache
 def zone(name: str) -> ZoneInfo:
     """Return the zone called `name`, such as "Europe/Berlin"; ValueError when there is none."""
-    if name not in names():
-        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin.")
-    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
+    with file_of(name).open("rb") as content:
+        return ZoneInfo.from_file(content, key=name)
 
 
-def validate_timezone(name: str) -> None:
-    try:
-        zone(name)
-    except ValueError as error:
-        raise ValidationError(str(error), code="timezone") from error
+def file_of(name: str) -> Traversable:
+    """Return the TZif file of a zone; ValueError with what may be meant when there is none."""
+    if not isinstance(name, str) or name not in names():
+        raise ValueError(_unknown(name))
+    return resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+
+
+def _unknown(name: object) -> str:
+    text = "is not an IANA time zone; use a name such as Europe/Berlin or UTC"
+    if not isinstance(name, str) or len(name) > 60 or not name.isascii() or not name.isprintable():
+        return f"the name {text}"
+    meant = [known for known in names() if known.lower() == name.strip().lower()]
+    return f"{name!r} {text}" + (f" (did you mean {meant[0]}?)" if meant else "")

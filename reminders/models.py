@@ -12,7 +12,7 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 
-from accounts.timezones import validate_timezone
+from accounts.models import validate_timezone
 from notifications.models import Channel, Delivery
 from reminders.fields import WallClockField
 from reminders.misfire import Misfire

@@ -7,7 +7,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
 from accounts.api import StrictSerializer
-from accounts.timezones import validate_timezone, zone
+from accounts.models import validate_timezone
+from accounts.timezones import zone
 from notifications.models import Channel
 from reminders.fields import WallClockField
 from reminders.models import Occurrence, Reminder

@@ -4,7 +4,7 @@ from .changes import ClockChange
 from .errors import RecurrenceError
 from .grammar import canonical
 from .schedule import Fire, Schedule
-from .zone import Fold, Gap, local_time, to_utc, tzdata_version, zone
+from .zone import Fold, Gap, local_time, to_utc, zone
 
 __all__ = [
     "ClockChange",
@@ -16,6 +16,5 @@ __all__ = [
     "canonical",
     "local_time",
     "to_utc",
-    "tzdata_version",
     "zone",
 ]

@@ -4,10 +4,10 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
-from importlib import metadata, resources
-from importlib.resources.abc import Traversable
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from accounts import timezones
 
 from .errors import RecurrenceError
 from .tzif import CYCLE, DAY, RULES_FROM, Changes, read
@@ -53,44 +53,20 @@ class Stretch(NamedTuple):
     gap_offset: int = 0
 
 
-def tzdata_version() -> str:
-    """Return the version of the PyPI tzdata package in use, such as `2026.6`."""
-    return metadata.version("tzdata")
-
-
-@cache
-def zone_names() -> frozenset[str]:
-    """Return the names that `zone` accepts."""
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
-
-
-@cache
-def zone(name: str) -> ZoneInfo:
-    """Return the IANA zone from the tzdata package, never from the system.
-
-    Raises RecurrenceError on `timezone` for a name that tzdata does not list.
-    """
-    with _file(name).open("rb") as content:
-        return ZoneInfo.from_file(content, key=name)
-
-
-def _file(name: str) -> Traversable:
-    if not isinstance(name, str) or name not in zone_names():
-        raise RecurrenceError("timezone", _unknown(name))
-    return resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
-
-
-def _unknown(name: object) -> str:
-    text = "is not an IANA time zone; use a name such as Europe/Berlin or UTC"
-    if not isinstance(name, str) or len(name) > 60 or not name.isascii() or not name.isprintable():
-        return f"the name {text}"
-    meant = [known for known in zone_names() if known.lower() == name.strip().lower()]
-    return f"{name!r} {text}" + (f" (did you mean {meant[0]}?)" if meant else "")
-
-
 @cache
 def _changes(name: str) -> Changes:
-    return read(_file(name).read_bytes())
+    try:
+        return read(timezones.file_of(name).read_bytes())
+    except ValueError as error:
+        raise RecurrenceError("timezone", str(error)) from error
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a zone. Raises RecurrenceError on `timezone`."""
+    try:
+        return timezones.zone(name)
+    except ValueError as error:
+        raise RecurrenceError("timezone", str(error)) from error
 
 
 class WallClock:
