@@ -179,10 +179,10 @@ def deliver_due(now: datetime) -> int:
     while clock - now < BUDGET:
         leased = lease(clock)
         if leased:
-            recorded += deliver(leased, clock)
+            recorded += deliver(leased, now + _since(began))
         if len(leased) < BATCH:
             return recorded
-        clock = now + timedelta(seconds=time.monotonic() - began)
+        clock = now + _since(began)
     wake()
     return recorded
 

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -18,6 +19,11 @@ from notifications.serializers import (
     DeliverySerializer,
     InboxMessageSerializer,
 )
+
+
+def own_channels(request: Request | None) -> QuerySet[Channel]:
+    """What a filter offers: to say that another's channel exists would be telling."""
+    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
 
 
 class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
@@ -44,9 +50,11 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
 
 
 class DeliveryFilter(filters.FilterSet):
+    channel = filters.ModelChoiceFilter(queryset=own_channels)
+
     class Meta:
         model = Delivery
-        fields = ["status", "channel", "reference"]
+        fields = ["status", "reference"]
 
 
 class DeliveryViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):

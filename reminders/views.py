@@ -13,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import OwnedViewSet
-from notifications.models import Channel
+from notifications.views import own_channels
 from reminders import dispatch
 from reminders.models import Occurrence, Reminder
 from reminders.serializers import OccurrenceSerializer, ReminderSerializer, UpcomingSerializer
@@ -27,13 +27,9 @@ class PreconditionFailed(APIException):
     default_code = "precondition_failed"
 
 
-def _own_channels(request: Any) -> QuerySet[Channel]:
-    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
-
-
 class ReminderFilter(filters.FilterSet):
     tag = filters.CharFilter(method="with_tag")
-    channel = filters.ModelChoiceFilter(field_name="channels", queryset=_own_channels)
+    channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
     due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
     search = filters.CharFilter("title", lookup_expr="icontains", help_text="A part of the title.")

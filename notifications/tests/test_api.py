@@ -163,6 +163,14 @@ def test_deliveries_of_another_are_not_listed(stranger_api, delivery):
     assert stranger_api.get("/api/v1/deliveries/").json()["results"] == []
 
 
+def test_filter_does_not_tell_whether_anothers_channel_exists(stranger_api, channel):
+    answers = [
+        stranger_api.get("/api/v1/deliveries/", {"channel": pk}) for pk in (channel.pk, 999_999)
+    ]
+    assert answers[0].status_code == answers[1].status_code == 400
+    assert answers[0].json() == answers[1].json()
+
+
 def test_inbox_shows_what_arrived(api, user, now):
     inbox = Channel.objects.inbox_of(user)
     outbox.post([outbox.Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)

@@ -178,7 +178,9 @@ def test_bad_input_names_the_field_and_stores_nothing(api, change, field):
 
 
 @pytest.mark.parametrize(
-    "body", ["{", "[]", '"x"', "null", "nonsense", '{"title": "\\ud800"}', "1e999"]
+    "body",
+    ["{", "[]", '"x"', "null", "nonsense", '{"title": "\\ud800"}', "1e999", "[" * 100_000],
+    ids=lambda body: body[:20],
 )
 def test_wrong_json_is_a_problem(api, body):
     answer = api.post(URL, body, content_type="application/json")
