@@ -226,20 +226,21 @@ def _since(began: float) -> timedelta:
     return timedelta(seconds=time.monotonic() - began)
 
 
-def _chunks(outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
+def _chunks(outcomes: Iterator[Outcome | None]) -> Iterator[list[Outcome]]:
     """Gather outcomes for RECORD_EVERY: a crash repeats no more than what came in meanwhile."""
     chunk: list[Outcome] = []
     began = time.monotonic()
     for outcome in outcomes:
-        chunk.append(outcome)
-        if time.monotonic() - began >= RECORD_EVERY.total_seconds():
+        if outcome is not None:
+            chunk.append(outcome)
+        if chunk and time.monotonic() - began >= RECORD_EVERY.total_seconds():
             yield chunk
             chunk, began = [], time.monotonic()
     if chunk:
         yield chunk
 
 
-def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outcome]:
+def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outcome | None]:
     sender = transport(kind)
     if why := sender.unavailable():
         yield from (Outcome(m, timedelta(0), error=TransportError(why)) for m in messages)
@@ -247,7 +248,8 @@ def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outc
     missing = {message.delivery_id: message for message in messages}
     try:
         for outcome in sender.send_many(messages, began + SEND_WITHIN.total_seconds()):
-            missing.pop(outcome.message.delivery_id, None)
+            if outcome is not None:
+                missing.pop(outcome.message.delivery_id, None)
             yield outcome
     except Exception as bug:
         # Whether these went out is not known: at worst they go again, with the same id.

@@ -230,6 +230,24 @@ def test_transport_that_is_not_set_up_says_so_and_is_tried_again(delivery, recor
     assert delivery.attempts.get().detail == "E-mail is not set up."
 
 
+def test_outcome_is_recorded_while_others_are_waited_for(post, recorder, now, monkeypatch):
+    monkeypatch.setattr(outbox, "RECORD_EVERY", timedelta(0))
+    post("quick")
+    post("hanging")
+    seen = []
+
+    def wait_for_the_second(messages, deadline):
+        first, second = messages
+        yield recorder.attempt(first)
+        yield None
+        seen.append(Delivery.objects.get(pk=first.delivery_id).status)
+        yield recorder.attempt(second)
+
+    monkeypatch.setattr(recorder, "send_many", wait_for_the_second)
+    outbox.deliver_due(now)
+    assert seen == ["sent"]
+
+
 def test_gone_address_disables_its_channel(delivery, recorder, channel, now):
     recorder.fail_with(TransportError("answered 410", gone=True))
     outbox.deliver_due(now)

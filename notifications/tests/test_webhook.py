@@ -93,7 +93,7 @@ def message(address: str, number: int = 1, **fields) -> Message:
 
 
 def send(transport: WebhookTransport, *messages: Message) -> list[Outcome]:
-    return list(transport.send_many(messages, FOREVER))
+    return [outcome for outcome in transport.send_many(messages, FOREVER) if outcome]
 
 
 def outcome_of(transport: WebhookTransport, receiver: HttpReceiver, **fields) -> Outcome:
@@ -498,7 +498,8 @@ def test_nothing_begins_after_the_deadline(transport, receiver):
 def test_what_began_before_the_deadline_has_an_outcome(impatient, receiver):
     receiver.default = Hang()
     messages = [message(receiver.url, n) for n in range(5)]
-    outcomes = list(impatient.send_many(messages, time.monotonic() + 0.1))
+    sent = impatient.send_many(messages, time.monotonic() + 0.1)
+    outcomes = [outcome for outcome in sent if outcome]
     assert len(outcomes) == 1
 
 
@@ -507,7 +508,7 @@ def test_batch_that_is_dropped_half_way_leaves_nothing_under_way(
 ):
     receiver.default = Hang()
     batch = transport.send_many([message(receiver.url, 1), message(other_receiver.url, 2)], FOREVER)
-    assert next(batch).message.delivery_id == 2
+    assert next(outcome for outcome in batch if outcome).message.delivery_id == 2
     batch.close()
     assert outcome_of(transport, other_receiver, number=3).message.delivery_id == 3
 

@@ -87,8 +87,11 @@ class Transport:
         """Send one message and return the receiver's answer; raise TransportError on failure."""
         raise NotImplementedError
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
-        """Yield the outcome of each message begun before `deadline`, in any order."""
+    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
+        """Yield the outcome of each message begun before `deadline`, in any order.
+
+        Also None now and then while it waits, so that what has come in can be recorded.
+        """
         for message in messages:
             if time.monotonic() >= deadline:
                 return

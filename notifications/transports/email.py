@@ -45,7 +45,7 @@ class EmailTransport(Transport):
             why = "Enter an e-mail address, such as ada@example.com."
             raise ValidationError({"address": why}) from None
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
+    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         session = Session()
         try:
             for message in messages:
@@ -205,7 +205,7 @@ def compose(message: Message) -> EmailMessage:
 def _when(message: Message) -> str:
     due_at = message.due_at.astimezone(UTC)
     in_words = f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
-    due = message.data.get("due_text") or message.data.get("due_local") or in_words
+    due = message.data.get("due_text") or in_words
     schedule = message.data.get("schedule_text")
     return f"Due: {due}\nSchedule: {schedule}" if schedule else f"Due: {due}"
 

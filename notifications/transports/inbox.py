@@ -20,7 +20,7 @@ class InboxTransport(Transport):
             raise ValidationError({"secret": "The inbox has no secret: leave this empty."})
         return "", ""
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
+    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         started = time.monotonic()
         InboxMessage.objects.bulk_create(
             [

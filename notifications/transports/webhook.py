@@ -90,7 +90,7 @@ class WebhookTransport(Transport):
             raise ValidationError({"address": str(refused)}) from None
         return url, _clean_secret(secret.strip())
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome]:
+    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         rules = policy()
         lanes: Lanes[Aimed] = Lanes()
         for message in messages:
@@ -110,7 +110,7 @@ class WebhookTransport(Transport):
 
     def _exchange(
         self, lanes: Lanes[Aimed], multi: Multi[Sending], deadline: float
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Outcome | None]:
         signers: dict[str, Webhook] = {}
         while True:
             while lanes and len(multi) < UNDER_WAY and time.monotonic() < deadline:
@@ -123,7 +123,10 @@ class WebhookTransport(Transport):
                     yield Outcome(message, timedelta(0), error=error)
             if not multi:
                 return
-            for (lane, message, target), reply in multi.wait():
+            ended = multi.wait()
+            if not ended:
+                yield None
+            for (lane, message, target), reply in ended:
                 if reply.is_hung:
                     lanes.hung(lane)
                 else:
