@@ -197,6 +197,12 @@ def test_secret_of_a_channel_is_masked(staff_client, channel):
     assert channel.masked_secret in page
 
 
+def test_times_are_shown_to_the_second(staff_client, reminder, now):
+    dispatch.tick(now)
+    page = staff_client.get("/admin/reminders/occurrence/").content.decode()
+    assert "2026-11-23 17:00:00" in page
+
+
 def test_token_can_be_revoked(staff_client, user):
     token, secret = ApiToken.issue(user, "ci")
     act(staff_client, "revoke", [token], "accounts_apitoken")
