@@ -20,10 +20,10 @@ CONTENT_TYPE = "application/problem+json"
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error with its problem document; None, which makes it a 500, for a bug of ours."""
-    if isinstance(exc, DjangoValidationError):
+    if isinstance(exc, EditConflict):
+        exc = Conflict(exc.message)
+    elif isinstance(exc, DjangoValidationError):
         exc = ApiValidationError(as_serializer_error(exc))
-    elif isinstance(exc, EditConflict):
-        exc = Conflict("Someone else has changed this meanwhile. Read it again.")
     response = drf_exception_handler(exc, context)
     if response is None:
         return None

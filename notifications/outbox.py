@@ -16,6 +16,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import connection, transaction
+from kombu.exceptions import OperationalError
 
 from notifications.models import Channel, Delivery, message_id
 from notifications.retry import MAX_ATTEMPTS, backoff
@@ -100,7 +101,10 @@ def has_due(now: datetime) -> bool:
 
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
-    current_app.send_task("notifications.tasks.deliver", expires=60)
+    try:
+        current_app.send_task("notifications.tasks.deliver", expires=60)
+    except OperationalError as error:
+        log.warning("could not wake the deliverers: %s", error)
 
 
 # The lease. `due` takes rows no one else is taking. A row found `sending` was leased by a worker

@@ -37,7 +37,6 @@ def tick(now: datetime) -> int:
 
     Also wakes the deliverers when deliveries are due, which makes up for any lost wake-up.
     """
-    beat_heart(now)
     began = time.monotonic()
     fired = 0
     claimed = True
@@ -46,6 +45,7 @@ def tick(now: datetime) -> int:
         fired += count
     if outbox.has_due(now):
         outbox.wake()
+    beat_heart(now)
     return fired
 
 
@@ -222,7 +222,7 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
 
 
 def beat_heart(now: datetime) -> None:
-    """Note that a tick has run."""
+    """Note that a tick has run, and has come to its end."""
     fresh = Heartbeat.objects.filter(name="tick", at__gt=now - HEARTBEAT_EVERY, at__lte=now)
     if not fresh.exists():
         Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})

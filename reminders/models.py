@@ -10,7 +10,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 
 from accounts.models import validate_timezone
 from notifications.models import Channel, Delivery
@@ -19,6 +20,9 @@ from reminders.misfire import Misfire
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
 
 BODY_LENGTH = 10_000
+# Begins what deliveries call their occurrence.
+REFERENCE = "occurrence:"
+TEXT = models.CharField()
 NO_LEAD = timedelta(0)
 
 
@@ -243,11 +247,13 @@ class Reminder(models.Model):
     def close(self, now: datetime) -> None:
         """Delete for the owner: fire nothing more, cancel what is queued, keep the row."""
         self._lock()
+        if self.deleted_at is not None:
+            return
         self._miss_due(now, "Deleted before this could be sent.")
         self._expect(None)
         self.deleted_at = now
         self._touch()
-        references = [occurrence.reference for occurrence in self.occurrences.only("pk")]
+        references = self.occurrences.values_list(Concat(Value(REFERENCE), "pk", output_field=TEXT))
         Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
 
     def _lock(self) -> None:
@@ -270,7 +276,8 @@ class Reminder(models.Model):
 
     def _miss_due(self, now: datetime, reason: str) -> None:
         """Record what is due but not fired yet as missed, before the plan that holds it goes."""
-        if self.next_fire_at and self.next_due_at and self.next_fire_at <= now:
+        # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
+        if self.next_due_at and self.next_due_at - self.next_lead <= now:
             Occurrence.objects.bulk_create(
                 [
                     Occurrence(
@@ -286,8 +293,11 @@ class Reminder(models.Model):
             )
 
 
-class EditConflict(Exception):
+class EditConflict(ValidationError):
     """The row was edited by someone else since it was read."""
+
+    def __init__(self) -> None:
+        super().__init__("Someone else has changed this meanwhile. Read it again.")
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
@@ -332,7 +342,7 @@ class Occurrence(models.Model):
 
 
 def reference(occurrence_id: int) -> str:
-    return f"occurrence:{occurrence_id}"
+    return f"{REFERENCE}{occurrence_id}"
 
 
 class Heartbeat(models.Model):

@@ -184,6 +184,13 @@ def test_tick_leaves_a_heartbeat(db, now):
     assert dispatch.last_tick() == now
 
 
+def test_tick_that_breaks_down_leaves_no_heartbeat(reminder, now, monkeypatch):
+    monkeypatch.setattr(dispatch, "write", lambda planned, now: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        dispatch.tick(now)
+    assert dispatch.last_tick() is None
+
+
 def test_heartbeat_is_not_written_at_every_tick(db, now):
     dispatch.tick(now)
     dispatch.tick(now + timedelta(seconds=1))

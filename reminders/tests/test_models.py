@@ -67,6 +67,18 @@ def test_edit_of_the_schedule_records_what_was_due_but_not_fired(make_reminder, 
     assert (missed.due_at, missed.status) == (now, "missed")
 
 
+def test_edit_that_mends_a_reminder_set_aside_records_what_it_did_not_fire(make_reminder, now):
+    reminder = make_reminder(recurrence="FREQ=DAILY")
+    Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
+    dispatch.tick(now)
+    reminder.refresh_from_db()
+    reminder.timezone = "Europe/Berlin"
+    reminder.store(now + timedelta(seconds=1))
+    missed = Occurrence.objects.get()
+    assert (missed.due_at, missed.status) == (now, "missed")
+    assert reread(reminder).error == ""
+
+
 def test_edit_does_not_undo_what_the_tick_did_meanwhile(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     dispatch.tick(now)
@@ -125,6 +137,19 @@ def test_deleting_cancels_what_is_queued(reminder, now):
     dispatch.tick(now)
     reminder.close(now)
     assert Delivery.objects.get().reason == "Reminder deleted."
+
+
+def test_deleting_twice_changes_nothing(reminder, now):
+    reminder.close(now)
+    reminder.close(now + timedelta(minutes=1))
+    assert reread(reminder).deleted_at == now
+
+
+def test_deleting_leaves_the_deliveries_of_others(make_reminder, now):
+    gone, kept = make_reminder(), make_reminder()
+    dispatch.tick(now)
+    gone.close(now)
+    assert Delivery.objects.get(reference=kept.occurrences.get().reference).status == "queued"
 
 
 def test_external_id_is_free_again_after_a_delete(make_reminder, now):
