@@ -49,7 +49,7 @@ class User(AbstractUser):
 
 
 class Scope(models.TextChoices):
-    """What a token may do; `read` is GET, `write` is everything else."""
+    """What a token may do; `read` is whatever changes nothing, `write` is the rest."""
 
     REMINDERS_READ = "reminders:read"
     REMINDERS_WRITE = "reminders:write"

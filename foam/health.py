@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from redis import Redis, RedisError
 
+from accounts.timezones import tzdata_version
 from reminders.dispatch import last_tick
 
 # Beyond this without a tick every face says so.
@@ -14,7 +15,10 @@ STALE = timedelta(seconds=30)
 
 
 def readiness(now: datetime) -> dict[str, Any]:
-    """Return each check as "ok" or what is wrong, and `status`, "ok" only when all of them are."""
+    """Return each check as "ok" or what is wrong, and `status`, "ok" only when all of them are.
+
+    `tzdata` is no check: it tells by which rules this process plans.
+    """
     database = _database()
     checks = {
         "database": database,
@@ -22,7 +26,7 @@ def readiness(now: datetime) -> dict[str, Any]:
         "tick": tick_trouble(now) or "ok" if database == "ok" else "unknown",
     }
     is_ok = all(answer == "ok" for answer in checks.values())
-    return {"status": "ok" if is_ok else "failing", **checks}
+    return {"status": "ok" if is_ok else "failing", **checks, "tzdata": tzdata_version()}
 
 
 def tick_trouble(now: datetime) -> str:

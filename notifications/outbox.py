@@ -18,6 +18,7 @@ from celery import current_app
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery, message_id
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.transports import TRANSPORTS, Message, Outcome, TransportError, transport
@@ -59,8 +60,8 @@ SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
          WHEN c.disabled_at IS NOT NULL THEN 'Channel disabled: ' || c.disabled_reason
          ELSE '' END,
     %(now)s, CASE WHEN NOT usable THEN %(now)s END
-FROM unnest(%(channels)s::bigint[], %(references)s::text[], %(titles)s::text[], %(bodies)s::text[],
-    %(dues)s::timestamptz[], %(datas)s::text[])
+FROM unnest(%(channels)b::bigint[], %(references)b::text[], %(titles)b::text[], %(bodies)b::text[],
+    %(dues)b::timestamptz[], %(datas)b::text[])
     AS p(channel_id, reference, title, body, due_at, data)
 JOIN notifications_channel c ON c.id = p.channel_id
 CROSS JOIN LATERAL (SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL AS usable) u
@@ -76,7 +77,7 @@ def post(posts: Sequence[Post], now: datetime) -> int:
     """
     if not posts:
         return 0
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(
             POST,
             {
@@ -265,9 +266,9 @@ def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outc
 # accepted all the same is sent: that is what happened.
 RECORD_SQL = """
 WITH outcome AS (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::int[], %(statuses)s::text[],
-        %(nexts)s::timestamptz[], %(reasons)s::text[], %(kinds)s::text[], %(details)s::text[],
-        %(latencies)s::interval[])
+    SELECT * FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(statuses)b::text[],
+        %(nexts)b::timestamptz[], %(reasons)b::text[], %(kinds)b::text[], %(details)b::text[],
+        %(latencies)b::interval[])
     AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
@@ -288,7 +289,7 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
     next_attempt_at = %(now)s
-FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS o(id, attempt)
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
 WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
 """
 
@@ -299,7 +300,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         _verdict(outcome, each.max_attempts, now)
         for outcome, each in zip(outcomes, leased, strict=True)
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), bulk_cursor() as cursor:
         cursor.execute(
             RECORD_SQL,
             {
@@ -324,7 +325,7 @@ def release(messages: Sequence[Message], now: datetime) -> None:
     if not messages:
         return
     ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(RELEASE_SQL, {"now": now, "ids": ids, "attempts": attempts})
 
 

@@ -1,12 +1,18 @@
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.forms import modelform_factory
+from django.http import HttpRequest, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import display
@@ -16,11 +22,13 @@ from notifications.admin import StoringForm, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch
 from reminders.fields import WallClockField
-from reminders.message import in_words
+from reminders.message import in_words, span
 from reminders.models import Occurrence, Reminder
-from reminders.recurrence import RecurrenceError
+from reminders.preview import preview
+from reminders.recurrence import RecurrenceError, Schedule
 
 SHOWN = 5
+PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 
 
 class ReminderForm(StoringForm):
@@ -50,7 +58,6 @@ class ReminderAdmin(ModelAdmin):
     }
     readonly_fields = (
         "show_status",
-        "schedule_text",
         "show_upcoming",
         "show_deliveries",
         "show_trouble",
@@ -59,7 +66,20 @@ class ReminderAdmin(ModelAdmin):
     )
     fieldsets = (
         (None, {"fields": ("owner", "title", "body", "channels", "tags", "external_id")}),
-        ("When", {"fields": ("starts_at", "timezone", "recurrence", "exdates", "rdates", "leads")}),
+        (
+            "When",
+            {
+                "fields": (
+                    "starts_at",
+                    "timezone",
+                    "recurrence",
+                    "show_upcoming",
+                    "exdates",
+                    "rdates",
+                    "leads",
+                )
+            },
+        ),
         (
             "Special cases",
             {"fields": ("gap", "fold", "misfire", "grace"), "classes": ("collapse",)},
@@ -69,8 +89,6 @@ class ReminderAdmin(ModelAdmin):
             {
                 "fields": (
                     "show_status",
-                    "schedule_text",
-                    "show_upcoming",
                     "show_deliveries",
                     "show_trouble",
                     "created_at",
@@ -80,6 +98,34 @@ class ReminderAdmin(ModelAdmin):
         ),
     )
     actions = ("pause", "resume", "fire_now", "close")
+
+    class Media:
+        js = ("reminders/preview.js",)
+        css = {"all": ("reminders/preview.css",)}
+
+    def get_urls(self) -> Any:
+        view = require_POST(self.admin_site.admin_view(self.preview))
+        return [path("preview/", view, name="reminders_reminder_preview"), *super().get_urls()]
+
+    def preview(self, request: HttpRequest) -> JsonResponse:
+        """Show what the schedule in a form means, or an error for each field; nothing is stored."""
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            raise PermissionDenied
+        field = partial(self.formfield_for_dbfield, request=request)
+        form = modelform_factory(Reminder, fields=Reminder.SCHEDULE, formfield_callback=field)(
+            request.POST
+        )
+        if not form.is_valid():
+            return JsonResponse({"errors": {name: each[0] for name, each in form.errors.items()}})
+        try:
+            html = _preview(form.instance.schedule)
+        except RecurrenceError as error:
+            return JsonResponse({"errors": {error.field: error.message}})
+        return JsonResponse({"html": html, "errors": {}})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
+        # A new reminder has no state yet.
+        return self.fieldsets if obj else self.fieldsets[:-1]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         return (*self.readonly_fields, "owner") if obj else self.readonly_fields
@@ -112,13 +158,18 @@ class ReminderAdmin(ModelAdmin):
         return reminder.error or "—"
 
     @display(description="Next due")
-    def show_upcoming(self, reminder: Reminder) -> SafeString | str:
+    def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
-            instants = reminder.schedule.upcoming(timezone.now(), SHOWN)
+            shown = _preview(reminder.schedule) if reminder.pk else PREVIEW_HINT
         except RecurrenceError as error:
-            return error.message
-        lines = ((in_words(at, reminder.timezone), f"{at:%Y-%m-%d %H:%M:%S}") for at in instants)
-        return format_html_join("", "<div>{} · {} UTC</div>", lines) or "Nothing more."
+            shown = error.message
+        return format_html(
+            '<div class="foam-preview" aria-live="polite" data-preview-url="{}"'
+            ' data-preview-hint="{}">{}</div>',
+            reverse("admin:reminders_reminder_preview"),
+            PREVIEW_HINT,
+            shown,
+        )
 
     @display(description="Last messages")
     def show_deliveries(self, reminder: Reminder) -> SafeString | str:
@@ -162,6 +213,19 @@ class ReminderAdmin(ModelAdmin):
         for reminder in reminders:
             reminder.close(now)
         self.message_user(request, f"Deleted {len(reminders)}.")
+
+
+def _preview(schedule: Schedule) -> SafeString:
+    shown = preview(schedule, timezone.now(), SHOWN)
+    return render_to_string("reminders/preview.html", {"preview": shown, "leads": _leads(schedule)})
+
+
+def _leads(schedule: Schedule) -> str:
+    """Say how long before it is due a reminder speaks; nothing if only when it is due."""
+    if not any(schedule.leads):
+        return ""
+    words = [f"{span(lead)} before" if lead else "when due" for lead in schedule.leads]
+    return ", ".join(reversed(words))
 
 
 @admin.register(Occurrence)

@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import OuterRef
 
 from notifications import outbox
+from notifications.bulk import bulk_cursor
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
 from reminders.models import Heartbeat, Occurrence, Reminder, reference
+from reminders.place import GoesOn
 from reminders.recurrence import Fire
 
 log = logging.getLogger(__name__)
@@ -104,7 +106,11 @@ def plan_of(reminder: Reminder, now: datetime) -> Plan:
     assert reminder.next_due_at is not None
     due_at, lead = reminder.next_due_at, reminder.next_lead
     first = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
-    return plan(reminder.schedule, first, now, reminder.misfire, reminder.grace)
+    going_on = GoesOn(reminder.schedule, first, reminder.next_walls)
+    decided = plan(going_on, first, now, reminder.misfire, reminder.grace)
+    # For `advance`: read off here, where a reminder that raises is set aside.
+    reminder.next_walls = going_on.walls(decided.next) if decided.next else None
+    return decided
 
 
 def _write_or_isolate(planned: Sequence[Planned], now: datetime) -> tuple[int, list[Failed]]:
@@ -137,18 +143,19 @@ OCCUR = """
 INSERT INTO reminders_occurrence (reminder_id, due_at, lead, status, reason, recorded_at)
 SELECT o.reminder_id, o.due_at, o.lead, CASE o.reason WHEN '' THEN 'pending' ELSE 'missed' END,
     o.reason, %(now)s
-FROM unnest(%(reminders)s::bigint[], %(dues)s::timestamptz[], %(leads)s::interval[],
-    %(reasons)s::text[]) AS o(reminder_id, due_at, lead, reason)
+FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
+    %(reasons)b::text[]) AS o(reminder_id, due_at, lead, reason)
 ON CONFLICT (reminder_id, due_at, lead) DO NOTHING
 RETURNING id, reminder_id, due_at, lead, status
 """
 
 ADVANCE = """
 UPDATE reminders_reminder r SET next_fire_at = n.due_at - n.lead, next_due_at = n.due_at,
-    next_lead = coalesce(n.lead, interval '0'), missed_count = n.missed_count, error = '',
+    next_lead = coalesce(n.lead, interval '0'), next_walls = n.walls::timestamp[],
+    missed_count = n.missed_count, error = '',
     status = CASE WHEN n.due_at IS NULL THEN 'finished' ELSE 'active' END
-FROM unnest(%(reminders)s::bigint[], %(dues)s::timestamptz[], %(leads)s::interval[],
-    %(missed)s::int[]) AS n(id, due_at, lead, missed_count)
+FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
+    %(walls)b::text[], %(missed)b::int[]) AS n(id, due_at, lead, walls, missed_count)
 WHERE r.id = n.id
 """
 
@@ -177,7 +184,7 @@ def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, da
         for fire, reason in [*((fire, "") for fire in plan.fires), *plan.missed]
     ]
     columns = ("reminders", "dues", "leads", "reasons")
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(
             OCCUR,
             {"now": now, **{name: [row[i] for row in rows] for i, name in enumerate(columns)}},
@@ -186,16 +193,23 @@ def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, da
 
 
 def advance(planned: Sequence[Planned], missed: dict[int, int]) -> None:
-    with connection.cursor() as cursor:
+    """Move reminders to the `next` of their plan, with the `next_walls` that they carry."""
+    with bulk_cursor() as cursor:
         cursor.execute(
             ADVANCE,
             {
                 "reminders": [reminder.pk for reminder, _ in planned],
                 "dues": [plan.next and plan.next.due_at for _, plan in planned],
                 "leads": [plan.next and plan.next.lead for _, plan in planned],
+                "walls": [array_of(reminder.next_walls) for reminder, _ in planned],
                 "missed": [missed[reminder.pk] for reminder, _ in planned],
             },
         )
+
+
+def array_of(times: Sequence[datetime] | None) -> str | None:
+    """Write wall times as PostgreSQL does: unnest would take an array of arrays apart."""
+    return None if times is None else "{" + ",".join(each.isoformat() for each in times) + "}"
 
 
 def posts_for(

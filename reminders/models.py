@@ -17,6 +17,7 @@ from accounts.models import validate_timezone
 from notifications.models import Channel, Delivery
 from reminders.fields import WallClockField
 from reminders.misfire import Misfire
+from reminders.place import walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
 
 BODY_LENGTH = 10_000
@@ -71,7 +72,15 @@ class Reminder(models.Model):
         "leads",
     )
     # What planning sets.
-    PLAN = ("status", "next_fire_at", "next_due_at", "next_lead", "missed_count", "error")
+    PLAN = (
+        "status",
+        "next_fire_at",
+        "next_due_at",
+        "next_lead",
+        "next_walls",
+        "missed_count",
+        "error",
+    )
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reminders")
     title = models.CharField(max_length=200)
@@ -100,6 +109,8 @@ class Reminder(models.Model):
     next_fire_at = models.DateTimeField(null=True, editable=False)
     next_due_at = models.DateTimeField(null=True, editable=False)
     next_lead = models.DurationField(default=NO_LEAD, editable=False)
+    # The plan on the wall clock, which finds it again when tz rules change: see place.py.
+    next_walls = ArrayField(WallClockField(), null=True, blank=True, editable=False)
     # Since the last one that fired; told in the message that ends a run of misses.
     missed_count = models.PositiveIntegerField(default=0, editable=False)
     # Why the tick set this aside; empty when all is well.
@@ -181,7 +192,7 @@ class Reminder(models.Model):
         self.clean_fields(exclude=["owner"])
         self.clean()
         if self._state.adding:
-            self._plan_or_refuse(now)
+            self.plan_or_refuse(now)
         else:
             self._take_over(now)
         self.validate_constraints()
@@ -203,9 +214,10 @@ class Reminder(models.Model):
             return
         stored._miss_due(now, "The schedule was changed before this could be sent.")
         if stored.status != self.Status.PAUSED:
-            self._plan_or_refuse(now)
+            self.plan_or_refuse(now)
 
-    def _plan_or_refuse(self, now: datetime) -> None:
+    def plan_or_refuse(self, now: datetime) -> None:
+        """Plan, or raise ValidationError where nothing is left to be due after `now`."""
         self.plan(now)
         if self.status == self.Status.FINISHED:
             at_fault = "recurrence" if self.recurrence else "starts_at"
@@ -265,13 +277,17 @@ class Reminder(models.Model):
 
     def plan(self, now: datetime) -> None:
         """Set what fires next, strictly after `now`; a reminder with nothing left is finished."""
-        self._expect(self.schedule.next_fire(now))
+        schedule = self.schedule
+        fire = schedule.next_fire(now)
+        self._expect(fire)
+        self.next_walls = walls(schedule, fire) if fire else None
 
     def _expect(self, fire: Fire | None) -> None:
         self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
         self.next_fire_at = fire.fire_at if fire else None
         self.next_due_at = fire.due_at if fire else None
         self.next_lead = fire.lead if fire else NO_LEAD
+        self.next_walls = None
         self.error = ""
 
     def _miss_due(self, now: datetime, reason: str) -> None:

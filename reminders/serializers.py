@@ -12,6 +12,7 @@ from accounts.timezones import zone
 from notifications.models import Channel
 from reminders.fields import WallClockField
 from reminders.models import Occurrence, Reminder
+from reminders.preview import DEFAULT_COUNT
 
 
 class WallClock(serializers.DateTimeField):
@@ -153,6 +154,67 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
 def _wall_clock(value: datetime, local: Any) -> datetime:
     return value.astimezone(local).replace(tzinfo=None) if value.tzinfo else value
+
+
+class Instant(serializers.DateTimeField):
+    """A moment: with an offset or Z."""
+
+    default_error_messages: ClassVar = {
+        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
+
+
+class ScheduleSerializer(ReminderSerializer):
+    """The schedule of a reminder that is not stored, and what to show of it."""
+
+    after = Instant(required=False, help_text="Show what is due after this instant; now.")
+    count = serializers.IntegerField(
+        min_value=1, max_value=100, default=DEFAULT_COUNT, help_text="How many occurrences."
+    )
+
+    class Meta(ReminderSerializer.Meta):
+        fields = [*Reminder.SCHEDULE, "after", "count"]
+        read_only_fields: list[str] = []
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check what a reminder with this schedule would be checked for, but for its future."""
+        attrs = super().validate(attrs)
+        chosen = {name: attrs[name] for name in Reminder.SCHEDULE if name in attrs}
+        reminder = Reminder(**chosen)
+        fields = Reminder._meta.get_fields()
+        reminder.clean_fields(exclude={f.name for f in fields} - {*Reminder.SCHEDULE})
+        reminder.clean()
+        return {**attrs, "reminder": reminder}
+
+
+class ClockChangeSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(["gap", "fold"])
+    wall = WallClock(help_text="The wall-clock time that was asked for.")
+    text = serializers.CharField(help_text="What the change of the clock does to it, in words.")
+
+
+class ShownSerializer(serializers.Serializer[Any]):
+    due_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null for one that the clock skips (`gap: skip`)."
+    )
+    local = WallClock(help_text="What the wall clock shows then.")
+    offset = serializers.CharField(
+        allow_null=True, help_text="The wall clock's from UTC, such as +01:00."
+    )
+    clock_change = ClockChangeSerializer(allow_null=True)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(help_text="The schedule in words.")
+    recurrence = serializers.CharField(help_text="In canonical form.")
+    timezone = serializers.CharField()
+    occurrences = ShownSerializer(many=True)
+    exhausted = serializers.BooleanField(help_text="Nothing is due after the last of these.")
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):

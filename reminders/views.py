@@ -16,7 +16,15 @@ from accounts.api import OwnedViewSet
 from notifications.views import own_channels
 from reminders import dispatch
 from reminders.models import Occurrence, Reminder
-from reminders.serializers import OccurrenceSerializer, ReminderSerializer, UpcomingSerializer
+from reminders.preview import preview
+from reminders.recurrence import RecurrenceError
+from reminders.serializers import (
+    OccurrenceSerializer,
+    PreviewSerializer,
+    ReminderSerializer,
+    ScheduleSerializer,
+    UpcomingSerializer,
+)
 
 MAX_UPCOMING = 500
 
@@ -47,6 +55,7 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
 
     model = Reminder
     scope = "reminders"
+    read_only_actions = frozenset({"preview"})
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
 
@@ -97,6 +106,27 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
         """Fire now, beside the schedule, which does not move."""
         occurrence = dispatch.trigger(self.get_object(), timezone.now())
         return Response(OccurrenceSerializer(occurrence).data, status=201)
+
+    @extend_schema(responses=PreviewSerializer, filters=False)
+    @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)
+    def preview(self, request: Request, **kwargs: Any) -> Response:
+        """Show a schedule in words, its next instants, and what clock changes do to them.
+
+        Nothing is stored, so the scope `reminders:read` is enough. Without `after`, a schedule with
+        nothing left in the future is refused, as it is for a new reminder.
+        """
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        reminder, after = values["reminder"], values.get("after")
+        try:
+            if after is None:
+                after = timezone.now()
+                reminder.plan_or_refuse(after)
+            shown = preview(reminder.schedule, after, values["count"])
+        except RecurrenceError as error:
+            raise ValidationError({error.field: error.message}) from error
+        return Response(PreviewSerializer(shown).data)
 
     @extend_schema(
         parameters=[

@@ -79,7 +79,8 @@ def test_user_without_staff_rights_is_sent_to_the_login(client, user):
 
 def test_reminder_shows_its_next_due_instants(staff_client, later):
     page = staff_client.get(f"/admin/reminders/reminder/{later.pk}/change/").content.decode()
-    assert "Monday 2 January 2090 at 18:00 (UTC) · 2090-01-02 18:00:00 UTC" in page
+    assert "Mon 2 Jan 2090, 18:00" in page
+    assert "2090-01-02 18:00:00 UTC" in page
 
 
 def test_reminder_can_be_made(staff_client, user):

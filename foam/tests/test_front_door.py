@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.timezones import tzdata_version
 from foam import health
 from reminders import dispatch
 
@@ -50,6 +51,17 @@ def test_readyz_fails_when_the_broker_is_down(client, settings):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "late, not lost" in answer.json()["broker"]
+
+
+def test_readyz_tells_the_rules_of_time_zones_in_use(client, woken):
+    dispatch.tick(timezone.now())
+    assert client.get("/readyz").json() == {
+        "status": "ok",
+        "database": "ok",
+        "broker": "ok",
+        "tick": "ok",
+        "tzdata": tzdata_version(),
+    }
 
 
 def test_tick_is_fresh_for_thirty_seconds(woken, now):

@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('next_fire_at', models.DateTimeField(editable=False, null=True)),
                 ('next_due_at', models.DateTimeField(editable=False, null=True)),
                 ('next_lead', models.DurationField(default=datetime.timedelta(0), editable=False)),
+                ('next_walls', django.contrib.postgres.fields.ArrayField(base_field=reminders.fields.WallClockField(), blank=True, editable=False, null=True, size=None)),
                 ('missed_count', models.PositiveIntegerField(default=0, editable=False)),
                 ('error', models.TextField(blank=True, editable=False)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),

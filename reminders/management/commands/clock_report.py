@@ -1,0 +1,142 @@
+import json
+from argparse import ArgumentParser
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.timezones import tzdata_version
+from reminders.clock_report import Meeting, Turn, Unreadable, count, outcome, report, zones
+from reminders.management.progress import Progress
+
+# So many occurrences of one reminder are told; a rule by the minute meets a change with sixty.
+SHOWN = 4
+
+
+class Command(BaseCommand):
+    help = "Show which active reminders meet a clock change soon, and what becomes of them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=int, default=21, help="how far ahead (default 21)")
+        parser.add_argument("--user", metavar="NAME", help="the reminders of this user only")
+        parser.add_argument(
+            "--json", action="store_true", help="JSON Lines, the summary in the last one"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = options["days"]
+        if not 0 < days <= 3660:
+            raise CommandError("--days must be between 1 and 3660.")
+        owner = owner_of(options["user"])
+        now = timezone.now()
+        changing = zones(now, now + timedelta(days=days), owner)
+        self.totals: Counter[str] = Counter()
+        self.turn: Turn | None = None
+        self.unreadable: list[Unreadable] = []
+        progress = Progress(self.stderr, count(changing, owner))
+        for found in report(changing, owner, progress.step):
+            progress.clear()
+            if options["json"]:
+                self.stdout.write(json.dumps(as_data(found)))
+            else:
+                self.tell(found)
+            self.add(found)
+        progress.clear()
+        for row in [] if options["json"] else self.unreadable:
+            self.stdout.write(f"cannot be read: {row_name(row)}: {row.error}")
+        readable = [changes for changes in changing.values() if not isinstance(changes, str)]
+        summary = {
+            "days": days,
+            "tzdata": tzdata_version(),
+            "zones": len(readable),
+            "looked_at": progress.done,
+            **{key: self.totals[key] for key in TOTALS},
+        }
+        self.stdout.write(json.dumps({"summary": summary}) if options["json"] else words(summary))
+
+    def tell(self, found: Meeting | Unreadable) -> None:
+        if isinstance(found, Unreadable):
+            self.unreadable.append(found)
+            return
+        if found.turn != self.turn:
+            self.turn = found.turn
+            self.stdout.write(self.style.MIGRATE_HEADING(heading(found.turn)))
+        for line in lines(found):
+            self.stdout.write(line)
+
+    def add(self, found: Meeting | Unreadable) -> None:
+        if isinstance(found, Unreadable):
+            self.totals["unreadable"] += 1
+            return
+        self.totals["meetings"] += 1
+        self.totals.update(outcome(change, found.turn) for change in found.changes)
+
+
+TOTALS = ("meetings", "moved", "skipped", "first", "second", "unreadable")
+
+
+def owner_of(name: str | None) -> User | None:
+    if name is None:
+        return None
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user {name!r}.")
+    return user
+
+
+def heading(turn: Turn) -> str:
+    local = (turn.at + turn.before).replace(tzinfo=None)
+    shown = (turn.at + turn.after).replace(tzinfo=None)
+    way = "forward" if turn.after > turn.before else "back"
+    to = f"{shown:%H:%M}" if shown.date() == local.date() else f"{shown:%H:%M on %Y-%m-%d}"
+    return f"{turn.timezone}: {local:%A %Y-%m-%d}, at {local:%H:%M} the clock goes {way} to {to}"
+
+
+def lines(meeting: Meeting) -> list[str]:
+    told = [change.text for change in meeting.changes[:SHOWN]]
+    more = len(meeting.changes) - SHOWN
+    if more > 0:
+        told.append(f"and {more} more of it")
+    name = f"{meeting.reminder_id:>8}  {meeting.owner[:20]:<20}  {meeting.title[:32]:<32}"
+    return [f"{name if i == 0 else ' ' * len(name)}  {text}" for i, text in enumerate(told)]
+
+
+def row_name(row: Unreadable) -> str:
+    return f"{row.reminder_id}, of {row.owner}, {row.title!r} ({row.timezone})"
+
+
+def as_data(found: Meeting | Unreadable) -> dict[str, Any]:
+    who = {"id": found.reminder_id, "owner": found.owner, "title": found.title}
+    if isinstance(found, Unreadable):
+        return {**who, "timezone": found.timezone, "error": found.error}
+    return {
+        **who,
+        "timezone": found.turn.timezone,
+        "change_at": utc(found.turn.at),
+        "occurrences": [
+            {
+                "wall": change.wall.isoformat(),
+                "outcome": outcome(change, found.turn),
+                "due_at": change.due_at and utc(change.due_at),
+                "text": change.text,
+            }
+            for change in found.changes
+        ],
+    }
+
+
+def utc(moment: Any) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def words(summary: dict[str, Any]) -> str:
+    line = (
+        "Zones that change their clocks in the next {days} days: {zones}. Reminders there: "
+        "{looked_at}, of which meet a change: {meetings}. Occurrences: {moved} moved, {skipped} "
+        "skipped, {first} at the first time, {second} at the second. "
+        "Cannot be read: {unreadable}. tzdata {tzdata}."
+    )
+    return line.format(**summary)

@@ -1,0 +1,139 @@
+"""Plan anew after an update of the tz rules: wall times stay, instants follow.
+
+Only what has not fired moves, and only its instant: the wall time kept with each plan says which
+occurrence comes next, so that none fires twice on the wall clock and none is left out. A reminder
+that is due belongs to the tick, before and after.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from reminders import dispatch
+from reminders.misfire import Plan
+from reminders.models import Reminder
+from reminders.place import find
+from reminders.recurrence import Fire, local_time
+
+# Rows read at a time, and locked at a time: well under a second of work.
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A reminder whose next fire changes: `old` and `new` in UTC; `new` is None when none is left.
+
+    When both are the same, the reminder had been set aside and is tried again at once.
+    """
+
+    reminder_id: int
+    title: str
+    owner: str
+    timezone: str
+    old: Fire
+    new: Fire | None
+
+    @property
+    def is_retry(self) -> bool:
+        return self.old == self.new
+
+    @property
+    def local(self) -> datetime | None:
+        """The wall time of the new due instant."""
+        return local_time(self.new.due_at, self.timezone) if self.new else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reminder that cannot be planned, and why; it is left as it is."""
+
+    reminder_id: int
+    title: str
+    owner: str
+    timezone: str
+    error: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was found among `looked` reminders."""
+
+    looked: int = 0
+    moves: list[Move] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    last_id: int = 0
+
+
+def count(now: datetime) -> int:
+    """Return how many reminders `look` would go through."""
+    return _waiting(now).count()
+
+
+def look(now: datetime, after_id: int = 0, limit: int = BATCH) -> Batch:
+    """Return what would change among the next `limit` reminders by id; changes nothing.
+
+    `looked` is 0 when there are no more.
+    """
+    found, _ = _look_at(_waiting(now).filter(pk__gt=after_id).order_by("pk")[:limit], now)
+    return found
+
+
+@transaction.atomic
+def apply(ids: Sequence[int], now: datetime) -> Batch:
+    """Plan these reminders anew, locked in one short transaction; return what did change.
+
+    What has become due, was edited or fired since it was looked at is planned as it now stands, or
+    left to the tick. The tick passes over locked rows, and takes them a moment later.
+    """
+    rows = _waiting(now).filter(pk__in=ids).order_by("pk")
+    found, planned = _look_at(rows.select_for_update(of=("self",), no_key=True), now)
+    if planned:
+        dispatch.advance(planned, {row.pk: row.missed_count for row, _ in planned})
+    return found
+
+
+def batches(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _waiting(now: datetime) -> Any:
+    """Those with a plan whose turn has not come. Set aside are among them: they wait as well."""
+    return (
+        Reminder.objects.filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
+        .select_related("owner")
+        .defer("body")
+    )
+
+
+def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[dispatch.Planned]]:
+    """Return what changes, and the rows with their new plan, ready to be written."""
+    batch, planned = Batch(), []
+    for row in rows:
+        batch.looked += 1
+        batch.last_id = row.pk
+        who = (row.pk, row.title, row.owner.username, row.timezone)
+        try:
+            old, new, row.next_walls = _replan(row, now)
+        except Exception as error:
+            batch.unreadable.append(Unreadable(*who, f"{type(error).__name__}: {error}"))
+            continue
+        if new != old or row.error:
+            batch.moves.append(Move(*who, old, new))
+            planned.append((row, Plan(next=new)))
+    return batch, planned
+
+
+def _replan(row: Reminder, now: datetime) -> tuple[Fire, Fire | None, Any]:
+    """Return the plan as it stands, as it is by the rules of today, and the wall times of that."""
+    assert row.next_due_at is not None
+    old = Fire(row.next_due_at - row.next_lead, row.next_due_at, row.next_lead)
+    if old.fire_at <= now:
+        # Set aside when it was due: what it fires and when it is next due is for the tick to say.
+        stored = row.next_walls
+        dispatch.plan_of(row, now)
+        return old, old, stored
+    new, kept = find(row.schedule, old, row.next_walls, now)
+    return old, new, kept or None
