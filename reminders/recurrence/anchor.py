@@ -7,19 +7,22 @@ from itertools import product
 
 from . import masks
 from .cron import Cron
-from .days import Months, Periods, StridedMonths, Weeks, YearMonths, Years, weekday
+from .days import Months, Periods, Weeks, YearMonths, Years, weekday
 from .errors import RecurrenceError
 from .expansion import DayTimes, Expansion, Periodic, Positions, SubDaily
 from .masks import Start, YearShape
 from .rrule import MAX_TIMES, Freq, Rule
+from .sieve import Strided
 from .tzif import DAY, EPOCH_ORDINAL
 
 MINUTE, HOUR, WEEK = 60, 3600, 7 * DAY
 # the first day of a week, before 1970-01-01
 MONDAY = -3 * DAY
+# Tables kept that may hold MAX_TIMES numbers each.
+MAX_TABLES = 1_024
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MAX_TABLES)
 def of_cron(cron: Cron) -> Expansion:
     times = _seconds(cron.hours, cron.minutes, (0,))
     every_month = len(cron.months) == 12
@@ -76,7 +79,7 @@ def _picked(template: tuple[int, ...], positions: tuple[int, ...]) -> tuple[int,
     return tuple(sorted(picked))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=MAX_TABLES)
 def _times(rule: Rule, second: int) -> tuple[int, ...]:
     """Times of day by BYHOUR, BYMINUTE and BYSECOND, else those of the start."""
     if not (rule.by_hour or rule.by_minute or rule.by_second):
@@ -94,20 +97,23 @@ def _daily(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
     if not (rule.by_month or rule.by_month_day):
         if not rule.by_day:
             return Periodic(start_day * DAY, rule.interval * DAY, times)
-        if rule.interval == 1:
+        if rule.interval == 1 and len(rule.by_day) * len(times) <= MAX_TIMES:
             return _by_week(rule, start_day, times)
     if rule.interval == 1:
-        return DayTimes(_filtered_days(rule), times)
-    mask_of = partial(_month_mask, rule, 0, ())
-    return DayTimes(StridedMonths(mask_of, rule.by_month, rule.interval, start_day), times)
+        return DayTimes(_filtered_months(rule), times)
+    return DayTimes(Strided(_filtered_months(rule), rule.interval, start_day), times)
 
 
 @lru_cache(maxsize=4096)
-def _filtered_days(rule: Rule) -> Periods:
+def _filtered_months(rule: Rule) -> Months:
     """Days by the limiting parts of a rule, from MINUTELY to DAILY."""
-    if rule.by_year_day:
-        return Years(partial(masks.year_mask, rule, Start(0, 0, 0)), 1, 0)
     return Months(partial(_month_mask, rule, 0, ()), rule.by_month)
+
+
+@lru_cache(maxsize=4096)
+def _filtered_years(rule: Rule) -> Years:
+    """The same where BYYEARDAY is one of them."""
+    return Years(partial(masks.year_mask, rule, Start(0, 0, 0)), 1, 0)
 
 
 def _by_week(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
@@ -117,12 +123,12 @@ def _by_week(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
 
 
 def _weekly(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
-    if not rule.by_month:
+    if not rule.by_month and len(rule.by_day) * len(times) <= MAX_TIMES:
         return _by_week(rule, start_day, times)
     offset = (weekday(start_day) - rule.week_start) % 7
     first_week = start_day - offset
     mask = sum(1 << day for day in _week_offsets(rule, offset))
-    weeks = Weeks(first_week, rule.interval, mask, rule.by_month)
+    weeks = Weeks(first_week, rule.interval, mask, rule.by_month or tuple(range(1, 13)))
     if rule.by_set_pos:
         return Positions(weeks, times, rule.by_set_pos)
     return DayTimes(weeks, times)
@@ -134,7 +140,7 @@ def _week_offsets(rule: Rule, offset: int) -> tuple[int, ...]:
     return tuple(sorted((day - rule.week_start) % 7 for day, _ in rule.by_day))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=MAX_TABLES)
 def _week_template(rule: Rule, offset: int, times: tuple[int, ...]) -> tuple[int, ...]:
     days = _week_offsets(rule, offset)
     template = tuple(day * DAY + time for day in days for time in times)
@@ -215,11 +221,15 @@ def _sub_daily(rule: Rule, start: int) -> Expansion:
     unit = HOUR if rule.freq is Freq.HOURLY else MINUTE
     template = _unit_template(rule, start % unit)
     limited = rule.by_hour or (rule.by_minute and unit == MINUTE)
-    filtered = rule.by_month or rule.by_year_day or rule.by_month_day or rule.by_day
-    if not limited and not filtered:
+    days: Periods | None = None
+    if rule.by_year_day:
+        days = _filtered_years(rule)
+    elif rule.by_month or rule.by_month_day or rule.by_day:
+        days = _filtered_months(rule)
+    elif not limited:
         return Periodic(start // unit * unit, rule.interval * unit, template)
     return SubDaily(
-        days=_filtered_days(rule) if filtered else None,
+        days=days,
         unit=unit,
         interval=rule.interval,
         anchor=start // unit,
@@ -228,7 +238,7 @@ def _sub_daily(rule: Rule, start: int) -> Expansion:
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=MAX_TABLES)
 def _unit_template(rule: Rule, second: int) -> tuple[int, ...]:
     """Seconds of the hour or minute."""
     minutes: tuple[int, ...] = (second // MINUTE,)

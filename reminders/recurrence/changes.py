@@ -1,17 +1,15 @@
 """What clock changes do to occurrences."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from .zone import FOREVER, Gap, instant, seconds, wall_clock, wall_time
+from .zone import FOREVER, Gap, WallClock, instant, wall_time
 
-if TYPE_CHECKING:
-    from .schedule import Schedule
-    from .timeline import Timeline
-
+# wall times asked for in [low, high), those excluded left out
+Asked = Callable[[int, int], list[int]]
+# the first due instant after one
+NextDue = Callable[[int], int | None]
 # A rule by the minute meets each clock change sixty times or more.
 MAX_CHANGES = 1_000
 
@@ -30,12 +28,11 @@ class ClockChange:
     text: str
 
 
-def at(schedule: Schedule, timeline: Timeline, due: int) -> ClockChange | None:
+def at(clock: WallClock, asked: Asked, due: int) -> ClockChange | None:
     """Return what a clock change does to the occurrence due at an instant."""
-    clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
     stretch = clock.stretch(due)
     wall = due + stretch.gap_offset
-    if stretch.gap_low <= wall < stretch.gap_high and _asks_for(schedule, timeline, wall):
+    if stretch.gap_low <= wall < stretch.gap_high and asked(wall, wall + 1):
         return _moved(wall, due, due + stretch.offset)
     wall = due + stretch.offset
     if stretch.begin > -FOREVER and wall < stretch.begin + clock.stretch(stretch.begin - 1).offset:
@@ -45,37 +42,26 @@ def at(schedule: Schedule, timeline: Timeline, due: int) -> ClockChange | None:
     return None
 
 
-def between(schedule: Schedule, timeline: Timeline, after: int, until: int) -> list[ClockChange]:
+def between(
+    clock: WallClock, asked: Asked, next_due: NextDue, after: int, until: int
+) -> list[ClockChange]:
     """Return the occurrences that meet clock changes in (after, until]."""
-    clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
     found: list[ClockChange] = []
     stretch = clock.stretch(after)
-    while stretch.end <= until and stretch.end != FOREVER:
+    while stretch.end <= until and stretch.end != FOREVER and len(found) < MAX_CHANGES:
         moment, offset = stretch.end, stretch.offset
         stretch = clock.stretch(moment)
         size = stretch.offset - offset
-        if size > 0 and schedule.gap is Gap.SKIP:
+        if size > 0 and clock.gap is Gap.SKIP:
             low = moment + offset
-            found += [_skipped(wall) for wall in _walls(schedule, timeline, low, low + size)]
-        due = schedule.next_due(moment - abs(size) - 1)
+            found += [_skipped(wall) for wall in asked(low, low + size)]
+        due = next_due(moment - abs(size) - 1)
         while due is not None and due < moment + abs(size) and len(found) < MAX_CHANGES:
-            change = at(schedule, timeline, due)
+            change = at(clock, asked, due)
             if change is not None:
                 found.append(change)
-            due = schedule.next_due(due)
+            due = next_due(due)
     return found[:MAX_CHANGES]
-
-
-def _walls(schedule: Schedule, timeline: Timeline, low: int, high: int) -> list[int]:
-    """Wall times asked for in [low, high)."""
-    asked = [wall for wall in map(seconds, schedule.rdates) if low <= wall < high]
-    excluded = set(map(seconds, schedule.exdates))
-    asked += timeline.walls(low, high)
-    return sorted(set(asked) - excluded)[:MAX_CHANGES]
-
-
-def _asks_for(schedule: Schedule, timeline: Timeline, wall: int) -> bool:
-    return bool(_walls(schedule, timeline, wall, wall + 1))
 
 
 def _moved(wall: int, due: int, shown: int) -> ClockChange:

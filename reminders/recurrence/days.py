@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import date
 from math import lcm
 
-from .errors import SearchExhaustedError
 from .masks import YearShape
 from .tzif import EPOCH_ORDINAL
 
@@ -33,8 +32,8 @@ def weekday(day: int) -> int:
 class Periods:
     """Numbered periods of days, of which every so many are in the sequence.
 
-    Those in the sequence are `anchor + residue + n * cycle`, for each residue. A search is given
-    up after `budget` periods.
+    Those in the sequence are `anchor + residue + n * cycle`, for each residue. After `budget` of
+    them everything has repeated: what has not been found does not exist.
     """
 
     budget = MONTHS_BUDGET
@@ -62,7 +61,7 @@ class Periods:
         raise NotImplementedError
 
     def next_day(self, day: int, last: int) -> int | None:
-        """Return the first matching day from `day` to `last`. Raises SearchExhaustedError."""
+        """Return the first matching day from `day` to `last`."""
         if not self.residues:
             return None
         first_index = self.index(day)
@@ -78,7 +77,7 @@ class Periods:
                 found = first + (mask & -mask).bit_length() - 1
                 return found if found <= last else None
             index = self.following(index + 1)
-        raise SearchExhaustedError("recurrence", "no occurrence found; the rule is too sparse")
+        return None
 
     def pass_days(self, day: int, count: int, last: int) -> tuple[int, int]:
         """Pass up to `count` matching days from `day` to `last`: how many, and the last one."""
@@ -170,38 +169,6 @@ class Months(Periods):
         if found is None:
             found = self._masks[key] = self.mask_of(*divmod(key, 32))
         return found
-
-
-class StridedMonths(Months):
-    """Days of months, of which every `stride` from `start_day` counts."""
-
-    def __init__(
-        self,
-        mask_of: Callable[[int, int], int],
-        months: tuple[int, ...],
-        stride: int,
-        start_day: int,
-    ) -> None:
-        super().__init__(mask_of, months or tuple(range(1, 13)))
-        self.stride = stride
-        self.start_day = start_day
-        self.pattern = sum(1 << bit for bit in range(0, 31, stride))
-
-    def following(self, index: int) -> int:
-        """Return the first month in the sequence that has a day of the stride."""
-        while True:
-            index = super().following(index)
-            first = self.first_day(index)
-            if first > LAST_DAY:
-                return index
-            counted = self.index(min(first + (self.start_day - first) % self.stride, LAST_DAY + 1))
-            if counted == index:
-                return index
-            index = counted
-
-    def mask(self, index: int, first_day: int) -> int:
-        phase = (self.start_day - first_day) % self.stride
-        return super().mask(index, first_day) & (self.pattern << phase if phase < 31 else 0)
 
 
 class YearMonths(Months):

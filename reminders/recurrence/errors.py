@@ -14,10 +14,6 @@ class RecurrenceError(ValueError):
         return type(self), (self.field, self.message)
 
 
-class SearchExhaustedError(RecurrenceError):
-    """No occurrence was found within the search budget, though none was proved absent."""
-
-
 def clipped(text: str) -> str:
     """Short enough to stand in a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."

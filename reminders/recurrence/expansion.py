@@ -9,11 +9,11 @@ from typing import Protocol
 
 from . import masks
 from .days import Periods
-from .errors import SearchExhaustedError
+from .sieve import Sieve, day_residues
 from .tzif import DAY
 
-# As many days are looked into before a search within days is given up.
-BUDGET = 4_000
+# So many days are walked before the sieve is quicker.
+WALKED_DAYS = 24
 
 
 class Expansion(Protocol):
@@ -114,6 +114,7 @@ class Positions(Stepping):
         self.periods = periods
         self.times = times
         self.positions = positions
+        self._chosen: dict[int, list[int]] = {}
 
     def next(self, wall: int, last: int) -> int | None:
         if not self.periods.residues:
@@ -128,7 +129,7 @@ class Positions(Stepping):
             if found < len(walls):
                 return walls[found] if walls[found] <= last else None
             index = self.periods.following(index + 1)
-        raise SearchExhaustedError("recurrence", "no occurrence found; the rule is too sparse")
+        return None
 
     def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
         """Go period by period."""
@@ -147,11 +148,16 @@ class Positions(Stepping):
 
     def _walls(self, index: int, first: int) -> list[int]:
         mask = self.periods.mask(index, first)
+        if mask not in self._chosen:
+            self._chosen[mask] = self._choose(mask)
+        midnight = first * DAY
+        return [midnight + second for second in self._chosen[mask]]
+
+    def _choose(self, mask: int) -> list[int]:
+        """Seconds from the first midnight of a period with these days."""
         size = mask.bit_count() * len(self.times)
         places = {p - 1 if p > 0 else size + p for p in self.positions if abs(p) <= size}
-        if not places:
-            return []
-        days = [first + bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+        days = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
         found = []
         for place in sorted(places):
             day, time = divmod(place, len(self.times))
@@ -181,6 +187,7 @@ class SubDaily(Stepping):
         self.template = template
         self.units_a_day = DAY // unit
         self.pattern = _every(interval, self.units_a_day)
+        self._sieve: Sieve | None = None
 
     def next(self, wall: int, last: int) -> int | None:
         unit, second = divmod(wall, self.unit)
@@ -194,29 +201,58 @@ class SubDaily(Stepping):
         following = found * self.unit + self.template[place]
         return following if following <= last else None
 
+    def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
+        if count > WALKED_DAYS and self._sieve is None:
+            self._sieve = self._make_sieve()
+        return super().advance(wall, count, high)
+
     def _next_unit(self, unit: int, last_day: int) -> int | None:
+        if self._sieve is None:
+            found, unit = self._walk(unit, last_day)
+            if found is not None or unit // self.units_a_day > last_day:
+                return found
+            self._sieve = self._make_sieve()
+        day, begin = divmod(unit, self.units_a_day)
+        matching = self._sieve.next_day(day, last_day)
+        if matching == day:
+            found = self._unit_of_day(day, begin)
+            if found is not None:
+                return found
+            matching = self._sieve.next_day(day + 1, last_day)
+        return None if matching is None else self._unit_of_day(matching, 0)
+
+    def _walk(self, unit: int, last_day: int) -> tuple[int | None, int]:
+        """Go to a counted unit, to a matching day, and again until both agree."""
         size = self.units_a_day
-        for _ in range(BUDGET):
-            # to a counted unit, to a matching day, and again until both agree
-            phase = (self.anchor - unit) % self.interval
-            day = (unit + phase) // size
-            if self.days is not None:
-                matching = self.days.next_day(day, last_day)
-                if matching is None:
-                    return None
-                if matching != day:
-                    unit = matching * size
-                    continue
-            elif day > last_day:
-                return None
-            first = day * size
-            begin = max(unit - first, 0)
-            shift = (self.anchor - first) % self.interval
-            rest = (self.allowed & self.pattern << shift) >> begin if shift < size else 0
-            if rest:
-                return first + begin + (rest & -rest).bit_length() - 1
-            unit = first + size
-        raise SearchExhaustedError("recurrence", "no occurrence found; the rule is too sparse")
+        for _ in range(WALKED_DAYS):
+            day = (unit + (self.anchor - unit) % self.interval) // size
+            matching = day
+            if self.days is not None and day <= last_day:
+                after = self.days.next_day(day, last_day)
+                matching = last_day + 1 if after is None else after
+            if matching > last_day:
+                return None, matching * size
+            if matching == day:
+                found = self._unit_of_day(day, max(unit - day * size, 0))
+                if found is not None:
+                    return found, unit
+                matching += 1
+            unit = matching * size
+        return None, unit
+
+    def _unit_of_day(self, day: int, begin: int) -> int | None:
+        first = day * self.units_a_day
+        rest = self._units(first) >> begin
+        return first + begin + (rest & -rest).bit_length() - 1 if rest else None
+
+    def _units(self, first: int) -> int:
+        """The mask of units that count on the day of which `first` is the first unit."""
+        shift = (self.anchor - first) % self.interval
+        return self.allowed & self.pattern << shift if shift < self.units_a_day else 0
+
+    def _make_sieve(self) -> Sieve:
+        residues, period = day_residues(self.allowed, self.units_a_day, self.anchor, self.interval)
+        return Sieve(self.days, residues, period, self.anchor // self.units_a_day)
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from .errors import RecurrenceError
 from .grammar import parse
 from .timeline import Timeline
 from .tzif import DAY
-from .zone import FOREVER, UTC_EPOCH, Fold, Gap, instant, seconds, wall_clock
+from .zone import FOREVER, UTC_EPOCH, Fold, Gap, WallClock, instant, seconds, wall_clock
 
 NO_LEAD = (timedelta(0),)
 MAX_LEADS = 20
@@ -98,8 +98,8 @@ class Schedule:
         put("fold", _choice("fold", fold, _FOLDS))
         put("leads", leads if leads is NO_LEAD else _leads(leads))
         put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
-        put("exdates", _walls("exdates", exdates))
-        put("rdates", _walls("rdates", rdates))
+        put("exdates", exdates if exdates == () else _walls("exdates", exdates))
+        put("rdates", rdates if rdates == () else _walls("rdates", rdates))
         put("_excluded", self._exclusions() if self.exdates else frozenset())
         put("_added", self._additions() if self.rdates else ())
         put("_last", _UNKNOWN)
@@ -112,17 +112,19 @@ class Schedule:
         Raises RecurrenceError, naming the field at fault.
         """
         schedule = cls(**fields)
-        door.check(schedule, schedule._timeline)
+        door.check(
+            schedule._timeline,
+            schedule.starts_at,
+            schedule.timezone,
+            schedule.exdates,
+            schedule.rdates,
+        )
         if schedule.next_due(-FOREVER) is None:
             raise RecurrenceError("exdates", "exclude every occurrence; nothing is left to be due")
         return schedule
 
     def after(self, instant_: datetime) -> datetime | None:
-        """Return the first due instant strictly after an aware instant, None if there is none.
-
-        Raises RecurrenceError if the search for it has to be given up: a rule so sparse passes
-        `validate` only by its first occurrences.
-        """
+        """Return the first due instant strictly after an aware instant, None if there is none."""
         found = self.next_due(_floor(instant_))
         return None if found is None else instant(found)
 
@@ -181,15 +183,19 @@ class Schedule:
     @property
     def text(self) -> str:
         """The schedule in English words, with times of the wall clock and the zone."""
-        return words.describe(self, self._timeline.recurrence)
+        recurrence = self._timeline.recurrence
+        rdates = [wall for wall in self.rdates if wall >= self.starts_at]
+        return words.describe(recurrence, self.starts_at, self.timezone, self.exdates, rdates)
 
     def clock_change(self, due_at: datetime) -> ClockChange | None:
         """Return what a clock change does to the occurrence due then; None if it meets none."""
-        return changes.at(self, self._timeline, _floor(due_at))
+        return changes.at(self._clock, self._asked, _floor(due_at))
 
     def clock_changes(self, after: datetime, until: datetime) -> list[ClockChange]:
         """Return what clock changes in (after, until] do to occurrences, also to skipped ones."""
-        return changes.between(self, self._timeline, _floor(after), _floor(until))
+        return changes.between(
+            self._clock, self._asked, self.next_due, _floor(after), _floor(until)
+        )
 
     def next_due(self, at: int) -> int | None:
         """`after` in seconds since 1970, UTC."""
@@ -205,16 +211,28 @@ class Schedule:
                 return found
             at = found
 
+    @property
+    def _clock(self) -> WallClock:
+        """The clock of a one-off; that of the timeline may keep real pace."""
+        return wall_clock(self.timezone, self.gap, self.fold)
+
     def _exclusions(self) -> frozenset[int]:
         # At real pace an excluded time is excluded both times the clock shows it.
-        clocks = {self._timeline.clock, wall_clock(self.timezone, self.gap, self.fold)}
+        clocks = {self._timeline.clock, self._clock}
         walls = map(seconds, self.exdates)
         return frozenset(due for wall in walls for clock in clocks for due in clock.instants(wall))
 
     def _additions(self) -> tuple[int, ...]:
-        clock = wall_clock(self.timezone, self.gap, self.fold)
+        clock = self._clock
         walls = [seconds(wall) for wall in self.rdates if wall >= self.starts_at]
         return tuple(sorted({due for wall in walls for due in clock.instants(wall)}))
+
+    def _asked(self, low: int, high: int) -> list[int]:
+        """Wall times asked for in [low, high), before any clock change."""
+        first = max(low, seconds(self.starts_at))
+        asked = [wall for wall in map(seconds, self.rdates) if first <= wall < high]
+        asked += self._timeline.walls(low, high)
+        return sorted(set(asked).difference(map(seconds, self.exdates)))
 
     def _identity(self) -> tuple[object, ...]:
         return (
@@ -264,8 +282,6 @@ def _text(field: str, value: object) -> None:
 
 
 def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
-    if values == ():
-        return ()
     found = _items(field, values)
     for value in found:
         _wall(field, value)

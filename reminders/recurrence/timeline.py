@@ -16,6 +16,11 @@ _LAST_WALL = LAST_DAY * DAY
 LAST_YEAR = 9999
 # No wall clock is farther from UTC.
 _REACH = 2 * DAY
+# Stretches passed in vain: with gap skip, more than one cycle of all that a zone ever skips.
+_MAX_STRETCHES = 2_000
+# A count above this is none if it is not reached in 500 years.
+_SURELY_COUNTED = 100
+_COUNTED = 182_625 * DAY
 
 
 class Once:
@@ -87,10 +92,15 @@ class Timeline:
         """Return the first due instant after `instant`."""
         expansion, floor, last = self.expansion, self.floor, self.last_wall
         at = max(instant + 1, self.first)
-        while at <= last + _REACH:
+        for _ in range(_MAX_STRETCHES):
+            if at > last + _REACH:
+                break
             stretch = self.clock.stretch(at)
             _, _, offset, low, high, gap_low, gap_high, gap_offset = stretch
-            wall = expansion.next(max(at - 1 + offset, low - 1, floor), last)
+            begin = at - 1 + offset
+            if begin < low or begin < floor:
+                begin = max(begin, low - 1, floor)
+            wall = expansion.next(begin, last)
             found = wall - offset if wall is not None and wall < high else None
             if gap_high and at < gap_high - gap_offset:
                 begin = max(at - 1 + gap_offset, gap_low - 1, floor)
@@ -134,25 +144,27 @@ class Timeline:
 
     def nth(self, count: int) -> int:
         """Return the instant at which the rule has been due `count` times."""
-        at, left, last = self.first, count, self.last_wall
-        found = FOREVER
-        while at <= last + _REACH:
-            stretch = self.clock.stretch(at)
-            begin, end = stretch.gap_low - stretch.gap_offset, stretch.gap_high - stretch.gap_offset
-            one_by_one = False
-            if not stretch.gap_high or at >= end or not self._meets_gap(stretch):
-                limit = stretch.end
-            elif at < begin:
-                limit = begin
-            else:
-                limit, one_by_one = end, True
+        left, found = count, self.first - 1
+        end = FOREVER if count <= _SURELY_COUNTED else self.first + _COUNTED
+        while left and found < end:
+            following = self.next(found)
+            if following is None:
+                return FOREVER
+            stretch = self.clock.stretch(following)
+            limit, one_by_one = self._countable(stretch, following)
             walk = self._walk if one_by_one else self._advance
-            steps, found = walk(stretch, at, left, limit)
-            left -= steps
-            if left == 0:
-                return found
-            at = limit
-        return FOREVER
+            steps, passed = walk(stretch, following, left, min(limit, end))
+            if not steps:
+                break
+            left, found = left - steps, passed
+        return FOREVER if left else found
+
+    def _countable(self, stretch: Stretch, at: int) -> tuple[int, bool]:
+        """How far from `at` on instants are counted in one way, and whether one by one."""
+        begin, end = stretch.gap_low - stretch.gap_offset, stretch.gap_high - stretch.gap_offset
+        if not stretch.gap_high or at >= end or not self._meets_gap(stretch):
+            return stretch.end, False
+        return (begin, False) if at < begin else (end, True)
 
     def _meets_gap(self, stretch: Stretch) -> bool:
         begin = max(stretch.gap_low - 1, self.floor)

@@ -1,18 +1,12 @@
 """Schedules in English words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from .cron import LAST, Cron
+from .grammar import Recurrence
 from .rrule import Freq, Rule
 from .zone import local_time
-
-if TYPE_CHECKING:
-    from .grammar import Recurrence
-    from .schedule import Schedule
 
 MONTHS = (
     "January",
@@ -43,20 +37,25 @@ _MOST_TIMES = 6
 _MOST_DATES = 3
 
 
-def describe(schedule: Schedule, recurrence: Recurrence) -> str:
+def describe(
+    recurrence: Recurrence,
+    starts_at: datetime,
+    timezone: str,
+    exdates: Sequence[datetime],
+    rdates: Sequence[datetime],
+) -> str:
     """Say when a schedule is due, in local times."""
-    start = schedule.starts_at
     if recurrence is None:
-        text = f"once on {_date(start)} at {_time(start)} ({schedule.timezone})"
+        text = f"once on {_date(starts_at)} at {_time(starts_at)} ({timezone})"
     elif isinstance(recurrence, Rule):
-        text = f"{_rule(recurrence, start)} ({schedule.timezone})"
-        text += _end(recurrence, schedule)
+        text = f"{_rule(recurrence, starts_at)} ({timezone})"
+        text += _end(recurrence, starts_at, timezone)
     else:
-        text = f"{_cron(recurrence)} ({schedule.timezone})"
-    if schedule.exdates:
-        text += f", except on {_dates(schedule.exdates)}"
-    if schedule.rdates:
-        text += f", also on {_dates(schedule.rdates)}"
+        text = f"{_cron(recurrence)} ({timezone})"
+    if exdates:
+        text += f", except on {_dates(exdates)}"
+    if rdates:
+        text += f", also on {_dates(rdates)}"
     return text
 
 
@@ -71,13 +70,13 @@ def _rule(rule: Rule, start: datetime) -> str:
     return " ".join(words)
 
 
-def _end(rule: Rule, schedule: Schedule) -> str:
+def _end(rule: Rule, start: datetime, timezone: str) -> str:
     if rule.count is not None:
         return f", {rule.count} time{'s' if rule.count > 1 else ''}"
     if rule.until is None:
         return ""
-    until = local_time(rule.until, schedule.timezone) if rule.until.tzinfo else rule.until
-    hours, minutes, _ = _times_of_day(rule, schedule.starts_at)
+    until = local_time(rule.until, timezone) if rule.until.tzinfo else rule.until
+    hours, minutes, _ = _times_of_day(rule, start)
     latest = 1439 if rule.freq <= Freq.HOURLY else max(hours) * 60 + max(minutes)
     if until.hour * 60 + until.minute >= latest:
         return f", until {_date(until)}"

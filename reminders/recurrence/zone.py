@@ -160,11 +160,11 @@ def seconds(wall: datetime) -> int:
 
 
 def wall_time(count: int) -> datetime:
-    return EPOCH + timedelta(seconds=count)
+    return EPOCH + timedelta(0, count)
 
 
 def instant(count: int) -> datetime:
-    return UTC_EPOCH + timedelta(seconds=count)
+    return UTC_EPOCH + timedelta(0, count)
 
 
 def to_utc(

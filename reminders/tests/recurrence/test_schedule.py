@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reminders.recurrence import Fire, RecurrenceError, Schedule, local_time
+from reminders.recurrence import Fire, RecurrenceError, Schedule, local_time, to_utc
 
 from .strategies import rules, starts
 
@@ -126,7 +127,9 @@ def test_an_excluded_date_takes_an_added_one_away():
 
 
 def test_an_added_date_before_the_start_is_not_due():
-    assert upcoming("", 2, rdates=[START - timedelta(days=1)]) == ["11-23 18:00"]
+    early = Schedule.validate(starts_at=START, timezone=BERLIN, rdates=[START - timedelta(days=1)])
+    assert local(early.upcoming(LONG_AGO, 2)) == ["11-23 18:00"]
+    assert early.text == "once on 23 November 2026 at 18:00 (Europe/Berlin)"
 
 
 def test_added_dates_outlive_the_rule():
@@ -154,6 +157,7 @@ def test_excluding_a_repeated_time_excludes_both():
         ("FREQ=WEEKLY;UNTIL=20270101T000000Z", "2026-12-28 17:00"),
         ("FREQ=YEARLY;UNTIL=20500101T000000", "2049-11-23 17:00"),
         ("FREQ=MINUTELY;INTERVAL=7;BYHOUR=9;COUNT=100", "2026-12-05 08:32"),
+        ("FREQ=YEARLY;INTERVAL=40;COUNT=30", "3186-11-23 17:00"),
     ],
 )
 def test_last_due_instant(recurrence, last):
@@ -302,6 +306,47 @@ def test_until_keeps_what_is_not_later(rule, start, days, **fields):
     kept = [at for at in endless if at.replace(tzinfo=None) <= until]
     assert bounded.upcoming(LONG_AGO, 20)[: len(kept)] == kept
     assert len(kept) == 20 or bounded.last() == (kept[-1] if kept else None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    hours=st.integers(1, 5),
+    timezone=st.sampled_from([BERLIN, "America/New_York", "Australia/Lord_Howe"]),
+    ex=st.lists(st.integers(0, 96), max_size=6),
+    added=st.lists(st.integers(0, 96), max_size=6),
+    autumn=st.booleans(),
+    **CHOICES,
+)
+def test_dates_are_excluded_and_added_as_instants(hours, timezone, ex, added, autumn, **choice):
+    change = next_change(timezone, autumn)
+    walls = [change + n * HOUR / 2 for n in range(-48, 49)]
+    exdates, rdates = [walls[n] for n in ex], [walls[n] for n in added]
+    found = schedule(
+        f"FREQ=HOURLY;INTERVAL={hours}",
+        walls[0],
+        timezone,
+        exdates=exdates,
+        rdates=rdates,
+        **choice,
+    )
+    ruled = walls[:: 2 * hours]
+    due = instants(ruled + rdates, timezone, **choice) - instants(exdates, timezone, **choice)
+    end = min(walls[-1] - timedelta(hours=8), ruled[-1]).replace(tzinfo=UTC) - 15 * HOUR
+    expected = sorted(at for at in due if at <= end)
+    assert found.upcoming(LONG_AGO, len(expected)) == expected
+
+
+@cache
+def next_change(timezone, autumn):
+    """The wall time of a clock change of 2026."""
+    moments = [datetime(2026, 1, 1, tzinfo=UTC) + n * HOUR / 2 for n in range(17_520)]
+    shown = [local_time(at, timezone) for at in moments]
+    moves = [b for a, b in pairwise(shown) if (b - a < HOUR / 2 if autumn else b - a > HOUR / 2)]
+    return moves[0]
+
+
+def instants(walls, timezone, gap, fold):
+    return {at for wall in walls for at in to_utc(wall, timezone, gap, fold)}
 
 
 # The object
