@@ -1,5 +1,12 @@
 from django.apps import AppConfig
+from django.utils import translation
+
+from reminders.recurrence import speech
 
 
 class RemindersConfig(AppConfig):
     name = "reminders"
+
+    def ready(self) -> None:
+        # Schedules are told in the language of whoever asks, where there is a translation.
+        speech.install(translation)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .zone import FOREVER, Gap, WallClock, instant, wall_time
+from .speech import _
+from .words import clock_time, date_in_words
+from .zone import FOREVER, Fold, Gap, WallClock, instant, wall_time
 
 # wall times asked for in [low, high), those excluded left out
 Asked = Callable[[int, int], list[int]]
@@ -36,9 +38,9 @@ def at(clock: WallClock, asked: Asked, due: int) -> ClockChange | None:
         return _moved(wall, due, due + stretch.offset)
     wall = due + stretch.offset
     if stretch.begin > -FOREVER and wall < stretch.begin + clock.stretch(stretch.begin - 1).offset:
-        return _repeated(wall, due, "second")
+        return _repeated(wall, due, Fold.SECOND)
     if stretch.end < FOREVER and wall >= stretch.end + clock.stretch(stretch.end).offset:
-        return _repeated(wall, due, "first")
+        return _repeated(wall, due, Fold.FIRST)
     return None
 
 
@@ -66,27 +68,30 @@ def between(
 
 def _moved(wall: int, due: int, shown: int) -> ClockChange:
     asked, actual = wall_time(wall), wall_time(shown)
-    text = f"{_clock(asked)} is skipped on {_date(asked)}: moved to {_clock(actual)}"
+    text = _("{time} is skipped on {date}: moved to {actual}")
     if actual.date() != asked.date():
-        text += f" on {_date(actual)}"
+        text = _("{time} is skipped on {date}: moved to {actual} on {other_date}")
+    text = text.format(
+        time=clock_time(asked),
+        date=date_in_words(asked),
+        actual=clock_time(actual),
+        other_date=date_in_words(actual),
+    )
     return ClockChange("gap", asked, instant(due), text)
 
 
 def _skipped(wall: int) -> ClockChange:
     asked = wall_time(wall)
-    text = f"{_clock(asked)} is skipped on {_date(asked)}: no occurrence"
+    text = _("{time} is skipped on {date}: no occurrence")
+    text = text.format(time=clock_time(asked), date=date_in_words(asked))
     return ClockChange("gap", asked, None, text)
 
 
-def _repeated(wall: int, due: int, which: str) -> ClockChange:
+def _repeated(wall: int, due: int, which: Fold) -> ClockChange:
     shown = wall_time(wall)
-    text = f"{_clock(shown)} comes twice on {_date(shown)}: this is the {which}"
+    text = {
+        Fold.FIRST: _("{time} comes twice on {date}: this is the first"),
+        Fold.SECOND: _("{time} comes twice on {date}: this is the second"),
+    }[which]
+    text = text.format(time=clock_time(shown), date=date_in_words(shown))
     return ClockChange("fold", shown, instant(due), text)
-
-
-def _clock(wall: datetime) -> str:
-    return f"{wall:%H:%M:%S}" if wall.second else f"{wall:%H:%M}"
-
-
-def _date(wall: datetime) -> str:
-    return f"{wall.day} {wall:%B} {wall.year}"

@@ -1,4 +1,4 @@
-"""Schedules in English words."""
+"""Schedules in words: English, and translatable."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -6,32 +6,32 @@ from datetime import date, datetime
 from .cron import LAST, Cron
 from .grammar import Recurrence
 from .rrule import Freq, Rule
+from .speech import _, gettext_noop, ngettext
 from .zone import local_time
 
 MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+    gettext_noop("January"),
+    gettext_noop("February"),
+    gettext_noop("March"),
+    gettext_noop("April"),
+    gettext_noop("May"),
+    gettext_noop("June"),
+    gettext_noop("July"),
+    gettext_noop("August"),
+    gettext_noop("September"),
+    gettext_noop("October"),
+    gettext_noop("November"),
+    gettext_noop("December"),
 )
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_UNITS = {
-    Freq.MINUTELY: "minute",
-    Freq.HOURLY: "hour",
-    Freq.DAILY: "day",
-    Freq.WEEKLY: "week",
-    Freq.MONTHLY: "month",
-    Freq.YEARLY: "year",
-}
-_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+WEEKDAYS = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 # Longer lists of times are told by hours and minutes, longer lists of dates by their number.
 _MOST_TIMES = 6
 _MOST_DATES = 3
@@ -46,22 +46,23 @@ def describe(
 ) -> str:
     """Say when a schedule is due, in local times."""
     if recurrence is None:
-        text = f"once on {_date(starts_at)} at {_time(starts_at)} ({timezone})"
+        text = _("once on {date} at {time} ({zone})").format(
+            date=date_in_words(starts_at), time=clock_time(starts_at), zone=timezone
+        )
     elif isinstance(recurrence, Rule):
         text = f"{_rule(recurrence, starts_at)} ({timezone})"
         text += _end(recurrence, starts_at, timezone)
     else:
         text = f"{_cron(recurrence)} ({timezone})"
     if exdates:
-        text += f", except on {_dates(exdates)}"
+        text += _(", except on {dates}").format(dates=_dates(exdates))
     if rdates:
-        text += f", also on {_dates(rdates)}"
+        text += _(", also on {dates}").format(dates=_dates(rdates))
     return text
 
 
 def _rule(rule: Rule, start: datetime) -> str:
-    unit = _UNITS[rule.freq]
-    words = [f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"]
+    words = [_every(rule.freq, rule.interval)]
     words += _days(rule, start)
     if rule.freq <= Freq.HOURLY:
         words += _within_day(rule, start)
@@ -70,17 +71,29 @@ def _rule(rule: Rule, start: datetime) -> str:
     return " ".join(words)
 
 
+def _every(freq: Freq, n: int) -> str:
+    texts = {
+        Freq.MINUTELY: ngettext("every minute", "every {n} minutes", n),
+        Freq.HOURLY: ngettext("every hour", "every {n} hours", n),
+        Freq.DAILY: ngettext("every day", "every {n} days", n),
+        Freq.WEEKLY: ngettext("every week", "every {n} weeks", n),
+        Freq.MONTHLY: ngettext("every month", "every {n} months", n),
+        Freq.YEARLY: ngettext("every year", "every {n} years", n),
+    }
+    return texts[freq].format(n=n)
+
+
 def _end(rule: Rule, start: datetime, timezone: str) -> str:
     if rule.count is not None:
-        return f", {rule.count} time{'s' if rule.count > 1 else ''}"
+        return ngettext(", {n} time", ", {n} times", rule.count).format(n=rule.count)
     if rule.until is None:
         return ""
     until = local_time(rule.until, timezone) if rule.until.tzinfo else rule.until
-    hours, minutes, _ = _times_of_day(rule, start)
+    hours, minutes, _seconds = _times_of_day(rule, start)
     latest = 1439 if rule.freq <= Freq.HOURLY else max(hours) * 60 + max(minutes)
     if until.hour * 60 + until.minute >= latest:
-        return f", until {_date(until)}"
-    return f", until {_date(until)} at {_time(until)}"
+        return _(", until {date}").format(date=date_in_words(until))
+    return _(", until {date} at {time}").format(date=date_in_words(until), time=clock_time(until))
 
 
 def _days(rule: Rule, start: datetime) -> list[str]:
@@ -88,20 +101,22 @@ def _days(rule: Rule, start: datetime) -> list[str]:
     if not (rule.by_week_no or rule.by_year_day or rule.by_month_day or rule.by_day):
         return _default_days(rule, start)
     if _is_one_date(rule):
-        return [f"on {rule.by_month_day[0]} {MONTHS[rule.by_month[0] - 1]}"]
+        return [_on(_day_of_month(rule.by_month_day[0], rule.by_month[0]))]
     words = []
     if rule.by_month:
-        words.append(f"in {_list(MONTHS[month - 1] for month in rule.by_month)}")
+        words.append(_months(rule.by_month))
     if rule.by_week_no:
-        words.append(f"in {_list(_nth(week, 'week') for week in rule.by_week_no)} of the year")
+        weeks = _list(_nth(week, _("week")) for week in rule.by_week_no)
+        words.append(_("in {weeks} of the year").format(weeks=weeks))
     if rule.by_year_day:
-        words.append(f"on {_list(_nth(day, 'day') for day in rule.by_year_day)} of the year")
+        days = _list(_nth(day, _("day")) for day in rule.by_year_day)
+        words.append(_("on {days} of the year").format(days=days))
     if rule.by_month_day:
-        words.append(f"on {_list(_nth_day(day) for day in rule.by_month_day)}")
+        words.append(_on(_list(_nth_day(day) for day in rule.by_month_day)))
     if rule.by_day:
         words.append(_by_day(rule))
     elif rule.by_week_no and not (rule.by_year_day or rule.by_month_day):
-        words.append(f"on {WEEKDAYS[start.weekday()]}")
+        words.append(_on(_(WEEKDAYS[start.weekday()])))
     return words + _positions(rule)
 
 
@@ -112,13 +127,13 @@ def _is_one_date(rule: Rule) -> bool:
 
 
 def _default_days(rule: Rule, start: datetime) -> list[str]:
-    months = [f"in {_list(MONTHS[month - 1] for month in rule.by_month)}"] if rule.by_month else []
+    months = [_months(rule.by_month)] if rule.by_month else []
     if rule.freq is Freq.YEARLY and not rule.by_month:
-        days = [f"on {start.day} {MONTHS[start.month - 1]}"]
+        days = [_on(_day_of_month(start.day, start.month))]
     elif rule.freq in (Freq.YEARLY, Freq.MONTHLY):
-        days = [f"on the {_ordinal(start.day)}"]
+        days = [_on(_the(start.day))]
     elif rule.freq is Freq.WEEKLY:
-        days = [f"on {WEEKDAYS[start.weekday()]}"]
+        days = [_on(_(WEEKDAYS[start.weekday()]))]
     else:
         days = []
     return months + days + _positions(rule)
@@ -126,17 +141,21 @@ def _default_days(rule: Rule, start: datetime) -> list[str]:
 
 def _by_day(rule: Rule) -> str:
     if rule.by_month_day or rule.by_year_day:
-        return f"if it is {_list(_nth_weekday(*day) for day in rule.by_day)}"
+        days = _list(_nth_weekday(*day) for day in rule.by_day)
+        return _("if it is {days}").format(days=days)
     if not rule.has_ordinals:
-        return f"on {_weekday_list([day for day, _ in rule.by_day])}"
-    text = f"on {_list(_nth_weekday(*day) for day in rule.by_day)}"
-    return text + (" of the year" if rule.freq is Freq.YEARLY and not rule.by_month else "")
+        return _on(_weekday_list([day[0] for day in rule.by_day]))
+    days = _list(_nth_weekday(*day) for day in rule.by_day)
+    if rule.freq is Freq.YEARLY and not rule.by_month:
+        return _("on {days} of the year").format(days=days)
+    return _on(days)
 
 
 def _positions(rule: Rule) -> list[str]:
     if not rule.by_set_pos:
         return []
-    return [f"(only {_list(_nth(position, '') for position in rule.by_set_pos)} of these)"]
+    which = _list(_nth(position, "") for position in rule.by_set_pos)
+    return [_("(only {which} of these)").format(which=which)]
 
 
 def _within_day(rule: Rule, start: datetime) -> list[str]:
@@ -149,7 +168,8 @@ def _within_day(rule: Rule, start: datetime) -> list[str]:
         words.append(_minutes([start.minute]))
     seconds = rule.by_second or ([start.second] if start.second else [])
     if seconds:
-        words.append(f"and second{'s' if len(seconds) > 1 else ''} {_list(map(str, seconds))}")
+        text = ngettext("and second {seconds}", "and seconds {seconds}", len(seconds))
+        words.append(text.format(seconds=_list(map(str, seconds))))
     return words
 
 
@@ -168,70 +188,77 @@ def _times(hours: Iterable[int], minutes: Iterable[int], seconds: Sequence[int] 
     if len(hours) * len(minutes) * len(seconds) <= _MOST_TIMES:
         end = [f":{second:02}" if any(seconds) else "" for second in seconds]
         times = [f"{h:02}:{m:02}{s}" for h in hours for m in minutes for s in end]
-        return f"at {_list(times)}"
+        return _("at {times}").format(times=_list(times))
     text = f"{_minutes(minutes)} {_hours(hours)}"
-    return text + (f" and seconds {_list(map(str, seconds))}" if any(seconds) else "")
+    if not any(seconds):
+        return text
+    return text + " " + _("and seconds {seconds}").format(seconds=_list(map(str, seconds)))
 
 
 def _hours(hours: Iterable[int]) -> str:
-    spans = _spans(sorted(hours))
-    single = len(spans) == 1 and spans[0][0] == spans[0][1]
-    return f"in the hour{'' if single else 's'} {_span_list(spans)}"
+    hours = sorted(hours)
+    text = ngettext("in the hour {hours}", "in the hours {hours}", len(hours))
+    return text.format(hours=_span_list(_spans(hours)))
 
 
 def _minutes(minutes: Iterable[int]) -> str:
-    spans = _spans(sorted(minutes))
-    single = len(spans) == 1 and spans[0][0] == spans[0][1]
-    return f"at minute{'' if single else 's'} {_span_list(spans)}"
+    minutes = sorted(minutes)
+    text = ngettext("at minute {minutes}", "at minutes {minutes}", len(minutes))
+    return text.format(minutes=_span_list(_spans(minutes)))
 
 
 def _cron(cron: Cron) -> str:
     days, months = _cron_days(cron), sorted(cron.months)
-    words = [_cron_times(cron)]
+    times, has_pace = _cron_times(cron)
+    words = [times]
     if days:
         words.insert(0, days)
-    elif words[0].startswith("at "):
-        words.insert(0, "every day")
+    elif not has_pace:
+        words.insert(0, _every(Freq.DAILY, 1))
     if len(months) < 12:
-        words.append(f"in {_list(MONTHS[month - 1] for month in months)}")
+        words.append(_months(months))
     return " ".join(words)
 
 
-def _cron_times(cron: Cron) -> str:
+def _cron_times(cron: Cron) -> tuple[str, bool]:
+    """The times of day, and whether they are told as a pace, which needs no "every day"."""
     minutes, every_hour = sorted(cron.minutes), len(cron.hours) == 24
     if len(minutes) * len(cron.hours) <= _MOST_TIMES:
-        return _times(cron.hours, minutes)
-    minute_pace, hour_pace = _pace(minutes, 60, "minute"), _pace(sorted(cron.hours), 24, "hour")
+        return _times(cron.hours, minutes), False
+    minute_pace = _pace(minutes, 60, Freq.MINUTELY)
+    hour_pace = _pace(sorted(cron.hours), 24, Freq.HOURLY)
     if minute_pace:
-        return minute_pace if every_hour else f"{minute_pace} {_hours(cron.hours)}"
+        return minute_pace if every_hour else f"{minute_pace} {_hours(cron.hours)}", True
     if hour_pace:
-        return f"{hour_pace} {_minutes(minutes)}"
-    return f"{_minutes(minutes)} {_hours(cron.hours)}"
+        return f"{hour_pace} {_minutes(minutes)}", True
+    return f"{_minutes(minutes)} {_hours(cron.hours)}", False
 
 
-def _pace(values: list[int], size: int, unit: str) -> str:
+def _pace(values: list[int], size: int, freq: Freq) -> str:
     """Every so many minutes or hours, where that holds across the end of the hour or day."""
     step = size // len(values)
     if step == size or values != list(range(0, size, step)):
         return ""
-    return f"every {unit}" if step == 1 else f"every {step} {unit}s"
+    return _every(freq, step)
 
 
 def _cron_days(cron: Cron) -> str:
-    dates = "" if cron.any_day else f"on {_list(_cron_dates(cron))}"
+    dates = "" if cron.any_day else _on(_list(_cron_dates(cron)))
     weekdays = "" if cron.any_weekday else _cron_weekdays(cron)
     if not cron.both_days:
-        return f"{dates} or on {weekdays}" if dates and weekdays else ""
+        either = _("{dates} or on {weekdays}").format(dates=dates, weekdays=weekdays)
+        return either if dates and weekdays else ""
     if dates and weekdays:
-        return f"{dates} if it is {weekdays}"
-    return dates or (f"on {weekdays}" if weekdays else "")
+        return dates + " " + _("if it is {days}").format(days=weekdays)
+    return dates or (_on(weekdays) if weekdays else "")
 
 
 def _cron_dates(cron: Cron) -> list[str]:
-    dates = [f"the {_ordinal(day)}" for day in sorted(cron.days)]
-    dates += [f"the weekday nearest the {_ordinal(day)}" for day in sorted(cron.nearest_weekdays)]
-    dates += ["the last day of the month"] * cron.last_day
-    return dates + ["the last weekday of the month"] * cron.last_weekday
+    dates = [_the(day) for day in sorted(cron.days)]
+    nearest = _("the weekday nearest {date}")
+    dates += [nearest.format(date=_the(day)) for day in sorted(cron.nearest_weekdays)]
+    dates += [_("the last day of the month")] * cron.last_day
+    return dates + [_("the last weekday of the month")] * cron.last_weekday
 
 
 def _cron_weekdays(cron: Cron) -> str:
@@ -245,32 +272,47 @@ def _cron_weekdays(cron: Cron) -> str:
 
 def _weekday_list(days: list[int]) -> str:
     if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
-        return f"{WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}"
-    return _list(WEEKDAYS[day] for day in days)
+        first, last = _(WEEKDAYS[days[0]]), _(WEEKDAYS[days[-1]])
+        return _("{first} to {last}").format(first=first, last=last)
+    return _list(_(WEEKDAYS[day]) for day in days)
 
 
 def _nth_weekday(weekday: int, ordinal: int) -> str:
-    return _nth(ordinal, WEEKDAYS[weekday]) if ordinal else WEEKDAYS[weekday]
+    name = _(WEEKDAYS[weekday])
+    return _nth(ordinal, name) if ordinal else name
 
 
 def _nth_day(day: int) -> str:
-    return f"the {_ordinal(day)}" if day > 0 else _nth(day, "day of the month")
+    return _the(day) if day > 0 else _nth(day, _("day of the month"))
 
 
 def _nth(number: int, noun: str) -> str:
     if number > 0:
-        text = f"the {_ordinal(number)}"
+        text = _("the {nth} {noun}")
     elif number == -1:
-        text = "the last"
+        text = _("the last {noun}")
     else:
-        text = f"the {_ordinal(-number)} to last"
-    return f"{text} {noun}".rstrip()
+        text = _("the {nth} to last {noun}")
+    return text.format(nth=_ordinal(abs(number)), noun=noun).rstrip()
+
+
+def _the(number: int) -> str:
+    return _("the {nth}").format(nth=_ordinal(number))
+
+
+def _on(days: str) -> str:
+    return _("on {days}").format(days=days)
+
+
+def _months(months: Iterable[int]) -> str:
+    return _("in {months}").format(months=_list(_(MONTHS[month - 1]) for month in months))
 
 
 def _ordinal(number: int) -> str:
     if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{_ENDINGS.get(number % 10, 'th')}"
+        return _("{n}th").format(n=number)
+    endings = {1: _("{n}st"), 2: _("{n}nd"), 3: _("{n}rd")}
+    return endings.get(number % 10, _("{n}th")).format(n=number)
 
 
 def _spans(values: list[int]) -> list[tuple[int, int]]:
@@ -284,23 +326,29 @@ def _spans(values: list[int]) -> list[tuple[int, int]]:
 
 
 def _span_list(spans: list[tuple[int, int]]) -> str:
-    return _list(str(a) if a == b else f"{a} to {b}" for a, b in spans)
+    to = _("{first} to {last}")
+    return _list(str(a) if a == b else to.format(first=a, last=b) for a, b in spans)
 
 
 def _list(items: Iterable[str]) -> str:
     *most, last = items
-    return f"{', '.join(most)} and {last}" if most else last
+    return _("{most} and {last}").format(most=", ".join(most), last=last) if most else last
 
 
 def _dates(walls: Sequence[datetime]) -> str:
     if len(walls) > _MOST_DATES:
-        return f"{len(walls)} dates"
-    return _list(_date(wall) for wall in walls)
+        return ngettext("{n} date", "{n} dates", len(walls)).format(n=len(walls))
+    return _list(date_in_words(wall) for wall in walls)
 
 
-def _date(wall: date) -> str:
-    return f"{wall.day} {MONTHS[wall.month - 1]} {wall.year}"
+def date_in_words(wall: date) -> str:
+    text = _("{day} {month} {year}")
+    return text.format(day=wall.day, month=_(MONTHS[wall.month - 1]), year=wall.year)
 
 
-def _time(wall: datetime) -> str:
+def _day_of_month(day: int, month: int) -> str:
+    return _("{day} {month}").format(day=day, month=_(MONTHS[month - 1]))
+
+
+def clock_time(wall: datetime) -> str:
     return f"{wall:%H:%M:%S}" if wall.second else f"{wall:%H:%M}"
