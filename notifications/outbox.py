@@ -113,7 +113,7 @@ def wake() -> None:
 # is sent again: a message that kills its worker never reaches a check made after sending.
 LEASE_SQL = """
 WITH due AS MATERIALIZED (
-    SELECT id, status, attempt, max_attempts FROM notifications_delivery
+    SELECT id, channel_id, status, attempt, max_attempts FROM notifications_delivery
     WHERE next_attempt_at <= %(now)s
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -130,8 +130,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     next_attempt_at = %(until)s
-FROM due JOIN notifications_delivery x ON x.id = due.id
-    JOIN notifications_channel c ON c.id = x.channel_id
+FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND due.attempt < due.max_attempts
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
     c.id, c.kind, c.address, c.secret

@@ -1,9 +1,16 @@
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from accounts.api import StrictSerializer
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
+
+
+def own_channels(request: Request | None) -> QuerySet[Channel]:
+    """What filters and fields offer: to say that another's channel exists would be telling."""
+    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):

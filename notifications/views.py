@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -18,12 +17,8 @@ from notifications.serializers import (
     DeliveryDetailSerializer,
     DeliverySerializer,
     InboxMessageSerializer,
+    own_channels,
 )
-
-
-def own_channels(request: Request | None) -> QuerySet[Channel]:
-    """What a filter offers: to say that another's channel exists would be telling."""
-    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
 
 
 class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):

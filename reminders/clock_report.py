@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from reminders.models import Reminder
+from reminders.models import Reminder, Unreadable
 from reminders.recurrence import ClockChange, Fold, Gap, RecurrenceError
 from reminders.recurrence.zone import FOREVER, UTC_EPOCH, instant, wall_clock
 
@@ -32,17 +32,6 @@ class Meeting:
     title: str
     owner: str
     changes: list[ClockChange]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An active reminder whose schedule cannot be read, and why."""
-
-    reminder_id: int
-    title: str
-    owner: str
-    timezone: str
-    error: str
 
 
 def outcome(change: ClockChange, turn: Turn) -> str:
@@ -123,8 +112,7 @@ def _meeting(row: Reminder, turn: Turn) -> Meeting | Unreadable | None:
         # A whole report may meet any error that a row can hold; none of them ends it.
         changes = row.schedule.clock_changes(turn.at - SECOND, turn.at)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        return Unreadable(row.pk, row.title, row.owner.username, row.timezone, text)
+        return Unreadable.of(row, error)
     if not changes:
         return None
     return Meeting(turn, row.pk, row.title, row.owner.username, changes)

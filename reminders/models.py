@@ -1,6 +1,7 @@
 """What to remind of, and each time that it was due."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -314,6 +315,22 @@ class EditConflict(ValidationError):
 
     def __init__(self) -> None:
         super().__init__("Someone else has changed this meanwhile. Read it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reminder that a report had to leave as it is, and why."""
+
+    reminder_id: int
+    title: str
+    owner: str
+    timezone: str
+    error: str
+
+    @classmethod
+    def of(cls, reminder: Reminder, error: Exception) -> Self:
+        text = f"{type(error).__name__}: {error}"
+        return cls(reminder.pk, reminder.title, reminder.owner.username, reminder.timezone, text)
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):

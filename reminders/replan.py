@@ -14,7 +14,7 @@ from django.db import transaction
 
 from reminders import dispatch
 from reminders.misfire import Plan
-from reminders.models import Reminder
+from reminders.models import Reminder, Unreadable
 from reminders.place import find
 from reminders.recurrence import Fire, local_time
 
@@ -44,17 +44,6 @@ class Move:
     def local(self) -> datetime | None:
         """The wall time of the new due instant."""
         return local_time(self.new.due_at, self.timezone) if self.new else None
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A reminder that cannot be planned, and why; it is left as it is."""
-
-    reminder_id: int
-    title: str
-    owner: str
-    timezone: str
-    error: str
 
 
 @dataclass(slots=True)
@@ -118,7 +107,7 @@ def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[dispatch.Planned]]:
         try:
             old, new, row.next_walls = _replan(row, now)
         except Exception as error:
-            batch.unreadable.append(Unreadable(*who, f"{type(error).__name__}: {error}"))
+            batch.unreadable.append(Unreadable.of(row, error))
             continue
         if new != old or row.error:
             batch.moves.append(Move(*who, old, new))

@@ -9,7 +9,7 @@ from rest_framework.utils.html import is_html_input
 from accounts.api import StrictSerializer
 from accounts.models import validate_timezone
 from accounts.timezones import zone
-from notifications.models import Channel
+from notifications.serializers import own_channels
 from reminders.fields import WallClockField
 from reminders.models import Occurrence, Reminder
 from reminders.preview import DEFAULT_COUNT
@@ -52,8 +52,7 @@ def iso_duration(length: timedelta) -> str:
 
 class OwnChannels(serializers.PrimaryKeyRelatedField):
     def get_queryset(self) -> Any:
-        request = self.context.get("request")
-        return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
+        return own_channels(self.context.get("request"))
 
 
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):

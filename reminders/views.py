@@ -13,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import OwnedViewSet
-from notifications.views import own_channels
+from notifications.serializers import own_channels
 from reminders import dispatch
 from reminders.models import Occurrence, Reminder
 from reminders.preview import preview

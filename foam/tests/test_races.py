@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from notifications import outbox
 from notifications.models import Attempt, Delivery
@@ -36,6 +36,26 @@ def at_once(*calls):
         return list(threads.map(run, calls))
 
 
+def tick_beside(lock, now):
+    """Tick while another thread is in a transaction that has called `lock`; return what fired."""
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            lock()
+            holds.set()
+            may_end.wait(10)
+
+    def tick():
+        holds.wait(10)
+        try:
+            return dispatch.tick(now)
+        finally:
+            may_end.set()
+
+    return at_once(hold, tick)[1]
+
+
 def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
     made = [make_reminder().pk for _ in range(60)]
     fired = at_once(*[lambda: dispatch.tick(now)] * THREADS)
@@ -53,25 +73,8 @@ def test_parallel_ticks_move_a_series_once(make_reminder, now):
 
 def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     held, free = make_reminder(), make_reminder(starts_at=now.replace(tzinfo=None))
-    holds, may_end = threading.Event(), threading.Event()
-
-    def hold():
-        from django.db import transaction
-
-        with transaction.atomic():
-            Reminder.objects.select_for_update().get(pk=held.pk)
-            holds.set()
-            may_end.wait(10)
-
-    def tick():
-        holds.wait(10)
-        try:
-            return dispatch.tick(now)
-        finally:
-            may_end.set()
-
-    _, fired = at_once(hold, tick)
-    assert fired == 1
+    lock = Reminder.objects.select_for_update()
+    assert tick_beside(lambda: lock.get(pk=held.pk), now) == 1
     assert Occurrence.objects.get().reminder == free
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import transaction
 
-from foam.tests.test_races import at_once
+from foam.tests.test_races import at_once, tick_beside
 from reminders import dispatch, replan
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import local_time
@@ -82,23 +82,7 @@ def test_replan_before_and_tick_after_lose_and_double_nothing(make_daily, now, u
 
 def test_tick_passes_over_what_a_replan_holds(make_daily, now):
     held, free = make_daily(18), make_daily(18)
-    holds, may_end = threading.Event(), threading.Event()
-
-    def hold():
-        with transaction.atomic():
-            replan.apply([held], now - HOUR)
-            holds.set()
-            may_end.wait(10)
-
-    def tick():
-        holds.wait(10)
-        try:
-            return dispatch.tick(now)
-        finally:
-            may_end.set()
-
-    _, fired = at_once(hold, tick)
-    assert fired == 1
+    assert tick_beside(lambda: replan.apply([held], now - HOUR), now) == 1
     assert Occurrence.objects.get().reminder_id == free
     assert dispatch.tick(now) == 1
 

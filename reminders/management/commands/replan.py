@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.timezones import tzdata_version
 from reminders import replan
 from reminders.management.progress import Progress
-from reminders.replan import Move, Unreadable
+from reminders.models import Unreadable
+from reminders.replan import Move
 
 
 class Command(BaseCommand):
