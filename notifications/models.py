@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -38,13 +39,17 @@ class Channel(models.Model):
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Webhook"
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="channels")
+    # PROTECT: what went through a channel stays accounted for, so its owner stays too.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="channels")
     kind = models.CharField(max_length=16, choices=Kind)
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
+    # A receiver that hung is left alone until then; `holds` counts how often in a row.
+    held_until = models.DateTimeField(null=True, editable=False)
+    holds = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # A deleted channel keeps its row, emptied, so that what went through it stays accounted for.
@@ -116,8 +121,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(channel__owner=user)
 
     def due(self, now: datetime) -> Self:
-        """Those to be taken: queued and waited for, or sending under a lease that has run out."""
-        return self.filter(next_attempt_at__lte=now)
+        """Those to be taken: their time has come, and no worker holds a lease on them."""
+        return self.filter(
+            Q(leased_until=None) | Q(leased_until__lte=now), next_attempt_at__lte=now
+        )
 
     def unfinished(self) -> Self:
         return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
@@ -125,7 +132,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def cancel(self, reason: str, now: datetime) -> int:
         """End those that have not ended; one that is just being sent may still turn out `sent`."""
         return self.unfinished().update(
-            status=Delivery.Status.CANCELLED, reason=reason, next_attempt_at=None, finished_at=now
+            status=Delivery.Status.CANCELLED,
+            reason=reason,
+            next_attempt_at=None,
+            leased_until=None,
+            finished_at=now,
         )
 
 
@@ -138,12 +149,16 @@ class Delivery(models.Model):
 
     class Status(models.TextChoices):
         QUEUED = "queued"  # waits for next_attempt_at
-        SENDING = "sending"  # leased until next_attempt_at; then its worker is taken for dead
+        SENDING = "sending"  # leased until leased_until; then its worker is taken for dead
         SENT = "sent"  # the receiver accepted it
         DEAD = "dead"  # given up; `reason` says why; can be retried by hand
         CANCELLED = "cancelled"  # no longer wanted; `reason` says why
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")
+    # Without a foreign key in the database, nor an index of its own (the constraint below serves):
+    # to check and to keep these is a third of what a delivery costs.
+    channel = models.ForeignKey(
+        Channel, models.PROTECT, related_name="deliveries", db_constraint=False, db_index=False
+    )
     reference = models.CharField(max_length=100)
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
@@ -153,6 +168,8 @@ class Delivery(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=MAX_ATTEMPTS)
     next_attempt_at = models.DateTimeField(null=True)
+    # In no index, so that taking a lease rewrites none (PostgreSQL's heap-only tuples).
+    leased_until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -167,13 +184,21 @@ class Delivery(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    status__in=["queued", "sending"],
+                    status="queued",
                     next_attempt_at__isnull=False,
+                    leased_until__isnull=True,
+                    finished_at__isnull=True,
+                )
+                | Q(
+                    status="sending",
+                    next_attempt_at__isnull=False,
+                    leased_until__isnull=False,
                     finished_at__isnull=True,
                 )
                 | Q(
                     status__in=["sent", "dead", "cancelled"],
                     next_attempt_at__isnull=True,
+                    leased_until__isnull=True,
                     finished_at__isnull=False,
                 ),
                 name="notifications_delivery_finished_or_scheduled",
@@ -192,6 +217,14 @@ class Delivery(models.Model):
             ),
             # The API's list: newest first within an owner's channels.
             models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
+            # outbox.lease when one channel has so much due that the others must be looked for.
+            models.Index(
+                fields=["channel", "next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="notifications_delivery_fair",
+            ),
+            # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
+            BrinIndex(fields=["created_at"], name="notifications_delivery_period"),
         ]
 
     def __str__(self) -> str:
@@ -232,7 +265,9 @@ class Attempt(models.Model):
         PERMANENT = "permanent"  # failed, will never work
         UNCERTAIN = "uncertain"  # the lease ran out without an outcome: it may have arrived
 
-    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
+    delivery = models.ForeignKey(
+        Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     outcome = models.CharField(max_length=16, choices=Outcome)
     detail = models.TextField(blank=True)

@@ -1,7 +1,7 @@
 """The outbox: `post` for other apps; lease, send and record for the worker.
 
-A delivery is a row until it has ended. Claiming one moves its `next_attempt_at` ahead, and that is
-the lease: a worker that dies lets it run out and another takes over. Nothing is locked and no
+A delivery is a row until it has ended. Taking one sets its `leased_until`: a worker that dies lets
+that pass and another takes over. Nothing is locked and no
 transaction is open while we talk to the network.
 """
 
@@ -114,7 +114,7 @@ def wake() -> None:
 LEASE_SQL = """
 WITH due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, max_attempts FROM notifications_delivery
-    WHERE next_attempt_at <= %(now)s
+    WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), lost AS (
@@ -124,12 +124,12 @@ WITH due AS MATERIALIZED (
     ON CONFLICT (delivery_id, number) DO NOTHING
 ), spent AS (
     UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
-        finished_at = %(now)s,
+        leased_until = NULL, finished_at = %(now)s,
         reason = 'Gave up after ' || due.attempt || ' attempts; the last one has no known outcome.'
     FROM due WHERE d.id = due.id AND due.attempt >= due.max_attempts
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
-    next_attempt_at = %(until)s
+    leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND due.attempt < due.max_attempts
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
@@ -278,7 +278,8 @@ WITH outcome AS (
         WHERE notifications_attempt.outcome = 'uncertain'
 )
 UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
-    reason = o.reason, finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
+    leased_until = NULL, reason = o.reason,
+    finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
 FROM outcome o
 WHERE d.id = o.id AND d.attempt = o.attempt
     AND (d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))
@@ -287,7 +288,7 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 # It goes back as it was: it has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
-    next_attempt_at = %(now)s
+    next_attempt_at = %(now)s, leased_until = NULL
 FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
 WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
 """

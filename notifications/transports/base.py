@@ -2,10 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Protocol
 
 from notifications.encryption import decrypt
 
@@ -16,7 +20,8 @@ class TransportError(Exception):
     """A send that failed.
 
     `permanent`: trying again cannot help. `retry_after`: how long the receiver asked us to wait.
-    `gone`: the address itself is dead, so its channel is to be disabled.
+    `gone`: the address itself is dead, so its channel is to be disabled. `hung`: there was no
+    answer in time, so its channel is to be left alone for a while.
     """
 
     def __init__(
@@ -26,12 +31,14 @@ class TransportError(Exception):
         permanent: bool = False,
         retry_after: timedelta | None = None,
         gone: bool = False,
+        hung: bool = False,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.permanent = permanent or gone
         self.retry_after = retry_after
         self.gone = gone
+        self.hung = hung
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,10 @@ class Transport:
                 return
             yield self.attempt(message)
 
+    def sender(self) -> "Sender":
+        """Return what sends this kind in one round of the outbox."""
+        return ThreadSender(self)
+
     def attempt(self, message: Message) -> Outcome:
         """Send one message and tell what became of it; a bug of ours costs only this message."""
         started = time.monotonic()
@@ -108,6 +119,116 @@ class Transport:
         except Exception as bug:
             error = internal_error(bug, message.delivery_id)
         return Outcome(message, timedelta(seconds=time.monotonic() - started), answer, error)
+
+
+class Sender(Protocol):
+    """Messages of one kind on their way in one round, for one thread of one process.
+
+    The round adds messages while there is room and records what comes out, again and again, so
+    that a receiver that keeps us waiting holds back nobody else's.
+    """
+
+    def room(self) -> int:
+        """Return how many more messages it is worth adding now; 0 while it has enough to do."""
+
+    def busy(self) -> Collection[int]:
+        """Return the channels with as much waiting as they will take for a while: add no more."""
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Take charge of messages; each comes out once, of `poll` or of `put_back`."""
+
+    def poll(self, wait: float) -> list[Outcome]:
+        """Move everything on; return what has come in, if need be after up to `wait` seconds."""
+
+    def put_back(self, everything: bool) -> list[Message]:
+        """Take out what was not begun: what stands behind a receiver that hung, or everything."""
+
+    def __len__(self) -> int:
+        """Count the messages that have not come out."""
+
+    def close(self) -> None:
+        """End the round; break off what is still under way."""
+
+
+class ThreadSender:
+    """Lets a transport that blocks send in a thread of its own, one batch after another."""
+
+    # What one batch takes; as much waits for it to end.
+    BATCH = 500
+    # How long a batch goes on beginning messages.
+    SEND_WITHIN = 30.0
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._waiting: deque[Message] = deque()
+        self._sending: dict[int, Message] = {}
+        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def room(self) -> int:
+        return self.BATCH - len(self._waiting)
+
+    def busy(self) -> Collection[int]:
+        return ()
+
+    def add(self, messages: Sequence[Message]) -> None:
+        self._waiting.extend(messages)
+        self._begin()
+
+    def poll(self, wait: float) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        with suppress(Empty):
+            while True:
+                outcome = self._outcomes.get(timeout=0 if outcomes else wait)
+                if outcome is None:
+                    self._end()
+                elif self._sending.pop(outcome.message.delivery_id, None):
+                    outcomes.append(outcome)
+        return outcomes
+
+    def put_back(self, everything: bool) -> list[Message]:
+        messages = list(self._waiting) if everything else []
+        if everything:
+            self._waiting.clear()
+        return messages
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._sending)
+
+    def close(self) -> None:
+        if self._thread:
+            self._thread.join()
+
+    def _begin(self) -> None:
+        if self._thread or not self._waiting:
+            return
+        batch = [self._waiting.popleft() for _ in range(min(self.BATCH, len(self._waiting)))]
+        self._sending = {message.delivery_id: message for message in batch}
+        self._thread = Thread(target=self._run, args=(batch,), daemon=True)
+        self._thread.start()
+
+    def _run(self, batch: list[Message]) -> None:
+        missing = {message.delivery_id: message for message in batch}
+        try:
+            for outcome in self._transport.send_many(batch, time.monotonic() + self.SEND_WITHIN):
+                if outcome is not None:
+                    missing.pop(outcome.message.delivery_id, None)
+                    self._outcomes.put(outcome)
+        except Exception as bug:
+            # Whether these went out is not known: at worst they go again, with the same id.
+            error = internal_error(bug, *missing)
+            for message in missing.values():
+                self._outcomes.put(Outcome(message, timedelta(0), error=error))
+        self._outcomes.put(None)
+
+    def _end(self) -> None:
+        """What the batch left out waits again, in front."""
+        assert self._thread
+        self._thread.join()
+        self._thread = None
+        self._waiting.extendleft(reversed(self._sending.values()))
+        self._sending = {}
+        self._begin()
 
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:
