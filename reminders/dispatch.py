@@ -51,6 +51,12 @@ def tick(now: datetime) -> int:
     return fired
 
 
+def next_fire_at() -> datetime | None:
+    """Return when the next reminder is due, or the oldest that is due already."""
+    active = Reminder.objects.filter(status=Reminder.Status.ACTIVE)
+    return active.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
+
+
 def fire_batch(now: datetime, limit: int = BATCH) -> tuple[bool, int]:
     """Claim up to `limit` due reminders and fire them; return whether any were, and how many fired.
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from notifications import outbox
 from notifications.models import Channel, Delivery
-from reminders import dispatch
+from reminders import dispatch, tasks
 from reminders.models import Heartbeat, Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -216,3 +217,18 @@ def test_story_from_due_to_sent(reminder, recorder, now):
     dispatch.tick(now)
     outbox.deliver_due(now)
     assert [message.title for message in recorder.sent] == ["Stand-up"]
+
+
+def test_task_waits_for_what_comes_due_before_the_next_wake_up(make_reminder):
+    due_at = timezone.now().replace(microsecond=0) + timedelta(seconds=1)
+    make_reminder(starts_at=due_at.replace(tzinfo=None), stored_at=due_at - timedelta(minutes=1))
+    tasks.dispatch()
+    occurrence = Occurrence.objects.get()
+    assert occurrence.due_at == due_at <= occurrence.recorded_at
+
+
+def test_task_leaves_what_is_due_later_to_the_next_wake_up(make_reminder):
+    later = timezone.now().replace(microsecond=0) + timedelta(minutes=1)
+    make_reminder(starts_at=later.replace(tzinfo=None), stored_at=later - timedelta(minutes=1))
+    tasks.dispatch()
+    assert not Occurrence.objects.exists()
