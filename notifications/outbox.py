@@ -9,10 +9,10 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from celery import current_app
 from django.db import connection, transaction
@@ -22,18 +22,21 @@ from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery, message_id
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.transports import TRANSPORTS, Message, Outcome, TransportError, transport
-from notifications.transports.base import internal_error
+from notifications.transports.base import Sender
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
+# A worker goes back to the queue after this, so that none is held for ever by a long backlog.
+BUDGET = timedelta(seconds=50)
 # A round begins no message after this, and the slowest transport gives one up within 20 s.
 SEND_WITHIN = timedelta(seconds=60)
 # Longer than a round with its slowest message can take.
 LEASE = timedelta(seconds=120)
-# A worker goes back to the queue after this, so that none is held for ever by a long backlog.
-BUDGET = timedelta(seconds=50)
+# A crash repeats no more than what came in meanwhile.
 RECORD_EVERY = timedelta(seconds=0.5)
+# How long a round waits for its receivers, in seconds, before it looks again for what is due.
+WAIT = 0.05
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
 
@@ -115,6 +118,8 @@ LEASE_SQL = """
 WITH due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, max_attempts FROM notifications_delivery
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+        AND channel_id <> ALL (%(busy)s)
+        AND (SELECT kind FROM notifications_channel c WHERE c.id = channel_id) = ANY (%(kinds)s)
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), lost AS (
@@ -146,10 +151,25 @@ class Leased:
     max_attempts: int
 
 
-def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
-    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+def lease(
+    now: datetime,
+    limit: int = BATCH,
+    kinds: Sequence[str] = tuple(TRANSPORTS),
+    busy: Sequence[int] = (),
+) -> list[Leased]:
+    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by.
+
+    Only those to channels of these `kinds`, and not to the channels that are `busy`.
+    """
+    values: dict[str, Any] = {
+        "now": now,
+        "until": now + LEASE,
+        "limit": limit,
+        "kinds": list(kinds),
+        "busy": list(busy),
+    }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEASE_SQL, {"now": now, "until": now + LEASE, "limit": limit})
+        cursor.execute(LEASE_SQL, values)
         rows = cursor.fetchall()
     return [_leased(row) for row in rows]
 
@@ -177,88 +197,134 @@ def deliver_due(now: datetime) -> int:
 
     `now` is the round's clock; time that passes while sending is added to it.
     """
-    began = time.monotonic()
-    recorded = 0
-    clock = now
-    while clock - now < BUDGET:
-        leased = lease(clock)
-        if leased:
-            recorded += deliver(leased, now + _since(began))
-        if len(leased) < BATCH:
-            return recorded
-        clock = now + _since(began)
-    wake()
-    return recorded
+    with Round(now) as going:
+        while going.takes_more():
+            going.step()
+        is_cut_short = going.is_late()
+        going.finish()
+    if is_cut_short:
+        wake()
+    return going.recorded
 
 
 def deliver(leased: Sequence[Leased], now: datetime) -> int:
-    """Send what was leased at `now` and record each outcome; return how many were recorded.
+    """Send what was leased at `now` and record each outcome; return how many were recorded."""
+    with Round(now) as going:
+        going.add(leased)
+        going.finish()
+    return going.recorded
 
-    Outcomes are recorded as they come in, so that a slow receiver holds back no other's rows.
+
+class Round:
+    """One worker's round: leases as long as there is room, and records what comes in meanwhile.
+
+    Each kind of channel has a sender of its own and all of them send at once, so that nobody waits
+    for another's receiver.
     """
-    began = time.monotonic()
-    by_kind: dict[str, list[Leased]] = defaultdict(list)
-    for each in leased:
-        by_kind[each.kind].append(each)
-    recorded = 0
-    for kind in (kind for kind in TRANSPORTS if kind in by_kind):
-        recorded += _deliver_kind(kind, by_kind[kind], now, began)
-    return recorded
 
+    def __init__(self, now: datetime) -> None:
+        self.recorded = 0
+        self._now = now
+        self._began = time.monotonic()
+        self._senders: dict[str, Sender] = {}
+        self._leased: dict[int, Leased] = {}
+        self._outcomes: list[Outcome] = []
+        self._recorded_at = self._began
+        self._has_drained = False
 
-def _deliver_kind(kind: str, leased: Sequence[Leased], now: datetime, began: float) -> int:
-    left = {each.message.delivery_id: each for each in leased}
-    recorded = sent = 0
-    for outcomes in _chunks(_send(kind, [each.message for each in leased], began)):
-        taken = [left.pop(outcome.message.delivery_id) for outcome in outcomes]
-        recorded += record(outcomes, taken, now + _since(began))
-        sent += sum(outcome.error is None for outcome in outcomes)
-    release([each.message for each in left.values()], now + _since(began))
-    log.info(
-        "delivered kind=%s leased=%d sent=%d failed=%d put_back=%d seconds=%.3f",
-        kind,
-        len(leased),
-        sent,
-        len(leased) - len(left) - sent,
-        len(left),
-        time.monotonic() - began,
-    )
-    return recorded
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        for sender in self._senders.values():
+            sender.close()
 
-def _since(began: float) -> timedelta:
-    return timedelta(seconds=time.monotonic() - began)
+    def clock(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._began)
 
+    def is_late(self) -> bool:
+        return self.clock() - self._now >= BUDGET
 
-def _chunks(outcomes: Iterator[Outcome | None]) -> Iterator[list[Outcome]]:
-    """Gather outcomes for RECORD_EVERY: a crash repeats no more than what came in meanwhile."""
-    chunk: list[Outcome] = []
-    began = time.monotonic()
-    for outcome in outcomes:
-        if outcome is not None:
-            chunk.append(outcome)
-        if chunk and time.monotonic() - began >= RECORD_EVERY.total_seconds():
-            yield chunk
-            chunk, began = [], time.monotonic()
-    if chunk:
-        yield chunk
+    def takes_more(self) -> bool:
+        return not self.is_late() and not (self._has_drained and self._is_idle())
 
+    def step(self) -> None:
+        """Lease what there is room for, and move what is under way."""
+        kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
+        busy = [channel for sender in self._senders.values() for channel in sender.busy()]
+        leased = lease(self.clock(), BATCH, kinds, busy) if kinds else []
+        self._has_drained = not leased and not busy and len(kinds) == len(TRANSPORTS)
+        self.add(leased)
+        self._poll(0 if leased else WAIT)
+        self._give_back(everything=False)
 
-def _send(kind: str, messages: Sequence[Message], began: float) -> Iterator[Outcome | None]:
-    sender = transport(kind)
-    if why := sender.unavailable():
-        yield from (Outcome(m, timedelta(0), error=TransportError(why)) for m in messages)
-        return
-    missing = {message.delivery_id: message for message in messages}
-    try:
-        for outcome in sender.send_many(messages, began + SEND_WITHIN.total_seconds()):
-            if outcome is not None:
-                missing.pop(outcome.message.delivery_id, None)
-            yield outcome
-    except Exception as bug:
-        # Whether these went out is not known: at worst they go again, with the same id.
-        error = internal_error(bug, *missing)
-        yield from (Outcome(message, timedelta(0), error=error) for message in missing.values())
+    def add(self, leased: Sequence[Leased]) -> None:
+        by_kind: dict[str, list[Message]] = defaultdict(list)
+        for each in leased:
+            self._leased[each.message.delivery_id] = each
+            by_kind[each.kind].append(each.message)
+        for kind, messages in by_kind.items():
+            self._add(kind, messages)
+
+    def finish(self) -> None:
+        """Begin nothing more than what was taken; wait for what is under way."""
+        while not self._is_idle():
+            if self.clock() - self._now >= SEND_WITHIN:
+                self._give_back(everything=True)
+            self._poll(WAIT)
+            self._give_back(everything=False)
+        self._record()
+
+    def _has_room(self, kind: str) -> bool:
+        """Not for a few: a lease costs the same for one row as for many."""
+        return kind not in self._senders or self._senders[kind].room() >= BATCH // 2
+
+    def _is_idle(self) -> bool:
+        return not any(len(sender) for sender in self._senders.values())
+
+    def _add(self, kind: str, messages: Sequence[Message]) -> None:
+        if why := transport(kind).unavailable():
+            error = TransportError(why)
+            self._outcomes += [Outcome(m, timedelta(0), error=error) for m in messages]
+            return
+        if kind not in self._senders:
+            self._senders[kind] = transport(kind).sender()
+        self._senders[kind].add(messages)
+
+    def _poll(self, wait: float) -> None:
+        """Wait with the first that has anything under way; the others are asked in passing."""
+        for sender in self._senders.values():
+            if len(sender):
+                self._outcomes += sender.poll(wait)
+                wait = 0
+        is_time = time.monotonic() - self._recorded_at >= RECORD_EVERY.total_seconds()
+        if is_time or len(self._outcomes) >= BATCH // 2 or self._is_idle():
+            self._record()
+
+    def _record(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        self._recorded_at = time.monotonic()
+        if not outcomes:
+            return
+        leased = [self._leased.pop(outcome.message.delivery_id) for outcome in outcomes]
+        count = record(outcomes, leased, self.clock())
+        self.recorded += count
+        failed = sum(outcome.error is not None for outcome in outcomes)
+        log.info(
+            "delivered recorded=%d sent=%d failed=%d seconds=%.3f",
+            count,
+            len(outcomes) - failed,
+            failed,
+            time.monotonic() - self._began,
+        )
+
+    def _give_back(self, *, everything: bool) -> None:
+        messages = [
+            message for sender in self._senders.values() for message in sender.put_back(everything)
+        ]
+        for message in messages:
+            del self._leased[message.delivery_id]
+        release(messages)
 
 
 # Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
@@ -288,7 +354,7 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 # It goes back as it was: it has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
-    next_attempt_at = %(now)s, leased_until = NULL
+    leased_until = NULL
 FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
 WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
 """
@@ -320,13 +386,13 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
     return count
 
 
-def release(messages: Sequence[Message], now: datetime) -> None:
+def release(messages: Sequence[Message]) -> None:
     """Put back what was leased but never begun."""
     if not messages:
         return
     ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
     with bulk_cursor() as cursor:
-        cursor.execute(RELEASE_SQL, {"now": now, "ids": ids, "attempts": attempts})
+        cursor.execute(RELEASE_SQL, {"ids": ids, "attempts": attempts})
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, re
     recorder.recover()
     outbox.deliver_due(now + timedelta(seconds=1))
     assert recorder.sent == []  # the lease is still out
-    outbox.deliver_due(now + outbox.LEASE)
+    outbox.deliver_due(now + outbox.LEASE + timedelta(seconds=1))
     assert len(recorder.sent) == 1
     assert list(Delivery.objects.get().attempts.values_list("outcome", flat=True)) == [
         "uncertain",

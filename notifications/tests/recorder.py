@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 from notifications.transports import Message, Transport
+from notifications.transports.base import DirectSender, Sender
 
 
 class Recorder(Transport):
@@ -28,6 +29,9 @@ class Recorder(Transport):
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         return address, secret
+
+    def sender(self) -> Sender:
+        return DirectSender(self)
 
     def send(self, message: Message) -> str:
         self.tried.append(message)

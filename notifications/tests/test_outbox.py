@@ -1,6 +1,7 @@
 """P2, P3: what is posted is sent or ends with its reason, and only the lease holder records."""
 
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -9,7 +10,9 @@ from kombu.exceptions import OperationalError
 from notifications import outbox
 from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import LADDER, MAX_ATTEMPTS
+from notifications.tests.receivers import Hang, HttpReceiver
 from notifications.transports import TransportError
+from notifications.transports.webhook import WebhookTransport
 
 pytestmark = pytest.mark.django_db
 
@@ -219,7 +222,7 @@ def test_what_was_not_begun_goes_back_without_using_an_attempt(
     delivery, recorder, now, monkeypatch
 ):
     monkeypatch.setattr(outbox, "SEND_WITHIN", timedelta(0))
-    outbox.deliver_due(now)
+    outbox.deliver(outbox.lease(now), now)
     assert (reread(delivery).status, delivery.attempt) == ("queued", 0)
     assert not delivery.attempts.exists()
 
@@ -328,3 +331,34 @@ def test_unfinished_delivery_without_a_next_attempt_is_refused_by_the_database(d
 def test_dead_delivery_without_a_reason_is_refused_by_the_database(delivery, now):
     with pytest.raises(IntegrityError, match="end_has_reason"), transaction.atomic():
         Delivery.objects.update(status="dead", reason="", next_attempt_at=None, finished_at=now)
+
+
+@pytest.fixture
+def hanging_channel(user, monkeypatch):
+    """A webhook channel whose receiver does not answer within the second that it is given."""
+    monkeypatch.setattr(outbox, "transport", cache(lambda kind: WebhookTransport(timeout=1)))
+    with HttpReceiver() as receiver:
+        receiver.default = Hang()
+        channel = Channel(owner=user, kind="webhook", name="Hangs", address=receiver.url)
+        channel.store()
+        yield channel
+
+
+def test_what_comes_due_while_a_receiver_hangs_is_sent_meanwhile(
+    hanging_channel, channel, post, now, monkeypatch
+):
+    with HttpReceiver() as receiver:
+        channel.address = receiver.url
+        channel.store()
+        post("hanging", channel_id=hanging_channel.pk)
+        step = outbox.Round.step
+
+        def post_another(going):
+            step(going)
+            post("healthy")
+            monkeypatch.setattr(outbox.Round, "step", step)
+
+        monkeypatch.setattr(outbox.Round, "step", post_another)
+        outbox.deliver_due(now)
+    ended = Attempt.objects.order_by("ended_at").values_list("delivery__reference", "outcome")
+    assert list(ended) == [("healthy", "sent"), ("hanging", "transient")]

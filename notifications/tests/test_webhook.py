@@ -3,7 +3,6 @@ import json
 import math
 import os
 import ssl
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +92,15 @@ def message(address: str, number: int = 1, **fields) -> Message:
 
 
 def send(transport: WebhookTransport, *messages: Message) -> list[Outcome]:
-    return [outcome for outcome in transport.send_many(messages, FOREVER) if outcome]
+    """Send until each has come out or was put back; return the outcomes as they came."""
+    sender = transport.sender()
+    sender.add(messages)
+    outcomes = []
+    while len(sender):
+        outcomes += sender.poll(0.25)
+        sender.put_back(everything=False)
+    sender.close()
+    return outcomes
 
 
 def outcome_of(transport: WebhookTransport, receiver: HttpReceiver, **fields) -> Outcome:
@@ -490,26 +497,38 @@ def test_host_that_answers_quickly_is_sent_many_at_once(transport, receiver):
     assert 4 < receiver.connections <= Lanes.MANY
 
 
-def test_nothing_begins_after_the_deadline(transport, receiver):
-    assert list(transport.send_many([message(receiver.url)], time.monotonic())) == []
-    assert receiver.connections == 0
-
-
-def test_what_began_before_the_deadline_has_an_outcome(impatient, receiver):
+def test_what_was_not_begun_can_be_put_back(impatient, receiver):
     receiver.default = Hang()
-    messages = [message(receiver.url, n) for n in range(5)]
-    sent = impatient.send_many(messages, time.monotonic() + 0.1)
-    outcomes = [outcome for outcome in sent if outcome]
-    assert len(outcomes) == 1
+    sender = impatient.sender()
+    sender.add([message(receiver.url, n) for n in range(5)])
+    assert len(sender.put_back(everything=True)) == 4
+    assert len(sender) == 1
 
 
-def test_batch_that_is_dropped_half_way_leaves_nothing_under_way(
+def test_slow_peer_keeps_only_what_is_under_way(impatient, receiver, monkeypatch):
+    monkeypatch.setattr(Lanes, "QUICK", 0.05)
+    receiver.default = Hang()
+    sender = impatient.sender()
+    sender.add([message(receiver.url, n) for n in range(5)])
+    left = []
+    while not left:
+        assert sender.poll(0.05) == []
+        left = sender.put_back(everything=False)
+    assert len(left) == 4
+    assert sender.busy() == {1}
+
+
+def test_round_that_is_dropped_half_way_leaves_nothing_under_way(
     transport, receiver, other_receiver
 ):
     receiver.default = Hang()
-    batch = transport.send_many([message(receiver.url, 1), message(other_receiver.url, 2)], FOREVER)
-    assert next(outcome for outcome in batch if outcome).message.delivery_id == 2
-    batch.close()
+    sender = transport.sender()
+    sender.add([message(receiver.url, 1), message(other_receiver.url, 2)])
+    outcomes = []
+    while not outcomes:
+        outcomes = sender.poll(0.25)
+    assert [outcome.message.delivery_id for outcome in outcomes] == [2]
+    sender.close()
     assert outcome_of(transport, other_receiver, number=3).message.delivery_id == 3
 
 
@@ -544,7 +563,7 @@ def test_threads_send_side_by_side(transport, receiver):
 def take_all(lanes: Lanes) -> list:
     taken = []
     while lanes:
-        taken.append(lanes.take())
+        taken.append(lanes.take(now=0))
     return taken
 
 
@@ -552,7 +571,7 @@ def test_peers_take_turns():
     lanes: Lanes[str] = Lanes()
     for item in ("a1", "a2", "a3", "b1"):
         lanes.add(item[0], item)
-    assert [item for _, item in take_all(lanes)] == ["a1", "b1"]
+    assert [item for _, _, item in take_all(lanes)] == ["a1", "b1"]
 
 
 def test_peer_that_answers_quickly_is_given_more_at_once():
@@ -563,8 +582,8 @@ def test_peer_that_answers_quickly_is_given_more_at_once():
     for _ in range(8):
         taken = take_all(lanes)
         sizes.append(len(taken))
-        for lane, _ in taken:
-            lanes.ended(lane, 0.01)
+        for lane, ticket, _ in taken:
+            lanes.ended(lane, ticket, 0.01)
     assert sizes == [1, 4, 8, 16, 32, 64, 64, 64]
     assert Lanes.MANY < UNDER_WAY
 
@@ -577,20 +596,27 @@ def test_peer_that_answers_slowly_is_given_few_at_once():
     for _ in range(3):
         taken = take_all(lanes)
         sizes.append(len(taken))
-        for lane, _ in taken:
-            lanes.ended(lane, 5)
+        for lane, ticket, _ in taken:
+            lanes.ended(lane, ticket, 5)
     assert sizes == [1, 4, 4]
 
 
-def test_peer_that_hung_gets_nothing_more_though_another_answer_comes():
+def test_peer_that_hung_is_given_one_at_a_time_again():
     lanes: Lanes[int] = Lanes()
     for n in range(100):
         lanes.add("a", n)
-    [(lane, _)] = take_all(lanes)
-    lanes.ended(lane, 0.01)
-    take_all(lanes)
-    lanes.hung(lane)
-    lanes.ended(lane, 0.01)
+    [(lane, ticket, _)] = take_all(lanes)
+    lanes.ended(lane, ticket, 0.01)
+    for lane, ticket, _ in take_all(lanes):
+        lanes.hung(lane, ticket)
+    assert lane.room == 1
+
+
+def test_lane_that_was_emptied_has_no_turn():
+    lanes: Lanes[int] = Lanes()
+    lanes.add("a", 1)
+    [lane] = lanes
+    assert lanes.clear(lane) == [1]
     assert not lanes
 
 

@@ -150,13 +150,55 @@ class Sender(Protocol):
         """End the round; break off what is still under way."""
 
 
+# What a sender takes of one kind at a time, and how long it goes on beginning messages.
+BATCH = 500
+SEND_WITHIN = 30.0
+
+
+class DirectSender:
+    """Sends in the round's own thread, which has the connection to the database."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._waiting: dict[int, Message] = {}
+        self._batch: Iterator[Outcome | None] | None = None
+
+    def room(self) -> int:
+        return BATCH - len(self._waiting)
+
+    def busy(self) -> Collection[int]:
+        return ()
+
+    def add(self, messages: Sequence[Message]) -> None:
+        self._waiting |= {message.delivery_id: message for message in messages}
+
+    def poll(self, wait: float) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        if self._batch is None:
+            self._batch = outcomes_of(self._transport, list(self._waiting.values()))
+        for outcome in self._batch:
+            if outcome is None:
+                return outcomes
+            del self._waiting[outcome.message.delivery_id]
+            outcomes.append(outcome)
+        self._batch = None
+        return outcomes
+
+    def put_back(self, everything: bool) -> list[Message]:
+        if not everything or self._batch is not None:
+            return []
+        messages, self._waiting = list(self._waiting.values()), {}
+        return messages
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def close(self) -> None:
+        pass
+
+
 class ThreadSender:
     """Lets a transport that blocks send in a thread of its own, one batch after another."""
-
-    # What one batch takes; as much waits for it to end.
-    BATCH = 500
-    # How long a batch goes on beginning messages.
-    SEND_WITHIN = 30.0
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -166,7 +208,7 @@ class ThreadSender:
         self._thread: Thread | None = None
 
     def room(self) -> int:
-        return self.BATCH - len(self._waiting)
+        return BATCH - len(self._waiting)
 
     def busy(self) -> Collection[int]:
         return ()
@@ -178,11 +220,12 @@ class ThreadSender:
     def poll(self, wait: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
         with suppress(Empty):
-            while True:
+            while self._thread:
                 outcome = self._outcomes.get(timeout=0 if outcomes else wait)
                 if outcome is None:
                     self._end()
-                elif self._sending.pop(outcome.message.delivery_id, None):
+                else:
+                    del self._sending[outcome.message.delivery_id]
                     outcomes.append(outcome)
         return outcomes
 
@@ -202,33 +245,40 @@ class ThreadSender:
     def _begin(self) -> None:
         if self._thread or not self._waiting:
             return
-        batch = [self._waiting.popleft() for _ in range(min(self.BATCH, len(self._waiting)))]
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         self._sending = {message.delivery_id: message for message in batch}
         self._thread = Thread(target=self._run, args=(batch,), daemon=True)
         self._thread.start()
 
-    def _run(self, batch: list[Message]) -> None:
-        missing = {message.delivery_id: message for message in batch}
-        try:
-            for outcome in self._transport.send_many(batch, time.monotonic() + self.SEND_WITHIN):
-                if outcome is not None:
-                    missing.pop(outcome.message.delivery_id, None)
-                    self._outcomes.put(outcome)
-        except Exception as bug:
-            # Whether these went out is not known: at worst they go again, with the same id.
-            error = internal_error(bug, *missing)
-            for message in missing.values():
-                self._outcomes.put(Outcome(message, timedelta(0), error=error))
+    def _run(self, batch: Sequence[Message]) -> None:
+        for outcome in outcomes_of(self._transport, batch):
+            if outcome is not None:
+                self._outcomes.put(outcome)
         self._outcomes.put(None)
 
     def _end(self) -> None:
         """What the batch left out waits again, in front."""
-        assert self._thread
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
         self._thread = None
         self._waiting.extendleft(reversed(self._sending.values()))
         self._sending = {}
         self._begin()
+
+
+def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outcome | None]:
+    """Send a batch; when the transport breaks down, that is the outcome of what it left out."""
+    missing = {message.delivery_id: message for message in batch}
+    try:
+        for outcome in transport.send_many(batch, time.monotonic() + SEND_WITHIN):
+            if outcome is not None:
+                missing.pop(outcome.message.delivery_id, None)
+            yield outcome
+    except Exception as bug:
+        # Whether these went out is not known: at worst they go again, with the same id.
+        error = internal_error(bug, *missing)
+        for message in missing.values():
+            yield Outcome(message, timedelta(0), error=error)
 
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.core.exceptions import ValidationError
 
 from notifications.models import InboxMessage
-from notifications.transports.base import Message, Outcome, Transport
+from notifications.transports.base import DirectSender, Message, Outcome, Sender, Transport
 
 
 class InboxTransport(Transport):
@@ -19,6 +19,9 @@ class InboxTransport(Transport):
         if secret:
             raise ValidationError({"secret": "The inbox has no secret: leave this empty."})
         return "", ""
+
+    def sender(self) -> Sender:
+        return DirectSender(self)
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         started = time.monotonic()

@@ -5,8 +5,9 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 import pycurl
@@ -208,8 +209,10 @@ class Multi(Generic[T]):
 class Lane(Generic[T]):
     """What waits for one peer. `room` is how many of it may be under way at once."""
 
+    peer: str
     waiting: deque[T] = field(default_factory=deque)
-    under_way: int = 0
+    # When each that is under way began, by its ticket, oldest first.
+    began: dict[int, float] = field(default_factory=dict)
     room: int = 1
     is_queued: bool = False
 
@@ -230,34 +233,62 @@ class Lanes(Generic[T]):
     def __init__(self) -> None:
         self._lanes: dict[str, Lane[T]] = {}
         self._ready: deque[Lane[T]] = deque()
+        self._tickets = count()
+        self.waiting = 0
 
     def __bool__(self) -> bool:
         return bool(self._ready)
 
+    def __iter__(self) -> Iterator[Lane[T]]:
+        return iter(self._lanes.values())
+
     def add(self, peer: str, item: T) -> None:
-        lane = self._lanes.setdefault(peer, Lane())
+        lane = self._lanes.get(peer) or self._lanes.setdefault(peer, Lane(peer))
         lane.waiting.append(item)
+        self.waiting += 1
         self._queue(lane)
 
-    def take(self) -> tuple[Lane[T], T]:
+    def take(self, now: float) -> tuple[Lane[T], int, T]:
+        """Return whose turn it is, a ticket to give back at the end, and what is to be sent."""
         lane = self._ready.popleft()
         lane.is_queued = False
         item = lane.waiting.popleft()
-        lane.under_way += 1
+        self.waiting -= 1
+        ticket = next(self._tickets)
+        lane.began[ticket] = now
         self._queue(lane)
-        return lane, item
+        return lane, ticket, item
 
-    def ended(self, lane: Lane[T], seconds: float) -> None:
-        lane.under_way -= 1
+    def ended(self, lane: Lane[T], ticket: int, seconds: float) -> None:
+        del lane.began[ticket]
         lane.room = min(max(self.FEW, lane.room + (seconds < self.QUICK)), self.MANY)
         self._queue(lane)
 
-    def hung(self, lane: Lane[T]) -> None:
-        """Leave out what waits behind one that hung: it would hold up the batch for nothing."""
-        lane.under_way -= 1
+    def hung(self, lane: Lane[T], ticket: int) -> None:
+        """Begin anew with a peer that hung, with one at a time."""
+        del lane.began[ticket]
+        lane.room = 1
+        self._queue(lane)
+
+    def slow(self, now: float) -> list[Lane[T]]:
+        """Return the lanes of which something has been under way for longer than QUICK."""
+        return [
+            lane
+            for lane in self
+            if lane.began and now - next(iter(lane.began.values())) > self.QUICK
+        ]
+
+    def clear(self, lane: Lane[T]) -> list[T]:
+        """Take out what waits in a lane."""
+        items = list(lane.waiting)
         lane.waiting.clear()
+        self.waiting -= len(items)
+        if lane.is_queued:
+            self._ready.remove(lane)
+            lane.is_queued = False
+        return items
 
     def _queue(self, lane: Lane[T]) -> None:
-        if lane.waiting and lane.under_way < lane.room and not lane.is_queued:
+        if lane.waiting and len(lane.began) < lane.room and not lane.is_queued:
             lane.is_queued = True
             self._ready.append(lane)

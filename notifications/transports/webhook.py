@@ -7,7 +7,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,8 +19,10 @@ from django.core.exceptions import ValidationError
 from standardwebhooks import Webhook
 
 from notifications.transports.base import (
+    BATCH,
     Message,
     Outcome,
+    Sender,
     Transport,
     TransportError,
     internal_error,
@@ -46,9 +49,9 @@ FAILURES = {
     pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
 }
 
-# A message and where it goes, as checked just now; then also whose turn it was.
+# A message and where it goes, as checked just now; then also whose turn it was, by which ticket.
 Aimed = tuple[Message, Target]
-Sending = tuple[Lane[Aimed], Message, Target]
+Sending = tuple[Lane[Aimed], int, Message, Target]
 
 
 @lru_cache(maxsize=4)
@@ -90,48 +93,8 @@ class WebhookTransport(Transport):
             raise ValidationError({"address": str(refused)}) from None
         return url, _clean_secret(secret.strip())
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
-        rules = policy()
-        lanes: Lanes[Aimed] = Lanes()
-        for message in messages:
-            try:
-                # Again: the rules may have changed since the address was stored.
-                target = check_url(message.address, rules)
-            except Refused as refused:
-                error = TransportError(str(refused), permanent=True)
-                yield Outcome(message, timedelta(0), error=error)
-            else:
-                lanes.add(target.peer, (message, target))
-        multi = self._multi()
-        try:
-            yield from self._exchange(lanes, multi, deadline)
-        finally:
-            multi.abandon()
-
-    def _exchange(
-        self, lanes: Lanes[Aimed], multi: Multi[Sending], deadline: float
-    ) -> Iterator[Outcome | None]:
-        signers: dict[str, Webhook] = {}
-        while True:
-            while lanes and len(multi) < UNDER_WAY and time.monotonic() < deadline:
-                lane, (message, target) = lanes.take()
-                try:
-                    multi.start(_request(message, target, signers), (lane, message, target))
-                except Exception as bug:
-                    lanes.ended(lane, 0)
-                    error = internal_error(bug, message.delivery_id)
-                    yield Outcome(message, timedelta(0), error=error)
-            if not multi:
-                return
-            ended = multi.wait()
-            if not ended:
-                yield None
-            for (lane, message, target), reply in ended:
-                if reply.is_hung:
-                    lanes.hung(lane)
-                else:
-                    lanes.ended(lane, reply.seconds)
-                yield _outcome(message, target, reply)
+    def sender(self) -> Sender:
+        return WebhookSender(self._multi())
 
     def _multi(self) -> Multi[Sending]:
         key = os.getpid(), threading.get_ident()
@@ -143,6 +106,81 @@ class WebhookTransport(Transport):
         """Close this thread's connections."""
         if multi := self._multis.pop((os.getpid(), threading.get_ident()), None):
             multi.close()
+
+
+class WebhookSender:
+    """Sends to many peers at once, each in a lane of its own."""
+
+    def __init__(self, multi: Multi[Sending]) -> None:
+        self._multi = multi
+        self._policy = policy()
+        self._lanes: Lanes[Aimed] = Lanes()
+        self._channels: defaultdict[str, set[int]] = defaultdict(set)
+        self._signers: dict[str, Webhook] = {}
+        self._outcomes: list[Outcome] = []
+        self._left: list[Message] = []
+
+    def room(self) -> int:
+        return BATCH - self._lanes.waiting - len(self._multi)
+
+    def busy(self) -> Collection[int]:
+        slow = self._lanes.slow(time.monotonic())
+        full = [lane for lane in self._lanes if len(lane.waiting) > Lanes.MANY]
+        return {channel for lane in (*slow, *full) for channel in self._channels[lane.peer]}
+
+    def add(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            try:
+                # Again: the rules may have changed since the address was stored.
+                target = check_url(message.address, self._policy)
+            except Refused as refused:
+                error = TransportError(str(refused), permanent=True)
+                self._outcomes.append(Outcome(message, timedelta(0), error=error))
+            except Exception as bug:
+                error = internal_error(bug, message.delivery_id)
+                self._outcomes.append(Outcome(message, timedelta(0), error=error))
+            else:
+                self._channels[target.peer].add(message.channel_id)
+                self._lanes.add(target.peer, (message, target))
+        self._begin()
+
+    def poll(self, wait: float) -> list[Outcome]:
+        if self._multi:
+            for (lane, ticket, message, target), reply in self._multi.wait(
+                0 if self._outcomes else wait
+            ):
+                if reply.is_hung:
+                    self._lanes.hung(lane, ticket)
+                    self._left += [left for left, _ in self._lanes.clear(lane)]
+                else:
+                    self._lanes.ended(lane, ticket, reply.seconds)
+                self._outcomes.append(_outcome(message, target, reply))
+            self._begin()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def put_back(self, everything: bool) -> list[Message]:
+        lanes = self._lanes if everything else self._lanes.slow(time.monotonic())
+        self._left += [message for lane in lanes for message, _ in self._lanes.clear(lane)]
+        left, self._left = self._left, []
+        return left
+
+    def __len__(self) -> int:
+        return self._lanes.waiting + len(self._multi) + len(self._outcomes) + len(self._left)
+
+    def close(self) -> None:
+        self._multi.abandon()
+
+    def _begin(self) -> None:
+        while self._lanes and len(self._multi) < UNDER_WAY:
+            lane, ticket, (message, target) = self._lanes.take(time.monotonic())
+            try:
+                request = _request(message, target, self._signers)
+                self._multi.start(request, (lane, ticket, message, target))
+            except Exception as bug:
+                self._lanes.ended(lane, ticket, 0)
+                error = internal_error(bug, message.delivery_id)
+                self._outcomes.append(Outcome(message, timedelta(0), error=error))
 
 
 def _clean_secret(secret: str) -> str:
@@ -212,7 +250,8 @@ def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
     if reply.refusal:
         return TransportError(f"{target.host} is refused: {reply.refusal}", permanent=True)
     if reply.is_hung:
-        return TransportError(f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}")
+        detail = f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}"
+        return TransportError(detail, hung=True)
     what = FAILURES.get(reply.errno, "failed")
     why = os.strerror(reply.os_errno) if reply.os_errno else _readable(reply.error, message)
     return TransportError(f"{what}: {why}")
