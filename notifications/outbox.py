@@ -58,7 +58,7 @@ INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, 
     attempt, max_attempts, next_attempt_at, reason, created_at, finished_at)
 SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
     CASE WHEN usable THEN 'queued' ELSE 'cancelled' END, 0, %(max_attempts)s,
-    CASE WHEN usable THEN %(now)s END,
+    CASE WHEN usable THEN greatest(%(now)s, c.held_until) END,
     CASE WHEN c.deleted_at IS NOT NULL THEN 'Channel deleted.'
          WHEN c.disabled_at IS NOT NULL THEN 'Channel disabled: ' || c.disabled_reason
          ELSE '' END,
@@ -138,7 +138,7 @@ UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND due.attempt < due.max_attempts
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    c.id, c.kind, c.address, c.secret
+    c.holds > 0, c.id, c.kind, c.address, c.secret
 """
 
 
@@ -149,6 +149,7 @@ class Leased:
     message: Message
     kind: str
     max_attempts: int
+    is_held: bool = False
 
 
 def lease(
@@ -175,7 +176,7 @@ def lease(
 
 
 def _leased(row: tuple[Any, ...]) -> Leased:
-    id_, attempt, max_attempts, created_at, title, body, due_at, data, *channel = row
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, is_held, *channel = row
     channel_id, kind, address, secret = channel
     message = Message(
         delivery_id=id_,
@@ -189,7 +190,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         due_at=due_at,
         data=json.loads(data),
     )
-    return Leased(message, kind, max_attempts)
+    return Leased(message, kind, max_attempts, is_held)
 
 
 def deliver_due(now: datetime) -> int:
@@ -354,9 +355,9 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 # It goes back as it was: it has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
-    leased_until = NULL
-FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
-WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
+    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, c.held_until)
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt), notifications_channel c
+WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
 """
 
 
@@ -383,6 +384,8 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         )
         count: int = cursor.rowcount
         _disable_gone(outcomes, now)
+    _hold(outcomes, now)
+    _let_go(outcomes, leased)
     return count
 
 
@@ -425,6 +428,47 @@ def _verdict(outcome: Outcome, max_attempts: int, now: datetime) -> Verdict:
 
 def _clip(detail: str) -> str:
     return detail.replace("\x00", "")[:DETAIL_LENGTH]
+
+
+# A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
+HOLD_SQL = """
+UPDATE notifications_channel SET holds = least(holds + 1, 7),
+    held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
+WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
+"""
+
+# What waits for such a channel waits out of the way of what is due for others.
+STEP_ASIDE_SQL = """
+UPDATE notifications_delivery d SET next_attempt_at = w.held_until
+FROM (
+    SELECT d.id, c.held_until FROM notifications_delivery d
+    JOIN notifications_channel c ON c.id = d.channel_id
+    WHERE c.id = ANY (%(ids)b) AND d.next_attempt_at < c.held_until AND d.status = 'queued'
+    FOR UPDATE OF d SKIP LOCKED
+) w
+WHERE d.id = w.id
+"""
+
+
+def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Leave alone the channels whose receivers did not answer in time."""
+    ids = sorted({o.message.channel_id for o in outcomes if o.error and o.error.hung})
+    if not ids:
+        return
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(HOLD_SQL, {"now": now, "ids": ids})
+        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})
+
+
+def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
+    """A held channel that has answered is as good as any other."""
+    ids = {
+        outcome.message.channel_id
+        for outcome, each in zip(outcomes, leased, strict=True)
+        if each.is_held and not (outcome.error and outcome.error.hung)
+    }
+    if ids:
+        Channel.objects.filter(pk__in=ids).update(holds=0, held_until=None)
 
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:

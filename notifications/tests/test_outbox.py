@@ -333,6 +333,55 @@ def test_dead_delivery_without_a_reason_is_refused_by_the_database(delivery, now
         Delivery.objects.update(status="dead", reason="", next_attempt_at=None, finished_at=now)
 
 
+def test_channel_that_hung_is_left_alone_with_what_waits_for_it(post, recorder, channel, now):
+    recorder.fail_with(TransportError("timed out", hung=True))
+    post("first")
+    outbox.deliver_due(now)
+    channel.refresh_from_db()
+    assert channel.held_until >= now + timedelta(seconds=15)
+    post("second")
+    assert Delivery.objects.get(reference="second").next_attempt_at == channel.held_until
+
+
+def test_what_was_queued_before_its_channel_hung_steps_aside(post, recorder, channel, now):
+    recorder.fail_with(TransportError("timed out", hung=True))
+    post("first")
+    first = outbox.lease(now)
+    post("second")
+    outbox.deliver(first, now)
+    channel.refresh_from_db()
+    assert Delivery.objects.get(reference="second").next_attempt_at == channel.held_until
+
+
+def test_what_goes_back_to_a_held_channel_steps_aside(delivery, channel, now):
+    [leased] = outbox.lease(now)
+    held_until = now + timedelta(minutes=1)
+    Channel.objects.filter(pk=channel.pk).update(holds=1, held_until=held_until)
+    outbox.release([leased.message])
+    assert reread(delivery).next_attempt_at == held_until
+
+
+def test_channel_that_hangs_again_is_left_alone_for_twice_as_long(post, recorder, channel, now):
+    recorder.fail_with(TransportError("timed out", hung=True))
+    post("first")
+    outbox.deliver_due(now)
+    later = now + timedelta(minutes=1)
+    outbox.deliver_due(later)
+    channel.refresh_from_db()
+    held = channel.held_until - later
+    assert timedelta(seconds=30) <= held < timedelta(seconds=31)
+
+
+def test_held_channel_that_answers_is_let_go(post, recorder, channel, now):
+    recorder.fail_with(TransportError("timed out", hung=True))
+    post("first")
+    outbox.deliver_due(now)
+    recorder.recover()
+    outbox.deliver_due(now + timedelta(minutes=1))
+    channel.refresh_from_db()
+    assert (channel.holds, channel.held_until) == (0, None)
+
+
 @pytest.fixture
 def hanging_channel(user, monkeypatch):
     """A webhook channel whose receiver does not answer within the second that it is given."""
