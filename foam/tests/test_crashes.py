@@ -75,11 +75,14 @@ def stopped_by(trigger, event, table):
 
 def kill_at(stop, code, log):
     """Run a task in a process of its own, and kill that when it has come to the stop."""
-    with processes.running(["django", "shell", "-c", code], processes.environment(), log) as doomed:
-        with stop:
-            processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")
-            os.killpg(doomed.pid, signal.SIGKILL)
-            doomed.wait()
+    with running(code, log) as doomed, stop:
+        processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")
+        os.killpg(doomed.pid, signal.SIGKILL)
+        doomed.wait()
+
+
+def running(code, log):
+    return processes.running(["django", "shell", "-c", code], processes.environment(), log)
 
 
 @pytest.fixture
@@ -166,9 +169,7 @@ def test_worker_killed_while_its_receiver_answers_repeats_under_the_same_id(
     delivery, receiver, tmp_path
 ):
     receiver.script(Hang())
-    env = processes.environment()
-    log = tmp_path / "deliver.log"
-    with processes.running(["django", "shell", "-c", DELIVER], env, log) as doomed:
+    with running(DELIVER, tmp_path / "deliver.log") as doomed:
         receiver.wait_for(1, timeout=20)
         os.killpg(doomed.pid, signal.SIGKILL)
     outbox.deliver_due(timezone.now() + outbox.LEASE)
