@@ -166,8 +166,10 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": env.str("FOAM_REDIS_PREFIX", default="foam:"),
-    "visibility_timeout": 600,
-    "unacked_restore_throttle": 1,
+    # A wake-up that a worker took is gone; the next tick makes up for one that was lost. Keeping it
+    # on the broker until it is done, which is kombu's default, has kombu 5.7 end the worker with
+    # an AttributeError when the broker restarts meanwhile.
+    "ack_emulation": False,
     "socket_connect_timeout": 2,
     "socket_timeout": 10,
 }
@@ -178,7 +180,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# A broker that restarts is no reason to break off what is being sent.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "deliver"
