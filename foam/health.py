@@ -34,6 +34,9 @@ def tick_trouble(now: datetime) -> str:
     at = last_tick()
     if at is None:
         return "The scheduler has never ticked: are the worker and beat running?"
+    if at - now > STALE:
+        seconds = int((at - now).total_seconds())
+        return f"The last tick is {seconds} s ahead: the clock was set back, and none came since."
     if now - at > STALE:
         seconds = int((now - at).total_seconds())
         return f"The scheduler last ticked {seconds} s ago: are the worker and beat running?"

@@ -164,6 +164,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 REDIS_URL = env.str("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: by default a worker ends after three quarters of an hour without a broker.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": env.str("FOAM_REDIS_PREFIX", default="foam:"),
     # A wake-up that a worker took is gone; the next tick makes up for one that was lost. Keeping it
@@ -191,7 +193,7 @@ CELERY_TASK_ROUTES = {
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "foam.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending

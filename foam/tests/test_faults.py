@@ -49,7 +49,8 @@ def in_the_database_of(rig):
 @pytest.fixture(scope="module")
 def running_rig():
     keys = {"FOAM_ENCRYPTION_KEYS": ",".join(settings.FOAM_ENCRYPTION_KEYS)}
-    with Rig(settings=keys) as rig:
+    # Durable, as in production: a crash may not lose what was committed.
+    with Rig(durable=True, settings=keys) as rig:
         for name, words in PROGRAMS.items():
             rig.start(name, words)
         for name in ("dispatch", "deliver"):
@@ -164,7 +165,7 @@ def test_answer_that_came_while_the_database_was_down_is_recorded_when_it_is_bac
     receiver.wait_for(1, timeout=20)
     rig.stop_server("postgres", crash=True)
     receiver.release()
-    rig.wait_for_words("deliver", "could not record", 20)
+    rig.wait_for_words("deliver", "the database fails", 20)
     rig.start_server("postgres")
     connection.close()
     assert ended(receiver) == ["sent"]

@@ -232,3 +232,15 @@ def test_task_leaves_what_is_due_later_to_the_next_wake_up(make_reminder):
     make_reminder(starts_at=later.replace(tzinfo=None), stored_at=later - timedelta(minutes=1))
     tasks.dispatch()
     assert not Occurrence.objects.exists()
+
+
+def test_task_does_not_wait_for_a_clock_that_was_set_back(make_reminder, monkeypatch):
+    due_at = timezone.now().replace(microsecond=0) + timedelta(seconds=1)
+    make_reminder(starts_at=due_at.replace(tzinfo=None), stored_at=due_at - timedelta(minutes=1))
+    hours = iter([due_at - timedelta(seconds=1)])
+    set_back = due_at - timedelta(hours=3)
+    monkeypatch.setattr(tasks.timezone, "now", lambda: next(hours, set_back))
+    waited = []
+    monkeypatch.setattr(tasks.time, "sleep", waited.append)
+    tasks.dispatch()
+    assert max(waited) <= 1
