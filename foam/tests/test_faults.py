@@ -6,8 +6,9 @@ takes one of them down for good is seen in the tests after it.
 
 import os
 import signal
+import subprocess
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -22,7 +23,7 @@ from accounts.models import User
 from foam.rig.stack import Rig, beat, worker
 from foam.tests.processes import wait_until
 from notifications.models import Channel, Delivery
-from notifications.tests.receivers import Hold, HttpReceiver
+from notifications.tests.receivers import Hang, Hold, HttpReceiver, Reply
 from reminders.models import Heartbeat, Occurrence, Reminder
 
 pytestmark = [
@@ -31,6 +32,11 @@ pytestmark = [
 ]
 
 PROGRAMS = {"dispatch": worker("dispatch", 1), "deliver": worker("deliver", 2), "beat": beat()}
+
+
+def sql(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 @contextmanager
@@ -61,9 +67,9 @@ def running_rig():
 @pytest.fixture
 def rig(running_rig, transactional_db):
     """A rig that is ticking."""
-    began = timezone.now()
     with in_the_database_of(running_rig):
-        wait_until(lambda: Heartbeat.objects.filter(at__gt=began).exists(), 30, "it ticks")
+        Heartbeat.objects.all().delete()
+        wait_until(Heartbeat.objects.exists, 60, "it ticks")
         yield running_rig
     assert running_rig.ended() == {}
 
@@ -97,14 +103,18 @@ def remind(rig, receiver):
     return remind
 
 
+def deliveries(receiver):
+    return Delivery.objects.filter(channel__address=receiver.url)
+
+
 def ids(receiver):
     return Counter(request.headers["webhook-id"] for request in receiver.requests)
 
 
 def ended(receiver):
     """Wait until all is recorded; return what became of the attempts at what this receiver got."""
-    here = Delivery.objects.filter(channel__address=receiver.url)
-    wait_until(lambda: not here.unfinished().exists(), 10, "all outcomes are recorded")
+    here = deliveries(receiver)
+    wait_until(lambda: not here.unfinished().exists(), 20, "all outcomes are recorded")
     return list(here.order_by("attempts").values_list("attempts__outcome", flat=True))
 
 
@@ -117,6 +127,16 @@ def all_came_once(receiver, expected):
         and ended_as == ["sent"] * expected
         and sorted(ids(receiver).values()) == [1] * expected
     )
+
+
+def leases_run_out(receiver):
+    """Have the time of a lease pass for those who are dead."""
+    deliveries(receiver).filter(status="sending").update(leased_until=timezone.now())
+
+
+def children(rig, name):
+    pid = rig.programs[name].process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_broker_that_is_flushed_again_and_again_loses_nothing(rig, remind, receiver):
@@ -170,3 +190,104 @@ def test_answer_that_came_while_the_database_was_down_is_recorded_when_it_is_bac
     connection.close()
     assert ended(receiver) == ["sent"]
     assert ids(receiver).total() == 1
+
+
+def test_process_of_a_worker_killed_while_sending_is_made_up_for(rig, remind, receiver):
+    receiver.script(Hang())
+    remind()
+    receiver.wait_for(1, timeout=20)
+    for pid in children(rig, "deliver"):
+        os.kill(pid, signal.SIGKILL)
+    leases_run_out(receiver)
+    receiver.wait_for(2, timeout=30)
+    assert ended(receiver) == ["uncertain", "sent"]
+    assert list(ids(receiver).values()) == [2]
+
+
+def test_beats_that_come_and_go_fire_each_once(rig, remind, receiver):
+    for name in ("beat2", "beat3"):
+        rig.start(name, beat())
+    for name in ("beat2", "beat3"):
+        rig.wait_for_words(name, "is starting.")
+    for seconds in (1, 3, 5):
+        remind(seconds, times=5)
+    receiver.wait_for(5, timeout=20)
+    rig.kill("beat")
+    receiver.wait_for(10, timeout=20)
+    rig.start_again("beat")
+    rig.kill("beat2")
+    assert all_came_once(receiver, 15)
+    rig.kill("beat3")
+
+
+def test_power_cut_while_sending_loses_nothing_and_explains_each_copy(rig, remind, receiver):
+    # By then some are recorded, some have been answered, and two are on their way.
+    receiver.script(*[Reply()] * 10, Hang(), Hang())
+    remind(1, times=20)
+    receiver.wait_for(12, timeout=20)
+    for name in PROGRAMS:
+        rig.kill(name)
+    for server in ("postgres", "redis"):
+        rig.stop_server(server, crash=True)
+    for server in ("postgres", "redis"):
+        rig.start_server(server)
+    connection.close()
+    for name in PROGRAMS:
+        rig.start_again(name)
+    leases_run_out(receiver)
+    wait_until(lambda: len(ids(receiver)) == 20, 60, "each has come")
+    ended(receiver)
+    came = ids(receiver)
+    for delivery in deliveries(receiver):
+        unknown = delivery.attempts.filter(outcome="uncertain").count()
+        assert delivery.status == "sent"
+        assert came[delivery.message_id] <= 1 + unknown
+
+
+@pytest.fixture
+def small_disk(rig):
+    """Return a tablespace on a small file system, and the file that fills that."""
+    path = rig.folder.home / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    try:
+        rig.folder.give_away(path)
+        path.chmod(0o700)
+        sql(f"CREATE TABLESPACE small LOCATION '{path}'")
+        yield path / "filler"
+        sql("ALTER TABLE ALL IN TABLESPACE small SET TABLESPACE pg_default")
+        sql("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+        path.rmdir()
+
+
+def fill(path):
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("table", "program"),
+    [
+        ("reminders_occurrence", "dispatch"),
+        ("notifications_delivery", "dispatch"),
+        ("notifications_attempt", "deliver"),
+    ],
+)
+def test_disk_that_is_full_stops_work_in_sight_and_all_goes_on_when_there_is_room(
+    rig, remind, receiver, small_disk, table, program
+):
+    sql(f"ALTER TABLE {table} SET TABLESPACE small")
+    fill(small_disk)
+    said = len(rig.said(program))
+    remind(1, times=200)
+    wait_until(lambda: "No space left on device" in rig.said(program)[said:], 30, "it is full")
+    occurrences = Occurrence.objects.filter(reminder__channels__address=receiver.url)
+    assert occurrences.count() == (0 if program == "dispatch" else 200)
+    assert deliveries(receiver).count() == occurrences.count()
+    small_disk.unlink()
+    assert all_came_once(receiver, 200)
