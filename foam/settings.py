@@ -46,7 +46,18 @@ required("DATABASE_URL")
 required("REDIS_URL")
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    # A machine that froze or was cut off while it held locks: by default, after two hours. Longer
+    # than we ever think between two statements.
+    "options": "-c idle_in_transaction_session_timeout=60s",
+    # A database that was cut off: by default, after two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -12,7 +12,8 @@ from reminders import dispatch as engine
 WATCH = timedelta(seconds=1)
 
 
-@shared_task
+# The limit is for one that hangs: its process is then killed and replaced.
+@shared_task(time_limit=240)
 def dispatch() -> None:
     """Tick, and again at each instant that comes due within WATCH."""
     clock = running_clock()

@@ -81,8 +81,9 @@ def kill_at(stop, code, log):
         doomed.wait()
 
 
-def running(code, log):
-    return processes.running(["django", "shell", "-c", code], processes.environment(), log)
+def running(code, log, **extra):
+    env = processes.environment(**extra)
+    return processes.running(["django", "shell", "-c", code], env, log)
 
 
 @pytest.fixture
@@ -114,6 +115,27 @@ def test_dispatcher_killed_at_any_point_has_fired_all_once_or_nothing(point, due
     }
     assert Delivery.objects.count() == len(due)
     assert not Reminder.objects.due(timezone.now()).exists()
+
+
+def test_what_a_machine_had_claimed_that_froze_or_was_cut_off_is_fired_by_others(
+    due, woken, tmp_path
+):
+    short = "options=-c idle_in_transaction_session_timeout=200"
+    url = f"{processes.environment()['DATABASE_URL']}?{short}"
+    with running(TICK, tmp_path / "tick.log", DATABASE_URL=url) as frozen:
+        with stopped_before("reminders_occurrence"):
+            processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")
+            os.killpg(frozen.pid, signal.SIGSTOP)
+        wait = processes.wait_until
+        wait(lambda: dispatch.tick(timezone.now()) == len(due), 20, "its claim is given up")
+        os.killpg(frozen.pid, signal.SIGCONT)
+        frozen.wait(20)
+    assert Occurrence.objects.count() == Delivery.objects.count() == len(due)
+
+
+def test_no_session_holds_locks_for_ever_when_its_machine_is_gone():
+    (timeout,) = sql("SHOW idle_in_transaction_session_timeout")
+    assert timeout == "1min"
 
 
 @pytest.fixture

@@ -332,4 +332,4 @@ def test_clock_that_jumps_under_a_running_foam_is_followed(rig, remind, receiver
         remind(2, clock=seconds)
         receiver.wait_for(next(arrived), timeout=30)
     assert list(ids(receiver).values()) == [1] * 5
-    assert "the clock was set back by 3:00:0" in rig.said("beat")
+    assert "the clock was set back" in rig.said("beat")

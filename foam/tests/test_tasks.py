@@ -2,6 +2,8 @@ import pytest
 from celery import current_app
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from notifications import outbox
+
 pytestmark = pytest.mark.django_db
 
 
@@ -21,3 +23,10 @@ def test_each_task_goes_to_its_own_queue():
     route = current_app.amqp.router.route
     assert route({}, "reminders.tasks.dispatch")["queue"].name == "dispatch"
     assert route({}, "notifications.tasks.deliver")["queue"].name == "deliver"
+
+
+def test_task_that_hangs_is_ended_but_not_before_a_healthy_one_has_ended():
+    current_app.loader.import_default_modules()
+    longest = (outbox.BUDGET + outbox.LEASE).total_seconds()
+    for name in ("reminders.tasks.dispatch", "notifications.tasks.deliver"):
+        assert longest < current_app.tasks[name].time_limit < 300
