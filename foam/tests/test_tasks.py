@@ -13,6 +13,10 @@ def test_tick_is_a_row_of_the_beat_table():
     assert (tick.interval.every, tick.interval.period) == (1, IntervalSchedule.SECONDS)
 
 
+def test_wake_up_that_waited_for_long_is_not_worth_a_tick():
+    assert PeriodicTask.objects.get(name="tick").expire_seconds == 10
+
+
 def test_every_row_of_the_beat_table_names_a_registered_task():
     current_app.loader.import_default_modules()
     named = set(PeriodicTask.objects.values_list("task", flat=True))
