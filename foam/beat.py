@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001
 
 
-class Entry(ModelEntry):
+class BeatEntry(ModelEntry):
+    last_run_at: datetime
+
     def is_due(self) -> schedstate:
         now = self._default_now()
         if self.last_run_at > now:
@@ -28,7 +30,7 @@ class Entry(ModelEntry):
 
 
 class Scheduler(DatabaseScheduler):
-    Entry = Entry
+    Entry = BeatEntry
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ticked_at = datetime.now(UTC)
@@ -44,7 +46,7 @@ class Scheduler(DatabaseScheduler):
         return delay
 
     @property
-    def schedule(self) -> dict[str, Entry]:
+    def schedule(self) -> dict[str, BeatEntry]:
         try:
             return super().schedule
         except (DatabaseError, InterfaceError):

@@ -290,7 +290,8 @@ class Round:
             yield
             self._failure = None
         except (OperationalError, InterfaceError) as failure:
-            log.error("deliver: the database fails: %s", failure)
+            if self._failure is None:
+                log.error("deliver: the database fails: %s", failure)
             self._failure = failure
             connection.close_if_unusable_or_obsolete()
 

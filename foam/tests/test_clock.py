@@ -10,7 +10,7 @@ import pytest
 from django_celery_beat.models import PeriodicTask
 
 from foam import health
-from foam.beat import Entry
+from foam.beat import BeatEntry
 from foam.celery import app
 from notifications import outbox
 from notifications.models import Channel, Delivery
@@ -126,5 +126,5 @@ def test_clock_set_back_without_a_tick_since_is_no_fresh_heartbeat(now):
 def test_beat_sends_what_last_ran_in_the_future():
     tick = PeriodicTask.objects.get(name="tick")
     tick.last_run_at = datetime.now(UTC) + AHEAD
-    _, seconds = Entry(tick, app=app).is_due()
+    _, seconds = BeatEntry(tick, app=app).is_due()
     assert seconds <= 1

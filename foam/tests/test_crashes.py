@@ -120,8 +120,8 @@ def test_dispatcher_killed_at_any_point_has_fired_all_once_or_nothing(point, due
 def test_what_a_machine_had_claimed_that_froze_or_was_cut_off_is_fired_by_others(
     due, woken, tmp_path
 ):
-    short = "options=-c idle_in_transaction_session_timeout=200"
-    url = f"{processes.environment()['DATABASE_URL']}?{short}"
+    url = processes.environment()["DATABASE_URL"]
+    url += "&?"["?" not in url] + "options=-c idle_in_transaction_session_timeout=200"
     with running(TICK, tmp_path / "tick.log", DATABASE_URL=url) as frozen:
         with stopped_before("reminders_occurrence"):
             processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")

@@ -288,13 +288,13 @@ def test_disk_that_is_full_stops_work_in_sight_and_all_goes_on_when_there_is_roo
     sql(f"ALTER TABLE {table} SET TABLESPACE small")
     fill(small_disk)
     said = len(rig.said(program))
-    remind(3, times=200)
+    remind(2, times=120)
     wait_until(lambda: "No space left on device" in rig.said(program)[said:], 30, "it is full")
     occurrences = Occurrence.objects.filter(reminder__channels__address=receiver.url)
     if program == "dispatch":
         assert (occurrences.count(), deliveries(receiver).count()) == (0, 0)
     small_disk.unlink()
-    assert all_came_once(receiver, 200)
+    assert all_came_once(receiver, 120)
 
 
 @pytest.fixture
