@@ -6,6 +6,7 @@
 A mutation whose text is no longer there is an error: this table follows the code.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -437,12 +438,21 @@ def red(tree: Path, tests: Sequence[str]) -> str:
     return failed[0].removeprefix(FAILED).split(" - ")[0]
 
 
-def main(words: Sequence[str]) -> int:
-    chosen = [m for m in MUTATIONS if not words or any(word in m.name for word in words)]
-    with copy_of_the_tree() as tree:
-        tests = sorted({test for mutation in chosen for test in mutation.tests})
-        if test := red(tree, tests):
-            sys.exit(f"Without any mutation, {test} is red.")
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="only those with one of these words: P2, lease")
+    parser.add_argument("--at-once", action="store_true", help="do not see first that all is green")
+    asked = parser.parse_args()
+    chosen = [
+        mutation
+        for mutation in MUTATIONS
+        if not asked.words
+        or any(word in f"{mutation.promise} {mutation.name}" for word in asked.words)
+    ]
+    if not asked.at_once:
+        with copy_of_the_tree() as tree:
+            if test := red(tree, sorted({test for each in chosen for test in each.tests})):
+                sys.exit(f"Without any mutation, {test} is red.")
     survivors = 0
     print("| promise | taken away | red |\n|---|---|---|", flush=True)
     for mutation in chosen:
@@ -458,4 +468,4 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
