@@ -179,9 +179,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": env.str("FOAM_REDIS_PREFIX", default="foam:"),
-    # A wake-up that a worker took is gone; the next tick makes up for one that was lost. Keeping it
-    # on the broker until it is done, which is kombu's default, has kombu 5.7 end the worker with
-    # an AttributeError when the broker restarts meanwhile.
+    # A wake-up that a worker took is gone; the next tick makes up for one that was lost. To keep it
+    # on the broker until it is done is kombu's default, and ends the worker (5.7, AttributeError)
+    # when it is done after the broker has restarted.
     "ack_emulation": False,
     "socket_connect_timeout": 2,
     "socket_timeout": 10,

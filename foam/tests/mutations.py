@@ -273,7 +273,17 @@ MUTATIONS = [
     ),
     Mutation(
         "P3",
-        "broker: its restart breaks off what is sent",
+        "broker: its restart breaks off what is being sent",
+        edit(
+            SETTINGS,
+            "CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False",
+            "CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True",
+        ),
+        [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
+    ),
+    Mutation(
+        "P4",
+        "broker: its restart ends the worker",
         edit(SETTINGS, '    "ack_emulation": False,\n'),
         [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
     ),
