@@ -208,6 +208,13 @@ def test_slow_worker_cannot_overwrite_the_one_that_took_over(delivery, recorder,
     assert reread(delivery).status == Delivery.Status.SENDING
 
 
+def test_slow_worker_cannot_put_back_what_another_has_taken_over(delivery, now):
+    [slow] = outbox.lease(now)
+    outbox.lease(now + outbox.LEASE)
+    outbox.release([slow.message])
+    assert (reread(delivery).status, delivery.attempt) == ("sending", 2)
+
+
 def test_late_outcome_replaces_the_uncertain_one(delivery, recorder, now):
     slow = outbox.lease(now)
     outbox.lease(now + outbox.LEASE)

@@ -134,7 +134,7 @@ def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now
 def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     dispatch.tick(now)
-    Reminder.objects.update(next_due_at=now, next_fire_at=now)
+    Reminder.objects.update(next_due_at=now, next_fire_at=now, next_walls=None)
     dispatch.tick(now)
     assert (reread(reminder).error, reminder.next_due_at) == ("", now + timedelta(days=1))
 
