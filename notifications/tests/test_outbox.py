@@ -188,6 +188,11 @@ def test_leased_delivery_is_passed_by(delivery, now):
     assert outbox.lease(now) == []
 
 
+def test_lease_takes_nothing_more_for_a_channel_that_is_busy(delivery, channel, now):
+    assert outbox.lease(now, busy=[channel.pk]) == []
+    assert len(outbox.lease(now)) == 1
+
+
 def test_lease_of_a_dead_worker_runs_out(delivery, now):
     outbox.lease(now)
     again = outbox.lease(now + outbox.LEASE)

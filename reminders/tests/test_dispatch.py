@@ -145,6 +145,11 @@ def test_database_refuses_a_second_record_of_an_occurrence(reminder, now):
         Occurrence.objects.create(reminder=reminder, due_at=now, status="pending", recorded_at=now)
 
 
+def test_missed_occurrence_without_a_reason_is_refused_by_the_database(reminder, now):
+    with pytest.raises(IntegrityError, match="missed_has_reason"), transaction.atomic():
+        Occurrence.objects.create(reminder=reminder, due_at=now, status="missed", recorded_at=now)
+
+
 def test_batches_go_on_until_nothing_is_due(make_reminder, now, monkeypatch):
     monkeypatch.setattr(dispatch.fire_batch, "__defaults__", (2,))
     for _ in range(5):
