@@ -82,6 +82,7 @@ class ChannelAdmin(ModelAdmin):
         "name",
         "address",
         "masked_secret",
+        "at_most_once",
         "show_state",
         "created_at",
         "updated_at",

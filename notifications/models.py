@@ -45,6 +45,10 @@ class Channel(models.Model):
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
+    at_most_once = models.BooleanField(
+        default=False,
+        help_text="Rather lose a message than repeat one that may have arrived.",
+    )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
@@ -263,7 +267,7 @@ class Attempt(models.Model):
         SENT = "sent"  # the receiver accepted it
         TRANSIENT = "transient"  # failed, may work later
         PERMANENT = "permanent"  # failed, will never work
-        UNCERTAIN = "uncertain"  # the lease ran out without an outcome: it may have arrived
+        UNCERTAIN = "uncertain"  # has no known outcome: it may have arrived
 
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False

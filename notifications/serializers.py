@@ -43,6 +43,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "name",
             "address",
             "secret",
+            "at_most_once",
             "is_enabled",
             "disabled_reason",
             "not_set_up",

@@ -22,7 +22,7 @@ from standardwebhooks import Webhook
 from notifications.encryption import fernet
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, Outcome
-from notifications.transports.multi import Lanes
+from notifications.transports.multi import Lane, Lanes
 from notifications.transports.webhook import UNDER_WAY, WebhookTransport
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -494,7 +494,7 @@ def test_host_that_hangs_holds_one_connection_and_the_rest_stays_queued(impatien
 
 def test_host_that_answers_quickly_is_sent_many_at_once(transport, receiver):
     send(transport, *(message(receiver.url, n) for n in range(300)))
-    assert 4 < receiver.connections <= Lanes.MANY
+    assert 4 < receiver.connections <= Lane.MANY
 
 
 def test_what_was_not_begun_can_be_put_back(impatient, receiver):
@@ -506,7 +506,7 @@ def test_what_was_not_begun_can_be_put_back(impatient, receiver):
 
 
 def test_slow_peer_keeps_only_what_is_under_way(impatient, receiver, monkeypatch):
-    monkeypatch.setattr(Lanes, "QUICK", 0.05)
+    monkeypatch.setattr(Lane, "QUICK", 0.05)
     receiver.default = Hang()
     sender = impatient.sender()
     sender.add([message(receiver.url, n) for n in range(5)])
@@ -584,8 +584,8 @@ def test_peer_that_answers_quickly_is_given_more_at_once():
         sizes.append(len(taken))
         for lane, ticket, _ in taken:
             lanes.ended(lane, ticket, 0.01)
-    assert sizes == [1, 4, 8, 16, 32, 64, 64, 64]
-    assert Lanes.MANY < UNDER_WAY
+    assert sizes == [1, 4, 8, 16, 32, 64, 128, 128]
+    assert Lane.MANY < UNDER_WAY
 
 
 def test_peer_that_answers_slowly_is_given_few_at_once():
