@@ -20,6 +20,7 @@ from reminders.fields import WallClockField
 from reminders.misfire import Misfire
 from reminders.place import walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+from reminders.tally import Tally as Tally  # a model: Django finds those here
 
 BODY_LENGTH = 10_000
 # Begins what deliveries call their occurrence.
