@@ -1,3 +1,4 @@
+import math
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -30,13 +31,15 @@ class Command(BaseCommand):
             help=f"how long what ended is kept, such as 90d (default {keep.days}d, FOAM_KEEP_DAYS)",
         )
         parser.add_argument("--dry-run", action="store_true", help="say how much would go")
-        parser.add_argument("--seconds", type=int, help="stop after so long (default: when done)")
+        parser.add_argument(
+            "--seconds", type=int, default=math.inf, help="stop after so long (default: when done)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         keep, seconds = options["keep"], options["seconds"]
         if keep < LEAST:
             raise CommandError("--keep must be 1d or more.")
-        if seconds is not None and seconds < 1:
+        if seconds < 1:
             raise CommandError("--seconds must be 1 or more.")
         now = timezone.now()
         if options["dry_run"]:
