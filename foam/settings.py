@@ -185,6 +185,7 @@ CELERY_TASK_DEFAULT_QUEUE = "deliver"
 CELERY_TASK_ROUTES = {
     "reminders.tasks.dispatch": {"queue": "dispatch"},
     "notifications.tasks.deliver": {"queue": "deliver"},
+    "reminders.tasks.prune": {"queue": "deliver"},
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
@@ -200,6 +201,12 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
+
+# Retention
+
+FOAM_KEEP_DAYS = env.int("FOAM_KEEP_DAYS", default=90)
+if FOAM_KEEP_DAYS < 1:
+    raise ImproperlyConfigured("FOAM_KEEP_DAYS must be 1 or more.")
 
 # API
 

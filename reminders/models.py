@@ -20,11 +20,11 @@ from reminders.fields import WallClockField
 from reminders.misfire import Misfire
 from reminders.place import walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+from reminders.tally import Tally  # noqa: F401  Django finds models here
 
 BODY_LENGTH = 10_000
 # Begins what deliveries call their occurrence.
 REFERENCE = "occurrence:"
-TEXT = models.CharField()
 NO_LEAD = timedelta(0)
 
 
@@ -269,7 +269,7 @@ class Reminder(models.Model):
         self._expect(None)
         self.deleted_at = now
         self._touch()
-        references = self.occurrences.values_list(Concat(Value(REFERENCE), "pk", output_field=TEXT))
+        references = self.occurrences.values_list(reference_of("pk"))
         Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
 
     def _lock(self) -> None:
@@ -386,6 +386,11 @@ class Occurrence(models.Model):
 
 def reference(occurrence_id: int) -> str:
     return f"{REFERENCE}{occurrence_id}"
+
+
+def reference_of(pk: Any) -> Concat:
+    """The same in a query."""
+    return Concat(Value(REFERENCE), pk, output_field=models.CharField())
 
 
 class Heartbeat(models.Model):
