@@ -1,5 +1,6 @@
 """One settings file, read from the environment. docs/settings.md lists every name."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -200,6 +201,10 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
+# What a canary that arrives asks for: an address of the operator's, so any network will do.
+FOAM_HEARTBEAT_URL = env.str("FOAM_HEARTBEAT_URL", default="")
+if FOAM_HEARTBEAT_URL and not re.fullmatch(r"https?://[!-~]+", FOAM_HEARTBEAT_URL):
+    raise ImproperlyConfigured("FOAM_HEARTBEAT_URL must be an http or https address.")
 
 # API
 

@@ -39,6 +39,13 @@ class WrittenByFoam:
         return False
 
 
+class OfUsers:
+    """Lists, counts and opens what is of users; the canary stays behind the scenes."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).of_users()  # type: ignore[misc]
+
+
 class StoringForm(forms.ModelForm):
     """A form that saves through the model's own `store`, so that its refusals are form errors.
 
@@ -68,7 +75,7 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):
+class ChannelAdmin(OfUsers, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "created_at")
     list_filter = ("kind", "disabled_at", "deleted_at")
@@ -149,7 +156,7 @@ class AttemptInline(WrittenByFoam, TabularInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(WrittenByFoam, ModelAdmin):
+class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_display = (
         "title",
         "channel",

@@ -103,6 +103,12 @@ def has_due(now: datetime) -> bool:
     return Delivery.objects.due(now).exists()
 
 
+def due_since(now: datetime) -> datetime | None:
+    """Return since when what is due and not being sent has waited, at the longest."""
+    due = Delivery.objects.due(now).order_by("next_attempt_at")
+    return due.values_list("next_attempt_at", flat=True).first()
+
+
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:

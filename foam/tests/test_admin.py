@@ -1,16 +1,18 @@
 """Staff in the admin: they see all, and call the same functions as every other face."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import ApiToken
+from accounts.models import FOAM_ID, ApiToken, User
 from notifications import outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
-from reminders import dispatch
+from reminders import canary, dispatch
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -215,8 +217,31 @@ def test_banner_says_that_nothing_ticks(staff_client):
 
 
 def test_banner_is_gone_once_it_ticks(staff_client):
-    dispatch.tick(timezone.now())
-    assert "Reminders are not firing." not in staff_client.get("/admin/").content.decode()
+    now = timezone.now()
+    canary.plant(now)
+    dispatch.tick(now)
+    assert 'role="alert"' not in staff_client.get("/admin/").content.decode()
+
+
+def test_banner_says_that_nothing_arrives(staff_client):
+    now = timezone.now()
+    canary.plant(now - timedelta(minutes=4))
+    dispatch.tick(now)
+    assert "Reminders are not arriving." in staff_client.get("/admin/").content.decode()
+
+
+OWNED_BY = {User: "pk", Channel: "pk", Reminder: "pk", Occurrence: "reminder", Delivery: "channel"}
+
+
+@pytest.mark.parametrize("model", OWNED_BY, ids=lambda model: model.__name__)
+def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now, model):
+    dispatch.tick(now)
+    own = {OWNED_BY[model]: FOAM_ID}
+    assert model.objects.filter(**own).exists()
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    shown = staff_client.get(url).context["cl"]
+    assert shown.result_count == model.objects.exclude(**own).count() > 0
+    assert not shown.queryset.filter(**own).exists()
 
 
 @pytest.mark.django_db(transaction=True)
