@@ -88,7 +88,7 @@ class Pulse:
         what = "No canary has ever arrived"
         if self.arrived_at:
             what = f"The last canary that arrived was due {self._ago(self.arrived_at)}"
-        return f"Reminders are not arriving. {what}: is the worker running, and not far behind?"
+        return f"Reminders are not arriving. {what}: is the deliver worker running, or far behind?"
 
     def _ago(self, at: datetime) -> str:
         return f"{int((self.now - at).total_seconds())} s ago"

@@ -77,7 +77,7 @@ class ChannelForm(StoringForm):
 @admin.register(Channel)
 class ChannelAdmin(OfUsers, ModelAdmin):
     form = ChannelForm
-    list_display = ("name", "owner", "kind", "address", "show_state", "created_at")
+    list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", "disabled_at", "deleted_at")
     ordering = ("-id",)
     search_fields = ("name", "address", "owner__username")
@@ -90,10 +90,11 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "address",
         "masked_secret",
         "show_state",
+        "show_trouble",
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("masked_secret", "show_state", "created_at", "updated_at")
+    readonly_fields = ("masked_secret", "show_state", "show_trouble", "created_at", "updated_at")
     actions = ("enable", "disable", "close")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
@@ -109,6 +110,7 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             "in use": "success",
             "disabled": "danger",
             "deleted": "warning",
+            "left alone": "warning",
             "not set up": "info",
         },
     )
@@ -117,7 +119,13 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             return "deleted"
         if channel.disabled_at:
             return "disabled"
+        if channel.is_held(timezone.now()):
+            return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
+
+    @display(description="Trouble")
+    def show_trouble(self, channel: Channel) -> str:
+        return channel.trouble(timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """The form has stored it."""

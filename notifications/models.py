@@ -92,6 +92,25 @@ class Channel(models.Model):
     def masked_secret(self) -> str:
         return f"{self.secret[:6]}…{self.secret[-4:]}" if self.secret else ""
 
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+    @property
+    def held_reason(self) -> str:
+        """Why it is left alone, or was until lately; empty when its receiver answers."""
+        if not self.holds:
+            return ""
+        times = f", {self.holds} times in a row" if self.holds > 1 else ""
+        return f"no answer in time{times}"
+
+    def trouble(self, now: datetime) -> str:
+        """Say why nothing is sent this way at present; empty when all is well."""
+        if self.disabled_at:
+            return f"Disabled: {self.disabled_reason}"
+        if self.is_held(now):
+            return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
+        return self.transport.unavailable()
+
     def clean(self) -> None:
         if self.kind not in self.Kind.values:
             raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})

@@ -438,7 +438,7 @@ def _clip(detail: str) -> str:
 
 # A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
 HOLD_SQL = """
-UPDATE notifications_channel SET holds = least(holds + 1, 7),
+UPDATE notifications_channel SET holds = least(holds + 1, 9999),
     held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
 WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
 """

@@ -200,6 +200,15 @@ def test_secret_of_a_channel_is_masked(staff_client, channel):
     assert channel.masked_secret in page
 
 
+@pytest.mark.parametrize("page", ["", "{pk}/change/"])
+def test_channel_left_alone_says_until_when_and_why(staff_client, channel, page):
+    until = timezone.now() + timedelta(minutes=2)
+    Channel.objects.update(holds=3, held_until=until)
+    url = f"/admin/notifications/channel/{page.format(pk=channel.pk)}"
+    shown = staff_client.get(url).content.decode()
+    assert f"Left alone until {until:%H:%M:%S} UTC: no answer in time, 3 times in a row" in shown
+
+
 def test_times_are_shown_to_the_second(staff_client, reminder, now):
     dispatch.tick(now)
     page = staff_client.get("/admin/reminders/occurrence/").content.decode()
