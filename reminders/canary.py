@@ -31,9 +31,10 @@ class Canary:
         starts_at = active.values_list("starts_at", flat=True).first()
         if starts_at is None:
             return None
-        # By the index of the API's list, from its end.
-        sent = Delivery.objects.filter(channel=FOAM_ID, status=Delivery.Status.SENT)
-        arrived = sent.order_by("-id").values_list("due_at", flat=True)
+        # In the order of the index (channel, -id). With `=`, which leaves the channel out of the
+        # order, PostgreSQL may walk back by id through a burst of everybody's deliveries instead.
+        sent = Delivery.objects.filter(channel__lte=FOAM_ID, status=Delivery.Status.SENT)
+        arrived = sent.order_by("channel_id", "-id").values_list("due_at", flat=True)
         return cls(starts_at.replace(tzinfo=UTC), arrived.first())
 
 

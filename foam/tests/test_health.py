@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.models import FOAM_ID, User
@@ -192,6 +192,20 @@ def test_readyz_fails_when_the_broker_is_down(client, settings):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "late, not lost" in answer.json()["broker"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_fails_when_the_database_is_down(client, monkeypatch):
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "PORT", "1")
+        answer = client.get("/readyz")
+        connection.close()
+    assert answer.status_code == 503
+    report = answer.json()
+    assert report["database"] == "The database does not answer."
+    assert (report["broker"], report["tick"], report["canary"]) == ("ok", "unknown", "unknown")
+    assert set(report["seconds"].values()) == {None}
 
 
 # Nobody else's business
