@@ -14,7 +14,7 @@ from accounts.models import FOAM_ID, User
 from accounts.timezones import tzdata_version
 from foam import health
 from notifications import outbox
-from notifications.models import Channel, Delivery
+from notifications.models import Attempt, Channel, Delivery
 from reminders import canary, dispatch, replan
 from reminders.models import Occurrence, Reminder
 
@@ -228,6 +228,13 @@ def test_canary_cannot_be_reached_through_the_api(planted, now, api):
     for path in ("reminders/0/", "channels/0/", f"deliveries/{delivery.pk}/"):
         assert api.get(f"/api/v1/{path}").status_code == 404
     assert api.get("/api/v1/deliveries/").json()["results"] == []
+
+
+@pytest.mark.parametrize("model", [Channel, Reminder, Occurrence, Delivery, Attempt])
+def test_what_is_of_users_leaves_the_canary_out(planted, now, model):
+    arrive(now)
+    assert model.objects.exists()
+    assert not model.objects.of_users().exists()
 
 
 def test_reports_leave_the_canary_out(planted, now, make_reminder):
