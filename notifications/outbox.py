@@ -104,6 +104,12 @@ def has_due(now: datetime) -> bool:
     return Delivery.objects.due(now).exists()
 
 
+def due_since(now: datetime) -> datetime | None:
+    """Return since when what is due and not being sent has waited, at the longest."""
+    due = Delivery.objects.due(now).order_by("next_attempt_at")
+    return due.values_list("next_attempt_at", flat=True).first()
+
+
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:
@@ -511,7 +517,7 @@ def _clip(detail: str) -> str:
 
 # A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
 HOLD_SQL = """
-UPDATE notifications_channel SET holds = least(holds + 1, 7),
+UPDATE notifications_channel SET holds = least(holds + 1, 9999),
     held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
 WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
 """

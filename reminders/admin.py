@@ -18,7 +18,7 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from notifications.admin import StoringForm, WrittenByFoam
+from notifications.admin import OfUsers, StoringForm, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch
 from reminders.fields import WallClockField
@@ -44,7 +44,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(ModelAdmin):
+class ReminderAdmin(OfUsers, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = ("status", "deleted_at", "misfire", "timezone")
@@ -229,7 +229,7 @@ def _leads(schedule: Schedule) -> str:
 
 
 @admin.register(Occurrence)
-class OccurrenceAdmin(WrittenByFoam, ModelAdmin):
+class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
     list_filter = ("status", "recorded_at")
     search_fields = ("reminder__title", "reminder__owner__username")

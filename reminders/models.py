@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
-from accounts.models import validate_timezone
+from accounts.models import FOAM_ID, validate_timezone
 from notifications.models import Channel, Delivery
 from reminders.fields import WallClockField
 from reminders.misfire import Misfire
@@ -37,6 +37,10 @@ def choices(enum: Any) -> list[tuple[str, str]]:
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def of_users(self) -> Self:
+        """All but FOAM's own."""
+        return self.exclude(pk=FOAM_ID)
+
     def kept(self) -> Self:
         return self.filter(deleted_at=None)
 
@@ -337,6 +341,10 @@ class Unreadable:
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(reminder=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(reminder__owner=user, reminder__deleted_at=None)
 

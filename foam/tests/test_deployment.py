@@ -233,6 +233,15 @@ def test_production_refuses_to_start_without(
         load()
 
 
+@pytest.mark.parametrize("url", ["hc-ping.com/x", "ftp://example.org", "https://", "https://ü.de"])
+def test_production_refuses_a_heartbeat_address_that_is_none(
+    url: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_HEARTBEAT_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_HEARTBEAT_URL"):
+        load()
+
+
 def test_deployment_checks_are_clean():
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     result = run(command, PRODUCTION)

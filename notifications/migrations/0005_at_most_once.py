@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0002_hot_tables'),
+        ('notifications', '0004_null_channel'),
     ]
 
     operations = [

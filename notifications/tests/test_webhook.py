@@ -23,6 +23,7 @@ from notifications.encryption import fernet
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, Outcome
 from notifications.transports.multi import Lane, Lanes
+from notifications.transports.null import get
 from notifications.transports.webhook import UNDER_WAY, WebhookTransport
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -451,6 +452,12 @@ def test_certificate_of_an_unknown_authority_is_not_accepted(transport, tls_rece
     receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
     error = outcome_of(transport, receiver).error
     assert error.detail.startswith("the TLS certificate was not accepted")
+    assert receiver.requests == []
+
+
+def test_heartbeat_is_not_sent_to_an_unknown_authority_either(tls_receiver):
+    receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
+    assert "certificate" in get(receiver.url, timeout=5)
     assert receiver.requests == []
 
 
