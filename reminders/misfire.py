@@ -18,8 +18,19 @@ class Misfire(StrEnum):
 # How many fires of one reminder are planned at a time; the rest stays due for the next batch.
 PLAN_LIMIT = 200
 
-SUPERSEDED = "A later one was due before this could be sent."
-TOO_LATE = "Later than the grace that the reminder allows."
+
+class Missed(StrEnum):
+    """Why what was due did not fire, as it is recorded."""
+
+    SUPERSEDED = "A later one was due before this could be sent."
+    TOO_LATE = "Later than the grace that the reminder allows."
+    EDITED = "The schedule was changed before this could be sent."
+    PAUSED = "Paused before this could be sent."
+    DELETED = "Deleted before this could be sent."
+
+
+SUPERSEDED = Missed.SUPERSEDED.value
+TOO_LATE = Missed.TOO_LATE.value
 
 
 class NextFire(Protocol):
