@@ -82,7 +82,7 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
 
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
-    yield str(delivery.channel)
+    yield f"to {delivery.channel}"
     yield DELIVERY.get(delivery.status, delivery.status)  # type: ignore[call-overload]
     if delivery.reason:
         yield delivery.reason

@@ -151,7 +151,7 @@ class Case:
         status = STATUS.get(reminder.status, reminder.status)  # type: ignore[call-overload]
         if reminder.deleted_at:
             status = f"deleted on {self._tell(reminder.deleted_at)}"
-        text = f"“{reminder.title}” of {reminder.owner}, now {status}"
+        text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
         data = {"id": reminder.pk, "status": reminder.status, "error": reminder.error}
         yield Step("reminder", 0, text, reminder.created_at, data)
         past = reminder.changes.filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
@@ -161,7 +161,7 @@ class Case:
     def _rule(self, held: Any) -> Step:
         texts = history.held(held)
         is_past = history.held(self.reminder) != texts
-        text = f"{held.schedule_text}{', as it was then' if is_past else ''}"
+        text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
             leads = [f"{span(lead)} before" for lead in schedule.leads if lead]
             text += f"; speaks {', '.join(reversed(leads))}" if leads else ""

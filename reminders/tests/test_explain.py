@@ -112,7 +112,7 @@ def test_chain_goes_from_the_rule_to_each_attempt(standup, recorder, now):
         (3, "delivery"),
         (4, "attempt"),
     ]
-    assert words_of(answer, "schedule") == ["every day at 18:00 (Europe/Berlin)"]
+    assert words_of(answer, "schedule") == ["schedule: every day at 18:00 (Europe/Berlin)"]
     assert "recorded" in words_of(answer, "attempt")[0]
 
 
@@ -364,7 +364,9 @@ def test_past_is_explained_by_the_schedule_of_its_day(standup, recorder, now):
     reminder.store(now + HOUR)
     answer = ask(reminder, now + DAY, "2026-11-23T17:00Z")
     assert answer.verdict == Verdict.SENT
-    assert words_of(answer, "schedule") == ["every day at 18:00 (Europe/Berlin), as it was then"]
+    assert words_of(answer, "schedule") == [
+        "schedule as it was then: every day at 18:00 (Europe/Berlin)"
+    ]
 
 
 def test_excluded_date_is_told(standup, now):

@@ -3,7 +3,6 @@ import shutil
 import textwrap
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,15 +10,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.timezones import zone
-from notifications.explain import Step
 from reminders.explain import Explanation, explain
 from reminders.models import Reminder
+from reminders.moment import clocks
 from reminders.serializers import ExplanationSerializer
 
 INDENT = "  "
 # Where nobody has a terminal; and no wider than one reads with ease.
-WIDTH = 110
+WIDTH = 120
 
 
 class Command(BaseCommand):
@@ -78,20 +76,7 @@ def lines(explanation: Explanation, columns: int) -> Iterator[str]:
     yield ""
     for step in explanation.steps:
         indent = INDENT * step.depth
-        text = f"{step.what}  {told(step, explanation.timezone)}"
+        at = f"{clocks(step.at, explanation.timezone)}  " if step.at else ""
         yield from textwrap.wrap(
-            text, columns, initial_indent=indent, subsequent_indent=f"{indent}{INDENT * 2}"
+            f"{at}{step.text}", columns, initial_indent=indent, subsequent_indent=f"{indent}    "
         )
-
-
-def told(step: Step, timezone: str) -> str:
-    return f"{clocks(step.at, timezone)}  {step.text}" if step.at else step.text
-
-
-def clocks(at: datetime, timezone: str) -> str:
-    """Tell an instant by the wall clock and in UTC, whose day is named where it is another."""
-    local, utc = at.astimezone(zone(timezone)), at.astimezone(UTC)
-    if timezone == "UTC":
-        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    day = "" if local.date() == utc.date() else f"{utc:%Y-%m-%d} "
-    return f"{local:%Y-%m-%d %H:%M:%S} ({day}{utc:%H:%M:%S} UTC)"
