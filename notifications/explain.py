@@ -25,14 +25,14 @@ class Step:
 
 
 # What each state means; a reason, where there is one, follows it.
-DELIVERY = {
+DELIVERY: dict[str, str] = {
     Delivery.Status.QUEUED: "not sent yet",
     Delivery.Status.SENDING: "being sent",
     Delivery.Status.SENT: "the receiver accepted it",
     Delivery.Status.DEAD: "given up; it can be retried by hand",
     Delivery.Status.CANCELLED: "cancelled",
 }
-ATTEMPT = {
+ATTEMPT: dict[str, str] = {
     Attempt.Outcome.SENT: "the receiver accepted it",
     Attempt.Outcome.TRANSIENT: "failed, and may work later",
     Attempt.Outcome.PERMANENT: "failed, and would fail again",
@@ -83,7 +83,7 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
     yield f"to {delivery.channel}"
-    yield DELIVERY.get(delivery.status, delivery.status)  # type: ignore[call-overload]
+    yield DELIVERY.get(delivery.status, delivery.status)
     if delivery.reason:
         yield delivery.reason
     if delivery.max_attempts > MAX_ATTEMPTS:
@@ -91,7 +91,7 @@ def _delivery(delivery: Delivery) -> Iterator[str]:
 
 
 def _attempt(attempt: Attempt) -> str:
-    meaning = ATTEMPT.get(attempt.outcome, attempt.outcome)  # type: ignore[call-overload]
+    meaning = ATTEMPT.get(attempt.outcome, attempt.outcome)
     text = f"attempt {attempt.number}: {meaning}"
     if attempt.latency is not None:
         text += f", after {attempt.latency.total_seconds():.2f} s"

@@ -148,7 +148,7 @@ class Case:
 
     def _head(self, at: datetime) -> Iterator[Step]:
         reminder = self.reminder
-        status = STATUS.get(reminder.status, reminder.status)  # type: ignore[call-overload]
+        status = STATUS.get(reminder.status, reminder.status)
         if reminder.deleted_at:
             status = f"deleted on {self._tell(reminder.deleted_at)}"
         text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
@@ -160,7 +160,7 @@ class Case:
 
     def _rule(self, held: Any) -> Step:
         texts = history.held(held)
-        is_past = history.held(self.reminder) != texts
+        is_past = any(getattr(held, n) != getattr(self.reminder, n) for n in Reminder.SCHEDULE)
         text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
             leads = [f"{span(lead)} before" for lead in schedule.leads if lead]
@@ -171,7 +171,7 @@ class Case:
 
     def _changes(self, changes: Iterable[Change]) -> Iterator[Step]:
         for change in changes:
-            text = CHANGE.get(change.verb, change.verb)  # type: ignore[call-overload]
+            text = CHANGE.get(change.verb, change.verb)
             text = f"{text}: {change.detail}" if change.detail else text
             data = {"id": change.pk, "verb": change.verb}
             yield Step("change", 0, text, change.at, data)
@@ -219,7 +219,7 @@ class Case:
         late = max(occurrence.recorded_at - fire.fire_at, timedelta(0))
         set_aside = self._set_aside(occurrence) if late >= LATE else None
         status = occurrence.status
-        what = OCCURRENCE.get(status, status)  # type: ignore[call-overload]
+        what = OCCURRENCE.get(status, status)
         due = self._due(fire, occurrence)
         if status == Occurrence.Status.MISSED:
             verdict, text = Verdict.MISSED, missed(occurrence, late, set_aside)
@@ -297,7 +297,9 @@ class Case:
             return Verdict.DELETED, f"the reminder had been deleted, on {when}"
         held = self._held(fire.fire_at)
         if held.status == Reminder.Status.PAUSED:
-            return Verdict.PAUSED, f"the reminder was paused{self._pause(fire.fire_at)}"
+            is_still = reminder.status == Reminder.Status.PAUSED and fire.fire_at > self.now
+            verb = "is" if is_still else "was"
+            return Verdict.PAUSED, f"the reminder {verb} paused{self._pause(fire.fire_at)}"
         if not expects(held, fire):
             return Verdict.NOT_DUE, f"its schedule had been changed: it was {held.schedule_text}"
         return None

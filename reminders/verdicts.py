@@ -32,16 +32,16 @@ class Verdict(StrEnum):
 
 
 # What each state means; a test walks the enums, so that a new state gets its words here.
-STATUS = {
+STATUS: dict[str, str] = {
     Reminder.Status.ACTIVE: "active",
     Reminder.Status.PAUSED: "paused: it fires nothing until it is resumed",
     Reminder.Status.FINISHED: "finished: it has no further occurrence",
 }
-OCCURRENCE = {
+OCCURRENCE: dict[str, str] = {
     Occurrence.Status.PENDING: "fired",
     Occurrence.Status.MISSED: "missed",
 }
-MISSED = {
+MISSED: dict[str, str] = {
     Missed.SUPERSEDED: "FOAM came to it {late} late, and of what had come due by then only the "
     "newest fires (misfire is `latest`)",
     Missed.TOO_LATE: "FOAM came to it {late} late, which is more than the grace that it has "
@@ -50,7 +50,7 @@ MISSED = {
     Missed.PAUSED: "it was paused {late} after it was due, before a tick had fired it",
     Missed.DELETED: "it was deleted {late} after it was due, before a tick had fired it",
 }
-CHANGE = {
+CHANGE: dict[str, str] = {
     Change.Verb.EDITED: "edited",
     Change.Verb.PAUSED: "paused",
     Change.Verb.RESUMED: "resumed, to go on with the first occurrence after that",
@@ -105,7 +105,7 @@ def fired(late: timedelta, set_aside: Change | None) -> str:
 
 def missed(occurrence: Occurrence, late: timedelta, set_aside: Change | None) -> str:
     """Say why something did not fire: what its reason means, and why FOAM was late for it."""
-    meaning = MISSED.get(occurrence.reason)  # type: ignore[call-overload]
+    meaning = MISSED.get(occurrence.reason)
     why = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
     return f"it was missed: {why}; {delay(set_aside)}" if late >= LATE else f"it was missed: {why}"
 

@@ -14,9 +14,9 @@ from .test_pages import browser, fits, page, pytestmark, staff_page  # noqa: F40
 
 
 @pytest.fixture
-def undelivered(make_reminder, channel, user, recorder, woken, now):
+def undelivered(make_reminder, channel, recorder, woken, now):
     """A reminder that fired, and reached one of its channels only."""
-    channels = [channel, Channel.objects.inbox_of(user)]
+    channels = [channel, Channel.objects.inbox_of(channel.owner)]
     reminder = make_reminder(
         starts_at=datetime(2026, 11, 23, 18),
         timezone="Europe/Berlin",

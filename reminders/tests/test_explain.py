@@ -305,6 +305,12 @@ def test_pause_still_going_on_is_told(standup, now):
     assert "Next: nothing, for it is paused since" in ask(reminder, now + DAY, "").conclusion
 
 
+def test_time_to_come_of_a_paused_reminder_is_told(standup, now):
+    reminder = standup()
+    reminder.pause(now - MINUTE)
+    assert "the reminder is paused since" in ask(reminder, now, "2026-11-24T18:00").conclusion
+
+
 def test_pause_in_the_second_of_the_tick_is_a_miss(standup, now):
     reminder = standup()
     reminder.pause(now + timedelta(milliseconds=300))
