@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from notifications import outbox
@@ -67,6 +68,13 @@ def words_of(explanation, *whats):
 def test_every_state_has_its_words(states, words):
     assert set(words) == set(states)
     assert all(words.values())
+
+
+def test_every_state_and_verdict_stands_in_the_documentation():
+    page = (settings.BASE_DIR / "docs" / "operations.md").read_text()
+    states = [*Reminder.Status, *Occurrence.Status, *Delivery.Status, *Attempt.Outcome, *Verdict]
+    assert [state for state in states if f"`{state.value}`" not in page] == []
+    assert [reason for reason in Missed if reason.value not in page] == []
 
 
 @pytest.mark.parametrize("reason", Missed)
