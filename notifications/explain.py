@@ -86,6 +86,8 @@ def _delivery(delivery: Delivery) -> Iterator[str]:
     yield DELIVERY.get(delivery.status, delivery.status)
     if delivery.reason:
         yield delivery.reason
+    if delivery.channel.disabled_at and delivery.status == Delivery.Status.DEAD:
+        yield "the channel is disabled now"
     if delivery.max_attempts > MAX_ATTEMPTS:
         yield "it was retried by hand"
 
@@ -108,22 +110,24 @@ def _attempt_data(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def waits_for(delivery: Delivery, attempts: Sequence[Attempt], now: datetime) -> str:
-    """Say what a delivery that has not ended waits for."""
+def waits_for(
+    delivery: Delivery, attempts: Sequence[Attempt], now: datetime, then: str = "then"
+) -> str:
+    """Say what a delivery that has not ended waits for, and until when in the words of `then`."""
     channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
     assert next_attempt_at is not None
     if delivery.leased_until is not None:
         number, is_alive = delivery.attempt, delivery.leased_until > now
-        ahead = f"attempt {number} is under way, and its worker has until then"
+        ahead = f"attempt {number} is under way: its worker's lease runs out {then}"
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
     if why := channel.transport.unavailable():
         return f"this kind of channel is not set up on this server: {why}"
     if channel.held_until is not None and now < channel.held_until <= next_attempt_at:
         times = "" if channel.holds == 1 else f", {channel.holds} times in a row"
-        return f"its receiver did not answer in time{times}: the channel is left alone until then"
+        return f"its receiver did not answer in time{times}: the channel is tried again {then}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
     failed = (
         f"attempt {attempts[-1].number} failed: the next one" if attempts else "the first attempt"
     )
-    return f"{failed} is then"
+    return f"{failed} is {then}"

@@ -17,8 +17,7 @@ from django.db.models import OuterRef
 
 from notifications import outbox
 from notifications.bulk import bulk_cursor
-from reminders import history
-from reminders.history import Change
+from reminders.history import Change, first_line, note
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
 from reminders.models import Heartbeat, Occurrence, Reminder, reference
@@ -143,15 +142,10 @@ def set_aside(reminder: Reminder, error: Exception, now: datetime) -> None:
     """Push a reminder that cannot fire ahead, and show staff and owner why."""
     log.error("reminder %s set aside", reminder.pk, exc_info=error)
     text = f"{type(error).__name__}: {error}"[:1000]
-    # Not at every try, which are many. The lines that follow the first are the row that a database
-    # refused: they differ each time, and hold the words of the reminder.
-    if _first_line(text) != _first_line(reminder.error):
-        history.note(reminder, Change.Verb.SET_ASIDE, now, _first_line(text))
+    # Not at every try, which are many.
+    if first_line(text) != first_line(reminder.error):
+        note(reminder, Change.Verb.SET_ASIDE, now, first_line(text))
     Reminder.objects.filter(pk=reminder.pk).update(error=text, next_fire_at=now + SET_ASIDE)
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
 
 
 OCCUR = """

@@ -16,7 +16,7 @@ from notifications.explain import Step, deliveries_of, steps_of
 from notifications.models import Delivery
 from reminders import history, moment
 from reminders.dispatch import last_tick
-from reminders.history import Change
+from reminders.history import Change, first_line
 from reminders.message import LATE, in_words, span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
@@ -39,6 +39,8 @@ from reminders.verdicts import (
 SHOWN = 10
 # So many changes before the moment, and so many after it.
 CHANGES = 3
+# What is recorded is kept for longer than this.
+KEPT = timedelta(days=1)
 # The tick beats its heart every few seconds.
 STALE = timedelta(seconds=30)
 
@@ -115,7 +117,9 @@ class Case:
         if len(fires) > SHOWN:
             conclusion += f" Only the first {SHOWN} of this time were looked at."
         steps += self._changes(self.reminder.changes.filter(at__gte=begin)[:CHANGES])
-        return self._explanation(begin, end, worst(findings), conclusion, steps)
+        return Explanation(
+            self.reminder, self.timezone, begin, end, worst(findings), conclusion, steps
+        )
 
     def of_late(self) -> Explanation:
         newest = self.reminder.occurrences.order_by("-due_at", "-lead")
@@ -126,23 +130,15 @@ class Case:
         steps = [*self._head(self.now)]
         steps += [step for each in (*findings, following) for step in each.steps]
         verdict = worst([*findings, following])
-        return self._explanation(None, None, verdict, f"{told} Next: {following}", steps)
+        return Explanation(
+            self.reminder, self.timezone, None, None, verdict, f"{told} Next: {following}", steps
+        )
 
     def _held(self, at: datetime) -> Any:
         """Return the reminder as it stood at a moment; asked again and again for the same."""
         if at not in self._as_of:
             self._as_of[at] = history.as_of(self.reminder, at)
         return self._as_of[at]
-
-    def _explanation(
-        self,
-        begin: datetime | None,
-        end: datetime | None,
-        verdict: Verdict,
-        conclusion: str,
-        steps: list[Step],
-    ) -> Explanation:
-        return Explanation(self.reminder, self.timezone, begin, end, verdict, conclusion, steps)
 
     # The reminder, and its rule
 
@@ -184,7 +180,7 @@ class Case:
         for span_ in spans:
             for at in (span_.begin, span_.end):
                 if schedule := readable(self._held(at)):
-                    found |= expected(schedule, span_)
+                    found |= moment.fires_in(schedule, span_, SHOWN + 1)
             leads = [*self.reminder.leads, *(fire.lead for fire in found)]
             recorded = Q(due_at__gte=span_.begin, due_at__lt=span_.end)
             for lead in set(filter(None, leads)):
@@ -277,14 +273,22 @@ class Case:
 
     def _why_absent(self, fire: Fire) -> tuple[Verdict, str, list[Step]]:
         planned = planned_fire(self.reminder)
-        if planned is not None and (planned.fire_at, planned.lead) <= (fire.fire_at, fire.lead):
+        is_ahead = planned is not None and planned <= fire
+        if is_ahead and (planned == fire or expects(self._held(fire.fire_at), fire)):
             return self._ahead(fire)
         if known := self._could_not(fire):
             return *known, []
         if fire.fire_at > self.now:
             return Verdict.NOT_DUE, "it is not planned: what comes next is later", []
+        if self._is_pruned(fire):
+            return Verdict.NOT_KEPT, "nothing that old is kept any more, of any reminder", []
         why = "IT IS LOST: the reminder was active, it should have fired, and nothing is recorded"
         return Verdict.LOST, why, []
+
+    def _is_pruned(self, fire: Fire) -> bool:
+        """Return whether what was recorded of that time may have been removed since."""
+        kept = Occurrence.objects.order_by("pk").values_list("recorded_at", flat=True).first()
+        return self.now - fire.fire_at > KEPT and (kept is None or kept > fire.fire_at)
 
     def _could_not(self, fire: Fire) -> tuple[Verdict, str] | None:
         """Return what kept a reminder from firing at all, if anything did."""
@@ -354,7 +358,7 @@ class Case:
         edits = self.reminder.changes.filter(verb=Change.Verb.EDITED, at__lt=asked.begin)
         last = edits.order_by("-at", "-id").first()
         schedule = readable(history.until(self.reminder, last)) if last else None
-        if last is None or schedule is None or not expected(schedule, asked):
+        if last is None or schedule is None or not moment.fires_in(schedule, asked, 1):
             return ""
         when = self._tell(last.at)
         return f"its schedule was changed on {when}; until then it was {schedule.text}"
@@ -379,18 +383,3 @@ class Case:
 
     def _tell(self, at: datetime) -> str:
         return in_words(at, self.timezone)
-
-
-def expected(schedule: Schedule, asked: Span) -> set[Fire]:
-    """Return what a schedule has in a span: what is due then, and what speaks of it then."""
-    found = set()
-    for due_at in moment.due_in(schedule, asked.begin, asked.end, SHOWN + 1):
-        found |= {Fire(due_at - lead, due_at, lead) for lead in schedule.leads}
-    for lead in filter(None, schedule.leads):
-        dues = moment.due_in(schedule, *asked.later(lead), SHOWN + 1)
-        found |= {Fire(due_at - lead, due_at, lead) for due_at in dues}
-    return found
-
-
-def first_line(text: str) -> str:
-    return text.partition("\n")[0]

@@ -88,3 +88,8 @@ def edited(stored: Any, edit: Any, channels: Iterable[Any] | None) -> list[str]:
     if channels is not None and {c.pk for c in channels} != {c.pk for c in stored.channels.all()}:
         names.append("channels")
     return names
+
+
+def first_line(error: str) -> str:
+    """Return an error without the row that a database may quote, with the words of a reminder."""
+    return error.partition("\n")[0]

@@ -51,7 +51,7 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
 
     At most PLAN_LIMIT fires are looked at; `next` is then still due, and is planned again.
     """
-    due, following = _due(schedule, first, now)
+    due, following = due_until(schedule, first, now)
     if misfire == Misfire.ALL:
         return Plan(due, [], following)
     if misfire == Misfire.NONE:
@@ -63,10 +63,13 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
     return Plan(fires, [(fire, SUPERSEDED) for fire in older], following)
 
 
-def _due(schedule: NextFire, first: Fire, now: datetime) -> tuple[list[Fire], Fire | None]:
+def due_until(
+    schedule: NextFire, first: Fire, now: datetime, limit: int = PLAN_LIMIT
+) -> tuple[list[Fire], Fire | None]:
+    """Return up to `limit` fires that are due from `first` on, and the one that follows."""
     due: list[Fire] = []
     for fire in _sequence(schedule, first):
-        if fire.fire_at > now or len(due) == PLAN_LIMIT:
+        if fire.fire_at > now or len(due) == limit:
             return due, fire
         due.append(fire)
     return due, None

@@ -18,8 +18,8 @@ from accounts.models import validate_timezone
 from notifications.models import Channel, Delivery
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
-from reminders.misfire import Misfire, Missed
-from reminders.place import walls
+from reminders.misfire import Misfire, Missed, due_until
+from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
 
 BODY_LENGTH = 10_000
@@ -27,6 +27,8 @@ BODY_LENGTH = 10_000
 REFERENCE = "occurrence:"
 TEXT = models.CharField()
 NO_LEAD = timedelta(0)
+# A week of a rule by the minute; what else is due then has been so for longer than that.
+MISSED_AT_ONCE = 10_000
 
 
 def no_leads() -> list[timedelta]:
@@ -302,21 +304,32 @@ class Reminder(models.Model):
 
     def _miss_due(self, now: datetime, reason: Missed) -> None:
         """Record what is due but not fired yet as missed, before the plan that holds it goes."""
+        Occurrence.objects.bulk_create(
+            [
+                Occurrence(
+                    reminder=self,
+                    due_at=fire.due_at,
+                    lead=fire.lead,
+                    status=Occurrence.Status.MISSED,
+                    reason=reason.value,
+                    recorded_at=now,
+                )
+                for fire in self._due(now)
+            ],
+            ignore_conflicts=True,
+        )
+
+    def _due(self, now: datetime) -> list[Fire]:
+        """Return what is planned and due, and what came due after it."""
         # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
-        if self.next_due_at and self.next_due_at - self.next_lead <= now:
-            Occurrence.objects.bulk_create(
-                [
-                    Occurrence(
-                        reminder=self,
-                        due_at=self.next_due_at,
-                        lead=self.next_lead,
-                        status=Occurrence.Status.MISSED,
-                        reason=reason.value,
-                        recorded_at=now,
-                    )
-                ],
-                ignore_conflicts=True,
-            )
+        if self.next_due_at is None or self.next_due_at - self.next_lead > now:
+            return []
+        planned = Fire(self.next_due_at - self.next_lead, self.next_due_at, self.next_lead)
+        try:
+            going_on = GoesOn(self.schedule, planned, self.next_walls)
+            return due_until(going_on, planned, now, MISSED_AT_ONCE)[0]
+        except RecurrenceError:
+            return [planned]
 
 
 class EditConflict(ValidationError):

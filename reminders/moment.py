@@ -8,7 +8,7 @@ from typing import NoReturn
 from django.core.exceptions import ValidationError
 
 from reminders.message import in_words
-from reminders.recurrence import Fold, Gap, Schedule, local_time, to_utc
+from reminders.recurrence import Fire, Fold, Gap, Schedule, local_time, to_utc
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 # No offset and no clock change is larger.
@@ -86,6 +86,17 @@ def _on_the_wall(wall: datetime, length: timedelta, timezone: str, gap: str) -> 
 def due_in(schedule: Schedule, begin: datetime, end: datetime, limit: int) -> list[datetime]:
     """Return up to `limit` due instants in [begin, end)."""
     return [at for at in schedule.upcoming(begin - SECOND, limit) if at < end]
+
+
+def fires_in(schedule: Schedule, span: Span, limit: int) -> set[Fire]:
+    """Return every fire of up to `limit` due instants in a span, and those that speak in it."""
+    found = set()
+    for due_at in due_in(schedule, span.begin, span.end, limit):
+        found |= {Fire(due_at - lead, due_at, lead) for lead in schedule.leads}
+    for lead in filter(None, schedule.leads):
+        dues = due_in(schedule, *span.later(lead), limit)
+        found |= {Fire(due_at - lead, due_at, lead) for due_at in dues}
+    return found
 
 
 def why_not(schedule: Schedule, span: Span) -> str:

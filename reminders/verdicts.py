@@ -24,6 +24,7 @@ class Verdict(StrEnum):
     PAUSED = "paused"  # it was paused then
     DELETED = "deleted"  # it was deleted before
     NOT_CREATED = "not_created"  # it was created later
+    NOT_KEPT = "not_kept"  # so long ago that nothing of that time is recorded any more
     ON_ITS_WAY = "on_its_way"  # fired, and not every channel has accepted it yet
     SENT = "sent"  # fired, and every channel has accepted it
     UPCOMING = "upcoming"  # not due yet
@@ -128,11 +129,14 @@ def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, s
     accepted = by_status.pop(Delivery.Status.SENT, [])
     waiting = [each for some in by_status.values() for each in some]
     told = [f"it did not reach {d.channel} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
-    told += [
-        f"{d.channel} has not accepted it yet ({waits_for(d, list(d.attempts.all()), now)})"
-        for d in waiting
-    ]
+    told += [f"{d.channel} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
     if accepted:
         told.append(f"accepted by {', '.join(str(d.channel) for d in accepted)}")
     verdict = Verdict.UNDELIVERED if ended else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
     return verdict, "; ".join(told)
+
+
+def _waits_for(delivery: Delivery, now: datetime) -> str:
+    until = delivery.leased_until or delivery.next_attempt_at
+    then = f"in {span(until - now)}" if until else ""
+    return waits_for(delivery, list(delivery.attempts.all()), now, then)

@@ -171,6 +171,7 @@ def test_failed_attempt_says_when_the_next_one_is(standup, recorder, now):
     outbox.deliver_due(now)
     answer = ask(reminder, now + SECOND)
     assert answer.verdict == Verdict.ON_ITS_WAY
+    assert "(attempt 1 failed: the next one is in " in answer.conclusion
     following = answer.steps[-1]
     assert following.text == "attempt 1 failed: the next one is then"
     assert following.at == Delivery.objects.get().next_attempt_at
@@ -218,6 +219,15 @@ def test_disabled_channel_is_told(standup, channel, now):
     dispatch.tick(now)
     answer = ask(reminder, now + HOUR)
     assert "cancelled: Channel disabled: 410 Gone" in answer.conclusion
+
+
+def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, recorder, now):
+    reminder = standup()
+    dispatch.tick(now)
+    recorder.fail_with(TransportError("answered 410", gone=True))
+    outbox.deliver_due(now)
+    [told] = words_of(ask(reminder, now + HOUR), "delivery")
+    assert told.endswith("answered 410 · the channel is disabled now")
 
 
 def test_channels_are_told_apart(standup, recorder, channel, user, now):
@@ -369,6 +379,17 @@ def test_edit_that_took_the_time_away_is_told(standup, now):
     ) in answer.conclusion
 
 
+def test_edit_in_the_course_of_a_day_is_told_for_that_day(standup, now):
+    reminder = standup()
+    reminder.starts_at = datetime(2026, 11, 23, 17, 30)
+    reminder.store(now - 45 * MINUTE)
+    answer = ask(reminder, now - 40 * MINUTE, "2026-11-23")
+    assert answer.conclusion == (
+        "Monday 23 November 2026 at 17:30 (Europe/Berlin): it will fire in 10 min. "
+        f"{NAME}: its schedule had been changed: it was every day at 17:30 (Europe/Berlin)."
+    )
+
+
 def test_past_is_explained_by_the_schedule_of_its_day(standup, recorder, now):
     reminder = standup()
     dispatch.tick(now)
@@ -424,6 +445,14 @@ def test_loss_is_told_loudly(standup, now):
     answer = ask(reminder, now + HOUR)
     assert answer.verdict == Verdict.LOST
     assert "IT IS LOST" in answer.conclusion
+
+
+def test_time_of_which_nothing_is_kept_is_no_loss(standup, now):
+    reminder = standup()
+    dispatch.tick(now)
+    Occurrence.objects.all().delete()
+    dispatch.tick(now + DAY)
+    assert ask(reminder, now + 2 * DAY).verdict == Verdict.NOT_KEPT
 
 
 def test_worst_of_a_day_is_the_answer(make_reminder, standup, now):
