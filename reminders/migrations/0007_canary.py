@@ -51,8 +51,8 @@ def uproot(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("notifications", "0004_null_channel"),
-        ("reminders", "0003_hot_tables"),
+        ("notifications", "0005_at_most_once"),
+        ("reminders", "0006_change"),
     ]
 
     operations = [migrations.RunPython(plant, uproot)]
