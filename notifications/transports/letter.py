@@ -18,8 +18,8 @@ from django.utils.encoding import punycode
 LONGEST_LINE = 998
 # An encoded word with this many octets of text leaves room for `Subject: ` in 76 (RFC 2047, 2).
 WORD = 39
-# Where a long line of words may go on in the next one: the blank stays, at the beginning.
-FOLD = re.compile(r"(\S.{0,64})(?= \S)")
+# Where a line of words that is too long goes on in the next one, which begins with the blank.
+FOLD = re.compile(r"(?!.{1,66}$)(\S.{0,64})(?= \S)")
 PLAIN_TEXT = re.compile(r"[\t\r\n -~]*")
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 PRINTABLE = re.compile(r"[ -~]+")

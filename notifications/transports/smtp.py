@@ -10,7 +10,7 @@ again here.
 
 import smtplib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from socket import socket
@@ -55,7 +55,7 @@ class Session:
         self._last_failure = ""
         self._give_up_at = 0.0
 
-    def send(self, letters: Iterator[Letter]) -> Iterator[TransportError | None]:
+    def send(self, letters: Iterator[Letter]) -> Generator[TransportError | None]:
         """Yield, for each letter in turn, None once the server has taken it, or why it has not.
 
         A letter is asked for at the moment at which it can be begun.
@@ -105,14 +105,13 @@ class Session:
     def _open(self) -> "Connection":
         backend = _Backend(self._give_up_at)
         try:
-            backend.open()
-            backend.connection.ehlo_or_helo_if_needed()
+            wire = backend.wire()
         except FAILURES as error:
-            backend.fail_silently = True
-            backend.close()
+            with suppress(*FAILURES):
+                backend.close()
             self._fail(_why_not_opened(error))
         self._is_fresh = True
-        self._connection = Connection(backend.connection)
+        self._connection = Connection(wire)
         return self._connection
 
     def _broken(self, connection: "Connection", error: Exception) -> NoReturn:
@@ -155,10 +154,10 @@ class Connection:
 
         A refusal counts although the connection breaks after it; it is then `is_broken`.
         """
+        beginning = b"" if self._begun is letter else self._begin(letter)
+        self._refusal = None
         try:
-            if self._begun is not letter:
-                self._write(self._begin(letter))
-            self._refusal = None
+            self._write(beginning)
             is_open = self._ask()
             self._finish(letter, is_open, following)
         except FAILURES:
@@ -268,6 +267,12 @@ class Wire(smtplib.SMTP):
             self.file.expect(self._until())
         return super().getreply()
 
+    def quit(self) -> tuple[int, bytes]:
+        try:
+            return super().quit()
+        finally:
+            self.close()
+
     def _until(self) -> float:
         return min(self.give_up_at, time.monotonic() + self.timeout)
 
@@ -318,6 +323,13 @@ class _Backend(EmailBackend):
     @property
     def connection_class(self) -> Any:
         return partial(TlsWire if self.use_ssl else Wire, give_up_at=self._give_up_at)
+
+    def wire(self) -> Wire:
+        self.open()
+        wire = self.connection
+        assert isinstance(wire, Wire)
+        wire.ehlo_or_helo_if_needed()
+        return wire
 
 
 class _Dropped(Exception):
