@@ -26,13 +26,19 @@ class Taken:
 
 
 class MailServer(Receiver[Taken]):
-    """`in_pieces`: answers come octet by octet, and each in two lines."""
+    """`in_pieces`: answers come octet by octet, and each in two lines.
+
+    `pause`: how many seconds each answer to a letter takes.
+    """
 
     CLOSE = "close"
     HANG = "hang"
 
-    def __init__(self, *, pipelining: bool = True, in_pieces: bool = False) -> None:
+    def __init__(
+        self, *, pipelining: bool = True, in_pieces: bool = False, pause: float = 0
+    ) -> None:
         super().__init__()
+        self.pause = pause
         self.pipelining = pipelining
         self.in_pieces = in_pieces
         self.heard: list[str] = []
@@ -172,6 +178,8 @@ class _Conversation:
             while await self.reader.read(65536):
                 pass
             raise _Over
+        if self.server.pause:
+            await asyncio.sleep(self.server.pause)
         if taken and deed.startswith("250"):
             self.server._keep(taken)
         await self.say(deed)

@@ -23,7 +23,7 @@ def start(settings) -> Iterator[Start]:
     settings.EMAIL_HOST = "127.0.0.1"
     with ExitStack() as servers:
 
-        def started(**how: bool) -> MailServer:
+        def started(**how: float) -> MailServer:
             server = servers.enter_context(MailServer(**how))
             settings.EMAIL_PORT = server.port
             return server
@@ -260,6 +260,12 @@ def test_server_that_hangs_twice_in_a_row_is_not_waited_for_again(start, impatie
     errors = failed(send(5))
     assert list(errors) == [1, 2, 3, 4, 5]
     assert server.connections == 2
+
+
+def test_server_whose_answers_trickle_in_is_not_waited_for_to_the_last(start, impatient):
+    start(pipelining=False, pause=0.25)
+    [error] = send(1)
+    assert error.detail == "The mail server broke the connection: no answer within 0.3 s"
 
 
 # Whatever a server does

@@ -83,7 +83,7 @@ def _letters(
         if time.monotonic() >= deadline:
             return
         try:
-            letter = _letter(head, message)
+            letter = write(head, message)
         except Exception as bug:
             error = internal_error(bug, message.delivery_id)
             spoilt.append(Outcome(message, timedelta(0), error=error))
@@ -92,7 +92,7 @@ def _letters(
             yield letter
 
 
-def _letter(head: Letterhead, message: Message) -> Letter:
+def write(head: Letterhead, message: Message) -> Letter:
     title = one_line(message.title)
     return head.write(message.id, message.address, title, _text(message), datetime.now(UTC))
 
@@ -107,11 +107,13 @@ def _text(message: Message) -> str:
 
 
 def _when(message: Message) -> str:
-    due_at = message.due_at.astimezone(UTC)
-    in_words = f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
-    due = message.data.get("due_text") or in_words
+    due = message.data.get("due_text") or _in_words(message.due_at.astimezone(UTC))
     schedule = message.data.get("schedule_text")
     return f"Due: {due}\nSchedule: {schedule}" if schedule else f"Due: {due}"
+
+
+def _in_words(due_at: datetime) -> str:
+    return f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
 
 
 def _clean_address(address: str) -> str:

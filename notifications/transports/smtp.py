@@ -195,13 +195,13 @@ class Connection:
                     break
                 self._write(command)
             verb = command[:4].decode()
-            code, text = self._reply()
+            code, reply = self._reply()
             if verb == "RSET":
                 continue
             if code in GOOD[verb]:
                 is_open = verb == "DATA"
             else:
-                self._refuse(verb, code, text)
+                self._refuse(verb, code, reply)
         self._begun = None
         return is_open
 
@@ -218,8 +218,9 @@ class Connection:
                 self._refuse("text", code, answer)
             self.awaits_verdict = False
 
-    def _refuse(self, verb: str, code: int, text: str) -> None:
+    def _refuse(self, verb: str, code: int, reply: bytes) -> None:
         """Note the first refusal; an answer that is none shows that we are out of step."""
+        text = _text(reply)
         if not 400 <= code < 600:
             raise smtplib.SMTPServerDisconnected(f"an answer out of step: {code} {text}".strip())
         self._refusal = self._refusal or Refusal(verb, code, text)
@@ -228,11 +229,11 @@ class Connection:
         if octets:
             self.wire.send(octets)
 
-    def _reply(self) -> tuple[int, str]:
-        code, text = self.wire.getreply()
+    def _reply(self) -> tuple[int, bytes]:
+        code, reply = self.wire.getreply()
         if code == BYE:
-            raise _Bye(code, text)
-        return code, _text(text)
+            raise _Bye(code, reply)
+        return code, reply
 
 
 class Refusal(NamedTuple):
