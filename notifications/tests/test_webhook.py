@@ -2,10 +2,10 @@ import base64
 import json
 import math
 import os
-import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -14,12 +14,11 @@ from pathlib import Path
 import pycurl
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ValidationError
 from standardwebhooks import Webhook
 
 from notifications.encryption import fernet
+from notifications.tests.certificates import Authority
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, Outcome
 from notifications.transports.multi import Lane, Lanes
@@ -381,58 +380,22 @@ def test_proxy_of_the_environment_is_not_used(transport, receiver, other_receive
 
 
 @pytest.fixture(scope="module")
-def authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return _certificate("Test authority", [], key, None, key), key
-
-
-def _certificate(subject, names, key, issuer, issuer_key) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer.subject if issuer else name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
+def authority() -> Authority:
+    return Authority()
 
 
 @pytest.fixture
 def tls_receiver(authority, tmp_path: Path) -> Iterator[Callable[..., HttpReceiver]]:
-    started: list[HttpReceiver] = []
-
-    def start(*names: x509.GeneralName) -> HttpReceiver:
-        certificate, issuer_key = authority
-        key = ec.generate_private_key(ec.SECP256R1())
-        pem = serialization.Encoding.PEM
-        chain = tmp_path / "chain.pem"
-        chain.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            + _certificate("receiver", names, key, certificate, issuer_key).public_bytes(pem)
+    with ExitStack() as started:
+        yield lambda *names: started.enter_context(
+            HttpReceiver(authority.context(tmp_path, *names))
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        started.append(HttpReceiver(context).__enter__())
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        receiver.__exit__()
 
 
 @pytest.fixture
 def trusting(authority, make_transport: Make, tmp_path: Path) -> WebhookTransport:
     """Trusts the test authority, as the system's ones are trusted."""
-    file = tmp_path / "authority.pem"
-    file.write_bytes(authority[0].public_bytes(serialization.Encoding.PEM))
-    return make_transport(options={pycurl.CAINFO: str(file)})
+    return make_transport(options={pycurl.CAINFO: str(authority.file(tmp_path))})
 
 
 def test_certificate_of_a_known_authority_for_the_host_is_accepted(trusting, tls_receiver):

@@ -21,8 +21,8 @@ class TransportError(Exception):
 
     `permanent`: trying again cannot help. `retry_after`: how long the receiver asked us to wait.
     `gone`: the address itself is dead, so its channel is to be disabled. `hung`: there was no
-    answer in time, so its channel is to be left alone for a while. `uncertain`: the message may
-    have been taken all the same.
+    answer in time, so its channel is to be left alone for a while. `uncertain`: the receiver may
+    have taken the message all the same.
     """
 
     def __init__(
