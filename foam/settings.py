@@ -199,6 +199,10 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
+FOAM_LEASE_SECONDS = env.int("FOAM_LEASE_SECONDS", default=120)
+if not 50 <= FOAM_LEASE_SECONDS <= 3600:
+    # The slowest transport gives a message up within 20 s, and a round takes half a lease.
+    raise ImproperlyConfigured("FOAM_LEASE_SECONDS must be 50 to 3600.")
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
 
 # API
