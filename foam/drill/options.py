@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="small and short, with a lease of 50 s; about 80 s")
     add("--reminders", type=number(20, 200_000), help="default: 2000, with --quick 300")
+    add("--seconds", type=number(5, 3600), help="of due instants (default: 60, with --quick 20)")
     add("--workers", type=number(1, 8), help="of each kind, dispatch and deliver (default: 2)")
     add("--beats", type=number(1, 8), help="schedulers at once (default: 2)")
     add("--kill9", action="store_true", help="SIGKILL workers and beats while they work")
@@ -60,6 +61,7 @@ class Options:
 
     quick: bool
     reminders: int
+    seconds: int
     workers: int
     beats: int
     kill9: bool
@@ -79,6 +81,7 @@ class Options:
         return cls(
             quick=asked["quick"],
             reminders=asked["reminders"] or (300 if asked["quick"] else 2000),
+            seconds=asked["seconds"] or (20 if asked["quick"] else 60),
             workers=asked["workers"] or 2,
             beats=asked["beats"] or 2,
             kill9=asked["kill9"] or everything,
@@ -103,6 +106,6 @@ def words_of(asked: dict[str, Any]) -> list[str]:
             words += [part for each in value for part in (option, each)]
         elif isinstance(value, timedelta):
             words += [option, f"{int(value.total_seconds())}s"]
-        elif value:
+        elif value is not None and value is not False:
             words += [option, str(value)]
     return words

@@ -27,8 +27,6 @@ from reminders.models import REFERENCE, Occurrence, Reminder
 # From the first program's start to the first live reminder, beside a while for each that is stored.
 WARM_UP = timedelta(seconds=12)
 STORED_WITHIN = timedelta(milliseconds=8)
-QUICK = timedelta(seconds=20)
-FULL = timedelta(seconds=60)
 # After the last fault: a lease, the ladder's second step (5.5 min), and time for the work itself.
 PATIENCE = {True: 120.0, False: 600.0}
 # A second copy of a message would come by then.
@@ -46,7 +44,7 @@ class Drill:
         self.rig = rig
         self.receiver = receiver
         self.progress = progress
-        self.length = QUICK if options.quick else FULL
+        self.length = timedelta(seconds=options.seconds)
         self.wishes: dict[int, Wish] = {}
 
     def run(self) -> Verdict:
