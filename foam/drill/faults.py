@@ -9,6 +9,7 @@ from foam.rig.receiver import BEHAVIOURS, Receiver
 from foam.rig.stack import Rig
 
 BACK_AFTER = 2.0
+WELL_BY = 60.0
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,19 @@ class Faults:
             for kind, at in struck:
                 count = self.options.beats if kind == "beat" else self.options.workers
                 name = f"{kind}{number % count + 1}"
-                when = at + number * 0.1 * length
+                when = at + number * max(0.1 * length, 2 * BACK_AFTER)
                 yield Fault(when, f"killed {name} (SIGKILL)", partial(self.rig.kill, name))
                 again = partial(self.rig.start_again, name)
                 yield Fault(when + BACK_AFTER, f"started {name} again", again)
 
     def recoveries(self, length: float) -> Iterator[Fault]:
-        """Receivers that misbehave are well again in the end.
+        """Receivers that misbehave are well again in time for FOAM's third attempt.
 
-        Not the dead and the hanging of a quick drill: FOAM tries those again after five minutes.
+        Not the dead and the hanging of a quick drill: that attempt comes after five minutes.
         """
-        lasting = ("dead", "hang") if self.options.quick else ()
+        lasting = ("forgetful", "dead", "hang") if self.options.quick else ("forgetful",)
         for number, provider in enumerate(self.options.providers, start=INSTANT):
-            if provider not in (*lasting, "forgetful"):
+            if provider not in lasting:
+                words = f"receiver {number} ({provider}) is well again"
                 well = partial(self.receiver.behave, number, BEHAVIOURS["instant"])
-                yield Fault(length, f"receiver {number} ({provider}) is well again", well)
+                yield Fault(min(length, WELL_BY), words, well)

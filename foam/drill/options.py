@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="small and short, with a lease of 50 s; about 80 s")
     add("--reminders", type=number(20, 200_000), help="default: 2000, with --quick 300")
-    add("--seconds", type=number(5, 3600), help="of due instants (default: 60, with --quick 20)")
+    add("--seconds", type=number(5, 3600), help="of due instants (default: 60, with --quick 15)")
     add("--workers", type=number(1, 8), help="of each kind, dispatch and deliver (default: 2)")
     add("--beats", type=number(1, 8), help="schedulers at once (default: 2)")
     add("--kill9", action="store_true", help="SIGKILL workers and beats while they work")
@@ -81,7 +81,7 @@ class Options:
         return cls(
             quick=asked["quick"],
             reminders=asked["reminders"] or (300 if asked["quick"] else 2000),
-            seconds=asked["seconds"] or (20 if asked["quick"] else 60),
+            seconds=asked["seconds"] or (15 if asked["quick"] else 60),
             workers=asked["workers"] or 2,
             beats=asked["beats"] or 2,
             kill9=asked["kill9"] or everything,

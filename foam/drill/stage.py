@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from foam.drill.faults import Faults
+from foam.drill.faults import Fault, Faults
 from foam.drill.ledger import balance
 from foam.drill.mixture import INBOX, Mixture, Window, Wish, store
 from foam.drill.options import INSTANT, Options
-from foam.drill.oracle import Oracle, fires_of
+from foam.drill.oracle import Fate, Oracle, fires_of
 from foam.drill.verdict import Expected, Saying, Seen, Verdict, compare
 from foam.rig.receiver import Receiver
 from foam.rig.stack import Rig, beat, worker
@@ -24,9 +25,10 @@ from reminders.dispatch import last_tick
 from reminders.management.progress import Progress
 from reminders.models import REFERENCE, Occurrence, Reminder
 
-# From the first program's start to the first live reminder, beside a while for each that is stored.
-WARM_UP = timedelta(seconds=12)
+# How long it takes, roughly, until all is stored and running and the first live reminder is due.
+WARM_UP = timedelta(seconds=4)
 STORED_WITHIN = timedelta(milliseconds=8)
+STARTED_WITHIN = timedelta(seconds=1.5)
 # After the last fault: a lease, the ladder's second step (5.5 min), and time for the work itself.
 PATIENCE = {True: 120.0, False: 600.0}
 # A second copy of a message would come by then.
@@ -48,7 +50,10 @@ class Drill:
         self.wishes: dict[int, Wish] = {}
 
     def run(self) -> Verdict:
-        start = timezone.now() + WARM_UP + self.options.reminders * STORED_WITHIN
+        asked = self.options
+        warm_up = WARM_UP + asked.reminders * STORED_WITHIN
+        warm_up += (2 * asked.workers + asked.beats) * STARTED_WITHIN
+        start = timezone.now() + warm_up
         self.window = Window(start.replace(microsecond=0), self.length)
         self.store()
         self.up_from = timezone.now()
@@ -84,15 +89,12 @@ class Drill:
         bursts = [burst.timestamp() - start for burst in self.window.bursts]
         faults = Faults(self.options, self.rig, self.receiver).timeline(length, bursts)
         deadline = start + length + PATIENCE[self.options.quick]
-        progress = self.progress(self.messages_at_most())
+        progress = self.progress(self.webhooks())
         look_at = time.time()
         while time.time() < deadline:
             self.rig.check()
-            while faults and time.time() >= start + faults[0].at:
-                fault = faults.pop(0)
-                fault.strike()
-                progress.clear()
-                self.tell(fault.words)
+            if faults and time.time() >= start + faults[0].at:
+                self.strike(faults.pop(0), progress, is_last=not faults)
             if time.time() >= look_at:
                 look_at = time.time() + LOOK_EVERY
                 self.look_after_programs(progress)
@@ -102,6 +104,14 @@ class Drill:
             time.sleep(POLL)
         progress.clear()
         self.settle()
+
+    def strike(self, fault: Fault, progress: Progress, *, is_last: bool) -> None:
+        fault.strike()
+        progress.clear()
+        self.tell(fault.words)
+        if is_last:
+            lease = settings.FOAM_LEASE_SECONDS
+            self.tell(f"no more faults; what a killed worker held is taken over after {lease} s")
 
     def settle(self) -> None:
         """Stop everything, so that nothing changes any more."""
@@ -143,13 +153,11 @@ class Drill:
         channels = Channel.objects.values_list("pk", "address")
         return {pk: numbers.get(address, INBOX) for pk, address in channels}
 
-    def messages_at_most(self) -> int:
-        """Only for the progress bar: the webhooks of everything that may fire."""
-        return sum(
-            len(fires_of(wish.schedule, wish.stored_at))
-            * len([place for place in wish.places if place != INBOX])
-            for wish in self.wishes.values()
-        )
+    def webhooks(self) -> int:
+        """Return how many the receivers will have accepted in the end, roughly."""
+        away = {INBOX, *self.patient()}
+        fires = (each for each in self.expected() if each.fate == Fate.FIRES)
+        return sum(len({*each.places} - away) for each in fires)
 
     def tell(self, words: str) -> None:
         seconds = time.time() - self.window.start.timestamp()

@@ -30,7 +30,11 @@ from foam.stack.terminal import Problem
 
 # What programs need of the caller's environment. Nothing that FOAM reads: DATABASE_URL, EMAIL_URL
 # and the rest may name an operator's own.
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "PYTHONPATH")
+KEPT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "PYTHONPATH"),
+    # The Redis program to run, not a Redis.
+    "FOAM_REDIS_SERVER",
+)
 STOP_WITHIN = 20
 PATIENCE = 60
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
