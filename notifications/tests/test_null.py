@@ -74,7 +74,11 @@ def test_failed_heartbeat_is_told_and_changes_nothing(monitor, caplog, deed, fai
 
 def test_monitor_that_hangs_keeps_nobody_else_waiting(monitor, user, woken, monkeypatch):
     monitor.default = Hang()
-    kinds = {"null": NullTransport(0.5), "inbox": transport("inbox")}
+    # Longer than a round keeps what it has before it records it.
+    kinds = {
+        "null": NullTransport(4 * outbox.RECORD_EVERY.total_seconds()),
+        "inbox": transport("inbox"),
+    }
     monkeypatch.setattr(outbox, "transport", cache(kinds.__getitem__))
     own = Channel.objects.create(pk=0, owner=user, kind="null", name="Canary")
     inbox = Channel.objects.inbox_of(user)

@@ -18,8 +18,8 @@ from notifications.transports.multi import OPTIONS, ca_file
 
 log = logging.getLogger(__name__)
 
-# What arrives later than this, or not at all, shows that FOAM is not well: with a canary each
-# minute, two are late and the third is due.
+# What arrives later than this shows that FOAM is not well. With a canary each minute, two more
+# are overdue by then: one that is lost is no alarm.
 LATE = timedelta(seconds=150)
 # In all, looking up the name included.
 TIMEOUT = 5.0
