@@ -36,8 +36,8 @@ ATTEMPT: dict[str, str] = {
     Attempt.Outcome.SENT: "the receiver accepted it",
     Attempt.Outcome.TRANSIENT: "failed, and may work later",
     Attempt.Outcome.PERMANENT: "failed, and would fail again",
-    Attempt.Outcome.UNCERTAIN: "no outcome is known: it may have arrived, and is sent again under "
-    "the same id while attempts are left",
+    Attempt.Outcome.UNCERTAIN: "it is not known whether it arrived; if it is sent again, under the "
+    "same id",
 }
 
 
@@ -122,9 +122,8 @@ def waits_for(
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
     if why := channel.transport.unavailable():
         return f"this kind of channel is not set up on this server: {why}"
-    if channel.held_until is not None and now < channel.held_until <= next_attempt_at:
-        times = "" if channel.holds == 1 else f", {channel.holds} times in a row"
-        return f"its receiver did not answer in time{times}: the channel is tried again {then}"
+    if channel.is_held(now):
+        return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
     failed = (

@@ -21,6 +21,7 @@ from reminders.message import LATE, in_words, span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
 from reminders.recurrence import Fire, RecurrenceError, Schedule
+from reminders.tally import Tally
 from reminders.verdicts import (
     CHANGE,
     OCCURRENCE,
@@ -39,8 +40,6 @@ from reminders.verdicts import (
 SHOWN = 10
 # So many changes before the moment, and so many after it.
 CHANGES = 3
-# What is recorded is kept for longer than this.
-KEPT = timedelta(days=1)
 # The tick beats its heart every few seconds.
 STALE = timedelta(seconds=30)
 
@@ -281,14 +280,13 @@ class Case:
         if fire.fire_at > self.now:
             return Verdict.NOT_DUE, "it is not planned: what comes next is later", []
         if self._is_pruned(fire):
-            return Verdict.NOT_KEPT, "nothing that old is kept any more, of any reminder", []
+            return Verdict.NOT_KEPT, "what was recorded of that day is kept no longer", []
         why = "IT IS LOST: the reminder was active, it should have fired, and nothing is recorded"
         return Verdict.LOST, why, []
 
     def _is_pruned(self, fire: Fire) -> bool:
-        """Return whether what was recorded of that time may have been removed since."""
-        kept = Occurrence.objects.order_by("pk").values_list("recorded_at", flat=True).first()
-        return self.now - fire.fire_at > KEPT and (kept is None or kept > fire.fire_at)
+        """Return whether what was recorded of that day, or of a later one, has been removed."""
+        return Tally.objects.filter(day__gte=fire.fire_at.date(), pruned__gt=0).exists()
 
     def _could_not(self, fire: Fire) -> tuple[Verdict, str] | None:
         """Return what kept a reminder from firing at all, if anything did."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from notifications.explain import Step, waits_for
-from notifications.models import Delivery
+from notifications.models import Attempt, Delivery
 from reminders.history import Change
 from reminders.message import LATE, in_words, span
 from reminders.misfire import Missed
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     PAUSED = "paused"  # it was paused then
     DELETED = "deleted"  # it was deleted before
     NOT_CREATED = "not_created"  # it was created later
-    NOT_KEPT = "not_kept"  # so long ago that nothing of that time is recorded any more
+    NOT_KEPT = "not_kept"  # nothing is recorded, and that day has been pruned
     ON_ITS_WAY = "on_its_way"  # fired, and not every channel has accepted it yet
     SENT = "sent"  # fired, and every channel has accepted it
     UPCOMING = "upcoming"  # not due yet
@@ -128,12 +128,17 @@ def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, s
     ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
     accepted = by_status.pop(Delivery.Status.SENT, [])
     waiting = [each for some in by_status.values() for each in some]
-    told = [f"it did not reach {d.channel} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
+    told = [f"{_not_reached(d)} {d.channel} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
     told += [f"{d.channel} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
     if accepted:
         told.append(f"accepted by {', '.join(str(d.channel) for d in accepted)}")
     verdict = Verdict.UNDELIVERED if ended else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
     return verdict, "; ".join(told)
+
+
+def _not_reached(delivery: Delivery) -> str:
+    may_have = any(each.outcome == Attempt.Outcome.UNCERTAIN for each in delivery.attempts.all())
+    return "it may not have reached" if may_have else "it did not reach"
 
 
 def _waits_for(delivery: Delivery, now: datetime) -> str:

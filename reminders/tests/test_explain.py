@@ -11,7 +11,7 @@ from notifications.explain import ATTEMPT, DELIVERY
 from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TransportError
-from reminders import dispatch
+from reminders import dispatch, retention
 from reminders.explain import explain
 from reminders.history import Change
 from reminders.misfire import Missed
@@ -182,7 +182,9 @@ def test_channel_that_hung_is_told(standup, recorder, now):
     dispatch.tick(now)
     recorder.fail_with(TransportError("no answer", hung=True))
     outbox.deliver_due(now)
-    assert "its receiver did not answer in time" in ask(reminder, now + SECOND).conclusion
+    assert "left alone (no answer in time): it is tried again in" in (
+        ask(reminder, now + SECOND).conclusion
+    )
 
 
 def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
@@ -196,9 +198,19 @@ def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
     outbox.deliver_due(later)
     Delivery.objects.get().retry(later)
     answer = ask(reminder, later + SECOND)
-    assert "no outcome is known" in words_of(answer, "attempt")[0]
+    assert "not known whether it arrived" in words_of(answer, "attempt")[0]
     assert words_of(answer, "delivery")[0].endswith("not sent yet · it was retried by hand")
     assert "no worker has taken it yet" in words_of(answer, "next")[0]
+
+
+def test_message_that_is_not_repeated_may_have_arrived(standup, channel, recorder, now):
+    Channel.objects.filter(pk=channel.pk).update(at_most_once=True)
+    reminder = standup()
+    dispatch.tick(now)
+    recorder.fail_with(TransportError("timed out", uncertain=True))
+    outbox.deliver_due(now)
+    conclusion = ask(reminder, now + HOUR).conclusion
+    assert "it may not have reached Webhook: Hook (dead: It may have arrived" in conclusion
 
 
 def test_delivery_given_up_is_told_with_its_last_error(standup, recorder, now):
@@ -447,12 +459,13 @@ def test_loss_is_told_loudly(standup, now):
     assert "IT IS LOST" in answer.conclusion
 
 
-def test_time_of_which_nothing_is_kept_is_no_loss(standup, now):
+def test_what_was_pruned_is_no_loss(standup, recorder, now):
     reminder = standup()
     dispatch.tick(now)
-    Occurrence.objects.all().delete()
-    dispatch.tick(now + DAY)
-    assert ask(reminder, now + 2 * DAY).verdict == Verdict.NOT_KEPT
+    outbox.deliver_due(now)
+    retention.prune(now + 9 * DAY, 7 * DAY)
+    assert not Occurrence.objects.exists()
+    assert ask(reminder, now + 9 * DAY).verdict == Verdict.NOT_KEPT
 
 
 def test_worst_of_a_day_is_the_answer(make_reminder, standup, now):
