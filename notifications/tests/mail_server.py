@@ -42,8 +42,9 @@ class MailServer(Receiver[Taken]):
         self.pipelining = pipelining
         self.in_pieces = in_pieces
         self.heard: list[str] = []
-        # Texts that arrived whole, whatever they were answered.
+        # Texts that arrived whole, whatever they were answered, and those with neither yes nor no.
         self.texts: list[str] = []
+        self.unanswered: list[str] = []
         self.violations: list[str] = []
         # The most commands that were there at once.
         self.together = 0
@@ -136,7 +137,7 @@ class _Conversation:
 
     async def rcpt(self, line: str) -> None:
         reply = await self.do("RCPT", "250 recipient" if self.sender else "503 MAIL first")
-        if reply.startswith("25"):
+        if reply.startswith("25") and self.sender:
             self.recipients.append(line.partition("<")[2].rstrip(">"))
 
     async def data(self) -> None:
@@ -172,6 +173,8 @@ class _Conversation:
 
     async def do(self, verb: str, otherwise: str, taken: Taken | None = None) -> str:
         deed = self.server.deed(verb, otherwise)
+        if taken and not deed.startswith(("250", "4", "5")):
+            self.server.unanswered.append(taken.recipient)
         if deed == MailServer.CLOSE:
             raise _Over
         if deed == MailServer.HANG:
