@@ -262,5 +262,5 @@ def test_edit_of_the_tick_survives_a_restart_of_beat(tick_row):
 
     PeriodicTask.objects.filter(name="tick").update(enabled=False, expire_seconds=77)
     DatabaseScheduler(app=app)
-    tick = PeriodicTask.objects.get()
+    tick = PeriodicTask.objects.get(name="tick")
     assert (tick.enabled, tick.expire_seconds) == (False, 77)
