@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench lint lock
+.PHONY: help install run manage test drill bench mutations lint lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,6 +30,9 @@ drill: install ## everything goes wrong on a throw-away FOAM (ARGS=--quick)
 
 bench: install ## the recurrence engine against others (ARGS=--quick)
 	@$(BIN)/python -m benchmarks.recurrence $(ARGS)
+
+mutations: install ## which test goes red when a guarantee is taken away (ARGS="lease")
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.tests.mutations $(ARGS)
 
 lint: install ## style, types, import contract, missing migrations
 	@$(BIN)/ruff check
