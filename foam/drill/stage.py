@@ -29,6 +29,9 @@ from reminders.models import REFERENCE, Occurrence, Reminder
 WARM_UP = timedelta(seconds=4)
 STORED_WITHIN = timedelta(milliseconds=8)
 STARTED_WITHIN = timedelta(seconds=1.5)
+# ... on a machine that sets up a rig in so many seconds.
+SET_UP_WITHIN = 8.0
+FIRST_TICK_WITHIN = 180.0
 # After the last fault: a lease, the ladder's second step (5.5 min), and time for the work itself.
 PATIENCE = {True: 120.0, False: 600.0}
 # A second copy of a message would come by then.
@@ -39,21 +42,30 @@ NEVER = ("dead", "hang")
 
 
 class Drill:
+    """`set_up` is how many seconds the rig took: by it we know how slow the machine is."""
+
     def __init__(
-        self, options: Options, rig: Rig, receiver: Receiver, progress: Callable[[int], Progress]
+        self,
+        options: Options,
+        rig: Rig,
+        receiver: Receiver,
+        set_up: float,
+        progress: Callable[[int], Progress],
     ) -> None:
         self.options = options
         self.rig = rig
         self.receiver = receiver
         self.progress = progress
+        self.slowness = max(1.0, set_up / SET_UP_WITHIN)
         self.length = timedelta(seconds=options.seconds)
         self.wishes: dict[int, Wish] = {}
+        self.deaths: list[tuple[datetime, datetime]] = []
 
     def run(self) -> Verdict:
         asked = self.options
         warm_up = WARM_UP + asked.reminders * STORED_WITHIN
         warm_up += (2 * asked.workers + asked.beats) * STARTED_WITHIN
-        start = timezone.now() + warm_up
+        start = timezone.now() + warm_up * self.slowness
         self.window = Window(start.replace(microsecond=0), self.length)
         self.store()
         self.up_from = timezone.now()
@@ -79,7 +91,7 @@ class Drill:
                 self.rig.start(f"{kind}{number}", worker(kind, 1, f"{kind}{number}"))
         for number in range(1, self.options.beats + 1):
             self.rig.start(f"beat{number}", beat())
-        self.rig.wait_until(last_tick, 60, "the first tick")
+        self.rig.wait_until(last_tick, FIRST_TICK_WITHIN, "the first tick")
         self.tell(f"started {', '.join(self.rig.programs)}")
 
     def play(self) -> None:
@@ -106,7 +118,10 @@ class Drill:
         self.settle()
 
     def strike(self, fault: Fault, progress: Progress, *, is_last: bool) -> None:
+        began = timezone.now()
         fault.strike()
+        if fault.is_deadly:
+            self.deaths.append((began, timezone.now()))
         progress.clear()
         self.tell(fault.words)
         if is_last:
@@ -125,6 +140,8 @@ class Drill:
         """Start what ended by itself, as an operator's supervisor does."""
         for name, words in self.rig.ended().items():
             progress.clear()
+            now = timezone.now()
+            self.deaths.append((now - timedelta(seconds=LOOK_EVERY), now))
             self.tell(f"{words.splitlines()[0]} It is started again.")
             self.rig.start_again(name)
 
@@ -179,7 +196,7 @@ class Drill:
                 yield Expected(reminder_id, fire, fate, wish.misfire, wish.places)
 
     def seen(self) -> Seen:
-        seen = Seen()
+        seen = Seen(deaths=self.deaths)
         self.read_webhooks(seen)
         self.read_inbox(seen)
         self.read_database(seen)
