@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from foam.drill.faults import Fault, Faults
 from foam.drill.ledger import balance
-from foam.drill.mixture import INBOX, Mixture, Window, Wish, store
+from foam.drill.mixture import INBOX, OWNER, Mixture, Window, Wish, store
 from foam.drill.options import INSTANT, Options
 from foam.drill.oracle import Fate, Oracle, fires_of
 from foam.drill.verdict import Expected, Saying, Seen, Verdict, compare
@@ -147,9 +147,10 @@ class Drill:
 
     def is_over(self) -> bool:
         try:
-            active = Reminder.objects.filter(status=Reminder.Status.ACTIVE).exists()
-            unfinished = Delivery.objects.unfinished().exclude(channel__in=self.patient_channels())
-            return not active and not unfinished.exists()
+            active = Reminder.objects.filter(pk__in=self.wishes, status=Reminder.Status.ACTIVE)
+            answering = [pk for pk, at in self.places().items() if at not in self.patient()]
+            unfinished = Delivery.objects.unfinished().filter(channel__in=answering)
+            return not active.exists() and not unfinished.exists()
         except DatabaseError:
             return False
         finally:
@@ -160,15 +161,11 @@ class Drill:
         providers = enumerate(self.options.providers, start=INSTANT)
         return [number for number, each in providers if each in NEVER and self.options.quick]
 
-    def patient_channels(self) -> list[int]:
-        patient = self.patient()
-        return [pk for pk, place in self.places().items() if place in patient]
-
     def places(self) -> dict[int, int]:
-        """Return each channel's receiver."""
+        """Return the receiver of each channel of the drill's; FOAM has one of its own."""
         numbers = {url: number for number, url in enumerate(self.receiver.urls)}
-        channels = Channel.objects.values_list("pk", "address")
-        return {pk: numbers.get(address, INBOX) for pk, address in channels}
+        ours = Channel.objects.filter(owner__username__startswith=OWNER)
+        return {pk: numbers.get(url, INBOX) for pk, url in ours.values_list("pk", "address")}
 
     def webhooks(self) -> int:
         """Return how many the receivers will have accepted in the end, roughly."""
@@ -220,13 +217,13 @@ class Drill:
 
     def read_database(self, seen: Seen) -> None:
         sayings: dict[str, Saying] = {}
-        for occurrence in Occurrence.objects.iterator():
+        for occurrence in Occurrence.objects.filter(reminder__in=self.wishes).iterator():
             saying = occurrence.reminder_id, occurrence.due_at, occurrence.lead
             is_missed = occurrence.status == Occurrence.Status.MISSED
             (seen.missed if is_missed else seen.fired).add(saying)
             sayings[f"{REFERENCE}{occurrence.pk}"] = saying
         places = self.places()
-        for delivery in Delivery.objects.unfinished():
+        for delivery in Delivery.objects.unfinished().filter(channel__in=places):
             if saying_of := sayings.get(delivery.reference):
                 seen.waiting.add((*saying_of, places[delivery.channel_id]))
         attempts = Attempt.objects.filter(outcome=Attempt.Outcome.UNCERTAIN)

@@ -227,7 +227,6 @@ def test_drill_is_red_when_foam_forgets_a_channel(tmp_path):
     result = json.loads(done.stdout)
     assert (done.returncode, result["green"]) == (1, False), done.stderr
     assert result["missing"] > 0
-    assert not result["ledger"]["balances"]
 
 
 @pytest.mark.e2e
