@@ -1,0 +1,125 @@
+"""Dispatch alone: from the claim to committed occurrences and deliveries."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from benchmarks.baselines import dispatching
+from benchmarks.bench import Bench, Spent, spent
+from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
+from foam.rig import fill
+from notifications.models import Delivery
+from reminders import dispatch
+from reminders.models import Occurrence, Reminder
+
+FOAM, FLOOR, ORM = "FOAM", "one SQL statement", "ORM in bulk"
+CHANNELS = 1_000
+
+Batch = Callable[[datetime], int]
+
+
+def foam(now: datetime) -> int:
+    return dispatch.fire_batch(now)[1]
+
+
+CONTENDERS: dict[str, Batch] = {
+    FOAM: foam,
+    FLOOR: lambda now: dispatching.floor(now, dispatch.BATCH),
+    ORM: lambda now: dispatching.orm(now, dispatch.BATCH),
+}
+
+
+def measure(bench: Bench) -> Part:
+    stored, due = bench.scale.dispatch
+    logging.getLogger("reminders").setLevel(logging.WARNING)
+    found: dict[str, list[Spent]] = {name: [] for name in CONTENDERS}
+    sizes: dict[str, float] = {}
+    for turn in bench.rounds():
+        # Each goes first now and then: what follows finds warmer caches and longer logs.
+        names = list(CONTENDERS)
+        for name in names[turn % 3 :] + names[: turn % 3]:
+            due_at = prepare(stored, due)
+            found[name].append(spent(lambda: drain(CONTENDERS[name], due_at)))  # noqa: B023
+            check(due, due_at)
+            sizes[name] = row_size()
+    return report(due, stored, found, sizes)
+
+
+def prepare(stored: int, due: int) -> datetime:
+    """Fill the database anew; return the instant at which `due` of `stored` come due."""
+    fill.empty()
+    now = timezone.now()
+    channels = fill.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
+    due_at = fill.whole_second(now).replace(second=0) + timedelta(minutes=2)
+    fill.add_stored(stored - due, channels, now)
+    fill.add_due(due, channels, due_at, now)
+    fill.settle()
+    return due_at
+
+
+def drain(batch: Batch, now: datetime) -> None:
+    while batch(now):
+        pass
+
+
+def check(due: int, now: datetime) -> None:
+    """Whoever is compared has done the work."""
+    fired = Occurrence.objects.count(), Delivery.objects.unfinished().count()
+    assert fired == (due, due), fired
+    assert not Reminder.objects.due(now).exists()
+
+
+def row_size() -> float:
+    """Return the bytes of one firing, to see that all write about the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT avg(pg_column_size(d)) FROM notifications_delivery d)"
+            " + (SELECT avg(pg_column_size(o)) FROM reminders_occurrence o)"
+        )
+        return float(cursor.fetchone()[0])
+
+
+def report(
+    due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str, float]
+) -> Part:
+    def column(name: str, part: str) -> list[float]:
+        return [getattr(each, part) for each in found[name]]
+
+    rows: list[list[Cell]] = [
+        [
+            name,
+            ratios(column(FLOOR, "wall"), column(name, "wall")),
+            Spread.of(due / wall for wall in column(name, "wall")),
+            Spread.of(1e6 * cpu / due for cpu in column(name, "cpu")),
+            Spread.of(1e6 * cpu / due for cpu in column(name, "backend")),
+            sizes[name],
+        ]
+        for name in CONTENDERS
+    ]
+    of_floor = ratios(column(FLOOR, "wall"), column(FOAM, "wall"))
+    against_orm = ratios(column(ORM, "wall"), column(FOAM, "wall"))
+    return Part(
+        "dispatch",
+        "Dispatch alone",
+        goals=[
+            at_least("dispatch at 70 % of one SQL statement that knows the answers", 0.7, of_floor),
+            at_least("dispatch 8 x the ORM in bulk", 8, against_orm),
+        ],
+        tables=[
+            Table(
+                f"{due:,} due at one instant, {stored:,} stored, transactions of {dispatch.BATCH:,}",
+                [
+                    "",
+                    "of the floor",
+                    "reminders/s",
+                    "our CPU, us each",
+                    "PostgreSQL's CPU, us each",
+                    "bytes each",
+                ],
+                rows,
+            )
+        ],
+    )
