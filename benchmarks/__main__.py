@@ -20,6 +20,7 @@ from foam.stack.terminal import Problem
 PARTS = {
     "dispatch": "benchmarks.dispatch",
     "endtoend": "benchmarks.endtoend",
+    "idle": "benchmarks.idle",
 }
 
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from foam.rig import fill
 from foam.rig.receiver import Behaviour, Receiver, Record
-from foam.rig.stack import Rig, beat, worker
+from foam.rig.stack import Rig, beat, web, worker
 from foam.rig.usage import Usage, usage
+from foam.stack.run import answers
 from foam.stack.terminal import Problem
 from notifications.models import Delivery
 from reminders import dispatch
@@ -68,6 +69,17 @@ def engine(rig: Rig, processes: int = 2) -> Iterator[None]:
         for name in ("beat", "dispatch", "deliver"):
             if name in rig.programs:
                 rig.kill(name)
+
+
+@contextmanager
+def website(rig: Rig) -> Iterator[None]:
+    """Run the web server, once it answers."""
+    rig.start("web", web(rig.port, 2))
+    try:
+        rig.wait_until(lambda: answers(rig.port), PATIENCE, "the web server answers")
+        yield
+    finally:
+        rig.kill("web")
 
 
 def receivers(delay: float = 0.0, count: int = 8) -> Receiver:
