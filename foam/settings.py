@@ -199,6 +199,11 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
+_lease = env.str("FOAM_LEASE_SECONDS", default="120")
+# A round begins messages for half a lease, and the slowest is given up 20 s later.
+if not _lease.isdecimal() or not 50 <= int(_lease) <= 3600:
+    raise ImproperlyConfigured("FOAM_LEASE_SECONDS must be a number from 50 to 3600.")
+FOAM_LEASE_SECONDS = int(_lease)
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
 
 # API

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
@@ -27,12 +28,12 @@ from notifications.transports.base import Sender
 log = logging.getLogger(__name__)
 
 BATCH = 500
+# Longer than a round with its slowest message can take, which is given up within 20 s.
+LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 # A worker goes back to the queue after this, so that none is held for ever by a long backlog.
-BUDGET = timedelta(seconds=50)
-# A round begins no message after this, and the slowest transport gives one up within 20 s.
-SEND_WITHIN = timedelta(seconds=60)
-# Longer than a round with its slowest message can take.
-LEASE = timedelta(seconds=120)
+BUDGET = LEASE * 5 / 12
+# A round begins no message after this.
+SEND_WITHIN = LEASE / 2
 # A crash repeats no more than what came in meanwhile.
 RECORD_EVERY = timedelta(seconds=0.5)
 # How long a round waits for its receivers, in seconds, before it looks again for what is due.
