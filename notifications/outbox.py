@@ -9,10 +9,10 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from celery import current_app
 from django.conf import settings
@@ -42,8 +42,7 @@ WAIT = 0.05
 DETAIL_LENGTH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """What another app wants said: one message to one channel, once per `reference`."""
 
     channel_id: int
@@ -51,7 +50,7 @@ class Post:
     title: str
     body: str
     due_at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 POST = """

@@ -1,10 +1,9 @@
 """What to do with what came due while nobody ticked. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reminders.recurrence import Fire
 
@@ -26,12 +25,11 @@ class NextFire(Protocol):
     def next_fire(self, fire_at: datetime, lead: timedelta | None = None) -> Fire | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What becomes of a due reminder: what fires, what was missed and why, what comes next."""
 
-    fires: list[Fire] = field(default_factory=list)
-    missed: list[tuple[Fire, str]] = field(default_factory=list)
+    fires: Sequence[Fire] = ()
+    missed: Sequence[tuple[Fire, str]] = ()
     next: Fire | None = None
 
 
@@ -40,7 +38,9 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
 
     At most PLAN_LIMIT fires are looked at; `next` is then still due, and is planned again.
     """
-    due, following = _due(schedule, first, now)
+    due, following = [first], schedule.next_fire(first.fire_at, first.lead)
+    if following is not None and following.fire_at <= now:
+        due, following = _due(schedule, first, now)
     if misfire == Misfire.ALL:
         return Plan(due, [], following)
     if misfire == Misfire.NONE:

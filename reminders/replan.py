@@ -80,7 +80,7 @@ def apply(ids: Sequence[int], now: datetime) -> Batch:
     rows = _waiting(now).filter(pk__in=ids).order_by("pk")
     found, planned = _look_at(rows.select_for_update(of=("self",), no_key=True), now)
     if planned:
-        dispatch.advance(planned, {row.pk: row.missed_count for row, _ in planned})
+        dispatch.advance(planned, {row.pk: row.missed_count for row, _, _ in planned})
     return found
 
 
@@ -105,13 +105,13 @@ def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[dispatch.Planned]]:
         batch.last_id = row.pk
         who = (row.pk, row.title, row.owner.username, row.timezone)
         try:
-            old, new, row.next_walls = _replan(row, now)
+            old, new, walls = _replan(row, now)
         except Exception as error:
             batch.unreadable.append(Unreadable.of(row, error))
             continue
         if new != old or row.error:
             batch.moves.append(Move(*who, old, new))
-            planned.append((row, Plan(next=new)))
+            planned.append(dispatch.Planned(row, Plan(next=new), walls))
     return batch, planned
 
 
@@ -121,8 +121,7 @@ def _replan(row: Reminder, now: datetime) -> tuple[Fire, Fire | None, Any]:
     old = Fire(row.next_due_at - row.next_lead, row.next_due_at, row.next_lead)
     if old.fire_at <= now:
         # Set aside when it was due: what it fires and when it is next due is for the tick to say.
-        stored = row.next_walls
         dispatch.plan_of(row, now)
-        return old, old, stored
+        return old, old, row.next_walls
     new, kept = find(row.schedule, old, row.next_walls, now)
     return old, new, kept or None
