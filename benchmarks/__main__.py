@@ -21,6 +21,8 @@ PARTS = {
     "dispatch": "benchmarks.dispatch",
     "endtoend": "benchmarks.endtoend",
     "idle": "benchmarks.idle",
+    "sustained": "benchmarks.sustained",
+    "sending": "benchmarks.sending",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.db import connection
 
 from foam.rig.stack import Rig
+from foam.rig.usage import usage
 from foam.stack.folder import PROJECT
 
 
@@ -98,30 +99,26 @@ class Bench:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds: by the clock, of our process's CPU, and of its PostgreSQL backend's CPU."""
+    """Seconds: by the clock, of our process's CPU, and of PostgreSQL's."""
 
     wall: float
     cpu: float
-    backend: float
+    postgres: float
 
 
-def spent(call: Callable[[], object]) -> Spent:
-    """Measure a call that works in this process and over Django's connection."""
+def spent(rig: Rig, call: Callable[[], object]) -> Spent:
+    """Measure a call that works in this process and in PostgreSQL."""
     connection.ensure_connection()
-    backend = connection.connection.info.backend_pid
     gc.collect()
-    began = time.perf_counter(), time.process_time(), cpu_of(backend)
+    before = usage(rig.pids())
+    began = clocks()
     call()
-    ended = time.perf_counter(), time.process_time(), cpu_of(backend)
-    return Spent(*(end - begin for end, begin in zip(ended, began, strict=True)))
+    wall, cpu = (end - begin for end, begin in zip(clocks(), began, strict=True))
+    return Spent(wall, cpu, usage(rig.pids()).since(before).cpu["postgres"])
 
 
-def cpu_of(pid: int) -> float:
-    """Return the seconds of CPU that a process has used; 0 where there is no /proc."""
-    with suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
+def clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 def machine() -> dict[str, str]:

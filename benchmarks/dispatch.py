@@ -22,12 +22,8 @@ FILLED, COPY = "bench_dispatch", "bench_dispatch_copy"
 Batch = Callable[[datetime], int]
 
 
-def foam(now: datetime) -> int:
-    return dispatch.fire_batch(now)[1]
-
-
 CONTENDERS: dict[str, Batch] = {
-    FOAM: foam,
+    FOAM: dispatch.tick,
     FLOOR: lambda now: dispatching.floor(now, dispatch.BATCH),
     ORM: lambda now: dispatching.orm(now, dispatch.BATCH),
 }
@@ -47,7 +43,9 @@ def measure(bench: Bench) -> Part:
             databases.copy(FILLED, COPY)
             databases.use(COPY)
             count = share(name, due)
-            found[name].append(spent(lambda: drain(CONTENDERS[name], now, count)))  # noqa: B023
+            found[name].append(
+                spent(bench.rig, lambda: drain(CONTENDERS[name], now, count))  # noqa: B023
+            )
             check(count)
             sizes[name] = row_size()
     databases.use(before)
@@ -106,7 +104,7 @@ def report(
             ratios(each(FLOOR, "wall"), each(name, "wall")),
             Spread.of(1e6 / wall for wall in each(name, "wall")),
             Spread.of(each(name, "cpu")),
-            Spread.of(each(name, "backend")),
+            Spread.of(each(name, "postgres")),
             sizes[name],
         ]
         for name in CONTENDERS

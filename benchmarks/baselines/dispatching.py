@@ -63,7 +63,7 @@ def orm(now: datetime, limit: int) -> int:
     reminders = list(
         due.select_for_update(skip_locked=True, of=("self",)).prefetch_related("channels")[:limit]
     )
-    plans = [plan_of(reminder, now) for reminder in reminders]
+    planned = [plan_of(reminder, now) for reminder in reminders]
     occurrences = Occurrence.objects.bulk_create(
         Occurrence(
             reminder=reminder,
@@ -72,12 +72,12 @@ def orm(now: datetime, limit: int) -> int:
             status=Occurrence.Status.PENDING,
             recorded_at=now,
         )
-        for reminder, plan in zip(reminders, plans, strict=True)
+        for reminder, plan, _ in planned
         for fire in plan.fires
     )
     deliveries = []
-    for occurrence, plan in zip(occurrences, plans, strict=True):
-        told = message(occurrence.reminder, plan.fires[0], now, 0)
+    for occurrence, (reminder, plan, _) in zip(occurrences, planned, strict=True):
+        told = message(reminder, plan.fires[0], now, 0)
         deliveries += [
             Delivery(
                 channel=channel,
@@ -89,11 +89,10 @@ def orm(now: datetime, limit: int) -> int:
                 next_attempt_at=now,
                 created_at=now,
             )
-            for channel in occurrence.reminder.channels.all()
+            for channel in reminder.channels.all()
         ]
     Delivery.objects.bulk_create(deliveries)
-    for reminder, plan in zip(reminders, plans, strict=True):
-        walls = reminder.next_walls
+    for reminder, plan, walls in planned:
         reminder._expect(plan.next)
         reminder.next_walls = walls
         reminder.missed_count = 0

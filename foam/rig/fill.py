@@ -66,6 +66,11 @@ def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
     return [channel.pk for channel in Channel.objects.bulk_create(made)]
 
 
+def release(channels: Sequence[int]) -> None:
+    """Take channels for well again that were held for hanging."""
+    Channel.objects.filter(pk__in=channels).update(holds=0, held_until=None)
+
+
 def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1) -> None:
     """Store reminders that are due at some time in the year to come, none within LATER."""
     some = Random(seed)
