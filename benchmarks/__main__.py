@@ -23,6 +23,8 @@ PARTS = {
     "idle": "benchmarks.idle",
     "sustained": "benchmarks.sustained",
     "sending": "benchmarks.sending",
+    "memory": "benchmarks.memory",
+    "growth": "benchmarks.growth",
 }
 
 
