@@ -18,6 +18,7 @@ from foam.stack.terminal import Problem
 
 # Imported when asked for: models cannot be before the rig's database is known.
 PARTS = {
+    "recurrence": "benchmarks.recurrence",
     "dispatch": "benchmarks.dispatch",
     "endtoend": "benchmarks.endtoend",
     "idle": "benchmarks.idle",

@@ -91,9 +91,7 @@ def row_size() -> float:
         return float(cursor.fetchone()[0])
 
 
-def report(
-    due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str, float]
-) -> Part:
+def report(due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str, float]) -> Part:
     def each(name: str, part: str) -> list[float]:
         """In microseconds for each reminder, by round."""
         return [1e6 * getattr(spent, part) / share(name, due) for spent in found[name]]
@@ -120,7 +118,7 @@ def report(
         ],
         tables=[
             Table(
-                f"{due:,} due at one instant, {stored:,} stored, transactions of {dispatch.BATCH:,}",
+                f"{due:,} due at once of {stored:,} stored, {dispatch.BATCH:,} a transaction",
                 [
                     "",
                     "of the floor",

@@ -16,7 +16,6 @@ from foam.rig import fill
 from foam.rig.burst import Burst, burst, channels, engine, percentile, receivers
 from foam.rig.receiver import Behaviour, Receiver
 from foam.rig.stack import Rig
-from foam.rig.usage import memory
 from reminders.models import Reminder
 
 PATIENCE = 300
@@ -164,10 +163,10 @@ def report(found: dict[str, list[Burst]], others: dict[str, list[Run]]) -> Part:
         ],
         tables=[compared(found, others, rates)],
         notes=[
-            "FOAM's rate is that until the last outcome is in the database, the others' until the last "
-            f"message has arrived. (a), (c) and (d) post with {posting.LIBRARY} in as many worker "
-            "processes as FOAM has deliverers; of them fewer are measured, which is in their favour: "
-            "(a) and (c) slow down as there are more.",
+            "FOAM's rate is that until the last outcome is in the database, the others' until the "
+            f"last message has arrived. (a), (c) and (d) post with {posting.LIBRARY} in as many "
+            "worker processes as FOAM has deliverers. Of them fewer are measured, which is in "
+            "their favour: (a) and (c) slow down as there are more.",
         ],
     )
 

@@ -36,9 +36,7 @@ def measure(bench: Bench) -> Part:
 
 
 def report(bench: Bench, found: dict[tuple[int, int], list[Burst]], big: list[Burst]) -> Part:
-    rows = [
-        [f"{size:,}", number, *figures(bursts)] for (size, number), bursts in found.items()
-    ]
+    rows = [[f"{size:,}", number, *figures(bursts)] for (size, number), bursts in found.items()]
     part = Part(
         "growth",
         "Growth",
@@ -56,9 +54,11 @@ def report(bench: Bench, found: dict[tuple[int, int], list[Burst]], big: list[Bu
         name = f"p99 lateness of {due:,} due at one instant, {stored:,} stored: 12 s"
         part.goals.append(at_most(name, 12, late, " s"))
         part.tables.append(
-            Table(f"{due:,} due at one instant", ["stored", "deliverers", *FIGURES], [
-                [f"{stored:,}", 2, *figures(big)]
-            ])
+            Table(
+                f"{due:,} due at one instant",
+                ["stored", "deliverers", *FIGURES],
+                [[f"{stored:,}", 2, *figures(big)]],
+            )
         )
     return part
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from statistics import median
 
 import psycopg
@@ -163,7 +164,8 @@ def at_rest(bench: Bench) -> Table:
     with engine(rig), website(rig):
         for _ in bench.rounds():
             before, began = usage(rig.pids()), time.monotonic()
-            rig.wait_until(lambda: time.monotonic() - began >= seconds, 2 * seconds + 9, "it rests")
+            end = began + seconds
+            rig.wait_until(partial(has_passed, end), 2 * seconds + 9, "it rests")
             used = usage(rig.pids()).since(before)
             for name, cpu in used.cpu.items():
                 found[name].append(100 * cpu / (time.monotonic() - began))
@@ -178,6 +180,10 @@ def at_rest(bench: Bench) -> Table:
         ["", "% of one processor", "MiB"],
         rows,
     )
+
+
+def has_passed(moment: float) -> bool:
+    return time.monotonic() >= moment
 
 
 def report(

@@ -98,7 +98,7 @@ def ratios(slow: Sequence[float], fast: Sequence[float]) -> Spread:
 
 def _part(read: dict[str, Any]) -> Part:
     tables = [
-        Table(each["title"], each["columns"], [[_cell(cell) for cell in row] for row in each["rows"]])
+        Table(**{**each, "rows": [[_cell(cell) for cell in row] for row in each["rows"]]})
         for each in read["tables"]
     ]
     return Part(**{**read, "goals": [Goal(**each) for each in read["goals"]], "tables": tables})
@@ -155,10 +155,11 @@ def _verdict(goal: Goal) -> str:
 
 HEAD = """# Benchmarks
 
-Measured by `make bench` and written by `python -m benchmarks.report`; nothing here was typed in. Numbers are
-medians, with the least and the most of the rounds in brackets. Contenders take turns within each round and a ratio is
-made within its round: trust ratios over absolute figures. [benchmarks/README.md](../benchmarks/README.md) says
-what each part does; [scaling.md](scaling.md) what to make of it.
+Measured by `make bench` and written by `python -m benchmarks.report`; nothing here was typed in.
+Numbers are medians, with the least and the most of the rounds in brackets. Contenders take turns
+within each round and a ratio is made within its round: trust ratios over absolute figures.
+[benchmarks/README.md](../benchmarks/README.md) says what each part does, [scaling.md](scaling.md)
+what to make of it.
 """
 
 

@@ -29,7 +29,7 @@ def measure(bench: Bench) -> Part:
             behave(receiver, hangs=False)
             found[WELL].append(flow(bench.rig, receiver, to, rate, seconds))
             behave(receiver, hangs=True)
-            found[ILL].append(flow(bench.rig, receiver, to, rate, seconds, hanging))
+            found[ILL].append(flow(bench.rig, receiver, to, rate, seconds, hanging=hanging))
             fill.release(hanging)
     return report(rate, seconds, found)
 

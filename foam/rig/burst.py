@@ -106,9 +106,7 @@ def burst(rig: Rig, receiver: Receiver, to: Sequence[int], count: int) -> Burst:
         raise Problem(f"This machine needs longer than planned to store {count} reminders.")
     rig.wait_until(lambda: timezone.now() >= due_at, PATIENCE, "the due instant comes")
     began = usage(rig.pids())
-    rig.wait_until(
-        lambda: receiver.count() - before >= count, PATIENCE, f"{count} messages arrive"
-    )
+    rig.wait_until(lambda: receiver.count() - before >= count, PATIENCE, f"{count} messages arrive")
     rig.wait_until(lambda: is_over(due_at), PATIENCE, "every outcome is recorded")
     used = usage(rig.pids()).since(began)
     if Occurrence.objects.filter(due_at=due_at).count() != count:

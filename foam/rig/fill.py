@@ -60,7 +60,8 @@ def someone() -> User:
 
 def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
     """Store a channel for each address, each with a secret of its own, and return their ids."""
-    made = [Channel(owner=someone(), kind=kind, name="Rig", address=each) for each in addresses]
+    owner = someone()
+    made = [Channel(owner=owner, kind=kind, name="Rig", address=each) for each in addresses]
     for channel in made:
         channel.clean()
     return [channel.pk for channel in Channel.objects.bulk_create(made)]
@@ -73,10 +74,10 @@ def release(channels: Sequence[int]) -> None:
 
 def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1) -> None:
     """Store reminders that are due at some time in the year to come, none within LATER."""
-    some = Random(seed)
+    some, owner = Random(seed), someone()
     found: list[Reminder] = []
     while len(found) < min(TEMPLATES, count):
-        reminder = planned(*random_schedule(some, now), now)
+        reminder = planned(owner, *random_schedule(some, now), now)
         if reminder.next_fire_at and reminder.next_fire_at > now + LATER:
             found.append(reminder)
     multiply(found, count, channels)
@@ -84,21 +85,23 @@ def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1
 
 def add_due(count: int, channels: Sequence[int], due_at: datetime, now: datetime) -> None:
     """Store reminders that are due at one instant, a whole second after `now`."""
-    found = []
+    found, owner = [], someone()
     for name in ZONES:
         at = local(due_at, name)
         for recurrence in rules_due(at):
             starts_at = at - timedelta(days=364) if recurrence else at
-            reminder = planned(starts_at, name, recurrence, now)
+            reminder = planned(owner, starts_at, name, recurrence, now)
             if reminder.next_fire_at == due_at:
                 found.append(reminder)
     multiply(found[:count], count, channels)
 
 
-def planned(starts_at: datetime, timezone: str, recurrence: str, now: datetime) -> Reminder:
+def planned(
+    owner: User, starts_at: datetime, timezone: str, recurrence: str, now: datetime
+) -> Reminder:
     """Return a reminder as it is stored, planned by the engine."""
     reminder = Reminder(
-        owner=someone(),
+        owner=owner,
         title="Take the bread out of the oven",
         body="Then let it rest for an hour.",
         starts_at=starts_at,
@@ -166,7 +169,8 @@ def multiply(templates: Sequence[Reminder], count: int, channels: Sequence[int])
                     "to": min(count, done + CHUNK) - 1,
                 },
             )
-        cursor.execute(ATTACH_SQL, {"before": before, "channels": list(channels), "size": len(channels)})
+        attached = {"before": before, "channels": list(channels), "size": len(channels)}
+        cursor.execute(ATTACH_SQL, attached)
 
 
 COPY_SQL = """

@@ -43,6 +43,7 @@ def flow(
     to: Sequence[int],
     rate: int,
     seconds: int,
+    *,
     hanging: Sequence[int] = (),
 ) -> Flow:
     """Let `rate` reminders come due at each of so many whole seconds, while the engine runs.

@@ -56,9 +56,7 @@ def memory(roots: Mapping[str, int]) -> dict[str, float]:
     }
 
 
-def _families(
-    roots: Mapping[str, int], processes: Mapping[int, Process]
-) -> dict[str, list[int]]:
+def _families(roots: Mapping[str, int], processes: Mapping[int, Process]) -> dict[str, list[int]]:
     children: defaultdict[int, list[int]] = defaultdict(list)
     for pid, process in processes.items():
         children[process.parent].append(pid)
