@@ -61,15 +61,23 @@ def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
     report = reports.Report(bench.machine(), [])
+    failed = []
     for name in asked.parts or PARTS:
         began = time.monotonic()
-        measured = import_module(PARTS[name]).measure(bench.Bench(rig, bench.SCALES[scale]))
+        try:
+            measured = import_module(PARTS[name]).measure(bench.Bench(rig, bench.SCALES[scale]))
+        except (Problem, AssertionError):
+            # The others are still worth having.
+            logging.exception("%s could not be measured", name)
+            failed.append(name)
+            databases.use("foam")
+            continue
         report.parts.append(measured)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if asked.out:
             asked.out.write_text(report.json())
     print(report.json() if asked.json else reports.text(report))
-    return 0
+    return len(failed)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
 from foam.rig import fill
 from foam.rig.burst import Burst, burst, channels, engine, percentile, receivers
-from foam.rig.receiver import Behaviour, Receiver
+from foam.rig.receiver import Receiver
 from foam.rig.stack import Rig
 from reminders.models import Reminder
 
@@ -29,7 +29,7 @@ BEAT_STARTS = 12
 FOAM, SLOW_FOAM = "FOAM", "FOAM, 50 ms"
 NAIVE, SLOW_NAIVE = "(a) a task and requests.post each", "(a), 50 ms"
 PER_TASK, ETA = "(c) a PeriodicTask each", "(d) apply_async(eta=) each"
-SLOW = Behaviour(delay=0.05)
+DELAY = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ def measure(bench: Bench) -> Part:
     fill.empty()
     found: dict[str, list[Burst]] = {FOAM: [], SLOW_FOAM: []}
     others: dict[str, list[Run]] = {NAIVE: [], SLOW_NAIVE: [], PER_TASK: [], ETA: []}
-    rig.start("baseline", [*CELERY, *WORKER])
-    with receivers() as quick, receivers(SLOW.delay) as slow, engine(rig):
-        rig.wait_for_words("baseline", "ready.")
+    with receivers() as quick, receivers(DELAY) as slow, engine(rig), baseline(rig):
         quickly, slowly = channels(quick), channels(slow)
         for _ in bench.rounds():
             found[FOAM].append(burst(rig, quick, quickly, scale.burst))
@@ -65,8 +63,19 @@ def measure(bench: Bench) -> Part:
                     (PER_TASK, scale.per_task, (quick, quickly), per_task),
                 ):
                     others[name].append(run(rig, *to, count, start))
-    rig.kill("baseline")
     return report(found, others)
+
+
+@contextmanager
+def baseline(rig: Rig) -> Iterator[None]:
+    rig.start("baseline", [*CELERY, *WORKER])
+    try:
+        rig.wait_for_words("baseline", "ready.")
+        yield
+    finally:
+        for name in ("baseline", "baseline beat"):
+            if name in rig.programs:
+                rig.kill(name)
 
 
 @contextmanager

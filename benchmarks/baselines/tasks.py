@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 
 import django
 from celery import Celery
+from django.apps import apps
 
 from benchmarks.baselines.posting import post
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
-django.setup()
+if not apps.ready:
+    django.setup()
 
-from reminders.models import Reminder  # noqa: E402, the settings have to be known first
+from reminders.models import Reminder
 
 app = Celery("baseline", broker=os.environ["REDIS_URL"])
 app.conf.update(

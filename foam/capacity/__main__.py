@@ -13,7 +13,7 @@ from dataclasses import asdict
 import django
 
 from foam.capacity.options import add_arguments
-from foam.capacity.rule import bottleneck, lines, rule
+from foam.capacity.rule import bottleneck, disturbed, lines, rule
 from foam.rig.stack import Rig
 from foam.stack.processes import Stop
 from foam.stack.servers import package_directory
@@ -62,7 +62,11 @@ def run(asked: argparse.Namespace) -> int:
     for line in lines(measured):
         say(line)
     if asked.json:
-        told = {"rule": rule(measured), "bottleneck": bottleneck(measured)}
+        told = {
+            "rule": rule(measured),
+            "bottleneck": bottleneck(measured),
+            "disturbed": disturbed(measured),
+        }
         print(json.dumps({**asdict(measured), "at_once": measured.at_once, **told}))
     return 0
 

@@ -15,7 +15,7 @@ from foam.rig.burst import Burst, burst, channels, engine, receivers
 from foam.rig.flow import Flow, flow
 from foam.rig.receiver import Receiver
 from foam.rig.stack import Rig
-from foam.rig.usage import memory
+from foam.rig.usage import MEASURING, RECEIVER, Usage, memory
 from foam.stack.terminal import step
 from reminders import dispatch
 
@@ -63,8 +63,15 @@ def measure(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
         bytes_stored=bytes_stored,
         bytes_sent=bytes_sent,
         memory=used,
-        share=Share(quick.usage.cpu, quick.usage.busy, quick.usage.waiting, quick.usage.total),
+        share=share_of(quick.usage),
     )
+
+
+def share_of(used: Usage) -> Share:
+    ours = (RECEIVER, MEASURING)
+    foam = {name: cpu for name, cpu in used.cpu.items() if name not in ours}
+    measuring = sum(used.cpu[name] for name in ours)
+    return Share(foam, measuring, used.busy, used.waiting, used.total)
 
 
 def dispatch_rate(to: Sequence[int], due: int) -> float:

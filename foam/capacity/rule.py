@@ -10,13 +10,16 @@ WITHIN = 10
 # From here on something is all used up.
 FULL = 0.85
 WAITS = 0.2
+# What others may use without spoiling the figures.
+DISTURBED = 0.15
 
 
 @dataclass(frozen=True)
 class Share:
     """What a burst used of the machine, in seconds of CPU; `total` is all that there was."""
 
-    cpu: Mapping[str, float]
+    cpu: Mapping[str, float]  # of FOAM and its servers
+    measuring: float  # of the receiver and of what measures
     busy: float
     waiting: float
     total: float
@@ -72,10 +75,10 @@ def bottleneck(measured: Measured) -> str:
     most = sorted(share.cpu, key=lambda name: -share.cpu[name])[:3]
     parts = ", ".join(f"{name} {100 * share.cpu[name] / ours:.0f} %" for name in most)
     if share.busy >= FULL * share.total:
-        other = 100 * max(0.0, share.busy - ours) / share.total
+        measuring = 100 * share.measuring / share.total
         return (
-            f"The processors were all busy. Of what FOAM used: {parts}. Another {other:.0f} % of "
-            "the machine went to the receiver, to measuring, and to whatever else runs here."
+            f"The processors were all busy. Of what FOAM used: {parts}. The receiver and measuring "
+            f"took {measuring:.0f} % of the machine."
         )
     if share.waiting >= WAITS * share.total:
         percent = 100 * share.waiting / share.total
@@ -107,4 +110,17 @@ def lines(measured: Measured) -> list[str]:
         f"{measured.bytes_sent:,.0f} a message sent",
     }
     told = [f"  {name:<13} {text}" for name, text in rows.items()]
-    return ["", *told, "", rule(measured), "", f"Bottleneck of the burst: {bottleneck(measured)}"]
+    said = [rule(measured), f"Bottleneck of the burst: {bottleneck(measured)}", disturbed(measured)]
+    return ["", *told, *(line for text in said if text for line in ("", text))]
+
+
+def disturbed(measured: Measured) -> str:
+    """Say so when something else had much of the machine meanwhile; empty when not."""
+    share = measured.share
+    other = share.busy - share.measuring - sum(share.cpu.values())
+    if other < DISTURBED * max(share.total, 0.01):
+        return ""
+    return (
+        f"Other programs used {100 * other / share.total:.0f} % of this machine meanwhile: stop "
+        "them and measure again, or take these figures for what FOAM gets beside them."
+    )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from foam.rig import fill
 from foam.rig.receiver import Behaviour, Receiver, Record
 from foam.rig.stack import Rig, beat, web, worker
-from foam.rig.usage import Usage, usage
+from foam.rig.usage import Usage, usage, with_ours
 from foam.stack.run import answers
 from foam.stack.terminal import Problem
 from notifications.models import Delivery
@@ -105,10 +105,11 @@ def burst(rig: Rig, receiver: Receiver, to: Sequence[int], count: int) -> Burst:
     if timezone.now() >= due_at:
         raise Problem(f"This machine needs longer than planned to store {count} reminders.")
     rig.wait_until(lambda: timezone.now() >= due_at, PATIENCE, "the due instant comes")
-    began = usage(rig.pids())
+    pids = with_ours(rig.pids(), receiver.pid)
+    began = usage(pids)
     rig.wait_until(lambda: receiver.count() - before >= count, PATIENCE, f"{count} messages arrive")
     rig.wait_until(lambda: is_over(due_at), PATIENCE, "every outcome is recorded")
-    used = usage(rig.pids()).since(began)
+    used = usage(pids).since(began)
     if Occurrence.objects.filter(due_at=due_at).count() != count:
         raise Problem("Occurrences are missing.")
     return judge(receiver.records(), due_at, count, used)

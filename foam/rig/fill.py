@@ -191,9 +191,8 @@ WHERE id > %(before)s ORDER BY id
 
 
 def columns(model: type[Reminder], without: Iterable[str]) -> str:
-    return ", ".join(
-        field.column for field in model._meta.concrete_fields if field.column not in without
-    )
+    names = [field.column or "" for field in model._meta.concrete_fields]
+    return ", ".join(name for name in names if name not in without)
 
 
 def whole_second(moment: datetime) -> datetime:

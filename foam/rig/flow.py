@@ -53,7 +53,7 @@ def flow(
     fill.forget()
     known = len(receiver.records())
     now = timezone.now()
-    first = fill.whole_second(now + timedelta(seconds=3 + rate * seconds / STORES))
+    first = fill.whole_second(now + timedelta(seconds=3 + 0.15 * seconds + rate * seconds / STORES))
     last = first + timedelta(seconds=seconds - 1)
     for second in range(seconds):
         fill.add_due(rate, to, first + timedelta(seconds=second), now)

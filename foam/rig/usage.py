@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+RECEIVER, MEASURING = "receiver", "measuring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Usage:
             self.waiting - before.waiting,
             self.total - before.total,
         )
+
+
+def with_ours(roots: Mapping[str, int], receiver: int) -> dict[str, int]:
+    """Add a receiver's process and this one: they are no part of FOAM, and take their share."""
+    return {**roots, RECEIVER: receiver, MEASURING: os.getpid()}
 
 
 def usage(roots: Mapping[str, int]) -> Usage:
@@ -64,7 +70,8 @@ def _families(roots: Mapping[str, int], processes: Mapping[int, Process]) -> dic
     for name, root in roots.items():
         family = [root] if root in processes else []
         for pid in family:
-            family += children[pid]
+            # What is named itself, as children of this process are, counts for itself alone.
+            family += [child for child in children[pid] if child not in roots.values()]
         families[name] = family
     return families
 

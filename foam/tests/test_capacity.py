@@ -4,10 +4,16 @@ import sys
 
 import pytest
 
-from foam.capacity.rule import Measured, Share, bottleneck, lines, rounded, rule
+from foam.capacity.rule import Measured, Share, bottleneck, disturbed, lines, rounded, rule
 from foam.stack.folder import PROJECT
 
-BURST = Share({"postgres": 2.0, "deliver": 1.5, "dispatch": 0.5}, busy=4.0, waiting=0.0, total=4.2)
+BURST = Share(
+    {"postgres": 2.0, "deliver": 1.5, "dispatch": 0.5},
+    measuring=0.0,
+    busy=4.0,
+    waiting=0.0,
+    total=4.2,
+)
 
 
 def measured(**changed) -> Measured:
@@ -62,8 +68,14 @@ def test_bottleneck_is_the_processors_when_all_are_busy():
     ],
 )
 def test_bottleneck_is_what_was_used_up(cpu, waiting, word):
-    share = Share(cpu, busy=sum(cpu.values()), waiting=waiting, total=8.0)
+    share = Share(cpu, measuring=0.0, busy=sum(cpu.values()), waiting=waiting, total=8.0)
     assert word in bottleneck(measured(processors=4, share=share))
+
+
+def test_other_programs_on_the_machine_are_told_of():
+    share = Share({"postgres": 1.0}, measuring=0.5, busy=3.9, waiting=0.0, total=4.0)
+    assert disturbed(measured(share=share)).startswith("Other programs used 60 % of this machine")
+    assert disturbed(measured()) == ""
 
 
 def test_nothing_sustained_is_said_in_words():
