@@ -5,6 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from reminders import dispatch as engine
+from reminders import retention
 
 # Until the next wake-up is expected, a tick waits for what comes due: on the second, not up to a
 # second late.
@@ -24,3 +25,8 @@ def dispatch() -> None:
         now = max(following, timezone.now())
         engine.tick(now)
         following = engine.next_fire_at()
+
+
+@shared_task
+def prune() -> None:
+    retention.prune_nightly(timezone.now())

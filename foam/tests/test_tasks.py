@@ -21,3 +21,4 @@ def test_each_task_goes_to_its_own_queue():
     route = current_app.amqp.router.route
     assert route({}, "reminders.tasks.dispatch")["queue"].name == "dispatch"
     assert route({}, "notifications.tasks.deliver")["queue"].name == "deliver"
+    assert route({}, "reminders.tasks.prune")["queue"].name == "deliver"
