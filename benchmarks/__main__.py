@@ -58,6 +58,7 @@ def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
     bench = import_module("benchmarks.bench")
     reports = import_module("benchmarks.report")
     databases = import_module("benchmarks.databases")
+    import_module("foam.rig.fill").empty()
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
     report = reports.Report(bench.machine(), [])

@@ -30,6 +30,7 @@ STORED = ("reminders_reminder", "reminders_reminder_channels")
 
 
 def measure(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
+    fill.empty()
     with receivers() as instant, receivers(DELAY) as slow:
         to, to_slow = channels(instant), channels(slow)
         with step(f"{stored:,} reminders stored"):

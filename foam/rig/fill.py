@@ -29,13 +29,20 @@ HOT = (
     "notifications_attempt",
     "notifications_delivery",
     "notifications_inboxmessage",
+    "notifications_tally",
     "reminders_occurrence",
+    "reminders_tally",
 )
 
 
 def empty() -> None:
-    """Take every reminder, channel and message away."""
-    rows = ("reminders_reminder_channels", "reminders_reminder", "notifications_channel")
+    """Take every reminder, channel and message away, FOAM's own among them."""
+    rows = (
+        "reminders_reminder_channels",
+        "reminders_change",
+        "reminders_reminder",
+        "notifications_channel",
+    )
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join((*HOT, *rows))} RESTART IDENTITY CASCADE")
 

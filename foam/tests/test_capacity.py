@@ -61,7 +61,7 @@ def test_bottleneck_is_the_processors_when_all_are_busy():
 @pytest.mark.parametrize(
     ("cpu", "waiting", "word"),
     [
-        ({"postgres": 0.5}, 1.5, "disk"),
+        ({"postgres": 0.5}, 2.0, "disk"),
         ({"dispatch": 1.9, "deliver": 1.0}, 0.0, "dispatcher"),
         ({"dispatch": 0.2, "deliver": 3.8}, 0.0, "deliverers"),
         ({"dispatch": 0.2, "deliver": 1.0}, 0.0, "Waiting"),
