@@ -61,7 +61,7 @@ def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
     import_module("foam.rig.fill").empty()
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
-    report = reports.Report(bench.machine(), [])
+    report = reports.Report(bench.machine(bench.SCALES[scale]), [])
     failed = []
     for name in asked.parts or PARTS:
         began = time.monotonic()

@@ -121,7 +121,7 @@ def clocks() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def machine() -> dict[str, str]:
+def machine(scale: Scale) -> dict[str, str]:
     """Describe what this runs on."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,6 +130,7 @@ def machine() -> dict[str, str]:
         )
         postgres, fsync, commit, buffers = cursor.fetchone()
     return {
+        "how much": f"{scale.name}, {scale.rounds} rounds",
         "processor": f"{os.cpu_count()} x {_line('/proc/cpuinfo', 'model name')}",
         "memory": _line("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.release()}",
