@@ -13,7 +13,7 @@ from benchmarks.bench import Bench, Spent, spent
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
 from benchmarks.smtpsink import sink
 from foam.rig import fill
-from foam.rig.burst import receivers
+from foam.rig.burst import channels, receivers
 from notifications.models import Channel
 from notifications.transports import Message, Transport, transport
 from reminders.models import Reminder
@@ -31,8 +31,7 @@ def measure(bench: Bench) -> Part:
     with receivers() as receiver, sink() as port:
         settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-        to = fill.add_channels([f"{url}/hook" for url in receiver.urls])
-        hooks = list(Channel.objects.filter(pk__in=to))
+        hooks = list(Channel.objects.filter(pk__in=channels(receiver)))
         start = datetime(2026, 1, 1, 9)  # noqa: DTZ001, wall-clock times have no zone
         reminder = fill.planned(fill.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
         by_hook = messages(reminder, hooks, count)
@@ -51,14 +50,15 @@ def measure(bench: Bench) -> Part:
     return report({name: number for name, (number, _) in contenders.items()}, found)
 
 
-def messages(reminder: Reminder, channels: Sequence[Channel | None], count: int) -> list[Message]:
+def messages(reminder: Reminder, to: Sequence[Channel | None], count: int) -> list[Message]:
     """Return what the outbox hands to a transport."""
     now = timezone.now()
     made = []
+    # As they are at rest: the transport opens them.
+    seal = Channel._meta.get_field("secret").get_prep_value
+    sealed = [seal(channel.secret) if channel else "" for channel in to]
     for number in range(count):
-        channel = channels[number % len(channels)]
-        # As it is at rest: the transport opens it.
-        sealed = Channel._meta.get_field("secret").get_prep_value(channel.secret) if channel else ""
+        channel = to[number % len(to)]
         made.append(
             Message(
                 delivery_id=number + 1,
@@ -70,7 +70,7 @@ def messages(reminder: Reminder, channels: Sequence[Channel | None], count: int)
                 body=reminder.body,
                 due_at=now,
                 data={"type": "reminder.due", "reminder_id": 1, "timezone": "UTC"},
-                sealed_secret=sealed,
+                sealed_secret=sealed[number % len(to)],
             )
         )
     return made
