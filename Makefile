@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench capacity lint lock
+.PHONY: help install run manage test drill bench capacity mutations lint lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,6 +33,9 @@ bench: install ## FOAM against its goals and others (ARGS="--quick dispatch")
 
 capacity: install ## how much this machine carries, in a minute
 	@$(BIN)/python -m foam.capacity $(ARGS)
+
+mutations: install ## which test goes red when a guarantee is taken away (ARGS="lease")
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.tests.mutations $(ARGS)
 
 lint: install ## style, types, import contract, missing migrations
 	@$(BIN)/ruff check

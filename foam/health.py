@@ -69,8 +69,14 @@ class Pulse:
 
     @property
     def tick_trouble(self) -> str:
-        if self.tick_at is not None and self.now - self.tick_at <= STALE:
+        if self.tick_at is not None and abs(self.now - self.tick_at) <= STALE:
             return ""
+        if self.tick_at is not None and self.tick_at > self.now:
+            ahead = int((self.tick_at - self.now).total_seconds())
+            return (
+                f"Reminders are not firing. The last tick is {ahead} s ahead: the clock was set "
+                "back, and none came since."
+            )
         what = f"last ticked {self._ago(self.tick_at)}" if self.tick_at else "has never ticked"
         return f"Reminders are not firing. The scheduler {what}: are the worker and beat running?"
 

@@ -48,7 +48,18 @@ required("DATABASE_URL")
 required("REDIS_URL")
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    # A machine that froze or was cut off while it held locks: by default, after two hours. Longer
+    # than we ever think between two statements.
+    "options": "-c idle_in_transaction_session_timeout=60s",
+    # A database that was cut off: by default, after two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -166,10 +177,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 REDIS_URL = env.str("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: by default a worker ends after three quarters of an hour without a broker.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": env.str("FOAM_REDIS_PREFIX", default="foam:"),
-    "visibility_timeout": 600,
-    "unacked_restore_throttle": 1,
+    # A wake-up that a worker took is gone; the next tick makes up for one that was lost. To keep it
+    # on the broker until it is done is kombu's default, and ends the worker (5.7, AttributeError)
+    # when it is done after the broker has restarted.
+    "ack_emulation": False,
     "socket_connect_timeout": 2,
     "socket_timeout": 10,
 }
@@ -180,7 +195,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# A broker that restarts is no reason to break off what is being sent.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "deliver"
@@ -191,7 +207,7 @@ CELERY_TASK_ROUTES = {
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "foam.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending

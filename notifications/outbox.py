@@ -9,15 +9,16 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
-from kombu.exceptions import OperationalError
+from django.db import InterfaceError, OperationalError, connection, transaction
+from kombu.exceptions import OperationalError as BrokerError
 
 from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery, message_id
@@ -115,7 +116,7 @@ def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:
         current_app.send_task("notifications.tasks.deliver", expires=60)
-    except OperationalError as error:
+    except BrokerError as error:
         log.warning("could not wake the deliverers: %s", error)
 
 
@@ -287,7 +288,8 @@ class Round:
     """One worker's round: leases as long as there is room, and records what comes in meanwhile.
 
     Each kind of channel has a sender of its own and all of them send at once, so that nobody waits
-    for another's receiver.
+    for another's receiver. What the database does not take, as when it restarts, is kept and tried
+    again until the lease has run out: to drop it would be to send it again.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -297,6 +299,9 @@ class Round:
         self._senders: dict[str, Sender] = {}
         self._leased: dict[int, Leased] = {}
         self._outcomes: list[Outcome] = []
+        self._left: list[Message] = []
+        self._failure: Exception | None = None
+        self._leased_until = now + LEASE
         self._recorded_at = self._began
         self._has_drained = False
         self._after = -1
@@ -316,7 +321,8 @@ class Round:
         return self.clock() - self._now >= BUDGET
 
     def takes_more(self) -> bool:
-        return not self.is_late() and not (self._has_drained and self._is_idle())
+        is_done = self._has_drained and self._is_idle()
+        return not (is_done or self.is_late() or self._failure)
 
     def step(self) -> None:
         """Lease what there is room for, and move what is under way."""
@@ -326,21 +332,29 @@ class Round:
         self._give_back(everything=False)
 
     def _lease(self) -> list[Leased]:
+        leased: list[Leased] = []
+        now = self.clock()
+        with self._database():
+            leased = self._take(now)
+            self._leased_until = now + LEASE
+        return leased
+
+    def _take(self, now: datetime) -> list[Leased]:
         kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
         busy = [channel for sender in self._senders.values() for channel in sender.busy()]
         self._has_drained = False
         if not busy and len(kinds) == len(TRANSPORTS):
-            leased = lease(self.clock(), BATCH)
+            leased = lease(now, BATCH)
             self._has_drained = not leased
             return leased
-        if not kinds or self.clock() < self._looks_at:
+        if not kinds or now < self._looks_at:
             return []
         # Round and round, so that every channel has its turn.
         channels = channels_with_work(self._after)
         self._after = channels[-1] if len(channels) == LOOK_AT else -1
-        leased = lease_of_channels(self.clock(), list(set(channels).difference(busy)), kinds)
+        leased = lease_of_channels(now, list(set(channels).difference(busy)), kinds)
         if not leased and self._after == -1:
-            self._looks_at = self.clock() + LOOK_AGAIN
+            self._looks_at = now + LOOK_AGAIN
         return leased
 
     def add(self, leased: Sequence[Leased]) -> None:
@@ -352,13 +366,27 @@ class Round:
             self._add(kind, messages)
 
     def finish(self) -> None:
-        """Begin nothing more than what was taken; wait for what is under way."""
-        while not self._is_idle():
+        """Begin nothing more than what was taken; wait for what is under way, and record it."""
+        while not self._is_idle() or self._outcomes or self._left:
+            if self._failure and self.clock() >= self._leased_until:
+                log.error("outcomes=%d not recorded: uncertain", len(self._outcomes))
+                raise self._failure
             if self.clock() - self._now >= SEND_WITHIN:
                 self._give_back(everything=True)
             self._poll(WAIT)
             self._give_back(everything=False)
-        self._record()
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Note whether the database does what it is asked in here, and go on if it does not."""
+        try:
+            yield
+            self._failure = None
+        except (OperationalError, InterfaceError) as failure:
+            if self._failure is None:
+                log.error("deliver: the database fails: %s", failure)
+            self._failure = failure
+            connection.close_if_unusable_or_obsolete()
 
     def _has_room(self, kind: str) -> bool:
         """Not for a few: a lease costs the same for one row as for many."""
@@ -382,17 +410,36 @@ class Round:
             if len(sender):
                 self._outcomes += sender.poll(wait)
                 wait = 0
+        if self._failure and self._is_idle():
+            time.sleep(WAIT)
         is_time = time.monotonic() - self._recorded_at >= RECORD_EVERY.total_seconds()
-        if is_time or len(self._outcomes) >= BATCH // 2 or self._is_idle():
-            self._record()
+        is_full = len(self._outcomes) >= BATCH // 2 or self._is_idle()
+        if is_time or (is_full and not self._failure):
+            self._settle()
+
+    def _give_back(self, *, everything: bool) -> None:
+        for sender in self._senders.values():
+            self._left += sender.put_back(everything)
+        if self._left and not self._failure:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Record what has come in and release what was left out."""
+        self._recorded_at = time.monotonic()
+        with self._database():
+            if self._outcomes:
+                self._record()
+            if self._left:
+                release(self._left)
+                self._forget(self._left)
+                self._left = []
 
     def _record(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        self._recorded_at = time.monotonic()
-        if not outcomes:
-            return
-        leased = [self._leased.pop(outcome.message.delivery_id) for outcome in outcomes]
+        outcomes = self._outcomes
+        leased = [self._leased[outcome.message.delivery_id] for outcome in outcomes]
         count = record(outcomes, leased, self.clock())
+        self._forget(outcome.message for outcome in outcomes)
+        self._outcomes = []
         self.recorded += count
         failed = sum(outcome.error is not None for outcome in outcomes)
         log.info(
@@ -403,13 +450,9 @@ class Round:
             time.monotonic() - self._began,
         )
 
-    def _give_back(self, *, everything: bool) -> None:
-        messages = [
-            message for sender in self._senders.values() for message in sender.put_back(everything)
-        ]
+    def _forget(self, messages: Iterable[Message]) -> None:
         for message in messages:
             del self._leased[message.delivery_id]
-        release(messages)
 
 
 # Only the holder of the attempt records it. A delivery cancelled while it was on the wire and

@@ -3,7 +3,10 @@ from django.utils import timezone
 
 from notifications import outbox
 
+# The limit is for one that hangs: a round leases for its BUDGET, and then ends within a LEASE.
+LIMIT = int((outbox.BUDGET + outbox.LEASE).total_seconds()) + 60
 
-@shared_task
+
+@shared_task(time_limit=LIMIT)
 def deliver() -> None:
     outbox.deliver_due(timezone.now())

@@ -71,7 +71,8 @@ class Finding:
     steps: list[Step] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.why}." if self.name else f"{self.why}."
+        end = "" if self.why.endswith("?") else "."
+        return f"{self.name}: {self.why}{end}" if self.name else f"{self.why}{end}"
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:

@@ -62,6 +62,7 @@ def drill(options: Options) -> int:
         Rig(durable=True, settings=settings) as rig,
         Receiver(behaviours, bodies=True, seed=options.seed) as receiver,
     ):
+        set_up = time.monotonic() - began
         rig.enter()
         django.setup()
         # Only now: models need the settings, and these the rig's environment.
@@ -70,7 +71,8 @@ def drill(options: Options) -> int:
         from reminders.management.progress import Progress  # noqa: PLC0415
 
         output = OutputWrapper(terminal.output)
-        verdict = Drill(options, rig, receiver, lambda total: Progress(output, total)).run()
+        stage = Drill(options, rig, receiver, set_up, lambda total: Progress(output, total))
+        verdict = stage.run()
         seconds = time.monotonic() - began
         say()
         for line in lines(verdict, options, seconds):

@@ -17,6 +17,8 @@ class Fault:
     at: float
     words: str
     strike: Callable[[], None]
+    # Whoever sends, or records what was sent, may die of it.
+    is_deadly: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Faults:
         if self.options.flush_broker:
             flush, restart = self.rig.flush_broker, self.rig.restart_redis
             faults.append(Fault(0.05 * length, "flushed the broker", flush))
-            faults.append(Fault(0.4 * length, "restarted Redis, empty", restart))
+            faults.append(Fault(0.4 * length, "restarted Redis, empty", restart, is_deadly=True))
             faults.append(Fault(0.7 * length, "flushed the broker", flush))
         if self.options.restart_postgres:
             crash = partial(self.rig.restart_postgres, crash=True)
-            faults.append(Fault(0.25 * length, "crashed and restarted PostgreSQL", crash))
+            faults.append(
+                Fault(0.25 * length, "crashed and restarted PostgreSQL", crash, is_deadly=True)
+            )
         return sorted([*faults, *self.recoveries(length)], key=lambda fault: fault.at)
 
     def kills(self, length: float, bursts: Sequence[float]) -> Iterator[Fault]:
@@ -49,7 +53,8 @@ class Faults:
                 count = self.options.beats if kind == "beat" else self.options.workers
                 name = f"{kind}{number % count + 1}"
                 when = at + number * max(0.1 * length, 2 * BACK_AFTER)
-                yield Fault(when, f"killed {name} (SIGKILL)", partial(self.rig.kill, name))
+                kill = partial(self.rig.kill, name)
+                yield Fault(when, f"killed {name} (SIGKILL)", kill, is_deadly=kind == "deliver")
                 again = partial(self.rig.start_again, name)
                 yield Fault(when + BACK_AFTER, f"started {name} again", again)
 

@@ -14,6 +14,7 @@ from reminders.models import Reminder
 from reminders.recurrence import Schedule
 
 OWNERS = 4
+OWNER = "drill"
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
 MISFIRES = tuple(Misfire)
 # Live reminders are stored as of so long before the first is due.
@@ -193,7 +194,7 @@ def store(wishes: list[Wish], urls: list[str]) -> Iterator[tuple[int, Wish]]:
 
 
 def _owner(number: int, urls: list[str]) -> tuple[User, dict[int, Channel]]:
-    name = f"drill{number}"
+    name = f"{OWNER}{number}"
     owner = User.objects.create_user(name, f"{name}@example.com", None, timezone="UTC")
     channels = {INBOX: Channel.objects.inbox_of(owner)}
     for place, url in enumerate(urls):

@@ -1,6 +1,6 @@
 """What was expected, beside what the receivers saw."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +13,8 @@ Saying = tuple[int, datetime, timedelta]
 # ... and to which receiver.
 Key = tuple[int, datetime, timedelta, int]
 SHOWN = 5
+# After its receiver has accepted a message: that receiver is slow, and outcomes are gathered.
+RECORDED_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,21 @@ class Expected:
 class Seen:
     """What the receivers accepted, and what the database tells of the rest."""
 
-    # When each message was first accepted, and how often by id.
-    first: dict[Key, datetime] = field(default_factory=dict)
-    ids: defaultdict[Key, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    # When each message was accepted, under which ids.
+    accepted: dict[Key, dict[str, list[datetime]]] = field(default_factory=dict)
     fired: set[Saying] = field(default_factory=set)
     missed: set[Saying] = field(default_factory=set)
     waiting: set[Key] = field(default_factory=set)
     uncertain: Mapping[str, int] = field(default_factory=dict)
+    # From when until when something died that sends or records.
+    deaths: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def accept(self, key: Key, id_: str, at: datetime) -> None:
-        self.first[key] = min(at, self.first.get(key, at))
-        self.ids[key][id_] += 1
+        self.accepted.setdefault(key, {}).setdefault(id_, []).append(at)
+
+    def is_followed_by_death(self, at: datetime) -> bool:
+        """Tell whether the outcome of what was accepted then may have died with its worker."""
+        return any(ended >= at and began <= at + RECORDED_WITHIN for began, ended in self.deaths)
 
 
 @dataclass
@@ -89,9 +95,9 @@ def compare(
     wanted: set[Key] = set()
     for each in expected:
         wanted |= _saying(verdict, each, seen, patient, up_by)
-    verdict.unexpected += [in_words(key) for key in seen.first.keys() - wanted]
-    for key, ids in seen.ids.items():
-        _repeats(verdict, key, ids, seen.uncertain)
+    verdict.unexpected += [in_words(key) for key in seen.accepted.keys() - wanted]
+    for key, ids in seen.accepted.items():
+        _repeats(verdict, key, ids, seen)
     return verdict
 
 
@@ -113,10 +119,11 @@ def _saying(
         return set()
     for key in keys:
         verdict.messages += 1
-        if key in seen.first:
+        if ids := seen.accepted.get(key):
             verdict.delivered += 1
             if key[3] not in patient and each.fire.fire_at > up_by:
-                verdict.lateness.append((seen.first[key] - each.fire.fire_at).total_seconds())
+                first = min(min(times) for times in ids.values())
+                verdict.lateness.append((first - each.fire.fire_at).total_seconds())
         elif key in seen.waiting and key[3] in patient:
             verdict.waiting += 1
         else:
@@ -125,15 +132,17 @@ def _saying(
     return keys
 
 
-def _repeats(verdict: Verdict, key: Key, ids: Counter[str], uncertain: Mapping[str, int]) -> None:
-    """A repeat is explained by an attempt whose outcome nobody lived to record."""
+def _repeats(verdict: Verdict, key: Key, ids: Mapping[str, list[datetime]], seen: Seen) -> None:
+    """A repeat is explained by a death after the copy before it, which left no outcome of it."""
     if len(ids) > 1:
         verdict.unexplained.append(f"{in_words(key)}: under {len(ids)} ids")
-    for id_, count in ids.items():
-        explained = min(count - 1, uncertain.get(id_, 0))
+    for id_, times in ids.items():
+        repeated = sorted(times)[:-1]
+        died = sum(seen.is_followed_by_death(at) for at in repeated)
+        explained = min(died, seen.uncertain.get(id_, 0))
         verdict.explained += explained
-        if count - 1 > explained:
-            verdict.unexplained.append(f"{in_words(key)}: {count} times, as {id_}")
+        if len(repeated) > explained:
+            verdict.unexplained.append(f"{in_words(key)}: {len(times)} times, as {id_}")
 
 
 def in_words(key: Saying | Key) -> str:

@@ -36,8 +36,8 @@ def at_once(*calls):
         return list(threads.map(run, calls))
 
 
-def tick_beside(lock, now):
-    """Tick while another thread is in a transaction that has called `lock`; return what fired."""
+def beside(lock, call):
+    """Call while another thread is in a transaction that has called `lock`; return the answer."""
     holds, may_end = threading.Event(), threading.Event()
 
     def hold():
@@ -46,14 +46,18 @@ def tick_beside(lock, now):
             holds.set()
             may_end.wait(10)
 
-    def tick():
+    def called():
         holds.wait(10)
         try:
-            return dispatch.tick(now)
+            return call()
         finally:
             may_end.set()
 
-    return at_once(hold, tick)[1]
+    return at_once(hold, called)[1]
+
+
+def tick_beside(lock, now):
+    return beside(lock, lambda: dispatch.tick(now))
 
 
 def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
@@ -98,6 +102,16 @@ def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     lock = Reminder.objects.select_for_update()
     assert tick_beside(lambda: lock.get(pk=held.pk), now) == 1
     assert Occurrence.objects.get().reminder == free
+
+
+def test_lease_does_not_wait_for_another_that_holds_rows(make_reminder, now):
+    make_reminder()
+    make_reminder()
+    dispatch.tick(now)
+    held, free = Delivery.objects.order_by("pk")
+    lock = Delivery.objects.select_for_update()
+    leased = beside(lambda: lock.get(pk=held.pk), lambda: outbox.lease(now))
+    assert [each.message.delivery_id for each in leased] == [free.pk]
 
 
 def test_parallel_workers_send_each_delivery_once(make_reminder, recorder, now, monkeypatch):

@@ -2,6 +2,8 @@ import pytest
 from celery import current_app
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from notifications import outbox
+
 pytestmark = pytest.mark.django_db
 
 
@@ -9,6 +11,10 @@ def test_tick_is_a_row_of_the_beat_table():
     tick = PeriodicTask.objects.get(name="tick")
     assert tick.task == "reminders.tasks.dispatch"
     assert (tick.interval.every, tick.interval.period) == (1, IntervalSchedule.SECONDS)
+
+
+def test_wake_up_that_waited_for_long_is_not_worth_a_tick():
+    assert PeriodicTask.objects.get(name="tick").expire_seconds == 10
 
 
 def test_every_row_of_the_beat_table_names_a_registered_task():
@@ -22,3 +28,10 @@ def test_each_task_goes_to_its_own_queue():
     assert route({}, "reminders.tasks.dispatch")["queue"].name == "dispatch"
     assert route({}, "notifications.tasks.deliver")["queue"].name == "deliver"
     assert route({}, "reminders.tasks.prune")["queue"].name == "deliver"
+
+
+def test_task_that_hangs_is_ended_but_not_before_a_healthy_one_has_ended():
+    current_app.loader.import_default_modules()
+    longest = (outbox.BUDGET + outbox.LEASE).total_seconds()
+    for name in ("reminders.tasks.dispatch", "notifications.tasks.deliver"):
+        assert longest < current_app.tasks[name].time_limit < 300

@@ -99,6 +99,11 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Read the request and accept it when the receiver's `release` is called."""
+
+
+@dataclass(frozen=True)
 class Close:
     """Read the request and close the connection, after saying what is in `first`."""
 
@@ -112,7 +117,7 @@ class Endless:
     chunk: bytes = b"x" * 16384
 
 
-Deed = Reply | Hang | Close | Endless
+Deed = Reply | Hang | Hold | Close | Endless
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,11 @@ class HttpReceiver(Receiver[Request]):
     def script(self, *deeds: Deed) -> None:
         self.scripted.extend(deeds)
 
+    def release(self) -> None:
+        self._loop.call_soon_threadsafe(self._released.set)
+
     async def _listen(self) -> asyncio.Server:
+        self._released = asyncio.Event()
         return await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -163,6 +172,9 @@ class HttpReceiver(Receiver[Request]):
         """Do what the script says; tell whether the connection stays open."""
         deed = self.scripted.popleft() if self.scripted else self.default
         self._keep(request)
+        if isinstance(deed, Hold):
+            await self._released.wait()
+            deed = Reply()
         if isinstance(deed, Reply):
             writer.write(deed.head() + deed.body)
             await writer.drain()

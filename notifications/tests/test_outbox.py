@@ -84,6 +84,13 @@ def test_post_wakes_the_workers_at_commit_only(
     assert woken == ["notifications.tasks.deliver"]
 
 
+def test_wake_up_expires_so_that_none_pile_up_while_no_worker_runs(monkeypatch):
+    sent = []
+    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **how: sent.append(how))
+    outbox.wake()
+    assert sent == [{"expires": 60}]
+
+
 def test_post_survives_a_broker_that_is_down(
     channel, now, monkeypatch, caplog, django_capture_on_commit_callbacks
 ):

@@ -131,6 +131,14 @@ def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now
     assert (Occurrence.objects.count(), Delivery.objects.count()) == (1, 1)
 
 
+def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now):
+    reminder = make_reminder(recurrence="FREQ=DAILY")
+    dispatch.tick(now)
+    Reminder.objects.update(next_due_at=now, next_fire_at=now)
+    dispatch.tick(now)
+    assert (reread(reminder).error, reminder.next_due_at) == ("", now + timedelta(days=1))
+
+
 def test_database_refuses_a_second_record_of_an_occurrence(reminder, now):
     dispatch.tick(now)
     with pytest.raises(IntegrityError, match="occurrence_once"), transaction.atomic():
@@ -169,6 +177,8 @@ def test_tick_finds_the_due_by_its_partial_index(make_reminder, now):
         cursor.execute(f"EXPLAIN {dispatch.CLAIM}", {"now": now, "limit": 10})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Scan using reminders_reminder_due" in plan
+    assert "Index Cond: (next_fire_at <=" in plan
+    assert "Sort" not in plan
 
 
 def test_tick_wakes_deliver_for_what_an_earlier_wake_up_lost(reminder, now, woken):
@@ -235,3 +245,15 @@ def test_task_leaves_what_is_due_later_to_the_next_wake_up(make_reminder):
     make_reminder(starts_at=later.replace(tzinfo=None), stored_at=later - timedelta(minutes=1))
     tasks.dispatch()
     assert not Occurrence.objects.exists()
+
+
+def test_task_does_not_wait_for_a_clock_that_was_set_back(make_reminder, monkeypatch):
+    due_at = timezone.now().replace(microsecond=0) + timedelta(seconds=1)
+    make_reminder(starts_at=due_at.replace(tzinfo=None), stored_at=due_at - timedelta(minutes=1))
+    hours = iter([due_at - timedelta(seconds=1)])
+    set_back = due_at - timedelta(hours=3)
+    monkeypatch.setattr(tasks.timezone, "now", lambda: next(hours, set_back))
+    waited = []
+    monkeypatch.setattr(tasks.time, "sleep", waited.append)
+    tasks.dispatch()
+    assert max(waited) <= 1

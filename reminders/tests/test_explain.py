@@ -432,7 +432,8 @@ def test_other_time_names_the_nearest(standup, now):
 
 def test_overdue_says_whether_anything_ticks(standup, now):
     reminder = standup()
-    assert "nothing ticks" in ask(reminder, now + MINUTE).conclusion
+    conclusion = ask(reminder, now + MINUTE).conclusion
+    assert conclusion.endswith("and nothing ticks: are the worker and beat running?")
     Heartbeat.objects.create(name="tick", at=now + MINUTE)
     answer = ask(reminder, now + MINUTE)
     assert answer.verdict == Verdict.OVERDUE

@@ -1,0 +1,62 @@
+"""Beat's scheduler: django-celery-beat's, going on where that waits or ends.
+
+It compares times of the clock on the wall, in a heap and in each entry's last run. When the clock
+is set back, as after three hours ahead, all of them lie in the future, and for three hours nothing
+would be due. And it ends when the database is away just as it reads its table anew.
+"""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from celery.schedules import schedstate
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+log = logging.getLogger(__name__)
+
+# Its own clock has no zone.
+LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001
+
+
+class BeatEntry(ModelEntry):
+    last_run_at: datetime
+
+    def is_due(self) -> schedstate:
+        now = self._default_now()
+        if self.last_run_at > now:
+            self.last_run_at = self.model.last_run_at = now
+        return super().is_due()
+
+
+class Scheduler(DatabaseScheduler):
+    Entry = BeatEntry
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ticked_at = datetime.now(UTC)
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        now = datetime.now(UTC)
+        if now < self._ticked_at:
+            log.warning("the clock was set back by %s", self._ticked_at - now)
+            self._read_anew()
+        self._ticked_at = now
+        delay: float = super().tick(*args, **kwargs)
+        return delay
+
+    @property
+    def schedule(self) -> dict[str, BeatEntry]:
+        try:
+            return super().schedule
+        except (DatabaseError, InterfaceError):
+            if self._schedule is None:
+                raise
+            log.exception("beat cannot read its table; it goes on with what it has")
+            close_old_connections()
+            self._read_anew()
+            return self._schedule
+
+    def _read_anew(self) -> None:
+        """Have `schedule` read all of the table, and the heap made anew, when it is next asked."""
+        self._last_full_sync = LONG_AGO

@@ -1,0 +1,481 @@
+"""Take each guarantee away, one at a time and in a copy of the tree, and see which test goes red.
+
+    make mutations                       # all of them, as a table
+    make mutations ARGS="claim lease"    # those with these words in their names
+
+A mutation whose text is no longer there is an error: this table follows the code.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
+FAILED = "FAILED "
+
+DISPATCH = "reminders/dispatch.py"
+OUTBOX = "notifications/outbox.py"
+MISFIRE = "reminders/misfire.py"
+TASKS = "reminders/tasks.py"
+SETTINGS = "foam/settings.py"
+REMINDERS_0001 = "reminders/migrations/0001_initial.py"
+NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
+
+TEST_DISPATCH = "reminders/tests/test_dispatch.py"
+TEST_OUTBOX = "notifications/tests/test_outbox.py"
+TEST_RACES = "foam/tests/test_races.py"
+TEST_CRASHES = "foam/tests/test_crashes.py"
+TEST_FAULTS = "foam/tests/test_faults.py"
+TEST_CLOCK = "foam/tests/test_clock.py"
+TEST_DISK_FULL = "foam/tests/test_disk_full.py"
+
+
+@dataclass(frozen=True)
+class Edit:
+    path: str
+    old: str
+    new: str = ""
+
+    def apply(self, tree: Path) -> None:
+        file = tree / self.path
+        text = file.read_text()
+        if text.count(self.old) != 1:
+            times = text.count(self.old)
+            sys.exit(f"{self.path} has this {times} times, not once:\n{self.old}")
+        file.write_text(text.replace(self.old, self.new))
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One guarantee, taken away by `edits`, and the tests of which one is to go red."""
+
+    promise: str
+    name: str
+    edits: Sequence[Edit]
+    tests: Sequence[str]
+
+
+def edit(path: str, old: str, new: str = "") -> list[Edit]:
+    return [Edit(path, old, new)]
+
+
+def without_constraint(path: str, name: str) -> Edit:
+    """Leave out the AddConstraint operation that ends in this name."""
+    text = (PROJECT / path).read_text()
+    end = text.index(f"name='{name}'),\n        ),\n")
+    begin = text.rindex("        migrations.AddConstraint(", 0, end)
+    return Edit(path, text[begin : end + len(f"name='{name}'),\n        ),\n")])
+
+
+MUTATIONS = [
+    Mutation(
+        "P1",
+        "claim: no lock",
+        edit(DISPATCH, "FOR NO KEY UPDATE SKIP LOCKED\n"),
+        [TEST_RACES],
+    ),
+    Mutation(
+        "P1",
+        "claim: waits for others",
+        edit(DISPATCH, "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),
+        [TEST_RACES],
+    ),
+    Mutation(
+        "P1",
+        "occurrence: no unique constraint",
+        [
+            without_constraint(REMINDERS_0001, "reminders_occurrence_once"),
+            Edit(DISPATCH, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
+        ],
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "occurrence: conflict raises",
+        edit(DISPATCH, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "batch: no transaction",
+        edit(
+            DISPATCH,
+            "    with transaction.atomic():\n        claimed = claim(now, limit)",
+            "    if True:\n        claimed = claim(now, limit)",
+        ),
+        [TEST_CRASHES, TEST_RACES],
+    ),
+    Mutation(
+        "P1",
+        "write: no transaction of its own",
+        edit(
+            DISPATCH,
+            "        with transaction.atomic():\n            return write(planned, now), []",
+            "        return write(planned, now), []",
+        ),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "level: a window of a minute",
+        edit(
+            DISPATCH,
+            "next_fire_at <= %(now)s\n",
+            "next_fire_at BETWEEN %(now)s - interval '1 min' AND %(now)s\n",
+        ),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "isolation: a reminder that raises",
+        edit(
+            DISPATCH,
+            "        except Exception as error:\n            failed",
+            "        except KeyError as error:\n            failed",
+        ),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "isolation: a row that is refused",
+        edit(DISPATCH, "except (DataError, IntegrityError)", "except KeyError"),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P1",
+        "isolation: want of room sets aside",
+        edit(DISPATCH, "except (DataError, IntegrityError)", "except Exception"),
+        [TEST_DISK_FULL],
+    ),
+    Mutation(
+        "P1",
+        "active without a next instant",
+        [without_constraint(REMINDERS_0001, "reminders_reminder_active_has_next")],
+        ["reminders/tests/test_models.py"],
+    ),
+    Mutation(
+        "P2",
+        "delivery: no unique constraint",
+        [
+            without_constraint(NOTIFICATIONS_0001, "notifications_delivery_once_per_cause"),
+            Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
+        ],
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "lease: none",
+        edit(OUTBOX, "    leased_until = %(until)s\n", "    leased_until = %(now)s\n"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "lease: never runs out",
+        edit(OUTBOX, "(leased_until IS NULL OR leased_until <= %(now)s)", "leased_until IS NULL"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "lease: no lock",
+        edit(OUTBOX, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s"),
+        [TEST_RACES],
+    ),
+    Mutation(
+        "P2",
+        "lease: waits for others",
+        edit(
+            OUTBOX, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s\n    FOR UPDATE"
+        ),
+        [TEST_RACES],
+    ),
+    Mutation(
+        "P2",
+        "attempt guard: none when recording",
+        edit(
+            OUTBOX,
+            "d.id = o.id AND d.attempt = o.attempt\n    AND (d.status",
+            "d.id = o.id\n    AND (d.status",
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "attempt guard: none when releasing",
+        edit(OUTBOX, "d.attempt = o.attempt AND d.status = 'sending'\n", "d.status = 'sending'\n"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "status guard: none when recording",
+        edit(
+            OUTBOX,
+            "(d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))",
+            "true",
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "last attempt: checked after sending only",
+        [
+            Edit(OUTBOX, "due.attempt >= due.max_attempts\n", "false\n"),
+            Edit(OUTBOX, " AND due.attempt < due.max_attempts\n", "\n"),
+        ],
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "end without a reason",
+        [without_constraint(NOTIFICATIONS_0001, "notifications_delivery_end_has_reason")],
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "missed without a reason",
+        [without_constraint(REMINDERS_0001, "reminders_occurrence_missed_has_reason")],
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P3",
+        "uncertain: not recorded",
+        edit(OUTBOX, "FROM due WHERE status = 'sending'", "FROM due WHERE false"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P3",
+        "id: another at each attempt",
+        edit(
+            OUTBOX,
+            "id=message_id(id_, created_at),",
+            'id=f"{message_id(id_, created_at)}_{attempt}",',
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P3",
+        "outcome: dropped when the database is away",
+        edit(
+            OUTBOX,
+            "except (OperationalError, InterfaceError) as failure",
+            "except KeyError as failure",
+        ),
+        [
+            f"{TEST_FAULTS}::test_answer_that_came_while_the_database_was_down_is_recorded_when_it_is_back"
+        ],
+    ),
+    Mutation(
+        "P3",
+        "broker: its restart breaks off what is being sent",
+        edit(
+            SETTINGS,
+            "CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False",
+            "CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True",
+        ),
+        [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
+    ),
+    Mutation(
+        "P4",
+        "broker: its restart ends the worker",
+        edit(SETTINGS, '    "ack_emulation": False,\n'),
+        [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
+    ),
+    Mutation(
+        "P4",
+        "tick: wakes nobody for what is due",
+        edit(DISPATCH, "    if outbox.has_due(now):\n", "    if False:\n"),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P4",
+        "wake-up: before the commit",
+        edit(OUTBOX, "    transaction.on_commit(wake, robust=True)", "    wake()"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P4",
+        "wake-up: a broker that is down breaks it",
+        edit(OUTBOX, "except BrokerError as error", "except KeyError as error"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P4",
+        "wake-up: does not expire",
+        edit(OUTBOX, ", expires=60)", ")"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P4",
+        "tick: does not expire",
+        edit("reminders/migrations/0002_tick.py", '            "expire_seconds": 10,\n'),
+        ["foam/tests/test_tasks.py"],
+    ),
+    Mutation(
+        "P5",
+        "claim: no index",
+        edit(
+            REMINDERS_0001,
+            "fields=['next_fire_at'], name='reminders_reminder_due'",
+            "fields=['created_at'], name='reminders_reminder_due'",
+        ),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P5",
+        "tick: does not wait for what comes due",
+        edit(TASKS, "    while following is not None", "    while False and following is not None"),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P5",
+        "tick: sleeps by a clock that is set",
+        edit(TASKS, "lambda: start + timedelta(seconds=time.monotonic() - began)", "timezone.now"),
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P5",
+        "beat: waits for a clock that was set back",
+        edit(SETTINGS, "foam.beat:Scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
+        [f"{TEST_FAULTS}::test_clock_that_jumps_under_a_running_foam_is_followed"],
+    ),
+    Mutation(
+        "P5",
+        "claim: held for ever by a machine that is gone",
+        edit(
+            SETTINGS,
+            "idle_in_transaction_session_timeout=60s",
+            "idle_in_transaction_session_timeout=0",
+        ),
+        [TEST_CRASHES],
+    ),
+    Mutation(
+        "P5",
+        "heartbeat: also of a tick that breaks down",
+        [
+            Edit(
+                DISPATCH, "        outbox.wake()\n    beat_heart(now)\n", "        outbox.wake()\n"
+            ),
+            Edit(
+                DISPATCH,
+                "    end = time.monotonic() + BUDGET",
+                "    beat_heart(now)\n    end = time.monotonic() + BUDGET",
+            ),
+        ],
+        [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P6",
+        "hold: a channel that hangs is not held",
+        edit(OUTBOX, "    _hold(outcomes, now)\n"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P6",
+        "hold: what is queued does not step aside",
+        edit(OUTBOX, '        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})\n'),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P6",
+        "lease: takes more for a busy channel",
+        edit(OUTBOX, "        AND channel_id <> ALL (%(busy)s)\n"),
+        [TEST_OUTBOX, "notifications/tests/test_webhook.py"],
+    ),
+    Mutation(
+        "P6",
+        "round: waits for one receiver before the next lease",
+        edit(OUTBOX, "        self._poll(0 if leased else WAIT)\n", "        self.finish()\n"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P8",
+        "misfire: always all",
+        edit(MISFIRE, "    if misfire == Misfire.ALL:", "    if True:"),
+        ["reminders/tests/test_misfire.py"],
+    ),
+    Mutation(
+        "P8",
+        "misfire: no grace",
+        edit(MISFIRE, "now - fire.fire_at > grace", "now > fire.fire_at"),
+        ["reminders/tests/test_misfire.py"],
+    ),
+    Mutation(
+        "P8",
+        "misfire: fires the newest of each part of a long outage",
+        edit(MISFIRE, "following is None or following.fire_at > now", "True"),
+        ["reminders/tests/test_misfire.py"],
+    ),
+    Mutation(
+        "P8",
+        "misfire: what was missed is not recorded",
+        edit(DISPATCH, " for fire in plan.fires), *plan.missed]", " for fire in plan.fires)]"),
+        [TEST_DISPATCH],
+    ),
+]
+
+
+@contextmanager
+def copy_of_the_tree() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="foam-mutation-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(PROJECT, tree, ignore=LEFT_OUT, symlinks=True)
+        yield tree
+
+
+def red(tree: Path, tests: Sequence[str]) -> str:
+    """Run the tests in a tree; return the first that failed, or nothing when all are green."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = [line for line in done.stdout.splitlines() if line.startswith(FAILED)]
+    if done.returncode == 0:
+        return ""
+    if done.returncode != 1 or not failed:
+        sys.exit(f"These tests did not run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return failed[0].removeprefix(FAILED).split(" - ")[0]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="only those with one of these words: P2, lease")
+    parser.add_argument("--at-once", action="store_true", help="do not see first that all is green")
+    asked = parser.parse_args()
+    chosen = [
+        mutation
+        for mutation in MUTATIONS
+        if not asked.words
+        or any(word in f"{mutation.promise} {mutation.name}" for word in asked.words)
+    ]
+    if not asked.at_once:
+        with copy_of_the_tree() as tree:
+            if test := red(tree, sorted({test for each in chosen for test in each.tests})):
+                sys.exit(f"Without any mutation, {test} is red.")
+    survivors = 0
+    print("| promise | taken away | red |\n|---|---|---|", flush=True)
+    for mutation in chosen:
+        with copy_of_the_tree() as tree:
+            for each in mutation.edits:
+                each.apply(tree)
+            test = red(tree, mutation.tests)
+        survivors += not test
+        name = test.split("::", 1)[-1]
+        print(f"| {mutation.promise} | {mutation.name} | {name or '**none**'} |", flush=True)
+    print(f"\n{len(chosen) - survivors} of {len(chosen)} went red.")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
