@@ -122,6 +122,11 @@ class Rig:
     def url(self, server: str) -> str:
         return self._servers[server][2]
 
+    def pids(self) -> dict[str, int]:
+        """Return the process of each server and program; they have children."""
+        servers = {name: child for name, (_, child, _) in self._servers.items()}
+        return {name: child.process.pid for name, child in (servers | self.programs).items()}
+
     # FOAM's own processes
 
     def manage(self, *words: str) -> str:
