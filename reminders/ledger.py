@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import (
     BigIntegerField,
     Case,
+    CharField,
     Count,
     Exists,
     F,
@@ -23,7 +24,8 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Length, Substr
+from django.db.models.lookups import Exact, Range
 
 from notifications import ledger as deliveries
 from notifications.ledger import CAUSE, Deliveries, Imbalance, Period, found
@@ -32,10 +34,17 @@ from reminders.models import REFERENCE, Occurrence, Reminder, reference_of
 from reminders.tally import Tally
 
 FIRED_OR_MISSED = Case(When(status="missed", then=Value("missed")), default=Value("fired"))
-# The occurrence that a delivery refers to; none where that is no number.
-ITS_OCCURRENCE = Cast(
-    Func("reference", Value(f"^{REFERENCE}([0-9]{{1,18}})$"), function="substring"),
-    BigIntegerField(),
+# The occurrence that a delivery refers to; none where that is no number. By its length and its
+# digits: a regular expression would be half of what the whole ledger costs.
+ITS_OCCURRENCE = Case(
+    When(
+        Exact(
+            Func("reference", Value("0123456789"), function="rtrim", output_field=CharField()),
+            REFERENCE,
+        )
+        & Range(Length("reference"), (len(REFERENCE) + 1, len(REFERENCE) + 18)),
+        then=Cast(Substr("reference", len(REFERENCE) + 1), BigIntegerField()),
+    )
 )
 
 
