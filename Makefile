@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test bench lint lock
+.PHONY: help install run manage test drill bench lint lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,6 +24,9 @@ manage: install ## a command of manage.py (ARGS="createtoken demo")
 
 test: install ## all tests on real servers (ARGS="-k words")
 	@$(STACK) exec --ephemeral -- $(BIN)/python -m pytest $(ARGS)
+
+drill: install ## everything goes wrong on a throw-away FOAM (ARGS=--quick)
+	@$(BIN)/python -m foam.drill $(ARGS)
 
 bench: install ## the recurrence engine against others (ARGS=--quick)
 	@$(BIN)/python -m benchmarks.recurrence $(ARGS)

@@ -121,7 +121,7 @@ def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]
 
 def counted(owner: Any = None) -> QuerySet[Delivery]:
     """The deliveries that the ledger counts."""
-    deliveries = Delivery.objects.exclude(channel_id=0)
+    deliveries = Delivery.objects.of_users()
     return deliveries.filter(channel__owner=owner) if owner else deliveries
 
 

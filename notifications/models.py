@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from accounts.models import FOAM_ID
 from notifications.encryption import EncryptedTextField
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
@@ -17,6 +18,10 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
+    def of_users(self) -> Self:
+        """All but FOAM's own."""
+        return self.exclude(pk=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
 
@@ -35,6 +40,8 @@ class Channel(models.Model):
     """
 
     class Kind(models.TextChoices):
+        """What users choose from; `null` is the kind of FOAM's own channel."""
+
         INBOX = "inbox", "In-app inbox"
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Webhook"
@@ -45,6 +52,10 @@ class Channel(models.Model):
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
+    at_most_once = models.BooleanField(
+        default=False,
+        help_text="Rather lose a message than repeat one that may have arrived.",
+    )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
@@ -68,6 +79,10 @@ class Channel(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=list(TRANSPORTS)), name="notifications_channel_kind_known"
             ),
+            models.CheckConstraint(
+                condition=Q(id=FOAM_ID, kind="null") | (~Q(id=FOAM_ID) & ~Q(kind="null")),
+                name="notifications_channel_null_is_foams_own",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,9 +96,28 @@ class Channel(models.Model):
     def masked_secret(self) -> str:
         return f"{self.secret[:6]}…{self.secret[-4:]}" if self.secret else ""
 
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+    @property
+    def held_reason(self) -> str:
+        """Why it is left alone, or was until lately; empty when its receiver answers."""
+        if not self.holds:
+            return ""
+        times = f", {self.holds} times in a row" if self.holds > 1 else ""
+        return f"no answer in time{times}"
+
+    def trouble(self, now: datetime) -> str:
+        """Say why nothing is sent this way at present; empty when all is well."""
+        if self.disabled_at:
+            return f"Disabled: {self.disabled_reason}"
+        if self.is_held(now):
+            return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
+        return self.transport.unavailable()
+
     def clean(self) -> None:
-        if self.kind not in TRANSPORTS:
-            raise ValidationError({"kind": f"Choose one of {', '.join(TRANSPORTS)}."})
+        if self.kind not in self.Kind.values:
+            raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})
         self.address, self.secret = self.transport.clean(self.address, self.secret)
 
     def store(self) -> None:
@@ -117,6 +151,10 @@ class Channel(models.Model):
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(channel=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(channel__owner=user)
 
@@ -258,6 +296,12 @@ def message_id(delivery_id: int, created_at: datetime) -> str:
     return f"foam_{delivery_id}_{(created_at - EPOCH) // timedelta(microseconds=1):x}"
 
 
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(delivery__channel=FOAM_ID)
+
+
 class Attempt(models.Model):
     """One try at a delivery."""
 
@@ -265,7 +309,7 @@ class Attempt(models.Model):
         SENT = "sent"  # the receiver accepted it
         TRANSIENT = "transient"  # failed, may work later
         PERMANENT = "permanent"  # failed, will never work
-        UNCERTAIN = "uncertain"  # the lease ran out without an outcome: it may have arrived
+        UNCERTAIN = "uncertain"  # has no known outcome: it may have arrived
 
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False
@@ -275,6 +319,8 @@ class Attempt(models.Model):
     detail = models.TextField(blank=True)
     latency = models.DurationField(null=True)
     ended_at = models.DateTimeField()
+
+    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ["number"]

@@ -9,13 +9,14 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from celery import current_app
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from notifications.bulk import bulk_cursor
@@ -27,22 +28,23 @@ from notifications.transports.base import Sender
 log = logging.getLogger(__name__)
 
 BATCH = 500
+# Longer than a round with its slowest message can take, which is given up within 20 s.
+LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 # A worker goes back to the queue after this, so that none is held for ever by a long backlog.
-BUDGET = timedelta(seconds=50)
-# A round begins no message after this, and the slowest transport gives one up within 20 s.
-SEND_WITHIN = timedelta(seconds=60)
-# Longer than a round with its slowest message can take.
-LEASE = timedelta(seconds=120)
+BUDGET = LEASE * 5 / 12
+# A round begins no message after this.
+SEND_WITHIN = LEASE / 2
 # A crash repeats no more than what came in meanwhile.
 RECORD_EVERY = timedelta(seconds=0.5)
 # How long a round waits for its receivers, in seconds, before it looks again for what is due.
 WAIT = 0.05
+# How long it leaves it at that when it has found nothing for the channels that are not busy.
+LOOK_AGAIN = timedelta(seconds=0.1)
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """What another app wants said: one message to one channel, once per `reference`."""
 
     channel_id: int
@@ -50,7 +52,7 @@ class Post:
     title: str
     body: str
     due_at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 POST = """
@@ -103,6 +105,12 @@ def has_due(now: datetime) -> bool:
     return Delivery.objects.due(now).exists()
 
 
+def due_since(now: datetime) -> datetime | None:
+    """Return since when what is due and not being sent has waited, at the longest."""
+    due = Delivery.objects.due(now).order_by("next_attempt_at")
+    return due.values_list("next_attempt_at", flat=True).first()
+
+
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:
@@ -111,35 +119,86 @@ def wake() -> None:
         log.warning("could not wake the deliverers: %s", error)
 
 
-# The lease. `due` takes rows no one else is taking. A row found `sending` was leased by a worker
-# that never came back, so its attempt is uncertain. One with no attempts left ends here, before it
-# is sent again: a message that kills its worker never reaches a check made after sending.
-LEASE_SQL = """
-WITH due AS MATERIALIZED (
-    SELECT id, channel_id, status, attempt, max_attempts FROM notifications_delivery
+# Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
+OLDEST = """
+due AS MATERIALIZED (
+    SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
-        AND channel_id <> ALL (%(busy)s)
-        AND (SELECT kind FROM notifications_channel c WHERE c.id = channel_id) = ANY (%(kinds)s)
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-), lost AS (
+)
+"""
+
+# Channels with anything unfinished, by id from `after` on: one index probe each.
+HEADS = """
+WITH RECURSIVE head AS (
+    SELECT 1 AS number, (
+        SELECT min(channel_id) FROM notifications_delivery
+        WHERE channel_id > %(after)s AND next_attempt_at IS NOT NULL
+    ) AS channel_id
+    UNION ALL
+    SELECT number + 1, (
+        SELECT min(channel_id) FROM notifications_delivery
+        WHERE channel_id > head.channel_id AND next_attempt_at IS NOT NULL
+    )
+    FROM head WHERE channel_id IS NOT NULL AND number < %(limit)s
+)
+SELECT channel_id FROM head WHERE channel_id IS NOT NULL
+"""
+
+# Whose turn it is among these channels, a few of each.
+OF_CHANNELS = """
+due AS MATERIALIZED (
+    SELECT d.* FROM notifications_channel c
+    CROSS JOIN LATERAL (
+        SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+        WHERE channel_id = c.id AND next_attempt_at <= %(now)s
+            AND (leased_until IS NULL OR leased_until <= %(now)s)
+        ORDER BY next_attempt_at LIMIT %(each)s
+        FOR UPDATE SKIP LOCKED
+    ) d
+    WHERE c.id = ANY (%(channels)s) AND c.kind = ANY (%(kinds)s)
+    LIMIT %(limit)s
+)
+"""
+
+# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a check made after.
+IS_OVER = """
+(attempt >= max_attempts OR status = 'sending' AND (
+    SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
+))
+"""
+
+# The lease. An attempt whose worker never came back is uncertain.
+LEASE_SQL = """
+WITH RECURSIVE {due}, lost AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
     SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
     FROM due WHERE status = 'sending'
     ON CONFLICT (delivery_id, number) DO NOTHING
-), spent AS (
+), ended AS (
     UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
         leased_until = NULL, finished_at = %(now)s,
-        reason = 'Gave up after ' || due.attempt || ' attempts; the last one has no known outcome.'
-    FROM due WHERE d.id = due.id AND due.attempt >= due.max_attempts
+        reason = CASE WHEN d.attempt >= d.max_attempts
+            THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
+            ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
+                || ', and this channel would rather lose a message than repeat it.' END
+    FROM due WHERE d.id = due.id AND is_over
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
-WHERE d.id = due.id AND due.attempt < due.max_attempts
-RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    c.holds > 0, c.id, c.kind, c.address, c.secret
+WHERE d.id = due.id AND NOT is_over
+RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data,
+    c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
 """
+LEASE_OLDEST, LEASE_OF_CHANNELS = (
+    LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS)
+)
+# How many channels are looked at when some are left out, and what is taken of each at a time.
+LOOK_AT = 500
+TAKE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,34 +209,42 @@ class Leased:
     kind: str
     max_attempts: int
     is_held: bool = False
+    is_at_most_once: bool = False
 
 
-def lease(
-    now: datetime,
-    limit: int = BATCH,
-    kinds: Sequence[str] = tuple(TRANSPORTS),
-    busy: Sequence[int] = (),
+def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
+    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+    return _lease(LEASE_OLDEST, {"now": now, "until": now + LEASE, "limit": limit})
+
+
+def lease_of_channels(
+    now: datetime, channels: Sequence[int], kinds: Sequence[str], limit: int = BATCH
 ) -> list[Leased]:
-    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by.
+    """As `lease`, a few of each of these channels that are of these `kinds`.
 
-    Only those to channels of these `kinds`, and not to the channels that are `busy`.
+    However much is due for others, it is not looked at.
     """
-    values: dict[str, Any] = {
-        "now": now,
-        "until": now + LEASE,
-        "limit": limit,
-        "kinds": list(kinds),
-        "busy": list(busy),
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEASE_SQL, values)
+    values = {"now": now, "until": now + LEASE, "limit": limit, "each": TAKE}
+    return _lease(LEASE_OF_CHANNELS, {**values, "channels": list(channels), "kinds": list(kinds)})
+
+
+def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
+    """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
+    with bulk_cursor() as cursor:
+        cursor.execute(HEADS, {"after": after, "limit": limit})
+        return [channel for (channel,) in cursor.fetchall()]
+
+
+def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(sql, values, binary=True)
         rows = cursor.fetchall()
     return [_leased(row) for row in rows]
 
 
 def _leased(row: tuple[Any, ...]) -> Leased:
-    id_, attempt, max_attempts, created_at, title, body, due_at, data, is_held, *channel = row
-    channel_id, kind, address, secret = channel
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, *channel = row
+    is_held, is_at_most_once, channel_id, kind, address, secret = channel
     message = Message(
         delivery_id=id_,
         attempt=attempt,
@@ -188,9 +255,9 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         title=title,
         body=body,
         due_at=due_at,
-        data=json.loads(data),
+        data=data,
     )
-    return Leased(message, kind, max_attempts, is_held)
+    return Leased(message, kind, max_attempts, is_held, is_at_most_once)
 
 
 def deliver_due(now: datetime) -> int:
@@ -232,6 +299,8 @@ class Round:
         self._outcomes: list[Outcome] = []
         self._recorded_at = self._began
         self._has_drained = False
+        self._after = -1
+        self._looks_at = now
 
     def __enter__(self) -> Self:
         return self
@@ -251,13 +320,28 @@ class Round:
 
     def step(self) -> None:
         """Lease what there is room for, and move what is under way."""
-        kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
-        busy = [channel for sender in self._senders.values() for channel in sender.busy()]
-        leased = lease(self.clock(), BATCH, kinds, busy) if kinds else []
-        self._has_drained = not leased and not busy and len(kinds) == len(TRANSPORTS)
+        leased = self._lease()
         self.add(leased)
         self._poll(0 if leased else WAIT)
         self._give_back(everything=False)
+
+    def _lease(self) -> list[Leased]:
+        kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
+        busy = [channel for sender in self._senders.values() for channel in sender.busy()]
+        self._has_drained = False
+        if not busy and len(kinds) == len(TRANSPORTS):
+            leased = lease(self.clock(), BATCH)
+            self._has_drained = not leased
+            return leased
+        if not kinds or self.clock() < self._looks_at:
+            return []
+        # Round and round, so that every channel has its turn.
+        channels = channels_with_work(self._after)
+        self._after = channels[-1] if len(channels) == LOOK_AT else -1
+        leased = lease_of_channels(self.clock(), list(set(channels).difference(busy)), kinds)
+        if not leased and self._after == -1:
+            self._looks_at = self.clock() + LOOK_AGAIN
+        return leased
 
     def add(self, leased: Sequence[Leased]) -> None:
         by_kind: dict[str, list[Message]] = defaultdict(list)
@@ -364,7 +448,7 @@ WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt AND d.status
 def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
     """Write each outcome of what was leased, where the lease is still ours; return how many."""
     verdicts = [
-        _verdict(outcome, each.max_attempts, now)
+        _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
         for outcome, each in zip(outcomes, leased, strict=True)
     ]
     with transaction.atomic(), bulk_cursor() as cursor:
@@ -409,21 +493,23 @@ class Verdict:
     reason: str = ""
 
 
-def _verdict(outcome: Outcome, max_attempts: int, now: datetime) -> Verdict:
+def _verdict(outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime) -> Verdict:
     error = outcome.error
     if error is None:
         return Verdict("sent", _clip(outcome.answer), "sent")
     detail = _clip(error.detail)
+    kind = "uncertain" if error.uncertain else "transient"
+    if error.uncertain and is_at_most_once:
+        why = "this channel would rather lose a message than repeat it"
+        return Verdict(kind, detail, "dead", reason=f"It may have arrived, and {why}: {detail}")
     if error.permanent:
         return Verdict("permanent", detail, "dead", reason=detail)
     attempt = outcome.message.attempt
     if attempt >= max_attempts:
-        return Verdict(
-            "transient", detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}"
-        )
+        return Verdict(kind, detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}")
     # A retry by hand raises max_attempts and so begins the ladder again.
     step = attempt - (max_attempts - MAX_ATTEMPTS)
-    return Verdict("transient", detail, "queued", now + backoff(step, error.retry_after))
+    return Verdict(kind, detail, "queued", now + backoff(step, error.retry_after))
 
 
 def _clip(detail: str) -> str:
@@ -432,7 +518,7 @@ def _clip(detail: str) -> str:
 
 # A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
 HOLD_SQL = """
-UPDATE notifications_channel SET holds = least(holds + 1, 7),
+UPDATE notifications_channel SET holds = least(holds + 1, 9999),
     held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
 WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
 """

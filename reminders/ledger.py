@@ -99,12 +99,12 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
 
 def counted(owner: Any = None) -> QuerySet[Occurrence]:
     """The occurrences that the ledger counts."""
-    occurrences = Occurrence.objects.exclude(reminder_id=0)
+    occurrences = Occurrence.objects.of_users()
     return occurrences.filter(reminder__owner=owner) if owner else occurrences
 
 
 def overdue(now: datetime, owner: Any = None) -> QuerySet[Reminder]:
-    due = Reminder.objects.due(now).exclude(pk=0)
+    due = Reminder.objects.due(now).of_users()
     return due.filter(owner=owner) if owner else due
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from accounts.timezones import zone
@@ -54,6 +55,8 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int) -> Message:
     )
 
 
+# What is due at one instant in one zone is due there for many.
+@lru_cache(maxsize=4096)
 def in_words(instant: datetime, timezone: str) -> str:
     """Return an instant as its reader's clock shows it: Monday 23 November 2026 at 18:00 (...)."""
     local = instant.astimezone(zone(timezone))

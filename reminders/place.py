@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from reminders.recurrence import Fire, Fold, Schedule, local_time
 from reminders.recurrence.grammar import parse
-from reminders.recurrence.zone import UTC_EPOCH, instant, seconds, wall_clock
+from reminders.recurrence.tzif import DAY
+from reminders.recurrence.zone import UTC_EPOCH, instant, seconds, wall_clock, wall_time
 
 # Offsets from UTC are multiples of this, and with the largest gap no greater than that (Samoa in
 # 2011: a day). Wall times that are off by anything else were kept for another plan.
@@ -28,11 +29,15 @@ def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
 
     For the lead of `fire` itself: the local time asked for, also where a gap moved it.
     """
-    shown = [local_time(fire.fire_at + lead, schedule.timezone) for lead in schedule.leads]
-    change = schedule.clock_change(fire.due_at)
-    if change is not None and change.kind == "gap" and fire.lead in schedule.leads:
-        shown[schedule.leads.index(fire.lead)] = change.wall
-    return shown
+    due, fires = _seconds(fire.due_at), _seconds(fire.fire_at)
+    return [
+        wall_time(
+            schedule.asked_wall(due)
+            if lead == fire.lead
+            else schedule.wall(fires + lead.days * DAY + lead.seconds)
+        )
+        for lead in schedule.leads
+    ]
 
 
 def find(

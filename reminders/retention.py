@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.models import FOAM_ID
 from notifications import retention as deliveries
 from notifications.bulk import bulk_cursor
 from notifications.models import Delivery
@@ -84,7 +85,7 @@ def prune(
 
 def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     """Remove a batch at each step: FOAM's own, then those of users, then what had other causes."""
-    own = Occurrence.objects.filter(reminder_id=0, recorded_at__lt=own_before)
+    own = Occurrence.objects.filter(reminder_id=FOAM_ID, recorded_at__lt=own_before)
     own_ids = list(own.values_list("pk", flat=True))
     for i in range(0, len(own_ids), BATCH):
         yield remove(own_ids[i : i + BATCH], own_before)
@@ -143,7 +144,7 @@ def remove(ids: Sequence[int], before: datetime) -> Removed:
 
 def count(now: datetime, keep: timedelta) -> Removed:
     """Return what `prune` would remove, without removing it; attempts are not counted."""
-    own = Q(reminder_id=0)
+    own = Q(reminder_id=FOAM_ID)
     users = _count(~own & Q(recorded_at__lt=now - keep), now - keep)
     return users + _count(own & Q(recorded_at__lt=now - KEEP_OWN), now - KEEP_OWN)
 

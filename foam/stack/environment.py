@@ -41,16 +41,19 @@ def servers(
 
 def development(folder: Folder | None, urls: dict[str, str]) -> dict[str, str]:
     """What FOAM's settings ask for; whatever the environment already says, it keeps."""
-    defaults = {
+    return {**defaults(folder, web_port()), **os.environ, **urls}
+
+
+def defaults(folder: Folder | None, port: int) -> dict[str, str]:
+    return {
         "DJANGO_SETTINGS_MODULE": "foam.settings",
         "FOAM_ENV": "development",
-        "FOAM_BASE_URL": f"http://127.0.0.1:{web_port()}",
+        "FOAM_BASE_URL": f"http://127.0.0.1:{port}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
         "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
         "PYTHONUNBUFFERED": "1",
         **secrets_of(folder),
     }
-    return {**defaults, **os.environ, **urls}
 
 
 @contextmanager

@@ -120,11 +120,11 @@ def commands(port: int) -> dict[str, list[str]]:
     }
 
 
-def worker(queue: str, concurrency: int) -> list[str]:
+def worker(queue: str, concurrency: int, name: str = "") -> list[str]:
     command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    name = ["--queues", queue, "--hostname", f"{queue}@%h"]
-    return [*command, *quiet, *name, "--concurrency", str(concurrency)]
+    named = ["--queues", queue, "--hostname", f"{name or queue}@%h"]
+    return [*command, *quiet, *named, "--concurrency", str(concurrency)]
 
 
 def wait_until_healthy(port: int, children: list[Child], signals: Signals) -> None:

@@ -37,14 +37,14 @@ class Postgres:
         self.data = folder.home / "pg"
         self.log = folder.log / "postgres.log"
 
-    def start(self, signals: Signals) -> tuple[Child, str]:
+    def start(self, signals: Signals, port: int = 0) -> tuple[Child, str]:
         binaries = self.binaries()
         if not self.data.exists():
             self.initialize(binaries)
         stop_left_over(self.data, self.data / "postmaster.pid", signal.SIGINT)
         password = (self.data / "foam.password").read_text()
-        child, port = start_on_free_port(
-            lambda port: self.launch(binaries, port), self.is_ready, signals
+        child, port = start_on_port(
+            port, lambda port: self.launch(binaries, port), self.is_ready, signals
         )
         return child, f"postgres://foam:{password}@{HOST}:{port}/foam"
 
@@ -148,12 +148,12 @@ class Redis:
         self.log = folder.log / "redis.log"
         self.password = secrets.token_urlsafe(24)
 
-    def start(self, signals: Signals) -> tuple[Child, str]:
+    def start(self, signals: Signals, port: int = 0) -> tuple[Child, str]:
         binary = self.binary()
         self.folder.directory("redis")
         stop_left_over(self.data, self.pid_file, signal.SIGTERM)
-        child, port = start_on_free_port(
-            lambda port: self.launch(binary, port), self.is_ready, signals
+        child, port = start_on_port(
+            port, lambda port: self.launch(binary, port), self.is_ready, signals
         )
         return child, f"redis://:{self.password}@{HOST}:{port}/0"
 
@@ -196,13 +196,19 @@ class Redis:
         return False
 
 
-def start_on_free_port(
-    launch: Callable[[int], Child], is_ready: Callable[[Child, int], bool], signals: Signals
+def start_on_port(
+    wanted: int,
+    launch: Callable[[int], Child],
+    is_ready: Callable[[Child, int], bool],
+    signals: Signals,
 ) -> tuple[Child, int]:
-    """Start a server and wait for it; once more where the port was taken in between."""
+    """Start a server, on a free port if `wanted` is 0, and wait for it.
+
+    Once more where the port was taken in between.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
-        port = free_port()
+        port = wanted or free_port()
         child = launch(port)
         try:
             while child.exit_code is None and time.monotonic() < deadline:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from notifications import outbox
 from notifications.models import Attempt, Delivery
@@ -62,6 +62,28 @@ def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
     assert sum(fired) == len(made)
     assert sorted(Occurrence.objects.values_list("reminder", flat=True)) == made
     assert Delivery.objects.count() == len(made)
+
+
+def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now, monkeypatch):
+    monkeypatch.setattr(dispatch, "BATCH", 5)
+    monkeypatch.setattr(dispatch.fire_batch, "__defaults__", (5,))
+    made = [make_reminder().pk for _ in range(60)]
+    assert dispatch.tick(now) == len(made)
+    assert sorted(Occurrence.objects.values_list("reminder", flat=True)) == made
+
+
+def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
+    monkeypatch.setattr(dispatch, "BATCH", 1)
+    make_reminder()
+
+    def break_down(now, end):
+        raise OperationalError("no connection left")
+
+    monkeypatch.setattr(dispatch, "_drain_beside", break_down)
+    monkeypatch.setattr(dispatch.fire_batch, "__defaults__", (1,))
+    with pytest.raises(OperationalError):
+        dispatch.tick(now)
+    assert dispatch.last_tick() is None
 
 
 def test_parallel_ticks_move_a_series_once(make_reminder, now):

@@ -206,7 +206,7 @@ def test_retry_by_hand_adds_up(post, recorder, now):
 
 
 def test_what_foam_sends_itself_is_counted_nowhere(post, user, now):
-    own = Channel.objects.create(pk=0, owner=user, kind="inbox", name="Canary")
+    own = Channel.objects.create(pk=0, owner=user, kind="null", name="Canary")
     post("canary", channel=own)
     assert (figures().posted, tally(), list(ledger.by_owner(ALL)), wrong()) == (0, [], [], [])
     sql("DELETE FROM notifications_delivery")

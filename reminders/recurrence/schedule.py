@@ -2,9 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 from . import changes, door, words
 from .changes import ClockChange
@@ -25,8 +24,7 @@ _FOLDS = {fold.value: fold for fold in Fold}
 _UNKNOWN = -FOREVER
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fire:
+class Fire(NamedTuple):
     """One moment to speak: `fire_at` is `lead` before `due_at`; both aware, in UTC."""
 
     fire_at: datetime
@@ -96,10 +94,10 @@ class Schedule:
         put("recurrence", parsed.text if parsed else "")
         put("gap", _choice("gap", gap, _GAPS))
         put("fold", _choice("fold", fold, _FOLDS))
-        put("leads", leads if leads is NO_LEAD else _leads(leads))
+        put("leads", _leads(leads))
         put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
-        put("exdates", exdates if exdates == () else _walls("exdates", exdates))
-        put("rdates", rdates if rdates == () else _walls("rdates", rdates))
+        put("exdates", _walls("exdates", exdates) if exdates else ())
+        put("rdates", _walls("rdates", rdates) if rdates else ())
         put("_excluded", self._exclusions() if self.exdates else frozenset())
         put("_added", self._additions() if self.rdates else ())
         put("_last", _UNKNOWN)
@@ -164,17 +162,24 @@ class Schedule:
         return None if self._last is None else instant(self._last)
 
     def _find_last(self) -> int | None:
-        """Narrow down from the first due instant and the bound, by halves."""
         if self._timeline.is_endless:
             return None
         low = self.next_due(-FOREVER)
         if low is None:
             return None
-        high = max([low, self._timeline.bound(), *self._added[-1:]])
+        return self._narrow(low, max([low, self._timeline.bound(), *self._added[-1:]]))
+
+    def before(self, instant_: datetime) -> datetime | None:
+        """Return the last due instant strictly before an aware instant, None if there is none."""
+        low, high = self.next_due(-FOREVER), _floor(instant_) - (not instant_.microsecond)
+        return None if low is None or low > high else instant(self._narrow(low, high))
+
+    def _narrow(self, low: int, high: int) -> int:
+        """Return the last due instant up to `high`; `low` is one of them."""
         while low < high:
             middle = (low + high) // 2
             found = self.next_due(middle)
-            if found is None:
+            if found is None or found > high:
                 high = middle
             else:
                 low = found
@@ -196,6 +201,18 @@ class Schedule:
         return changes.between(
             self._clock, self._asked, self.next_due, _floor(after), _floor(until)
         )
+
+    def wall(self, at: int) -> int:
+        """Return what the wall clock shows at an instant; both in seconds since 1970."""
+        return at + self._clock.stretch(at).offset
+
+    def asked_wall(self, due: int) -> int:
+        """As `wall`, for a due instant; the wall time asked for where a gap has moved it."""
+        stretch = self._clock.stretch(due)
+        wall = due + stretch.gap_offset
+        if stretch.gap_low <= wall < stretch.gap_high and self._asked(wall, wall + 1):
+            return wall
+        return due + stretch.offset
 
     def next_due(self, at: int) -> int | None:
         """`after` in seconds since 1970, UTC."""
@@ -290,6 +307,8 @@ def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
 
 def _leads(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
     found = _items("leads", values)
+    if found == NO_LEAD:
+        return NO_LEAD
     if not 1 <= len(found) <= MAX_LEADS:
         raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
     for value in found:

@@ -140,7 +140,9 @@ def test_by_owner_adds_up_to_all(told, make_reminder, user, stranger, now):
 
 
 def test_what_foam_sends_itself_is_counted_nowhere(make_reminder, user, now):
-    own, _ = Channel.objects.get_or_create(pk=0, defaults={"owner": user, "kind": "inbox"})
+    own, _ = Channel.objects.get_or_create(
+        pk=0, defaults={"owner": user, "kind": "null", "name": "Canary"}
+    )
     Reminder.objects.filter(pk=0).delete()
     make_reminder(pk=0, owner=own.owner, channels=[own])
     assert ledger.read(Period(), now).occurrences.overdue == 0

@@ -152,7 +152,9 @@ def test_lost_row_stays_missed_after_pruning(fire, now, later):
 
 
 def test_what_foam_sends_itself_is_kept_for_a_day(fire, user, now):
-    own, _ = Channel.objects.get_or_create(pk=0, defaults={"owner": user, "kind": "inbox"})
+    own, _ = Channel.objects.get_or_create(
+        pk=0, defaults={"owner": user, "kind": "null", "name": "Canary"}
+    )
     Reminder.objects.filter(pk=0).delete()
     fire(pk=0, owner=own.owner, channels=[own])
     fire()
