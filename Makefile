@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test bench mutations lint lock
+.PHONY: help install run manage test drill bench capacity mutations lint lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,8 +25,14 @@ manage: install ## a command of manage.py (ARGS="createtoken demo")
 test: install ## all tests on real servers (ARGS="-k words")
 	@$(STACK) exec --ephemeral -- $(BIN)/python -m pytest $(ARGS)
 
-bench: install ## the recurrence engine against others (ARGS=--quick)
-	@$(BIN)/python -m benchmarks.recurrence $(ARGS)
+drill: install ## everything goes wrong on a throw-away FOAM (ARGS=--quick)
+	@$(BIN)/python -m foam.drill $(ARGS)
+
+bench: install ## FOAM against its goals and others (ARGS="--quick dispatch")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+capacity: install ## how much this machine carries, in a minute
+	@$(BIN)/python -m foam.capacity $(ARGS)
 
 mutations: install ## which test goes red when a guarantee is taken away (ARGS="lease")
 	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.tests.mutations $(ARGS)

@@ -8,11 +8,19 @@ import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
-from accounts.models import ApiToken, User
+from accounts.models import FOAM_ID, ApiToken, User
 from notifications import outbox
 from notifications.models import Channel
 from notifications.tests.recorder import Recorder
+from reminders import canary
 from reminders.models import Reminder
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """Without the canary, which would be among what most tests count; it has tests of its own."""
+    with django_db_blocker.unblock():
+        import_module("reminders.migrations.0007_canary").uproot(apps, None)
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +113,13 @@ def tick_row(transactional_db) -> None:
     """Put the tick's row back, as its migration made it: real transactions end in a flush."""
     migration = import_module("reminders.migrations.0002_tick")
     migration.add_tick(apps, None)
+
+
+@pytest.fixture
+def planted(db, now) -> Reminder:
+    """The canary, due at `now`."""
+    canary.plant(now)
+    return Reminder.objects.get(pk=FOAM_ID)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import ApiToken, User
+from accounts.models import FOAM_ID, ApiToken, User
 
 admin.site.unregister(Group)
 
@@ -51,6 +51,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         ),
     )
     readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).exclude(pk=FOAM_ID)
 
 
 @admin.register(ApiToken)

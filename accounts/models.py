@@ -14,6 +14,9 @@ from django.db.models.functions import Lower
 
 from accounts.timezones import zone
 
+# FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.
+FOAM_ID = 0
+
 
 def validate_timezone(name: str) -> None:
     try:

@@ -11,15 +11,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from statistics import median
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 from dateutil.rrule import rrulestr
 
 from benchmarks import random_rules
+from benchmarks.report import Cell, Goal, Part, Spread, Table
 from reminders.recurrence import RecurrenceError, Schedule
+
+if TYPE_CHECKING:
+    from benchmarks.bench import Bench
 
 NAME = "Europe/Berlin"
 BERLIN = ZoneInfo(NAME)
@@ -44,22 +48,6 @@ SLICE = 0.004
 
 
 @dataclass
-class Spread:
-    """Of rounds: the least, the median and the most."""
-
-    low: float
-    middle: float
-    high: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> "Spread":
-        return cls(min(values), median(values), max(values))
-
-    def text(self, form: str = ",.1f") -> str:
-        return f"{self.middle:{form}} ({self.low:{form}}-{self.high:{form}})"
-
-
-@dataclass
 class Row:
     """Microseconds per call; ratios are those of each round."""
 
@@ -70,13 +58,6 @@ class Row:
     foam: Spread
     foam_next: Spread
     baseline: Spread
-
-
-@dataclass
-class Goal:
-    name: str
-    measured: str
-    met: bool
 
 
 Call = Callable[[datetime], object]
@@ -229,7 +210,35 @@ def goals(rows: list[Row], rate: Spread, slow: tuple[float, str, int]) -> list[G
     ]
 
 
-def measure(quick: bool) -> dict[str, object]:
+def measure(bench: "Bench") -> Part:
+    """As the part of `python -m benchmarks`."""
+    measured = compared(quick=bench.scale.name != "full")
+    rows: list[list[Cell]] = [
+        [row.rule, row.years, row.against, row.ratio, row.foam, row.foam_next, row.baseline]
+        for row in measured.rows
+    ]
+    columns = ["", "years on", "against", "times faster", "FOAM, us", "next alone, us", "it, us"]
+    return Part(
+        "recurrence",
+        "The recurrence engine",
+        goals=measured.goals,
+        tables=[Table("The first due instant after a moment", columns, rows)],
+        notes=[
+            f"Next-after a second over the common mix: {measured.rate.text(',.0f')} constructed, "
+            f"{measured.alone.text(',.0f')} alone."
+        ],
+    )
+
+
+@dataclass
+class Compared:
+    rows: list[Row]
+    rate: Spread
+    alone: Spread
+    goals: list[Goal]
+
+
+def compared(*, quick: bool) -> Compared:
     rounds = 2 if quick else 7
     gc.collect()
     gc.disable()
@@ -237,12 +246,7 @@ def measure(quick: bool) -> dict[str, object]:
     rate, alone = per_second(rounds)
     slow = slowest(200 if quick else 4_000)
     gc.enable()
-    return {
-        "rows": [asdict(row) for row in rows],
-        "per_second": {"constructed": asdict(rate), "alone": asdict(alone)},
-        "goals": [asdict(goal) for goal in goals(rows, rate, slow)],
-        "text": report(rows, rate, alone, goals(rows, rate, slow)),
-    }
+    return Compared(rows, rate, alone, goals(rows, rate, slow))
 
 
 def report(rows: list[Row], rate: Spread, alone: Spread, reached: list[Goal]) -> str:
@@ -267,9 +271,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two rounds, one year, few rules")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
-    measured = measure(options.quick)
-    text = measured.pop("text")
-    print(json.dumps(measured) if options.json else text)
+    measured = compared(quick=options.quick)
+    if options.json:
+        print(json.dumps(asdict(measured)))
+    else:
+        print(report(measured.rows, measured.rate, measured.alone, measured.goals))
 
 
 if __name__ == "__main__":

@@ -1,55 +1,107 @@
-"""Whether reminders can fire: asked by `/readyz`, the admin's banner and the terminal."""
+"""Whether reminders fire and arrive: asked by `/readyz`, the admin's banner and the terminal."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error
 from redis import Redis, RedisError
 
 from accounts.timezones import tzdata_version
-from reminders.dispatch import last_tick
+from notifications import outbox
+from notifications.transports.null import LATE
+from reminders.canary import Canary
+from reminders.dispatch import last_tick, next_fire_at
 
 # Beyond this without a tick every face says so.
 STALE = timedelta(seconds=30)
+# The first canary may take as long as it takes to start the rest of FOAM.
+PATIENCE = timedelta(minutes=3)
 
 
 def readiness(now: datetime) -> dict[str, Any]:
     """Return each check as "ok" or what is wrong, and `status`, "ok" only when all of them are.
 
-    `tzdata` is no check: it tells by which rules this process plans.
+    `seconds` tells how long ago the last tick and canary were, and how long the longest-waiting
+    reminder and delivery have been overdue: a backlog that is being worked off is no trouble.
+    `tzdata` is no check either: it tells by which rules this process plans.
     """
-    database = _database()
-    checks = {
-        "database": database,
-        "broker": _broker(),
-        "tick": tick_trouble(now) or "ok" if database == "ok" else "unknown",
-    }
-    is_ok = all(answer == "ok" for answer in checks.values())
-    return {"status": "ok" if is_ok else "failing", **checks, "tzdata": tzdata_version()}
-
-
-def tick_trouble(now: datetime) -> str:
-    """Say in a sentence that the scheduler has stopped ticking; empty when it ticks."""
-    at = last_tick()
-    if at is None:
-        return "The scheduler has never ticked: are the worker and beat running?"
-    if at - now > STALE:
-        seconds = int((at - now).total_seconds())
-        return f"The last tick is {seconds} s ahead: the clock was set back, and none came since."
-    if now - at > STALE:
-        seconds = int((now - at).total_seconds())
-        return f"The scheduler last ticked {seconds} s ago: are the worker and beat running?"
-    return ""
-
-
-def _database() -> str:
+    checks = {"database": "ok", "broker": _broker(), "tick": "unknown", "canary": "unknown"}
+    seconds = dict.fromkeys(("tick", "canary", "overdue_reminder", "overdue_delivery"))
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return "The database does not answer."
-    return "ok"
+        pulse = Pulse.take(now)
+        checks |= {"tick": pulse.tick_trouble or "ok", "canary": pulse.canary_trouble or "ok"}
+        seconds |= {
+            "tick": _age(pulse.tick_at, now),
+            "canary": _age(pulse.arrived_at, now),
+            "overdue_reminder": _age(next_fire_at(), now) or 0.0,
+            "overdue_delivery": _age(outbox.due_since(now), now) or 0.0,
+        }
+    except Error:
+        checks["database"] = "The database does not answer."
+    is_ok = all(answer == "ok" for answer in checks.values())
+    status = "ok" if is_ok else "failing"
+    return {"status": status, **checks, "seconds": seconds, "tzdata": tzdata_version()}
+
+
+def trouble(now: datetime) -> str:
+    """Say in a sentence or two that reminders do not fire or arrive; empty when they do both."""
+    pulse = Pulse.take(now)
+    return pulse.tick_trouble or pulse.canary_trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What the database tells at `now` of the tick and the canary."""
+
+    now: datetime
+    tick_at: datetime | None
+    canary: Canary | None
+
+    @classmethod
+    def take(cls, now: datetime) -> Self:
+        return cls(now, last_tick(), Canary.look())
+
+    @property
+    def arrived_at(self) -> datetime | None:
+        return self.canary.arrived_due_at if self.canary else None
+
+    @property
+    def tick_trouble(self) -> str:
+        if self.tick_at is not None and abs(self.now - self.tick_at) <= STALE:
+            return ""
+        if self.tick_at is not None and self.tick_at > self.now:
+            ahead = int((self.tick_at - self.now).total_seconds())
+            return (
+                f"Reminders are not firing. The last tick is {ahead} s ahead: the clock was set "
+                "back, and none came since."
+            )
+        what = f"last ticked {self._ago(self.tick_at)}" if self.tick_at else "has never ticked"
+        return f"Reminders are not firing. The scheduler {what}: are the worker and beat running?"
+
+    @property
+    def canary_trouble(self) -> str:
+        if self.canary is None:
+            return (
+                "Whether reminders arrive is not known. The canary does not fire: "
+                "manage.py canary plants it again."
+            )
+        if self.now - self.canary.first_due_at <= PATIENCE:
+            return ""
+        if self.arrived_at is not None and self.now - self.arrived_at <= LATE:
+            return ""
+        what = "No canary has ever arrived"
+        if self.arrived_at:
+            what = f"The last canary that arrived was due {self._ago(self.arrived_at)}"
+        return f"Reminders are not arriving. {what}: is the deliver worker running, or far behind?"
+
+    def _ago(self, at: datetime) -> str:
+        return f"{int((self.now - at).total_seconds())} s ago"
+
+
+def _age(at: datetime | None, now: datetime) -> float | None:
+    return None if at is None else round(max(0.0, (now - at).total_seconds()), 1)
 
 
 def _broker() -> str:

@@ -1,11 +1,13 @@
 """One settings file, read from the environment. docs/settings.md lists every name."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -201,6 +203,7 @@ CELERY_TASK_DEFAULT_QUEUE = "deliver"
 CELERY_TASK_ROUTES = {
     "reminders.tasks.dispatch": {"queue": "dispatch"},
     "notifications.tasks.deliver": {"queue": "deliver"},
+    "reminders.tasks.prune": {"queue": "deliver"},
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
@@ -215,7 +218,23 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
+_lease = env.str("FOAM_LEASE_SECONDS", default="120")
+# A round begins messages for half a lease, and the slowest is given up 20 s later.
+if not _lease.isdecimal() or not 50 <= int(_lease) <= 3600:
+    raise ImproperlyConfigured("FOAM_LEASE_SECONDS must be a number from 50 to 3600.")
+FOAM_LEASE_SECONDS = int(_lease)
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
+# What a canary that arrives asks for: an address of the operator's, so any network will do.
+FOAM_HEARTBEAT_URL = env.str("FOAM_HEARTBEAT_URL", default="")
+if FOAM_HEARTBEAT_URL and not re.fullmatch(r"https?://[!-~]+", FOAM_HEARTBEAT_URL):
+    raise ImproperlyConfigured("FOAM_HEARTBEAT_URL must be an http or https address.")
+
+# Retention
+
+_keep = env.str("FOAM_KEEP_DAYS", default="90")
+if not _keep.isdecimal() or not 1 <= int(_keep) <= 36500:
+    raise ImproperlyConfigured("FOAM_KEEP_DAYS must be a number from 1 to 36500.")
+FOAM_KEEP_DAYS = int(_keep)
 
 # API
 
@@ -276,6 +295,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("foam/admin.css")],
     "COLORS": {
         # Sea green, from light to dark.
         "primary": {

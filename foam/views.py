@@ -59,6 +59,6 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether reminders can fire: database, broker, and how long ago the last tick ran."""
+    """Say whether reminders fire and arrive: database, broker, the last tick and canary."""
     report = readiness(timezone.now())
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)

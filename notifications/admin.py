@@ -39,6 +39,13 @@ class WrittenByFoam:
         return False
 
 
+class OfUsers:
+    """Lists, counts and opens what is of users; the canary stays behind the scenes."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).of_users()  # type: ignore[misc]
+
+
 class StoringForm(forms.ModelForm):
     """A form that saves through the model's own `store`, so that its refusals are form errors.
 
@@ -68,9 +75,9 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):
+class ChannelAdmin(OfUsers, ModelAdmin):
     form = ChannelForm
-    list_display = ("name", "owner", "kind", "address", "show_state", "created_at")
+    list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", "disabled_at", "deleted_at")
     ordering = ("-id",)
     search_fields = ("name", "address", "owner__username")
@@ -82,11 +89,13 @@ class ChannelAdmin(ModelAdmin):
         "name",
         "address",
         "masked_secret",
+        "at_most_once",
         "show_state",
+        "show_trouble",
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("masked_secret", "show_state", "created_at", "updated_at")
+    readonly_fields = ("masked_secret", "show_state", "show_trouble", "created_at", "updated_at")
     actions = ("enable", "disable", "close")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
@@ -102,6 +111,7 @@ class ChannelAdmin(ModelAdmin):
             "in use": "success",
             "disabled": "danger",
             "deleted": "warning",
+            "left alone": "warning",
             "not set up": "info",
         },
     )
@@ -110,7 +120,13 @@ class ChannelAdmin(ModelAdmin):
             return "deleted"
         if channel.disabled_at:
             return "disabled"
+        if channel.is_held(timezone.now()):
+            return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
+
+    @display(description="Trouble")
+    def show_trouble(self, channel: Channel) -> str:
+        return channel.trouble(timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """The form has stored it."""
@@ -149,7 +165,7 @@ class AttemptInline(WrittenByFoam, TabularInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(WrittenByFoam, ModelAdmin):
+class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_display = (
         "title",
         "channel",

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from accounts.models import FOAM_ID
 from notifications.encryption import EncryptedTextField
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
@@ -17,6 +18,10 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
+    def of_users(self) -> Self:
+        """All but FOAM's own."""
+        return self.exclude(pk=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
 
@@ -35,6 +40,8 @@ class Channel(models.Model):
     """
 
     class Kind(models.TextChoices):
+        """What users choose from; `null` is the kind of FOAM's own channel."""
+
         INBOX = "inbox", "In-app inbox"
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Webhook"
@@ -45,6 +52,10 @@ class Channel(models.Model):
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
+    at_most_once = models.BooleanField(
+        default=False,
+        help_text="Rather lose a message than repeat one that may have arrived.",
+    )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
@@ -68,6 +79,10 @@ class Channel(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=list(TRANSPORTS)), name="notifications_channel_kind_known"
             ),
+            models.CheckConstraint(
+                condition=Q(id=FOAM_ID, kind="null") | (~Q(id=FOAM_ID) & ~Q(kind="null")),
+                name="notifications_channel_null_is_foams_own",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,9 +96,28 @@ class Channel(models.Model):
     def masked_secret(self) -> str:
         return f"{self.secret[:6]}…{self.secret[-4:]}" if self.secret else ""
 
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+    @property
+    def held_reason(self) -> str:
+        """Why it is left alone, or was until lately; empty when its receiver answers."""
+        if not self.holds:
+            return ""
+        times = f", {self.holds} times in a row" if self.holds > 1 else ""
+        return f"no answer in time{times}"
+
+    def trouble(self, now: datetime) -> str:
+        """Say why nothing is sent this way at present; empty when all is well."""
+        if self.disabled_at:
+            return f"Disabled: {self.disabled_reason}"
+        if self.is_held(now):
+            return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
+        return self.transport.unavailable()
+
     def clean(self) -> None:
-        if self.kind not in TRANSPORTS:
-            raise ValidationError({"kind": f"Choose one of {', '.join(TRANSPORTS)}."})
+        if self.kind not in self.Kind.values:
+            raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})
         self.address, self.secret = self.transport.clean(self.address, self.secret)
 
     def store(self) -> None:
@@ -117,6 +151,10 @@ class Channel(models.Model):
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(channel=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(channel__owner=user)
 
@@ -154,12 +192,13 @@ class Delivery(models.Model):
         DEAD = "dead"  # given up; `reason` says why; can be retried by hand
         CANCELLED = "cancelled"  # no longer wanted; `reason` says why
 
-    # Without a foreign key in the database, nor an index of its own (the constraint below serves):
-    # to check and to keep these is a third of what a delivery costs.
+    # Without a foreign key in the database, nor an index of its own (the list's below serves): to
+    # check and to keep these is a third of what a delivery costs.
     channel = models.ForeignKey(
         Channel, models.PROTECT, related_name="deliveries", db_constraint=False, db_index=False
     )
-    reference = models.CharField(max_length=100)
+    # Compared byte by byte: in the order of a language each comparison costs ten times as much.
+    reference = models.CharField(max_length=100, db_collation="C")
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     due_at = models.DateTimeField()
@@ -179,8 +218,9 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
+            # The reference first, so that all that one cause has brought about is found by it.
             models.UniqueConstraint(
-                fields=["channel", "reference"], name="notifications_delivery_once_per_cause"
+                fields=["reference", "channel"], name="notifications_delivery_once_per_cause"
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -209,7 +249,7 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # outbox.lease: the due ones, oldest first. Finished rows, nearly all, are not in it.
+            # lease.OLDEST: the due ones, oldest first. Finished rows, nearly all, are not in it.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
@@ -217,7 +257,7 @@ class Delivery(models.Model):
             ),
             # The API's list: newest first within an owner's channels.
             models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
-            # outbox.lease when one channel has so much due that the others must be looked for.
+            # lease.OF_CHANNELS, where one has so much due that the others must be looked for.
             models.Index(
                 fields=["channel", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
@@ -256,6 +296,12 @@ def message_id(delivery_id: int, created_at: datetime) -> str:
     return f"foam_{delivery_id}_{(created_at - EPOCH) // timedelta(microseconds=1):x}"
 
 
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(delivery__channel=FOAM_ID)
+
+
 class Attempt(models.Model):
     """One try at a delivery."""
 
@@ -263,7 +309,7 @@ class Attempt(models.Model):
         SENT = "sent"  # the receiver accepted it
         TRANSIENT = "transient"  # failed, may work later
         PERMANENT = "permanent"  # failed, will never work
-        UNCERTAIN = "uncertain"  # the lease ran out without an outcome: it may have arrived
+        UNCERTAIN = "uncertain"  # has no known outcome: it may have arrived
 
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False
@@ -273,6 +319,8 @@ class Attempt(models.Model):
     detail = models.TextField(blank=True)
     latency = models.DurationField(null=True)
     ended_at = models.DateTimeField()
+
+    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ["number"]
@@ -284,6 +332,34 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.outcome}"
+
+
+class Tally(models.Model):
+    """How many deliveries were posted, and pruned by how they ended, by the UTC day they were made.
+
+    A trigger appends what each INSERT brought, whoever made it, and prune what it removed: rows
+    that disappear in any other way are missed. Several rows of one day add up.
+    """
+
+    day = models.DateField()
+    status = models.CharField(max_length=16)
+    # Of what was pruned, why it ended; without what follows a colon, so that there are few.
+    reason = models.CharField(max_length=100, blank=True)
+    recorded = models.PositiveIntegerField(default=0)
+    pruned = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="posted", pruned=0)
+                | Q(status__in=["sent", "dead", "cancelled"], recorded=0),
+                name="notifications_tally_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.status}: {self.recorded} recorded, {self.pruned} pruned"
 
 
 class InboxMessageQuerySet(models.QuerySet["InboxMessage"]):

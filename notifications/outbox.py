@@ -1,8 +1,7 @@
-"""The outbox: `post` for other apps; lease, send and record for the worker.
+"""The outbox: `post` for other apps, and the round in which a worker leases, sends and records.
 
-A delivery is a row until it has ended. Taking one sets its `leased_until`: a worker that dies lets
-that pass and another takes over. Nothing is locked and no
-transaction is open while we talk to the network.
+A delivery is a row until it has ended. Nothing is locked and no transaction is open while we talk
+to the network.
 """
 
 import json
@@ -11,7 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
@@ -20,26 +18,34 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
 from notifications.bulk import bulk_cursor
-from notifications.models import Channel, Delivery, message_id
-from notifications.retry import MAX_ATTEMPTS, backoff
+from notifications.lease import (
+    BATCH,
+    LEASE,
+    LOOK_AT,
+    Leased,
+    channels_with_work,
+    lease,
+    lease_of_channels,
+    release,
+)
+from notifications.models import Delivery
+from notifications.record import record
+from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Message, Outcome, TransportError, transport
 from notifications.transports.base import Sender
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 # A worker goes back to the queue after this, so that none is held for ever by a long backlog.
-BUDGET = timedelta(seconds=50)
-# A round begins no message after this, and the slowest transport gives one up within 20 s.
-SEND_WITHIN = timedelta(seconds=60)
-# Longer than a round with its slowest message can take.
-LEASE = timedelta(seconds=120)
+BUDGET = LEASE * 5 / 12
+# A round begins no message after this.
+SEND_WITHIN = LEASE / 2
 # A crash repeats no more than what came in meanwhile.
 RECORD_EVERY = timedelta(seconds=0.5)
 # How long a round waits for its receivers, in seconds, before it looks again for what is due.
 WAIT = 0.05
-# The detail of an attempt is for people to read.
-DETAIL_LENGTH = 500
+# How long it leaves it at that when it has found nothing for the channels that are not busy.
+LOOK_AGAIN = timedelta(seconds=0.1)
 
 
 class Post(NamedTuple):
@@ -103,94 +109,18 @@ def has_due(now: datetime) -> bool:
     return Delivery.objects.due(now).exists()
 
 
+def due_since(now: datetime) -> datetime | None:
+    """Return since when what is due and not being sent has waited, at the longest."""
+    due = Delivery.objects.due(now).order_by("next_attempt_at")
+    return due.values_list("next_attempt_at", flat=True).first()
+
+
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:
         current_app.send_task("notifications.tasks.deliver", expires=60)
     except BrokerError as error:
         log.warning("could not wake the deliverers: %s", error)
-
-
-# The lease. `due` takes rows no one else is taking. A row found `sending` was leased by a worker
-# that never came back, so its attempt is uncertain. One with no attempts left ends here, before it
-# is sent again: a message that kills its worker never reaches a check made after sending.
-LEASE_SQL = """
-WITH due AS MATERIALIZED (
-    SELECT id, channel_id, status, attempt, max_attempts FROM notifications_delivery
-    WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
-        AND channel_id <> ALL (%(busy)s)
-        AND (SELECT kind FROM notifications_channel c WHERE c.id = channel_id) = ANY (%(kinds)s)
-    ORDER BY next_attempt_at LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-), lost AS (
-    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
-    SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
-    FROM due WHERE status = 'sending'
-    ON CONFLICT (delivery_id, number) DO NOTHING
-), spent AS (
-    UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
-        leased_until = NULL, finished_at = %(now)s,
-        reason = 'Gave up after ' || due.attempt || ' attempts; the last one has no known outcome.'
-    FROM due WHERE d.id = due.id AND due.attempt >= due.max_attempts
-)
-UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
-    leased_until = %(until)s
-FROM due JOIN notifications_channel c ON c.id = due.channel_id
-WHERE d.id = due.id AND due.attempt < due.max_attempts
-RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    c.holds > 0, c.id, c.kind, c.address, c.secret
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """A delivery that is ours until the lease runs out."""
-
-    message: Message
-    kind: str
-    max_attempts: int
-    is_held: bool = False
-
-
-def lease(
-    now: datetime,
-    limit: int = BATCH,
-    kinds: Sequence[str] = tuple(TRANSPORTS),
-    busy: Sequence[int] = (),
-) -> list[Leased]:
-    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by.
-
-    Only those to channels of these `kinds`, and not to the channels that are `busy`.
-    """
-    values: dict[str, Any] = {
-        "now": now,
-        "until": now + LEASE,
-        "limit": limit,
-        "kinds": list(kinds),
-        "busy": list(busy),
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEASE_SQL, values)
-        rows = cursor.fetchall()
-    return [_leased(row) for row in rows]
-
-
-def _leased(row: tuple[Any, ...]) -> Leased:
-    id_, attempt, max_attempts, created_at, title, body, due_at, data, is_held, *channel = row
-    channel_id, kind, address, secret = channel
-    message = Message(
-        delivery_id=id_,
-        attempt=attempt,
-        id=message_id(id_, created_at),
-        channel_id=channel_id,
-        address=address,
-        sealed_secret=secret,
-        title=title,
-        body=body,
-        due_at=due_at,
-        data=json.loads(data),
-    )
-    return Leased(message, kind, max_attempts, is_held)
 
 
 def deliver_due(now: datetime) -> int:
@@ -236,6 +166,8 @@ class Round:
         self._leased_until = now + LEASE
         self._recorded_at = self._began
         self._has_drained = False
+        self._after = -1
+        self._looks_at = now
 
     def __enter__(self) -> Self:
         return self
@@ -256,13 +188,36 @@ class Round:
 
     def step(self) -> None:
         """Lease what there is room for, and move what is under way."""
-        kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
-        busy = [channel for sender in self._senders.values() for channel in sender.busy()]
-        leased = self._lease(kinds, busy) if kinds else []
-        self._has_drained = not leased and not busy and len(kinds) == len(TRANSPORTS)
+        leased = self._lease()
         self.add(leased)
         self._poll(0 if leased else WAIT)
         self._give_back(everything=False)
+
+    def _lease(self) -> list[Leased]:
+        leased: list[Leased] = []
+        now = self.clock()
+        with self._database():
+            leased = self._take(now)
+            self._leased_until = now + LEASE
+        return leased
+
+    def _take(self, now: datetime) -> list[Leased]:
+        kinds = [kind for kind in TRANSPORTS if self._has_room(kind)]
+        busy = [channel for sender in self._senders.values() for channel in sender.busy()]
+        self._has_drained = False
+        if not busy and len(kinds) == len(TRANSPORTS):
+            leased = lease(now, BATCH)
+            self._has_drained = not leased
+            return leased
+        if not kinds or now < self._looks_at:
+            return []
+        # Round and round, so that every channel has its turn.
+        channels = channels_with_work(self._after)
+        self._after = channels[-1] if len(channels) == LOOK_AT else -1
+        leased = lease_of_channels(now, list(set(channels).difference(busy)), kinds)
+        if not leased and self._after == -1:
+            self._looks_at = now + LOOK_AGAIN
+        return leased
 
     def add(self, leased: Sequence[Leased]) -> None:
         by_kind: dict[str, list[Message]] = defaultdict(list)
@@ -294,14 +249,6 @@ class Round:
                 log.error("deliver: the database fails: %s", failure)
             self._failure = failure
             connection.close_if_unusable_or_obsolete()
-
-    def _lease(self, kinds: Sequence[str], busy: Sequence[int]) -> list[Leased]:
-        leased: list[Leased] = []
-        now = self.clock()
-        with self._database():
-            leased = lease(now, BATCH, kinds, busy)
-            self._leased_until = now + LEASE
-        return leased
 
     def _has_room(self, kind: str) -> bool:
         """Not for a few: a lease costs the same for one row as for many."""
@@ -368,152 +315,3 @@ class Round:
     def _forget(self, messages: Iterable[Message]) -> None:
         for message in messages:
             del self._leased[message.delivery_id]
-
-
-# Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
-# accepted all the same is sent: that is what happened.
-RECORD_SQL = """
-WITH outcome AS (
-    SELECT * FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(statuses)b::text[],
-        %(nexts)b::timestamptz[], %(reasons)b::text[], %(kinds)b::text[], %(details)b::text[],
-        %(latencies)b::interval[])
-    AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
-), tried AS (
-    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
-    SELECT o.id, o.attempt, o.kind, o.detail, o.latency, %(now)s
-    FROM outcome o JOIN notifications_delivery d ON d.id = o.id
-    ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
-        detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
-        WHERE notifications_attempt.outcome = 'uncertain'
-)
-UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
-    leased_until = NULL, reason = o.reason,
-    finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
-FROM outcome o
-WHERE d.id = o.id AND d.attempt = o.attempt
-    AND (d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))
-"""
-
-# It goes back as it was: it has used no attempt.
-RELEASE_SQL = """
-UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
-    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, c.held_until)
-FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt), notifications_channel c
-WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
-"""
-
-
-def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
-    """Write each outcome of what was leased, where the lease is still ours; return how many."""
-    verdicts = [
-        _verdict(outcome, each.max_attempts, now)
-        for outcome, each in zip(outcomes, leased, strict=True)
-    ]
-    with transaction.atomic(), bulk_cursor() as cursor:
-        cursor.execute(
-            RECORD_SQL,
-            {
-                "now": now,
-                "ids": [o.message.delivery_id for o in outcomes],
-                "attempts": [o.message.attempt for o in outcomes],
-                "statuses": [v.status for v in verdicts],
-                "nexts": [v.next_attempt_at for v in verdicts],
-                "reasons": [v.reason for v in verdicts],
-                "kinds": [v.outcome for v in verdicts],
-                "details": [v.detail for v in verdicts],
-                "latencies": [o.latency for o in outcomes],
-            },
-        )
-        count: int = cursor.rowcount
-        _disable_gone(outcomes, now)
-    _hold(outcomes, now)
-    _let_go(outcomes, leased)
-    return count
-
-
-def release(messages: Sequence[Message]) -> None:
-    """Put back what was leased but never begun."""
-    if not messages:
-        return
-    ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
-    with bulk_cursor() as cursor:
-        cursor.execute(RELEASE_SQL, {"ids": ids, "attempts": attempts})
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an outcome makes of its delivery."""
-
-    outcome: str
-    detail: str
-    status: str
-    next_attempt_at: datetime | None = None
-    reason: str = ""
-
-
-def _verdict(outcome: Outcome, max_attempts: int, now: datetime) -> Verdict:
-    error = outcome.error
-    if error is None:
-        return Verdict("sent", _clip(outcome.answer), "sent")
-    detail = _clip(error.detail)
-    if error.permanent:
-        return Verdict("permanent", detail, "dead", reason=detail)
-    attempt = outcome.message.attempt
-    if attempt >= max_attempts:
-        return Verdict(
-            "transient", detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}"
-        )
-    # A retry by hand raises max_attempts and so begins the ladder again.
-    step = attempt - (max_attempts - MAX_ATTEMPTS)
-    return Verdict("transient", detail, "queued", now + backoff(step, error.retry_after))
-
-
-def _clip(detail: str) -> str:
-    return detail.replace("\x00", "")[:DETAIL_LENGTH]
-
-
-# A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
-HOLD_SQL = """
-UPDATE notifications_channel SET holds = least(holds + 1, 7),
-    held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
-WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
-"""
-
-# What waits for such a channel waits out of the way of what is due for others.
-STEP_ASIDE_SQL = """
-UPDATE notifications_delivery d SET next_attempt_at = w.held_until
-FROM (
-    SELECT d.id, c.held_until FROM notifications_delivery d
-    JOIN notifications_channel c ON c.id = d.channel_id
-    WHERE c.id = ANY (%(ids)b) AND d.next_attempt_at < c.held_until AND d.status = 'queued'
-    FOR UPDATE OF d SKIP LOCKED
-) w
-WHERE d.id = w.id
-"""
-
-
-def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
-    """Leave alone the channels whose receivers did not answer in time."""
-    ids = sorted({o.message.channel_id for o in outcomes if o.error and o.error.hung})
-    if not ids:
-        return
-    with transaction.atomic(), bulk_cursor() as cursor:
-        cursor.execute(HOLD_SQL, {"now": now, "ids": ids})
-        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})
-
-
-def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
-    """A held channel that has answered is as good as any other."""
-    ids = {
-        outcome.message.channel_id
-        for outcome, each in zip(outcomes, leased, strict=True)
-        if each.is_held and not (outcome.error and outcome.error.hung)
-    }
-    if ids:
-        Channel.objects.filter(pk__in=ids).update(holds=0, held_until=None)
-
-
-def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
-    gone = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
-    for channel in Channel.objects.filter(pk__in=gone, disabled_at=None):
-        channel.disable(gone[channel.pk], now)

@@ -1,6 +1,8 @@
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -31,6 +33,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         "full only in the answer to the request that set it, and masked everywhere else.",
     )
     is_enabled = serializers.SerializerMethodField()
+    held_until = serializers.SerializerMethodField(
+        help_text="Until when it is left alone; null when it is not."
+    )
+    held_reason = serializers.CharField(
+        read_only=True, help_text="What its receiver did to be left alone; empty once it answers."
+    )
     not_set_up = serializers.SerializerMethodField(
         help_text="Why nothing can be sent this way on this server; empty when it can."
     )
@@ -43,8 +51,11 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "name",
             "address",
             "secret",
+            "at_most_once",
             "is_enabled",
             "disabled_reason",
+            "held_until",
+            "held_reason",
             "not_set_up",
             "created_at",
             "updated_at",
@@ -55,6 +66,9 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
 
     def get_is_enabled(self, channel: Channel) -> bool:
         return channel.disabled_at is None
+
+    def get_held_until(self, channel: Channel) -> datetime | None:
+        return channel.held_until if channel.is_held(timezone.now()) else None
 
     def get_not_set_up(self, channel: Channel) -> str:
         return channel.transport.unavailable()

@@ -3,11 +3,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import modelform_factory
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -15,19 +17,30 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.contrib.forms.widgets import ArrayWidget
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from notifications.admin import StoringForm, WrittenByFoam
+from notifications.admin import OfUsers, StoringForm, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch
+from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import in_words, span
 from reminders.models import Occurrence, Reminder
+from reminders.moment import clocks
 from reminders.preview import preview
 from reminders.recurrence import RecurrenceError, Schedule
+from reminders.verdicts import Verdict
 
 SHOWN = 5
+VERDICT_COLOURS = {
+    Verdict.LOST: "danger",
+    Verdict.OVERDUE: "danger",
+    Verdict.UNDELIVERED: "danger",
+    Verdict.MISSED: "warning",
+    Verdict.PAUSED: "warning",
+    Verdict.SENT: "success",
+}
 PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 
 
@@ -44,7 +57,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(ModelAdmin):
+class ReminderAdmin(OfUsers, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = ("status", "deleted_at", "misfire", "timezone")
@@ -98,6 +111,7 @@ class ReminderAdmin(ModelAdmin):
         ),
     )
     actions = ("pause", "resume", "fire_now", "close")
+    actions_detail = ("explain",)
 
     class Media:
         js = ("reminders/preview.js",)
@@ -122,6 +136,34 @@ class ReminderAdmin(ModelAdmin):
         except RecurrenceError as error:
             return JsonResponse({"errors": {error.field: error.message}})
         return JsonResponse({"html": html, "errors": {}})
+
+    @action(description="Explain", url_path="explain", permissions=["view"])
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show why a reminder did or did not fire, at the moment asked for or of late."""
+        reminder = self.get_object(request, object_id)
+        if reminder is None:
+            raise Http404
+        at, now, error = request.GET.get("at", "").strip(), timezone.now(), ""
+        try:
+            explanation = explain(reminder, now, at)
+        except ValidationError as refusal:
+            error, explanation = refusal.messages[0], explain(reminder, now)
+        steps = [
+            (step, clocks(step.at, explanation.timezone) if step.at else "")
+            for step in explanation.steps
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Why it did or did not fire",
+            "opts": self.opts,
+            "original": reminder,
+            "at": at,
+            "error": error,
+            "explanation": explanation,
+            "colour": VERDICT_COLOURS.get(explanation.verdict, "info"),
+            "steps": steps,
+        }
+        return TemplateResponse(request, "reminders/explain.html", context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder has no state yet.
@@ -229,7 +271,7 @@ def _leads(schedule: Schedule) -> str:
 
 
 @admin.register(Occurrence)
-class OccurrenceAdmin(WrittenByFoam, ModelAdmin):
+class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
     list_filter = ("status", "recorded_at")
     search_fields = ("reminder__title", "reminder__owner__username")
@@ -237,6 +279,16 @@ class OccurrenceAdmin(WrittenByFoam, ModelAdmin):
     ordering = ("-id",)
     show_full_result_count = False
     fields = ("reminder", "due_at", "lead", "status", "reason", "recorded_at", "reference")
+    actions_detail = ("explain",)
+
+    @action(description="Explain", url_path="explain", permissions=["view"])
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show how this came about, on the page that explains its reminder."""
+        occurrence = self.get_object(request, object_id)
+        if occurrence is None:
+            raise Http404
+        page = reverse("admin:reminders_reminder_explain", args=[occurrence.reminder_id])
+        return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
 
     @display(
         description="Status", ordering="status", label={"pending": "success", "missed": "danger"}

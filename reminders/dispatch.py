@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from notifications import outbox
 from notifications.bulk import bulk_cursor
+from reminders.history import Change, first_line, note
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
 from reminders.models import Heartbeat, Occurrence, Reminder, reference
@@ -212,12 +213,15 @@ def _write_or_isolate(planned: Sequence[Planned], now: datetime) -> tuple[int, l
     return fired, failed
 
 
-def set_aside(reminder: Reminder, error: Exception, now: datetime) -> None:
+def set_aside(due: Due, error: Exception, now: datetime) -> None:
     """Push a reminder that cannot fire ahead, and show staff and owner why."""
-    log.error("reminder %s set aside", reminder.pk, exc_info=error)
-    Reminder.objects.filter(pk=reminder.pk).update(
-        error=f"{type(error).__name__}: {error}"[:1000], next_fire_at=now + SET_ASIDE
-    )
+    log.error("reminder %s set aside", due.pk, exc_info=error)
+    reminder = Reminder.objects.get(pk=due.pk)
+    text = f"{type(error).__name__}: {error}"[:1000]
+    # Not at every try, which are many.
+    if first_line(text) != first_line(reminder.error):
+        note(reminder, Change.Verb.SET_ASIDE, now, first_line(text))
+    Reminder.objects.filter(pk=reminder.pk).update(error=text, next_fire_at=now + SET_ASIDE)
 
 
 OCCUR = """

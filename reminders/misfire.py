@@ -1,6 +1,6 @@
 """What to do with what came due while nobody ticked. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -17,8 +17,19 @@ class Misfire(StrEnum):
 # How many fires of one reminder are planned at a time; the rest stays due for the next batch.
 PLAN_LIMIT = 200
 
-SUPERSEDED = "A later one was due before this could be sent."
-TOO_LATE = "Later than the grace that the reminder allows."
+
+class Missed(StrEnum):
+    """Why what was due did not fire, as it is recorded."""
+
+    SUPERSEDED = "A later one was due before this could be sent."
+    TOO_LATE = "Later than the grace that the reminder allows."
+    EDITED = "The schedule was changed before this could be sent."
+    PAUSED = "Paused before this could be sent."
+    DELETED = "Deleted before this could be sent."
+
+
+SUPERSEDED = Missed.SUPERSEDED.value
+TOO_LATE = Missed.TOO_LATE.value
 
 
 class NextFire(Protocol):
@@ -38,9 +49,7 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
 
     At most PLAN_LIMIT fires are looked at; `next` is then still due, and is planned again.
     """
-    due, following = [first], schedule.next_fire(first.fire_at, first.lead)
-    if following is not None and following.fire_at <= now:
-        due, following = _due(schedule, first, now)
+    due, following = due_until(schedule, first, now)
     if misfire == Misfire.ALL:
         return Plan(due, [], following)
     if misfire == Misfire.NONE:
@@ -52,17 +61,12 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
     return Plan(fires, [(fire, SUPERSEDED) for fire in older], following)
 
 
-def _due(schedule: NextFire, first: Fire, now: datetime) -> tuple[list[Fire], Fire | None]:
-    due: list[Fire] = []
-    for fire in _sequence(schedule, first):
-        if fire.fire_at > now or len(due) == PLAN_LIMIT:
-            return due, fire
-        due.append(fire)
-    return due, None
-
-
-def _sequence(schedule: NextFire, first: Fire) -> Iterator[Fire]:
-    fire: Fire | None = first
-    while fire is not None:
-        yield fire
-        fire = schedule.next_fire(fire.fire_at, fire.lead)
+def due_until(
+    schedule: NextFire, first: Fire, now: datetime, limit: int = PLAN_LIMIT
+) -> tuple[list[Fire], Fire | None]:
+    """Return up to `limit` fires that are due, from `first` on, which is, and what follows."""
+    due, following = [first], schedule.next_fire(first.fire_at, first.lead)
+    while following is not None and following.fire_at <= now and len(due) < limit:
+        due.append(following)
+        following = schedule.next_fire(following.fire_at, following.lead)
+    return due, following

@@ -14,18 +14,21 @@ from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
-from accounts.models import validate_timezone
+from accounts.models import FOAM_ID, validate_timezone
 from notifications.models import Channel, Delivery
 from reminders.fields import WallClockField
-from reminders.misfire import Misfire
-from reminders.place import walls
+from reminders.history import Change, edited, note
+from reminders.misfire import Misfire, Missed, due_until
+from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+from reminders.tally import Tally  # noqa: F401  Django finds models here
 
 BODY_LENGTH = 10_000
 # Begins what deliveries call their occurrence.
 REFERENCE = "occurrence:"
-TEXT = models.CharField()
 NO_LEAD = timedelta(0)
+# A week of a rule by the minute; what else is due then has been so for longer than that.
+MISSED_AT_ONCE = 10_000
 
 
 def no_leads() -> list[timedelta]:
@@ -37,6 +40,10 @@ def choices(enum: Any) -> list[tuple[str, str]]:
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def of_users(self) -> Self:
+        """All but FOAM's own."""
+        return self.exclude(pk=FOAM_ID)
+
     def kept(self) -> Self:
         return self.filter(deleted_at=None)
 
@@ -193,12 +200,13 @@ class Reminder(models.Model):
         inbox. Raises ValidationError by field, and EditConflict when the row was edited since it
         was read.
         """
+        channels = None if channels is None else list(channels)
         self.clean_fields(exclude=["owner"])
         self.clean()
         if self._state.adding:
             self.plan_or_refuse(now)
         else:
-            self._take_over(now)
+            self._take_over(now, channels)
         self.validate_constraints()
         self.save()
         if channels is not None:
@@ -206,17 +214,19 @@ class Reminder(models.Model):
         elif self.version == 1:
             self._attach([Channel.objects.inbox_of(self.owner)])
 
-    def _take_over(self, now: datetime) -> None:
+    def _take_over(self, now: datetime, channels: list[Channel] | None) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
         stored = Reminder.objects.select_for_update().kept().filter(pk=self.pk).first()
         if stored is None or stored.version != self.version:
             raise EditConflict
         self.version += 1
+        if names := edited(stored, self, channels):
+            note(stored, Change.Verb.EDITED, now, ", ".join(names))
         if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
             for name in self.PLAN:
                 setattr(self, name, getattr(stored, name))
             return
-        stored._miss_due(now, "The schedule was changed before this could be sent.")
+        stored._miss_due(now, Missed.EDITED)
         if stored.status != self.Status.PAUSED:
             self.plan_or_refuse(now)
 
@@ -235,8 +245,7 @@ class Reminder(models.Model):
         if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
             raise ValidationError({"channels": "A reminder can only use its owner's channels."})
 
-    def _attach(self, channels: Iterable[Channel]) -> None:
-        channels = list(channels)
+    def _attach(self, channels: list[Channel]) -> None:
         self.check_channels(channels)
         self.channels.set(channels)
 
@@ -246,7 +255,8 @@ class Reminder(models.Model):
         self._lock()
         if self.status != self.Status.ACTIVE:
             return
-        self._miss_due(now, "Paused before this could be sent.")
+        note(self, Change.Verb.PAUSED, now)
+        self._miss_due(now, Missed.PAUSED)
         self._expect(None)
         self.status = self.Status.PAUSED
         self._touch()
@@ -256,6 +266,7 @@ class Reminder(models.Model):
         """Go on with the first occurrence after `now`; what fell into the pause does not fire."""
         self._lock()
         if self.status == self.Status.PAUSED:
+            note(self, Change.Verb.RESUMED, now)
             self.plan(now)
             self._touch()
 
@@ -265,11 +276,12 @@ class Reminder(models.Model):
         self._lock()
         if self.deleted_at is not None:
             return
-        self._miss_due(now, "Deleted before this could be sent.")
+        note(self, Change.Verb.DELETED, now)
+        self._miss_due(now, Missed.DELETED)
         self._expect(None)
         self.deleted_at = now
         self._touch()
-        references = self.occurrences.values_list(Concat(Value(REFERENCE), "pk", output_field=TEXT))
+        references = self.occurrences.values_list(reference_of("pk"))
         Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
 
     def _lock(self) -> None:
@@ -294,23 +306,34 @@ class Reminder(models.Model):
         self.next_walls = None
         self.error = ""
 
-    def _miss_due(self, now: datetime, reason: str) -> None:
+    def _miss_due(self, now: datetime, reason: Missed) -> None:
         """Record what is due but not fired yet as missed, before the plan that holds it goes."""
+        Occurrence.objects.bulk_create(
+            [
+                Occurrence(
+                    reminder=self,
+                    due_at=fire.due_at,
+                    lead=fire.lead,
+                    status=Occurrence.Status.MISSED,
+                    reason=reason.value,
+                    recorded_at=now,
+                )
+                for fire in self._due(now)
+            ],
+            ignore_conflicts=True,
+        )
+
+    def _due(self, now: datetime) -> list[Fire]:
+        """Return what is planned and due, and what came due after it."""
         # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
-        if self.next_due_at and self.next_due_at - self.next_lead <= now:
-            Occurrence.objects.bulk_create(
-                [
-                    Occurrence(
-                        reminder=self,
-                        due_at=self.next_due_at,
-                        lead=self.next_lead,
-                        status=Occurrence.Status.MISSED,
-                        reason=reason,
-                        recorded_at=now,
-                    )
-                ],
-                ignore_conflicts=True,
-            )
+        if self.next_due_at is None or self.next_due_at - self.next_lead > now:
+            return []
+        planned = Fire(self.next_due_at - self.next_lead, self.next_due_at, self.next_lead)
+        try:
+            going_on = GoesOn(self.schedule, planned, self.next_walls)
+            return due_until(going_on, planned, now, MISSED_AT_ONCE)[0]
+        except RecurrenceError:
+            return [planned]
 
 
 class EditConflict(ValidationError):
@@ -337,6 +360,10 @@ class Unreadable:
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(reminder=FOAM_ID)
+
     def owned_by(self, user: Any) -> Self:
         return self.filter(reminder__owner=user, reminder__deleted_at=None)
 
@@ -386,6 +413,11 @@ class Occurrence(models.Model):
 
 def reference(occurrence_id: int) -> str:
     return f"{REFERENCE}{occurrence_id}"
+
+
+def reference_of(pk: Any) -> Concat:
+    """The same in a query."""
+    return Concat(Value(REFERENCE), pk, output_field=models.CharField())
 
 
 class Heartbeat(models.Model):

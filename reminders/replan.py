@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from reminders import dispatch
+from reminders.history import Change, change
 from reminders.misfire import Plan
 from reminders.models import Reminder, Unreadable
 from reminders.place import find
@@ -35,6 +36,12 @@ class Move:
     timezone: str
     old: Fire
     new: Fire | None
+
+    def __str__(self) -> str:
+        if self.is_retry:
+            return "set aside until now; is tried again"
+        to = f"{self.new.due_at:%Y-%m-%d %H:%M:%S} UTC" if self.new else "nothing left"
+        return f"{self.old.due_at:%Y-%m-%d %H:%M:%S} UTC -> {to}"
 
     @property
     def is_retry(self) -> bool:
@@ -80,6 +87,10 @@ def apply(ids: Sequence[int], now: datetime) -> Batch:
     rows = _waiting(now).filter(pk__in=ids).order_by("pk")
     found, planned = _look_at(rows.select_for_update(of=("self",), no_key=True), now)
     if planned:
+        Change.objects.bulk_create(
+            change(row, Change.Verb.REPLANNED, now, str(move))
+            for (row, _, _), move in zip(planned, found.moves, strict=True)
+        )
         dispatch.advance(planned, {row.pk: row.missed_count for row, _, _ in planned})
     return found
 
@@ -91,7 +102,8 @@ def batches(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
 def _waiting(now: datetime) -> Any:
     """Those with a plan whose turn has not come. Set aside are among them: they wait as well."""
     return (
-        Reminder.objects.filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
+        Reminder.objects.of_users()
+        .filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
         .select_related("owner")
         .defer("body")
     )

@@ -13,6 +13,7 @@ from notifications.serializers import own_channels
 from reminders.fields import WallClockField
 from reminders.models import Occurrence, Reminder
 from reminders.preview import DEFAULT_COUNT
+from reminders.verdicts import Verdict
 
 
 class WallClock(serializers.DateTimeField):
@@ -239,3 +240,26 @@ class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
 class UpcomingSerializer(serializers.Serializer[Any]):
     schedule_text = serializers.CharField()
     occurrences = serializers.ListField(child=serializers.DateTimeField())
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField(
+        help_text="`reminder`, `change`, `schedule`, `due`, `triggered`, `fired`, `missed`, "
+        "`delivery`, `attempt`, `next`, `tick`, `nearest`, or a verdict."
+    )
+    depth = serializers.IntegerField(
+        help_text="It hangs under the last one before it with a smaller depth."
+    )
+    at = serializers.DateTimeField(allow_null=True)
+    text = serializers.CharField()
+    data = serializers.DictField(help_text="Ids and states, for programs.")  # type: ignore[assignment]
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    reminder = serializers.IntegerField(source="reminder.pk")
+    timezone = serializers.CharField(help_text="In which the texts tell times.")
+    begin = serializers.DateTimeField(allow_null=True, help_text="What was asked about.")
+    end = serializers.DateTimeField(allow_null=True)
+    verdict = serializers.ChoiceField([verdict.value for verdict in Verdict])
+    conclusion = serializers.CharField(help_text="The answer in a sentence.")
+    steps = StepSerializer(many=True)

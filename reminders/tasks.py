@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from reminders import dispatch as engine
+from reminders import retention
 
 # Until the next wake-up is expected, a tick waits for what comes due: on the second, not up to a
 # second late.
@@ -27,6 +28,11 @@ def dispatch() -> None:
         now = max(following, clock())
         engine.tick(now)
         following = engine.next_fire_at()
+
+
+@shared_task(time_limit=600)
+def prune() -> None:
+    retention.prune_nightly(timezone.now())
 
 
 def running_clock() -> Callable[[], datetime]:

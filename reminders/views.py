@@ -15,10 +15,12 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api import OwnedViewSet
 from notifications.serializers import own_channels
 from reminders import dispatch
+from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
 from reminders.preview import preview
 from reminders.recurrence import RecurrenceError
 from reminders.serializers import (
+    ExplanationSerializer,
     OccurrenceSerializer,
     PreviewSerializer,
     ReminderSerializer,
@@ -148,6 +150,24 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
                 }
             ).data
         )
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "at",
+                description="A moment: `2026-11-23T18:00` in the time zone of the reminder, or "
+                "with an offset; `2026-11-23` is the whole day. Without: the latest and the next.",
+            )
+        ],
+        responses=ExplanationSerializer,
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def explain(self, request: Request, **kwargs: Any) -> Response:
+        """Why it did or did not fire: a sentence, and the chain from rule to each attempt."""
+        at = request.query_params.get("at", "")
+        explanation = explain(self.get_object(), timezone.now(), at)
+        return Response(ExplanationSerializer(explanation).data)
 
     @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None)

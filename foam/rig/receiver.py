@@ -59,6 +59,7 @@ BEHAVIOURS = {
     "slow": Behaviour(delay=2.0),
     "dead": Behaviour(dead=True),
     "hang": Behaviour(hangs=True),
+    "forgetful": Behaviour(loses=0.5),
 }
 
 

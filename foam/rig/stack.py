@@ -30,7 +30,11 @@ from foam.stack.terminal import Problem
 
 # What programs need of the caller's environment. Nothing that FOAM reads: DATABASE_URL, EMAIL_URL
 # and the rest may name an operator's own.
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "PYTHONPATH")
+KEPT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "PYTHONPATH"),
+    # The Redis program to run, not a Redis.
+    "FOAM_REDIS_SERVER",
+)
 STOP_WITHIN = 20
 PATIENCE = 60
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -70,13 +74,7 @@ class Rig:
             self.folder = exits.enter_context(Folder.ephemeral())
             exits.callback(self.folder.remove)
             exits.callback(self._end)
-            servers = {
-                "postgres": Postgres(self.folder, ephemeral=not self.durable),
-                "redis": Redis(self.folder, ephemeral=True),
-            }
-            for name, server in servers.items():
-                child, url = server.start(self.signals)
-                self._servers[name] = server, child, url
+            self._start_servers()
             self.env = {
                 **{name: os.environ[name] for name in KEPT if name in os.environ},
                 **defaults(self.folder, self.port),
@@ -85,6 +83,10 @@ class Rig:
                 **self.settings,
             }
             self.manage("migrate", "--no-input")
+            if self.durable:
+                # Only now: to set up a database that reaches the disk takes ten seconds.
+                self._servers["postgres"][0].ephemeral = False
+                self.restart_postgres()
             self._exits = exits.pop_all()
         return self
 
@@ -95,6 +97,12 @@ class Rig:
         trace: TracebackType | None,
     ) -> None:
         self._exits.close()
+
+    def _start_servers(self) -> None:
+        postgres = Postgres(self.folder, ephemeral=True)
+        self._servers["postgres"] = (postgres, *postgres.start(self.signals))
+        broker = Redis(self.folder, ephemeral=True)
+        self._servers["redis"] = (broker, *broker.start(self.signals))
 
     def _end(self) -> None:
         # Nothing here is worth a farewell but PostgreSQL's, which frees its shared memory.
@@ -113,6 +121,11 @@ class Rig:
 
     def url(self, server: str) -> str:
         return self._servers[server][2]
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each server and program; they have children."""
+        servers = {name: child for name, (_, child, _) in self._servers.items()}
+        return {name: child.process.pid for name, child in (servers | self.programs).items()}
 
     # FOAM's own processes
 

@@ -7,6 +7,6 @@ register = template.Library()
 
 
 @register.simple_tag
-def tick_trouble() -> str:
-    """Say in a sentence that reminders do not fire at present; empty when they do."""
-    return health.tick_trouble(timezone.now())
+def trouble() -> str:
+    """Say in a sentence or two that reminders do not fire or arrive; empty when they do both."""
+    return health.trouble(timezone.now())

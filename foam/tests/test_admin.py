@@ -1,16 +1,18 @@
 """Staff in the admin: they see all, and call the same functions as every other face."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import ApiToken
+from accounts.models import FOAM_ID, ApiToken, User
 from notifications import outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
-from reminders import dispatch
+from reminders import canary, dispatch
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -198,6 +200,15 @@ def test_secret_of_a_channel_is_masked(staff_client, channel):
     assert channel.masked_secret in page
 
 
+@pytest.mark.parametrize("page", ["", "{pk}/change/"])
+def test_channel_left_alone_says_until_when_and_why(staff_client, channel, page):
+    until = timezone.now() + timedelta(minutes=2)
+    Channel.objects.update(holds=3, held_until=until)
+    url = f"/admin/notifications/channel/{page.format(pk=channel.pk)}"
+    shown = staff_client.get(url).content.decode()
+    assert f"Left alone until {until:%H:%M:%S} UTC: no answer in time, 3 times in a row" in shown
+
+
 def test_times_are_shown_to_the_second(staff_client, reminder, now):
     dispatch.tick(now)
     page = staff_client.get("/admin/reminders/occurrence/").content.decode()
@@ -215,8 +226,31 @@ def test_banner_says_that_nothing_ticks(staff_client):
 
 
 def test_banner_is_gone_once_it_ticks(staff_client):
-    dispatch.tick(timezone.now())
-    assert "Reminders are not firing." not in staff_client.get("/admin/").content.decode()
+    now = timezone.now()
+    canary.plant(now)
+    dispatch.tick(now)
+    assert 'role="alert"' not in staff_client.get("/admin/").content.decode()
+
+
+def test_banner_says_that_nothing_arrives(staff_client):
+    now = timezone.now()
+    canary.plant(now - timedelta(minutes=4))
+    dispatch.tick(now)
+    assert "Reminders are not arriving." in staff_client.get("/admin/").content.decode()
+
+
+OWNED_BY = {User: "pk", Channel: "pk", Reminder: "pk", Occurrence: "reminder", Delivery: "channel"}
+
+
+@pytest.mark.parametrize("model", OWNED_BY, ids=lambda model: model.__name__)
+def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now, model):
+    dispatch.tick(now)
+    own = {OWNED_BY[model]: FOAM_ID}
+    assert model.objects.filter(**own).exists()
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    shown = staff_client.get(url).context["cl"]
+    assert shown.result_count == model.objects.exclude(**own).count() > 0
+    assert not shown.queryset.filter(**own).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -228,5 +262,5 @@ def test_edit_of_the_tick_survives_a_restart_of_beat(tick_row):
 
     PeriodicTask.objects.filter(name="tick").update(enabled=False, expire_seconds=77)
     DatabaseScheduler(app=app)
-    tick = PeriodicTask.objects.get()
+    tick = PeriodicTask.objects.get(name="tick")
     assert (tick.enabled, tick.expire_seconds) == (False, 77)

@@ -118,9 +118,9 @@ def test_held_channel_is_let_go_by_the_clock_that_held_it(reminder, recorder, ch
 
 def test_clock_set_back_without_a_tick_since_is_no_fresh_heartbeat(now):
     dispatch.tick(now)
-    assert "ahead" in health.tick_trouble(now - BACK)
+    assert "ahead" in health.Pulse.take(now - BACK).tick_trouble
     dispatch.tick(now - BACK)
-    assert health.tick_trouble(now - BACK) == ""
+    assert health.Pulse.take(now - BACK).tick_trouble == ""
 
 
 def test_beat_sends_what_last_ran_in_the_future():

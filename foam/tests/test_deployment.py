@@ -233,6 +233,33 @@ def test_production_refuses_to_start_without(
         load()
 
 
+@pytest.mark.parametrize("url", ["hc-ping.com/x", "ftp://example.org", "https://", "https://ü.de"])
+def test_production_refuses_a_heartbeat_address_that_is_none(
+    url: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_HEARTBEAT_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_HEARTBEAT_URL"):
+        load()
+
+
+@pytest.mark.parametrize("lease", ["49", "3601", "2 min", ""])
+def test_lease_shorter_than_a_round_or_unreadable_is_refused(
+    lease: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_LEASE_SECONDS", lease)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_LEASE_SECONDS must be"):
+        load()
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "36501", "90d", ""])
+def test_keeping_for_less_than_a_day_or_an_unreadable_time_is_refused(
+    days: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_KEEP_DAYS", days)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_KEEP_DAYS must be"):
+        load()
+
+
 def test_deployment_checks_are_clean():
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     result = run(command, PRODUCTION)

@@ -6,12 +6,15 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from standardwebhooks import Webhook
 
 from accounts.models import ApiToken
+from foam import health
 from foam.tests import processes
 from notifications.models import Delivery
 from notifications.tests.receivers import HttpReceiver, SmtpReceiver
+from reminders import canary
 from reminders.models import Occurrence
 
 pytestmark = [
@@ -56,6 +59,8 @@ def smtp_receiver():
 @pytest.fixture
 def stack(user, tick_row, smtp_receiver, tmp_path):
     """Start web, `workers` and `beats`; return the API as `user` sees it."""
+    # Real transactions end in a flush, which takes the canary with it.
+    canary.plant(timezone.now())
     with ExitStack() as started:
 
         def start(*, workers: int = 1, beats: int = 1) -> Api:
@@ -112,7 +117,9 @@ def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
     assert "Bring coffee." in letter.message.get_content()
 
     processes.wait_until(
-        lambda: not Delivery.objects.unfinished().exists(), 10, "both outcomes are recorded"
+        lambda: not Delivery.objects.of_users().unfinished().exists(),
+        10,
+        "both outcomes are recorded",
     )
     shown = api.get("deliveries/")["results"]
     assert {delivery["status"] for delivery in shown} == {"sent"}
@@ -139,7 +146,7 @@ def test_two_beats_and_two_workers_send_each_message_once(stack, http_receiver, 
     requests = http_receiver.wait_for(count + 1, timeout=20)
     assert len({request.headers["webhook-id"] for request in requests}) == count + 1
     assert len(requests) == count + 1
-    assert Occurrence.objects.count() == count + 1
+    assert Occurrence.objects.of_users().count() == count + 1
 
 
 def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
@@ -156,7 +163,23 @@ def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
     first, second = http_receiver.wait_for(2, timeout=30)
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     processes.wait_until(
-        lambda: Delivery.objects.get().status == "sent", 10, "the second outcome is recorded"
+        lambda: Delivery.objects.of_users().get().status == "sent",
+        10,
+        "the second outcome is recorded",
     )
-    delivery = api.get(f"deliveries/{Delivery.objects.get().pk}/")
+    delivery = api.get(f"deliveries/{Delivery.objects.of_users().get().pk}/")
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["transient", "sent"]
+
+
+def test_canary_arrives_and_is_missed_three_minutes_later(stack):
+    api = stack()
+    processes.wait_until(
+        lambda: canary.Canary.look().arrived_due_at is not None, 20, "the canary arrives"
+    )
+    with urllib.request.urlopen(f"{api.base}/readyz", timeout=10) as answer:
+        report = json.load(answer)
+    assert (report["status"], report["canary"]) == ("ok", "ok")
+    assert 0 <= report["seconds"]["canary"] <= 90
+    later = health.readiness(timezone.now() + timedelta(minutes=3))
+    assert later["status"] == "failing"
+    assert later["canary"].startswith("Reminders are not arriving.")

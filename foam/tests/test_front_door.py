@@ -1,11 +1,4 @@
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
-
-from accounts.timezones import tzdata_version
-from foam import health
-from reminders import dispatch
 
 pytestmark = pytest.mark.django_db
 
@@ -27,47 +20,6 @@ def test_every_address_of_the_welcome_answers(client, settings):
 def test_healthz_needs_no_database(client, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert client.get("/healthz").json() == {"status": "ok"}
-
-
-def test_readyz_is_well_after_a_tick(client, woken):
-    dispatch.tick(timezone.now())
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-
-
-def test_readyz_fails_when_nothing_ever_ticked(client):
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert "never ticked" in answer.json()["tick"]
-
-
-def test_readyz_fails_when_the_tick_is_stale(client, woken):
-    dispatch.tick(timezone.now() - timedelta(minutes=5))
-    assert "ago" in client.get("/readyz").json()["tick"]
-
-
-def test_readyz_fails_when_the_broker_is_down(client, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert "late, not lost" in answer.json()["broker"]
-
-
-def test_readyz_tells_the_rules_of_time_zones_in_use(client, woken):
-    dispatch.tick(timezone.now())
-    assert client.get("/readyz").json() == {
-        "status": "ok",
-        "database": "ok",
-        "broker": "ok",
-        "tick": "ok",
-        "tzdata": tzdata_version(),
-    }
-
-
-def test_tick_is_fresh_for_thirty_seconds(woken, now):
-    dispatch.tick(now)
-    assert health.tick_trouble(now + timedelta(seconds=30)) == ""
-    assert health.tick_trouble(now + timedelta(seconds=31)) != ""
 
 
 def test_address_without_anything_is_a_problem(client):

@@ -114,6 +114,13 @@ def test_admin_fits_the_screen(staff_page, make_reminder, path):
     assert fits(staff_page)
 
 
+def test_trouble_of_a_channel_is_shown_whole(staff_page, channel, now):
+    channel.disable("answered 410: the receiver wants no more messages. " * 4, now)
+    staff_page.goto("/admin/notifications/channel/")
+    cell = staff_page.locator("td.field-show_trouble")
+    assert cell.evaluate("cell => cell.scrollHeight <= cell.clientHeight")
+
+
 def test_docs_list_the_operations(page):
     page.goto("/docs")
     page.wait_for_selector("text=/api/v1/reminders/{id}/pause/")

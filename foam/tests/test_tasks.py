@@ -27,6 +27,7 @@ def test_each_task_goes_to_its_own_queue():
     route = current_app.amqp.router.route
     assert route({}, "reminders.tasks.dispatch")["queue"].name == "dispatch"
     assert route({}, "notifications.tasks.deliver")["queue"].name == "deliver"
+    assert route({}, "reminders.tasks.prune")["queue"].name == "deliver"
 
 
 def test_task_that_hangs_is_ended_but_not_before_a_healthy_one_has_ended():

@@ -216,14 +216,26 @@ class Mail:
 
 
 class SmtpReceiver(Receiver[Mail]):
-    """Takes mail. `script("RCPT", "550 No")` has the next RCPT answered so; CLOSE and HANG too."""
+    """Takes mail. `script("RCPT", "550 No")` has the next RCPT answered so; CLOSE and HANG too.
+
+    With `starttls` it takes none before that; with `tls` there is nothing else.
+    """
 
     CLOSE = "close"
     HANG = "hang"
 
-    def __init__(self, password: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self,
+        password: str = "",
+        *,
+        pipelining: bool = False,
+        starttls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(tls)
         self.password = password
+        self.pipelining = pipelining
+        self.starttls = starttls
         self.scripted: dict[str, deque[str]] = {verb: deque() for verb in ("MAIL", "RCPT", "DATA")}
         # Verbs that are always answered so.
         self.always: dict[str, str] = {}
@@ -241,7 +253,7 @@ class SmtpReceiver(Receiver[Mail]):
         self.scripted[verb].extend(replies)
 
     async def _listen(self) -> asyncio.Server:
-        return await self._loop.create_server(self._protocol, "127.0.0.1", 0)
+        return await self._loop.create_server(self._protocol, "127.0.0.1", 0, ssl=self._tls)
 
     def _protocol(self) -> SMTP:
         self.connections += 1
@@ -249,6 +261,8 @@ class SmtpReceiver(Receiver[Mail]):
         options: dict[str, Any] = {}
         if self.password:
             options = {"authenticator": self._check_login, "auth_require_tls": False}
+        if self.starttls:
+            options |= {"tls_context": self.starttls, "require_starttls": True}
         return SMTP(_Handler(self, number), hostname="receiver", loop=self._loop, **options)
 
     def _check_login(
@@ -272,6 +286,12 @@ class _Handler:
     def __init__(self, receiver: SmtpReceiver, connection: int) -> None:
         self.receiver = receiver
         self.connection = connection
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = host
+        return [*replies[:-1], *(["250-PIPELINING"] * self.receiver.pipelining), replies[-1]]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -1,6 +1,10 @@
 """The API of channels, deliveries and the inbox; P9 and P10."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from notifications import outbox
 from notifications.models import Channel, Delivery, InboxMessage
@@ -101,6 +105,22 @@ def test_disabled_channel_can_be_enabled(api, hook, now):
     read = api.get(f"{CHANNELS}{hook['id']}/").json()
     assert (read["is_enabled"], read["disabled_reason"]) == (False, "answered 410")
     assert api.post(f"{CHANNELS}{hook['id']}/enable/").json()["is_enabled"]
+
+
+def test_channel_left_alone_says_until_when_and_why(api, hook):
+    held_until = timezone.now() + timedelta(minutes=2)
+    Channel.objects.update(holds=3, held_until=held_until)
+    read = api.get(f"{CHANNELS}{hook['id']}/").json()
+    assert parse_datetime(read["held_until"]) == held_until
+    assert read["held_reason"] == "no answer in time, 3 times in a row"
+    assert api.put(f"{CHANNELS}{hook['id']}/", read).status_code == 200
+
+
+def test_channel_that_may_be_tried_again_is_not_left_alone(api, hook):
+    Channel.objects.update(holds=1, held_until=timezone.now() - timedelta(seconds=1))
+    read = api.get(f"{CHANNELS}{hook['id']}/").json()
+    assert read["held_until"] is None
+    assert read["held_reason"] == "no answer in time"
 
 
 def test_deleted_channel_is_gone(api, hook):

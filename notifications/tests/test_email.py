@@ -1,12 +1,19 @@
 import math
 import smtplib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
 from django.core.exceptions import ValidationError
 
+from notifications.tests.certificates import Authority
 from notifications.tests.receivers import SmtpReceiver
 from notifications.transports import Message, Outcome
 from notifications.transports.email import EmailTransport
@@ -20,9 +27,9 @@ def transport() -> EmailTransport:
     return EmailTransport()
 
 
-@pytest.fixture
-def receiver(settings) -> Iterator[SmtpReceiver]:
-    with SmtpReceiver() as receiver:
+@pytest.fixture(params=[False, True], ids=["in turn", "pipelining"])
+def receiver(settings, request) -> Iterator[SmtpReceiver]:
+    with SmtpReceiver(pipelining=request.param) as receiver:
         use(settings, receiver)
         yield receiver
 
@@ -228,6 +235,102 @@ def test_message_that_cannot_be_written_costs_only_itself(transport, receiver, c
     assert "internal error" in caplog.text
 
 
+def test_message_that_may_have_been_taken_is_uncertain(transport, receiver):
+    receiver.script("DATA", receiver.CLOSE)
+    error = outcome_of(transport).error
+    assert (error.uncertain, error.permanent) == (True, False)
+
+
+def test_message_that_was_not_begun_is_not_uncertain(transport, receiver):
+    receiver.always["DATA"] = receiver.CLOSE
+    outcomes = send(transport, *(message(n) for n in range(4)))
+    assert [o.error.uncertain for o in outcomes] == [True, True, False, False]
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def trusting(authority, tmp_path, monkeypatch) -> None:
+    """The test authority is the system's only one."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file(tmp_path)))
+
+
+@pytest.fixture(params=["starttls", "tls"])
+def tls_receiver(request, authority, tmp_path, settings) -> Iterator[Callable[..., SmtpReceiver]]:
+    with ExitStack() as started:
+
+        def start(*names: x509.GeneralName) -> SmtpReceiver:
+            context = authority.context(tmp_path, *names)
+            options = {request.param: context, "password": "swordfish", "pipelining": True}
+            receiver = started.enter_context(SmtpReceiver(**options))
+            use(settings, receiver)
+            settings.EMAIL_USE_TLS = request.param == "starttls"
+            settings.EMAIL_USE_SSL = request.param == "tls"
+            settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "foam", "swordfish"
+            return receiver
+
+        yield start
+
+
+def test_messages_go_over_tls_to_a_server_with_the_right_certificate(
+    transport, trusting, tls_receiver
+):
+    receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
+    assert [o.error for o in send(transport, *(message(n) for n in range(5)))] == [None] * 5
+    assert [mail.connection for mail in receiver.wait_for(5)] == [1] * 5
+
+
+def test_server_with_the_certificate_of_another_host_gets_nothing(
+    transport, trusting, tls_receiver
+):
+    receiver = tls_receiver(x509.DNSName("other.example"))
+    error = outcome_of(transport).error
+    assert error.detail.startswith("The mail server cannot be reached: ")
+    assert "certificate" in error.detail
+    assert (error.permanent, receiver.mails) == (False, [])
+
+
+def test_server_whose_certificate_nobody_vouches_for_gets_nothing(transport, tls_receiver):
+    receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
+    assert "certificate" in outcome_of(transport).error.detail
+    assert receiver.mails == []
+
+
+def test_server_that_will_not_start_tls_gets_nothing(transport, receiver, settings):
+    settings.EMAIL_USE_TLS = True
+    error = outcome_of(transport).error
+    assert "STARTTLS" in error.detail
+    assert (error.permanent, receiver.mails) == (False, [])
+
+
+# Without a mail server
+
+
+def test_message_goes_where_another_backend_of_django_puts_it(transport, settings, tmp_path):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    outcome = outcome_of(transport, title="Zoë", body="Ünter")
+    [file] = tmp_path.iterdir()
+    mail = BytesParser(EmailMessage, policy=SMTP).parsebytes(file.read_bytes())
+    assert outcome.error is None
+    assert mail["Subject"] == "Zoë"
+    assert "Ünter" in mail.get_content()
+
+
+def test_other_backend_that_fails_costs_one_attempt(transport, settings, tmp_path, caplog):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path / "file"
+    settings.EMAIL_FILE_PATH.touch()
+    assert not outcome_of(transport).error.permanent
+    assert "internal error" in caplog.text
+
+
 # Many at once
 
 
@@ -272,12 +375,13 @@ def test_nothing_begins_after_the_deadline(transport, receiver):
 
 
 def test_connection_is_closed_when_a_batch_is_dropped_half_way(transport, receiver, monkeypatch):
-    quits: list[smtplib.SMTP] = []
-    monkeypatch.setattr(smtplib.SMTP, "quit", lambda smtp: quits.append(smtp) or smtp.close())
+    closed: set[smtplib.SMTP] = set()
+    close = smtplib.SMTP.close
+    monkeypatch.setattr(smtplib.SMTP, "close", lambda smtp: closed.add(smtp) or close(smtp))
     batch = transport.send_many([message(1), message(2)], FOREVER)
     next(batch)
     batch.close()
-    assert len(quits) == 1
+    assert len(closed) == 1
 
 
 # What may be set up

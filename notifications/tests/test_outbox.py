@@ -1,5 +1,6 @@
 """P2, P3: what is posted is sent or ends with its reason, and only the lease holder records."""
 
+from collections import Counter
 from datetime import timedelta
 from functools import cache
 
@@ -8,6 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from kombu.exceptions import OperationalError
 
 from notifications import outbox
+from notifications.bulk import bulk_cursor
+from notifications.lease import HEADS, TAKE
 from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import LADDER, MAX_ATTEMPTS
 from notifications.tests.receivers import Hang, HttpReceiver
@@ -429,4 +432,112 @@ def test_what_comes_due_while_a_receiver_hangs_is_sent_meanwhile(
         monkeypatch.setattr(outbox.Round, "step", post_another)
         outbox.deliver_due(now)
     ended = Attempt.objects.order_by("ended_at").values_list("delivery__reference", "outcome")
-    assert list(ended) == [("healthy", "sent"), ("hanging", "transient")]
+    assert list(ended) == [("healthy", "sent"), ("hanging", "uncertain")]
+
+
+@pytest.fixture
+def careful_channel(channel):
+    channel.at_most_once = True
+    channel.save()
+    return channel
+
+
+def test_channel_that_may_lose_is_not_sent_what_a_dead_worker_may_have_sent(
+    careful_channel, delivery, recorder, now
+):
+    outbox.lease(now)
+    outbox.deliver_due(now + outbox.LEASE)
+    assert recorder.tried == []
+    assert reread(delivery).status == Delivery.Status.DEAD
+    assert delivery.reason.startswith("It may have arrived: the worker ended during attempt 1")
+    assert [attempt.outcome for attempt in delivery.attempts.all()] == ["uncertain"]
+
+
+def test_channel_that_may_lose_is_not_sent_again_what_may_have_been_taken(
+    careful_channel, delivery, recorder, now
+):
+    recorder.fail_with(TransportError("timed out", uncertain=True))
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.DEAD
+    assert delivery.reason.startswith("It may have arrived")
+
+
+def test_channel_that_may_lose_is_sent_again_what_was_surely_not_taken(
+    careful_channel, delivery, recorder, now
+):
+    recorder.fail_with(TransportError("could not connect"))
+    outbox.deliver_due(now)
+    assert reread(delivery).status == Delivery.Status.QUEUED
+
+
+def test_attempt_that_may_have_been_taken_is_uncertain_and_repeated(delivery, recorder, now):
+    recorder.fail_with(TransportError("timed out", uncertain=True))
+    outbox.deliver_due(now)
+    recorder.recover()
+    outbox.deliver_due(now + timedelta(seconds=6))
+    outcomes = [attempt.outcome for attempt in delivery.attempts.all()]
+    assert outcomes == ["uncertain", "sent"]
+    assert {message.id for message in recorder.tried} == {delivery.message_id}
+
+
+@pytest.fixture
+def other_channel(user):
+    return Channel.objects.create(
+        owner=user, kind="webhook", name="Other", address="http://127.0.0.1:9/other"
+    )
+
+
+def test_channels_with_work_are_found_in_turn(post, channel, other_channel):
+    for number in range(3):
+        post(f"a {number}")
+    post("b", channel_id=other_channel.pk)
+    assert outbox.channels_with_work(-1) == [channel.pk, other_channel.pk]
+    assert outbox.channels_with_work(-1, limit=1) == [channel.pk]
+    assert outbox.channels_with_work(channel.pk) == [other_channel.pk]
+
+
+def test_lease_by_channel_takes_a_few_of_each(post, channel, other_channel, now):
+    for number in range(TAKE + 5):
+        post(f"a {number}")
+    post("b", channel_id=other_channel.pk)
+    leased = outbox.lease_of_channels(now, [channel.pk, other_channel.pk], ["webhook"])
+    taken = Counter(each.message.channel_id for each in leased)
+    assert taken == {channel.pk: TAKE, other_channel.pk: 1}
+
+
+def test_lease_by_channel_leaves_other_kinds(post, channel, now):
+    post()
+    assert outbox.lease_of_channels(now, [channel.pk], ["email"]) == []
+
+
+def test_lease_by_channel_does_not_look_at_the_backlog_of_others(post, channel, other_channel, now):
+    outbox.post([outbox.Post(channel.pk, f"a {n}", "", "", now) for n in range(3000)], now)
+    post("b", channel_id=other_channel.pk)
+    with bulk_cursor() as cursor:
+        cursor.execute("ANALYZE notifications_delivery")
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + HEADS, {"after": -1, "limit": 10})
+        [[[heads]]] = [cursor.fetchone()]
+    assert heads["Plan"]["Actual Rows"] == 2
+    assert rows_read(heads["Plan"]) < 20
+
+
+def rows_read(plan):
+    """Count what the scans below a plan's node gave and threw away."""
+    own = 0
+    if "Scan" in plan["Node Type"] and "Relation Name" in plan:
+        own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return own * plan["Actual Loops"] + sum(map(rows_read, plan.get("Plans", [])))
+
+
+def test_backlog_of_a_receiver_that_hangs_does_not_hold_up_what_comes_due_after_it(
+    hanging_channel, channel, post, now
+):
+    backlog = range(2 * outbox.BATCH)
+    outbox.post([outbox.Post(hanging_channel.pk, f"a {n}", "", "", now) for n in backlog], now)
+    with HttpReceiver() as receiver:
+        channel.address = receiver.url
+        channel.store()
+        post("healthy")
+        outbox.deliver_due(now)
+    first = Attempt.objects.order_by("ended_at").first()
+    assert (first.delivery.reference, first.outcome) == ("healthy", "sent")

@@ -2,10 +2,10 @@ import base64
 import json
 import math
 import os
-import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -14,15 +14,15 @@ from pathlib import Path
 import pycurl
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ValidationError
 from standardwebhooks import Webhook
 
 from notifications.encryption import fernet
+from notifications.tests.certificates import Authority
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, Outcome
-from notifications.transports.multi import Lanes
+from notifications.transports.multi import Lane, Lanes
+from notifications.transports.null import get
 from notifications.transports.webhook import UNDER_WAY, WebhookTransport
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -380,58 +380,22 @@ def test_proxy_of_the_environment_is_not_used(transport, receiver, other_receive
 
 
 @pytest.fixture(scope="module")
-def authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return _certificate("Test authority", [], key, None, key), key
-
-
-def _certificate(subject, names, key, issuer, issuer_key) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer.subject if issuer else name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
+def authority() -> Authority:
+    return Authority()
 
 
 @pytest.fixture
 def tls_receiver(authority, tmp_path: Path) -> Iterator[Callable[..., HttpReceiver]]:
-    started: list[HttpReceiver] = []
-
-    def start(*names: x509.GeneralName) -> HttpReceiver:
-        certificate, issuer_key = authority
-        key = ec.generate_private_key(ec.SECP256R1())
-        pem = serialization.Encoding.PEM
-        chain = tmp_path / "chain.pem"
-        chain.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            + _certificate("receiver", names, key, certificate, issuer_key).public_bytes(pem)
+    with ExitStack() as started:
+        yield lambda *names: started.enter_context(
+            HttpReceiver(authority.context(tmp_path, *names))
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        started.append(HttpReceiver(context).__enter__())
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        receiver.__exit__()
 
 
 @pytest.fixture
 def trusting(authority, make_transport: Make, tmp_path: Path) -> WebhookTransport:
     """Trusts the test authority, as the system's ones are trusted."""
-    file = tmp_path / "authority.pem"
-    file.write_bytes(authority[0].public_bytes(serialization.Encoding.PEM))
-    return make_transport(options={pycurl.CAINFO: str(file)})
+    return make_transport(options={pycurl.CAINFO: str(authority.file(tmp_path))})
 
 
 def test_certificate_of_a_known_authority_for_the_host_is_accepted(trusting, tls_receiver):
@@ -451,6 +415,12 @@ def test_certificate_of_an_unknown_authority_is_not_accepted(transport, tls_rece
     receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
     error = outcome_of(transport, receiver).error
     assert error.detail.startswith("the TLS certificate was not accepted")
+    assert receiver.requests == []
+
+
+def test_heartbeat_is_not_sent_to_an_unknown_authority_either(tls_receiver):
+    receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
+    assert "certificate" in get(receiver.url, timeout=5)
     assert receiver.requests == []
 
 
@@ -494,7 +464,7 @@ def test_host_that_hangs_holds_one_connection_and_the_rest_stays_queued(impatien
 
 def test_host_that_answers_quickly_is_sent_many_at_once(transport, receiver):
     send(transport, *(message(receiver.url, n) for n in range(300)))
-    assert 4 < receiver.connections <= Lanes.MANY
+    assert 4 < receiver.connections <= Lane.MANY
 
 
 def test_what_was_not_begun_can_be_put_back(impatient, receiver):
@@ -506,7 +476,7 @@ def test_what_was_not_begun_can_be_put_back(impatient, receiver):
 
 
 def test_slow_peer_keeps_only_what_is_under_way(impatient, receiver, monkeypatch):
-    monkeypatch.setattr(Lanes, "QUICK", 0.05)
+    monkeypatch.setattr(Lane, "QUICK", 0.05)
     receiver.default = Hang()
     sender = impatient.sender()
     sender.add([message(receiver.url, n) for n in range(5)])
@@ -584,8 +554,8 @@ def test_peer_that_answers_quickly_is_given_more_at_once():
         sizes.append(len(taken))
         for lane, ticket, _ in taken:
             lanes.ended(lane, ticket, 0.01)
-    assert sizes == [1, 4, 8, 16, 32, 64, 64, 64]
-    assert Lanes.MANY < UNDER_WAY
+    assert sizes == [1, 4, 8, 16, 32, 64, 128, 128]
+    assert Lane.MANY < UNDER_WAY
 
 
 def test_peer_that_answers_slowly_is_given_few_at_once():

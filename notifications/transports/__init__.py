@@ -13,6 +13,7 @@ TRANSPORTS = {
     "inbox": "notifications.transports.inbox.InboxTransport",
     "webhook": "notifications.transports.webhook.WebhookTransport",
     "email": "notifications.transports.email.EmailTransport",
+    "null": "notifications.transports.null.NullTransport",
 }
 
 

@@ -21,7 +21,8 @@ class TransportError(Exception):
 
     `permanent`: trying again cannot help. `retry_after`: how long the receiver asked us to wait.
     `gone`: the address itself is dead, so its channel is to be disabled. `hung`: there was no
-    answer in time, so its channel is to be left alone for a while.
+    answer in time, so its channel is to be left alone for a while. `uncertain`: the receiver may
+    have taken the message all the same.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class TransportError(Exception):
         retry_after: timedelta | None = None,
         gone: bool = False,
         hung: bool = False,
+        uncertain: bool = False,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -39,6 +41,7 @@ class TransportError(Exception):
         self.retry_after = retry_after
         self.gone = gone
         self.hung = hung
+        self.uncertain = uncertain
 
 
 @dataclass(frozen=True, slots=True)

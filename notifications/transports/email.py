@@ -1,35 +1,28 @@
 """E-mail over the SMTP server that the operator names in EMAIL_URL."""
 
-import re
-import smtplib
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import UTC, timedelta
-from typing import Any, NoReturn
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 
-from notifications.transports.base import (
-    Message,
-    Outcome,
-    Transport,
-    TransportError,
-    internal_error,
-)
+from notifications.transports.base import Message, Outcome, Transport, internal_error
+from notifications.transports.letter import Letter, Letterhead, one_line
+from notifications.transports.smtp import Session
 
+SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 # RFC 5321, 4.5.3.1.3, less the angle brackets.
 LONGEST_ADDRESS = 254
-CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-# The server takes its leave: what it was just told it has not taken, and may be told again.
-BYE = 421
 
 
 class EmailTransport(Transport):
-    """Sends plain text, one message after another over one connection."""
+    """Sends plain text, all messages of a batch over one connection."""
 
     label = "E-mail"
 
@@ -46,168 +39,81 @@ class EmailTransport(Transport):
             raise ValidationError({"address": why}) from None
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
-        session = Session()
+        if settings.EMAIL_BACKEND != SMTP_BACKEND:
+            yield from super().send_many(messages, deadline)
+            return
+        under_way: deque[Message] = deque()
+        spoilt: list[Outcome] = []
+        letters = _letters(messages, deadline, under_way, spoilt)
+        began = time.monotonic()
+        with closing(Session().send(letters)) as errors:
+            for error in errors:
+                yield from spoilt
+                spoilt.clear()
+                latency = timedelta(seconds=time.monotonic() - began)
+                answer = "" if error else "accepted by the mail server"
+                yield Outcome(under_way.popleft(), latency, answer, error)
+                began = time.monotonic()
+        yield from spoilt
+
+    def send(self, message: Message) -> str:
+        """Hand a message to one of Django's backends that are not SMTP: a file, the terminal."""
+        EmailMessage(
+            subject=one_line(message.title),
+            body=_text(message),
+            from_email=settings.DEFAULT_FROM_EMAIL,
+            to=[message.address],
+            headers={
+                "Message-ID": f"<{message.id}@{_host()}>",
+                "Auto-Submitted": "auto-generated",
+            },
+        ).send()
+        return f"handed to {settings.EMAIL_BACKEND}"
+
+
+def _letters(
+    messages: Sequence[Message],
+    deadline: float,
+    under_way: deque[Message],
+    spoilt: list[Outcome],
+) -> Iterator[Letter]:
+    """Write one letter after another; a message that cannot be written costs only itself."""
+    head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host())
+    for message in messages:
+        if time.monotonic() >= deadline:
+            return
         try:
-            for message in messages:
-                if time.monotonic() >= deadline:
-                    return
-                yield _attempt(session, message)
-        finally:
-            session.close()
+            letter = write(head, message)
+        except Exception as bug:
+            error = internal_error(bug, message.delivery_id)
+            spoilt.append(Outcome(message, timedelta(0), error=error))
+        else:
+            under_way.append(message)
+            yield letter
 
 
-def _attempt(session: "Session", message: Message) -> Outcome:
-    began = time.monotonic()
-    error = None
-    try:
-        session.send(compose(message))
-    except TransportError as failure:
-        error = failure
-    except Exception as bug:
-        error = internal_error(bug, message.delivery_id)
-    latency = timedelta(seconds=time.monotonic() - began)
-    return Outcome(message, latency, "" if error else "accepted by the mail server", error)
-
-
-class Session:
-    """One connection to the mail server, opened when needed and again when the server drops it.
-
-    When two fresh connections in a row are of no use the server is taken to be down: the rest of
-    the batch fails at once instead of waiting for one timeout after another.
-    """
-
-    USELESS = 2
-
-    def __init__(self) -> None:
-        self._backend: Any = None
-        self._is_fresh = True
-        self._useless = 0
-        self._last_failure = ""
-
-    def send(self, email: EmailMessage) -> None:
-        """Hand one message to the server; raise TransportError when it does not take it."""
-        if self._useless >= self.USELESS:
-            raise TransportError(self._last_failure)
-        try:
-            self._send(email)
-        except _Dropped:
-            # Many servers take so many messages on a connection and no more.
-            self._send(email)
-
-    def _send(self, email: EmailMessage) -> None:
-        try:
-            if self._backend is None:
-                self._open()
-            self._backend.send_messages([email])
-        except smtplib.SMTPException as error:
-            self._refused(error)
-        except OSError as error:
-            self._broken(error)
-        self._works()
-
-    def _open(self) -> None:
-        self._backend = get_connection()
-        try:
-            self._backend.open()
-        except smtplib.SMTPAuthenticationError as error:
-            self._fail(f"The mail server does not let us log in: {_reply(error)}")
-        except smtplib.SMTPResponseException as error:
-            self._fail(f"The mail server turned us away: {_reply(error)}")
-        except (smtplib.SMTPException, OSError) as error:
-            self._fail(f"The mail server cannot be reached: {_words(error)}")
-        self._is_fresh = True
-
-    def _refused(self, error: smtplib.SMTPException) -> NoReturn:
-        """Tell what a reply means; only one about this recipient or this text is final."""
-        code, text = _code(error)
-        if code in {0, BYE}:
-            self._broken(error)
-        self._works()
-        is_ours = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError)
-        raise TransportError(f"answered {code}: {text}", permanent=is_ours and code >= 500)
-
-    def _broken(self, error: Exception) -> NoReturn:
-        """Give up this connection; one that had worked and did not keep us waiting is replaced."""
-        if not self._is_fresh and not _is_timeout(error):
-            self.close()
-            raise _Dropped
-        self._fail(f"The mail server broke the connection: {_words(error)}")
-
-    def _works(self) -> None:
-        self._is_fresh = False
-        self._useless = 0
-
-    def _fail(self, detail: str) -> NoReturn:
-        self.close()
-        self._useless += 1
-        self._last_failure = detail
-        raise TransportError(detail)
-
-    def close(self) -> None:
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend.fail_silently = True
-            backend.close()
-
-
-class _Dropped(Exception):
-    """A connection that had worked is gone."""
-
-
-def _code(error: smtplib.SMTPException) -> tuple[int, str]:
-    """Return the server's reply; code 0 when there is none."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code, text = next(iter(error.recipients.values()))
-        return code, _text(text)
-    if isinstance(error, smtplib.SMTPResponseException):
-        return error.smtp_code, _text(error.smtp_error)
-    return 0, _words(error)
-
-
-def _reply(error: smtplib.SMTPResponseException) -> str:
-    return f"{error.smtp_code}: {_text(error.smtp_error)}"
-
-
-def _text(reply: bytes | str) -> str:
-    return one_line(reply.decode(errors="replace") if isinstance(reply, bytes) else reply)
-
-
-def _words(error: Exception) -> str:
-    if _is_timeout(error):
-        return f"no answer within {settings.EMAIL_TIMEOUT} s"
-    return one_line(str(getattr(error, "strerror", None) or error)) or type(error).__name__
-
-
-def _is_timeout(error: Exception) -> bool:
-    """Look behind smtplib's SMTPServerDisconnected, too."""
-    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
-
-
-def one_line(text: str) -> str:
-    return " ".join(CONTROLS.sub(" ", text).split())
-
-
-def compose(message: Message) -> EmailMessage:
-    """Write the e-mail. Its Message-ID is the same at each attempt, so a receiver can drop one."""
+def write(head: Letterhead, message: Message) -> Letter:
     title = one_line(message.title)
-    return EmailMessage(
-        subject=title,
-        body="\n\n".join(part for part in (title, message.body.strip(), _when(message)) if part),
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[message.address],
-        headers={
-            "Message-ID": f"<{message.id}@{urlsplit(settings.FOAM_BASE_URL).hostname}>",
-            "Auto-Submitted": "auto-generated",
-        },
-    )
+    return head.write(message.id, message.address, title, _text(message), datetime.now(UTC))
+
+
+def _host() -> str:
+    return urlsplit(settings.FOAM_BASE_URL).hostname or "localhost"
+
+
+def _text(message: Message) -> str:
+    parts = one_line(message.title), message.body.strip(), _when(message)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _when(message: Message) -> str:
-    due_at = message.due_at.astimezone(UTC)
-    in_words = f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
-    due = message.data.get("due_text") or in_words
+    due = message.data.get("due_text") or _in_words(message.due_at.astimezone(UTC))
     schedule = message.data.get("schedule_text")
     return f"Due: {due}\nSchedule: {schedule}" if schedule else f"Due: {due}"
+
+
+def _in_words(due_at: datetime) -> str:
+    return f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
 
 
 def _clean_address(address: str) -> str:

@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, Generic, TypeVar
+from itertools import count, takewhile
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pycurl
 
@@ -74,6 +74,8 @@ class Reply:
     os_errno: int
     # Why the address that the name led to was not connected to.
     refusal: str
+    # The receiver may have got the request, whole or in part.
+    is_sent: bool
 
     @property
     def is_hung(self) -> bool:
@@ -121,6 +123,7 @@ class Exchange:
             os_errno=self.curl.getinfo(pycurl.OS_ERRNO) if errno else 0,
             # A name may have several addresses; refused when none of them could be tried.
             refusal="" if self._is_opened else self._refusal,
+            is_sent=errno != 0 and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0,
         )
 
     def _write(self, chunk: bytes) -> int | None:
@@ -216,19 +219,36 @@ class Lane(Generic[T]):
     room: int = 1
     is_queued: bool = False
 
+    # So many of one peer may be under way; no more are taken on while twice as many wait.
+    MANY: ClassVar[int] = 128
+    # An answer within so many seconds is a quick one.
+    QUICK: ClassVar[float] = 1.0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.waiting) > 2 * self.MANY
+
+    def is_slow(self, now: float) -> bool:
+        """Tell whether something has been under way for longer than QUICK."""
+        return bool(self.began) and now - next(iter(self.began.values())) > self.QUICK
+
+    def late(self, now: float) -> int:
+        """Count what has been under way for longer than QUICK."""
+        return sum(
+            1 for _ in takewhile(lambda began: now - began > self.QUICK, self.began.values())
+        )
+
 
 class Lanes(Generic[T]):
     """A lane for each peer; those with something to send and room for it take turns.
 
     A peer that has not answered yet has room for one, so that one that hangs holds one place and
     one name resolver. After an answer it has room for FEW, and each answer within QUICK makes room
-    for one more, up to MANY: a fast peer gets there in six round trips, and one that works
+    for one more, up to MANY: a fast peer gets there in seven round trips, and one that works
     serially settles where it answers within QUICK.
     """
 
     FEW = 4
-    MANY = 64
-    QUICK = 1.0
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane[T]] = {}
@@ -261,7 +281,7 @@ class Lanes(Generic[T]):
 
     def ended(self, lane: Lane[T], ticket: int, seconds: float) -> None:
         del lane.began[ticket]
-        lane.room = min(max(self.FEW, lane.room + (seconds < self.QUICK)), self.MANY)
+        lane.room = min(max(self.FEW, lane.room + (seconds < lane.QUICK)), lane.MANY)
         self._queue(lane)
 
     def hung(self, lane: Lane[T], ticket: int) -> None:
@@ -269,14 +289,6 @@ class Lanes(Generic[T]):
         del lane.began[ticket]
         lane.room = 1
         self._queue(lane)
-
-    def slow(self, now: float) -> list[Lane[T]]:
-        """Return the lanes of which something has been under way for longer than QUICK."""
-        return [
-            lane
-            for lane in self
-            if lane.began and now - next(iter(lane.began.values())) > self.QUICK
-        ]
 
     def clear(self, lane: Lane[T]) -> list[T]:
         """Take out what waits in a lane."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import json
 import os
 import secrets
@@ -9,14 +10,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import lru_cache
 from typing import Any
 
 import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from standardwebhooks import Webhook
 
 from notifications.transports.base import (
     BATCH,
@@ -31,8 +31,12 @@ from notifications.transports.multi import Lane, Lanes, Multi, Reply, Request, c
 from notifications.transports.outbound import Policy, Refused, Target, check_url
 
 PREFIX = "whsec_"
-# Sockets in use at once; a host that hangs holds one of them.
-UNDER_WAY = 128
+# Requests under way at once: those that have not kept us waiting, and all of them. Well below the
+# 1,024 open files that a process is usually allowed.
+UNDER_WAY = 256
+SOCKETS = 768
+# Messages that it is worth having here: the next ones wait while the database is asked for more.
+ROOM = 2 * BATCH
 # An answer's text in the detail of an attempt.
 SHOWN = 200
 
@@ -116,23 +120,25 @@ class WebhookSender:
         self._policy = policy()
         self._lanes: Lanes[Aimed] = Lanes()
         self._channels: defaultdict[str, set[int]] = defaultdict(set)
-        self._signers: dict[str, Webhook] = {}
+        self._keys: dict[str, bytes] = {}
+        self._targets: dict[str, Target] = {}
         self._outcomes: list[Outcome] = []
         self._left: list[Message] = []
 
     def room(self) -> int:
-        return BATCH - self._lanes.waiting - len(self._multi)
+        """What waits in a full lane takes no room: nothing more is added to it."""
+        waiting = sum(len(lane.waiting) for lane in self._lanes if not lane.is_full)
+        return ROOM - waiting - len(self._multi)
 
     def busy(self) -> Collection[int]:
-        slow = self._lanes.slow(time.monotonic())
-        full = [lane for lane in self._lanes if len(lane.waiting) > Lanes.MANY]
-        return {channel for lane in (*slow, *full) for channel in self._channels[lane.peer]}
+        now = time.monotonic()
+        peers = [lane.peer for lane in self._lanes if lane.is_full or lane.is_slow(now)]
+        return {channel for peer in peers for channel in self._channels[peer]}
 
     def add(self, messages: Sequence[Message]) -> None:
         for message in messages:
             try:
-                # Again: the rules may have changed since the address was stored.
-                target = check_url(message.address, self._policy)
+                target = self._target(message.address)
             except Refused as refused:
                 error = TransportError(str(refused), permanent=True)
                 self._outcomes.append(Outcome(message, timedelta(0), error=error))
@@ -143,6 +149,12 @@ class WebhookSender:
                 self._channels[target.peer].add(message.channel_id)
                 self._lanes.add(target.peer, (message, target))
         self._begin()
+
+    def _target(self, address: str) -> Target:
+        """Check once more: the rules may have changed since the address was stored."""
+        if address not in self._targets:
+            self._targets[address] = check_url(address, self._policy)
+        return self._targets[address]
 
     def poll(self, wait: float) -> list[Outcome]:
         if self._multi:
@@ -160,7 +172,8 @@ class WebhookSender:
         return outcomes
 
     def put_back(self, everything: bool) -> list[Message]:
-        lanes = self._lanes if everything else self._lanes.slow(time.monotonic())
+        now = time.monotonic()
+        lanes = [lane for lane in self._lanes if everything or lane.is_slow(now)]
         self._left += [message for lane in lanes for message, _ in self._lanes.clear(lane)]
         left, self._left = self._left, []
         return left
@@ -172,10 +185,13 @@ class WebhookSender:
         self._multi.abandon()
 
     def _begin(self) -> None:
-        while self._lanes and len(self._multi) < UNDER_WAY:
-            lane, ticket, (message, target) = self._lanes.take(time.monotonic())
+        now = time.monotonic()
+        # Peers that hang leave the places to others.
+        most = min(UNDER_WAY + sum(lane.late(now) for lane in self._lanes), SOCKETS)
+        while self._lanes and len(self._multi) < most:
+            lane, ticket, (message, target) = self._lanes.take(now)
             try:
-                request = _request(message, target, self._signers)
+                request = _request(message, target, self._keys)
                 self._multi.start(request, (lane, ticket, message, target))
             except Exception as bug:
                 self._lanes.ended(lane, ticket, 0)
@@ -196,20 +212,30 @@ def _clean_secret(secret: str) -> str:
     return secret
 
 
-def _request(message: Message, target: Target, signers: dict[str, Webhook]) -> Request:
-    if message.sealed_secret not in signers:
-        signers[message.sealed_secret] = Webhook(message.secret)
-    now = datetime.now(UTC)
-    body = payload(message)
-    signature = signers[message.sealed_secret].sign(message.id, now, body)
+def _request(message: Message, target: Target, keys: dict[str, bytes]) -> Request:
+    if message.sealed_secret not in keys:
+        keys[message.sealed_secret] = base64.b64decode(message.secret.removeprefix(PREFIX))
+    body = payload(message).encode()
+    timestamp = int(time.time())
     headers = [
         "Content-Type: application/json",
         "Expect:",
         f"webhook-id: {message.id}",
-        f"webhook-timestamp: {int(now.timestamp())}",
-        f"webhook-signature: {signature}",
+        f"webhook-timestamp: {timestamp}",
+        f"webhook-signature: {_sign(keys[message.sealed_secret], message.id, timestamp, body)}",
     ]
-    return Request(target.url, headers, body.encode())
+    return Request(target.url, headers, body)
+
+
+def _sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Sign as Standard Webhooks 1.0 says, "Symmetric": in one call, a tenth of its library's."""
+    if not key:
+        raise ValueError("a webhook without a secret cannot be signed")
+    signed = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, "sha256")
+    return f"v1,{base64.b64encode(signed).decode()}"
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def payload(message: Message) -> str:
@@ -218,7 +244,7 @@ def payload(message: Message) -> str:
     due_at = message.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     ours = {"title": message.title, "body": message.body, "due_at": due_at}
     content = {"type": kind, "timestamp": due_at, "data": ours | rest | ours}
-    return json.dumps(content, separators=(",", ":"))
+    return _encode(content)
 
 
 def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
@@ -251,10 +277,10 @@ def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
         return TransportError(f"{target.host} is refused: {reply.refusal}", permanent=True)
     if reply.is_hung:
         detail = f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}"
-        return TransportError(detail, hung=True)
+        return TransportError(detail, hung=True, uncertain=reply.is_sent)
     what = FAILURES.get(reply.errno, "failed")
     why = os.strerror(reply.os_errno) if reply.os_errno else _readable(reply.error, message)
-    return TransportError(f"{what}: {why}")
+    return TransportError(f"{what}: {why}", uncertain=reply.is_sent)
 
 
 def _phase(error: str) -> str:

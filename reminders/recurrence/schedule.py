@@ -162,17 +162,24 @@ class Schedule:
         return None if self._last is None else instant(self._last)
 
     def _find_last(self) -> int | None:
-        """Narrow down from the first due instant and the bound, by halves."""
         if self._timeline.is_endless:
             return None
         low = self.next_due(-FOREVER)
         if low is None:
             return None
-        high = max([low, self._timeline.bound(), *self._added[-1:]])
+        return self._narrow(low, max([low, self._timeline.bound(), *self._added[-1:]]))
+
+    def before(self, instant_: datetime) -> datetime | None:
+        """Return the last due instant strictly before an aware instant, None if there is none."""
+        low, high = self.next_due(-FOREVER), _floor(instant_) - (not instant_.microsecond)
+        return None if low is None or low > high else instant(self._narrow(low, high))
+
+    def _narrow(self, low: int, high: int) -> int:
+        """Return the last due instant up to `high`; `low` is one of them."""
         while low < high:
             middle = (low + high) // 2
             found = self.next_due(middle)
-            if found is None:
+            if found is None or found > high:
                 high = middle
             else:
                 low = found

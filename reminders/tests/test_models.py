@@ -67,6 +67,15 @@ def test_edit_of_the_schedule_records_what_was_due_but_not_fired(make_reminder, 
     assert (missed.due_at, missed.status) == (now, "missed")
 
 
+@pytest.mark.parametrize("verb", ["pause", "close"])
+def test_all_that_came_due_while_nothing_ticked_is_recorded(make_reminder, now, verb):
+    reminder = make_reminder(recurrence="FREQ=DAILY", leads=[timedelta(0), timedelta(minutes=1)])
+    getattr(reminder, verb)(now + timedelta(days=2, seconds=1))
+    missed = Occurrence.objects.filter(status="missed").values_list("due_at", "lead")
+    days = [now + timedelta(days=n) for n in range(3)]
+    assert set(missed) == {(at, lead) for at in days for lead in reminder.leads}
+
+
 def test_edit_that_mends_a_reminder_set_aside_records_what_it_did_not_fire(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")

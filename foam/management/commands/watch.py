@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from foam.health import tick_trouble
+from foam import health
 from notifications.models import Attempt
 from reminders.models import Occurrence
 
@@ -20,8 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, default=0.5, help="ask every N seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        follow_occurrences = Follow(Occurrence.objects.select_related("reminder"))
-        follow_attempts = Follow(Attempt.objects.select_related("delivery__channel"))
+        follow_occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
+        attempts = Attempt.objects.of_users().select_related("delivery__channel")
+        follow_attempts = Follow(attempts)
         started, trouble = timezone.now(), ""
         while True:
             for occurrence in follow_occurrences.new():
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             for attempt in follow_attempts.new():
                 good = attempt.outcome == Attempt.Outcome.SENT
                 self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
-            trouble = self.watch_tick(started, trouble)
+            trouble = self.watch_health(started, trouble)
             time.sleep(options["every"])
 
     def say(self, text: str, style: Any) -> None:
@@ -55,13 +56,13 @@ class Command(BaseCommand):
         )
         return f"failed     {where}, attempt {attempt.number}: {attempt.detail}; {then}"
 
-    def watch_tick(self, started: datetime, known: str) -> str:
+    def watch_health(self, started: datetime, known: str) -> str:
         now = timezone.now()
-        trouble = tick_trouble(now) if now - started > timedelta(seconds=30) else ""
+        trouble = health.trouble(now) if now - started > timedelta(seconds=30) else ""
         if trouble and not known:
             self.say(trouble, self.style.WARNING)
         if known and not trouble:
-            self.say("The scheduler ticks again.", self.style.SUCCESS)
+            self.say("Reminders fire and arrive again.", self.style.SUCCESS)
         return trouble
 
 

@@ -180,6 +180,13 @@ def test_last_passes_over_excluded_dates():
     assert rule.last() == datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 
 
+def test_before_is_strict_to_the_microsecond():
+    rule, due = schedule("FREQ=DAILY"), datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
+    assert rule.before(due) == due - timedelta(days=1)
+    assert rule.before(due + timedelta(microseconds=1)) == due
+    assert rule.before(datetime(2026, 11, 23, 17, 0, tzinfo=UTC)) is None
+
+
 def test_once_skipped_by_the_clock_is_never_due():
     skipped = schedule(starts_at=datetime(2026, 3, 29, 2, 30), gap="skip")
     assert skipped.after(LONG_AGO) is None
@@ -295,6 +302,14 @@ def test_count_keeps_the_first_instants(rule, start, count, **fields):
     counted = any_schedule(f"{rule};COUNT={count}", start, **fields)
     assert counted.upcoming(LONG_AGO, count + 1) == endless
     assert len(endless) < count or counted.last() == endless[-1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(rule=rules(), start=starts, timezone=ZONES, **CHOICES)
+def test_before_goes_back_the_way_of_after(rule, start, **fields):
+    found = any_schedule(rule, start, **fields)
+    due = found.upcoming(LONG_AGO, 30)
+    assert [found.before(at) for at in due] == [None, *due[:-1]][: len(due)]
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,163 @@
+"""What the parts share: the rig, how much is to be measured, and rounds in which all take turns."""
+
+import gc
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
+
+from foam.rig.stack import Rig
+from foam.rig.usage import usage
+from foam.stack.folder import PROJECT
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured. `tiny` only shows that everything runs."""
+
+    name: str
+    rounds: int
+    dispatch: tuple[int, int]  # stored, due
+    burst: int
+    baseline: int
+    per_task: int  # PeriodicTask per reminder
+    big: tuple[int, int] | None  # stored, due
+    idle: tuple[int, ...]
+    drain: int
+    rest: float  # seconds at which the stack is watched doing nothing
+    sustained: tuple[int, float]  # a second, for seconds
+    messages: int
+    soak: float
+    growth: tuple[tuple[int, ...], tuple[int, ...]]  # stored, processes
+
+
+TINY = Scale(
+    name="tiny",
+    rounds=1,
+    dispatch=(300, 100),
+    burst=50,
+    baseline=10,
+    per_task=5,
+    big=None,
+    idle=(100, 300),
+    drain=100,
+    rest=0.5,
+    sustained=(20, 2),
+    messages=50,
+    soak=2,
+    growth=((200,), (1,)),
+)
+QUICK = Scale(
+    name="quick",
+    rounds=3,
+    dispatch=(20_000, 6_000),
+    burst=4_000,
+    baseline=200,
+    per_task=100,
+    big=None,
+    idle=(10_000, 100_000),
+    drain=10_000,
+    rest=5,
+    sustained=(500, 8),
+    messages=2_000,
+    soak=10,
+    growth=((10_000, 100_000), (1, 2)),
+)
+FULL = Scale(
+    name="full",
+    rounds=5,
+    dispatch=(100_000, 20_000),
+    burst=10_000,
+    baseline=1_000,
+    per_task=1_000,
+    big=(1_000_000, 100_000),
+    idle=(10_000, 100_000, 1_000_000, 10_000_000),
+    drain=100_000,
+    rest=30,
+    sustained=(500, 60),
+    messages=10_000,
+    soak=600,
+    growth=((10_000, 100_000, 1_000_000, 10_000_000), (1, 2, 4)),
+)
+SCALES = {scale.name: scale for scale in (TINY, QUICK, FULL)}
+
+
+@dataclass(frozen=True)
+class Bench:
+    rig: Rig
+    scale: Scale
+
+    def rounds(self) -> range:
+        return range(self.scale.rounds)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds: by the clock, of our process's CPU, and of PostgreSQL's."""
+
+    wall: float
+    cpu: float
+    postgres: float
+
+
+def spent(rig: Rig, call: Callable[[], object]) -> Spent:
+    """Measure a call that works in this process and in PostgreSQL."""
+    connection.ensure_connection()
+    gc.collect()
+    before = usage(rig.pids())
+    began = clocks()
+    call()
+    wall, cpu = (end - begin for end, begin in zip(clocks(), began, strict=True))
+    return Spent(wall, cpu, usage(rig.pids()).since(before).cpu["postgres"])
+
+
+def clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def machine(scale: Scale) -> dict[str, str]:
+    """Describe what this runs on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT split_part(version(), ' on ', 1), current_setting('fsync'),"
+            " current_setting('synchronous_commit'), current_setting('shared_buffers')"
+        )
+        postgres, fsync, commit, buffers = cursor.fetchone()
+    return {
+        "how much": f"{scale.name}, {scale.rounds} rounds",
+        "processor": f"{os.cpu_count()} x {_line('/proc/cpuinfo', 'model name')}",
+        "memory": _line("/proc/meminfo", "MemTotal"),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "PostgreSQL": f"{postgres}; fsync {fsync}, synchronous_commit {commit}, "
+        f"shared_buffers {buffers}",
+        "commit": _commit(),
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+        "everything": "database, broker, workers, receiver and what measures share this machine",
+    }
+
+
+def _line(path: str, name: str) -> str:
+    with suppress(OSError):
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return "unknown"
+
+
+def _commit() -> str:
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip() or "unknown"

@@ -1,0 +1,133 @@
+"""Dispatch alone: from the claim to committed occurrences and deliveries."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from benchmarks import databases
+from benchmarks.baselines import dispatching
+from benchmarks.bench import Bench, Spent, spent
+from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
+from foam.rig import fill
+from notifications.models import Delivery
+from reminders import dispatch
+from reminders.models import Occurrence
+
+FOAM, FLOOR, ORM = "FOAM", "one SQL statement", "ORM in bulk"
+CHANNELS = 1_000
+FILLED, COPY = "bench_dispatch", "bench_dispatch_copy"
+
+Batch = Callable[[datetime], int]
+
+
+CONTENDERS: dict[str, Batch] = {
+    FOAM: dispatch.tick,
+    FLOOR: lambda now: dispatching.floor(now, dispatch.BATCH),
+    ORM: lambda now: dispatching.orm(now, dispatch.BATCH),
+}
+
+
+def measure(bench: Bench) -> Part:
+    stored, due = bench.scale.dispatch
+    found: dict[str, list[Spent]] = {name: [] for name in CONTENDERS}
+    sizes: dict[str, float] = {}
+    databases.copy(databases.EMPTY, FILLED)
+    before = databases.use(FILLED)
+    now = prepare(stored, due)
+    for turn in bench.rounds():
+        # Each goes first now and then: what follows finds warmer caches.
+        names = list(CONTENDERS)
+        for name in names[turn % 3 :] + names[: turn % 3]:
+            databases.copy(FILLED, COPY)
+            databases.use(COPY)
+            count = share(name, due)
+            found[name].append(
+                spent(bench.rig, lambda: drain(CONTENDERS[name], now, count))  # noqa: B023
+            )
+            check(count)
+            sizes[name] = row_size()
+    databases.use(before)
+    databases.drop(COPY)
+    databases.drop(FILLED)
+    return report(due, stored, found, sizes)
+
+
+def prepare(stored: int, due: int) -> datetime:
+    """Fill an empty database; return the instant at which `due` of `stored` come due."""
+    now = timezone.now()
+    channels = fill.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
+    due_at = fill.whole_second(now).replace(second=0) + timedelta(minutes=2)
+    fill.add_stored(stored - due, channels, now)
+    fill.add_due(due, channels, due_at, now)
+    fill.settle()
+    return due_at
+
+
+def share(name: str, due: int) -> int:
+    """Return how many a contender fires: of the slowest fewer will do, for a rate."""
+    return min(due, dispatch.BATCH) if name == ORM else due
+
+
+def drain(batch: Batch, now: datetime, count: int) -> None:
+    while count > 0:
+        count -= batch(now)
+
+
+def check(count: int) -> None:
+    """Whoever is compared has done the work."""
+    fired = Occurrence.objects.count(), Delivery.objects.unfinished().count()
+    assert fired == (count, count), fired
+
+
+def row_size() -> float:
+    """Return the bytes of one firing, to see that all write about the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT avg(pg_column_size(d)) FROM notifications_delivery d)"
+            " + (SELECT avg(pg_column_size(o)) FROM reminders_occurrence o)"
+        )
+        return float(cursor.fetchone()[0])
+
+
+def report(due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str, float]) -> Part:
+    def each(name: str, part: str) -> list[float]:
+        """In microseconds for each reminder, by round."""
+        return [1e6 * getattr(spent, part) / share(name, due) for spent in found[name]]
+
+    rows: list[list[Cell]] = [
+        [
+            name,
+            ratios(each(FLOOR, "wall"), each(name, "wall")),
+            Spread.of(1e6 / wall for wall in each(name, "wall")),
+            Spread.of(each(name, "cpu")),
+            Spread.of(each(name, "postgres")),
+            sizes[name],
+        ]
+        for name in CONTENDERS
+    ]
+    of_floor = ratios(each(FLOOR, "wall"), each(FOAM, "wall"))
+    against_orm = ratios(each(ORM, "wall"), each(FOAM, "wall"))
+    return Part(
+        "dispatch",
+        "Dispatch alone",
+        goals=[
+            at_least("dispatch at 70 % of one SQL statement that knows the answers", 0.7, of_floor),
+            at_least("dispatch 8 x the ORM in bulk", 8, against_orm),
+        ],
+        tables=[
+            Table(
+                f"{due:,} due at once of {stored:,} stored, {dispatch.BATCH:,} a transaction",
+                [
+                    "",
+                    "of the floor",
+                    "reminders/s",
+                    "our CPU, us each",
+                    "PostgreSQL's CPU, us each",
+                    "bytes each",
+                ],
+                rows,
+            )
+        ],
+    )

@@ -1,0 +1,89 @@
+"""The same burst with ever more stored, and with ever more processes."""
+
+from django.utils import timezone
+
+from benchmarks.bench import Bench
+from benchmarks.report import Cell, Part, Spread, Table, at_most
+from foam.rig import fill
+from foam.rig.burst import Burst, burst, channels, engine, receivers
+
+MILLION = 1_000_000
+
+
+def measure(bench: Bench) -> Part:
+    sizes, processes = bench.scale.growth
+    found: dict[tuple[int, int], list[Burst]] = {}
+    fill.empty()
+    stored = 0
+    big: list[Burst] = []
+    with receivers() as receiver:
+        to = channels(receiver)
+        for size in sizes:
+            fill.add_stored(size - stored, to, timezone.now(), seed=size)
+            fill.settle()
+            stored = size
+            for number in processes:
+                with engine(bench.rig, number):
+                    found[size, number] = [
+                        burst(bench.rig, receiver, to, bench.scale.burst) for _ in bench.rounds()
+                    ]
+            if bench.scale.big and size == bench.scale.big[0]:
+                with engine(bench.rig):
+                    big = [
+                        burst(bench.rig, receiver, to, bench.scale.big[1]) for _ in bench.rounds()
+                    ]
+    return report(bench, found, big)
+
+
+def report(bench: Bench, found: dict[tuple[int, int], list[Burst]], big: list[Burst]) -> Part:
+    rows = [[f"{size:,}", number, *figures(bursts)] for (size, number), bursts in found.items()]
+    part = Part(
+        "growth",
+        "Growth",
+        tables=[
+            Table(
+                f"{bench.scale.burst:,} due at one instant",
+                ["stored", "deliverers", *FIGURES],
+                rows,
+            )
+        ],
+    )
+    if big and bench.scale.big:
+        stored, due = bench.scale.big
+        late = Spread.of(each.percentile(0.99) for each in big)
+        name = f"p99 lateness of {due:,} due at one instant, {stored:,} stored: 12 s"
+        part.goals.append(at_most(name, 12, late, " s"))
+        part.tables.append(
+            Table(
+                f"{due:,} due at one instant",
+                ["stored", "deliverers", *FIGURES],
+                [[f"{stored:,}", 2, *figures(big)]],
+            )
+        )
+    return part
+
+
+FIGURES = ["a second", "p50, s", "p99, s", "lost", "doubled", "busiest", "processors busy, %"]
+
+
+def figures(bursts: list[Burst]) -> list[Cell]:
+    return [
+        Spread.of(each.rate for each in bursts),
+        Spread.of(each.percentile(0.5) for each in bursts),
+        Spread.of(each.percentile(0.99) for each in bursts),
+        sum(each.lost for each in bursts),
+        sum(each.doubled for each in bursts),
+        shares(bursts),
+        Spread.of(100 * each.usage.busy / max(each.usage.total, 0.01) for each in bursts),
+    ]
+
+
+def shares(bursts: list[Burst]) -> str:
+    """Say who used how much of the CPU that FOAM and its servers used, the most first."""
+    used: dict[str, float] = {}
+    for each in bursts:
+        for name, seconds in each.usage.cpu.items():
+            used[name] = used.get(name, 0.0) + seconds
+    whole = sum(used.values()) or 1.0
+    most = sorted(used, key=lambda name: -used[name])[:3]
+    return ", ".join(f"{name} {100 * used[name] / whole:.0f} %" for name in most)

@@ -1,0 +1,114 @@
+"""What the processes hold: at rest, at the peak of a burst, and after a long steady flow."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.bench import Bench
+from benchmarks.report import Cell, Goal, Part, Table
+from foam.rig import fill
+from foam.rig.burst import burst, channels, engine, receivers, website
+from foam.rig.flow import flow
+from foam.rig.usage import memory
+
+NAMES = ("dispatch", "deliver", "beat", "web")
+EVERY = 0.25
+SOAK_RATE = 100
+# What grows by less than this has not grown: allocators breathe.
+NOISE = 3.0
+
+
+@dataclass
+class Watch:
+    """MiB by name, again and again."""
+
+    seen: list[dict[str, float]] = field(default_factory=list)
+
+    def peak(self, name: str) -> float:
+        return max((each.get(name, 0.0) for each in self.seen), default=0.0)
+
+
+def measure(bench: Bench) -> Part:
+    rig = bench.rig
+    fill.empty()
+    with receivers() as receiver, engine(rig), website(rig):
+        to = channels(receiver)
+        rest = memory(rig.pids())
+        with watching(rig.pids()) as watch:
+            for _ in bench.rounds():
+                burst(rig, receiver, to, bench.scale.burst)
+        soaked = [memory(rig.pids())]
+        # In parts, so that there are figures on the way; the first ones warm up.
+        for _ in range(PARTS):
+            seconds = max(1, int(bench.scale.soak / PARTS))
+            flow(rig, receiver, to, SOAK_RATE, seconds)
+            soaked.append(memory(rig.pids()))
+    return report(bench, rest, watch, soaked)
+
+
+PARTS = 6
+
+
+@contextmanager
+def watching(pids: Mapping[str, int]) -> Iterator[Watch]:
+    watch, over = Watch(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(EVERY):
+            watch.seen.append(memory(pids))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        over.set()
+        thread.join()
+
+
+def report(
+    bench: Bench, rest: dict[str, float], watch: Watch, soaked: list[dict[str, float]]
+) -> Part:
+    growth = {name: soaked[-1][name] - soaked[PARTS // 3][name] for name in NAMES}
+    rows: list[list[Cell]] = [
+        [
+            name,
+            rest[name],
+            watch.peak(name),
+            *(soaked[at][name] for at in (0, PARTS // 3, PARTS)),
+            growth[name],
+        ]
+        for name in NAMES
+    ]
+    worst = max(growth, key=lambda name: growth[name])
+    return Part(
+        "memory",
+        "Memory",
+        goals=[
+            Goal(
+                f"no growth over {bench.scale.soak:.0f} s of {SOAK_RATE} a second",
+                f"{growth[worst]:+.1f} MiB ({worst})",
+                growth[worst] <= NOISE,
+            )
+        ],
+        tables=[
+            Table(
+                "MiB, children and all; what is shared is counted once (PSS)",
+                [
+                    "",
+                    "at rest",
+                    f"peak, bursts of {bench.scale.burst:,}",
+                    "soak: before",
+                    "a third in",
+                    "after",
+                    "grown",
+                ],
+                rows,
+            )
+        ],
+        notes=[
+            "Growth is from a third into the soak to its end, and less than "
+            f"{NOISE:.0f} MiB is none. `deliver` has two processes and their parent, as `web` has."
+        ],
+    )

@@ -1,0 +1,77 @@
+"""A steady flow for a while, and the same with a tenth of the channels hanging."""
+
+from dataclasses import replace
+
+from benchmarks.bench import Bench
+from benchmarks.report import Cell, Goal, Part, Spread, Table, at_most, ratios
+from foam.rig import fill
+from foam.rig.burst import channels, engine
+from foam.rig.flow import Flow, flow
+from foam.rig.receiver import Behaviour, Receiver
+
+DOORS = 20
+CHANNELS = 100
+HANGING = 2
+WELL, ILL = "all well", "a tenth of the channels hanging"
+
+
+def measure(bench: Bench) -> Part:
+    rate, seconds = bench.scale.sustained
+    found: dict[str, list[Flow]] = {WELL: [], ILL: []}
+    fill.empty()
+    with (
+        Receiver([Behaviour()] * DOORS) as receiver,
+        engine(bench.rig),
+    ):
+        to = channels(receiver, CHANNELS)
+        hanging = [id_ for number, id_ in enumerate(to) if number % DOORS >= DOORS - HANGING]
+        for _ in bench.rounds():
+            behave(receiver, hangs=False)
+            found[WELL].append(flow(bench.rig, receiver, to, rate, seconds))
+            behave(receiver, hangs=True)
+            found[ILL].append(flow(bench.rig, receiver, to, rate, seconds, hanging=hanging))
+            fill.release(hanging)
+    return report(rate, seconds, found)
+
+
+def behave(receiver: Receiver, *, hangs: bool) -> None:
+    for door in range(DOORS - HANGING, DOORS):
+        receiver.behave(door, replace(Behaviour(), hangs=hangs))
+
+
+def report(rate: int, seconds: int, found: dict[str, list[Flow]]) -> Part:
+    p99 = {name: [each.percentile(0.99) for each in flows] for name, flows in found.items()}
+    rows: list[list[Cell]] = [
+        [
+            name,
+            flows[0].due,
+            ratios(p99[name], p99[WELL]),
+            Spread.of(each.percentile(0.5) for each in flows),
+            Spread.of(p99[name]),
+            Spread.of(each.percentile(1) for each in flows),
+            sum(each.lost for each in flows),
+            sum(each.doubled for each in flows),
+        ]
+        for name, flows in found.items()
+    ]
+    wrong = sum(each.lost + each.doubled for flows in found.values() for each in flows)
+    return Part(
+        "sustained",
+        "A steady flow",
+        goals=[
+            at_most(f"p99 lateness 1 s at {rate:,} due a second", 1, Spread.of(p99[WELL]), " s"),
+            at_most(
+                "the others' p99 within 1.5 x while a tenth of the channels hang",
+                1.5,
+                ratios(p99[ILL], p99[WELL]),
+            ),
+            Goal("none lost, none doubled in the flow", f"{wrong} lost or doubled", wrong == 0),
+        ],
+        tables=[
+            Table(
+                f"{rate:,} due a second for {seconds} s; hanging channels left out",
+                ["", "N", "p99 of all well", "p50, s", "p99, s", "last, s", "lost", "doubled"],
+                rows,
+            )
+        ],
+    )

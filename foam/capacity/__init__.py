@@ -1,0 +1,1 @@
+"""How much this machine carries: measured on a throw-away rig, told as a rule."""

@@ -1,0 +1,126 @@
+"""From what was measured to what an operator can count on. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor, log10
+
+GB = 1_000_000_000
+# The rule is told for a burst that is through within this, in seconds.
+WITHIN = 10
+# From here on something is all used up.
+FULL = 0.85
+WAITS = 0.2
+# What others may use without spoiling the figures.
+DISTURBED = 0.15
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a burst used of the machine, in seconds of CPU; `total` is all that there was."""
+
+    cpu: Mapping[str, float]  # of FOAM and its servers
+    measuring: float  # of the receiver and of what measures
+    busy: float
+    waiting: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    processors: int
+    deliverers: int
+    stored: int
+    dispatched: float  # reminders a second, from their rows to occurrences and deliveries
+    instant: float  # messages a second from row to recorded outcome, receivers answering at once
+    slow: float  # the same, receivers answering after 50 ms
+    late: float  # p99 of the instant burst, s
+    idle_tick: float  # s
+    sustained: int  # messages a second
+    sustained_late: float  # p99, s
+    bytes_stored: float  # of a reminder with its indexes
+    bytes_sent: float  # of an occurrence, its delivery and its attempt
+    memory: Mapping[str, float]  # MiB by process, after the bursts
+    share: Share
+
+    @property
+    def at_once(self) -> int:
+        """How many due at one instant are all sent and recorded within WITHIN."""
+        return rounded(self.instant * WITHIN)
+
+
+def rounded(value: float) -> int:
+    """Round down to two figures: more would be a promise."""
+    if value < 1:
+        return 0
+    unit = 10 ** max(0, floor(log10(value)) - 1)
+    return int(value // unit * unit)
+
+
+def rule(measured: Measured) -> str:
+    return (
+        f"This machine carries about {measured.at_once:,} reminders due at one instant within "
+        f"{WITHIN} s, {measured.sustained:,} a second sustained, and "
+        f"{rounded(GB / measured.bytes_stored):,} stored per GB of disk. Each GB also holds the "
+        f"records of {rounded(GB / measured.bytes_sent):,} messages sent."
+    )
+
+
+def bottleneck(measured: Measured) -> str:
+    """Say what the burst waited for."""
+    share = measured.share
+    if not share.total:
+        return "Not known: this system has no /proc."
+    seconds = share.total / measured.processors
+    ours = sum(share.cpu.values()) or 1.0
+    most = sorted(share.cpu, key=lambda name: -share.cpu[name])[:3]
+    parts = ", ".join(f"{name} {100 * share.cpu[name] / ours:.0f} %" for name in most)
+    if share.busy >= FULL * share.total:
+        measuring = 100 * share.measuring / share.total
+        return (
+            f"The processors were all busy. Of what FOAM used: {parts}. The receiver and measuring "
+            f"took {measuring:.0f} % of the machine."
+        )
+    if share.waiting >= WAITS * share.total:
+        percent = 100 * share.waiting / share.total
+        return f"The disk: processors waited for it {percent:.0f} % of the time."
+    if share.cpu.get("dispatch", 0.0) >= FULL * seconds:
+        return "The dispatcher, which kept one processor busy while others were not."
+    if share.cpu.get("deliver", 0.0) >= FULL * seconds * measured.deliverers:
+        return "The deliverers, while processors were free: run more of them (--deliverers)."
+    percent = 100 * share.busy / share.total
+    return (
+        f"Waiting for each other: processors were {percent:.0f} % busy. Of what FOAM used: "
+        f"{parts}. More deliverers (--deliverers) may help."
+    )
+
+
+def lines(measured: Measured) -> list[str]:
+    """Tell everything in words."""
+    held = f"{measured.sustained:,} a second, p99 {measured.sustained_late:.2f} s late"
+    used = ", ".join(f"{name} {mib:.0f}" for name, mib in measured.memory.items())
+    rows = {
+        "fired": f"{measured.dispatched:,.0f} reminders a second, by one dispatcher",
+        "sent at once": f"{measured.instant:,.0f} messages a second, "
+        f"p99 {measured.late:.2f} s late",
+        "sent, 50 ms": f"{measured.slow:,.0f} messages a second to receivers that take 50 ms",
+        "sustained": held if measured.sustained else "nothing tried stayed within a second",
+        "idle tick": f"{1e3 * measured.idle_tick:.2f} ms with {measured.stored:,} stored",
+        "memory": f"{used} MiB",
+        "on disk": f"{measured.bytes_stored:,.0f} bytes a reminder, "
+        f"{measured.bytes_sent:,.0f} a message sent",
+    }
+    told = [f"  {name:<13} {text}" for name, text in rows.items()]
+    said = [rule(measured), f"Bottleneck of the burst: {bottleneck(measured)}", disturbed(measured)]
+    return ["", *told, *(line for text in said if text for line in ("", text))]
+
+
+def disturbed(measured: Measured) -> str:
+    """Say so when something else had much of the machine meanwhile; empty when not."""
+    share = measured.share
+    other = share.busy - share.measuring - sum(share.cpu.values())
+    if other < DISTURBED * max(share.total, 0.01):
+        return ""
+    return (
+        f"Other programs used {100 * other / share.total:.0f} % of this machine meanwhile: stop "
+        "them and measure again, or take these figures for what FOAM gets beside them."
+    )

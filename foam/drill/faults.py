@@ -1,0 +1,71 @@
+"""What goes wrong, and when: seconds after the first live reminder is due."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from foam.drill.options import INSTANT, Options
+from foam.rig.receiver import BEHAVIOURS, Receiver
+from foam.rig.stack import Rig
+
+BACK_AFTER = 2.0
+WELL_BY = 60.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    at: float
+    words: str
+    strike: Callable[[], None]
+    # Whoever sends, or records what was sent, may die of it.
+    is_deadly: bool = False
+
+
+@dataclass(frozen=True)
+class Faults:
+    options: Options
+    rig: Rig
+    receiver: Receiver
+
+    def timeline(self, length: float, bursts: Sequence[float]) -> list[Fault]:
+        """List the faults that were asked for, within `length` seconds, in the order of time."""
+        faults: list[Fault] = []
+        if self.options.kill9:
+            faults += self.kills(length, bursts)
+        if self.options.flush_broker:
+            flush, restart = self.rig.flush_broker, self.rig.restart_redis
+            faults.append(Fault(0.05 * length, "flushed the broker", flush))
+            faults.append(Fault(0.4 * length, "restarted Redis, empty", restart, is_deadly=True))
+            faults.append(Fault(0.7 * length, "flushed the broker", flush))
+        if self.options.restart_postgres:
+            crash = partial(self.rig.restart_postgres, crash=True)
+            faults.append(
+                Fault(0.25 * length, "crashed and restarted PostgreSQL", crash, is_deadly=True)
+            )
+        return sorted([*faults, *self.recoveries(length)], key=lambda fault: fault.at)
+
+    def kills(self, length: float, bursts: Sequence[float]) -> Iterator[Fault]:
+        """Whoever delivers dies in the first burst, whoever dispatches in the second."""
+        first, second = bursts
+        struck = [("deliver", first + 0.2), ("dispatch", second + 0.05), ("beat", 0.8 * length)]
+        for number in range(1 if self.options.quick else 3):
+            for kind, at in struck:
+                count = self.options.beats if kind == "beat" else self.options.workers
+                name = f"{kind}{number % count + 1}"
+                when = at + number * max(0.1 * length, 2 * BACK_AFTER)
+                kill = partial(self.rig.kill, name)
+                yield Fault(when, f"killed {name} (SIGKILL)", kill, is_deadly=kind == "deliver")
+                again = partial(self.rig.start_again, name)
+                yield Fault(when + BACK_AFTER, f"started {name} again", again)
+
+    def recoveries(self, length: float) -> Iterator[Fault]:
+        """Receivers that misbehave are well again in time for FOAM's third attempt.
+
+        Not the dead and the hanging of a quick drill: that attempt comes after five minutes.
+        """
+        lasting = ("forgetful", "dead", "hang") if self.options.quick else ("forgetful",)
+        for number, provider in enumerate(self.options.providers, start=INSTANT):
+            if provider not in lasting:
+                words = f"receiver {number} ({provider}) is well again"
+                well = partial(self.receiver.behave, number, BEHAVIOURS["instant"])
+                yield Fault(min(length, WELL_BY), words, well)

@@ -1,0 +1,208 @@
+"""A throw-away database full of reminders, by the million in seconds.
+
+A few thousand are planned by the engine, with real rules in several zones; SQL makes the rest of
+them. Only for databases that nobody will miss.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from django.db import connection, transaction
+
+from accounts.models import User
+from accounts.timezones import zone
+from notifications.models import Channel
+from reminders.models import Reminder
+
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
+# How often people ask for what, of a hundred.
+DAILY, WEEKLY, MONTHLY, CRON = 35, 30, 10, 15
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+# Whatever is stored but not due comes this much later, so that no measurement meets it.
+LATER = timedelta(hours=6)
+TEMPLATES = 2000
+# Of SQL's INSERT: enough to be fast, little enough to be seen moving.
+CHUNK = 250_000
+
+HOT = (
+    "notifications_attempt",
+    "notifications_delivery",
+    "notifications_inboxmessage",
+    "notifications_tally",
+    "reminders_occurrence",
+    "reminders_tally",
+)
+
+
+def empty() -> None:
+    """Take every reminder, channel and message away, FOAM's own among them."""
+    rows = (
+        "reminders_reminder_channels",
+        "reminders_change",
+        "reminders_reminder",
+        "notifications_channel",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join((*HOT, *rows))} RESTART IDENTITY CASCADE")
+
+
+def forget() -> None:
+    """Take away what has fired, and leave the reminders as they stand."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(HOT)}")
+
+
+def settle() -> None:
+    """Leave nothing to do that would come in the middle of what is measured."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)")
+        cursor.execute("CHECKPOINT")
+
+
+def someone() -> User:
+    """Return the one to whom everything belongs."""
+    return User.objects.get_or_create(username="rig", defaults={"email": "rig@example.com"})[0]
+
+
+def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
+    """Store a channel for each address, each with a secret of its own, and return their ids."""
+    owner = someone()
+    made = [Channel(owner=owner, kind=kind, name="Rig", address=each) for each in addresses]
+    for channel in made:
+        channel.clean()
+    return [channel.pk for channel in Channel.objects.bulk_create(made)]
+
+
+def release(channels: Sequence[int]) -> None:
+    """Take channels for well again that were held for hanging."""
+    Channel.objects.filter(pk__in=channels).update(holds=0, held_until=None)
+
+
+def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1) -> None:
+    """Store reminders that are due at some time in the year to come, none within LATER."""
+    some, owner = Random(seed), someone()
+    found: list[Reminder] = []
+    while len(found) < min(TEMPLATES, count):
+        reminder = planned(owner, *random_schedule(some, now), now)
+        if reminder.next_fire_at and reminder.next_fire_at > now + LATER:
+            found.append(reminder)
+    multiply(found, count, channels)
+
+
+def add_due(count: int, channels: Sequence[int], due_at: datetime, now: datetime) -> None:
+    """Store reminders that are due at one instant, a whole second after `now`."""
+    found, owner = [], someone()
+    for name in ZONES:
+        at = local(due_at, name)
+        for recurrence in rules_due(at):
+            starts_at = at - timedelta(days=364) if recurrence else at
+            reminder = planned(owner, starts_at, name, recurrence, now)
+            if reminder.next_fire_at == due_at:
+                found.append(reminder)
+    multiply(found[:count], count, channels)
+
+
+def planned(
+    owner: User, starts_at: datetime, timezone: str, recurrence: str, now: datetime
+) -> Reminder:
+    """Return a reminder as it is stored, planned by the engine."""
+    reminder = Reminder(
+        owner=owner,
+        title="Take the bread out of the oven",
+        body="Then let it rest for an hour.",
+        starts_at=starts_at,
+        timezone=timezone,
+        recurrence=recurrence,
+        tags=["kitchen"],
+    )
+    reminder.clean()
+    reminder.plan(now)
+    return reminder
+
+
+def random_schedule(some: Random, now: datetime) -> tuple[datetime, str, str]:
+    """Return a start, a zone and a rule such as people ask for."""
+    name = some.choice(ZONES)
+    hour, minute = some.randrange(6, 22), 5 * some.randrange(12)
+    past = local(now, name) - timedelta(days=some.randrange(1, 365))
+    starts_at = past.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    throw = some.randrange(100)
+    if throw < DAILY:
+        return starts_at, name, "FREQ=DAILY"
+    if (throw := throw - DAILY) < WEEKLY:
+        days = sorted(some.sample(range(7), some.randrange(1, 4)))
+        return starts_at, name, f"FREQ=WEEKLY;BYDAY={','.join(DAYS[day] for day in days)}"
+    if (throw := throw - WEEKLY) < MONTHLY:
+        return starts_at, name, f"FREQ=MONTHLY;BYMONTHDAY={some.randrange(1, 29)}"
+    if throw - MONTHLY < CRON:
+        return starts_at, name, f"{minute} {hour} * * {some.choice(('*', '1-5', '1,3,5'))}"
+    return starts_at + timedelta(days=366), name, ""
+
+
+def rules_due(at: datetime) -> list[str]:
+    """Return rules of which one occurrence is at this local time."""
+    by_rule = [
+        "FREQ=DAILY",
+        "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU",
+        f"FREQ=WEEKLY;BYDAY={DAYS[at.weekday()]}",
+        f"FREQ=MONTHLY;BYMONTHDAY={at.day}",
+        "",
+    ]
+    # Cron knows no seconds.
+    return [*by_rule, f"{at.minute} {at.hour} * * *"] if at.second == 0 else by_rule
+
+
+def local(moment: datetime, name: str) -> datetime:
+    return moment.astimezone(zone(name)).replace(tzinfo=None)
+
+
+def multiply(templates: Sequence[Reminder], count: int, channels: Sequence[int]) -> None:
+    """Store `count` reminders: these, and copies of them, each with one of the channels in turn."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # No foreign keys are checked: copies are as sound as what they are copies of.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SELECT coalesce(max(id), 0) FROM reminders_reminder")
+        (before,) = cursor.fetchone()
+        Reminder.objects.bulk_create(templates)
+        copied = columns(Reminder, without=("id",))
+        for done in range(len(templates), count, CHUNK):
+            cursor.execute(
+                COPY_SQL.format(columns=copied),
+                {
+                    "ids": [reminder.pk for reminder in templates],
+                    "size": len(templates),
+                    "from": done,
+                    "to": min(count, done + CHUNK) - 1,
+                },
+            )
+        attached = {"before": before, "channels": list(channels), "size": len(channels)}
+        cursor.execute(ATTACH_SQL, attached)
+
+
+COPY_SQL = """
+INSERT INTO reminders_reminder ({columns})
+SELECT {columns} FROM generate_series(%(from)s, %(to)s) AS n
+JOIN (
+    SELECT t.*, i.place FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS i(id, place)
+    JOIN reminders_reminder t ON t.id = i.id
+) t ON t.place = n %% %(size)s + 1
+ORDER BY n
+"""
+
+ATTACH_SQL = """
+INSERT INTO reminders_reminder_channels (reminder_id, channel_id)
+SELECT id, (%(channels)s::bigint[])[1 + id %% %(size)s] FROM reminders_reminder
+WHERE id > %(before)s ORDER BY id
+"""
+
+
+def columns(model: type[Reminder], without: Iterable[str]) -> str:
+    names = [field.column or "" for field in model._meta.concrete_fields]
+    return ", ".join(name for name in names if name not in without)
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Return the first whole second that is not before this."""
+    floor = moment.astimezone(UTC).replace(microsecond=0)
+    return floor if floor == moment else floor + timedelta(seconds=1)

@@ -1,0 +1,106 @@
+"""What processes use of the machine, from /proc; where there is none, nothing is told."""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+RECEIVER, MEASURING = "receiver", "measuring"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    parent: int
+    cpu: float  # seconds, those of children that have ended among them
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Of named processes and all that descend from them, and of the machine as a whole."""
+
+    cpu: Mapping[str, float]  # seconds
+    busy: float  # seconds of all processors
+    waiting: float  # for disks
+    total: float
+
+    def since(self, before: "Usage") -> "Usage":
+        cpu = {name: used - before.cpu.get(name, 0.0) for name, used in self.cpu.items()}
+        return Usage(
+            cpu,
+            self.busy - before.busy,
+            self.waiting - before.waiting,
+            self.total - before.total,
+        )
+
+
+def with_ours(roots: Mapping[str, int], receiver: int) -> dict[str, int]:
+    """Add a receiver's process and this one: they are no part of FOAM, and take their share."""
+    return {**roots, RECEIVER: receiver, MEASURING: os.getpid()}
+
+
+def usage(roots: Mapping[str, int]) -> Usage:
+    processes = _processes()
+    cpu = {
+        name: sum(processes[pid].cpu for pid in family)
+        for name, family in _families(roots, processes).items()
+    }
+    user, nice, system, idle, waiting, *rest = _machine()
+    busy = user + nice + system + sum(rest)
+    return Usage(cpu, busy, waiting, busy + idle + waiting)
+
+
+def memory(roots: Mapping[str, int]) -> dict[str, float]:
+    """Return MiB by name: proportional set size, which counts what is shared once over all."""
+    processes = _processes()
+    return {
+        name: sum(_pss(pid) for pid in family) / 1024
+        for name, family in _families(roots, processes).items()
+        if family
+    }
+
+
+def _families(roots: Mapping[str, int], processes: Mapping[int, Process]) -> dict[str, list[int]]:
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for pid, process in processes.items():
+        children[process.parent].append(pid)
+    families = {}
+    for name, root in roots.items():
+        family = [root] if root in processes else []
+        for pid in family:
+            # What is named itself, as children of this process are, counts for itself alone.
+            family += [child for child in children[pid] if child not in roots.values()]
+        families[name] = family
+    return families
+
+
+def _processes() -> dict[int, Process]:
+    ticks = os.sysconf("SC_CLK_TCK")
+    found = {}
+    for path in PROC.glob("[0-9]*/stat"):
+        # Any may end as we look.
+        with suppress(OSError):
+            # The name, which stands in brackets, may hold anything.
+            fields = path.read_text().rpartition(")")[2].split()
+            cpu = sum(int(field) for field in fields[11:15]) / ticks
+            found[int(path.parent.name)] = Process(int(fields[1]), cpu)
+    return found
+
+
+def _pss(pid: int) -> int:
+    with suppress(OSError):
+        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
+
+
+def _machine() -> list[float]:
+    """Return the seconds of all processors: user, nice, system, idle, waiting, interrupts."""
+    try:
+        fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:8]
+    except OSError:
+        return [0.0] * 7
+    return [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]

@@ -1,0 +1,132 @@
+"""Why a message did or did not arrive: each delivery, each attempt at it, and what it waits for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from notifications.models import Attempt, Delivery
+from notifications.retry import MAX_ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link of a chain of causes.
+
+    `what` is a word for programs, `text` the same for people; `at` is the instant that it concerns,
+    aware, in UTC. A step hangs under the last one before it with a smaller `depth`.
+    """
+
+    what: str
+    depth: int
+    text: str
+    at: datetime | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+# What each state means; a reason, where there is one, follows it.
+DELIVERY: dict[str, str] = {
+    Delivery.Status.QUEUED: "not sent yet",
+    Delivery.Status.SENDING: "being sent",
+    Delivery.Status.SENT: "the receiver accepted it",
+    Delivery.Status.DEAD: "given up; it can be retried by hand",
+    Delivery.Status.CANCELLED: "cancelled",
+}
+ATTEMPT: dict[str, str] = {
+    Attempt.Outcome.SENT: "the receiver accepted it",
+    Attempt.Outcome.TRANSIENT: "failed, and may work later",
+    Attempt.Outcome.PERMANENT: "failed, and would fail again",
+    Attempt.Outcome.UNCERTAIN: "it is not known whether it arrived; if it is sent again, under the "
+    "same id",
+}
+
+
+def deliveries_of(owner_id: int, references: Iterable[str]) -> list[Delivery]:
+    """Return the deliveries of some causes, with channels and attempts, oldest first."""
+    return list(
+        # By the owner's channels: the constraint on (channel, reference) is the index that serves.
+        Delivery.objects.filter(channel__owner=owner_id, reference__in=list(references))
+        .select_related("channel")
+        .prefetch_related("attempts")
+        .order_by("id")
+    )
+
+
+def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
+    """Yield what became of a delivery, as `deliveries_of` reads it, down to what comes next.
+
+    A channel is told by its kind and name: its address may hold a secret, too.
+    """
+    yield Step(
+        "delivery",
+        depth,
+        " · ".join(_delivery(delivery)),
+        delivery.finished_at or delivery.created_at,
+        {
+            "id": delivery.pk,
+            "channel": delivery.channel_id,
+            "kind": delivery.channel.kind,
+            "status": delivery.status,
+            "reason": delivery.reason,
+            "message_id": delivery.message_id,
+        },
+    )
+    attempts = list(delivery.attempts.all())
+    for attempt in attempts:
+        yield Step(
+            "attempt", depth + 1, _attempt(attempt), attempt.ended_at, _attempt_data(attempt)
+        )
+    if delivery.next_attempt_at is not None:
+        at = delivery.leased_until or delivery.next_attempt_at
+        yield Step("next", depth + 1, waits_for(delivery, attempts, now), at)
+
+
+def _delivery(delivery: Delivery) -> Iterator[str]:
+    yield f"to {delivery.channel}"
+    yield DELIVERY.get(delivery.status, delivery.status)
+    if delivery.reason:
+        yield delivery.reason
+    if delivery.channel.disabled_at and delivery.status == Delivery.Status.DEAD:
+        yield "the channel is disabled now"
+    if delivery.max_attempts > MAX_ATTEMPTS:
+        yield "it was retried by hand"
+
+
+def _attempt(attempt: Attempt) -> str:
+    meaning = ATTEMPT.get(attempt.outcome, attempt.outcome)
+    text = f"attempt {attempt.number}: {meaning}"
+    if attempt.latency is not None:
+        text += f", after {attempt.latency.total_seconds():.2f} s"
+    return f"{text} · {attempt.detail}" if attempt.detail else text
+
+
+def _attempt_data(attempt: Attempt) -> dict[str, Any]:
+    latency = attempt.latency
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "detail": attempt.detail,
+        "latency_ms": None if latency is None else round(latency.total_seconds() * 1000, 1),
+    }
+
+
+def waits_for(
+    delivery: Delivery, attempts: Sequence[Attempt], now: datetime, then: str = "then"
+) -> str:
+    """Say what a delivery that has not ended waits for, and until when in the words of `then`."""
+    channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
+    assert next_attempt_at is not None
+    if delivery.leased_until is not None:
+        number, is_alive = delivery.attempt, delivery.leased_until > now
+        ahead = f"attempt {number} is under way: its worker's lease runs out {then}"
+        return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
+    if why := channel.transport.unavailable():
+        return f"this kind of channel is not set up on this server: {why}"
+    if channel.is_held(now):
+        return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
+    if next_attempt_at <= now:
+        return "its time has come, and no worker has taken it yet: is the worker running?"
+    failed = (
+        f"attempt {attempts[-1].number} failed: the next one" if attempts else "the first attempt"
+    )
+    return f"{failed} is {then}"

@@ -1,0 +1,205 @@
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP, default
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from notifications.transports.letter import Letterhead, one_line
+
+AT = datetime(2026, 11, 23, 17, 0, 5, tzinfo=UTC)
+# Also what is not assigned and what cannot be seen, but no half of a surrogate pair.
+ANY = st.characters(exclude_categories=["Cs"])
+WORDS = st.sampled_from(
+    [
+        *(".", "..", "\r\n.\r\n", "\n.\n", "\r.\r", " ", "\t", "\n", "\r", "\r\n", "--"),
+        *("=", "=20", "=\r\n", "=?utf-8?q?hi?=", "\r\nBcc: eve@example.com\r\n", "\n\nFrom eve"),
+        *(
+            "Zoë",
+            "🎉👩\u200d👧",
+            "שלום",
+            "\u202e",
+            "\ufeff",
+            "\x00",
+            "\x0b",
+            "\x7f",
+            "\x85",
+            "\u2028",
+        ),
+        *("x" * 997, "ü" * 500, "word " * 30),
+    ]
+)
+TEXTS = st.lists(WORDS | st.text(ANY, max_size=80)).map("".join)
+HEADERS = [
+    "From",
+    "Auto-Submitted",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Date",
+    "Message-ID",
+    "To",
+    "Subject",
+]
+
+
+@pytest.fixture(scope="module")
+def head() -> Letterhead:
+    return Letterhead("FOAM <foam@foam.example>", "foam.example")
+
+
+def read(content: bytes, policy=SMTP) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=policy).parsebytes(content)
+
+
+def written(head: Letterhead, title: str = "Stand-up", text: str = "Now", to="ada@example.com"):
+    return head.write("foam_1_1", to, title, text, AT).content
+
+
+def lines_of(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+# Any words
+
+
+@given(title=TEXTS, text=TEXTS)
+@example(title="=?utf-8?q?hi?=", text=".")
+@example(title="a" * 2000, text="a" * 2000)
+@example(title="", text="")
+@pytest.mark.parametrize("policy", [SMTP, default])
+def test_any_words_are_read_back_as_they_were(head, policy, title, text):
+    title = one_line(title)
+    letter = read(written(head, title, text), policy)
+    assert letter["Subject"] == title
+    assert lines_of(letter.get_content()) == lines_of(text) + "\n"
+    assert letter.keys() == HEADERS
+    assert letter.defects == []
+
+
+@given(title=TEXTS, text=TEXTS)
+def test_letter_passes_any_server(head, title, text):
+    content = written(head, title, text)
+    lines = content.split(b"\r\n")
+    assert content.isascii()
+    assert b"\x00" not in content
+    assert content.endswith(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert not any(b"\r" in line or b"\n" in line for line in lines)
+
+
+@given(title=TEXTS)
+def test_title_adds_no_header_whatever_it_holds(head, title):
+    letter = read(written(head, title))
+    assert letter.keys() == HEADERS
+    assert letter.get_content() == "Now\r\n"
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Stand-up", "Subject: Stand-up"),
+        ("Zoë", "Subject: =?utf-8?b?Wm/Dqw==?="),
+        ("word " * 14 + "end", "Subject: " + "word " * 12 + "word\r\n word end"),
+    ],
+)
+def test_title_is_readable_as_it_stands_where_it_can_be(head, title, line):
+    assert f"\r\n{line}\r\n".encode() in written(head, title)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Now", "7bit"),
+        ("x" * 998, "7bit"),
+        ("x" * 999, "quoted-printable"),
+        ("Zoë", "quoted-printable"),
+        ("\x1b[1m", "quoted-printable"),
+    ],
+)
+def test_text_is_encoded_only_where_it_must_be(head, text, encoding):
+    assert read(written(head, text=text))["Content-Transfer-Encoding"] == encoding
+
+
+# Who and when
+
+
+def test_headers_that_are_the_same_for_all_and_those_that_are_not(head):
+    assert written(head).split(b"\r\n") == [
+        b"From: FOAM <foam@foam.example>",
+        b"Auto-Submitted: auto-generated",
+        b"MIME-Version: 1.0",
+        b"Content-Type: text/plain; charset=utf-8",
+        b"Content-Transfer-Encoding: 7bit",
+        b"Date: Mon, 23 Nov 2026 17:00:05 +0000",
+        b"Message-ID: <foam_1_1@foam.example>",
+        b"To: ada@example.com",
+        b"Subject: Stand-up",
+        b"",
+        b"Now",
+        b"",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sender", "header", "address"),
+    [
+        ("foam@foam.example", "foam@foam.example", "foam@foam.example"),
+        ("Zoë <zoe@foam.example>", "Zoë <zoe@foam.example>", "zoe@foam.example"),
+        ('"FOAM, at work" <f@a.example>', '"FOAM, at work" <f@a.example>', "f@a.example"),
+        ("FOAM <foam@bücher.example>", "FOAM <foam@xn--bcher-kva.example>", None),
+    ],
+)
+def test_sender_may_have_any_name(sender, header, address):
+    letter = Letterhead(sender, "foam.example").write("1", "ada@example.com", "", "", AT)
+    assert read(letter.content)["From"] == header
+    assert letter.sender == (address or "foam@xn--bcher-kva.example")
+
+
+def test_host_of_the_message_id_is_ascii():
+    head = Letterhead("foam@foam.example", "bücher.example")
+    assert read(written(head))["Message-ID"] == "<foam_1_1@xn--bcher-kva.example>"
+
+
+@pytest.mark.parametrize(
+    ("address", "recipient"),
+    [
+        ("ada.l+foam@example.com", "ada.l+foam@example.com"),
+        ('"ada l"@example.com', '"ada l"@example.com'),
+        ('"a>b"@example.com', '"a>b"@example.com'),
+        ("o'neil@example.com", "o'neil@example.com"),
+    ],
+)
+def test_recipient_is_whom_the_letter_is_to(head, address, recipient):
+    letter = head.write("1", address, "", "", AT)
+    assert letter.recipient == recipient
+    assert read(letter.content)["To"] == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "ada@example.com>\r\nRCPT TO:<eve@example.com",
+        '"a\r\nb"@example.com',
+        '"a\x01b"@example.com',
+        "ada@example.com, eve@example.com",
+    ],
+)
+def test_what_is_no_address_is_not_written_to(head, address):
+    with pytest.raises(ValueError, match="ddress"):
+        head.write("1", address, "", "", AT)
+
+
+@given(address=TEXTS | TEXTS.map(lambda text: f'"{text}"@example.com'))
+def test_no_address_adds_a_header_or_a_command(head, address):
+    try:
+        letter = head.write("1", address, "Stand-up", "Now", AT)
+    except ValueError:
+        return
+    assert letter.recipient.isascii()
+    assert letter.recipient.isprintable()
+    assert read(letter.content).keys() == HEADERS

@@ -1,0 +1,80 @@
+"""The canary: FOAM's own reminder, which each minute goes the way of all others, to nobody.
+
+When it arrives, reminders fire and messages go out; nothing but the ids tells it from a user's.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from accounts.models import FOAM_ID, User
+from notifications.models import Channel, Delivery
+from reminders.models import Reminder
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """When the first canary was due, and the newest of those that have arrived."""
+
+    first_due_at: datetime
+    arrived_due_at: datetime | None
+
+    @classmethod
+    def look(cls) -> Self | None:
+        """Return None when there is no canary that fires."""
+        active = Reminder.objects.filter(pk=FOAM_ID, status=Reminder.Status.ACTIVE)
+        starts_at = active.values_list("starts_at", flat=True).first()
+        if starts_at is None:
+            return None
+        # In the order of the index (channel, -id). With `=`, which leaves the channel out of the
+        # order, PostgreSQL may walk back by id through a burst of everybody's deliveries instead.
+        sent = Delivery.objects.filter(channel__lte=FOAM_ID, status=Delivery.Status.SENT)
+        arrived = sent.order_by("channel_id", "-id").values_list("due_at", flat=True)
+        return cls(starts_at.replace(tzinfo=UTC), arrived.first())
+
+
+@transaction.atomic
+def plant(now: datetime) -> None:
+    """Make FOAM's user, channel and reminder, or put right what has become of them; due at once."""
+    user, _ = User.objects.update_or_create(
+        pk=FOAM_ID,
+        defaults={
+            # No form accepts such a name, so it is not taken.
+            "username": "(foam)",
+            "email": "canary@foam.invalid",
+            "password": make_password(None),
+            "is_active": False,
+            "timezone": "UTC",
+        },
+    )
+    channel, _ = Channel.objects.update_or_create(
+        pk=FOAM_ID,
+        defaults={
+            "owner": user,
+            "kind": "null",
+            "name": "Canary",
+            "address": "",
+            "disabled_at": None,
+            "disabled_reason": "",
+            "deleted_at": None,
+        },
+    )
+    fields: dict[str, Any] = {
+        "owner": user,
+        "title": "Canary",
+        "starts_at": now.replace(tzinfo=None, second=0, microsecond=0),
+        "timezone": "UTC",
+        "recurrence": "FREQ=MINUTELY",
+    }
+    reminder = Reminder(**fields)
+    reminder.plan(now - MINUTE)
+    planned = {name: getattr(reminder, name) for name in Reminder.PLAN}
+    stored, _ = Reminder.objects.update_or_create(
+        pk=FOAM_ID, defaults={**fields, **planned, "deleted_at": None}
+    )
+    stored.channels.set([channel])

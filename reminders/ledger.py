@@ -1,0 +1,165 @@
+"""The ledger: what was due, what became of it, and whether that adds up, down to each attempt.
+
+It reads only; within `snapshot` no batch is committed between two of its queries. What FOAM sends
+itself, by reminder 0, is counted nowhere.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Length, Substr
+from django.db.models.lookups import Exact, Range
+
+from notifications import ledger as deliveries
+from notifications.ledger import CAUSE, Deliveries, Imbalance, Period, found
+from notifications.models import Delivery
+from reminders.models import REFERENCE, Occurrence, Reminder, reference_of
+from reminders.tally import Tally
+
+FIRED_OR_MISSED = Case(When(status="missed", then=Value("missed")), default=Value("fired"))
+# The occurrence that a delivery refers to; none where that is no number. By its length and its
+# digits: a regular expression would be half of what the whole ledger costs.
+ITS_OCCURRENCE = Case(
+    When(
+        Exact(
+            Func("reference", Value("0123456789"), function="rtrim", output_field=CharField()),
+            REFERENCE,
+        )
+        & Range(Length("reference"), (len(REFERENCE) + 1, len(REFERENCE) + 18)),
+        then=Cast(Substr("reference", len(REFERENCE) + 1), BigIntegerField()),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """What became of what was due; `pruned` of these are no longer there.
+
+    `overdue` has not fired yet, and is no part of `due`: it is late, not lost.
+    """
+
+    fired: int
+    missed: dict[str, int]
+    overdue: int
+    pruned: int
+
+    @property
+    def due(self) -> int:
+        return self.fired + sum(self.missed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    occurrences: Occurrences
+    deliveries: Deliveries
+    imbalances: tuple[Imbalance, ...]
+
+    @property
+    def balances(self) -> bool:
+        return not self.imbalances
+
+
+def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
+    """Return what was recorded in `period`, what became of it, and what does not add up.
+
+    The tally, and the sums of what was pruned, are kept by day and for all owners together. So a
+    day of which `period` has a part counts its pruned rows whole, and for one `owner` only the
+    rows that are still there are counted and checked.
+    """
+    rows = deliveries.by_day(counted(owner), period, "recorded_at", FIRED_OR_MISSED, CAUSE)
+    tally = [] if owner else deliveries.tallied(Tally, period)
+    sums = deliveries.sums_of(rows, tally)
+    occurrences = Occurrences(
+        fired=sums["fired"].total(),
+        missed=dict(+sums["missed"]),
+        overdue=overdue(min(now, period.until), owner).count(),
+        pruned=sum(pruned for *_, pruned in tally),
+    )
+    missing = [] if owner else deliveries.untallied(rows, tally, "occurrences were recorded")
+    posted, wrong = deliveries.read(period, owner)
+    return Ledger(occurrences, posted, (*missing, *_wrong(period, owner), *wrong))
+
+
+def counted(owner: Any = None) -> QuerySet[Occurrence]:
+    """The occurrences that the ledger counts."""
+    occurrences = Occurrence.objects.of_users()
+    return occurrences.filter(reminder__owner=owner) if owner else occurrences
+
+
+def overdue(now: datetime, owner: Any = None) -> QuerySet[Reminder]:
+    """Those whose time has come and that have not fired, set aside with an error or not."""
+    came = Value(now, DateTimeField()) + F("next_lead")
+    active = Reminder.objects.of_users().filter(status=Reminder.Status.ACTIVE)
+    due = active.filter(Q(next_fire_at__lte=now) | Q(error__gt="", next_due_at__lte=came))
+    return due.filter(owner=owner) if owner else due
+
+
+def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
+    recorded = counted(owner).filter(period.has("recorded_at"))
+    fired = recorded.exclude(status="missed")
+    reminders = Reminder.objects.filter(pk=OuterRef("reminder_id"))
+    posted = Delivery.objects.filter(reference=reference_of(OuterRef("pk")))
+    yield from found("Occurrences that fired without a delivery.", fired.filter(~Exists(posted)))
+    yield from found(
+        "Occurrences whose reminder is not there.", recorded.filter(~Exists(reminders))
+    )
+    caused = (
+        deliveries.counted(owner)
+        .filter(period.has("created_at"), reference__startswith=REFERENCE)
+        .annotate(occurrence=ITS_OCCURRENCE)
+    )
+    causes = Occurrence.objects.filter(pk=OuterRef("occurrence"))
+    yield from found("Deliveries whose occurrence is not there.", caused.filter(~Exists(causes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The figures of one owner, of the rows that are still there."""
+
+    owner: str
+    fired: int = 0
+    missed: int = 0
+    sent: int = 0
+    dead: int = 0
+    cancelled: int = 0
+    pending: int = 0
+
+    @property
+    def due(self) -> int:
+        return self.fired + self.missed
+
+    @property
+    def posted(self) -> int:
+        return self.sent + self.dead + self.cancelled + self.pending
+
+
+def by_owner(period: Period) -> list[Owned]:
+    """Return the figures of each owner of whom anything was recorded in `period`, by name."""
+    occurrences = (
+        counted()
+        .filter(period.has("recorded_at"))
+        .values(owner=F("reminder__owner__username"))
+        .annotate(missed=Count("pk", Q(status="missed")), fired=Count("pk", ~Q(status="missed")))
+    )
+    figures: dict[str, dict[str, Any]] = defaultdict(dict)
+    for each in [*occurrences, *deliveries.by_owner(period)]:
+        figures[each["owner"]].update(each)
+    return [Owned(**figures[owner]) for owner in sorted(figures)]

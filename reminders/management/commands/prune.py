@@ -1,0 +1,56 @@
+import math
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from reminders import retention
+from reminders.management.options import span
+from reminders.management.progress import Progress
+from reminders.retention import Removed
+
+LEAST = timedelta(days=1)
+
+
+class Command(BaseCommand):
+    help = (
+        "Remove occurrences all of whose deliveries ended long ago, and these with their attempts. "
+        "The ledger keeps their sums. It can be stopped at any time, and run again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        keep = timedelta(days=settings.FOAM_KEEP_DAYS)
+        parser.add_argument(
+            "--keep",
+            type=span,
+            default=keep,
+            metavar="SPAN",
+            help=f"how long what ended is kept, such as 90d (default {keep.days}d, FOAM_KEEP_DAYS)",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say how much would go")
+        parser.add_argument(
+            "--seconds", type=int, default=math.inf, help="stop after so long (default: when done)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        keep, seconds = options["keep"], options["seconds"]
+        if keep < LEAST:
+            raise CommandError("--keep must be 1d or more.")
+        if seconds < 1:
+            raise CommandError("--seconds must be 1 or more.")
+        now = timezone.now()
+        if options["dry_run"]:
+            self.stdout.write(f"Would remove {words(retention.count(now, keep))}.")
+            return
+        progress = Progress(self.stderr, retention.count(now, keep).occurrences)
+        removed = retention.prune(now, keep, seconds, progress.step)
+        progress.clear()
+        more = "" if removed.is_done else " There is more: run it again."
+        self.stdout.write(f"Removed {words(removed)}, {removed.attempts:,} attempts.{more}")
+
+
+def words(removed: Removed) -> str:
+    return f"{removed.occurrences:,} occurrences, {removed.deliveries:,} deliveries"

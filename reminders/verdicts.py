@@ -1,0 +1,148 @@
+"""The words for what became of a fire, and for every state that a part of it can be in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from notifications.explain import Step, waits_for
+from notifications.models import Attempt, Delivery
+from reminders.history import Change
+from reminders.message import LATE, in_words, span
+from reminders.misfire import Missed
+from reminders.models import Occurrence, Reminder
+from reminders.recurrence import Fire
+
+
+class Verdict(StrEnum):
+    """What it comes to, the worst first: of several that one is the answer."""
+
+    LOST = "lost"  # it should have fired, and nothing is recorded
+    OVERDUE = "overdue"  # due, and not fired yet
+    UNDELIVERED = "undelivered"  # fired, but not every channel will get it
+    MISSED = "missed"  # recorded as not fired, with the reason
+    PAUSED = "paused"  # it was paused then
+    DELETED = "deleted"  # it was deleted before
+    NOT_CREATED = "not_created"  # it was created later
+    NOT_KEPT = "not_kept"  # nothing is recorded, and that day has been pruned
+    ON_ITS_WAY = "on_its_way"  # fired, and not every channel has accepted it yet
+    SENT = "sent"  # fired, and every channel has accepted it
+    UPCOMING = "upcoming"  # not due yet
+    FINISHED = "finished"  # it has no further occurrence
+    NOT_DUE = "not_due"  # the schedule has nothing then
+
+
+# What each state means; a test walks the enums, so that a new state gets its words here.
+STATUS: dict[str, str] = {
+    Reminder.Status.ACTIVE: "active",
+    Reminder.Status.PAUSED: "paused: it fires nothing until it is resumed",
+    Reminder.Status.FINISHED: "finished: it has no further occurrence",
+}
+OCCURRENCE: dict[str, str] = {
+    Occurrence.Status.PENDING: "fired",
+    Occurrence.Status.MISSED: "missed",
+}
+MISSED: dict[str, str] = {
+    Missed.SUPERSEDED: "FOAM came to it {late} late, and of what had come due by then only the "
+    "newest fires (misfire is `latest`)",
+    Missed.TOO_LATE: "FOAM came to it {late} late, which is more than the grace that it has "
+    "(misfire is `none`)",
+    Missed.EDITED: "its schedule was changed {late} after it was due, before a tick had fired it",
+    Missed.PAUSED: "it was paused {late} after it was due, before a tick had fired it",
+    Missed.DELETED: "it was deleted {late} after it was due, before a tick had fired it",
+}
+CHANGE: dict[str, str] = {
+    Change.Verb.EDITED: "edited",
+    Change.Verb.PAUSED: "paused",
+    Change.Verb.RESUMED: "resumed, to go on with the first occurrence after that",
+    Change.Verb.DELETED: "deleted",
+    Change.Verb.SET_ASIDE: "set aside, because the tick could not fire it",
+    Change.Verb.REPLANNED: "planned anew by the rules of time zones",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one fire; `why` goes on after its `name`, where it has one."""
+
+    verdict: Verdict
+    name: str
+    why: str
+    steps: list[Step] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        end = "" if self.why.endswith("?") else "."
+        return f"{self.name}: {self.why}{end}" if self.name else f"{self.why}{end}"
+
+
+def worst(findings: Iterable[Finding]) -> Verdict:
+    return min((each.verdict for each in findings), key=list(Verdict).index)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """Tell the findings in a sentence each, the worst first; of many only that and how many."""
+    ranked = sorted(findings, key=lambda each: list(Verdict).index(each.verdict))
+    if len(ranked) <= 3:
+        return " ".join(map(str, ranked))
+    rest = ", ".join(
+        f"{sum(each.verdict == verdict for each in ranked)} {verdict.replace('_', ' ')}"
+        for verdict in dict.fromkeys(each.verdict for each in ranked)
+    )
+    return f"{ranked[0]} In all: {rest}."
+
+
+def name_of(fire: Fire, timezone: str) -> str:
+    name = in_words(fire.due_at, timezone)
+    return f"{name}, {span(fire.lead)} before" if fire.lead else name
+
+
+def fired(late: timedelta, set_aside: Change | None) -> str:
+    """Say how late something fired, and why."""
+    if late < timedelta(seconds=1):
+        return "it fired on time"
+    if late < LATE:
+        return f"it fired {late.total_seconds():.0f} s late"
+    return f"it fired {span(late)} late, for {delay(set_aside)}"
+
+
+def missed(occurrence: Occurrence, late: timedelta, set_aside: Change | None) -> str:
+    """Say why something did not fire: what its reason means, and why FOAM was late for it."""
+    meaning = MISSED.get(occurrence.reason)
+    why = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
+    return f"it was missed: {why}; {delay(set_aside)}" if late >= LATE else f"it was missed: {why}"
+
+
+def delay(set_aside: Change | None) -> str:
+    """Say what kept a tick from firing something for long."""
+    if set_aside is None:
+        return "nothing was dispatched when it was due: no tick ran, or it had a backlog"
+    return f"it was set aside until then: {set_aside.detail}"
+
+
+def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, str]:
+    """Say who got a message that fired, who did not, and who may yet."""
+    if not deliveries:
+        return Verdict.UNDELIVERED, "no message to any channel is recorded"
+    by_status: dict[str, list[Delivery]] = {}
+    for each in deliveries:
+        by_status.setdefault(each.status, []).append(each)
+    ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
+    accepted = by_status.pop(Delivery.Status.SENT, [])
+    waiting = [each for some in by_status.values() for each in some]
+    told = [f"{_not_reached(d)} {d.channel} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
+    told += [f"{d.channel} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
+    if accepted:
+        told.append(f"accepted by {', '.join(str(d.channel) for d in accepted)}")
+    verdict = Verdict.UNDELIVERED if ended else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
+    return verdict, "; ".join(told)
+
+
+def _not_reached(delivery: Delivery) -> str:
+    may_have = any(each.outcome == Attempt.Outcome.UNCERTAIN for each in delivery.attempts.all())
+    return "it may not have reached" if may_have else "it did not reach"
+
+
+def _waits_for(delivery: Delivery, now: datetime) -> str:
+    until = delivery.leased_until or delivery.next_attempt_at
+    then = f"in {span(until - now)}" if until else ""
+    return waits_for(delivery, list(delivery.attempts.all()), now, then)
