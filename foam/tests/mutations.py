@@ -30,6 +30,7 @@ TASKS = "reminders/tasks.py"
 SETTINGS = "foam/settings.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
+NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
@@ -167,7 +168,7 @@ MUTATIONS = [
         "P2",
         "delivery: no unique constraint",
         [
-            without_constraint(NOTIFICATIONS_0001, "notifications_delivery_once_per_cause"),
+            without_constraint(NOTIFICATIONS_0003, "notifications_delivery_once_per_cause"),
             Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
         ],
         [TEST_OUTBOX],

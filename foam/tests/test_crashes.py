@@ -43,6 +43,11 @@ HELD_UP = """
 SELECT count(*) FROM pg_locks WHERE NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+# The session of a process that was killed, until PostgreSQL finds out.
+LEFT_BEHIND = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
+    AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 
 
 def sql(statement):
@@ -79,6 +84,7 @@ def kill_at(stop, code, log):
         processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
         os.killpg(doomed.pid, signal.SIGKILL)
         doomed.wait()
+    processes.wait_until(lambda: sql(LEFT_BEHIND) == (0,), 20, "its transaction is over")
 
 
 def running(code, log, **extra):
