@@ -310,7 +310,7 @@ MUTATIONS = [
         "P4",
         "tick: wakes nobody for what is due",
         edit(DISPATCH, "    if outbox.has_due(now):\n", "    if False:\n"),
-        [TEST_DISPATCH],
+        [f"{TEST_DISPATCH}::test_tick_wakes_deliver_for_what_an_earlier_wake_up_lost"],
     ),
     Mutation(
         "P4",
@@ -344,7 +344,7 @@ MUTATIONS = [
             "fields=['next_fire_at'], name='reminders_reminder_due'",
             "fields=['created_at'], name='reminders_reminder_due'",
         ),
-        [TEST_DISPATCH],
+        [f"{TEST_DISPATCH}::test_tick_finds_the_due_by_its_partial_index"],
     ),
     Mutation(
         "P5",
@@ -387,7 +387,7 @@ MUTATIONS = [
                 "    beat_heart(now)\n    end = time.monotonic() + BUDGET",
             ),
         ],
-        [TEST_DISPATCH],
+        [f"{TEST_DISPATCH}::test_tick_that_breaks_down_leaves_no_heartbeat"],
     ),
     Mutation(
         "P6",

@@ -191,6 +191,11 @@ def test_leased_delivery_is_passed_by(delivery, now):
     assert outbox.lease(now) == []
 
 
+def test_lease_takes_nothing_more_for_a_channel_that_is_busy(delivery, channel, now):
+    assert outbox.lease(now, busy=[channel.pk]) == []
+    assert len(outbox.lease(now)) == 1
+
+
 def test_lease_of_a_dead_worker_runs_out(delivery, now):
     outbox.lease(now)
     again = outbox.lease(now + outbox.LEASE)
@@ -209,6 +214,13 @@ def test_slow_worker_cannot_overwrite_the_one_that_took_over(delivery, recorder,
     recorder.fail_with(TransportError("gone", permanent=True))
     assert outbox.deliver(slow, now) == 0
     assert reread(delivery).status == Delivery.Status.SENDING
+
+
+def test_slow_worker_cannot_put_back_what_another_has_taken_over(delivery, now):
+    [slow] = outbox.lease(now)
+    outbox.lease(now + outbox.LEASE)
+    outbox.release([slow.message])
+    assert (reread(delivery).status, delivery.attempt) == ("sending", 2)
 
 
 def test_late_outcome_replaces_the_uncertain_one(delivery, recorder, now):

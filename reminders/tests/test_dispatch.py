@@ -134,7 +134,7 @@ def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now
 def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     dispatch.tick(now)
-    Reminder.objects.update(next_due_at=now, next_fire_at=now)
+    Reminder.objects.update(next_due_at=now, next_fire_at=now, next_walls=None)
     dispatch.tick(now)
     assert (reread(reminder).error, reminder.next_due_at) == ("", now + timedelta(days=1))
 
@@ -143,6 +143,11 @@ def test_database_refuses_a_second_record_of_an_occurrence(reminder, now):
     dispatch.tick(now)
     with pytest.raises(IntegrityError, match="occurrence_once"), transaction.atomic():
         Occurrence.objects.create(reminder=reminder, due_at=now, status="pending", recorded_at=now)
+
+
+def test_missed_occurrence_without_a_reason_is_refused_by_the_database(reminder, now):
+    with pytest.raises(IntegrityError, match="missed_has_reason"), transaction.atomic():
+        Occurrence.objects.create(reminder=reminder, due_at=now, status="missed", recorded_at=now)
 
 
 def test_batches_go_on_until_nothing_is_due(make_reminder, now, monkeypatch):
