@@ -231,9 +231,10 @@ if FOAM_HEARTBEAT_URL and not re.fullmatch(r"https?://[!-~]+", FOAM_HEARTBEAT_UR
 
 # Retention
 
-FOAM_KEEP_DAYS = env.int("FOAM_KEEP_DAYS", default=90)
-if FOAM_KEEP_DAYS < 1:
-    raise ImproperlyConfigured("FOAM_KEEP_DAYS must be 1 or more.")
+_keep = env.str("FOAM_KEEP_DAYS", default="90")
+if not _keep.isdecimal() or not 1 <= int(_keep) <= 36500:
+    raise ImproperlyConfigured("FOAM_KEEP_DAYS must be a number from 1 to 36500.")
+FOAM_KEEP_DAYS = int(_keep)
 
 # API
 

@@ -249,7 +249,7 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # outbox.lease: the due ones, oldest first. Finished rows, nearly all, are not in it.
+            # lease.OLDEST: the due ones, oldest first. Finished rows, nearly all, are not in it.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
@@ -257,7 +257,7 @@ class Delivery(models.Model):
             ),
             # The API's list: newest first within an owner's channels.
             models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
-            # outbox.lease when one channel has so much due that the others must be looked for.
+            # lease.OF_CHANNELS, where one has so much due that the others must be looked for.
             models.Index(
                 fields=["channel", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),

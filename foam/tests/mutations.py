@@ -23,6 +23,8 @@ FAILED = "FAILED "
 
 DISPATCH = "reminders/dispatch.py"
 OUTBOX = "notifications/outbox.py"
+LEASE = "notifications/lease.py"
+RECORD = "notifications/record.py"
 MISFIRE = "reminders/misfire.py"
 TASKS = "reminders/tasks.py"
 SETTINGS = "foam/settings.py"
@@ -173,26 +175,30 @@ MUTATIONS = [
     Mutation(
         "P2",
         "lease: none",
-        edit(OUTBOX, "    leased_until = %(until)s\n", "    leased_until = %(now)s\n"),
+        edit(LEASE, "    leased_until = %(until)s\n", "    leased_until = %(now)s\n"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P2",
         "lease: never runs out",
-        edit(OUTBOX, "(leased_until IS NULL OR leased_until <= %(now)s)", "leased_until IS NULL"),
+        edit(
+            LEASE,
+            "(leased_until IS NULL OR leased_until <= %(now)s)\n    ORDER BY",
+            "leased_until IS NULL\n    ORDER BY",
+        ),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P2",
         "lease: no lock",
-        edit(OUTBOX, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s"),
+        edit(LEASE, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s"),
         [TEST_RACES],
     ),
     Mutation(
         "P2",
         "lease: waits for others",
         edit(
-            OUTBOX, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s\n    FOR UPDATE"
+            LEASE, "LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED", "LIMIT %(limit)s\n    FOR UPDATE"
         ),
         [TEST_RACES],
     ),
@@ -200,7 +206,7 @@ MUTATIONS = [
         "P2",
         "attempt guard: none when recording",
         edit(
-            OUTBOX,
+            RECORD,
             "d.id = o.id AND d.attempt = o.attempt\n    AND (d.status",
             "d.id = o.id\n    AND (d.status",
         ),
@@ -209,14 +215,14 @@ MUTATIONS = [
     Mutation(
         "P2",
         "attempt guard: none when releasing",
-        edit(OUTBOX, "d.attempt = o.attempt AND d.status = 'sending'\n", "d.status = 'sending'\n"),
+        edit(LEASE, "d.attempt = o.attempt AND d.status = 'sending'\n", "d.status = 'sending'\n"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P2",
         "status guard: none when recording",
         edit(
-            OUTBOX,
+            RECORD,
             "(d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))",
             "true",
         ),
@@ -225,10 +231,23 @@ MUTATIONS = [
     Mutation(
         "P2",
         "last attempt: checked after sending only",
-        [
-            Edit(OUTBOX, "due.attempt >= due.max_attempts\n", "false\n"),
-            Edit(OUTBOX, " AND due.attempt < due.max_attempts\n", "\n"),
-        ],
+        edit(
+            LEASE,
+            "(attempt >= max_attempts OR status = 'sending' AND (",
+            "(status = 'sending' AND (",
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P3",
+        "at most once: repeated after a worker died",
+        edit(LEASE, "SELECT at_most_once FROM", "SELECT false FROM"),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P3",
+        "at most once: repeated after no answer",
+        edit(RECORD, "if error.uncertain and is_at_most_once:", "if False:"),
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -246,14 +265,14 @@ MUTATIONS = [
     Mutation(
         "P3",
         "uncertain: not recorded",
-        edit(OUTBOX, "FROM due WHERE status = 'sending'", "FROM due WHERE false"),
+        edit(LEASE, "FROM due WHERE status = 'sending'", "FROM due WHERE false"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P3",
         "id: another at each attempt",
         edit(
-            OUTBOX,
+            LEASE,
             "id=message_id(id_, created_at),",
             'id=f"{message_id(id_, created_at)}_{attempt}",',
         ),
@@ -373,20 +392,20 @@ MUTATIONS = [
     Mutation(
         "P6",
         "hold: a channel that hangs is not held",
-        edit(OUTBOX, "    _hold(outcomes, now)\n"),
+        edit(RECORD, "    _hold(outcomes, now)\n"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P6",
         "hold: what is queued does not step aside",
-        edit(OUTBOX, '        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})\n'),
+        edit(RECORD, '        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})\n'),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P6",
-        "lease: takes more for a busy channel",
-        edit(OUTBOX, "        AND channel_id <> ALL (%(busy)s)\n"),
-        [TEST_OUTBOX, "notifications/tests/test_webhook.py"],
+        "lease: the oldest first, though some are left out",
+        edit(OUTBOX, "if not busy and len(kinds) == len(TRANSPORTS):", "if True:"),
+        [TEST_OUTBOX],
     ),
     Mutation(
         "P6",

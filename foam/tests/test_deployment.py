@@ -251,6 +251,15 @@ def test_lease_shorter_than_a_round_or_unreadable_is_refused(
         load()
 
 
+@pytest.mark.parametrize("days", ["0", "-1", "36501", "90d", ""])
+def test_keeping_for_less_than_a_day_or_an_unreadable_time_is_refused(
+    days: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_KEEP_DAYS", days)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_KEEP_DAYS must be"):
+        load()
+
+
 def test_deployment_checks_are_clean():
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     result = run(command, PRODUCTION)

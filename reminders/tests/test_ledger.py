@@ -78,6 +78,13 @@ def test_status_that_comes_later_leaves_what_fired_as_fired(told, now):
     assert ledger.read(Period(), now).balances
 
 
+def test_what_was_set_aside_with_an_error_is_overdue(make_reminder, now):
+    broken = make_reminder()
+    Reminder.objects.filter(pk=broken.pk).update(recurrence="FREQ=NEVER")
+    dispatch.tick(now)
+    assert ledger.read(Period(), now).occurrences.overdue == 1
+
+
 def test_what_is_late_is_overdue_and_no_imbalance(reminder, make_reminder, now):
     make_reminder(starts_at=(now + HOUR).replace(tzinfo=None))
     found = ledger.read(Period(), now)

@@ -63,11 +63,10 @@ def table(period: Period, owner: User | None, read: Ledger, owners: list[Owned])
     yield from figures(read)
     if owners:
         yield ""
-        names = [name for name in owned(owners[0]) if name != "owner"]
-        yield f"{'owner':<20}" + "".join(f"{name:>12}" for name in names)
+        yield f"{'owner':<20}" + "".join(f"{name:>12}" for name in OWNED[1:])
         for each in owners:
-            numbers = "".join(f"{owned(each)[name]:>12,}" for name in names)
-            yield f"{each.owner[:19]:<20}{numbers}"
+            name, *numbers = owned(each).values()
+            yield f"{name[:19]:<20}" + "".join(f"{number:>12,}" for number in numbers)
     if read.balances:
         yield ""
         yield "The ledger balances."
@@ -116,8 +115,11 @@ def as_data(
     }
 
 
+OWNED = ("owner", "due", "fired", "missed", "posted", "sent", "dead", "cancelled", "pending")
+
+
 def owned(each: Owned) -> dict[str, Any]:
-    return {**asdict(each), "due": each.due, "posted": each.posted}
+    return {name: getattr(each, name) for name in OWNED}
 
 
 def utc(instant: datetime) -> str:

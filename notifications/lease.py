@@ -1,0 +1,178 @@
+"""The lease: due deliveries are a worker's own until it runs out.
+
+Taking one sets its `leased_until`: a worker that dies lets that pass, and another takes over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from notifications.bulk import bulk_cursor
+from notifications.models import message_id
+from notifications.transports import Message
+
+BATCH = 500
+# Longer than a round with its slowest message can take, which is given up within 20 s.
+LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
+
+# Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
+OLDEST = """
+due AS MATERIALIZED (
+    SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+    WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+    ORDER BY next_attempt_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+# Channels with anything unfinished, by id from `after` on: one index probe each.
+HEADS = """
+WITH RECURSIVE head AS (
+    SELECT 1 AS number, (
+        SELECT min(channel_id) FROM notifications_delivery
+        WHERE channel_id > %(after)s AND next_attempt_at IS NOT NULL
+    ) AS channel_id
+    UNION ALL
+    SELECT number + 1, (
+        SELECT min(channel_id) FROM notifications_delivery
+        WHERE channel_id > head.channel_id AND next_attempt_at IS NOT NULL
+    )
+    FROM head WHERE channel_id IS NOT NULL AND number < %(limit)s
+)
+SELECT channel_id FROM head WHERE channel_id IS NOT NULL
+"""
+
+# Whose turn it is among these channels, a few of each.
+OF_CHANNELS = """
+due AS MATERIALIZED (
+    SELECT d.* FROM notifications_channel c
+    CROSS JOIN LATERAL (
+        SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+        WHERE channel_id = c.id AND next_attempt_at <= %(now)s
+            AND (leased_until IS NULL OR leased_until <= %(now)s)
+        ORDER BY next_attempt_at LIMIT %(each)s
+        FOR UPDATE SKIP LOCKED
+    ) d
+    WHERE c.id = ANY (%(channels)s) AND c.kind = ANY (%(kinds)s)
+    LIMIT %(limit)s
+)
+"""
+
+# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a check made after.
+IS_OVER = """
+(attempt >= max_attempts OR status = 'sending' AND (
+    SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
+))
+"""
+
+# The lease. An attempt whose worker never came back is uncertain.
+LEASE_SQL = """
+WITH RECURSIVE {due}, lost AS (
+    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
+    SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
+    FROM due WHERE status = 'sending'
+    ON CONFLICT (delivery_id, number) DO NOTHING
+), ended AS (
+    UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
+        leased_until = NULL, finished_at = %(now)s,
+        reason = CASE WHEN d.attempt >= d.max_attempts
+            THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
+            ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
+                || ', and this channel would rather lose a message than repeat it.' END
+    FROM due WHERE d.id = due.id AND is_over
+)
+UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
+    leased_until = %(until)s
+FROM due JOIN notifications_channel c ON c.id = due.channel_id
+WHERE d.id = due.id AND NOT is_over
+RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data,
+    c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
+"""
+LEASE_OLDEST, LEASE_OF_CHANNELS = (
+    LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS)
+)
+# How many channels are looked at when some are left out, and what is taken of each at a time.
+LOOK_AT = 500
+TAKE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is ours until the lease runs out."""
+
+    message: Message
+    kind: str
+    max_attempts: int
+    is_held: bool = False
+    is_at_most_once: bool = False
+
+
+def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
+    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+    return _lease(LEASE_OLDEST, {"now": now, "until": now + LEASE, "limit": limit})
+
+
+def lease_of_channels(
+    now: datetime, channels: Sequence[int], kinds: Sequence[str], limit: int = BATCH
+) -> list[Leased]:
+    """As `lease`, a few of each of these channels that are of these `kinds`.
+
+    However much is due for others, it is not looked at.
+    """
+    values = {"now": now, "until": now + LEASE, "limit": limit, "each": TAKE}
+    return _lease(LEASE_OF_CHANNELS, {**values, "channels": list(channels), "kinds": list(kinds)})
+
+
+def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
+    """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
+    with bulk_cursor() as cursor:
+        cursor.execute(HEADS, {"after": after, "limit": limit})
+        return [channel for (channel,) in cursor.fetchall()]
+
+
+def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(sql, values, binary=True)
+        rows = cursor.fetchall()
+    return [_leased(row) for row in rows]
+
+
+def _leased(row: tuple[Any, ...]) -> Leased:
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, *channel = row
+    is_held, is_at_most_once, channel_id, kind, address, secret = channel
+    message = Message(
+        delivery_id=id_,
+        attempt=attempt,
+        id=message_id(id_, created_at),
+        channel_id=channel_id,
+        address=address,
+        sealed_secret=secret,
+        title=title,
+        body=body,
+        due_at=due_at,
+        data=data,
+    )
+    return Leased(message, kind, max_attempts, is_held, is_at_most_once)
+
+
+# It goes back as it was: it has used no attempt.
+RELEASE_SQL = """
+UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
+    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, c.held_until)
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt), notifications_channel c
+WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
+"""
+
+
+def release(messages: Sequence[Message]) -> None:
+    """Put back what was leased but never begun."""
+    if not messages:
+        return
+    ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
+    with bulk_cursor() as cursor:
+        cursor.execute(RELEASE_SQL, {"ids": ids, "attempts": attempts})

@@ -1,0 +1,149 @@
+"""What came of attempts, in bulk: each outcome by whom the lease belongs to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from notifications.bulk import bulk_cursor
+from notifications.lease import Leased
+from notifications.models import Channel
+from notifications.retry import MAX_ATTEMPTS, backoff
+from notifications.transports import Outcome
+
+# The detail of an attempt is for people to read.
+DETAIL_LENGTH = 500
+
+# Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
+# accepted all the same is sent: that is what happened.
+RECORD_SQL = """
+WITH outcome AS (
+    SELECT * FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(statuses)b::text[],
+        %(nexts)b::timestamptz[], %(reasons)b::text[], %(kinds)b::text[], %(details)b::text[],
+        %(latencies)b::interval[])
+    AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
+), tried AS (
+    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
+    SELECT o.id, o.attempt, o.kind, o.detail, o.latency, %(now)s
+    FROM outcome o JOIN notifications_delivery d ON d.id = o.id
+    ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
+        detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
+        WHERE notifications_attempt.outcome = 'uncertain'
+)
+UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
+    leased_until = NULL, reason = o.reason,
+    finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
+FROM outcome o
+WHERE d.id = o.id AND d.attempt = o.attempt
+    AND (d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))
+"""
+
+
+def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
+    """Write each outcome of what was leased, where the lease is still ours; return how many."""
+    verdicts = [
+        _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
+        for outcome, each in zip(outcomes, leased, strict=True)
+    ]
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(
+            RECORD_SQL,
+            {
+                "now": now,
+                "ids": [o.message.delivery_id for o in outcomes],
+                "attempts": [o.message.attempt for o in outcomes],
+                "statuses": [v.status for v in verdicts],
+                "nexts": [v.next_attempt_at for v in verdicts],
+                "reasons": [v.reason for v in verdicts],
+                "kinds": [v.outcome for v in verdicts],
+                "details": [v.detail for v in verdicts],
+                "latencies": [o.latency for o in outcomes],
+            },
+        )
+        count: int = cursor.rowcount
+        _disable_gone(outcomes, now)
+    _hold(outcomes, now)
+    _let_go(outcomes, leased)
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outcome makes of its delivery."""
+
+    outcome: str
+    detail: str
+    status: str
+    next_attempt_at: datetime | None = None
+    reason: str = ""
+
+
+def _verdict(outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime) -> Verdict:
+    error = outcome.error
+    if error is None:
+        return Verdict("sent", _clip(outcome.answer), "sent")
+    detail = _clip(error.detail)
+    kind = "uncertain" if error.uncertain else "transient"
+    if error.uncertain and is_at_most_once:
+        why = "this channel would rather lose a message than repeat it"
+        return Verdict(kind, detail, "dead", reason=f"It may have arrived, and {why}: {detail}")
+    if error.permanent:
+        return Verdict("permanent", detail, "dead", reason=detail)
+    attempt = outcome.message.attempt
+    if attempt >= max_attempts:
+        return Verdict(kind, detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}")
+    # A retry by hand raises max_attempts and so begins the ladder again.
+    step = attempt - (max_attempts - MAX_ATTEMPTS)
+    return Verdict(kind, detail, "queued", now + backoff(step, error.retry_after))
+
+
+def _clip(detail: str) -> str:
+    return detail.replace("\x00", "")[:DETAIL_LENGTH]
+
+
+# A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
+HOLD_SQL = """
+UPDATE notifications_channel SET holds = least(holds + 1, 9999),
+    held_until = %(now)s + interval '15 s' * 2 ^ least(holds, 6)
+WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
+"""
+
+# What waits for such a channel waits out of the way of what is due for others.
+STEP_ASIDE_SQL = """
+UPDATE notifications_delivery d SET next_attempt_at = w.held_until
+FROM (
+    SELECT d.id, c.held_until FROM notifications_delivery d
+    JOIN notifications_channel c ON c.id = d.channel_id
+    WHERE c.id = ANY (%(ids)b) AND d.next_attempt_at < c.held_until AND d.status = 'queued'
+    FOR UPDATE OF d SKIP LOCKED
+) w
+WHERE d.id = w.id
+"""
+
+
+def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Leave alone the channels whose receivers did not answer in time."""
+    ids = sorted({o.message.channel_id for o in outcomes if o.error and o.error.hung})
+    if not ids:
+        return
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(HOLD_SQL, {"now": now, "ids": ids})
+        cursor.execute(STEP_ASIDE_SQL, {"ids": ids})
+
+
+def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
+    """A held channel that has answered is as good as any other."""
+    ids = {
+        outcome.message.channel_id
+        for outcome, each in zip(outcomes, leased, strict=True)
+        if each.is_held and not (outcome.error and outcome.error.hung)
+    }
+    if ids:
+        Channel.objects.filter(pk__in=ids).update(holds=0, held_until=None)
+
+
+def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
+    gone = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
+    for channel in Channel.objects.filter(pk__in=gone, disabled_at=None):
+        channel.disable(gone[channel.pk], now)
