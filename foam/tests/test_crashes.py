@@ -76,7 +76,7 @@ def stopped_by(trigger, event, table):
 def kill_at(stop, code, log):
     """Run a task in a process of its own, and kill that when it has come to the stop."""
     with running(code, log) as doomed, stop:
-        processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")
+        processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
         os.killpg(doomed.pid, signal.SIGKILL)
         doomed.wait()
 
@@ -124,7 +124,7 @@ def test_what_a_machine_had_claimed_that_froze_or_was_cut_off_is_fired_by_others
     url += "&?"["?" not in url] + "options=-c idle_in_transaction_session_timeout=200"
     with running(TICK, tmp_path / "tick.log", DATABASE_URL=url) as frozen:
         with stopped_before("reminders_occurrence"):
-            processes.wait_until(lambda: sql(HELD_UP) == (1,), 20, "it comes to the stop")
+            processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
             os.killpg(frozen.pid, signal.SIGSTOP)
         wait = processes.wait_until
         wait(lambda: dispatch.tick(timezone.now()) == len(due), 20, "its claim is given up")

@@ -191,11 +191,6 @@ def test_leased_delivery_is_passed_by(delivery, now):
     assert outbox.lease(now) == []
 
 
-def test_lease_takes_nothing_more_for_a_channel_that_is_busy(delivery, channel, now):
-    assert outbox.lease(now, busy=[channel.pk]) == []
-    assert len(outbox.lease(now)) == 1
-
-
 def test_lease_of_a_dead_worker_runs_out(delivery, now):
     outbox.lease(now)
     again = outbox.lease(now + outbox.LEASE)
@@ -541,3 +536,18 @@ def test_backlog_of_a_receiver_that_hangs_does_not_hold_up_what_comes_due_after_
         outbox.deliver_due(now)
     first = Attempt.objects.order_by("ended_at").first()
     assert (first.delivery.reference, first.outcome) == ("healthy", "sent")
+
+
+def test_round_takes_nothing_more_for_a_channel_that_is_busy(
+    post, recorder, channel, other_channel, now
+):
+    post("first")
+    with outbox.Round(now) as going:
+        going.step()
+        [sender] = going._senders.values()
+        sender.busy = lambda: {channel.pk}
+        post("for the busy one")
+        post("for the other", channel_id=other_channel.pk)
+        going.step()
+        going.finish()
+    assert [message.channel_id for message in recorder.sent] == [channel.pk, other_channel.pk]
