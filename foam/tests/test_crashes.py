@@ -44,6 +44,11 @@ SELECT count(*) FROM pg_locks WHERE NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
+UNDER_WAY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
+
 
 def sql(statement):
     with connection.cursor() as cursor:
@@ -79,6 +84,8 @@ def kill_at(stop, code, log):
         processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
         os.killpg(doomed.pid, signal.SIGKILL)
         doomed.wait()
+    # PostgreSQL finds out that nobody is there any more when it has got the lock.
+    processes.wait_until(lambda: sql(UNDER_WAY) == (0,), 60, "its transaction is undone")
 
 
 def running(code, log, **extra):
