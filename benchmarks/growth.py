@@ -48,6 +48,11 @@ def report(bench: Bench, found: dict[tuple[int, int], list[Burst]], big: list[Bu
             )
         ],
     )
+    part.notes.append(
+        "Sizes follow one another here, each in rounds of its own: a table that grows cannot "
+        "shrink for its turn. CPU is told in shares of what FOAM, its servers, the receiver and "
+        "what measures have used."
+    )
     if big and bench.scale.big:
         stored, due = bench.scale.big
         late = Spread.of(each.percentile(0.99) for each in big)

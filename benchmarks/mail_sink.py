@@ -1,4 +1,4 @@
-"""A mail server that says yes to everything as fast as Python can, for benchmarks.email.
+"""A mail server that says yes to everything as fast as Python can, for benchmarks.
 
 It prints its port; NOOP is answered with how many texts it has taken since it was last asked.
 """

@@ -1,7 +1,11 @@
 """What one message costs the process that sends it, beside requests.post and smtplib."""
 
+import signal
 import smtplib
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from email.message import EmailMessage
 
@@ -11,9 +15,10 @@ from django.utils import timezone
 from benchmarks.baselines import posting
 from benchmarks.bench import Bench, Spent, spent
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
-from benchmarks.smtpsink import sink
 from foam.rig import fill
 from foam.rig.burst import channels, receivers
+from foam.stack.folder import PROJECT
+from foam.stack.processes import die_with_parent
 from notifications.models import Channel
 from notifications.transports import Message, Transport, transport
 from reminders.models import Reminder
@@ -48,6 +53,23 @@ def measure(bench: Bench) -> Part:
             for name, (number, call) in contenders.items():
                 found[name].append(spent(bench.rig, lambda: call(number)))  # noqa: B023
     return report({name: number for name, (number, _) in contenders.items()}, found)
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """Run a mail server that takes everything, in a process of its own; yield its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.mail_sink"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    ) as process:
+        assert process.stdout
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 def messages(reminder: Reminder, to: Sequence[Channel | None], count: int) -> list[Message]:

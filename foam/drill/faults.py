@@ -31,7 +31,7 @@ class Faults:
         """List the faults that were asked for, within `length` seconds, in the order of time."""
         faults: list[Fault] = []
         if self.options.kill9:
-            faults += self.kills(length, bursts)
+            faults += self.kills(bursts)
         if self.options.flush_broker:
             flush, restart = self.rig.flush_broker, self.rig.restart_redis
             faults.append(Fault(0.05 * length, "flushed the broker", flush))
@@ -44,19 +44,29 @@ class Faults:
             )
         return sorted([*faults, *self.recoveries(length)], key=lambda fault: fault.at)
 
-    def kills(self, length: float, bursts: Sequence[float]) -> Iterator[Fault]:
-        """Whoever delivers dies in the first burst, whoever dispatches in the second."""
+    def kills(self, bursts: Sequence[float]) -> Iterator[Fault]:
+        """All who deliver die in the first burst, who dispatches in the second, then a beat.
+
+        A full drill goes on to kill one after the other.
+        """
         first, second = bursts
-        struck = [("deliver", first + 0.2), ("dispatch", second + 0.05), ("beat", 0.8 * length)]
-        for number in range(1 if self.options.quick else 3):
-            for kind, at in struck:
-                count = self.options.beats if kind == "beat" else self.options.workers
-                name = f"{kind}{number % count + 1}"
-                when = at + number * max(0.1 * length, 2 * BACK_AFTER)
-                kill = partial(self.rig.kill, name)
-                yield Fault(when, f"killed {name} (SIGKILL)", kill, is_deadly=kind == "deliver")
-                again = partial(self.rig.start_again, name)
-                yield Fault(when + BACK_AFTER, f"started {name} again", again)
+        workers, beats = self.options.workers, self.options.beats
+        for number in range(workers):
+            yield from self.killed("deliver", number, workers, first + 0.2)
+        yield from self.killed("dispatch", 0, workers, second + 0.05)
+        yield from self.killed("beat", 0, beats, second + 1)
+        for number in range(1, 1 if self.options.quick else 4):
+            later = second + number * 2 * BACK_AFTER
+            yield from self.killed("deliver", number, workers, later)
+            yield from self.killed("dispatch", number, workers, later + 1)
+            yield from self.killed("beat", number, beats, later + 2)
+
+    def killed(self, kind: str, number: int, count: int, at: float) -> Iterator[Fault]:
+        """Kill the program of that number, counted round, and start it again."""
+        name = f"{kind}{number % count + 1}"
+        kill = partial(self.rig.kill, name)
+        yield Fault(at, f"killed {name} (SIGKILL)", kill, is_deadly=kind == "deliver")
+        yield Fault(at + BACK_AFTER, f"started {name} again", partial(self.rig.start_again, name))
 
     def recoveries(self, length: float) -> Iterator[Fault]:
         """Receivers that misbehave are well again in time for FOAM's third attempt.

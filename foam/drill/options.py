@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=number(5, 3600), help="of due instants (default: 60, with --quick 15)")
     add("--workers", type=number(1, 8), help="of each kind, dispatch and deliver (default: 2)")
     add("--beats", type=number(1, 8), help="schedulers at once (default: 2)")
-    add("--kill9", action="store_true", help="SIGKILL workers and beats while they work")
+    add(
+        "--kill9",
+        action="store_true",
+        help="SIGKILL workers and beats while they work (with a slow receiver to be killed at)",
+    )
     add("--flush-broker", action="store_true", help="empty Redis, and restart it")
     add("--restart-postgres", action="store_true", help="crash PostgreSQL and start it again")
     add("--outage", type=span, help="everything was down for so long at the start, such as 2h")
@@ -77,7 +81,9 @@ class Options:
         """Fill in the defaults; without any fault asked for, all of them."""
         faults = ("kill9", "flush_broker", "restart_postgres", "outage", "provider")
         everything = not any(asked[name] for name in faults)
-        providers = asked["provider"] or (ALL_PROVIDERS if everything else ())
+        # Something must be on its way when a worker is killed.
+        default = ALL_PROVIDERS if everything else ("slow",) if asked["kill9"] else ()
+        providers = asked["provider"] or default
         return cls(
             quick=asked["quick"],
             reminders=asked["reminders"] or (300 if asked["quick"] else 2000),

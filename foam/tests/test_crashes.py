@@ -43,10 +43,10 @@ HELD_UP = """
 SELECT count(*) FROM pg_locks WHERE NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-# The session of a process that was killed, until PostgreSQL finds out.
-LEFT_BEHIND = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
-    AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+
+UNDER_WAY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 """
 
 
@@ -84,7 +84,8 @@ def kill_at(stop, code, log):
         processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
         os.killpg(doomed.pid, signal.SIGKILL)
         doomed.wait()
-    processes.wait_until(lambda: sql(LEFT_BEHIND) == (0,), 20, "its transaction is over")
+    # PostgreSQL finds out that nobody is there any more when it has got the lock.
+    processes.wait_until(lambda: sql(UNDER_WAY) == (0,), 60, "its transaction is undone")
 
 
 def running(code, log, **extra):

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from foam.drill import __main__ as face
+from foam.drill.faults import Faults
 from foam.drill.mixture import Mixture, Window
 from foam.drill.options import Options, add_arguments, words_of
 from foam.drill.oracle import Fate, Oracle, fires_of
@@ -158,11 +159,41 @@ def test_drill_without_a_choice_of_faults_has_all_of_them():
 
 
 def test_fault_that_is_asked_for_comes_alone():
-    options = Options.of(parse("--kill9"))
-    assert options.kill9
-    assert not options.flush_broker
+    options = Options.of(parse("--restart-postgres"))
+    assert options.restart_postgres
+    assert not options.kill9
     assert not options.outage
     assert options.providers == ()
+
+
+def test_workers_are_killed_with_messages_on_their_way_to_a_slow_receiver():
+    assert Options.of(parse("--kill9")).providers == ("slow",)
+    assert Options.of(parse("--kill9", "--provider", "dead")).providers == ("dead",)
+
+
+@pytest.mark.parametrize("words", [["--workers", "1", "--beats", "1"], ["--seconds", "5"], []])
+def test_nothing_is_killed_that_was_killed_and_not_started_again(words):
+    options = Options.of(parse("--kill9", "--provider", "forgetful", *words))
+    faults = Faults(options, FakeRig(), None)
+    for fault in faults.timeline(14, [2, 7]):
+        fault.strike()
+    assert faults.rig.dead == set()
+    assert faults.rig.killed >= {"deliver1", "dispatch1", "beat1"}
+
+
+class FakeRig:
+    """Keeps book of what is killed and started, and does neither."""
+
+    def __init__(self):
+        self.dead, self.killed = set(), set()
+
+    def kill(self, name):
+        assert name not in self.dead
+        self.dead.add(name)
+        self.killed.add(name)
+
+    def start_again(self, name):
+        self.dead.remove(name)
 
 
 def test_words_that_are_handed_on_mean_the_same():

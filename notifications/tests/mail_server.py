@@ -46,6 +46,9 @@ class MailServer(Receiver[Taken]):
         self.texts: list[str] = []
         self.unanswered: list[str] = []
         self.violations: list[str] = []
+        # What clients had begun to say when they left, and how many have.
+        self.cut_off = b""
+        self.left = 0
         # The most commands that were there at once.
         self.together = 0
         self._script: dict[tuple[str, int], str] = {}
@@ -70,9 +73,19 @@ class MailServer(Receiver[Taken]):
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        conversation = _Conversation(self, self.connections, reader, writer)
         with suppress(OSError, asyncio.CancelledError, _Over):
-            await _Conversation(self, self.connections, reader, writer).go()
+            await conversation.go()
         writer.close()
+        with self._changed:
+            self.cut_off += conversation.unread
+            self.left += 1
+            self._changed.notify_all()
+
+    def wait_until_left(self) -> None:
+        """Wait until every client that came has gone."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.left == self.connections, 10)
 
 
 class _Over(Exception):
@@ -150,6 +163,8 @@ class _Conversation:
         if not await self.at_once_ended():
             text = await self.read_to(b"\r\n.\r\n")
         [recipient] = self.recipients or ["nobody"]
+        if text and not self.recipients:
+            self.server.violations.append(f"{text!r} to nobody")
         self.forget()
         self.server.texts.append(recipient)
         taken = Taken(recipient, text.replace(b"\r\n..", b"\r\n."), self.number)

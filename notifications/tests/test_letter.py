@@ -1,3 +1,5 @@
+import re
+from base64 import b64decode
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -107,6 +109,12 @@ def test_title_adds_no_header_whatever_it_holds(head, title):
 )
 def test_title_is_readable_as_it_stands_where_it_can_be(head, title, line):
     assert f"\r\n{line}\r\n".encode() in written(head, title)
+
+
+@given(title=st.text(st.characters(min_codepoint=128, exclude_categories=["Cs"]), min_size=20))
+def test_no_character_of_a_title_is_cut_in_two(head, title):
+    words = re.findall(rb"=\?utf-8\?b\?(.*?)\?=", written(head, title))
+    assert "".join(b64decode(word).decode() for word in words) == title
 
 
 @pytest.mark.parametrize(

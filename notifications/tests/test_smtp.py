@@ -95,7 +95,18 @@ def test_leave_is_not_written_into_a_text(start):
     errors = Session().send(letter(number) for number in (1, 2))
     next(errors)
     errors.close()
-    assert "QUIT" not in server.heard
+    server.wait_until_left()
+    assert (server.heard[-1], server.cut_off) == ("DATA", b"")
+
+
+@pytest.mark.parametrize(("how", "count"), [(HOW[0], 2), (HOW[1], 1)])
+def test_letter_is_asked_for_only_when_it_can_be_begun(start, how, count):
+    start(**how)
+    asked: list[int] = []
+    errors = Session().send(asked.append(number) or letter(number) for number in range(5))
+    next(errors)
+    errors.close()
+    assert len(asked) == count
 
 
 @pytest.mark.parametrize(
@@ -162,12 +173,14 @@ def test_text_of_a_refused_letter_is_not_sent_though_the_server_would_take_it(st
     assert list(failed(send(3))) == [2]
     assert server.taken == names(1, 3)
     assert server.texts == [name(1), "nobody", name(3)]
+    assert server.violations == []
 
 
-def test_refusal_counts_though_the_connection_breaks_after_it(start):
+@pytest.mark.parametrize("reply", [MailServer.CLOSE, "421 bye", "250 out of step"])
+def test_refusal_counts_though_the_connection_breaks_after_it(start, reply):
     server = start()
     server.script("RCPT", 2, "550 no such user")
-    server.script("DATA", 2, server.CLOSE)
+    server.script("DATA", 2, reply)
     errors = failed(send(3))
     assert list(errors) == [2]
     assert errors[2].permanent
