@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -217,10 +218,12 @@ def test_drill_says_where_it_can_run_when_there_are_no_servers_to_embed(monkeypa
 SMALL = ["--quick", "--seconds", "5", "--reminders", "60", "--workers", "1", "--beats", "1"]
 
 
-def drill(*words, project=PROJECT):
+def drill(tmp_path, *words, project=PROJECT):
+    """Run a small drill, which keeps the logs of a red one in a temporary directory."""
     return subprocess.run(
         [sys.executable, "-m", "foam.drill", *SMALL, "--json", *words],
         cwd=project,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=240,
@@ -229,16 +232,16 @@ def drill(*words, project=PROJECT):
 
 
 @pytest.mark.e2e
-def test_small_drill_is_green():
-    done = drill("--provider", "instant")
+def test_small_drill_is_green(tmp_path):
+    done = drill(tmp_path, "--provider", "instant")
     result = json.loads(done.stdout)
     assert (done.returncode, result["green"]) == (0, True), done.stderr
     assert result["delivered"] == result["messages"] > 60
 
 
 @pytest.mark.e2e
-def test_drill_is_red_when_a_receiver_has_not_got_what_it_accepted():
-    done = drill("--provider", "forgetful")
+def test_drill_is_red_when_a_receiver_has_not_got_what_it_accepted(tmp_path):
+    done = drill(tmp_path, "--provider", "forgetful")
     result = json.loads(done.stdout)
     assert (done.returncode, result["green"]) == (1, False), done.stderr
     assert result["missing"] > 0
@@ -247,14 +250,16 @@ def test_drill_is_red_when_a_receiver_has_not_got_what_it_accepted():
 @pytest.mark.e2e
 def test_drill_is_red_when_foam_forgets_a_channel(tmp_path):
     """A copy of FOAM that posts to each reminder's first channel only."""
+    project = tmp_path / "project"
+    project.mkdir()
     for part in ("accounts", "foam", "notifications", "reminders", "manage.py"):
         copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, tmp_path / part)
-    dispatch = tmp_path / "reminders" / "dispatch.py"
+        copy(PROJECT / part, project / part)
+    dispatch = project / "reminders" / "dispatch.py"
     sound, broken = "for channel_id in channel_ids\n", "for channel_id in channel_ids[:1]\n"
     assert sound in dispatch.read_text()
     dispatch.write_text(dispatch.read_text().replace(sound, broken))
-    done = drill("--provider", "instant", project=tmp_path)
+    done = drill(tmp_path, "--provider", "instant", project=project)
     result = json.loads(done.stdout)
     assert (done.returncode, result["green"]) == (1, False), done.stderr
     assert result["missing"] > 0
