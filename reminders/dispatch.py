@@ -105,7 +105,7 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
 
 # The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due.
 CLAIM = """
-SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
+SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
     rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
@@ -119,7 +119,6 @@ class Due(NamedTuple):
     """A claimed reminder: what of its row decides what fires and what is said."""
 
     pk: int
-    owner_id: int
     title: str
     body: str
     tags: list[str]

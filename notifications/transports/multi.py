@@ -19,6 +19,9 @@ T = TypeVar("T")
 # What is kept of a response for people to read, and where the rest is cut off.
 KEPT = 4 * 1024
 TOO_MUCH = 64 * 1024
+# To look after many costs as much as to end a few of them: not more often than this, in seconds.
+MANY = 32
+PAUSE = 0.003
 # Idle connections that stay open for the next batch.
 KEPT_CONNECTIONS = 256
 
@@ -157,6 +160,7 @@ class Multi(Generic[T]):
         self._multi.setopt(pycurl.M_MAXCONNECTS, KEPT_CONNECTIONS)
         self._idle: list[Exchange] = []
         self._under_way: dict[pycurl.Curl, tuple[Exchange, T]] = {}
+        self._looked_at = 0.0
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -169,6 +173,9 @@ class Multi(Generic[T]):
 
     def wait(self, longest: float = 0.25) -> list[tuple[T, Reply]]:
         """Move everything on and return what has ended; if nothing has, wait a moment first."""
+        if len(self._under_way) > MANY:
+            time.sleep(max(0.0, self._looked_at + PAUSE - time.monotonic()))
+            self._looked_at = time.monotonic()
         self._multi.perform()
         if ended := self._ended():
             return ended
