@@ -71,7 +71,7 @@ QUICK = Scale(
 )
 FULL = Scale(
     name="full",
-    rounds=5,
+    rounds=3,
     dispatch=(100_000, 20_000),
     burst=10_000,
     baseline=1_000,
