@@ -146,15 +146,16 @@ def sink() -> Iterator[None]:
         [sys.executable, "-m", "benchmarks.mail_sink"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        settings.configure(
-            EMAIL_BACKEND=SMTP_BACKEND,
-            EMAIL_HOST=HOST,
-            EMAIL_PORT=int(process.stdout.readline()),
-            EMAIL_TIMEOUT=10,
-            DEFAULT_FROM_EMAIL=SENDER,
-            FOAM_BASE_URL="https://foam.example",
-        )
         try:
+            settings.configure(
+                EMAIL_BACKEND=SMTP_BACKEND,
+                EMAIL_HOST=HOST,
+                EMAIL_PORT=int(process.stdout.readline()),
+                EMAIL_TIMEOUT=10,
+                DEFAULT_FROM_EMAIL=SENDER,
+                FOAM_BASE_URL="https://foam.example",
+                FOAM_LEASE_SECONDS=120,
+            )
             yield
         finally:
             process.terminate()

@@ -4,8 +4,10 @@ import gc
 import os
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_shutting_down
 from kombu.transport.redis import Channel
+
+from notifications import shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
@@ -28,3 +30,9 @@ def collect_seldom(**_: object) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+@worker_shutting_down.connect
+def end_rounds(**_: object) -> None:
+    """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
+    shutdown.requested.set()

@@ -60,7 +60,8 @@ DATABASES["default"]["OPTIONS"] = {
     "tcp_user_timeout": 60_000,
     **DATABASES["default"].get("OPTIONS", {}),
 }
-DATABASES["default"]["CONN_MAX_AGE"] = 60
+# A connection that is opened anew has all to learn again; health checks find one that is dead.
+DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -6,6 +6,7 @@ to the network.
 
 import json
 import logging
+import random
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from celery import current_app
 from django.db import InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
+from notifications import shutdown
 from notifications.bulk import bulk_cursor
 from notifications.lease import (
     BATCH,
@@ -36,9 +38,11 @@ from notifications.transports.base import Sender
 
 log = logging.getLogger(__name__)
 
-# A worker goes back to the queue after this, so that none is held for ever by a long backlog.
+# A worker goes back to the queue after this, so that none is held for ever by a long backlog ...
 BUDGET = LEASE * 5 / 12
-# A round begins no message after this.
+# ... but while a receiver keeps it waiting it goes on for as long as this: others would wait too.
+LONGEST = LEASE * 10
+# When it ends it begins nothing more after this, of what it had taken.
 SEND_WITHIN = LEASE / 2
 # A crash repeats no more than what came in meanwhile.
 RECORD_EVERY = timedelta(seconds=0.5)
@@ -124,14 +128,14 @@ def wake() -> None:
 
 
 def deliver_due(now: datetime) -> int:
-    """Lease, send and record until nothing is due or the budget is used; return how many ended.
+    """Lease, send and record until nothing is due or it is time to end; return how many ended.
 
     `now` is the round's clock; time that passes while sending is added to it.
     """
     with Round(now) as going:
         while going.takes_more():
             going.step()
-        is_cut_short = going.is_late()
+        is_cut_short = going.is_to_end()
         going.finish()
     if is_cut_short:
         wake()
@@ -168,6 +172,8 @@ class Round:
         self._has_drained = False
         self._after = -1
         self._looks_at = now
+        # Not all workers at once.
+        self._longest = LONGEST * random.uniform(0.5, 1)
 
     def __enter__(self) -> Self:
         return self
@@ -179,12 +185,16 @@ class Round:
     def clock(self) -> datetime:
         return self._now + timedelta(seconds=time.monotonic() - self._began)
 
-    def is_late(self) -> bool:
-        return self.clock() - self._now >= BUDGET
+    def is_to_end(self) -> bool:
+        """Tell whether time is up; not while a receiver hangs, for whom the rest would wait."""
+        took = self.clock() - self._now
+        if shutdown.requested.is_set() or took >= self._longest:
+            return True
+        return took >= BUDGET and not any(each.is_held_up() for each in self._senders.values())
 
     def takes_more(self) -> bool:
         is_done = self._has_drained and self._is_idle()
-        return not (is_done or self.is_late() or self._failure)
+        return not (is_done or self.is_to_end() or self._failure)
 
     def step(self) -> None:
         """Lease what there is room for, and move what is under way."""
@@ -233,7 +243,7 @@ class Round:
             if self._failure and self.clock() >= self._leased_until:
                 log.error("outcomes=%d not recorded: uncertain", len(self._outcomes))
                 raise self._failure
-            if self.clock() - self._now >= SEND_WITHIN:
+            if shutdown.requested.is_set() or self.clock() - self._now >= SEND_WITHIN:
                 self._give_back(everything=True)
             self._poll(WAIT)
             self._give_back(everything=False)

@@ -4,8 +4,9 @@ from django.utils import timezone
 from notifications import outbox
 from notifications.lease import LEASE
 
-# The limit is for one that hangs: a round leases for its BUDGET, and then ends within a LEASE.
-LIMIT = int((outbox.BUDGET + LEASE).total_seconds()) + 60
+# The limit is for one that hangs: a round ends within a LEASE once it has taken its LONGEST. What
+# it holds goes to others as soon as its leases have run out.
+LIMIT = int((outbox.LONGEST + LEASE).total_seconds()) + 60
 
 
 @shared_task(time_limit=LIMIT)

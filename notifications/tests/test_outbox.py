@@ -1,5 +1,6 @@
 """P2, P3: what is posted is sent or ends with its reason, and only the lease holder records."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
 from functools import cache
@@ -8,13 +9,14 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from kombu.exceptions import OperationalError
 
-from notifications import outbox
+from notifications import outbox, shutdown
 from notifications.bulk import bulk_cursor
 from notifications.lease import HEADS, TAKE
 from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import LADDER, MAX_ATTEMPTS
 from notifications.tests.receivers import Hang, HttpReceiver
-from notifications.transports import TransportError
+from notifications.transports import TransportError, base
+from notifications.transports.multi import Lane
 from notifications.transports.webhook import WebhookTransport
 
 pytestmark = pytest.mark.django_db
@@ -551,3 +553,34 @@ def test_round_takes_nothing_more_for_a_channel_that_is_busy(
         going.step()
         going.finish()
     assert [message.channel_id for message in recorder.sent] == [channel.pk, other_channel.pk]
+
+
+def test_round_whose_time_is_up_goes_on_while_a_receiver_hangs(
+    hanging_channel, channel, post, now, monkeypatch
+):
+    monkeypatch.setattr(outbox, "BUDGET", timedelta(seconds=0.1))
+    monkeypatch.setattr(base, "HELD_UP", 0.05)
+    monkeypatch.setattr(Lane, "QUICK", 0.05)
+    with HttpReceiver() as receiver:
+        channel.address = receiver.url
+        channel.store()
+        post("hanging", channel_id=hanging_channel.pk)
+        is_to_end = outbox.Round.is_to_end
+
+        def post_when_time_is_up(going):
+            if going.clock() - now > timedelta(seconds=0.3):
+                post("healthy")
+            return is_to_end(going)
+
+        monkeypatch.setattr(outbox.Round, "is_to_end", post_when_time_is_up)
+        outbox.deliver_due(now)
+    first = Attempt.objects.order_by("ended_at").first()
+    assert (first.delivery.reference, first.outcome) == ("healthy", "sent")
+
+
+def test_round_ends_when_the_worker_is_to_stop(delivery, recorder, now, monkeypatch):
+    requested = threading.Event()
+    requested.set()
+    monkeypatch.setattr(shutdown, "requested", requested)
+    assert outbox.deliver_due(now) == 0
+    assert reread(delivery).status == Delivery.Status.QUEUED

@@ -11,6 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
 
+from django.conf import settings
+
 from notifications.encryption import decrypt
 
 log = logging.getLogger(__name__)
@@ -144,7 +146,10 @@ class Sender(Protocol):
         """Move everything on; return what has come in, if need be after up to `wait` seconds."""
 
     def put_back(self, everything: bool) -> list[Message]:
-        """Take out what was not begun: what stands behind a receiver that hung, or everything."""
+        """Take out what was not begun: everything, or what hangs or has waited for too long."""
+
+    def is_held_up(self) -> bool:
+        """Tell whether a receiver has kept us waiting for a second."""
 
     def __len__(self) -> int:
         """Count the messages that have not come out."""
@@ -153,9 +158,10 @@ class Sender(Protocol):
         """End the round; break off what is still under way."""
 
 
-# What a sender takes of one kind at a time, and how long it goes on beginning messages.
+# What a sender takes of one kind at a time.
 BATCH = 500
-SEND_WITHIN = 30.0
+# Who has been waiting for longer is held up.
+HELD_UP = 1.0
 
 
 class DirectSender:
@@ -193,6 +199,9 @@ class DirectSender:
         messages, self._waiting = list(self._waiting.values()), {}
         return messages
 
+    def is_held_up(self) -> bool:
+        return False
+
     def __len__(self) -> int:
         return len(self._waiting)
 
@@ -205,8 +214,10 @@ class ThreadSender:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._waiting: deque[Message] = deque()
-        self._sending: dict[int, Message] = {}
+        # With the time since which it waits.
+        self._waiting: deque[tuple[float, Message]] = deque()
+        self._sending: dict[int, tuple[float, Message]] = {}
+        self._heard_at = 0.0
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._thread: Thread | None = None
 
@@ -217,7 +228,8 @@ class ThreadSender:
         return ()
 
     def add(self, messages: Sequence[Message]) -> None:
-        self._waiting.extend(messages)
+        now = time.monotonic()
+        self._waiting.extend((now, message) for message in messages)
         self._begin()
 
     def poll(self, wait: float) -> list[Outcome]:
@@ -229,14 +241,19 @@ class ThreadSender:
                     self._end()
                 else:
                     del self._sending[outcome.message.delivery_id]
+                    self._heard_at = time.monotonic()
                     outcomes.append(outcome)
         return outcomes
 
     def put_back(self, everything: bool) -> list[Message]:
-        messages = list(self._waiting) if everything else []
-        if everything:
-            self._waiting.clear()
+        messages = []
+        too_long_ago = time.monotonic() - send_within()
+        while self._waiting and (everything or self._waiting[0][0] < too_long_ago):
+            messages.append(self._waiting.popleft()[1])
         return messages
+
+    def is_held_up(self) -> bool:
+        return bool(self._sending) and time.monotonic() - self._heard_at > HELD_UP
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sending)
@@ -249,8 +266,10 @@ class ThreadSender:
         if self._thread or not self._waiting:
             return
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        self._sending = {message.delivery_id: message for message in batch}
-        self._thread = Thread(target=self._run, args=(batch,), daemon=True)
+        self._sending = {each[1].delivery_id: each for each in batch}
+        self._heard_at = time.monotonic()
+        messages = [message for _, message in batch]
+        self._thread = Thread(target=self._run, args=(messages,), daemon=True)
         self._thread.start()
 
     def _run(self, batch: Sequence[Message]) -> None:
@@ -269,11 +288,19 @@ class ThreadSender:
         self._begin()
 
 
+def send_within() -> float:
+    """Return how long a message may wait, and how long a batch goes on beginning messages.
+
+    In seconds; both of them and the slowest message are less than a lease.
+    """
+    return settings.FOAM_LEASE_SECONDS / 4
+
+
 def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outcome | None]:
     """Send a batch; when the transport breaks down, that is the outcome of what it left out."""
     missing = {message.delivery_id: message for message in batch}
     try:
-        for outcome in transport.send_many(batch, time.monotonic() + SEND_WITHIN):
+        for outcome in transport.send_many(batch, time.monotonic() + send_within()):
             if outcome is not None:
                 missing.pop(outcome.message.delivery_id, None)
             yield outcome

@@ -26,6 +26,7 @@ from notifications.transports.base import (
     Transport,
     TransportError,
     internal_error,
+    send_within,
 )
 from notifications.transports.multi import Lane, Lanes, Multi, Reply, Request, ca_file
 from notifications.transports.outbound import Policy, Refused, Target, check_url
@@ -53,8 +54,9 @@ FAILURES = {
     pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
 }
 
-# A message and where it goes, as checked just now; then also whose turn it was, by which ticket.
-Aimed = tuple[Message, Target]
+# A message, where it goes, as checked just now, and since when it waits; then whose turn it was, by
+# which ticket.
+Aimed = tuple[Message, Target, float]
 Sending = tuple[Lane[Aimed], int, Message, Target]
 
 
@@ -147,7 +149,7 @@ class WebhookSender:
                 self._outcomes.append(Outcome(message, timedelta(0), error=error))
             else:
                 self._channels[target.peer].add(message.channel_id)
-                self._lanes.add(target.peer, (message, target))
+                self._lanes.add(target.peer, (message, target, time.monotonic()))
         self._begin()
 
     def _target(self, address: str) -> Target:
@@ -163,7 +165,7 @@ class WebhookSender:
             ):
                 if reply.is_hung:
                     self._lanes.hung(lane, ticket)
-                    self._left += [left for left, _ in self._lanes.clear(lane)]
+                    self._left += [left for left, *_ in self._lanes.clear(lane)]
                 else:
                     self._lanes.ended(lane, ticket, reply.seconds)
                 self._outcomes.append(_outcome(message, target, reply))
@@ -173,10 +175,16 @@ class WebhookSender:
 
     def put_back(self, everything: bool) -> list[Message]:
         now = time.monotonic()
-        lanes = [lane for lane in self._lanes if everything or lane.is_slow(now)]
-        self._left += [message for lane in lanes for message, _ in self._lanes.clear(lane)]
+        for lane in self._lanes:
+            waits_since = lane.waiting[0][2] if lane.waiting else now
+            if everything or lane.is_slow(now) or now - waits_since > send_within():
+                self._left += [message for message, *_ in self._lanes.clear(lane)]
         left, self._left = self._left, []
         return left
+
+    def is_held_up(self) -> bool:
+        now = time.monotonic()
+        return any(lane.is_slow(now) for lane in self._lanes)
 
     def __len__(self) -> int:
         return self._lanes.waiting + len(self._multi) + len(self._outcomes) + len(self._left)
@@ -189,7 +197,7 @@ class WebhookSender:
         # Peers that hang leave the places to others.
         most = min(UNDER_WAY + sum(lane.late(now) for lane in self._lanes), SOCKETS)
         while self._lanes and len(self._multi) < most:
-            lane, ticket, (message, target) = self._lanes.take(now)
+            lane, ticket, (message, target, _) = self._lanes.take(now)
             try:
                 request = _request(message, target, self._keys)
                 self._multi.start(request, (lane, ticket, message, target))
