@@ -410,6 +410,12 @@ MUTATIONS = [
     ),
     Mutation(
         "P6",
+        "round: waits for a receiver that hangs when its time is up",
+        edit(OUTBOX, "took >= BUDGET and not any(", "took >= BUDGET or any("),
+        [f"{TEST_OUTBOX}::test_round_whose_time_is_up_goes_on_while_a_receiver_hangs"],
+    ),
+    Mutation(
+        "P6",
         "round: waits for one receiver before the next lease",
         edit(OUTBOX, "        self._poll(0 if leased else WAIT)\n", "        self.finish()\n"),
         [TEST_OUTBOX],
