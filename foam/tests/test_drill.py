@@ -21,6 +21,7 @@ from foam.drill.mixture import Mixture, Window
 from foam.drill.options import Options, add_arguments, words_of
 from foam.drill.oracle import Fate, Oracle, fires_of
 from foam.drill.verdict import Expected, Seen, compare
+from foam.rig import program
 from foam.stack.folder import PROJECT
 from reminders.recurrence import Fire, Schedule
 
@@ -209,7 +210,7 @@ def test_same_seed_makes_the_same_mixture():
 
 
 def test_drill_says_where_it_can_run_when_there_are_no_servers_to_embed(monkeypatch, capsys):
-    monkeypatch.setattr(face, "package_directory", lambda name: None)
+    monkeypatch.setattr(program, "package_directory", lambda name: None)
     monkeypatch.setattr(sys, "argv", ["drill"])
     assert face.main() == 1
     assert "make drill" in capsys.readouterr().err

@@ -20,7 +20,7 @@ T = TypeVar("T")
 KEPT = 4 * 1024
 TOO_MUCH = 64 * 1024
 # To look after many costs as much as to end a few of them: not more often than this, in seconds.
-MANY = 32
+CROWD = 32
 PAUSE = 0.003
 # Idle connections that stay open for the next batch.
 KEPT_CONNECTIONS = 256
@@ -173,7 +173,7 @@ class Multi(Generic[T]):
 
     def wait(self, longest: float = 0.25) -> list[tuple[T, Reply]]:
         """Move everything on and return what has ended; if nothing has, wait a moment first."""
-        if len(self._under_way) > MANY:
+        if len(self._under_way) > CROWD:
             time.sleep(max(0.0, self._looked_at + PAUSE - time.monotonic()))
             self._looked_at = time.monotonic()
         self._multi.perform()
