@@ -165,7 +165,8 @@ RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
     leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, c.held_until)
 FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt), notifications_channel c
-WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt AND d.status = 'sending'
+WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt
+    AND CASE d.status WHEN 'sending' THEN TRUE END
 """
 
 
