@@ -4,10 +4,10 @@ Taking one sets its `leased_until`: a worker that dies lets that pass, and anoth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from django.conf import settings
 from django.db import transaction
 
@@ -90,7 +90,7 @@ UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND NOT is_over
-RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data,
+RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
     c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS = (
@@ -101,8 +101,7 @@ LOOK_AT = 500
 TAKE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(NamedTuple):
     """A delivery that is ours until the lease runs out."""
 
     message: Message
@@ -155,7 +154,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         title=title,
         body=body,
         due_at=due_at,
-        data=data,
+        data=orjson.loads(data),
     )
     return Leased(message, kind, max_attempts, is_held, is_at_most_once)
 

@@ -4,7 +4,6 @@ A delivery is a row until it has ended. Nothing is locked and no transaction is 
 to the network.
 """
 
-import json
 import logging
 import random
 import time
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
+import orjson
 from celery import current_app
 from django.db import InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
@@ -101,7 +101,7 @@ def post(posts: Sequence[Post], now: datetime) -> int:
                 "titles": [p.title for p in posts],
                 "bodies": [p.body for p in posts],
                 "dues": [p.due_at for p in posts],
-                "datas": [json.dumps(p.data) for p in posts],
+                "datas": [orjson.dumps(p.data).decode() for p in posts],
             },
         )
         count = cursor.rowcount

@@ -1,8 +1,8 @@
 """What came of attempts, in bulk: each outcome by whom the lease belongs to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -69,8 +69,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
     return count
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an outcome makes of its delivery."""
 
     outcome: str

@@ -26,6 +26,8 @@ from reminders.recurrence import Fire, Schedule
 log = logging.getLogger(__name__)
 
 BATCH = 2000
+# Of a backlog the first are committed at once, so that the deliverers have something to do.
+FIRST = 250
 # A tick stops taking batches after this; the next one goes on.
 BUDGET = timedelta(seconds=10)
 # How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
@@ -40,9 +42,9 @@ def tick(now: datetime) -> int:
     Also wakes the deliverers when deliveries are due, which makes up for any lost wake-up.
     """
     end = time.monotonic() + BUDGET.total_seconds()
-    claimed, fired = fire_batch(now)
-    if claimed:
-        fired += _drain_at_once(now, end) if claimed == BATCH else _drain(now, end)
+    claimed, fired = fire_batch(now, FIRST)
+    if claimed == FIRST:
+        fired += _drain_at_once(now, end)
     if outbox.has_due(now):
         outbox.wake()
     beat_heart(now)

@@ -3,13 +3,12 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
@@ -46,8 +45,7 @@ class TransportError(Exception):
         self.uncertain = uncertain
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One delivery as a transport sees it. `id` is the same at every attempt."""
 
     delivery_id: int
@@ -58,8 +56,11 @@ class Message:
     title: str
     body: str
     due_at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
-    sealed_secret: str = field(default="", repr=False)
+    data: Mapping[str, Any] = {}
+    sealed_secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Message {self.id} to channel {self.channel_id}>"
 
     @property
     def secret(self) -> str:
@@ -67,8 +68,7 @@ class Message:
         return decrypt(self.sealed_secret) if self.sealed_secret else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one message: sent when `error` is None. `answer` is the receiver's, short."""
 
     message: Message

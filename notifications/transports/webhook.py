@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hmac
-import json
 import os
 import secrets
 import threading
@@ -14,6 +13,7 @@ from datetime import UTC, timedelta
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -223,7 +223,7 @@ def _clean_secret(secret: str) -> str:
 def _request(message: Message, target: Target, keys: dict[str, bytes]) -> Request:
     if message.sealed_secret not in keys:
         keys[message.sealed_secret] = base64.b64decode(message.secret.removeprefix(PREFIX))
-    body = payload(message).encode()
+    body = payload(message)
     timestamp = int(time.time())
     headers = [
         "Content-Type: application/json",
@@ -243,16 +243,13 @@ def _sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def payload(message: Message) -> str:
+def payload(message: Message) -> bytes:
     rest = dict(message.data)
     kind = rest.pop("type", "reminder.due")
     due_at = message.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     ours = {"title": message.title, "body": message.body, "due_at": due_at}
     content = {"type": kind, "timestamp": due_at, "data": ours | rest | ours}
-    return _encode(content)
+    return orjson.dumps(content)
 
 
 def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
