@@ -285,7 +285,7 @@ class Round:
         if self._failure and self._is_idle():
             time.sleep(WAIT)
         is_time = time.monotonic() - self._recorded_at >= RECORD_EVERY.total_seconds()
-        is_full = len(self._outcomes) >= BATCH // 2 or self._is_idle()
+        is_full = len(self._outcomes) >= BATCH or self._is_idle()
         if is_time or (is_full and not self._failure):
             self._settle()
 
