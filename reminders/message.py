@@ -1,9 +1,8 @@
 """What a firing says. Pure: a snapshot is made of it, so later edits change nothing."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from accounts.timezones import zone
 from reminders.recurrence import Fire
@@ -23,8 +22,7 @@ class Told(Protocol):
     external_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     title: str
     body: str
     data: dict[str, Any]

@@ -44,6 +44,12 @@ def empty() -> None:
         "notifications_channel",
     )
     with connection.cursor() as cursor:
+        # A worker that was killed leaves a backend behind that is busy with its last statement.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
         cursor.execute(f"TRUNCATE {', '.join((*HOT, *rows))} RESTART IDENTITY CASCADE")
 
 
