@@ -43,8 +43,8 @@ def tick(now: datetime) -> int:
     """
     end = time.monotonic() + BUDGET.total_seconds()
     claimed, fired = fire_batch(now, FIRST)
-    if claimed == FIRST:
-        fired += _drain_at_once(now, end)
+    if claimed:
+        fired += _drain_at_once(now, end) if claimed == FIRST else _drain(now, end)
     if outbox.has_due(now):
         outbox.wake()
     beat_heart(now)
