@@ -91,7 +91,7 @@ UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND NOT is_over
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
+    d.reference, c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS = (
     LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS)
@@ -142,7 +142,7 @@ def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
 
 
 def _leased(row: tuple[Any, ...]) -> Leased:
-    id_, attempt, max_attempts, created_at, title, body, due_at, data, *channel = row
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, reference, *channel = row
     is_held, is_at_most_once, channel_id, kind, address, secret = channel
     message = Message(
         delivery_id=id_,
@@ -151,6 +151,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         channel_id=channel_id,
         address=address,
         sealed_secret=secret,
+        reference=reference,
         title=title,
         body=body,
         due_at=due_at,

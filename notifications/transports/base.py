@@ -46,7 +46,10 @@ class TransportError(Exception):
 
 
 class Message(NamedTuple):
-    """One delivery as a transport sees it. `id` is the same at every attempt."""
+    """One delivery as a transport sees it. `id` is the same at every attempt.
+
+    `reference` names the cause, and is opaque here.
+    """
 
     delivery_id: int
     attempt: int
@@ -58,6 +61,7 @@ class Message(NamedTuple):
     due_at: datetime
     data: Mapping[str, Any] = {}
     sealed_secret: str = ""
+    reference: str = ""
 
     def __repr__(self) -> str:
         return f"<Message {self.id} to channel {self.channel_id}>"

@@ -1,0 +1,121 @@
+"""Links with which a receiver answers a message, without signing in.
+
+Each link does one thing, to one cause, on behalf of one channel, until it expires. It is signed, so
+nothing is stored of it. Which actions there are for a cause, its own app says: here they are words.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.conf import settings
+
+from notifications.transports.base import Message
+
+# After the due instant. It does not depend on the attempt, so that both copies of one are the same.
+LIFETIME = timedelta(days=14)
+PATH = "/do/"
+# Of one HMAC's 64 bytes each action has its own: 96 bits, and to know one tells nothing of another.
+TAG = 12
+SLOTS = 64 // TAG
+
+
+class Action(NamedTuple):
+    """`name` is for programs, `label` for people; `slot` is its own for ever, from 0 to SLOTS - 1.
+
+    `note` says on the page that asks for confirmation what it will do.
+    """
+
+    name: str
+    label: str
+    slot: int
+    note: str = ""
+
+
+class Link(NamedTuple):
+    action: Action
+    url: str
+
+
+class Pressed(NamedTuple):
+    """What a link asks for; `reference` is the cause as its delivery has it."""
+
+    action: Action
+    reference: str
+    channel_id: int
+    expires_at: datetime
+
+
+class BadLink(ValueError):
+    """No link of ours: forged, cut off, or made with a key that is gone."""
+
+
+class ExpiredLink(BadLink):
+    """A link of ours whose time is over."""
+
+
+_registered: dict[str, tuple[Action, ...]] = {}
+
+
+def register(prefix: str, actions: Sequence[Action]) -> None:
+    """Offer actions for all causes whose reference begins with `prefix` and a colon."""
+    slots = [action.slot for action in actions]
+    if len(set(slots)) != len(slots) or not all(0 <= slot < SLOTS for slot in slots):
+        raise ValueError(f"Each action of {prefix} needs a slot of its own, below {SLOTS}.")
+    _registered[prefix] = tuple(actions)
+
+
+def links(message: Message) -> list[Link]:
+    """Return the links that go with a message; none where its cause offers no actions."""
+    actions = _registered.get(message.reference.partition(":")[0])
+    if not actions:
+        return []
+    expires = int((message.due_at + LIFETIME).timestamp())
+    base = f"{message.reference}.{message.channel_id}.{expires:x}"
+    mac = _mac(_keys()[0], base)
+    start = settings.FOAM_BASE_URL + PATH + base
+    return [Link(action, f"{start}.{action.name}.{_tag(mac, action)}") for action in actions]
+
+
+def read(token: str, now: datetime) -> Pressed:
+    """Return what a link asks for, from what follows PATH; BadLink or ExpiredLink."""
+    parts = token.split(".")
+    if len(parts) != 5 or not token.isascii():
+        raise BadLink("This link is not one of ours.")
+    reference, channel, expires, name, tag = parts
+    actions = _registered.get(reference.partition(":")[0], ())
+    action = next((each for each in actions if each.name == name), None)
+    base = f"{reference}.{channel}.{expires}"
+    if action is None or not any(
+        hmac.compare_digest(_tag(_mac(key, base), action), tag) for key in _keys()
+    ):
+        raise BadLink("This link is not one of ours.")
+    expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
+    if now >= expires_at:
+        raise ExpiredLink(f"This link was good until {expires_at:%d %B %Y}.")
+    return Pressed(action, reference, int(channel), expires_at)
+
+
+def _keys() -> tuple[bytes, ...]:
+    return _derived(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
+
+
+@lru_cache(maxsize=4)
+def _derived(key: str, fallbacks: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return keys for links alone: what is signed elsewhere with the same secret is no link."""
+    return tuple(
+        hmac.digest(each.encode(), b"foam.notifications.actions", "sha512")
+        for each in (key, *fallbacks)
+    )
+
+
+def _mac(key: bytes, base: str) -> bytes:
+    return hmac.digest(key, base.encode(), "sha512")
+
+
+def _tag(mac: bytes, action: Action) -> str:
+    begin = action.slot * TAG
+    return urlsafe_b64encode(mac[begin : begin + TAG]).decode()
