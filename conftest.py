@@ -109,10 +109,10 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 @pytest.fixture
-def tick_row(transactional_db) -> None:
-    """Put the tick's row back, as its migration made it: real transactions end in a flush."""
-    migration = import_module("reminders.migrations.0002_tick")
-    migration.add_tick(apps, None)
+def beat_rows(db) -> None:
+    """Put beat's rows back, as their migrations made them: a test before may have flushed them."""
+    import_module("reminders.migrations.0002_tick").add_tick(apps, None)
+    import_module("reminders.migrations.0005_prune").add_prune(apps, None)
 
 
 @pytest.fixture

@@ -208,15 +208,15 @@ MUTATIONS = [
         "attempt guard: none when recording",
         edit(
             RECORD,
-            "d.id = o.id AND d.attempt = o.attempt\n    AND (d.status",
-            "d.id = o.id\n    AND (d.status",
+            "WHERE d.id = o.id AND d.attempt = o.attempt\n",
+            "WHERE d.id = o.id\n",
         ),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P2",
         "attempt guard: none when releasing",
-        edit(LEASE, "d.attempt = o.attempt AND d.status = 'sending'\n", "d.status = 'sending'\n"),
+        edit(LEASE, "d.id = o.id AND d.attempt = o.attempt\n", "d.id = o.id\n"),
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -224,7 +224,7 @@ MUTATIONS = [
         "status guard: none when recording",
         edit(
             RECORD,
-            "(d.status = 'sending' OR (d.status = 'cancelled' AND o.status = 'sent'))",
+            "CASE d.status WHEN 'sending' THEN TRUE WHEN 'cancelled' THEN o.status = 'sent' END",
             "true",
         ),
         [TEST_OUTBOX],

@@ -254,7 +254,7 @@ def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now
 
 
 @pytest.mark.django_db(transaction=True)
-def test_edit_of_the_tick_survives_a_restart_of_beat(tick_row):
+def test_edit_of_the_tick_survives_a_restart_of_beat(transactional_db, beat_rows):
     """What beat does at its start writes no schedule back over the row."""
     from django_celery_beat.schedulers import DatabaseScheduler
 

@@ -123,7 +123,7 @@ def test_clock_set_back_without_a_tick_since_is_no_fresh_heartbeat(now):
     assert health.Pulse.take(now - BACK).tick_trouble == ""
 
 
-def test_beat_sends_what_last_ran_in_the_future():
+def test_beat_sends_what_last_ran_in_the_future(beat_rows):
     tick = PeriodicTask.objects.get(name="tick")
     tick.last_run_at = datetime.now(UTC) + AHEAD
     _, seconds = BeatEntry(tick, app=app).is_due()

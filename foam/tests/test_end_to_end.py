@@ -57,7 +57,7 @@ def smtp_receiver():
 
 
 @pytest.fixture
-def stack(user, tick_row, smtp_receiver, tmp_path):
+def stack(transactional_db, user, beat_rows, smtp_receiver, tmp_path):
     """Start web, `workers` and `beats`; return the API as `user` sees it."""
     # Real transactions end in a flush, which takes the canary with it.
     canary.plant(timezone.now())

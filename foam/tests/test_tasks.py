@@ -5,7 +5,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from notifications import outbox
 from reminders import dispatch, tasks
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("beat_rows")]
 
 DISPATCH, DELIVER = "reminders.tasks.dispatch", "notifications.tasks.deliver"
 

@@ -281,7 +281,7 @@ def test_nightly_task_asks_to_be_called_again_when_there_is_more(long_ago, monke
     assert woken == ["reminders.tasks.prune"]
 
 
-def test_nightly_row_stands_in_the_beat_table(db):
+def test_nightly_row_stands_in_the_beat_table(beat_rows):
     row = PeriodicTask.objects.get(name="prune")
     assert row.task == "reminders.tasks.prune"
     assert (row.crontab.hour, row.crontab.minute, f"{row.crontab.timezone}") == ("3", "17", "UTC")

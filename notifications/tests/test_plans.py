@@ -1,0 +1,59 @@
+"""How statements of the hot path find their rows, whatever the statistics say of the table."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from notifications import outbox
+from notifications.bulk import bulk_cursor
+from notifications.lease import RELEASE_SQL
+from notifications.models import Delivery
+from notifications.record import RECORD_SQL
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 20_000
+
+
+@pytest.fixture
+def all_queued(channel, now, woken):
+    """Many wait and none is being sent: so PostgreSQL believes until it looks again."""
+    posts = [
+        outbox.Post(channel.pk, f"test:{number}", "Title", "Body", now) for number in range(ROWS)
+    ]
+    outbox.post(posts, now)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE notifications_delivery")
+    return list(Delivery.objects.values_list("pk", flat=True)[:250])
+
+
+def plan_of(sql, values):
+    with transaction.atomic(), bulk_cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", values)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_recording_compares_no_row_with_every_other(all_queued, now):
+    count = len(all_queued)
+    plan = plan_of(
+        RECORD_SQL,
+        {
+            "now": now,
+            "ids": all_queued,
+            "attempts": [1] * count,
+            "statuses": ["sent"] * count,
+            "nexts": [None] * count,
+            "reasons": [""] * count,
+            "kinds": ["sent"] * count,
+            "details": [""] * count,
+            "latencies": [timedelta(0)] * count,
+        },
+    )
+    assert not re.search(r"Join Filter: .*id = ", plan)
+
+
+def test_releasing_compares_no_row_with_every_other(all_queued):
+    plan = plan_of(RELEASE_SQL, {"ids": all_queued, "attempts": [1] * len(all_queued)})
+    assert not re.search(r"Join Filter: .*id = ", plan)
