@@ -52,11 +52,15 @@ def usage(roots: Mapping[str, int]) -> Usage:
     return Usage(cpu, busy, waiting, busy + idle + waiting)
 
 
-def memory(roots: Mapping[str, int]) -> dict[str, float]:
-    """Return MiB by name: proportional set size, which counts what is shared once over all."""
+def memory(roots: Mapping[str, int], kind: str = "Pss") -> dict[str, float]:
+    """Return MiB by name: proportional set size, which counts what is shared once over all.
+
+    `Pss_Anon` is what the processes have written themselves: without the pages of programs and
+    libraries, of which our share grows whenever another process that has them ends.
+    """
     processes = _processes()
     return {
-        name: sum(_pss(pid) for pid in family) / 1024
+        name: sum(_pss(pid, kind) for pid in family) / 1024
         for name, family in _families(roots, processes).items()
         if family
     }
@@ -89,10 +93,10 @@ def _processes() -> dict[int, Process]:
     return found
 
 
-def _pss(pid: int) -> int:
+def _pss(pid: int, kind: str) -> int:
     with suppress(OSError):
         for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1])
     return 0
 
