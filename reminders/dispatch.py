@@ -44,11 +44,18 @@ def tick(now: datetime) -> int:
     end = time.monotonic() + BUDGET.total_seconds()
     claimed, fired = fire_batch(now, FIRST)
     if claimed:
-        fired += _drain_at_once(now, end) if claimed == FIRST else _drain(now, end)
+        is_backlog = claimed == FIRST and _is_more_than_a_batch(now)
+        fired += _drain_at_once(now, end) if is_backlog else _drain(now, end)
     if outbox.has_due(now):
         outbox.wake()
     beat_heart(now)
     return fired
+
+
+def _is_more_than_a_batch(now: datetime) -> bool:
+    """Below that a second connection costs more than it gains."""
+    due = Reminder.objects.due(now).order_by("next_fire_at").values_list("pk", flat=True)
+    return bool(due[BATCH : BATCH + 1])
 
 
 def _drain(now: datetime, end: float) -> int:

@@ -70,6 +70,7 @@ def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
 
 def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now, monkeypatch):
     monkeypatch.setattr(dispatch, "FIRST", 5)
+    monkeypatch.setattr(dispatch, "BATCH", 5)
     monkeypatch.setattr(dispatch.fire_batch, "__defaults__", (5,))
     made = [make_reminder().pk for _ in range(60)]
     assert dispatch.tick(now) == len(made)
@@ -78,7 +79,9 @@ def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now,
 
 def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
     monkeypatch.setattr(dispatch, "FIRST", 1)
-    make_reminder()
+    monkeypatch.setattr(dispatch, "BATCH", 1)
+    for _ in range(3):
+        make_reminder()
 
     def break_down(now, end):
         raise OperationalError("no connection left")
