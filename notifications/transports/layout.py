@@ -1,4 +1,4 @@
-"""How an e-mail reads: as plain text, and as a small page that suits light and dark. Pure.
+"""How a message reads: as plain text, and as a small page that suits light and dark. Pure.
 
 Nothing is fetched from anywhere, and what people wrote is only ever text: the one markup made of
 it is a link around a web address that stands there for all to see.
@@ -95,9 +95,20 @@ def _in_words(due_at: datetime) -> str:
     return f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
 
 
+def below_title(message: Message) -> str:
+    """Return what a plain message says below its title, but for the links."""
+    return _paragraphs(message.body.strip(), "\n".join(_when(message)))
+
+
+def link_lines(links: Sequence[Link]) -> str:
+    return "\n".join(f"{link.action.label}: {link.url}" for link in links)
+
+
 def _plain(title: str, body: str, when: Sequence[str], links: Sequence[Link]) -> str:
-    answers = [f"{link.action.label}: {link.url}" for link in links]
-    parts = title, body, "\n".join(when), "\n".join(answers)
+    return _paragraphs(title, body, "\n".join(when), link_lines(links))
+
+
+def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
