@@ -9,11 +9,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
-
-from notifications.transports.base import Message
 
 # After the due instant. It does not depend on the attempt, so that both copies of one are the same.
 LIFETIME = timedelta(days=14)
@@ -33,6 +31,17 @@ class Action(NamedTuple):
     label: str
     slot: int
     note: str = ""
+
+
+class Answerable(Protocol):
+    """What links are made for: a message on its way, or one that has arrived."""
+
+    @property
+    def reference(self) -> str: ...
+    @property
+    def channel_id(self) -> int: ...
+    @property
+    def due_at(self) -> datetime: ...
 
 
 class Link(NamedTuple):
@@ -68,7 +77,7 @@ def register(prefix: str, actions: Sequence[Action]) -> None:
     _registered[prefix] = tuple(actions)
 
 
-def links(message: Message) -> list[Link]:
+def links(message: Answerable) -> list[Link]:
     """Return the links that go with a message; none where its cause offers no actions."""
     actions = _registered.get(message.reference.partition(":")[0])
     if not actions:

@@ -220,4 +220,13 @@ class InboxMessageAdmin(WrittenByFoam, ModelAdmin):
     search_fields = ("title", "channel__owner__username")
     list_select_related = ("channel",)
     ordering = ("-id",)
-    fields = ("title", "body", "channel", "due_at", "received_at", "read_at", "message_id")
+    fields = (
+        "title",
+        "body",
+        "channel",
+        "due_at",
+        "received_at",
+        "read_at",
+        "message_id",
+        "reference",
+    )

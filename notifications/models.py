@@ -35,8 +35,9 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 class Channel(models.Model):
     """A place where a user can be reached.
 
-    `address` is what the kind's transport makes of it: an e-mail address, a URL, or nothing for
-    the inbox. `secret` is encrypted at rest and shown once, when it is made.
+    `address` is what the kind's transport makes of it: an e-mail address, a URL, nothing for the
+    inbox, or what may be shown of an Apprise URL. `secret` is encrypted at rest: a key that is
+    shown once, when it is made, or such a URL, which is not shown at all.
     """
 
     class Kind(models.TextChoices):
@@ -45,6 +46,7 @@ class Channel(models.Model):
         INBOX = "inbox", "In-app inbox"
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Webhook"
+        APPRISE = "apprise", "Chat, push or SMS (Apprise)"
 
     # PROTECT: what went through a channel stays accounted for, so its owner stays too.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="channels")
@@ -94,7 +96,7 @@ class Channel(models.Model):
 
     @property
     def masked_secret(self) -> str:
-        return f"{self.secret[:6]}…{self.secret[-4:]}" if self.secret else ""
+        return self.transport.mask(self.secret)
 
     def is_held(self, now: datetime) -> bool:
         return self.held_until is not None and self.held_until > now
@@ -373,6 +375,9 @@ class InboxMessage(models.Model):
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="inbox_messages")
     # The delivery's message_id: a repeated attempt finds its message already here.
     message_id = models.CharField(max_length=64, unique=True)
+    # The cause, for the links that answer it. In the database by default, too: a worker that has
+    # not been restarted yet knows nothing of it.
+    reference = models.CharField(max_length=100, blank=True, db_default="")
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     due_at = models.DateTimeField()

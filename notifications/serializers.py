@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.api import StrictSerializer
+from notifications.actions import links
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 
@@ -23,14 +24,16 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         max_length=2048,
         required=False,
         allow_blank=True,
-        help_text="An e-mail address or a URL; nothing for the inbox.",
+        help_text="An e-mail address or a URL; nothing for the inbox. Of an Apprise URL, such as "
+        "`ntfys://topic`, what is shown here tells the host only.",
     )
     secret = serializers.CharField(
-        max_length=200,
+        max_length=2048,
         required=False,
         allow_blank=True,
         help_text="A webhook's signing secret, `whsec_…`. Made for you when left empty; shown in "
-        "full only in the answer to the request that set it, and masked everywhere else.",
+        "full only in the answer to the request that set it, and masked everywhere else. Of an "
+        "Apprise URL the whole is secret: it may be given here or as `address`, and is not shown.",
     )
     is_enabled = serializers.SerializerMethodField()
     held_until = serializers.SerializerMethodField(
@@ -95,7 +98,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         for name, value in values.items():
             setattr(channel, name, value)
         channel.store()
-        self.reveal = reveal
+        self.reveal = reveal and channel.transport.shows_secret
         return channel
 
     def to_representation(self, channel: Channel) -> dict[str, Any]:
@@ -149,6 +152,13 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
 
 class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
+    actions = serializers.SerializerMethodField(
+        help_text="The links that answer it, by name: each asks on a page, or acts on a POST."
+    )
+
     class Meta:
         model = InboxMessage
-        fields = ["id", "title", "body", "due_at", "received_at", "read_at"]
+        fields = ["id", "title", "body", "due_at", "received_at", "read_at", "actions"]
+
+    def get_actions(self, message: InboxMessage) -> dict[str, str]:
+        return {link.action.name: link.url for link in links(message)}

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from notifications import outbox
+from notifications import actions, outbox
+from notifications.actions import Action
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.transports import TransportError
 
@@ -197,6 +198,19 @@ def test_inbox_shows_what_arrived(api, user, now):
     outbox.deliver_due(now)
     (message,) = api.get("/api/v1/inbox/").json()["results"]
     assert (message["title"], message["body"], message["read_at"]) == ("Stand-up", "Body", None)
+
+
+def test_message_in_the_inbox_has_the_links_that_answer_it(api, user, now, monkeypatch, settings):
+    monkeypatch.setattr(actions, "_registered", {})
+    actions.register("occurrence", [Action("done", "Done", 0)])
+    inbox = Channel.objects.inbox_of(user)
+    posts = [outbox.Post(inbox.pk, cause, "x", "", now) for cause in ("occurrence:1", "test:1")]
+    outbox.post(posts, now)
+    outbox.deliver_due(now)
+    shown = api.get("/api/v1/inbox/").json()["results"]
+    start = f"{settings.FOAM_BASE_URL}/do/occurrence:1.{inbox.pk}."
+    assert sorted(list(each["actions"]) for each in shown) == [[], ["done"]]
+    assert any(each["actions"].get("done", "").startswith(start) for each in shown)
 
 
 def test_repeated_attempt_leaves_one_message_in_the_inbox(user, now):

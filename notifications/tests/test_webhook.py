@@ -17,6 +17,8 @@ from cryptography import x509
 from django.core.exceptions import ValidationError
 from standardwebhooks import Webhook
 
+from notifications import actions
+from notifications.actions import Action
 from notifications.encryption import fernet
 from notifications.tests.certificates import Authority
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
@@ -130,6 +132,20 @@ def test_message_says_what_is_due_and_when(transport, receiver):
             "reminder_id": 7,
         },
     }
+
+
+def test_message_has_the_links_that_answer_it(transport, receiver, monkeypatch):
+    monkeypatch.setattr(actions, "_registered", {})
+    actions.register("test", [Action("done", "Done", 0), Action("not_me", "Not me", 1)])
+    outcome_of(transport, receiver, reference="test:7", data={"actions": "another's"})
+    told = json.loads(receiver.requests[0].body)["data"]["actions"]
+    assert list(told) == ["done", "not_me"]
+    assert "/do/test:7.1.6b16e610.done." in told["done"]
+
+
+def test_message_that_nothing_answers_has_no_links(transport, receiver):
+    outcome_of(transport, receiver, reference="other:7")
+    assert "actions" not in json.loads(receiver.requests[0].body)["data"]
 
 
 def test_type_is_what_the_message_says_it_is(transport, receiver):

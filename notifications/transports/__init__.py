@@ -13,6 +13,7 @@ TRANSPORTS = {
     "inbox": "notifications.transports.inbox.InboxTransport",
     "webhook": "notifications.transports.webhook.WebhookTransport",
     "email": "notifications.transports.email.EmailTransport",
+    "apprise": "notifications.transports.apprise.AppriseTransport",
     "null": "notifications.transports.null.NullTransport",
 }
 

@@ -90,6 +90,8 @@ class Transport:
     """
 
     label: str
+    # Whether a new secret is shown once in full: it may have been made here.
+    shows_secret = True
 
     def unavailable(self) -> str:
         """Say in a sentence why nothing can be sent this way on this server; empty when it can."""
@@ -98,6 +100,10 @@ class Transport:
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         """Return both as they are to be stored; raise ValidationError({field: why}) instead."""
         raise NotImplementedError
+
+    def mask(self, secret: str) -> str:
+        """Return what is shown of a secret: enough to tell it from another."""
+        return f"{secret[:6]}…{secret[-4:]}" if secret else ""
 
     def send(self, message: Message) -> str:
         """Send one message and return the receiver's answer; raise TransportError on failure."""

@@ -30,6 +30,7 @@ class InboxTransport(Transport):
                 InboxMessage(
                     channel_id=message.channel_id,
                     message_id=message.id,
+                    reference=message.reference,
                     title=message.title,
                     body=message.body,
                     due_at=message.due_at,

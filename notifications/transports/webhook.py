@@ -18,6 +18,7 @@ import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from notifications.actions import links
 from notifications.transports.base import (
     BATCH,
     Message,
@@ -247,7 +248,9 @@ def payload(message: Message) -> bytes:
     rest = dict(message.data)
     kind = rest.pop("type", "reminder.due")
     due_at = message.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    ours = {"title": message.title, "body": message.body, "due_at": due_at}
+    ours: dict[str, Any] = {"title": message.title, "body": message.body, "due_at": due_at}
+    if answers := links(message):
+        ours["actions"] = {link.action.name: link.url for link in answers}
     content = {"type": kind, "timestamp": due_at, "data": ours | rest | ours}
     return orjson.dumps(content)
 

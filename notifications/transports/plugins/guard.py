@@ -1,0 +1,137 @@
+"""What a plug-in may do: HTTP to where the policy allows, within bounds; nothing else.
+
+Python tells of each connection, file and process before it is opened (PEP 578), whichever way a
+plug-in takes: that is the one place where they are refused. All of Apprise's services that we
+offer send through `requests`, whose exchanges are kept for the outcome.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from notifications.transports.outbound import NETWORKS_SETTING, Policy
+
+CONNECT_WITHIN = 5.0
+# Read of an answer at most, and shown to people.
+TOO_MUCH = 64 * 1024
+
+SOCKETS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
+PROCESSES = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+# Python's own files and those of its packages.
+FILES = (sys.prefix + "/", sys.base_prefix + "/")
+
+
+class RefusedConnection(ConnectionRefusedError):
+    """An OSError, so that the next address of the name is tried."""
+
+
+class DryRun(requests.ConnectionError):
+    """Nothing is to be sent: it is only asked where to."""
+
+
+@dataclass
+class Exchange:
+    """One request, and what came of it: a status, or an error."""
+
+    url: str
+    status: int = 0
+    headers: Any = field(default_factory=dict)
+    text: str = ""
+    error: Exception | None = None
+
+
+@dataclass
+class Guard:
+    """What holds for one message. `tell` is called when a request may go out."""
+
+    policy: Policy
+    seconds: float = 0
+    ca_file: str | bool = True
+    is_dry: bool = False
+    tell: Callable[[], None] = lambda: None
+    exchanges: list[Exchange] = field(default_factory=list)
+    refusal: str = ""
+
+    def request(self, session: requests.Session, method: str, url: str, **options: Any) -> Any:
+        exchange = Exchange(url)
+        self.exchanges.append(exchange)
+        if self.is_dry:
+            raise DryRun
+        session.trust_env = False
+        self.tell()
+        ours = {
+            "allow_redirects": False,
+            "proxies": {},
+            "stream": True,
+            "timeout": (min(CONNECT_WITHIN, self.seconds), self.seconds),
+            "verify": self.ca_file,
+        }
+        try:
+            response = REQUEST(session, method, url, **{**options, **ours})
+        except Exception as error:
+            exchange.error = error
+            raise
+        exchange.status, exchange.headers = response.status_code, response.headers
+        exchange.text = _read(response)
+        return response
+
+    def connect(self, address: Any) -> None:
+        try:
+            self.refusal = self.policy.refusal(str(address[0]), int(address[1]))
+        except (TypeError, ValueError, IndexError):
+            self.refusal = f"no internet address; the setting {NETWORKS_SETTING} cannot allow it"
+        if self.refusal:
+            raise RefusedConnection(self.refusal)
+
+
+def _read(response: requests.Response) -> str:
+    """Read a bounded answer; its status counts although the rest of it never comes."""
+    content = b""
+    try:
+        for chunk in response.iter_content(16 * 1024):
+            content += chunk
+            if len(content) > TOO_MUCH:
+                break
+    except requests.RequestException:
+        pass
+    finally:
+        response.close()
+    response._content, response._content_consumed = content, True
+    return response.text
+
+
+REQUEST = requests.Session.request
+_guards: list[Guard] = []
+
+
+def install() -> None:
+    """Begin to watch; there is no way back."""
+
+    def request(session: requests.Session, method: str, url: str, **options: Any) -> Any:
+        return _guards[-1].request(session, method, url, **options)
+
+    requests.Session.request = request  # type: ignore[assignment, method-assign]
+    sys.addaudithook(_audit)
+
+
+def watch(guard: Guard) -> None:
+    _guards[:] = [guard]
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _guards:
+        _guards[-1].connect(arguments[1])
+    elif event in SOCKETS or event in PROCESSES:
+        raise PermissionError(f"{event} is not for plug-ins")
+    elif event == "open" and not _may_open(*arguments):
+        raise PermissionError("files are not for plug-ins")
+
+
+def _may_open(path: Any, mode: Any, flags: Any) -> bool:
+    """Tell whether a file is one of Python's, to be read; what is open already may be used."""
+    if not isinstance(path, str):
+        return isinstance(path, int)
+    return path.startswith(FILES) or path.endswith((".py", ".pyc"))
