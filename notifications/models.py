@@ -109,7 +109,8 @@ class Channel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.name}"
+        suffix = "" if self.is_verified else " (not verified yet)"
+        return f"{self.get_kind_display()}: {self.name}{suffix}"
 
     @property
     def transport(self) -> Transport:

@@ -57,6 +57,14 @@ class Sent:
     destination: str
     attempt: Attempt | None = None
 
+    def __str__(self) -> str:
+        if self.attempt is None:
+            return f"the test message is delivery {self.delivery.pk}, and on its way"
+        took = (
+            f" after {self.attempt.latency.total_seconds():.2f} s" if self.attempt.latency else ""
+        )
+        return f"{self.attempt.outcome}{took} · {self.attempt.detail}"
+
 
 class Words(NamedTuple):
     title: str
