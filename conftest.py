@@ -67,9 +67,13 @@ def client_of(user: User, scopes: list[str] | None = None) -> APIClient:
 
 
 @pytest.fixture
-def channel(user: User) -> Channel:
+def channel(user: User, now: datetime) -> Channel:
     return Channel.objects.create(
-        owner=user, kind="webhook", name="Hook", address="http://127.0.0.1:9/hook"
+        owner=user,
+        kind="webhook",
+        name="Hook",
+        address="http://127.0.0.1:9/hook",
+        verified_at=now,
     )
 
 

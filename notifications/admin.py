@@ -1,7 +1,9 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,6 +11,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from notifications import probe, verification
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 DELIVERY_COLOURS = {
@@ -66,19 +69,28 @@ class StoringForm(forms.ModelForm):
 
 
 class ChannelForm(StoringForm):
+    code = forms.CharField(
+        required=False,
+        max_length=20,
+        help_text="The six digits that were sent to this address. To have a code sent, or a "
+        "webhook challenged, choose it in the list of channels and the action “Verify”.",
+    )
+
     class Meta:
         model = Channel
         fields: list[str] = []  # the admin names them
 
     def store(self) -> None:
-        self.instance.store()
+        self.instance.store(self.changed_data)
+        if code := self.cleaned_data.get("code"):
+            verification.verify(self.instance, code, timezone.now())
 
 
 @admin.register(Channel)
 class ChannelAdmin(OfUsers, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
-    list_filter = ("kind", "disabled_at", "deleted_at")
+    list_filter = ("kind", "verified_at", "disabled_at", "deleted_at")
     ordering = ("-id",)
     search_fields = ("name", "address", "owner__username")
     list_select_related = ("owner",)
@@ -89,14 +101,29 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "name",
         "address",
         "masked_secret",
+        "previous_secret_until",
         "at_most_once",
+        "verified_at",
+        "code",
         "show_state",
         "show_trouble",
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("masked_secret", "show_state", "show_trouble", "created_at", "updated_at")
-    actions = ("enable", "disable", "close")
+    readonly_fields = (
+        "masked_secret",
+        "previous_secret_until",
+        "verified_at",
+        "show_state",
+        "show_trouble",
+        "created_at",
+        "updated_at",
+    )
+    actions = ("verify", "test", "enable", "disable", "close")
+
+    def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
+        is_asked = obj is not None and not obj.is_verified
+        return [name for name in self.fields if is_asked or name != "code"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         fixed = ("owner", "kind") if obj else ()
@@ -112,6 +139,7 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             "disabled": "danger",
             "deleted": "warning",
             "left alone": "warning",
+            "not verified": "warning",
             "not set up": "info",
         },
     )
@@ -120,6 +148,8 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             return "deleted"
         if channel.disabled_at:
             return "disabled"
+        if not channel.is_verified:
+            return "not verified"
         if channel.is_held(timezone.now()):
             return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
@@ -130,6 +160,35 @@ class ChannelAdmin(OfUsers, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """The form has stored it."""
+
+    @admin.action(description="Verify the selected channel", permissions=["change"])
+    def verify(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        """Challenge it, or send it a code."""
+        with self.asking(request, channels) as chosen:
+            for channel in chosen:
+                asked = verification.request(channel, timezone.now())
+                self.message_user(request, f"{channel}: {asked.detail}")
+
+    @admin.action(description="Send a test message to the selected channel", permissions=["change"])
+    def test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        with self.asking(request, channels) as chosen:
+            for channel in chosen:
+                sent = probe.test(channel, timezone.now())
+                level = messages.WARNING if sent.delivery.status == "dead" else messages.INFO
+                self.message_user(request, f"{channel}: {sent}", level)
+
+    @contextmanager
+    def asking(
+        self, request: HttpRequest, channels: QuerySet[Channel]
+    ) -> Iterator[QuerySet[Channel]]:
+        """Yield the channel that was chosen, one at a time as each takes a while; show refusals."""
+        if len(channels) != 1:
+            self.message_user(request, "Choose one channel at a time.", messages.WARNING)
+            channels = channels.none()
+        try:
+            yield channels
+        except (probe.TooMany, probe.Unusable) as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Enable selected channels", permissions=["change"])
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:

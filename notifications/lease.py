@@ -11,6 +11,7 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
+from notifications import codes
 from notifications.bulk import bulk_cursor
 from notifications.models import message_id
 from notifications.transports import Message
@@ -62,6 +63,15 @@ due AS MATERIALIZED (
 )
 """
 
+# This one, which nobody else can have seen.
+THIS = """
+due AS MATERIALIZED (
+    SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+    WHERE id = %(id)s AND status = 'queued'
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
 # A row found `sending` was leased by a worker that never came back. With no attempts left it ends
 # here, before it is sent again: a message that kills its worker never reaches a check made after.
 IS_OVER = """
@@ -91,10 +101,11 @@ UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND NOT is_over
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    d.reference, c.holds > 0, c.at_most_once, c.id, c.kind, c.address, c.secret
+    d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once, c.id, c.kind, c.address, c.secret,
+    CASE WHEN c.previous_secret_until > %(now)s THEN c.previous_secret END
 """
-LEASE_OLDEST, LEASE_OF_CHANNELS = (
-    LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS)
+LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
+    LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS, THIS)
 )
 # How many channels are looked at when some are left out, and what is taken of each at a time.
 LOOK_AT = 500
@@ -102,12 +113,15 @@ TAKE = 20
 
 
 class Leased(NamedTuple):
-    """A delivery that is ours until the lease runs out."""
+    """A delivery that is ours until the lease runs out.
+
+    `has_failed`: its channel hung last time, or what went there before ended dead.
+    """
 
     message: Message
     kind: str
     max_attempts: int
-    is_held: bool = False
+    has_failed: bool = False
     is_at_most_once: bool = False
 
 
@@ -127,6 +141,12 @@ def lease_of_channels(
     return _lease(LEASE_OF_CHANNELS, {**values, "channels": list(channels), "kinds": list(kinds)})
 
 
+def lease_this(delivery_id: int, now: datetime) -> Leased | None:
+    """Take a delivery that was posted in the same transaction; None when it has ended at once."""
+    leased = _lease(LEASE_THIS, {"now": now, "until": now + LEASE, "id": delivery_id})
+    return leased[0] if leased else None
+
+
 def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
     """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
     with bulk_cursor() as cursor:
@@ -143,7 +163,9 @@ def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
 
 def _leased(row: tuple[Any, ...]) -> Leased:
     id_, attempt, max_attempts, created_at, title, body, due_at, data, reference, *channel = row
-    is_held, is_at_most_once, channel_id, kind, address, secret = channel
+    has_failed, is_at_most_once, channel_id, kind, address, secret, previous_secret = channel
+    if reference.startswith(codes.PREFIX):
+        body = codes.fill(body, reference)
     message = Message(
         delivery_id=id_,
         attempt=attempt,
@@ -151,13 +173,14 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         channel_id=channel_id,
         address=address,
         sealed_secret=secret,
+        sealed_previous_secret=previous_secret,
         reference=reference,
         title=title,
         body=body,
         due_at=due_at,
         data=orjson.loads(data),
     )
-    return Leased(message, kind, max_attempts, is_held, is_at_most_once)
+    return Leased(message, kind, max_attempts, has_failed, is_at_most_once)
 
 
 # It goes back as it was: it has used no attempt.

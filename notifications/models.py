@@ -1,5 +1,6 @@
 """Where users can be reached, and each message on its way there."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -10,11 +11,16 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from accounts.models import FOAM_ID
+from notifications import notices
 from notifications.encryption import EncryptedTextField
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+# For so long both secrets of a webhook are good, once the new one is made.
+ROTATION = timedelta(hours=24)
+# What leads to nobody but the user, or to nobody at all.
+NEEDS_NO_PROOF = ("inbox", "null")
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -24,6 +30,9 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
+
+    def verified(self) -> Self:
+        return self.filter(Q(verified_at__isnull=False) | Q(kind__in=NEEDS_NO_PROOF))
 
     def inbox_of(self, user: Any) -> "Channel":
         """Return the user's in-app inbox, which needs no setting up and always exists."""
@@ -38,6 +47,8 @@ class Channel(models.Model):
     `address` is what the kind's transport makes of it: an e-mail address, a URL, nothing for the
     inbox, or what may be shown of an Apprise URL. `secret` is encrypted at rest: a key that is
     shown once, when it is made, or such a URL, which is not shown at all.
+    Nothing is sent to a channel whose owner has not shown that it is theirs to use: see
+    `verification`.
     """
 
     class Kind(models.TextChoices):
@@ -54,12 +65,20 @@ class Channel(models.Model):
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
+    # The one before, while both are good.
+    previous_secret = EncryptedTextField(null=True, editable=False)
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    # Null: not yet, or never needed (NEEDS_NO_PROOF).
+    verified_at = models.DateTimeField(null=True, editable=False)
     at_most_once = models.BooleanField(
         default=False,
         help_text="Rather lose a message than repeat one that may have arrived.",
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
+    # Deliveries that ended dead since one was last accepted, and when the first of them was posted.
+    deaths = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
     held_until = models.DateTimeField(null=True, editable=False)
     holds = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -85,10 +104,16 @@ class Channel(models.Model):
                 condition=Q(id=FOAM_ID, kind="null") | (~Q(id=FOAM_ID) & ~Q(kind="null")),
                 name="notifications_channel_null_is_foams_own",
             ),
+            models.CheckConstraint(
+                condition=Q(previous_secret__isnull=True, previous_secret_until__isnull=True)
+                | Q(previous_secret__isnull=False, previous_secret_until__isnull=False),
+                name="notifications_channel_previous_secret_ends",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.name}"
+        suffix = "" if self.is_verified else " (not verified yet)"
+        return f"{self.get_kind_display()}: {self.name}{suffix}"
 
     @property
     def transport(self) -> Transport:
@@ -97,6 +122,15 @@ class Channel(models.Model):
     @property
     def masked_secret(self) -> str:
         return self.transport.mask(self.secret)
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verified_at is not None or self.kind in NEEDS_NO_PROOF
+
+    @property
+    def destination(self) -> str:
+        """What leads to the receiver: a change of it makes another channel of this one."""
+        return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
 
     def is_held(self, now: datetime) -> bool:
         return self.held_until is not None and self.held_until > now
@@ -113,6 +147,8 @@ class Channel(models.Model):
         """Say why nothing is sent this way at present; empty when all is well."""
         if self.disabled_at:
             return f"Disabled: {self.disabled_reason}"
+        if not self.is_verified:
+            return "Not verified yet: nothing is sent this way until it is."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
         return self.transport.unavailable()
@@ -122,24 +158,89 @@ class Channel(models.Model):
             raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})
         self.address, self.secret = self.transport.clean(self.address, self.secret)
 
-    def store(self) -> None:
-        """Check and save: the one way in, whatever the face. ValidationError names the field."""
+    @transaction.atomic
+    def store(self, changed: Iterable[str] | None = None) -> None:
+        """Check and save: the one way in, whatever the face. ValidationError names the field.
+
+        With `changed` only these fields are written: what came about meanwhile stays.
+        """
         self.clean_fields()
         self.clean()
         self.validate_constraints()
-        self.save()
+        if self._state.adding:
+            self.save()
+            return
+        editable = {field.name for field in self._meta.concrete_fields if field.editable}
+        written = editable - {"id"} if changed is None else editable.intersection(changed)
+        leads = {"address", "secret"} if self.transport.secret_leads else {"address"}
+        if written & leads:
+            # What one was given as, the transport may keep as the other.
+            written |= leads
+        stored = Channel.objects.select_for_update(no_key=True).get(pk=self.pk)
+        self.save(update_fields={*written, "updated_at"})
+        if "secret" in written and self.secret != stored.secret:
+            # One that is set by hand is the only one from now on.
+            self._write(previous_secret=None, previous_secret_until=None)
+        if written & leads and self.destination != stored.destination:
+            self._leads_elsewhere()
+
+    def _leads_elsewhere(self) -> None:
+        """Start anew with a receiver that nobody has heard of: what waits was not meant for it."""
+        self._write(verified_at=None, deaths=0, failing_since=None, holds=0, held_until=None)
+        Verification.objects.filter(channel=self).delete()
+        reason = "Channel not verified: its address was changed."
+        Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
+
+    def _write(self, **values: Any) -> None:
+        Channel.objects.filter(pk=self.pk).update(**values)
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    @transaction.atomic
+    def rotate_secret(self, now: datetime) -> None:
+        """Make a new secret; the one before stays good for ROTATION, beside it."""
+        secret = self.transport.make_secret()
+        if not secret:
+            raise ValidationError({"kind": "FOAM makes no secret for this kind of channel."})
+        stored = Channel.objects.select_for_update(no_key=True).get(pk=self.pk)
+        self._write(
+            secret=secret,
+            previous_secret=stored.secret,
+            previous_secret_until=now + ROTATION,
+        )
 
     @transaction.atomic
     def disable(self, reason: str, now: datetime) -> None:
-        """Send nothing more through this channel until its owner enables it; say why."""
-        Channel.objects.filter(pk=self.pk, disabled_at=None).update(
+        """Send nothing more through this channel until its owner enables it; say why.
+
+        Its owner is told, once each time, by the constraint on a delivery's cause.
+        """
+        is_news = Channel.objects.filter(pk=self.pk, disabled_at=None).update(
             disabled_at=now, disabled_reason=reason
         )
         Delivery.objects.filter(channel=self).cancel(f"Channel disabled: {reason}", now)
         self.refresh_from_db()
+        if is_news and self.pk != FOAM_ID:
+            self._tell_owner(now)
+
+    def _tell_owner(self, now: datetime) -> None:
+        """Queue the notice for another channel that works: at best one that reaches further."""
+        others = Channel.objects.owned_by(self.owner_id).verified().exclude(pk=self.pk)
+        inbox = Channel.objects.inbox_of(self.owner)
+        usable = [each for each in others.order_by("pk") if not each.trouble(now)]
+        told = next((each for each in usable if each != inbox), inbox)
+        if told.disabled_at is None:
+            notice = notices.disabled(str(self), self.disabled_reason, self.pk, now)
+            # Not by outbox.post, which is built on this module.
+            Delivery.objects.bulk_create(
+                [Delivery(channel=told, next_attempt_at=now, created_at=now, **notice)],
+                ignore_conflicts=True,
+            )
 
     def enable(self) -> None:
-        Channel.objects.filter(pk=self.pk).update(disabled_at=None, disabled_reason="")
+        Channel.objects.filter(pk=self.pk).update(
+            disabled_at=None, disabled_reason="", deaths=0, failing_since=None
+        )
         self.refresh_from_db()
 
     @transaction.atomic
@@ -147,9 +248,37 @@ class Channel(models.Model):
         """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
         Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         Channel.objects.filter(pk=self.pk, deleted_at=None).update(
-            deleted_at=now, address="", secret=""
+            deleted_at=now,
+            address="",
+            secret="",
+            previous_secret=None,
+            previous_secret_until=None,
         )
         self.refresh_from_db()
+
+
+class Verification(models.Model):
+    """The code that was sent to a channel last, of which only its `nonce` is kept.
+
+    Who changes the channel's address begins anew.
+    """
+
+    MAX_TRIES = 5
+
+    channel = models.OneToOneField(Channel, models.CASCADE, primary_key=True)
+    nonce = models.CharField(max_length=32)
+    expires_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tries__lte=5), name="notifications_verification_few_tries"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"verification of {self.channel_id}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -278,9 +407,15 @@ class Delivery(models.Model):
 
     @transaction.atomic
     def retry(self, now: datetime) -> bool:
-        """Queue a dead delivery again, with a whole new ladder; False when it is not dead."""
+        """Queue a dead delivery again, with a whole new ladder; False when it is not dead.
+
+        Nor is one whose channel leads elsewhere by now, and has not been verified.
+        """
+        channels = Channel.objects.verified()
         return bool(
-            Delivery.objects.filter(pk=self.pk, status=self.Status.DEAD).update(
+            Delivery.objects.filter(
+                pk=self.pk, status=self.Status.DEAD, channel__in=channels
+            ).update(
                 status=self.Status.QUEUED,
                 reason="",
                 finished_at=None,

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
@@ -33,7 +33,14 @@ from notifications.lease import (
 from notifications.models import Delivery
 from notifications.record import record
 from notifications.retry import MAX_ATTEMPTS
-from notifications.transports import TRANSPORTS, Message, Outcome, TransportError, transport
+from notifications.transports import (
+    TRANSPORTS,
+    Message,
+    Outcome,
+    Transport,
+    TransportError,
+    transport,
+)
 from notifications.transports.base import Sender
 
 log = logging.getLogger(__name__)
@@ -69,24 +76,36 @@ INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, 
 SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
     CASE WHEN usable THEN 'queued' ELSE 'cancelled' END, 0, %(max_attempts)s,
     CASE WHEN usable THEN greatest(%(now)s, c.held_until) END,
-    CASE WHEN c.deleted_at IS NOT NULL THEN 'Channel deleted.'
+    CASE WHEN usable THEN ''
+         WHEN c.deleted_at IS NOT NULL THEN 'Channel deleted.'
          WHEN c.disabled_at IS NOT NULL THEN 'Channel disabled: ' || c.disabled_reason
-         ELSE '' END,
+         ELSE 'Channel not verified.' END,
     %(now)s, CASE WHEN NOT usable THEN %(now)s END
 FROM unnest(%(channels)b::bigint[], %(references)b::text[], %(titles)b::text[], %(bodies)b::text[],
     %(dues)b::timestamptz[], %(datas)b::text[])
     AS p(channel_id, reference, title, body, due_at, data)
 JOIN notifications_channel c ON c.id = p.channel_id
-CROSS JOIN LATERAL (SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL AS usable) u
+CROSS JOIN LATERAL (
+    SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL
+        AND (c.verified_at IS NOT NULL OR c.kind IN ('inbox', 'null') OR %(to_unverified)s)
+        AS usable
+) u
 ON CONFLICT (channel_id, reference) DO NOTHING
 """
 
 
-def post(posts: Sequence[Post], now: datetime) -> int:
+def post(
+    posts: Sequence[Post],
+    now: datetime,
+    *,
+    max_attempts: int = MAX_ATTEMPTS,
+    to_unverified: bool = False,
+) -> int:
     """Queue messages for sending, within the caller's transaction; return how many are new.
 
-    A message whose (channel, reference) is there already is left as it is. One for a disabled
-    channel is recorded as cancelled, so that it does not disappear. Workers are woken at commit.
+    A message whose (channel, reference) is there already is left as it is. One for a channel that
+    is disabled, or not verified, is recorded as cancelled, so that it does not disappear; only what
+    asks its receiver for an answer goes `to_unverified` ones. Workers are woken at commit.
     """
     if not posts:
         return 0
@@ -95,7 +114,8 @@ def post(posts: Sequence[Post], now: datetime) -> int:
             POST,
             {
                 "now": now,
-                "max_attempts": MAX_ATTEMPTS,
+                "max_attempts": max_attempts,
+                "to_unverified": to_unverified,
                 "channels": [p.channel_id for p in posts],
                 "references": [p.reference for p in posts],
                 "titles": [p.title for p in posts],
@@ -142,9 +162,13 @@ def deliver_due(now: datetime) -> int:
     return going.recorded
 
 
-def deliver(leased: Sequence[Leased], now: datetime) -> int:
+def deliver(
+    leased: Sequence[Leased],
+    now: datetime,
+    transports: Callable[[str], Transport] | None = None,
+) -> int:
     """Send what was leased at `now` and record each outcome; return how many were recorded."""
-    with Round(now) as going:
+    with Round(now, transports) as going:
         going.add(leased)
         going.finish()
     return going.recorded
@@ -158,8 +182,9 @@ class Round:
     again until the lease has run out: to drop it would be to send it again.
     """
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, transports: Callable[[str], Transport] | None = None) -> None:
         self.recorded = 0
+        self._transport = transports or transport
         self._now = now
         self._began = time.monotonic()
         self._senders: dict[str, Sender] = {}
@@ -268,12 +293,12 @@ class Round:
         return not any(len(sender) for sender in self._senders.values())
 
     def _add(self, kind: str, messages: Sequence[Message]) -> None:
-        if why := transport(kind).unavailable():
+        if why := self._transport(kind).unavailable():
             error = TransportError(why)
             self._outcomes += [Outcome(m, timedelta(0), error=error) for m in messages]
             return
         if kind not in self._senders:
-            self._senders[kind] = transport(kind).sender()
+            self._senders[kind] = self._transport(kind).sender()
         self._senders[kind].add(messages)
 
     def _poll(self, wait: float) -> None:

@@ -1,16 +1,17 @@
 """What came of attempts, in bulk: each outcome by whom the lease belongs to."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from notifications.bulk import bulk_cursor
 from notifications.lease import Leased
-from notifications.models import Channel
+from notifications.models import Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS, backoff
-from notifications.transports import Outcome
+from notifications.transports import Message, Outcome
 
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
@@ -64,6 +65,9 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         )
         count: int = cursor.rowcount
         _disable_gone(outcomes, now)
+    dead = [o.message for o, v in zip(outcomes, verdicts, strict=True) if v.status == "dead"]
+    if dead:
+        _disable_failing(dead, now)
     _hold(outcomes, now)
     _let_go(outcomes, leased)
     return count
@@ -133,14 +137,53 @@ def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
 
 
 def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
-    """A held channel that has answered is as good as any other."""
-    ids = {
-        outcome.message.channel_id
-        for outcome, each in zip(outcomes, leased, strict=True)
-        if each.is_held and not (outcome.error and outcome.error.hung)
-    }
-    if ids:
-        Channel.objects.filter(pk__in=ids).update(holds=0, held_until=None)
+    """A channel that had failed and has answered is as good as any other."""
+    failed = [o for o, each in zip(outcomes, leased, strict=True) if each.has_failed]
+    if not failed:
+        return
+    answered = {o.message.channel_id for o in failed if not (o.error and o.error.hung)}
+    Channel.objects.filter(pk__in=answered, holds__gt=0).update(holds=0, held_until=None)
+    accepted = {o.message.channel_id for o in failed if o.error is None}
+    Channel.objects.filter(pk__in=accepted, deaths__gt=0).update(deaths=0, failing_since=None)
+
+
+# A channel is given up when so many deliveries in a row ended dead, and nothing that was posted for
+# so long has been accepted.
+DEATHS = 3
+FAILING = timedelta(days=3)
+
+COUNT_DEATHS_SQL = """
+WITH died AS (
+    SELECT channel_id, count(*) AS number, min(created_at) AS since
+    FROM notifications_delivery WHERE id = ANY (%(ids)b) AND status = 'dead' GROUP BY channel_id
+), locked AS (
+    SELECT id FROM notifications_channel WHERE id IN (SELECT channel_id FROM died)
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE notifications_channel c SET deaths = deaths + number,
+    failing_since = least(failing_since, since)
+FROM died JOIN locked ON locked.id = died.channel_id
+WHERE c.id = died.channel_id
+RETURNING c.id, disabled_at IS NULL AND deaths >= %(deaths)s AND failing_since <= %(before)s
+"""
+
+
+@transaction.atomic
+def _disable_failing(dead: Sequence[Message], now: datetime) -> None:
+    ids, before = [message.delivery_id for message in dead], now - FAILING
+    with bulk_cursor() as cursor:
+        cursor.execute(COUNT_DEATHS_SQL, {"ids": ids, "deaths": DEATHS, "before": before})
+        hopeless = [channel for channel, is_hopeless in cursor.fetchall() if is_hopeless]
+    # What failed for long may have been the message's fault, while others were accepted.
+    accepted = Delivery.objects.filter(channel=OuterRef("pk"), status="sent")
+    for channel in Channel.objects.filter(
+        ~Exists(accepted.filter(finished_at__gt=before)), pk__in=hopeless
+    ):
+        channel.disable(
+            f"{channel.deaths} deliveries in a row failed for good, and none has been accepted "
+            f"since {before:%d %B %H:%M} UTC.",
+            now,
+        )
 
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from notifications.bulk import bulk_cursor
-from notifications.models import Delivery
+from notifications.models import Channel, Delivery
 
 # Rows in a batch, which is one short transaction.
 BATCH = 1000
@@ -70,6 +70,12 @@ def old_references(before: datetime, prefix: str) -> Iterator[set[str]]:
             return
         yield {reference for reference in old if not reference.startswith(prefix)}
         last = batch[-1][0]
+
+
+def forget_secrets(now: datetime) -> None:
+    """Forget secrets of webhooks that no longer sign."""
+    over = Channel.objects.filter(previous_secret_until__lte=now)
+    over.update(previous_secret=None, previous_secret_until=None)
 
 
 # One statement: what a trigger appends meanwhile is not seen by it, and stays.

@@ -1,14 +1,16 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.reverse import reverse
 
 from accounts.api import StrictSerializer
 from notifications.actions import links
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
+from notifications.probe import Sent
 
 
 def own_channels(request: Request | None) -> QuerySet[Channel]:
@@ -35,6 +37,13 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         "full only in the answer to the request that set it, and masked everywhere else. Of an "
         "Apprise URL the whole is secret: it may be given here or as `address`, and is not shown.",
     )
+    previous_secret_until = serializers.SerializerMethodField(
+        help_text="Until when messages are signed with the secret before, too; null when they are "
+        "not."
+    )
+    is_verified = serializers.BooleanField(
+        read_only=True, help_text="Nothing is sent to a channel that is not: see `verify`."
+    )
     is_enabled = serializers.SerializerMethodField()
     held_until = serializers.SerializerMethodField(
         help_text="Until when it is left alone; null when it is not."
@@ -54,7 +63,10 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "name",
             "address",
             "secret",
+            "previous_secret_until",
             "at_most_once",
+            "is_verified",
+            "verified_at",
             "is_enabled",
             "disabled_reason",
             "held_until",
@@ -63,12 +75,16 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["disabled_reason"]
+        read_only_fields = ["verified_at", "disabled_reason"]
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
 
     def get_is_enabled(self, channel: Channel) -> bool:
         return channel.disabled_at is None
+
+    def get_previous_secret_until(self, channel: Channel) -> datetime | None:
+        until = channel.previous_secret_until
+        return until if until and until > timezone.now() else None
 
     def get_held_until(self, channel: Channel) -> datetime | None:
         return channel.held_until if channel.is_held(timezone.now()) else None
@@ -92,19 +108,39 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
 
     def update(self, instance: Channel, validated_data: dict[str, Any]) -> Channel:
         is_new = validated_data.get("secret", instance.secret) != instance.secret
+        if not is_new:
+            validated_data.pop("secret", None)
         return self._store(instance, validated_data, reveal=is_new)
 
     def _store(self, channel: Channel, values: dict[str, Any], *, reveal: bool) -> Channel:
         for name, value in values.items():
             setattr(channel, name, value)
-        channel.store()
-        self.reveal = reveal and channel.transport.shows_secret
+        channel.store(values)
+        self.reveal = reveal and not channel.transport.secret_leads
         return channel
 
     def to_representation(self, channel: Channel) -> dict[str, Any]:
         shown = super().to_representation(channel)
         shown["secret"] = channel.secret if self.reveal else channel.masked_secret
         return shown
+
+
+class CodeSerializer(StrictSerializer):
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        help_text="The six digits that were sent there; without them a new code is sent.",
+    )
+
+
+class VerificationSerializer(serializers.Serializer[Any]):
+    """Where the verification of a channel stands."""
+
+    is_verified = serializers.BooleanField()
+    detail = serializers.CharField(help_text="What was done, in a sentence.")
+    delivery = serializers.IntegerField(
+        allow_null=True, source="delivery_id", help_text="The message that was sent for it."
+    )
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
@@ -115,9 +151,32 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
         fields = ["number", "outcome", "detail", "latency_ms", "ended_at"]
 
     def get_latency_ms(self, attempt: Attempt) -> float | None:
-        if attempt.latency is None:
-            return None
-        return round(attempt.latency.total_seconds() * 1000, 1)
+        return milliseconds(attempt.latency)
+
+
+def milliseconds(latency: timedelta | None) -> float | None:
+    return None if latency is None else round(latency.total_seconds() * 1000, 1)
+
+
+class TestSerializer(serializers.Serializer[Sent]):
+    """What came of a test message; with status 202 only that it is on its way."""
+
+    delivery = serializers.IntegerField(source="delivery.pk")
+    url = serializers.SerializerMethodField(help_text="Where the delivery tells all of it.")
+    status = serializers.CharField(source="delivery.status")
+    outcome = serializers.ChoiceField(
+        Attempt.Outcome.choices, source="attempt.outcome", default=None
+    )
+    detail = serializers.CharField(
+        source="attempt.detail", default="", help_text="What the receiver said."
+    )
+    latency_ms = serializers.SerializerMethodField()
+
+    def get_url(self, sent: Sent) -> str:
+        return reverse("delivery-detail", [sent.delivery.pk], request=self.context["request"])
+
+    def get_latency_ms(self, sent: Sent) -> float | None:
+        return milliseconds(sent.attempt.latency) if sent.attempt else None
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

@@ -1,9 +1,13 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,12 +15,16 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
+from notifications import probe, verification
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.serializers import (
     ChannelSerializer,
+    CodeSerializer,
     DeliveryDetailSerializer,
     DeliverySerializer,
     InboxMessageSerializer,
+    TestSerializer,
+    VerificationSerializer,
     own_channels,
 )
 
@@ -43,6 +51,76 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         channel.enable()
         return Response(self.get_serializer(channel).data)
 
+    @extend_schema(request=CodeSerializer, responses={(200, 202): VerificationSerializer})
+    @action(detail=True, methods=["post"])
+    def verify(self, request: Request, **kwargs: Any) -> Response:
+        """Verify a channel with the `code` that was sent there, or ask for one.
+
+        A webhook is challenged instead: it gets a message of the type `channel.verify` and must
+        answer with the `challenge` in its data.
+        """
+        channel, now = self.get_object(), timezone.now()
+        sent = CodeSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        if code := sent.validated_data.get("code"):
+            verification.verify(channel, code, now)
+            asked = verification.Asked(True, "This channel is verified.")
+        else:
+            with refusals():
+                asked = verification.request(channel, now)
+            if not asked.is_verified and channel.transport.answers_challenges:
+                raise Conflict(asked.detail)
+        status = HTTPStatus.OK if asked.is_verified else HTTPStatus.ACCEPTED
+        return Response(VerificationSerializer(asked).data, status)
+
+    @extend_schema(request=None, responses={(200, 202): TestSerializer})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send a test message now, and tell what the receiver said.
+
+        It goes to channels that are not verified, too. Where it is left to the workers, the answer
+        is 202 and the address of its delivery.
+        """
+        with refusals():
+            sent = probe.test(self.get_object(), timezone.now())
+        status = HTTPStatus.OK if sent.attempt else HTTPStatus.ACCEPTED
+        context = self.get_serializer_context()
+        return Response(TestSerializer(sent, context=context).data, status)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
+        """Make a new signing secret, shown in full in this answer only.
+
+        For 24 hours messages are signed with the one before, too.
+        """
+        channel = self.get_object()
+        channel.rotate_secret(timezone.now())
+        serializer = ChannelSerializer(channel, context=self.get_serializer_context())
+        serializer.reveal = True
+        return Response(serializer.data)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn the reasons why nothing is sent at somebody's wish into answers of the API."""
+    try:
+        yield
+    except probe.TooMany as refusal:
+        raise TooManyRequests(refusal) from refusal
+    except probe.Unusable as refusal:
+        raise Conflict(str(refusal)) from refusal
+
+
+class TooManyRequests(APIException):
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "too_many"
+
+    def __init__(self, refusal: probe.TooMany) -> None:
+        super().__init__(str(refusal))
+        # REST framework makes Retry-After of it.
+        self.wait = refusal.wait
+
 
 class DeliveryFilter(filters.FilterSet):
     channel = filters.ModelChoiceFilter(queryset=own_channels)
@@ -68,6 +146,8 @@ class DeliveryViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Queue a dead delivery again, under the same message id."""
         delivery = self.get_object()
+        if not delivery.channel.is_verified:
+            raise Conflict("Its channel is not verified.")
         if not delivery.retry(timezone.now()):
             raise Conflict(f"Only a dead delivery can be retried; this one is {delivery.status}.")
         delivery.refresh_from_db()

@@ -71,6 +71,7 @@ def prune(
         if time.monotonic() - began >= seconds:
             total = replace(total, is_done=False)
             break
+    deliveries.forget_secrets(now)
     deliveries.compact(Tally, now.date())
     deliveries.compact(DeliveryTally, now.date())
     log.info(

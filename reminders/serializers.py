@@ -73,6 +73,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         required=False,
         help_text="Ids of your channels; your inbox when left out.",
     )
+    unverified_channels = serializers.SerializerMethodField(
+        help_text="Those of them that are not verified yet: nothing is sent there until they are."
+    )
 
     class Meta:
         model = Reminder
@@ -91,6 +94,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "misfire",
             "grace",
             "channels",
+            "unverified_channels",
             "tags",
             "external_id",
             "status",
@@ -104,6 +108,10 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         read_only_fields = ["status", "next_due_at", "schedule_text", "error", "version"]
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
+
+    def get_unverified_channels(self, reminder: Reminder) -> list[int]:
+        channels = [channel for channel in reminder.channels.all() if channel.deleted_at is None]
+        return [channel.pk for channel in channels if not channel.is_verified]
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
         shown = super().to_representation(reminder)

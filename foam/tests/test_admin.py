@@ -1,5 +1,6 @@
 """Staff in the admin: they see all, and call the same functions as every other face."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,51 @@ def test_unusable_channel_names_the_field(staff_client, user):
     answer = staff_client.post("/admin/notifications/channel/add/", form)
     assert "address" in answer.context["adminform"].errors
     assert not Channel.objects.exists()
+
+
+def test_channel_can_be_tested_and_the_answer_is_shown(staff_client, user):
+    inbox = Channel.objects.inbox_of(user)
+    [shown] = act(staff_client, "test", [inbox], "notifications_channel")
+    assert shown.startswith("In-app inbox: Inbox: sent after 0.0")
+    assert shown.endswith("· stored")
+
+
+def test_channel_is_verified_with_the_code_that_was_sent(staff_client, user, recorder, settings):
+    settings.EMAIL_URL = "smtp://127.0.0.1:9"
+    mail = Channel(owner=user, kind="email", name="Mail", address="ada@example.com")
+    mail.store()
+    assert "on its way" in act(staff_client, "verify", [mail], "notifications_channel")[0]
+    outbox.deliver_due(timezone.now())
+    [code] = re.findall(r"\b\d{6}\b", recorder.sent[0].body)
+    url = f"/admin/notifications/channel/{mail.pk}/change/"
+    form = {"name": "Mail", "address": mail.address}
+    answer = staff_client.post(url, {**form, "code": "1"})
+    assert "not the code" in answer.context["adminform"].errors["code"][0]
+    answer = staff_client.post(url, {**form, "code": code})
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    mail.refresh_from_db()
+    assert mail.is_verified
+
+
+def test_refusal_of_a_test_is_shown(staff_client, channel, user, now):
+    channel.disable("broken", now)
+    model = "notifications_channel"
+    assert "enable it first" in act(staff_client, "test", [channel], model)[0]
+    both = [channel, Channel.objects.inbox_of(user)]
+    assert act(staff_client, "test", both, model) == ["Choose one channel at a time."]
+
+
+def test_owner_is_told_when_staff_disable_a_channel(staff_client, channel):
+    act(staff_client, "disable", [channel], "notifications_channel")
+    notice = Delivery.objects.get(reference__startswith="notice:channel:")
+    assert "Why: Disabled by grace." in notice.body
+
+
+@pytest.mark.parametrize("page", ["", "{pk}/change/"])
+def test_channel_that_is_not_verified_says_so(staff_client, channel, page):
+    Channel.objects.update(verified_at=None)
+    url = f"/admin/notifications/channel/{page.format(pk=channel.pk)}"
+    assert "Not verified yet" in staff_client.get(url).content.decode()
 
 
 def test_reminder_can_be_edited(staff_client, later, channel):

@@ -149,7 +149,8 @@ def test_no_session_holds_locks_for_ever_when_its_machine_is_gone():
 def receiver(channel):
     with HttpReceiver() as receiver:
         channel.address = receiver.url
-        channel.store()
+        channel.clean()
+        channel.save()
         yield receiver
 
 

@@ -1,6 +1,7 @@
 """The walk of a reminder with everything real: HTTP in, beat, worker, SMTP and HTTP out."""
 
 import json
+import re
 import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,8 @@ from standardwebhooks import Webhook
 from accounts.models import ApiToken
 from foam import health
 from foam.tests import processes
-from notifications.models import Delivery
-from notifications.tests.receivers import HttpReceiver, SmtpReceiver
+from notifications.models import Channel, Delivery
+from notifications.tests.receivers import HttpReceiver, Meet, SmtpReceiver
 from reminders import canary
 from reminders.models import Occurrence
 
@@ -85,10 +86,41 @@ def in_seconds(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
-def make_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
+def add_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
     hook = api.post("channels/", {"kind": "webhook", "name": "Hook", "address": http_receiver.url})
     mail = api.post("channels/", {"kind": "email", "name": "Mail", "address": "ada@example.com"})
     return hook, mail
+
+
+def make_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
+    """Add two channels and take them for verified."""
+    channels = add_channels(api, http_receiver)
+    Channel.objects.of_users().update(verified_at=timezone.now())
+    return channels
+
+
+def test_channels_are_verified_by_challenge_and_by_mailed_code_and_then_used(
+    stack, http_receiver, smtp_receiver
+):
+    http_receiver.default = Meet()
+    api = stack()
+    hook, mail = add_channels(api, http_receiver)
+
+    assert api.post(f"channels/{hook['id']}/verify/", {})["is_verified"]
+    assert not api.post(f"channels/{mail['id']}/verify/", {})["is_verified"]
+    (letter,) = smtp_receiver.wait_for(1, timeout=20)
+    [code] = re.findall(r"The code is (\d{6})", letter.message.get_body(["plain"]).get_content())
+    assert api.post(f"channels/{mail['id']}/verify/", {"code": code})["is_verified"]
+
+    # What the web process sends itself is on record, too.
+    told = api.post(f"channels/{mail['id']}/test/", {})
+    assert (told["outcome"], told["detail"]) == ("sent", "accepted by the mail server")
+    assert api.get(f"deliveries/{told['delivery']}/")["attempts"][0]["outcome"] == "sent"
+
+    chosen = [hook["id"], mail["id"]]
+    api.post("reminders/", {"title": "Tea", "starts_at": in_seconds(1), "channels": chosen})
+    assert http_receiver.wait_for(2, timeout=20)
+    assert smtp_receiver.wait_for(3, timeout=20)[-1].message["Subject"] == "Tea"
 
 
 def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(

@@ -9,6 +9,7 @@ A receiver never sleeps: one that hangs does so until its client leaves or it is
 """
 
 import asyncio
+import json
 import ssl
 import threading
 from collections import deque
@@ -117,7 +118,23 @@ class Endless:
     chunk: bytes = b"x" * 16384
 
 
-Deed = Reply | Hang | Hold | Close | Endless
+@dataclass(frozen=True)
+class Meet:
+    """Answer 200 with the challenge that the request has, or just so where it has none."""
+
+    as_text: bool = False
+    as_it_came: bool = False
+
+    def reply(self, body: bytes) -> Reply:
+        challenge = json.loads(body)["data"].get("challenge")
+        if not challenge or self.as_it_came:
+            return Reply(200, body)
+        return Reply(
+            200, (challenge if self.as_text else json.dumps({"challenge": challenge})).encode()
+        )
+
+
+Deed = Reply | Hang | Hold | Close | Endless | Meet
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,8 @@ class HttpReceiver(Receiver[Request]):
         if isinstance(deed, Hold):
             await self._released.wait()
             deed = Reply()
+        if isinstance(deed, Meet):
+            deed = deed.reply(request.body)
         if isinstance(deed, Reply):
             writer.write(deed.head() + deed.body)
             await writer.drain()

@@ -288,7 +288,14 @@ def test_disabling_a_channel_cancels_what_is_queued(delivery, channel, now):
 def test_message_for_a_disabled_channel_is_recorded_as_cancelled(post, channel, now):
     channel.disable("broken", now)
     post()
-    assert Delivery.objects.get().reason == "Channel disabled: broken"
+    assert channel.deliveries.get().reason == "Channel disabled: broken"
+
+
+def test_message_for_a_channel_that_is_not_verified_is_recorded_as_cancelled(post, channel, now):
+    Channel.objects.update(verified_at=None)
+    post()
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == ("cancelled", "Channel not verified.")
 
 
 def test_message_cancelled_on_the_wire_but_accepted_counts_as_sent(
@@ -402,12 +409,14 @@ def test_held_channel_that_answers_is_let_go(post, recorder, channel, now):
 
 
 @pytest.fixture
-def hanging_channel(user, monkeypatch):
+def hanging_channel(user, now, monkeypatch):
     """A webhook channel whose receiver does not answer within the second that it is given."""
     monkeypatch.setattr(outbox, "transport", cache(lambda kind: WebhookTransport(timeout=1)))
     with HttpReceiver() as receiver:
         receiver.default = Hang()
-        channel = Channel(owner=user, kind="webhook", name="Hangs", address=receiver.url)
+        channel = Channel(
+            owner=user, kind="webhook", name="Hangs", address=receiver.url, verified_at=now
+        )
         channel.store()
         yield channel
 
@@ -417,7 +426,8 @@ def test_what_comes_due_while_a_receiver_hangs_is_sent_meanwhile(
 ):
     with HttpReceiver() as receiver:
         channel.address = receiver.url
-        channel.store()
+        channel.clean()
+        channel.save()
         post("hanging", channel_id=hanging_channel.pk)
         step = outbox.Round.step
 
@@ -478,9 +488,13 @@ def test_attempt_that_may_have_been_taken_is_uncertain_and_repeated(delivery, re
 
 
 @pytest.fixture
-def other_channel(user):
+def other_channel(user, now):
     return Channel.objects.create(
-        owner=user, kind="webhook", name="Other", address="http://127.0.0.1:9/other"
+        owner=user,
+        kind="webhook",
+        name="Other",
+        address="http://127.0.0.1:9/other",
+        verified_at=now,
     )
 
 
@@ -533,7 +547,8 @@ def test_backlog_of_a_receiver_that_hangs_does_not_hold_up_what_comes_due_after_
     outbox.post([outbox.Post(hanging_channel.pk, f"a {n}", "", "", now) for n in backlog], now)
     with HttpReceiver() as receiver:
         channel.address = receiver.url
-        channel.store()
+        channel.clean()
+        channel.save()
         post("healthy")
         outbox.deliver_due(now)
     first = Attempt.objects.order_by("ended_at").first()
@@ -563,7 +578,8 @@ def test_round_whose_time_is_up_goes_on_while_a_receiver_hangs(
     monkeypatch.setattr(Lane, "QUICK", 0.05)
     with HttpReceiver() as receiver:
         channel.address = receiver.url
-        channel.store()
+        channel.clean()
+        channel.save()
         post("hanging", channel_id=hanging_channel.pk)
         is_to_end = outbox.Round.is_to_end
 

@@ -48,7 +48,6 @@ LONGEST_BODY = 10_000
 
 class AppriseTransport(Transport):
     label = "Chat, push or SMS (Apprise)"
-    shows_secret = False
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout

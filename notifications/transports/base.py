@@ -62,6 +62,8 @@ class Message(NamedTuple):
     data: Mapping[str, Any] = {}
     sealed_secret: str = ""
     reference: str = ""
+    # The secret before, while both are good.
+    sealed_previous_secret: str | None = None
 
     def __repr__(self) -> str:
         return f"<Message {self.id} to channel {self.channel_id}>"
@@ -70,6 +72,10 @@ class Message(NamedTuple):
     def secret(self) -> str:
         """The channel's secret; InvalidToken when its key is no longer among ours."""
         return decrypt(self.sealed_secret) if self.sealed_secret else ""
+
+    @property
+    def previous_secret(self) -> str:
+        return decrypt(self.sealed_previous_secret) if self.sealed_previous_secret else ""
 
 
 class Outcome(NamedTuple):
@@ -90,8 +96,10 @@ class Transport:
     """
 
     label: str
-    # Whether a new secret is shown once in full: it may have been made here.
-    shows_secret = True
+    # Whether the secret is part of what leads to the receiver, as in an address with a token.
+    secret_leads = True
+    # Whether a receiver shows by its answer that it wants what is sent; people get a code instead.
+    answers_challenges = False
 
     def unavailable(self) -> str:
         """Say in a sentence why nothing can be sent this way on this server; empty when it can."""
@@ -104,6 +112,20 @@ class Transport:
     def mask(self, secret: str) -> str:
         """Return what is shown of a secret: enough to tell it from another."""
         return f"{secret[:6]}…{secret[-4:]}" if secret else ""
+
+    def make_secret(self) -> str:
+        """Return a new secret; empty when it is not FOAM that makes them for this kind."""
+        return ""
+
+    def in_time(self, seconds: float) -> "Transport | None":
+        """Return one for whoever waits for the answer: it gives up within so many seconds.
+
+        None: this kind cannot promise that, and is left to the workers.
+        """
+        return None
+
+    def close(self) -> None:
+        """Let go of what is kept open between batches."""
 
     def send(self, message: Message) -> str:
         """Send one message and return the receiver's answer; raise TransportError on failure."""

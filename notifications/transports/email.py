@@ -28,6 +28,10 @@ class EmailTransport(Transport):
 
     label = "E-mail"
 
+    def __init__(self, patience: float | None = None) -> None:
+        """With `patience` a letter is given up after so many seconds."""
+        self._patience = patience
+
     def unavailable(self) -> str:
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
 
@@ -40,6 +44,9 @@ class EmailTransport(Transport):
             why = "Enter an e-mail address, such as ada@example.com."
             raise ValidationError({"address": why}) from None
 
+    def in_time(self, seconds: float) -> Transport:
+        return EmailTransport(seconds)
+
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         if settings.EMAIL_BACKEND != SMTP_BACKEND:
             yield from super().send_many(messages, deadline)
@@ -48,7 +55,7 @@ class EmailTransport(Transport):
         spoilt: list[Outcome] = []
         letters = _letters(messages, deadline, under_way, spoilt)
         began = time.monotonic()
-        with closing(Session().send(letters)) as errors:
+        with closing(Session(self._patience).send(letters)) as errors:
             for error in errors:
                 yield from spoilt
                 spoilt.clear()

@@ -20,6 +20,9 @@ class InboxTransport(Transport):
             raise ValidationError({"secret": "The inbox has no secret: leave this empty."})
         return "", ""
 
+    def in_time(self, seconds: float) -> Transport:
+        return self
+
     def sender(self) -> Sender:
         return DirectSender(self)
 

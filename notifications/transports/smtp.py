@@ -46,7 +46,8 @@ class Session:
 
     USELESS = 2
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = None) -> None:
+        self._patience = patience or PATIENCE * settings.EMAIL_TIMEOUT
         self._letters: Iterator[Letter] = iter(())
         self._ahead: Letter | None = None
         self._connection: Connection | None = None
@@ -76,7 +77,7 @@ class Session:
     def _outcome(self, letter: Letter) -> TransportError | None:
         if self._useless >= self.USELESS:
             return TransportError(self._last_failure)
-        self._give_up_at = time.monotonic() + PATIENCE * settings.EMAIL_TIMEOUT
+        self._give_up_at = time.monotonic() + self._patience
         try:
             return self._deliver(letter)
         except TransportError as failure:

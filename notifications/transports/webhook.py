@@ -76,6 +76,8 @@ class WebhookTransport(Transport):
     """Posts many messages at once, over connections that stay open between batches."""
 
     label = "Webhook"
+    secret_leads = False
+    answers_challenges = True
 
     def __init__(
         self,
@@ -83,11 +85,12 @@ class WebhookTransport(Transport):
         timeout: float = 15,
         options: Mapping[int, Any] | None = None,
     ) -> None:
+        self._extra = dict(options or {})
         self._options = {
             pycurl.CONNECTTIMEOUT_MS: int(connect_timeout * 1000),
             pycurl.TIMEOUT_MS: int(timeout * 1000),
             **({pycurl.CAINFO: file} if (file := ca_file()) else {}),
-            **(options or {}),
+            **self._extra,
         }
         # By process and thread. A parent's stays here in its child, untouched: to close it would
         # say good-bye on the parent's connections.
@@ -99,6 +102,12 @@ class WebhookTransport(Transport):
         except Refused as refused:
             raise ValidationError({"address": str(refused)}) from None
         return url, _clean_secret(secret.strip())
+
+    def make_secret(self) -> str:
+        return _clean_secret("")
+
+    def in_time(self, seconds: float) -> Transport:
+        return WebhookTransport(timeout=seconds, options=self._extra)
 
     def sender(self) -> Sender:
         return WebhookSender(self._multi())
@@ -226,12 +235,16 @@ def _request(message: Message, target: Target, keys: dict[str, bytes]) -> Reques
         keys[message.sealed_secret] = base64.b64decode(message.secret.removeprefix(PREFIX))
     body = payload(message)
     timestamp = int(time.time())
+    signature = _sign(keys[message.sealed_secret], message.id, timestamp, body)
+    if message.sealed_previous_secret:
+        previous = base64.b64decode(message.previous_secret.removeprefix(PREFIX))
+        signature = f"{signature} {_sign(previous, message.id, timestamp, body)}"
     headers = [
         "Content-Type: application/json",
         "Expect:",
         f"webhook-id: {message.id}",
         f"webhook-timestamp: {timestamp}",
-        f"webhook-signature: {_sign(keys[message.sealed_secret], message.id, timestamp, body)}",
+        f"webhook-signature: {signature}",
     ]
     return Request(target.url, headers, body)
 
@@ -258,12 +271,28 @@ def payload(message: Message) -> bytes:
 def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
     latency = timedelta(seconds=reply.seconds)
     if 200 <= reply.status < 300:
+        if challenge := message.data.get("challenge"):
+            return _challenged(message, latency, reply, challenge)
         # Also when the rest of the response was cut off: what counts has been said.
         return Outcome(message, latency, answer=f"answered {reply.status}")
     try:
         error = _answered(message, reply) if reply.status else _failed(message, target, reply)
     except Exception as bug:
         error = internal_error(bug, message.delivery_id)
+    return Outcome(message, latency, error=error)
+
+
+def _challenged(message: Message, latency: timedelta, reply: Reply, challenge: str) -> Outcome:
+    """Expect the challenge in return: as text, or as {"challenge": ...} in JSON."""
+    text = reply.body.decode(errors="replace").strip()
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        told = text
+    answer = told.get("challenge") if isinstance(told, dict) else told
+    if isinstance(answer, str) and hmac.compare_digest(answer.encode(), challenge.encode()):
+        return Outcome(message, latency, answer=f"answered {reply.status} with the challenge")
+    error = TransportError(f"answered {reply.status} without the challenge", permanent=True)
     return Outcome(message, latency, error=error)
 
 
@@ -303,7 +332,8 @@ def _phase(error: str) -> str:
 
 
 def _readable(text: str, message: Message) -> str:
-    """Return the beginning of a stranger's text on one line, without the channel's secret."""
-    text = text.replace(message.secret.removeprefix(PREFIX), "…")
+    """Return the beginning of a stranger's text on one line, without the channel's secrets."""
+    for secret in filter(None, (message.secret, message.previous_secret)):
+        text = text.replace(secret.removeprefix(PREFIX), "…")
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:SHOWN]

@@ -52,6 +52,7 @@ def test_created_reminder_is_answered_whole(standup, user):
         "misfire": "latest",
         "grace": "PT5M",
         "channels": [inbox.pk],
+        "unverified_channels": [],
         "tags": [],
         "external_id": None,
         "status": "active",
@@ -200,6 +201,14 @@ def test_channel_of_another_is_refused_like_one_that_does_not_exist(api, strange
     answer = api.post(URL, {**STANDUP, "channels": [foreign.pk]})
     assert fields_at_fault(answer) == {"channels"}
     assert not Reminder.objects.exists()
+
+
+def test_channel_that_is_not_verified_is_taken_and_told(api, standup, user):
+    hook = Channel.objects.create(owner=user, kind="webhook", name="x", address="https://e.com/")
+    changed = api.patch(url_of(standup), {"channels": [*standup["channels"], hook.pk]}).json()
+    assert changed["channels"] == [*standup["channels"], hook.pk]
+    assert changed["unverified_channels"] == [hook.pk]
+    assert standup["unverified_channels"] == []
 
 
 def test_deleted_channel_is_shown_on_no_reminder(api, standup, user, now):
