@@ -73,7 +73,7 @@ class User(AbstractUser):
             ),
         ]
         indexes = [
-            # notifications.holding.SPECIAL: nobody else's hours are asked for when messages are posted.
+            # notifications.holding.SPECIAL: nobody else's hours are asked for.
             models.Index(
                 fields=["id"],
                 condition=models.Q(quiet_from__isnull=False) | models.Q(quiet_weekends=True),
