@@ -9,6 +9,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from notifications import flood, holding
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 DELIVERY_COLOURS = {
@@ -17,6 +18,7 @@ DELIVERY_COLOURS = {
     "sent": "success",
     "dead": "danger",
     "cancelled": "warning",
+    "collected": "success",
 }
 OUTCOME_COLOURS = {
     "sent": "success",
@@ -71,7 +73,7 @@ class ChannelForm(StoringForm):
         fields: list[str] = []  # the admin names them
 
     def store(self) -> None:
-        self.instance.store()
+        holding.store(self.instance, timezone.now())
 
 
 @admin.register(Channel)
@@ -90,12 +92,23 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "address",
         "masked_secret",
         "at_most_once",
+        "digest_at",
+        "digest_every",
+        "flood_limit",
+        "show_flood",
         "show_state",
         "show_trouble",
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("masked_secret", "show_state", "show_trouble", "created_at", "updated_at")
+    readonly_fields = (
+        "masked_secret",
+        "show_flood",
+        "show_state",
+        "show_trouble",
+        "created_at",
+        "updated_at",
+    )
     actions = ("enable", "disable", "close")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
@@ -123,6 +136,13 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         if channel.is_held(timezone.now()):
             return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
+
+    @display(description="Flood guard")
+    def show_flood(self, channel: Channel) -> str:
+        if not (limit := channel.limit):
+            return "off"
+        beyond = flood.beyond(channel.pk, limit, timezone.now())
+        return f"{limit} an hour; within a day {beyond} beyond that were held for a digest"
 
     @display(description="Trouble")
     def show_trouble(self, channel: Channel) -> str:
@@ -170,12 +190,13 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         "title",
         "channel",
         "show_status",
+        "held",
         "attempt",
         "due_at",
         "next_attempt_at",
         "reason",
     )
-    list_filter = ("status", "channel__kind")
+    list_filter = ("status", "held", "urgent", "channel__kind")
     search_fields = ("reference", "title", "channel__owner__username")
     list_select_related = ("channel",)
     ordering = ("-id",)
@@ -192,6 +213,9 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         "attempt",
         "max_attempts",
         "next_attempt_at",
+        "urgent",
+        "held",
+        "digest",
         "created_at",
         "finished_at",
     )

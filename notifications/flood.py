@@ -62,5 +62,12 @@ def count(posted: Mapping[Hour, int]) -> dict[Hour, int]:
         return {(row[0], row[1]): row[2] - posted[row[0], row[1]] for row in cursor.fetchall()}
 
 
+def beyond(channel_id: int, limit: int, now: datetime) -> int:
+    """Return how many messages were beyond the limit in the hours of the last day."""
+    hours = Flood.objects.filter(channel=channel_id, hour__gt=now - timedelta(days=1))
+    counts = hours.filter(count__gt=limit).values_list("count", flat=True)
+    return sum(each - limit for each in counts)
+
+
 def forget(now: datetime) -> None:
     Flood.objects.filter(hour__lt=now - KEEP).delete()

@@ -73,8 +73,8 @@ class Channel(models.Model):
     flood_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text="Messages an hour; what is more becomes a digest at the end of the hour. 0 for any "
-        "number; empty for the usual limit, which webhooks and inboxes do not have.",
+        help_text="So many messages an hour; more become a digest at the end of the hour. 0: any "
+        "number; empty: the usual limit, which webhooks and inboxes do not have.",
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)

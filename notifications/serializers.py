@@ -1,12 +1,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DurationField, QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.api import StrictSerializer
+from accounts.api import IsoDuration, StrictSerializer
+from notifications import holding
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 
@@ -16,6 +17,10 @@ def own_channels(request: Request | None) -> QuerySet[Channel]:
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        DurationField: IsoDuration,
+    }
     # Whether this answer shows the secret in full.
     reveal = False
 
@@ -52,6 +57,9 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "address",
             "secret",
             "at_most_once",
+            "digest_at",
+            "digest_every",
+            "flood_limit",
             "is_enabled",
             "disabled_reason",
             "held_until",
@@ -94,7 +102,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     def _store(self, channel: Channel, values: dict[str, Any], *, reveal: bool) -> Channel:
         for name, value in values.items():
             setattr(channel, name, value)
-        channel.store()
+        holding.store(channel, timezone.now())
         self.reveal = reveal
         return channel
 
@@ -136,6 +144,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "reason",
             "attempt",
             "next_attempt_at",
+            "urgent",
+            "held",
+            "digest",
             "created_at",
             "finished_at",
         ]

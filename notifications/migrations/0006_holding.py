@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='flood_limit',
-            field=models.PositiveIntegerField(blank=True, help_text='Messages an hour; what is more becomes a digest at the end of the hour. 0 for any number; empty for the usual limit, which webhooks and inboxes do not have.', null=True),
+            field=models.PositiveIntegerField(blank=True, help_text='So many messages an hour; more become a digest at the end of the hour. 0: any number; empty: the usual limit, which webhooks and inboxes do not have.', null=True),
         ),
         migrations.AddField(
             model_name='delivery',

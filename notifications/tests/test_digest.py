@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from notifications import holding, outbox
-from notifications.models import Delivery
+from notifications import holding, ledger, outbox, retention
+from notifications.models import Attempt, Delivery
 from notifications.tests.test_holding import held, post, quiet  # noqa: F401
 from notifications.transports import TransportError
 
@@ -192,3 +192,52 @@ def test_digest_that_cannot_be_made_holds_up_nobody_else(hourly, user, recorder,
     outbox.deliver_due(ONE)
     assert [each.channel_id for each in recorder.sent] == [other.pk]
     assert "digests could not be collected" in caplog.text
+
+
+# The ledger
+
+
+@pytest.fixture
+def collected(hourly, recorder):
+    deliveries = post(hourly, 3, at=NOON)
+    outbox.deliver_due(ONE)
+    return deliveries
+
+
+def read_ledger():
+    return ledger.read(ledger.Period())
+
+
+def test_ledger_counts_collected_messages_by_what_collected_them(collected):
+    read, wrong = read_ledger()
+    assert wrong == []
+    assert read.collected == {"Collected in a digest.": 3}
+    assert (read.posted, read.sent, read.pending) == (4, 1, 0)
+
+
+def test_ledger_tells_of_collected_messages_whose_digest_is_not_there(collected):
+    Delivery.objects.filter(pk=digests().get().pk).update(channel=0)
+    assert ("Collected deliveries whose digest is not there.", 3) in [
+        (each.text, each.count) for each in read_ledger()[1]
+    ]
+
+
+def test_ledger_tells_of_collected_messages_that_were_attempted(collected, now):
+    Attempt.objects.create(delivery=collected[0], number=1, outcome="sent", ended_at=now)
+    assert ["attempts do not add up" in each.text for each in read_ledger()[1]] == [True]
+
+
+def test_collected_message_without_a_digest_is_refused_by_the_database(collected):
+    with pytest.raises(IntegrityError, match="collected_in_digest"), transaction.atomic():
+        Delivery.objects.filter(pk=collected[0].pk).update(digest=None)
+
+
+def test_digest_stays_for_as_long_as_what_it_collected(collected):
+    later = ONE + timedelta(days=100)
+    name = digests().get().reference
+    assert retention.remove([name], later).kept == {name}
+    assert retention.remove([each.reference for each in collected], later).deliveries == 3
+    assert retention.remove([name], later).deliveries == 1
+    read, wrong = read_ledger()
+    assert wrong == []
+    assert (read.posted, sum(read.collected.values()), read.pruned) == (4, 3, 4)
