@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -29,6 +31,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("email", "first_name", "last_name", "timezone")}),
         (
+            "Quiet hours",
+            {
+                "fields": ("quiet_from", "quiet_until", "quiet_weekends"),
+                "description": "Messages are held until these end; urgent ones pass.",
+            },
+        ),
+        (
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
         ),
@@ -54,6 +63,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.store(timezone.now())
 
 
 @admin.register(ApiToken)

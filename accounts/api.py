@@ -1,7 +1,8 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -38,6 +39,31 @@ class StrictSerializer(serializers.Serializer[Any]):
                 message = f"Unknown field. Allowed: {allowed}."
                 raise ValidationError({name: [message] for name in unknown}, code="unknown")
         return super().to_internal_value(data)
+
+
+class IsoDuration(serializers.DurationField):
+    """A length of time as ISO 8601 writes it, in its shortest form: PT5M, P1DT12H."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "Give an ISO 8601 duration such as PT5M, PT1H30M or P1D."
+    }
+
+    def to_internal_value(self, value: Any) -> timedelta:
+        if not isinstance(value, str) or not value.startswith(("P", "-P")):
+            self.fail("invalid")
+        return super().to_internal_value(value)
+
+    def to_representation(self, value: timedelta) -> str:
+        return iso_duration(value)
+
+
+def iso_duration(length: timedelta) -> str:
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+    days = f"{length.days}D" if length.days else ""
+    time = "".join(f"{number}{unit}" for number, unit in units if number)
+    return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
 
 
 class Conflict(APIException):

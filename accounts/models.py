@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -9,9 +10,10 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 
+from accounts import quiet
 from accounts.timezones import zone
 
 # FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.
@@ -40,6 +42,19 @@ class User(AbstractUser):
         validators=[validate_timezone],
         help_text="IANA name, such as Europe/Berlin. New reminders start in this zone.",
     )
+    quiet_from = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="From then on, by the clock of the time zone, messages wait, unless urgent.",
+    )
+    quiet_until = models.TimeField(
+        null=True, blank=True, help_text="May lie after midnight: from 22:00 until 07:00."
+    )
+    quiet_weekends = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="All of Saturday and Sunday are quiet as well.",
+    )
 
     class Meta:
         constraints = [
@@ -48,7 +63,43 @@ class User(AbstractUser):
                 name="accounts_user_email_unique_any_case",
                 violation_error_message="A user with that e-mail address already exists.",
             ),
+            # `clean` says the same by field.
+            models.CheckConstraint(
+                condition=models.Q(quiet_from=None, quiet_until=None)
+                | models.Q(quiet_from__isnull=False, quiet_until__isnull=False)
+                & ~models.Q(quiet_from=models.F("quiet_until")),
+                name="accounts_user_quiet_hours_whole",
+                violation_error_message="Quiet hours begin and end, at different times.",
+            ),
         ]
+        indexes = [
+            # notifications.holding.SPECIAL: nobody else's hours are asked for.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(quiet_from__isnull=False) | models.Q(quiet_weekends=True),
+                name="accounts_user_quiet",
+            ),
+        ]
+
+    def clean(self) -> None:
+        super().clean()
+        if found := quiet.problem(self.quiet_from, self.quiet_until):
+            field, why = found
+            raise ValidationError({field: why})
+
+    @transaction.atomic
+    def store(self, now: datetime) -> None:
+        """Check and save, with what follows from it, whatever the face."""
+        self.clean()
+        self.validate_constraints()
+        self.save()
+        for follow in followers:
+            follow(self, now)
+
+
+# What other apps do when a user has been stored, in the same transaction: they know of users, and
+# users nothing of them.
+followers: list[Callable[[User, datetime], None]] = []
 
 
 class Scope(models.TextChoices):

@@ -1,9 +1,14 @@
 """IANA time zones, read from the pinned tzdata package and never from the system. Pure."""
 
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
+
+# No zone has ever set its clocks twice within this.
+APART = timedelta(hours=3)
+SECOND = timedelta(seconds=1)
 
 
 def tzdata_version() -> str:
@@ -22,6 +27,31 @@ def zone(name: str) -> ZoneInfo:
     """Return the zone called `name`, such as "Europe/Berlin"; ValueError when there is none."""
     with file_of(name).open("rb") as content:
         return ZoneInfo.from_file(content, key=name)
+
+
+def steady_until(here: ZoneInfo, begin: datetime, end: datetime) -> datetime:
+    """Return the first instant after `begin` at which a clock there is set; `end` at the latest."""
+    offset = begin.astimezone(here).utcoffset()
+    while begin < end:
+        after = min(begin + APART, end)
+        if after.astimezone(here).utcoffset() != offset:
+            return _set_between(here, begin, after)
+        begin = after
+    return end
+
+
+def _set_between(here: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """Clocks are set on whole seconds."""
+    offset = before.astimezone(here).utcoffset()
+    whole = before.replace(microsecond=0)
+    low, high = 0, (after - whole) // SECOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (whole + middle * SECOND).astimezone(here).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return whole + high * SECOND
 
 
 def file_of(name: str) -> Traversable:

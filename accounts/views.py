@@ -5,7 +5,10 @@ from accounts.serializers import MeSerializer
 
 
 class MeView(RetrieveUpdateAPIView[User]):
-    """Your own profile. New reminders start in its time zone."""
+    """Your own profile. New reminders start in its time zone.
+
+    In quiet hours, by the clock of that zone, messages are held until these end, unless urgent.
+    """
 
     serializer_class = MeSerializer
     scope = "me"

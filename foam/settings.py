@@ -224,6 +224,10 @@ _lease = env.str("FOAM_LEASE_SECONDS", default="120")
 if not _lease.isdecimal() or not 50 <= int(_lease) <= 3600:
     raise ImproperlyConfigured("FOAM_LEASE_SECONDS must be a number from 50 to 3600.")
 FOAM_LEASE_SECONDS = int(_lease)
+_flood = env.str("FOAM_FLOOD_LIMIT", default="60")
+if not _flood.isdecimal() or int(_flood) > 1_000_000:
+    raise ImproperlyConfigured("FOAM_FLOOD_LIMIT must be a number from 0 to 1000000.")
+FOAM_FLOOD_LIMIT = int(_flood)
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
 # What a canary that arrives asks for: an address of the operator's, so any network will do.
 FOAM_HEARTBEAT_URL = env.str("FOAM_HEARTBEAT_URL", default="")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from notifications import probe, verification
+from notifications import flood, holding, probe, verification
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 DELIVERY_COLOURS = {
@@ -20,6 +20,7 @@ DELIVERY_COLOURS = {
     "sent": "success",
     "dead": "danger",
     "cancelled": "warning",
+    "collected": "success",
 }
 OUTCOME_COLOURS = {
     "sent": "success",
@@ -81,9 +82,10 @@ class ChannelForm(StoringForm):
         fields: list[str] = []  # the admin names them
 
     def store(self) -> None:
-        self.instance.store(self.changed_data)
+        now = timezone.now()
+        holding.store(self.instance, now, self.changed_data)
         if code := self.cleaned_data.get("code"):
-            verification.verify(self.instance, code, timezone.now())
+            verification.verify(self.instance, code, now)
 
 
 @admin.register(Channel)
@@ -105,6 +107,10 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "at_most_once",
         "verified_at",
         "code",
+        "digest_at",
+        "digest_every",
+        "flood_limit",
+        "show_flood",
         "show_state",
         "show_trouble",
         "created_at",
@@ -114,6 +120,7 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "masked_secret",
         "previous_secret_until",
         "verified_at",
+        "show_flood",
         "show_state",
         "show_trouble",
         "created_at",
@@ -153,6 +160,13 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         if channel.is_held(timezone.now()):
             return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
+
+    @display(description="Flood guard")
+    def show_flood(self, channel: Channel) -> str:
+        if not (limit := channel.limit):
+            return "off"
+        beyond = flood.beyond(channel.pk, limit, timezone.now())
+        return f"{limit} an hour; within a day {beyond} beyond that were held for a digest"
 
     @display(description="Trouble")
     def show_trouble(self, channel: Channel) -> str:
@@ -229,12 +243,13 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         "title",
         "channel",
         "show_status",
+        "held",
         "attempt",
         "due_at",
         "next_attempt_at",
         "reason",
     )
-    list_filter = ("status", "channel__kind")
+    list_filter = ("status", "held", "urgent", "channel__kind")
     search_fields = ("reference", "title", "channel__owner__username")
     list_select_related = ("channel",)
     ordering = ("-id",)
@@ -251,6 +266,9 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         "attempt",
         "max_attempts",
         "next_attempt_at",
+        "urgent",
+        "held",
+        "digest",
         "created_at",
         "finished_at",
     )

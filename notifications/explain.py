@@ -31,6 +31,20 @@ DELIVERY: dict[str, str] = {
     Delivery.Status.SENT: "the receiver accepted it",
     Delivery.Status.DEAD: "given up; it can be retried by hand",
     Delivery.Status.CANCELLED: "cancelled",
+    Delivery.Status.COLLECTED: "it went into a digest",
+}
+DIGEST: dict[str, str] = {
+    Delivery.Status.QUEUED: "which has not been sent yet",
+    Delivery.Status.SENDING: "which is being sent",
+    Delivery.Status.SENT: "which was sent",
+    Delivery.Status.DEAD: "which was given up",
+    Delivery.Status.CANCELLED: "which was cancelled",
+}
+HELD: dict[str, str] = {
+    Delivery.Held.QUIET: "held by quiet hours",
+    Delivery.Held.DIGEST: "held for a digest",
+    Delivery.Held.FLOOD: "held by the flood guard",
+    Delivery.Held.ALONE: "it waited for others, and went out as itself, as there were none",
 }
 ATTEMPT: dict[str, str] = {
     Attempt.Outcome.SENT: "the receiver accepted it",
@@ -42,12 +56,12 @@ ATTEMPT: dict[str, str] = {
 
 
 def deliveries_of(owner_id: int, references: Iterable[str]) -> list[Delivery]:
-    """Return the deliveries of some causes, with channels and attempts, oldest first."""
+    """Return the deliveries of some causes, with channels, attempts and digests, oldest first."""
     return list(
         # By the owner's channels: the constraint on (channel, reference) is the index that serves.
         Delivery.objects.filter(channel__owner=owner_id, reference__in=list(references))
-        .select_related("channel")
-        .prefetch_related("attempts")
+        .select_related("channel", "digest__channel")
+        .prefetch_related("attempts", "digest__attempts")
         .order_by("id")
     )
 
@@ -68,9 +82,13 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
             "kind": delivery.channel.kind,
             "status": delivery.status,
             "reason": delivery.reason,
+            "held": delivery.held,
+            "digest": delivery.digest_id,
             "message_id": delivery.message_id,
         },
     )
+    if delivery.digest:
+        yield from steps_of(delivery.digest, now, depth + 1)
     attempts = list(delivery.attempts.all())
     for attempt in attempts:
         yield Step(
@@ -83,13 +101,27 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
     yield f"to {delivery.channel}"
-    yield DELIVERY.get(delivery.status, delivery.status)
+    if delivery.status == Delivery.Status.COLLECTED:
+        yield in_digest(delivery)
+    else:
+        yield DELIVERY.get(delivery.status, delivery.status)
+        if delivery.held and delivery.next_attempt_at is None:
+            yield HELD.get(delivery.held, delivery.held)
     if delivery.reason:
         yield delivery.reason
     if delivery.channel.disabled_at and delivery.status == Delivery.Status.DEAD:
         yield "the channel is disabled now"
     if delivery.max_attempts > MAX_ATTEMPTS:
         yield "it was retried by hand"
+
+
+def in_digest(delivery: Delivery) -> str:
+    """Say which digest has a collected delivery, and what became of that."""
+    digest = delivery.digest
+    if digest is None:
+        return "in a digest that is not there"
+    held = "by the flood guard, " if delivery.held == Delivery.Held.FLOOD else ""
+    return f"{held}in digest {digest.pk}, {DIGEST.get(digest.status, digest.status)}"
 
 
 def _attempt(attempt: Attempt) -> str:
@@ -122,6 +154,8 @@ def waits_for(
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
     if why := channel.transport.unavailable():
         return f"this kind of channel is not set up on this server: {why}"
+    if delivery.held and next_attempt_at > now:
+        return f"{_held(delivery)} {then}"
     if channel.is_held(now):
         return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
     if next_attempt_at <= now:
@@ -130,3 +164,15 @@ def waits_for(
         f"attempt {attempts[-1].number} failed: the next one" if attempts else "the first attempt"
     )
     return f"{failed} is {then}"
+
+
+def _held(delivery: Delivery) -> str:
+    """Say what holds a delivery, up to the word for how long."""
+    if delivery.held == Delivery.Held.DIGEST:
+        return "held for the digest that goes out"
+    if delivery.held == Delivery.Held.FLOOD:
+        limit = delivery.channel.limit
+        beyond = f": more than {limit} within the hour" if limit else ""
+        return f"held by the flood guard{beyond}; a digest goes out"
+    again = "the next attempt is" if delivery.attempt else "the first attempt is"
+    return f"held by quiet hours: {again}"

@@ -20,11 +20,15 @@ BATCH = 500
 # Longer than a round with its slowest message can take, which is given up within 20 s.
 LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 
+# What waits to be collected is nobody's to send, however long its window is over.
+NOT_COLLECTED = "(held IS NULL OR held NOT IN ('digest', 'flood'))"
+
 # Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
 OLDEST = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+        AND {is_free}
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -54,7 +58,7 @@ due AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
         WHERE channel_id = c.id AND next_attempt_at <= %(now)s
-            AND (leased_until IS NULL OR leased_until <= %(now)s)
+            AND (leased_until IS NULL OR leased_until <= %(now)s) AND {is_free}
         ORDER BY next_attempt_at LIMIT %(each)s
         FOR UPDATE SKIP LOCKED
     ) d
@@ -105,7 +109,8 @@ RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_
     CASE WHEN c.previous_secret_until > %(now)s THEN c.previous_secret END
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
-    LEASE_SQL.format(due=due.format(is_over=IS_OVER)) for due in (OLDEST, OF_CHANNELS, THIS)
+    LEASE_SQL.format(due=due.format(is_over=IS_OVER, is_free=NOT_COLLECTED))
+    for due in (OLDEST, OF_CHANNELS, THIS)
 )
 # How many channels are looked at when some are left out, and what is taken of each at a time.
 LOOK_AT = 500

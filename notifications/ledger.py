@@ -84,13 +84,15 @@ class Deliveries:
     sent: int
     dead: dict[str, int]
     cancelled: dict[str, int]
+    collected: dict[str, int]
     queued: int
     sending: int
     pruned: int
 
     @property
     def posted(self) -> int:
-        return self.sent + sum(self.dead.values()) + sum(self.cancelled.values()) + self.pending
+        ended = (self.dead, self.cancelled, self.collected)
+        return self.sent + sum(sum(each.values()) for each in ended) + self.pending
 
     @property
     def pending(self) -> int:
@@ -111,6 +113,7 @@ def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]
         sent=sums["sent"].total(),
         dead=dict(+sums["dead"]),
         cancelled=dict(+sums["cancelled"]),
+        collected=dict(+sums["collected"]),
         queued=sums["queued"].total(),
         sending=sums["sending"].total(),
         pruned=sum(pruned for *_, pruned in tally),
@@ -176,6 +179,13 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
     made = counted(owner).filter(period.has("created_at"))
     channels = Channel.objects.filter(pk=OuterRef("channel_id"))
     yield from found("Deliveries whose channel is not there.", made.filter(~Exists(channels)))
+    digests = Delivery.objects.filter(
+        pk=OuterRef("digest_id"), channel_id=OuterRef("channel_id"), digest=None
+    )
+    yield from found(
+        "Collected deliveries whose digest is not there.",
+        made.filter(status="collected").filter(~Exists(digests)),
+    )
     tried = made.annotate(
         tries=Count("attempts"),
         last=Coalesce(Max("attempts__number"), 0),
@@ -193,6 +203,7 @@ def by_owner(period: Period) -> QuerySet:
         sent=Count("pk", Q(status="sent")),
         dead=Count("pk", Q(status="dead")),
         cancelled=Count("pk", Q(status="cancelled")),
+        collected=Count("pk", Q(status="collected")),
         pending=Count("pk", Q(status__in=["queued", "sending"])),
     )
 
@@ -212,4 +223,5 @@ ADDS_UP = (
     | (Q(status="sent", accepted=1) & _ENDED)
     | (Q(status="sending") & _UNDER_WAY)
     | (Q(status="cancelled") & (_ENDED | _UNDER_WAY))
+    | Q(status="collected", tries=0, attempt=0)
 )

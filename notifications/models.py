@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from accounts.models import FOAM_ID
 from notifications import notices
 from notifications.encryption import EncryptedTextField
+from notifications.flood import Flood  # noqa: F401  Django finds models here
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
 
@@ -21,6 +22,9 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 ROTATION = timedelta(hours=24)
 # What leads to nobody but the user, or to nobody at all.
 NEEDS_NO_PROOF = ("inbox", "null")
+# Kinds without a flood guard unless told otherwise: programs want all of it.
+UNGUARDED = ["inbox", "null", "webhook"]
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=15), timedelta(hours=24)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -74,6 +78,22 @@ class Channel(models.Model):
         default=False,
         help_text="Rather lose a message than repeat one that may have arrived.",
     )
+    digest_at = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="Collect messages and send one digest a day, then, in the owner's time zone.",
+    )
+    digest_every = models.DurationField(
+        null=True,
+        blank=True,
+        help_text="Collect messages and send a digest so often, from midnight on: 15 min to 24 h.",
+    )
+    flood_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="So many messages an hour; more become a digest at the end of the hour. 0: any "
+        "number; empty: the usual limit, which webhooks and inboxes do not have.",
+    )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
     # Deliveries that ended dead since one was last accepted, and when the first of them was posted.
@@ -109,6 +129,29 @@ class Channel(models.Model):
                 | Q(previous_secret__isnull=False, previous_secret_until__isnull=False),
                 name="notifications_channel_previous_secret_ends",
             ),
+            # `clean` says these by field.
+            models.CheckConstraint(
+                condition=Q(digest_at=None) | Q(digest_every=None),
+                name="notifications_channel_one_digest",
+                violation_error_message="A digest has a time or a window, not both.",
+            ),
+            models.CheckConstraint(
+                condition=Q(digest_every=None)
+                | Q(digest_every__range=(SHORTEST_WINDOW, LONGEST_WINDOW)),
+                name="notifications_channel_digest_window",
+                violation_error_message="A digest's window is from 15 minutes to 24 hours long.",
+            ),
+        ]
+        indexes = [
+            # holding.SPECIAL: a channel that is not in it costs nothing when messages are posted.
+            models.Index(
+                fields=["id"],
+                condition=Q(digest_at__isnull=False)
+                | Q(digest_every__isnull=False)
+                | Q(flood_limit__gt=0)
+                | (Q(flood_limit__isnull=True) & ~Q(kind__in=UNGUARDED)),
+                name="notifications_channel_special",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -136,6 +179,11 @@ class Channel(models.Model):
         return self.held_until is not None and self.held_until > now
 
     @property
+    def limit(self) -> int:
+        """How many messages an hour go out at once; 0 for any number."""
+        return limit_of(self.kind, self.flood_limit)
+
+    @property
     def held_reason(self) -> str:
         """Why it is left alone, or was until lately; empty when its receiver answers."""
         if not self.holds:
@@ -156,6 +204,11 @@ class Channel(models.Model):
     def clean(self) -> None:
         if self.kind not in self.Kind.values:
             raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})
+        if self.digest_at is not None and self.digest_every is not None:
+            why = "Choose either digest_at or digest_every, and leave the other empty."
+            raise ValidationError({"digest_every": why})
+        if self.digest_every and not SHORTEST_WINDOW <= self.digest_every <= LONGEST_WINDOW:
+            raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
         self.address, self.secret = self.transport.clean(self.address, self.secret)
 
     @transaction.atomic
@@ -281,6 +334,12 @@ class Verification(models.Model):
         return f"verification of {self.channel_id}"
 
 
+def limit_of(kind: str, flood_limit: int | None) -> int:
+    if flood_limit is not None:
+        return flood_limit
+    return 0 if kind in UNGUARDED else settings.FOAM_FLOOD_LIMIT
+
+
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def of_users(self) -> Self:
         """All but the canary's."""
@@ -322,6 +381,16 @@ class Delivery(models.Model):
         SENT = "sent"  # the receiver accepted it
         DEAD = "dead"  # given up; `reason` says why; can be retried by hand
         CANCELLED = "cancelled"  # no longer wanted; `reason` says why
+        COLLECTED = "collected"  # went out as a part of `digest`
+
+    class Held(models.TextChoices):
+        QUIET = "quiet"  # waits, or waited, for the end of its owner's quiet hours
+        DIGEST = "digest"  # waits for the end of a window, to be collected; no worker leases it
+        FLOOD = "flood"  # likewise, as one of too many within an hour
+        ALONE = "alone"  # waited like these, had no company, and went out as itself
+
+    # What is to be collected before anything is sent.
+    TO_COLLECT: ClassVar = [Held.DIGEST, Held.FLOOD]
 
     # Without a foreign key in the database, nor an index of its own (the list's below serves): to
     # check and to keep these is a third of what a delivery costs.
@@ -343,6 +412,18 @@ class Delivery(models.Model):
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    # Neither quiet hours nor a digest nor the flood guard holds it.
+    urgent = models.BooleanField(default=False, db_default=False)
+    # Why its first attempt waits, or waited.
+    held = models.CharField(max_length=8, choices=Held, null=True)  # noqa: DJ001
+    digest = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="collected",
+        db_constraint=False,
+        db_index=False,
+    )
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -367,7 +448,7 @@ class Delivery(models.Model):
                     finished_at__isnull=True,
                 )
                 | Q(
-                    status__in=["sent", "dead", "cancelled"],
+                    status__in=["sent", "dead", "cancelled", "collected"],
                     next_attempt_at__isnull=True,
                     leased_until__isnull=True,
                     finished_at__isnull=False,
@@ -377,6 +458,15 @@ class Delivery(models.Model):
             models.CheckConstraint(
                 condition=~Q(status__in=["dead", "cancelled"], reason=""),
                 name="notifications_delivery_end_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(held=None) | Q(held__in=["quiet", "digest", "flood", "alone"]),
+                name="notifications_delivery_held_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(digest=None) & ~Q(status="collected")
+                | Q(digest__isnull=False, status="collected", held__in=["digest", "flood"]),
+                name="notifications_delivery_collected_in_digest",
             ),
         ]
         indexes = [
@@ -393,6 +483,18 @@ class Delivery(models.Model):
                 fields=["channel", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="notifications_delivery_fair",
+            ),
+            # digest.WINDOWS: nothing, as a rule; then those to be collected, oldest window first.
+            models.Index(
+                fields=["next_attempt_at", "channel"],
+                condition=Q(held__in=["digest", "flood"], next_attempt_at__isnull=False),
+                name="notifications_delivery_window",
+            ),
+            # What a digest has collected.
+            models.Index(
+                fields=["digest"],
+                condition=Q(digest__isnull=False),
+                name="notifications_delivery_digest",
             ),
             # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
             BrinIndex(fields=["created_at"], name="notifications_delivery_period"),
@@ -490,7 +592,7 @@ class Tally(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(status="posted", pruned=0)
-                | Q(status__in=["sent", "dead", "cancelled"], recorded=0),
+                | Q(status__in=["sent", "dead", "cancelled", "collected"], recorded=0),
                 name="notifications_tally_status_known",
             ),
         ]

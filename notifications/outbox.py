@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 from celery import current_app
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
-from notifications import shutdown
+from notifications import digest, shutdown
 from notifications.bulk import bulk_cursor
+from notifications.holding import Plan, plan
 from notifications.lease import (
     BATCH,
     LEASE,
@@ -57,10 +58,15 @@ RECORD_EVERY = timedelta(seconds=0.5)
 WAIT = 0.05
 # How long it leaves it at that when it has found nothing for the channels that are not busy.
 LOOK_AGAIN = timedelta(seconds=0.1)
+# How often it looks for digests whose window has ended.
+COLLECT_EVERY = timedelta(seconds=1)
 
 
 class Post(NamedTuple):
-    """What another app wants said: one message to one channel, once per `reference`."""
+    """What another app wants said: one message to one channel, once per `reference`.
+
+    What is `urgent` is held by nothing: no quiet hours, no digest, no flood guard.
+    """
 
     channel_id: int
     reference: str
@@ -68,22 +74,26 @@ class Post(NamedTuple):
     body: str
     due_at: datetime
     data: Mapping[str, Any] = {}
+    urgent: bool = False
 
 
+# The last three arrays are empty where nothing is to be said by them. What is to be collected does
+# not wait for a channel that hung as well: its digest does.
 POST = """
 INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, data, status,
-    attempt, max_attempts, next_attempt_at, reason, created_at, finished_at)
+    attempt, max_attempts, next_attempt_at, reason, created_at, finished_at, urgent, held)
 SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
     CASE WHEN usable THEN 'queued' ELSE 'cancelled' END, 0, %(max_attempts)s,
-    CASE WHEN usable THEN greatest(%(now)s, c.held_until) END,
+    CASE WHEN NOT usable THEN NULL WHEN p.held IN ('digest', 'flood') THEN p.at
+         ELSE greatest(%(now)s, p.at, c.held_until) END,
     CASE WHEN usable THEN ''
          WHEN c.deleted_at IS NOT NULL THEN 'Channel deleted.'
          WHEN c.disabled_at IS NOT NULL THEN 'Channel disabled: ' || c.disabled_reason
          ELSE 'Channel not verified.' END,
-    %(now)s, CASE WHEN NOT usable THEN %(now)s END
+    %(now)s, CASE WHEN NOT usable THEN %(now)s END, coalesce(p.urgent, FALSE), p.held
 FROM unnest(%(channels)b::bigint[], %(references)b::text[], %(titles)b::text[], %(bodies)b::text[],
-    %(dues)b::timestamptz[], %(datas)b::text[])
-    AS p(channel_id, reference, title, body, due_at, data)
+    %(dues)b::timestamptz[], %(datas)b::text[], %(urgents)b::boolean[], %(ats)b::timestamptz[],
+    %(helds)b::text[]) AS p(channel_id, reference, title, body, due_at, data, urgent, at, held)
 JOIN notifications_channel c ON c.id = p.channel_id
 CROSS JOIN LATERAL (
     SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL
@@ -109,6 +119,16 @@ def post(
     """
     if not posts:
         return 0
+    return _insert(posts, plan(posts, now), now, max_attempts, to_unverified)
+
+
+def _insert(
+    posts: Sequence[Post],
+    planned: Plan,
+    now: datetime,
+    max_attempts: int = MAX_ATTEMPTS,
+    to_unverified: bool = False,
+) -> int:
     with bulk_cursor() as cursor:
         cursor.execute(
             POST,
@@ -122,11 +142,39 @@ def post(
                 "bodies": [p.body for p in posts],
                 "dues": [p.due_at for p in posts],
                 "datas": [orjson.dumps(p.data).decode() for p in posts],
+                "urgents": [p.urgent for p in posts] if any(p.urgent for p in posts) else [],
+                "ats": planned.ats,
+                "helds": planned.helds,
             },
         )
         count = cursor.rowcount
     transaction.on_commit(wake, robust=True)
     return count
+
+
+def collect(now: datetime) -> int:
+    """Post a digest for each window that has ended; return how many messages these collected.
+
+    In one transaction: whoever dies in it leaves everything as it was, to whoever comes next.
+    """
+    if not digest.has_ended_windows(now):
+        return 0
+    with transaction.atomic():
+        gathered = digest.gather(now)
+        posts = [Post(**each.message()) for each in gathered]
+        if posts and _insert(posts, Plan([], []), now) != len(posts):
+            raise IntegrityError("A digest is there already whose messages have just been taken.")
+        return digest.mark(gathered, now)
+
+
+def _collect_or_log(now: datetime) -> None:
+    """Collect; where that fails, nobody else's messages wait for it, and it is tried again."""
+    try:
+        collect(now)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("digests could not be collected")
 
 
 def has_due(now: datetime) -> bool:
@@ -197,6 +245,7 @@ class Round:
         self._has_drained = False
         self._after = -1
         self._looks_at = now
+        self._collects_at = now
         # Not all workers at once.
         self._longest = LONGEST * random.uniform(0.5, 1)
 
@@ -232,6 +281,9 @@ class Round:
         leased: list[Leased] = []
         now = self.clock()
         with self._database():
+            if now >= self._collects_at:
+                self._collects_at = now + COLLECT_EVERY
+                _collect_or_log(now)
             leased = self._take(now)
             self._leased_until = now + LEASE
         return leased

@@ -93,7 +93,7 @@ def send(channel: Channel, prefix: str, words: Words, now: datetime, patience: f
     with transaction.atomic():
         channel = allowed(channel, now)
         title, body, data = words
-        post = Post(channel.pk, reference(prefix, channel), title, body, now, data)
+        post = Post(channel.pk, reference(prefix, channel), title, body, now, data, urgent=True)
         outbox.post([post], now, max_attempts=1, to_unverified=True)
         delivery = Delivery.objects.get(channel=channel, reference=post.reference)
         leased = lease_this(delivery.pk, now) if hurried else None

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from notifications.bulk import bulk_cursor
+from notifications.holding import rules_of
 from notifications.lease import Leased
 from notifications.models import Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS, backoff
@@ -34,7 +35,9 @@ WITH outcome AS (
 )
 UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
     leased_until = NULL, reason = o.reason,
-    finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END
+    finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END,
+    -- Whatever held the first attempt does not hold the next one.
+    held = CASE WHEN o.next_attempt_at IS NULL THEN d.held END
 FROM outcome o
 WHERE d.id = o.id AND d.attempt = o.attempt
     -- As CASE: a plan that looks for what is sending first would read the whole table.
@@ -64,6 +67,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
             },
         )
         count: int = cursor.rowcount
+        _keep_quiet(outcomes, verdicts)
         _disable_gone(outcomes, now)
     dead = [o.message for o, v in zip(outcomes, verdicts, strict=True) if v.status == "dead"]
     if dead:
@@ -106,6 +110,35 @@ def _clip(detail: str) -> str:
     return detail.replace("\x00", "")[:DETAIL_LENGTH]
 
 
+HOLD_RETRY = """
+UPDATE notifications_delivery d SET next_attempt_at = o.at, held = 'quiet'
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(ats)b::timestamptz[]) AS o(id, attempt, at)
+WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'queued' AND NOT d.urgent
+"""
+
+
+def _keep_quiet(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -> None:
+    """Let a next attempt that would fall into quiet hours wait until these end."""
+    again = [
+        (outcome.message, verdict.next_attempt_at)
+        for outcome, verdict in zip(outcomes, verdicts, strict=True)
+        if verdict.next_attempt_at
+    ]
+    rules = rules_of({message.channel_id for message, _ in again}) if again else {}
+    held = [
+        (message.delivery_id, message.attempt, awake)
+        for message, at in again
+        if message.channel_id in rules and (awake := rules[message.channel_id].awake(at)) > at
+    ]
+    if not held:
+        return
+    names = ("ids", "attempts", "ats")
+    with bulk_cursor() as cursor:
+        cursor.execute(
+            HOLD_RETRY, dict(zip(names, map(list, zip(*held, strict=True)), strict=True))
+        )
+
+
 # A channel that hung is left alone for 15 s, twice as long each time in a row, up to 16 min.
 HOLD_SQL = """
 UPDATE notifications_channel SET holds = least(holds + 1, 9999),
@@ -120,6 +153,7 @@ FROM (
     SELECT d.id, c.held_until FROM notifications_delivery d
     JOIN notifications_channel c ON c.id = d.channel_id
     WHERE c.id = ANY (%(ids)b) AND d.next_attempt_at < c.held_until AND d.status = 'queued'
+        AND (d.held IS NULL OR d.held NOT IN ('digest', 'flood'))
     FOR UPDATE OF d SKIP LOCKED
 ) w
 WHERE d.id = w.id

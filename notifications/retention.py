@@ -23,6 +23,9 @@ WITH ours AS MATERIALIZED (
 ), kept AS MATERIALIZED (
     SELECT DISTINCT reference FROM notifications_delivery
     WHERE reference = ANY (%(references)b::text[]) AND id NOT IN (SELECT id FROM ours)
+    -- A digest stays for as long as anything that it has collected.
+    UNION SELECT g.reference FROM ours JOIN notifications_delivery g ON g.id = ours.id
+    WHERE EXISTS (SELECT FROM notifications_delivery c WHERE c.digest_id = ours.id)
 ), gone AS (
     DELETE FROM notifications_delivery d USING ours
     WHERE d.id = ours.id AND d.reference NOT IN (SELECT reference FROM kept)

@@ -1,13 +1,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DurationField, QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from accounts.api import StrictSerializer
+from accounts.api import IsoDuration, StrictSerializer
+from notifications import holding
 from notifications.actions import links
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.probe import Sent
@@ -19,6 +20,10 @@ def own_channels(request: Request | None) -> QuerySet[Channel]:
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        DurationField: IsoDuration,
+    }
     # Whether this answer shows the secret in full.
     reveal = False
 
@@ -67,6 +72,9 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "at_most_once",
             "is_verified",
             "verified_at",
+            "digest_at",
+            "digest_every",
+            "flood_limit",
             "is_enabled",
             "disabled_reason",
             "held_until",
@@ -115,7 +123,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     def _store(self, channel: Channel, values: dict[str, Any], *, reveal: bool) -> Channel:
         for name, value in values.items():
             setattr(channel, name, value)
-        channel.store(values)
+        holding.store(channel, timezone.now(), values)
         self.reveal = reveal and not channel.transport.secret_leads
         return channel
 
@@ -198,6 +206,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "reason",
             "attempt",
             "next_attempt_at",
+            "urgent",
+            "held",
+            "digest",
             "created_at",
             "finished_at",
         ]

@@ -99,7 +99,8 @@ def _send_code(channel: Channel, now: datetime) -> Asked:
         )
         earlier.cancel("A newer code was asked for.", now)
         reference = f"{codes.PREFIX}{channel.pk}:{nonce}"
-        post = Post(channel.pk, reference, TITLE, _body(channel, now), now, {"type": TYPE})
+        data = {"type": TYPE}
+        post = Post(channel.pk, reference, TITLE, _body(channel, now), now, data, urgent=True)
         outbox.post([post], now, max_attempts=ATTEMPTS, to_unverified=True)
         pk = Delivery.objects.values_list("pk", flat=True).get(reference=reference)
     minutes = int(LIFETIME.total_seconds()) // 60

@@ -124,10 +124,11 @@ class TooManyRequests(APIException):
 
 class DeliveryFilter(filters.FilterSet):
     channel = filters.ModelChoiceFilter(queryset=own_channels)
+    digest = filters.NumberFilter("digest_id")
 
     class Meta:
         model = Delivery
-        fields = ["status", "reference"]
+        fields = ["status", "reference", "held", "urgent"]
 
 
 class DeliveryViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):

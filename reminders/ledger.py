@@ -140,6 +140,7 @@ class Owned:
     sent: int = 0
     dead: int = 0
     cancelled: int = 0
+    collected: int = 0
     pending: int = 0
 
     @property
@@ -148,7 +149,7 @@ class Owned:
 
     @property
     def posted(self) -> int:
-        return self.sent + self.dead + self.cancelled + self.pending
+        return self.sent + self.dead + self.cancelled + self.collected + self.pending
 
 
 def by_owner(period: Period) -> list[Owned]:

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import FOAM_ID
+from notifications import flood
 from notifications import retention as deliveries
 from notifications.bulk import bulk_cursor
 from notifications.models import Delivery
@@ -74,6 +75,7 @@ def prune(
     deliveries.forget_secrets(now)
     deliveries.compact(Tally, now.date())
     deliveries.compact(DeliveryTally, now.date())
+    flood.forget(now)
     log.info(
         "pruned occurrences=%d deliveries=%d attempts=%d seconds=%.3f",
         total.occurrences,

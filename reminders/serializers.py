@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import DurationField
@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
-from accounts.api import StrictSerializer
+from accounts.api import IsoDuration, StrictSerializer
 from accounts.models import validate_timezone
 from accounts.timezones import zone
 from notifications.serializers import own_channels
@@ -24,31 +24,6 @@ class WallClock(serializers.DateTimeField):
 
     def to_representation(self, value: Any) -> Any:
         return value.isoformat()
-
-
-class IsoDuration(serializers.DurationField):
-    """A length of time as ISO 8601 writes it, in its shortest form: PT5M, P1DT12H."""
-
-    default_error_messages: ClassVar = {
-        "invalid": "Give an ISO 8601 duration such as PT5M, PT1H30M or P1D."
-    }
-
-    def to_internal_value(self, value: Any) -> timedelta:
-        if not isinstance(value, str) or not value.startswith(("P", "-P")):
-            self.fail("invalid")
-        return super().to_internal_value(value)
-
-    def to_representation(self, value: timedelta) -> str:
-        return iso_duration(value)
-
-
-def iso_duration(length: timedelta) -> str:
-    minutes, seconds = divmod(length.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    units = ((hours, "H"), (minutes, "M"), (seconds, "S"))
-    days = f"{length.days}D" if length.days else ""
-    time = "".join(f"{number}{unit}" for number, unit in units if number)
-    return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
 
 
 class OwnChannels(serializers.PrimaryKeyRelatedField):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from notifications import digest
 from notifications.explain import Step, waits_for
 from notifications.models import Attempt, Delivery
 from reminders.history import Change
@@ -120,21 +121,34 @@ def delay(set_aside: Change | None) -> str:
 
 
 def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, str]:
-    """Say who got a message that fired, who did not, and who may yet."""
+    """Say who got a message that fired, who did not, and who may yet.
+
+    One that was collected has become what its digest has.
+    """
     if not deliveries:
         return Verdict.UNDELIVERED, "no message to any channel is recorded"
     by_status: dict[str, list[Delivery]] = {}
-    for each in deliveries:
+    for each in (delivery.digest or delivery for delivery in deliveries):
         by_status.setdefault(each.status, []).append(each)
     ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
     accepted = by_status.pop(Delivery.Status.SENT, [])
+    lost = by_status.pop(Delivery.Status.COLLECTED, [])
     waiting = [each for some in by_status.values() for each in some]
-    told = [f"{_not_reached(d)} {d.channel} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
-    told += [f"{d.channel} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
+    # Their digest is not there: the ledger tells of it as well.
+    told = [f"it is not known whether it reached {d.channel}" for d in lost]
+    told += [f"{_not_reached(d)} {_where(d)} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
+    told += [f"{_where(d)} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
     if accepted:
-        told.append(f"accepted by {', '.join(str(d.channel) for d in accepted)}")
-    verdict = Verdict.UNDELIVERED if ended else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
+        told.append(f"accepted by {', '.join(_where(d) for d in accepted)}")
+    verdict = (
+        Verdict.UNDELIVERED if ended or lost else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
+    )
     return verdict, "; ".join(told)
+
+
+def _where(delivery: Delivery) -> str:
+    is_digest = delivery.reference.startswith(digest.REFERENCE)
+    return f"{delivery.channel} (in digest {delivery.pk})" if is_digest else str(delivery.channel)
 
 
 def _not_reached(delivery: Delivery) -> str:

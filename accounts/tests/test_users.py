@@ -45,6 +45,9 @@ def test_profile_shows_the_time_zone(api):
         "first_name": "",
         "last_name": "",
         "timezone": "UTC",
+        "quiet_from": None,
+        "quiet_until": None,
+        "quiet_weekends": False,
     }
 
 

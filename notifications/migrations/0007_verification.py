@@ -10,7 +10,7 @@ from django.utils import timezone
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0005_at_most_once'),
+        ('notifications', '0006_apprise_and_answers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

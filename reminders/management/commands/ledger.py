@@ -24,7 +24,7 @@ USAGE = 2
 class Command(BaseCommand):
     help = (
         "Account for everything that was due: due = fired + missed, and posted = sent + dead + "
-        "cancelled + pending. Ends with 1 when that, or any row, does not add up."
+        "cancelled + collected + pending. Ends with 1 when that, or any row, does not add up."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -81,6 +81,7 @@ def figures(read: Ledger) -> Iterator[str]:
     yield from row("  sent", posted.sent)
     yield from row("  dead", sum(posted.dead.values()), posted.dead)
     yield from row("  cancelled", sum(posted.cancelled.values()), posted.cancelled)
+    yield from row("  collected", sum(posted.collected.values()), posted.collected)
     yield from row("  pending", posted.pending)
     if due.pruned or posted.pruned:
         yield f"Of these, {due.pruned:,} occurrences and {posted.pruned:,} deliveries were pruned."
@@ -115,7 +116,18 @@ def as_data(
     }
 
 
-OWNED = ("owner", "due", "fired", "missed", "posted", "sent", "dead", "cancelled", "pending")
+OWNED = (
+    "owner",
+    "due",
+    "fired",
+    "missed",
+    "posted",
+    "sent",
+    "dead",
+    "cancelled",
+    "collected",
+    "pending",
+)
 
 
 def owned(each: Owned) -> dict[str, Any]:
