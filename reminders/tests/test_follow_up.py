@@ -241,6 +241,13 @@ def test_what_is_snoozed_during_a_pause_waits_for_the_resume(fired, now):
     assert said() == ["snooze:1"]
 
 
+def test_what_is_snoozed_is_no_longer_so_when_its_reminder_is_deleted(fired, now):
+    occurrence = fired()
+    loop.snooze(occurrence, now + TEN, now, BY)
+    occurrence.reminder.close(now)
+    assert (reread(occurrence).status, occurrence.follow_up_at) == ("pending", None)
+
+
 def test_deleted_reminder_says_nothing_more_and_what_is_queued_is_cancelled(fired, now):
     occurrence = fired(nag_every=TEN)
     dispatch.tick(now + TEN)
