@@ -9,6 +9,7 @@ from reminders.recurrence import Fire
 
 # Below this nobody needs to be told that a message is late.
 LATE = timedelta(minutes=1)
+TITLE_LENGTH = 200
 
 
 class Told(Protocol):
@@ -20,6 +21,7 @@ class Told(Protocol):
     timezone: str
     tags: list[str]
     external_id: str | None
+    error: str
 
 
 class Message(NamedTuple):
@@ -35,7 +37,8 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int) -> Message:
     line that says how far ahead or how late this is, when it is either.
     """
     due_text = in_words(fire.due_at, reminder.timezone)
-    note = " ".join(filter(None, [_ahead(fire, due_text), _late(fire, now), _missed(missed)]))
+    late = lateness(reminder, fire.fire_at, now)
+    note = " ".join(filter(None, [_ahead(fire, due_text), late, _missed(missed)]))
     return Message(
         title=reminder.title,
         body="\n\n".join(filter(None, [reminder.body, note])),
@@ -50,6 +53,22 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int) -> Message:
             "late_seconds": max(0, int((now - fire.fire_at).total_seconds())),
             "missed": missed,
         },
+    )
+
+
+def again(reminder: Told, due_at: datetime, now: datetime, opening: str, why: str) -> Message:
+    """Return what is said at `now` of what has fired before: the same words, and why they come.
+
+    `opening` begins the title.
+    """
+    told = message(reminder, Fire(due_at, due_at, timedelta(0)), due_at, 0)
+    ahead = due_at - now
+    when = f"Due in {roughly(ahead)}" if ahead > timedelta(0) else f"Due {roughly(-ahead)} ago"
+    title = f"{opening}{told.title}"
+    return Message(
+        title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
+        body="\n\n".join(filter(None, [told.body, f"{when}, on {told.data['due_text']}. {why}"])),
+        data=told.data,
     )
 
 
@@ -72,15 +91,23 @@ def span(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in units[:2] if number) or "0 s"
 
 
+def roughly(length: timedelta) -> str:
+    """As `span`, without the seconds of what is longer than a minute."""
+    is_long = length >= timedelta(minutes=1)
+    return span(length - length % timedelta(minutes=1)) if is_long else span(length)
+
+
 def _ahead(fire: Fire, due_text: str) -> str:
     return f"Due in {span(fire.lead)}, on {due_text}." if fire.lead else ""
 
 
-def _late(fire: Fire, now: datetime) -> str:
-    late = now - fire.fire_at
+def lateness(reminder: Told, fire_at: datetime, now: datetime) -> str:
+    """Say how late what was to be said at `fire_at` is, and why; nothing if it hardly is."""
+    late = now - fire_at
     if late < LATE:
         return ""
-    return f"This is {span(late)} late: nothing was dispatched when it was due."
+    error = "an error had set it aside" if reminder.error else ""
+    return f"This is {span(late)} late: {error or 'nothing was dispatched when it was due'}."
 
 
 def _missed(count: int) -> str:

@@ -17,6 +17,7 @@ class Reminder:
     timezone: str = "Europe/Berlin"
     tags: list[str] = field(default_factory=list)
     external_id: str | None = None
+    error: str = ""
 
 
 def told(*, lead=timedelta(0), late=timedelta(0), missed=0, **fields):
@@ -41,6 +42,12 @@ def test_early_message_says_how_far_ahead_it_is():
 def test_late_message_says_how_late_it_is():
     assert told(late=timedelta(hours=2, minutes=5)).body.endswith(
         "This is 2 h 5 min late: nothing was dispatched when it was due."
+    )
+
+
+def test_late_message_of_a_reminder_that_was_set_aside_says_so():
+    assert told(late=timedelta(minutes=5), error="KeyError: 'x'").body.endswith(
+        "This is 5 min late: an error had set it aside."
     )
 
 
