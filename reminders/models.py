@@ -16,6 +16,7 @@ from django.db.models.functions import Concat
 
 from accounts.models import FOAM_ID, validate_timezone
 from notifications.models import Channel, Delivery
+from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
 from reminders.message import BODY_LENGTH, TITLE_LENGTH
@@ -80,6 +81,8 @@ class Reminder(models.Model):
         "fold",
         "leads",
     )
+    # What may hold placeholders.
+    WORDS = ("title", "body")
     # What planning sets.
     PLAN = (
         "status",
@@ -180,6 +183,10 @@ class Reminder(models.Model):
         return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
 
     @property
+    def count(self) -> Count:
+        return Count(self.fired_count, self.fired_due_at)
+
+    @property
     def schedule_text(self) -> str:
         """The schedule in words; a row that cannot be read says so where it is shown."""
         try:
@@ -189,7 +196,7 @@ class Reminder(models.Model):
 
     @property
     def recipient_timezone(self) -> str | None:
-        return self.owner.timezone
+        return self.owner.timezone if self.owner_id else None
 
     def clean(self) -> None:
         """Bring the schedule into its canonical form; ValidationError names the field at fault."""
@@ -202,7 +209,7 @@ class Reminder(models.Model):
             raise ValidationError({error.field: error.message}) from error
 
     def _check_words(self) -> None:
-        problems = {name: problem(getattr(self, name)) for name in ("title", "body")}
+        problems = {name: problem(getattr(self, name)) for name in self.WORDS}
         if any(problems.values()):
             raise ValidationError({name: text for name, text in problems.items() if text})
 
