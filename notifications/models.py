@@ -1,6 +1,8 @@
 """Where users can be reached, and each message on its way there."""
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 
 from django.conf import settings
@@ -157,6 +159,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(channel__owner=user)
+
+    def of(self, *causes: str) -> Self:
+        """Those of some causes, and of what followed from them: see `causes`."""
+        later = (Q(reference__gt=f"{each}:", reference__lt=f"{each};") for each in causes)
+        return self.filter(reduce(or_, later, Q(reference__in=causes)))
 
     def due(self, now: datetime) -> Self:
         """Those to be taken: their time has come, and no worker holds a lease on them."""

@@ -61,6 +61,7 @@ class Post(NamedTuple):
     body: str
     due_at: datetime
     data: Mapping[str, Any] = {}
+    urgent: bool = False
 
 
 POST = """

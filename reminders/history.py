@@ -3,7 +3,7 @@
 A firing leaves nothing here (it has its occurrence), nor does a creation (`created_at` tells).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -80,13 +80,17 @@ def until(reminder: Any, following: Change) -> Any:
     return found
 
 
-def edited(stored: Any, edit: Any, channels: Iterable[Any] | None) -> list[str]:
-    """Name what an edit changes of the stored reminder."""
+def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Any] | None]) -> list[str]:
+    """Name what an edit changes of the stored reminder.
+
+    `many` has, by field, what is to be in a relation to many; None leaves it.
+    """
     fixed = {"id", "owner", "status"}
     fields = [f for f in stored._meta.concrete_fields if f.editable and f.name not in fixed]
     names = [f.name for f in fields if f.value_from_object(stored) != f.value_from_object(edit)]
-    if channels is not None and {c.pk for c in channels} != {c.pk for c in stored.channels.all()}:
-        names.append("channels")
+    for name, rows in many.items():
+        if rows is not None and {r.pk for r in rows} != {r.pk for r in getattr(stored, name).all()}:
+            names.append(name)
     return names
 
 

@@ -9,12 +9,13 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
+from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.count import Count
 from reminders.fields import WallClockField
@@ -23,18 +24,30 @@ from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
 from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+from reminders.response import Response  # noqa: F401  Django finds models here
 from reminders.tally import Tally  # noqa: F401  Django finds models here
 from reminders.template import problem
 
 # Begins what deliveries call their occurrence.
 REFERENCE = "occurrence:"
+# An id has at most so many, and so it fits into a bigint.
+DIGITS = 18
 NO_LEAD = timedelta(0)
 # A week of a rule by the minute; what else is due then has been so for longer than that.
 MISSED_AT_ONCE = 10_000
+# How long to wait for an answer.
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
+# Why what was skipped did not fire. By whom and when it was is in its `responses`.
+SKIPPED = "Skipped before it was due."
 
 
 def no_leads() -> list[timedelta]:
     return [NO_LEAD]
+
+
+def waiting() -> list[Any]:
+    """Return what checks a time to wait for an answer."""
+    return [MinValueValidator(SHORTEST), MaxValueValidator(LONGEST)]
 
 
 def choices(enum: Any) -> list[tuple[str, str]]:
@@ -117,6 +130,28 @@ class Reminder(models.Model):
         default=timedelta(minutes=5), validators=[MinValueValidator(timedelta(0))]
     )
     channels = models.ManyToManyField(Channel, related_name="reminders", blank=True)
+    nag_every = models.DurationField(
+        null=True,
+        blank=True,
+        validators=waiting(),
+        help_text="Say it again after this long, until it is acknowledged.",
+    )
+    nag_max = models.SmallIntegerField(
+        default=3,
+        db_default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="How often to say it again, at most.",
+    )
+    escalate_after = models.DurationField(
+        null=True,
+        blank=True,
+        validators=waiting(),
+        help_text="After this long without an answer, tell the channels below once.",
+    )
+    escalate_channels = models.ManyToManyField(Channel, related_name="escalations", blank=True)
+    urgent = models.BooleanField(
+        default=False, db_default=False, help_text="Is not held back by quiet hours."
+    )
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, size=20)
     # Null where there is none: only what was given has to be unique.
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
@@ -214,28 +249,40 @@ class Reminder(models.Model):
             raise ValidationError({name: text for name, text in problems.items() if text})
 
     @transaction.atomic
-    def store(self, now: datetime, channels: Iterable[Channel] | None = None) -> None:
+    def store(
+        self,
+        now: datetime,
+        channels: Iterable[Channel] | None = None,
+        escalate_channels: Iterable[Channel] | None = None,
+    ) -> None:
         """Check, plan and save a new or edited reminder: the one way in, whatever the face.
 
         `channels` replaces the present ones; None leaves them, and gives a new reminder its owner's
-        inbox. Raises ValidationError by field, and EditConflict when the row was edited since it
-        was read.
+        inbox. So does `escalate_channels`, of which there may be none. Raises ValidationError by
+        field, and EditConflict when the row was edited since it was read.
         """
         channels = None if channels is None else list(channels)
+        further = None if escalate_channels is None else list(escalate_channels)
         self.clean_fields(exclude=["owner"])
         self.clean()
         if self._state.adding:
             self.plan_or_refuse(now)
         else:
-            self._take_over(now, channels)
+            self._take_over(now, {"channels": channels, "escalate_channels": further})
         self.validate_constraints()
         self.save()
         if channels is not None:
             self._attach(channels)
         elif self.version == 1:
             self._attach([Channel.objects.inbox_of(self.owner)])
+        if further is not None:
+            self._check_owned(further, "escalate_channels")
+            self.escalate_channels.set(further)
+        if self.escalate_after is not None and not self.escalate_channels.exists():
+            message = "Choose at least one channel to tell when there is no answer."
+            raise ValidationError({"escalate_channels": message})
 
-    def _take_over(self, now: datetime, channels: list[Channel] | None) -> None:
+    def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
         stored = Reminder.objects.select_for_update().kept().filter(pk=self.pk).first()
         if stored is None or stored.version != self.version:
@@ -267,8 +314,11 @@ class Reminder(models.Model):
         channels = list(channels)
         if not channels:
             raise ValidationError({"channels": "A reminder needs at least one channel."})
+        self._check_owned(channels, "channels")
+
+    def _check_owned(self, channels: Iterable[Channel], field: str) -> None:
         if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
-            raise ValidationError({"channels": "A reminder can only use its owner's channels."})
+            raise ValidationError({field: "A reminder can only use its owner's channels."})
 
     def _attach(self, channels: list[Channel]) -> None:
         self.check_channels(channels)
@@ -276,7 +326,10 @@ class Reminder(models.Model):
 
     @transaction.atomic
     def pause(self, now: datetime) -> None:
-        """Fire nothing until resumed. Pausing what is paused changes nothing."""
+        """Say nothing until resumed. Pausing what is paused changes nothing.
+
+        What nags and escalates about what has fired ends; what is snoozed waits for the resume.
+        """
         self._lock()
         if self.status != self.Status.ACTIVE:
             return
@@ -284,15 +337,21 @@ class Reminder(models.Model):
         self._miss_due(now, Missed.PAUSED)
         self._expect(None)
         self.status = self.Status.PAUSED
+        self.occurrences.rest()
         self._touch()
 
     @transaction.atomic
     def resume(self, now: datetime) -> None:
-        """Go on with the first occurrence after `now`; what fell into the pause does not fire."""
+        """Go on with the first occurrence after `now`; what fell into the pause does not fire.
+
+        But for what was snoozed until then, which somebody has asked to hear of again.
+        """
         self._lock()
         if self.status == self.Status.PAUSED:
             note(self, Change.Verb.RESUMED, now)
             self.plan(now)
+            snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
+            snoozed.update(follow_up_at=Greatest("speaks_again_at", Value(now)))
             self._touch()
 
     @transaction.atomic
@@ -306,8 +365,61 @@ class Reminder(models.Model):
         self._expect(None)
         self.deleted_at = now
         self._touch()
+        # First: then no tick makes a delivery that the next statement does not see.
+        self.occurrences.rest()
         references = self.occurrences.values_list(reference_of("pk"))
         Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
+        followed = self.occurrences.followed().values_list("pk", flat=True)
+        later = following(reference(pk) for pk in followed)
+        Delivery.objects.filter(reference__in=list(later)).cancel("Reminder deleted.", now)
+
+    @transaction.atomic
+    def skip(self, now: datetime) -> "list[Occurrence]":
+        """Record what is planned next as skipped, at all leads to come, and plan what follows.
+
+        Return what is recorded, the first to speak first; nothing when there is no plan.
+        """
+        self._lock()
+        if self.next_due_at is None:
+            return []
+        due_at, lead = self.next_due_at, self.next_lead
+        planned = Fire(due_at - lead, due_at, lead)
+        try:
+            going_on = GoesOn(self.schedule, planned, self.next_walls)
+            fire: Fire | None = planned
+            while fire is not None and fire.due_at == due_at:
+                fire = going_on.next_fire(fire.fire_at, fire.lead)
+            # Their leads may be so long that another instant is spoken of between two of this one:
+            # what is recorded here does not fire when its turn comes.
+            skipped = self._record_skipped(now, due_at, [x for x in self.leads if x <= lead])
+            self._expect(fire)
+            self.next_walls = going_on.walls(fire) if fire else None
+        except RecurrenceError as error:
+            raise ValidationError({error.field: error.message}) from error
+        self.save(update_fields=self.PLAN)
+        return skipped
+
+    def _record_skipped(
+        self, now: datetime, due_at: datetime, leads: Iterable[timedelta]
+    ) -> "list[Occurrence]":
+        recorded = set(self.occurrences.filter(due_at=due_at).values_list("lead", flat=True))
+        return Occurrence.objects.bulk_create(
+            Occurrence(
+                reminder=self,
+                due_at=due_at,
+                lead=lead,
+                status=Occurrence.Status.SKIPPED,
+                reason=SKIPPED,
+                recorded_at=now,
+            )
+            for lead in sorted(leads, reverse=True)
+            if lead not in recorded
+        )
+
+    @property
+    def follow_up_after(self) -> timedelta | None:
+        """How long after something fires it is followed up for the first time, if at all."""
+        return min(filter(None, [self.nag_every, self.escalate_after]), default=None)
 
     def _lock(self) -> None:
         self.refresh_from_db(from_queryset=Reminder.objects.select_for_update())
@@ -392,12 +504,26 @@ class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
     def owned_by(self, user: Any) -> Self:
         return self.filter(reminder__owner=user, reminder__deleted_at=None)
 
+    def unanswered(self) -> Self:
+        return self.filter(status__in=[Occurrence.Status.PENDING, Occurrence.Status.SNOOZED])
+
+    def followed(self) -> Self:
+        """Those of which something more may have been said after they fired."""
+        return self.filter(Q(nags__gt=0) | Q(snoozes__gt=0) | Q(escalated_at__isnull=False))
+
+    def rest(self) -> int:
+        """Say nothing more of these."""
+        return self.filter(follow_up_at__isnull=False).update(follow_up_at=None)
+
 
 class Occurrence(models.Model):
     """One due instant of one reminder, at one lead, recorded once."""
 
     class Status(models.TextChoices):
-        PENDING = "pending"  # fired
+        PENDING = "pending"  # fired, and waits for an answer
+        ACKNOWLEDGED = "acknowledged"  # fired, and somebody said that it is done
+        SNOOZED = "snoozed"  # fired, and is to speak again at `speaks_again_at`
+        SKIPPED = "skipped"  # not fired, for somebody did not want it; `reason` says so
         MISSED = "missed"  # not fired; `reason` says why
 
     # Without a foreign key in the database: to check it costs a fifth of what firing does.
@@ -409,6 +535,14 @@ class Occurrence(models.Model):
     status = models.CharField(max_length=16, choices=Status)
     reason = models.TextField(blank=True)
     recorded_at = models.DateTimeField()
+    # When it is next to be looked at: to nag, to escalate or to speak after a snooze.
+    follow_up_at = models.DateTimeField(null=True, editable=False)
+    # When it speaks again after the last snooze, or did: from then on all counts anew.
+    speaks_again_at = models.DateTimeField(null=True, editable=False)
+    snoozes = models.IntegerField(default=0, db_default=0, editable=False)
+    # Since it last spoke.
+    nags = models.SmallIntegerField(default=0, db_default=0, editable=False)
+    escalated_at = models.DateTimeField(null=True, editable=False)
 
     objects = OccurrenceQuerySet.as_manager()
 
@@ -418,13 +552,24 @@ class Occurrence(models.Model):
                 fields=["reminder", "due_at", "lead"], name="reminders_occurrence_once"
             ),
             models.CheckConstraint(
-                condition=Q(status="pending", reason="") | (Q(status="missed") & ~Q(reason="")),
+                condition=Q(status__in=["pending", "acknowledged", "snoozed"], reason="")
+                | (Q(status__in=["missed", "skipped"]) & ~Q(reason="")),
                 name="reminders_occurrence_missed_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(follow_up_at=None) | Q(status__in=["pending", "snoozed"]),
+                name="reminders_occurrence_answered_is_quiet",
             ),
         ]
         indexes = [
             # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
             BrinIndex(fields=["recorded_at"], name="reminders_occurrence_period"),
+            # follow_up.CLAIM: the due ones, oldest first. Nearly all rows are not in it.
+            models.Index(
+                fields=["follow_up_at"],
+                condition=Q(follow_up_at__isnull=False),
+                name="reminders_occurrence_follow_up",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -438,6 +583,14 @@ class Occurrence(models.Model):
 
 def reference(occurrence_id: int) -> str:
     return f"{REFERENCE}{occurrence_id}"
+
+
+def occurrence_id(reference: str) -> int | None:
+    """Return the occurrence that a delivery tells of: by its firing, or by what followed."""
+    prefix, _, rest = reference.partition(":")
+    number = rest.partition(":")[0]
+    is_one = f"{prefix}:" == REFERENCE and number.isascii() and number.isdigit()
+    return int(number) if is_one and len(number) <= DIGITS else None
 
 
 def reference_of(pk: Any) -> Concat:

@@ -13,7 +13,7 @@ class Tally(models.Model):
 
     day = models.DateField()
     status = models.CharField(max_length=16)
-    # Why it was missed; empty for what fired.
+    # Why it was missed or skipped; empty for what fired.
     reason = models.CharField(max_length=100, blank=True)
     recorded = models.PositiveIntegerField(default=0)
     pruned = models.PositiveIntegerField(default=0)
@@ -22,7 +22,8 @@ class Tally(models.Model):
         verbose_name_plural = "tallies"
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["fired", "missed"]), name="reminders_tally_status_known"
+                condition=Q(status__in=["fired", "skipped", "missed"]),
+                name="reminders_tally_status_known",
             ),
         ]
 
