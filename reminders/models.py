@@ -111,7 +111,10 @@ class Reminder(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="reminders", db_index=False
     )
-    title = models.CharField(max_length=TITLE_LENGTH)
+    title = models.CharField(
+        max_length=TITLE_LENGTH,
+        help_text="May hold {due}, {due_date}, {due_time}, {lead} and {number}, as may the body.",
+    )
     body = models.TextField(blank=True, max_length=BODY_LENGTH)
     starts_at = WallClockField(help_text="Wall-clock time in the time zone below.")
     timezone = models.CharField(max_length=64, validators=[validate_timezone])

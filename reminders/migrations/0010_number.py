@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reminders', '0007_canary'),
+        ('reminders', '0009_loop_at_work'),
     ]
 
     operations = [
@@ -19,5 +19,10 @@ class Migration(migrations.Migration):
             model_name='reminder',
             name='fired_due_at',
             field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='title',
+            field=models.CharField(help_text='May hold {due}, {due_date}, {due_time}, {lead} and {number}, as may the body.', max_length=200),
         ),
     ]
