@@ -114,7 +114,7 @@ def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
     (letter,) = smtp_receiver.wait_for(1, timeout=20)
     assert letter.recipients == ["ada@example.com"]
     assert letter.message["Subject"] == "Stand-up"
-    assert "Bring coffee." in letter.message.get_content()
+    assert "Bring coffee." in letter.plain
 
     processes.wait_until(
         lambda: not Delivery.objects.of_users().unfinished().exists(),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP as SMTP_POLICY
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -213,6 +213,19 @@ class Mail:
     message: EmailMessage
     raw: bytes
     connection: int
+
+    @property
+    def plain(self) -> str:
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    def _part(self, kind: Literal["plain", "html"]) -> str:
+        part = self.message.get_body([kind])
+        assert part, f"there is no part in {kind}"
+        return part.get_content()
 
 
 class SmtpReceiver(Receiver[Mail]):

@@ -13,6 +13,8 @@ import pytest
 from cryptography import x509
 from django.core.exceptions import ValidationError
 
+from notifications import actions
+from notifications.actions import Action
 from notifications.tests.certificates import Authority
 from notifications.tests.receivers import SmtpReceiver
 from notifications.transports import Message, Outcome
@@ -48,6 +50,13 @@ def use(settings, receiver: SmtpReceiver) -> None:
 def impatient(settings) -> None:
     """Waits as long as a test of a hanging server has to."""
     settings.EMAIL_TIMEOUT = 0.3
+
+
+@pytest.fixture
+def answers(monkeypatch) -> None:
+    """What concerns `test` can be answered."""
+    monkeypatch.setattr(actions, "_registered", {})
+    actions.register("test", [Action("done", "Done", 0), Action("not_me", "Not me", 1)])
 
 
 def message(number: int = 1, **fields) -> Message:
@@ -99,7 +108,7 @@ def test_headers_say_who_writes_what_to_whom(transport, receiver):
 
 
 def test_text_says_what_is_due_and_when(transport, receiver):
-    text = mail_of(transport, receiver).message.get_content()
+    text = mail_of(transport, receiver).plain
     assert text.splitlines() == [
         "Stand-up",
         "",
@@ -111,7 +120,7 @@ def test_text_says_what_is_due_and_when(transport, receiver):
 
 def test_text_uses_the_readers_own_words_for_the_time(transport, receiver):
     data = {"due_text": "Monday at 18:00 (Europe/Berlin)", "schedule_text": "every Monday"}
-    text = mail_of(transport, receiver, body="", data=data).message.get_content()
+    text = mail_of(transport, receiver, body="", data=data).plain
     assert text.splitlines() == [
         "Stand-up",
         "",
@@ -127,12 +136,38 @@ def test_message_id_is_the_same_at_the_second_attempt(transport, receiver):
     assert ids == ["<foam_1_1@foam.example>"] * 2
 
 
+def test_text_and_page_both_have_the_links_that_answer(transport, receiver, answers):
+    mail = mail_of(transport, receiver, reference="test:7")
+    for action in ("done", "not_me"):
+        assert f"https://foam.example:8443/do/test:7.1.6b16e610.{action}." in mail.plain
+        assert f'href="https://foam.example:8443/do/test:7.1.6b16e610.{action}.' in mail.html
+
+
+def test_mail_program_can_turn_it_off_with_one_click(transport, receiver, answers):
+    headers = mail_of(transport, receiver, reference="test:7").message
+    assert headers["List-Unsubscribe"].startswith("<https://foam.example:8443/do/test:7.1.")
+    assert ".not_me." in headers["List-Unsubscribe"]
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_message_without_links_cannot_be_turned_off(transport, receiver, answers):
+    headers = mail_of(transport, receiver, reference="other:7").message
+    assert headers["List-Unsubscribe"] is None
+
+
+def test_body_of_100_kb_arrives_whole(transport, receiver):
+    body = "<p>Zoë & 🎉</p>\n" * 5_500
+    mail = mail_of(transport, receiver, body=body)
+    assert body.strip() in mail.plain.replace("\r\n", "\n")
+    assert mail.html.count("&lt;p&gt;Zo") == 5_500
+
+
 def test_any_words_arrive_as_they_are(transport, receiver):
     mail = mail_of(
         transport, receiver, title="Zoë 🎉 " + "x" * 190, body=".\nZoë\n..\n" + "y" * 2000
     )
     assert mail.message["Subject"].strip() == "Zoë 🎉 " + "x" * 190
-    assert ".\nZoë\n..\n" + "y" * 2000 in mail.message.get_content().replace("\r\n", "\n")
+    assert ".\nZoë\n..\n" + "y" * 2000 in mail.plain.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +191,7 @@ def test_body_cannot_end_the_message(transport, receiver):
     body = "one\r\n.\r\nMAIL FROM:<eve@example.com>\r\n"
     send(transport, message(body=body))
     [mail] = receiver.wait_for(1)
-    assert "MAIL FROM:<eve@example.com>" in mail.message.get_content()
+    assert "MAIL FROM:<eve@example.com>" in mail.plain
 
 
 # What becomes of it
@@ -312,15 +347,19 @@ def test_server_that_will_not_start_tls_gets_nothing(transport, receiver, settin
 # Without a mail server
 
 
-def test_message_goes_where_another_backend_of_django_puts_it(transport, settings, tmp_path):
+def test_message_goes_where_another_backend_of_django_puts_it(
+    transport, settings, tmp_path, answers
+):
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
-    outcome = outcome_of(transport, title="Zoë", body="Ünter")
+    outcome = outcome_of(transport, title="Zoë", body="Ünter", reference="test:7")
     [file] = tmp_path.iterdir()
     mail = BytesParser(EmailMessage, policy=SMTP).parsebytes(file.read_bytes())
     assert outcome.error is None
     assert mail["Subject"] == "Zoë"
-    assert "Ünter" in mail.get_content()
+    assert "Ünter" in mail.get_body(["plain"]).get_content()
+    assert "Ünter" in mail.get_body(["html"]).get_content()
+    assert mail["List-Unsubscribe"]
 
 
 def test_other_backend_that_fails_costs_one_attempt(transport, settings, tmp_path, caplog):

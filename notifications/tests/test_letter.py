@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.transports.letter import Letterhead, one_line
+from notifications.transports.letter import Letterhead, Texts, one_line
 
 AT = datetime(2026, 11, 23, 17, 0, 5, tzinfo=UTC)
 # Also what is not assigned and what cannot be seen, but no half of a surrogate pair.
@@ -34,12 +34,12 @@ WORDS = st.sampled_from(
     ]
 )
 TEXTS = st.lists(WORDS | st.text(ANY, max_size=80)).map("".join)
+NOTHING = Texts("", "")
 HEADERS = [
     "From",
     "Auto-Submitted",
     "MIME-Version",
     "Content-Type",
-    "Content-Transfer-Encoding",
     "Date",
     "Message-ID",
     "To",
@@ -56,8 +56,20 @@ def read(content: bytes, policy=SMTP) -> EmailMessage:
     return BytesParser(EmailMessage, policy=policy).parsebytes(content)
 
 
-def written(head: Letterhead, title: str = "Stand-up", text: str = "Now", to="ada@example.com"):
-    return head.write("foam_1_1", to, title, text, AT).content
+def written(
+    head: Letterhead,
+    title: str = "Stand-up",
+    text: str = "Now",
+    html: str = "<p>Now</p>",
+    unsubscribe: str = "",
+) -> bytes:
+    to, texts = "ada@example.com", Texts(text, html)
+    return head.write("foam_1_1", to, title, texts, AT, unsubscribe=unsubscribe).content
+
+
+def parts(letter: EmailMessage) -> tuple[EmailMessage, EmailMessage]:
+    plain, html = letter.iter_parts()
+    return plain, html
 
 
 def lines_of(text: str) -> str:
@@ -75,15 +87,17 @@ def lines_of(text: str) -> str:
 def test_any_words_are_read_back_as_they_were(head, policy, title, text):
     title = one_line(title)
     letter = read(written(head, title, text), policy)
+    plain, html = parts(letter)
     assert letter["Subject"] == title
-    assert lines_of(letter.get_content()) == lines_of(text) + "\n"
+    assert lines_of(plain.get_content()) == lines_of(text)
+    assert html.get_content() == "<p>Now</p>"
     assert letter.keys() == HEADERS
-    assert letter.defects == []
+    assert letter.defects + plain.defects + html.defects == []
 
 
 @given(title=TEXTS, text=TEXTS)
 def test_letter_passes_any_server(head, title, text):
-    content = written(head, title, text)
+    content = written(head, title, text, text)
     lines = content.split(b"\r\n")
     assert content.isascii()
     assert b"\x00" not in content
@@ -96,7 +110,7 @@ def test_letter_passes_any_server(head, title, text):
 def test_title_adds_no_header_whatever_it_holds(head, title):
     letter = read(written(head, title))
     assert letter.keys() == HEADERS
-    assert letter.get_content() == "Now\r\n"
+    assert parts(letter)[0].get_content() == "Now"
 
 
 @pytest.mark.parametrize(
@@ -128,26 +142,67 @@ def test_no_character_of_a_title_is_cut_in_two(head, title):
     ],
 )
 def test_text_is_encoded_only_where_it_must_be(head, text, encoding):
-    assert read(written(head, text=text))["Content-Transfer-Encoding"] == encoding
+    plain, _ = parts(read(written(head, text=text)))
+    assert plain["Content-Transfer-Encoding"] == encoding
+
+
+def test_boundary_is_different_each_time_so_that_no_text_can_end_a_part():
+    boundaries = {
+        read(written(Letterhead("foam@foam.example", "foam.example"))).get_boundary()
+        for _ in range(3)
+    }
+    assert len(boundaries) == 3
+
+
+def test_html_that_is_not_ascii_is_written_as_references(head):
+    _, html = parts(read(written(head, html="<p>Zoë 🎉</p>")))
+    assert html["Content-Transfer-Encoding"] == "7bit"
+    assert html.get_content() == "<p>Zo&#235; &#127881;</p>"
+
+
+def test_letter_that_can_be_turned_off_says_where(head):
+    letter = read(written(head, unsubscribe="https://foam.example/do/x"))
+    assert letter["List-Unsubscribe"] == "<https://foam.example/do/x>"
+    assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_one_click_is_offered_over_https_only(head):
+    letter = read(written(head, unsubscribe="http://foam.example/do/x"))
+    assert letter["List-Unsubscribe"] == "<http://foam.example/do/x>"
+    assert letter["List-Unsubscribe-Post"] is None
+
+
+def test_address_that_no_header_can_hold_is_left_out(head):
+    assert read(written(head, unsubscribe="https://bücher.example/do/x")).keys() == HEADERS
 
 
 # Who and when
 
 
 def test_headers_that_are_the_same_for_all_and_those_that_are_not(head):
-    assert written(head).split(b"\r\n") == [
-        b"From: FOAM <foam@foam.example>",
-        b"Auto-Submitted: auto-generated",
-        b"MIME-Version: 1.0",
-        b"Content-Type: text/plain; charset=utf-8",
-        b"Content-Transfer-Encoding: 7bit",
-        b"Date: Mon, 23 Nov 2026 17:00:05 +0000",
-        b"Message-ID: <foam_1_1@foam.example>",
-        b"To: ada@example.com",
-        b"Subject: Stand-up",
-        b"",
-        b"Now",
-        b"",
+    boundary = read(written(head)).get_boundary()
+    assert written(head).decode().split("\r\n") == [
+        "From: FOAM <foam@foam.example>",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+        "Date: Mon, 23 Nov 2026 17:00:05 +0000",
+        "Message-ID: <foam_1_1@foam.example>",
+        "To: ada@example.com",
+        "Subject: Stand-up",
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 7bit",
+        "",
+        "Now",
+        f"--{boundary}",
+        "Content-Type: text/html; charset=utf-8",
+        "Content-Transfer-Encoding: 7bit",
+        "",
+        "<p>Now</p>",
+        f"--{boundary}--",
+        "",
     ]
 
 
@@ -161,7 +216,7 @@ def test_headers_that_are_the_same_for_all_and_those_that_are_not(head):
     ],
 )
 def test_sender_may_have_any_name(sender, header, address):
-    letter = Letterhead(sender, "foam.example").write("1", "ada@example.com", "", "", AT)
+    letter = Letterhead(sender, "foam.example").write("1", "ada@example.com", "", NOTHING, AT)
     assert read(letter.content)["From"] == header
     assert letter.sender == (address or "foam@xn--bcher-kva.example")
 
@@ -181,7 +236,7 @@ def test_host_of_the_message_id_is_ascii():
     ],
 )
 def test_recipient_is_whom_the_letter_is_to(head, address, recipient):
-    letter = head.write("1", address, "", "", AT)
+    letter = head.write("1", address, "", NOTHING, AT)
     assert letter.recipient == recipient
     assert read(letter.content)["To"] == address
 
@@ -199,13 +254,13 @@ def test_recipient_is_whom_the_letter_is_to(head, address, recipient):
 )
 def test_what_is_no_address_is_not_written_to(head, address):
     with pytest.raises(ValueError, match="ddress"):
-        head.write("1", address, "", "", AT)
+        head.write("1", address, "", NOTHING, AT)
 
 
 @given(address=TEXTS | TEXTS.map(lambda text: f'"{text}"@example.com'))
 def test_no_address_adds_a_header_or_a_command(head, address):
     try:
-        letter = head.write("1", address, "Stand-up", "Now", AT)
+        letter = head.write("1", address, "Stand-up", NOTHING, AT)
     except ValueError:
         return
     assert letter.recipient.isascii()

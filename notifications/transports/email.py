@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
+from notifications.actions import Link, links
 from notifications.transports.base import Message, Outcome, Transport, internal_error
-from notifications.transports.letter import Letter, Letterhead, one_line
+from notifications.transports.layout import not_me, texts
+from notifications.transports.letter import Letter, Letterhead, one_line, unsubscribe_headers
 from notifications.transports.smtp import Session
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -22,7 +24,7 @@ LONGEST_ADDRESS = 254
 
 
 class EmailTransport(Transport):
-    """Sends plain text, all messages of a batch over one connection."""
+    """Sends plain text and HTML, all messages of a batch over one connection."""
 
     label = "E-mail"
 
@@ -58,16 +60,21 @@ class EmailTransport(Transport):
 
     def send(self, message: Message) -> str:
         """Hand a message to one of Django's backends that are not SMTP: a file, the terminal."""
-        EmailMessage(
+        answers = links(message)
+        plain, html = texts(message, answers)
+        mail = EmailMultiAlternatives(
             subject=one_line(message.title),
-            body=_text(message),
+            body=plain,
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[message.address],
             headers={
                 "Message-ID": f"<{message.id}@{_host()}>",
                 "Auto-Submitted": "auto-generated",
+                **unsubscribe_headers(_unsubscribe(answers)),
             },
-        ).send()
+        )
+        mail.attach_alternative(html, "text/html")
+        mail.send()
         return f"handed to {settings.EMAIL_BACKEND}"
 
 
@@ -93,27 +100,24 @@ def _letters(
 
 
 def write(head: Letterhead, message: Message) -> Letter:
-    title = one_line(message.title)
-    return head.write(message.id, message.address, title, _text(message), datetime.now(UTC))
+    answers = links(message)
+    return head.write(
+        message.id,
+        message.address,
+        one_line(message.title),
+        texts(message, answers),
+        datetime.now(UTC),
+        unsubscribe=_unsubscribe(answers),
+    )
+
+
+def _unsubscribe(answers: Sequence[Link]) -> str:
+    link = not_me(answers)
+    return link.url if link else ""
 
 
 def _host() -> str:
     return urlsplit(settings.FOAM_BASE_URL).hostname or "localhost"
-
-
-def _text(message: Message) -> str:
-    parts = one_line(message.title), message.body.strip(), _when(message)
-    return "\n\n".join(part for part in parts if part)
-
-
-def _when(message: Message) -> str:
-    due = message.data.get("due_text") or _in_words(message.due_at.astimezone(UTC))
-    schedule = message.data.get("schedule_text")
-    return f"Due: {due}\nSchedule: {schedule}" if schedule else f"Due: {due}"
-
-
-def _in_words(due_at: datetime) -> str:
-    return f"{due_at:%A} {due_at.day} {due_at:%B %Y, %H:%M} UTC ({due_at:%Y-%m-%dT%H:%M:%SZ})"
 
 
 def _clean_address(address: str) -> str:
