@@ -22,7 +22,7 @@ from reminders.recurrence import Gap, to_utc
 MORNING = time(8)
 NOT_ME = "The recipient said: not me."
 
-DONE = Action("done", "Done", 0, "Nothing more will be sent about this one.")
+DONE = Action("done", "Done", 0, "This marks it as done: nothing more will be sent about it.")
 SNOOZE_10M = Action("snooze_10m", "Snooze 10 min", 1, "It will be sent again in 10 minutes.")
 SNOOZE_1H = Action("snooze_1h", "Snooze 1 h", 2, "It will be sent again in an hour.")
 SNOOZE_MORNING = Action("snooze_morning", "Tomorrow morning", 3, "It will be sent again at 08:00.")
@@ -78,7 +78,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     asked = _find(pressed)
     if pressed.action == DONE:
         if loop.acknowledge(asked.occurrence, now, by):
-            return Answer("Done", DONE.note, asked.all_about)
+            return Answer("Done", "Nothing more will be sent about it.", asked.all_about)
         return _done_before(asked, pressed, now) or _nothing_left()
     return _snooze(asked, pressed, now, by)
 
@@ -102,7 +102,8 @@ def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None
     last = occurrence.responses.last()
     if occurrence.status == Occurrence.Status.ACKNOWLEDGED:
         since = f"It was marked as done on {in_words(last.at, asked.timezone)}. " if last else ""
-        return Answer("Already done", f"{since}Nothing more is sent about it.", asked.all_about)
+        text = f"{since}Nothing more will be sent about it."
+        return Answer("Already done", text, asked.all_about)
     is_snoozed = occurrence.status == Occurrence.Status.SNOOZED
     if not is_snoozed or last is None or occurrence.speaks_again_at <= now:
         return None
@@ -162,10 +163,10 @@ def _describe_stranger(pressed: Pressed) -> Answer:
     about = [("Message", delivery.title)] if delivery else []
     text = (
         "FOAM sends reminders here because somebody entered this address. If that was not you, press "
-        "the button: then FOAM sends nothing more here, whatever the reminder."
+        "the button: FOAM will send nothing more here, whatever the reminder."
     )
-    button = "Not me: send nothing more"
-    return Answer("Not for you?", text, [*about, ("Sent to", str(channel))], button)
+    about.append(("Sent to", str(channel)))
+    return Answer("Not for you?", text, about, "Stop these messages")
 
 
 def _stop(pressed: Pressed, now: datetime) -> Answer:
@@ -177,4 +178,5 @@ def _stop(pressed: Pressed, now: datetime) -> Answer:
 
 
 def _stopped(heading: str) -> Answer:
-    return Answer(heading, "FOAM sends nothing more here. Whoever entered this address sees why.")
+    text = "FOAM sends nothing more here. Whoever entered this address can see why."
+    return Answer(heading, text)

@@ -4,13 +4,15 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from notifications import outbox
+from notifications.actions import Pressed
 from notifications.models import Attempt, Delivery
-from reminders import dispatch
+from reminders import answers, dispatch
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [
@@ -69,7 +71,7 @@ def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
 
 
 def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now, monkeypatch):
-    monkeypatch.setattr(dispatch, "BATCH", 5)
+    monkeypatch.setattr(dispatch, "FIRST", 5)
     monkeypatch.setattr(dispatch.fire_batch, "__defaults__", (5,))
     made = [make_reminder().pk for _ in range(60)]
     assert dispatch.tick(now) == len(made)
@@ -77,7 +79,7 @@ def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now,
 
 
 def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
-    monkeypatch.setattr(dispatch, "BATCH", 1)
+    monkeypatch.setattr(dispatch, "FIRST", 1)
     make_reminder()
 
     def break_down(now, end):
@@ -172,3 +174,15 @@ def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, re
         "uncertain",
         "sent",
     ]
+
+
+@pytest.mark.parametrize("name", ["done", "snooze_10m"])
+def test_two_presses_of_a_link_at_once_answer_once(reminder, now, name):
+    dispatch.tick(now)
+    delivery, occurrence = Delivery.objects.get(), Occurrence.objects.get()
+    action = next(each for each in answers.ACTIONS if each.name == name)
+    pressed = Pressed(action, delivery.reference, delivery.channel_id, now + timedelta(days=14))
+    seconds = [timedelta(seconds=number) for number in range(THREADS)]
+    told = at_once(*[partial(answers.act, pressed, now + second) for second in seconds])
+    assert sorted(each.heading.split()[0] for each in told).count("Already") == THREADS - 1
+    assert occurrence.responses.count() == 1
