@@ -79,6 +79,7 @@ def make_reminder(user: User, channel: Channel, now: datetime) -> Any:
 
     def make(**fields: Any) -> Reminder:
         channels = fields.pop("channels", [channel])
+        further = fields.pop("escalate_channels", None)
         stored_at = fields.pop("stored_at", now - timedelta(hours=1))
         reminder = Reminder(
             **{
@@ -89,7 +90,7 @@ def make_reminder(user: User, channel: Channel, now: datetime) -> Any:
                 **fields,
             }
         )
-        reminder.store(stored_at, channels)
+        reminder.store(stored_at, channels, further)
         return reminder
 
     return make

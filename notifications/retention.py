@@ -1,6 +1,6 @@
 """Retention: deliveries that ended long ago go, with their attempts; the tally keeps their sums."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,16 +16,19 @@ BATCH = 1000
 # A cause goes whole, or stays whole: with one of its deliveries unfinished, or held by someone who
 # just retries it, all of them stay. Whoever locks them here holds them until the caller commits.
 REMOVE = """
-WITH ours AS MATERIALIZED (
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(%(references)b::text[], %(causes)b::text[]) AS a(reference, cause)
+), ours AS MATERIALIZED (
     SELECT id FROM notifications_delivery
     WHERE reference = ANY (%(references)b::text[]) AND finished_at < %(before)s
     FOR UPDATE SKIP LOCKED
 ), kept AS MATERIALIZED (
-    SELECT DISTINCT reference FROM notifications_delivery
-    WHERE reference = ANY (%(references)b::text[]) AND id NOT IN (SELECT id FROM ours)
+    SELECT DISTINCT a.cause FROM notifications_delivery d JOIN asked a USING (reference)
+    WHERE d.reference = ANY (%(references)b::text[]) AND d.id NOT IN (SELECT id FROM ours)
 ), gone AS (
-    DELETE FROM notifications_delivery d USING ours
-    WHERE d.id = ours.id AND d.reference NOT IN (SELECT reference FROM kept)
+    DELETE FROM notifications_delivery d USING ours, asked a
+    WHERE d.id = ours.id AND d.reference = a.reference
+        AND a.cause NOT IN (SELECT cause FROM kept)
     RETURNING d.id, d.channel_id, d.created_at, d.status, d.reason
 ), tried AS (
     DELETE FROM notifications_attempt a USING gone WHERE a.delivery_id = gone.id RETURNING a.id
@@ -36,23 +39,27 @@ WITH ours AS MATERIALIZED (
     FROM gone WHERE channel_id <> 0 GROUP BY 1, 2, 3
 )
 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM tried),
-    ARRAY (SELECT reference FROM kept)
+    ARRAY (SELECT cause FROM kept)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a batch removed, and the references of which it had to keep something."""
+    """What a batch removed, and the causes of which it had to keep something."""
 
     deliveries: int
     attempts: int
     kept: frozenset[str]
 
 
-def remove(references: Collection[str], before: datetime) -> Gone:
-    """Remove the deliveries of each of these causes of which all ended `before`."""
+def remove(causes: Mapping[str, str], before: datetime) -> Gone:
+    """Remove the deliveries of each cause of which all ended `before`.
+
+    `causes` has what is to be looked at: references, each with the cause that it belongs to.
+    """
+    asked = {"references": list(causes), "causes": list(causes.values())}
     with bulk_cursor() as cursor:
-        cursor.execute(REMOVE, {"references": list(references), "before": before})
+        cursor.execute(REMOVE, {**asked, "before": before})
         deliveries, attempts, kept = cursor.fetchone() or (0, 0, [])
     return Gone(deliveries, attempts, frozenset(kept))
 

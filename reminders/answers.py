@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn
 from django.db import transaction
 
 from accounts.timezones import zone
+from notifications import actions, answers
 from notifications.actions import Action, Pressed
 from notifications.answers import Answer, Gone
 from notifications.models import Channel, Delivery
@@ -22,7 +23,7 @@ from reminders.recurrence import Gap, to_utc
 MORNING = time(8)
 NOT_ME = "The recipient said: not me."
 
-DONE = Action("done", "Done", 0, "This marks it as done: nothing more will be sent about it.")
+DONE = Action("done", "Done", 0, "This marks it as done.")
 SNOOZE_10M = Action("snooze_10m", "Snooze 10 min", 1, "It will be sent again in 10 minutes.")
 SNOOZE_1H = Action("snooze_1h", "Snooze 1 h", 2, "It will be sent again in an hour.")
 SNOOZE_MORNING = Action("snooze_morning", "Tomorrow morning", 3, "It will be sent again at 08:00.")
@@ -34,6 +35,12 @@ SNOOZES: dict[str, timedelta] = {
     SNOOZE_10M.name: timedelta(minutes=10),
     SNOOZE_1H.name: timedelta(hours=1),
 }
+
+
+def offer() -> None:
+    """Have links in each message of an occurrence, its follow-ups among them, and answer them."""
+    actions.register("occurrence", ACTIONS)
+    answers.register("occurrence", describe, act)
 
 
 class Asked(NamedTuple):
@@ -65,6 +72,8 @@ def describe(pressed: Pressed, now: datetime) -> Answer:
     if done := _done_before(asked, pressed, now):
         return done
     text = pressed.action.note
+    if pressed.action == DONE:
+        text = f"{text} {_then(asked)}"
     if pressed.action == SNOOZE_MORNING:
         text = f"It will be sent again on {in_words(_morning(asked, now), asked.timezone)}."
     return Answer(asked.delivery.title, text, asked.about, pressed.action.label)
@@ -78,7 +87,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     asked = _find(pressed)
     if pressed.action == DONE:
         if loop.acknowledge(asked.occurrence, now, by):
-            return Answer("Done", "Nothing more will be sent about it.", asked.all_about)
+            return Answer("Done", _then(asked), asked.all_about)
         return _done_before(asked, pressed, now) or _nothing_left()
     return _snooze(asked, pressed, now, by)
 
@@ -102,8 +111,7 @@ def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None
     last = occurrence.responses.last()
     if occurrence.status == Occurrence.Status.ACKNOWLEDGED:
         since = f"It was marked as done on {in_words(last.at, asked.timezone)}. " if last else ""
-        text = f"{since}Nothing more will be sent about it."
-        return Answer("Already done", text, asked.all_about)
+        return Answer("Already done", f"{since}{_then(asked)}", asked.all_about)
     is_snoozed = occurrence.status == Occurrence.Status.SNOOZED
     if not is_snoozed or last is None or occurrence.speaks_again_at <= now:
         return None
@@ -111,6 +119,12 @@ def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None
     if pressed.action != DONE and occurrence.speaks_again_at == _until(asked, pressed, last.at):
         return Answer("Already snoozed", _again(asked), asked.all_about)
     return None
+
+
+def _then(asked: Asked) -> str:
+    """Say what comes after Done: an early message answers for itself only."""
+    is_early = asked.occurrence.lead > min(asked.occurrence.reminder.leads)
+    return "The next one still comes." if is_early else "Nothing more will be sent about it."
 
 
 def _again(asked: Asked) -> str:
@@ -162,8 +176,8 @@ def _describe_stranger(pressed: Pressed) -> Answer:
     delivery = _delivery(pressed)
     about = [("Message", delivery.title)] if delivery else []
     text = (
-        "FOAM sends reminders here because somebody entered this address. If that was not you, press "
-        "the button: FOAM will send nothing more here, whatever the reminder."
+        "FOAM sends reminders here because somebody entered this address. If that was not you, "
+        "press the button: FOAM will send nothing more here, whatever the reminder."
     )
     about.append(("Sent to", str(channel)))
     return Answer("Not for you?", text, about, "Stop these messages")

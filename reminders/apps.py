@@ -10,10 +10,6 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Schedules are told in the language of whoever asks, where there is a translation.
         speech.install(translation)
-        # These need the models, which are there by now.
-        from notifications import actions
-        from notifications import answers as page
-        from reminders import answers
+        from reminders import answers  # noqa: PLC0415  It needs the models, which are there by now.
 
-        actions.register("occurrence", answers.ACTIONS)
-        page.register("occurrence", answers.describe, answers.act)
+        answers.offer()

@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from notifications import outbox
 from notifications.bulk import bulk_cursor
+from reminders import follow_up
 from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
@@ -40,12 +41,14 @@ HEARTBEAT_EVERY = timedelta(seconds=5)
 def tick(now: datetime) -> int:
     """Fire everything due at `now`, batch by batch; return how many occurrences fired.
 
-    Also wakes the deliverers when deliveries are due, which makes up for any lost wake-up.
+    Then says again what waits for an answer: see `follow_up`. Also wakes the deliverers when
+    deliveries are due, which makes up for any lost wake-up.
     """
     end = time.monotonic() + BUDGET.total_seconds()
     claimed, fired = fire_batch(now, FIRST)
     if claimed:
         fired += _drain_at_once(now, end) if claimed == FIRST else _drain(now, end)
+    follow_up.speak_due(now, end)
     if outbox.has_due(now):
         outbox.wake()
     beat_heart(now)
@@ -113,6 +116,7 @@ SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exda
     fired_count, fired_due_at,
     CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
         THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
+    error, urgent, least(nag_every, escalate_after),
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
 WHERE status = 'active' AND next_fire_at <= %(now)s
@@ -146,6 +150,9 @@ class Due(NamedTuple):
     fired_count: int
     fired_due_at: datetime | None
     recipient_timezone: str | None
+    error: str
+    urgent: bool
+    follow_up_after: timedelta | None
     channel_ids: list[int]
 
     @property
@@ -233,11 +240,13 @@ def set_aside(due: Due, error: Exception, now: datetime) -> None:
 
 
 OCCUR = """
-INSERT INTO reminders_occurrence (reminder_id, due_at, lead, status, reason, recorded_at)
+INSERT INTO reminders_occurrence (reminder_id, due_at, lead, status, reason, recorded_at,
+    follow_up_at)
 SELECT o.reminder_id, o.due_at, o.lead, CASE o.reason WHEN '' THEN 'pending' ELSE 'missed' END,
-    o.reason, %(now)s
+    o.reason, %(now)s, %(now)s + o.follow_up_after
 FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
-    %(reasons)b::text[]) AS o(reminder_id, due_at, lead, reason)
+    %(reasons)b::text[], %(follow_ups)b::interval[])
+    AS o(reminder_id, due_at, lead, reason, follow_up_after)
 ON CONFLICT (reminder_id, due_at, lead) DO NOTHING
 RETURNING id, reminder_id, due_at, lead, status
 """
@@ -267,7 +276,7 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
         reminder = reminders[reminder_id]
         count = counts[reminder_id] = counts[reminder_id].including(due_at)
         told = message(reminder, fire, now, missed[reminder_id], count)
-        posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at)
+        posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at, reminder.urgent)
     outbox.post(posts, now)
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
@@ -276,11 +285,11 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
 def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:
     """Insert the occurrences; return (id, reminder, due_at, lead) of the new ones that fire."""
     rows = [
-        (reminder.pk, fire.due_at, fire.lead, reason)
+        (reminder.pk, fire.due_at, fire.lead, reason, follow_up_after(reminder, fire, reason))
         for reminder, plan, _ in planned
         for fire, reason in [*((fire, "") for fire in plan.fires), *plan.missed]
     ]
-    columns = ("reminders", "dues", "leads", "reasons")
+    columns = ("reminders", "dues", "leads", "reasons", "follow_ups")
     with bulk_cursor() as cursor:
         cursor.execute(
             OCCUR,
@@ -288,6 +297,12 @@ def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, da
             binary=True,
         )
         return [tuple(row[:4]) for row in cursor.fetchall() if row[4] == "pending"]
+
+
+def follow_up_after(reminder: Any, fire: Fire, missed: str) -> timedelta | None:
+    """Return how long to wait for an answer; None for early alerts: the last lead is waited for."""
+    after: timedelta | None = reminder.follow_up_after
+    return None if after is None or missed or fire.lead != min(reminder.leads) else after
 
 
 def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int, Count]) -> None:
@@ -313,12 +328,13 @@ def array_of(times: Sequence[datetime] | None) -> str | None:
 
 
 def posts_for(
-    channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime
+    channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime, urgent: bool
 ) -> list[outbox.Post]:
     """Return the message to each channel."""
     data = {**told.data, "occurrence_id": occurrence_id}
+    ref = reference(occurrence_id)
     return [
-        outbox.Post(channel_id, reference(occurrence_id), told.title, told.body, due_at, data)
+        outbox.Post(channel_id, ref, told.title, told.body, due_at, data, urgent)
         for channel_id in channel_ids
     ]
 
@@ -326,14 +342,19 @@ def posts_for(
 @transaction.atomic
 def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     """Fire a reminder now, beside its schedule, which does not move."""
+    after = reminder.follow_up_after
     occurrence = Occurrence.objects.create(
-        reminder=reminder, due_at=now, status=Occurrence.Status.PENDING, recorded_at=now
+        reminder=reminder,
+        due_at=now,
+        status=Occurrence.Status.PENDING,
+        recorded_at=now,
+        follow_up_at=None if after is None else now + after,
     )
     channel_ids = reminder.channels.values_list("pk", flat=True)
     # It has the number of the next that comes due, which it does not take from it.
     count = Count(reminder.fired_count).including(now)
     told = message(reminder, Fire(fire_at=now, due_at=now, lead=timedelta(0)), now, 0, count)
-    outbox.post(posts_for(channel_ids, occurrence.pk, told, now), now)
+    outbox.post(posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent), now)
     return occurrence
 
 

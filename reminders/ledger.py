@@ -25,26 +25,27 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Length, Substr
+from django.db.models.functions import Cast, Length
 from django.db.models.lookups import Exact, Range
 
 from notifications import ledger as deliveries
 from notifications.ledger import CAUSE, Deliveries, Imbalance, Period, found
 from notifications.models import Delivery
-from reminders.models import REFERENCE, Occurrence, Reminder, reference_of
+from reminders.models import DIGITS, REFERENCE, Occurrence, Reminder, reference_of
 from reminders.tally import Tally
 
-FIRED_OR_MISSED = Case(When(status="missed", then=Value("missed")), default=Value("fired"))
-# The occurrence that a delivery refers to; none where that is no number. By its length and its
-# digits: a regular expression would be half of what the whole ledger costs.
+# Whatever was answered later has fired.
+NOT_FIRED = ("skipped", "missed")
+WHAT_BECAME = Case(When(status__in=NOT_FIRED, then=F("status")), default=Value("fired"))
+# The occurrence that a delivery tells of, by its firing or by what followed; none where that is no
+# number. By its length and its digits: a regular expression would be half of what the whole ledger
+# costs.
+NUMBER = Func("reference", Value(":"), Value(2), function="split_part", output_field=CharField())
 ITS_OCCURRENCE = Case(
     When(
-        Exact(
-            Func("reference", Value("0123456789"), function="rtrim", output_field=CharField()),
-            REFERENCE,
-        )
-        & Range(Length("reference"), (len(REFERENCE) + 1, len(REFERENCE) + 18)),
-        then=Cast(Substr("reference", len(REFERENCE) + 1), BigIntegerField()),
+        Exact(Func(NUMBER, Value("0123456789"), function="rtrim", output_field=CharField()), "")
+        & Range(Length(NUMBER), (1, DIGITS)),
+        then=Cast(NUMBER, BigIntegerField()),
     )
 )
 
@@ -57,13 +58,14 @@ class Occurrences:
     """
 
     fired: int
+    skipped: dict[str, int]
     missed: dict[str, int]
     overdue: int
     pruned: int
 
     @property
     def due(self) -> int:
-        return self.fired + sum(self.missed.values())
+        return self.fired + sum(self.skipped.values()) + sum(self.missed.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,12 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
     day of which `period` has a part counts its pruned rows whole, and for one `owner` only the
     rows that are still there are counted and checked.
     """
-    rows = deliveries.by_day(counted(owner), period, "recorded_at", FIRED_OR_MISSED, CAUSE)
+    rows = deliveries.by_day(counted(owner), period, "recorded_at", WHAT_BECAME, CAUSE)
     tally = [] if owner else deliveries.tallied(Tally, period)
     sums = deliveries.sums_of(rows, tally)
     occurrences = Occurrences(
         fired=sums["fired"].total(),
+        skipped=dict(+sums["skipped"]),
         missed=dict(+sums["missed"]),
         overdue=overdue(min(now, period.until), owner).count(),
         pruned=sum(pruned for *_, pruned in tally),
@@ -114,7 +117,7 @@ def overdue(now: datetime, owner: Any = None) -> QuerySet[Reminder]:
 
 def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
     recorded = counted(owner).filter(period.has("recorded_at"))
-    fired = recorded.exclude(status="missed")
+    fired = recorded.exclude(status__in=NOT_FIRED)
     reminders = Reminder.objects.filter(pk=OuterRef("reminder_id"))
     posted = Delivery.objects.filter(reference=reference_of(OuterRef("pk")))
     yield from found("Occurrences that fired without a delivery.", fired.filter(~Exists(posted)))
@@ -136,6 +139,7 @@ class Owned:
 
     owner: str
     fired: int = 0
+    skipped: int = 0
     missed: int = 0
     sent: int = 0
     dead: int = 0
@@ -144,7 +148,7 @@ class Owned:
 
     @property
     def due(self) -> int:
-        return self.fired + self.missed
+        return self.fired + self.skipped + self.missed
 
     @property
     def posted(self) -> int:
@@ -157,7 +161,11 @@ def by_owner(period: Period) -> list[Owned]:
         counted()
         .filter(period.has("recorded_at"))
         .values(owner=F("reminder__owner__username"))
-        .annotate(missed=Count("pk", Q(status="missed")), fired=Count("pk", ~Q(status="missed")))
+        .annotate(
+            missed=Count("pk", Q(status="missed")),
+            skipped=Count("pk", Q(status="skipped")),
+            fired=Count("pk", ~Q(status__in=NOT_FIRED)),
+        )
     )
     figures: dict[str, dict[str, Any]] = defaultdict(dict)
     for each in [*occurrences, *deliveries.by_owner(period)]:

@@ -25,6 +25,7 @@ class Told(Protocol):
     timezone: str
     tags: list[str]
     external_id: str | None
+    error: str
 
     @property
     def schedule(self) -> Schedule: ...
@@ -47,12 +48,11 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
     with this one. The body ends with a line that says how far ahead or how late this is, when it
     is either.
     """
-    title, body = reminder.title, reminder.body
-    if "{" in title or "{" in body:
-        values = values_of(reminder, fire, now, count)
-        title, body = render(title, values, TITLE_LENGTH), render(body, values, BODY_LENGTH)
+    title, body = words_of(reminder, fire, now, count)
     due_text = in_words(fire.due_at, reminder.timezone)
-    note = " ".join(filter(None, [_ahead(fire, now, due_text), _late(fire, now), _missed(missed)]))
+    late = lateness(reminder, fire.fire_at, now)
+    ahead = _when(fire, now, due_text) if fire.lead else ""
+    note = " ".join(filter(None, [ahead, late, _missed(missed)]))
     return Message(
         title=title,
         body="\n\n".join(filter(None, [body, note])),
@@ -68,6 +68,33 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
             "missed": missed,
         },
     )
+
+
+def again(
+    reminder: Told, due_at: datetime, now: datetime, count: Count, *, opening: str, why: str
+) -> Message:
+    """Return what is said at `now` of what has fired before: the same words, and why they come.
+
+    `opening` begins the title.
+    """
+    fire = Fire(due_at, due_at, NOTHING)
+    data = message(reminder, fire, due_at, 0, count).data
+    words, body = words_of(reminder, fire, now, count)
+    title = f"{opening}{words}"
+    return Message(
+        title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
+        body="\n\n".join(filter(None, [body, f"{_when(fire, now, data['due_text'])} {why}"])),
+        data=data,
+    )
+
+
+def words_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> tuple[str, str]:
+    """Return title and body, with what their placeholders say at `now`."""
+    title, body = reminder.title, reminder.body
+    if "{" not in title and "{" not in body:
+        return title, body
+    values = values_of(reminder, fire, now, count)
+    return render(title, values, TITLE_LENGTH), render(body, values, BODY_LENGTH)
 
 
 def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[str, str]:
@@ -102,36 +129,32 @@ def span(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in units[:2] if number) or "0 s"
 
 
-def _ahead(fire: Fire, now: datetime, due_text: str) -> str:
-    if not fire.lead:
-        return ""
-    verb = "Due" if _until_due(fire, now) >= NOTHING else "Was due"
-    return f"{verb} {_distance(fire, now)}, on {due_text}."
+def roughly(length: timedelta) -> str:
+    """As `span`, without the seconds of what is longer than a minute."""
+    is_long = length >= timedelta(minutes=1)
+    return span(length - length % timedelta(minutes=1)) if is_long else span(length)
+
+
+def _when(fire: Fire, now: datetime, due_text: str) -> str:
+    return f"Due {_distance(fire, now)}, on {due_text}."
 
 
 def _distance(fire: Fire, now: datetime) -> str:
     """Say how far ahead the due instant is, or how long ago it was."""
-    left = _until_due(fire, now)
-    if not left:
+    is_punctual = NOTHING <= now - fire.fire_at < LATE
+    left = fire.lead if is_punctual else fire.due_at - now
+    if not left or (not is_punctual and abs(left) < LATE):
         return "now"
-    return f"in {span(left)}" if left > NOTHING else f"{span(-left)} ago"
+    return f"in {roughly(left)}" if left > NOTHING else f"{roughly(-left)} ago"
 
 
-def _until_due(fire: Fire, now: datetime) -> timedelta:
-    """Return the lead of a punctual message, and what is left of it in whole minutes of a late one.
-
-    That of a late one is negative when the due instant has passed, too.
-    """
-    if now - fire.fire_at < LATE:
-        return fire.lead
-    return timedelta(minutes=int((fire.due_at - now) / timedelta(minutes=1)))
-
-
-def _late(fire: Fire, now: datetime) -> str:
-    late = now - fire.fire_at
+def lateness(reminder: Told, fire_at: datetime, now: datetime) -> str:
+    """Say how late what was to be said at `fire_at` is, and why; nothing if it hardly is."""
+    late = now - fire_at
     if late < LATE:
         return ""
-    return f"This comes {span(late)} late: FOAM was down or held up at the time."
+    why = "an error had set it aside" if reminder.error else "FOAM was down or held up at the time"
+    return f"This comes {span(late)} late: {why}."
 
 
 def _missed(count: int) -> str:

@@ -370,6 +370,8 @@ class Reminder(models.Model):
         self._touch()
         # First: then no tick makes a delivery that the next statement does not see.
         self.occurrences.rest()
+        snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
+        snoozed.update(status=Occurrence.Status.PENDING)
         references = self.occurrences.values_list(reference_of("pk"))
         Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
         followed = self.occurrences.followed().values_list("pk", flat=True)
@@ -577,6 +579,11 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reminder_id} due {self.due_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether something more may have been said after it fired."""
+        return bool(self.nags or self.snoozes or self.escalated_at)
 
     @property
     def reference(self) -> str:

@@ -20,11 +20,16 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import FOAM_ID
 from notifications import retention as deliveries
 from notifications.bulk import bulk_cursor
+from notifications.causes import following
 from notifications.models import Delivery
 from notifications.models import Tally as DeliveryTally
 from notifications.retention import BATCH
-from reminders.models import REFERENCE, Occurrence, reference, reference_of
+from reminders.ledger import ITS_OCCURRENCE
+from reminders.models import REFERENCE, Occurrence
 from reminders.tally import Tally
+
+# A snooze may be longer than anything is kept, and go on while its reminder is paused.
+SPEAKS = Q(follow_up_at__isnull=False) | Q(status=Occurrence.Status.SNOOZED)
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +97,7 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     for ids in old(before):
         yield remove(ids, before)
     for references in filter(None, deliveries.old_references(before, REFERENCE)):
-        gone = deliveries.remove(references, before)
+        gone = deliveries.remove({each: each for each in references}, before)
         yield Removed(0, gone.deliveries, gone.attempts)
 
 
@@ -114,11 +119,13 @@ def old(before: datetime) -> Iterator[list[int]]:
 REMOVE = """
 WITH gone AS (
     DELETE FROM reminders_occurrence WHERE id = ANY (%(ids)b::bigint[])
-    RETURNING reminder_id, recorded_at, status, reason
+    RETURNING id, reminder_id, recorded_at, status, reason
+), answered AS (
+    DELETE FROM reminders_response WHERE occurrence_id IN (SELECT id FROM gone)
 ), counted AS (
     INSERT INTO reminders_tally (day, status, reason, recorded, pruned)
     SELECT (recorded_at AT TIME ZONE 'UTC')::date,
-        CASE status WHEN 'missed' THEN 'missed' ELSE 'fired' END,
+        CASE WHEN status IN ('missed', 'skipped') THEN status ELSE 'fired' END,
         left(split_part(reason, ':', 1), 100), 0, count(*)
     FROM gone WHERE reminder_id <> 0 GROUP BY 1, 2, 3
 )
@@ -130,12 +137,13 @@ SELECT count(*) FROM gone
 def remove(ids: Sequence[int], before: datetime) -> Removed:
     """Remove these occurrences with their deliveries, where all of that ended `before`.
 
-    What someone else holds is passed by, until the next time.
+    One that is yet to speak again stays, and so does what someone else holds, until the next time.
     """
-    free = Occurrence.objects.filter(pk__in=ids).select_for_update(skip_locked=True)
-    by_reference = {reference(pk): pk for pk in free.values_list("pk", flat=True)}
-    gone = deliveries.remove(by_reference, before)
-    ours = [pk for ref, pk in by_reference.items() if ref not in gone.kept]
+    quiet = Occurrence.objects.filter(pk__in=ids).exclude(SPEAKS)
+    rows = list(quiet.select_for_update(skip_locked=True))
+    causes = {each.reference: each.reference for each in rows}
+    gone = deliveries.remove(causes | following(e.reference for e in rows if e.is_followed), before)
+    ours = [each.pk for each in rows if each.reference not in gone.kept]
     with bulk_cursor() as cursor:
         cursor.execute(REMOVE, {"ids": ours})
         (count,) = cursor.fetchone() or (0,)
@@ -150,8 +158,10 @@ def count(now: datetime, keep: timedelta) -> Removed:
 
 
 def _count(old: Q, before: datetime) -> Removed:
-    caused = Delivery.objects.filter(reference=reference_of(OuterRef("pk")))
-    unfinished = caused.filter(Q(finished_at=None) | Q(finished_at__gte=before))
-    going = Occurrence.objects.filter(old).exclude(Exists(unfinished))
-    with_them = Delivery.objects.filter(reference__in=going.values_list(reference_of("pk")))
+    told = Delivery.objects.annotate(occurrence=ITS_OCCURRENCE)
+    told = told.filter(reference__startswith=REFERENCE)
+    unfinished = told.filter(Q(finished_at=None) | Q(finished_at__gte=before))
+    stay = Exists(unfinished.filter(occurrence=OuterRef("pk")))
+    going = Occurrence.objects.filter(old).exclude(SPEAKS).exclude(stay)
+    with_them = told.filter(occurrence__in=going.values_list("pk"))
     return Removed(going.count(), with_them.count())

@@ -32,5 +32,6 @@ def balance(rig: Rig) -> tuple[str, bool]:
         )
     )
     missed = sum(due["missed"].values())
-    words = f"{due['due']} due = {due['fired']} fired + {missed} missed; "
+    skipped = sum(due["skipped"].values())
+    words = f"{due['due']} due = {due['fired']} fired + {skipped} skipped + {missed} missed; "
     return f"balances: {words}{posted['posted']} posted = {ends}", True

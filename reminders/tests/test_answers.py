@@ -98,6 +98,14 @@ def test_done_is_noted_with_the_channel_whose_link_was_pressed(client, delivery)
     assert (response.face, response.channel_id) == ("link", delivery.channel_id)
 
 
+def test_done_of_an_early_message_says_that_the_next_still_comes(make_reminder, now):
+    make_reminder(leads=[HOUR, timedelta(0)], stored_at=now - 2 * HOUR)
+    dispatch.tick(now - HOUR)
+    early = Delivery.objects.get()
+    assert describe(early, "done", now).text == "This marks it as done. The next one still comes."
+    assert act(early, "done", now).text == "The next one still comes."
+
+
 def test_second_press_changes_nothing_and_says_so(client, delivery):
     for name in ("done", "done", "snooze_10m"):
         answer = client.post(path(delivery, name))
@@ -172,7 +180,9 @@ def test_snooze_of_a_paused_reminder_says_when_it_speaks(delivery, now):
 
 
 def test_not_me_ends_all_messages_to_that_address(client, delivery, make_reminder):
-    other = make_reminder(title="Another", stored_at=delivery.due_at, starts_at=datetime(2090, 1, 1))
+    other = make_reminder(
+        title="Another", stored_at=delivery.due_at, starts_at=datetime(2090, 1, 1)
+    )
     shown = client.post(path(delivery, "not_me")).content.decode()
     assert "FOAM sends nothing more here" in shown
     channel = other.channels.get()

@@ -1,4 +1,4 @@
-"""P1, P2: due = fired + missed, each delivery is accounted for, and what disappears is missed."""
+"""P1, P2: due = fired + skipped + missed; each delivery has its end; what disappears is missed."""
 
 import json
 from datetime import timedelta
@@ -13,6 +13,7 @@ from notifications.ledger import Period
 from notifications.models import Channel
 from notifications.transports import TransportError
 from reminders import dispatch, ledger
+from reminders.loop import By, skip_next
 from reminders.models import Reminder
 from reminders.tally import Tally
 
@@ -71,8 +72,27 @@ def test_tally_has_fired_and_missed_with_the_reason(told, now):
     assert list(rows) == [(now.date(), "A later one was due before this could be sent.", 3)]
 
 
+def test_what_was_skipped_is_accounted_for_apart(told, make_reminder, now):
+    skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR, By("command"))
+    found = ledger.read(Period(), now)
+    assert (found.occurrences.due, found.occurrences.fired) == (10, 6)
+    assert found.occurrences.skipped == {"Skipped before it was due.": 1}
+    assert found.balances
+    owned = ledger.by_owner(Period())[0]
+    assert (owned.due, owned.fired, owned.skipped) == (10, 6, 1)
+
+
+def test_nags_belong_to_their_occurrence(make_reminder, now):
+    make_reminder(nag_every=HOUR)
+    dispatch.tick(now)
+    dispatch.tick(now + HOUR)
+    found = ledger.read(Period(), now)
+    assert (found.occurrences.due, found.deliveries.posted, found.balances) == (1, 2, True)
+    sql("DELETE FROM reminders_occurrence")
+    assert "Deliveries whose occurrence is not there." in wrong(now)
+
+
 def test_status_that_comes_later_leaves_what_fired_as_fired(told, now):
-    sql("ALTER TABLE reminders_occurrence DROP CONSTRAINT reminders_occurrence_missed_has_reason")
     sql("UPDATE reminders_occurrence SET status = 'acknowledged' WHERE status = 'pending'")
     assert ledger.read(Period(), now).occurrences.fired == 6
     assert ledger.read(Period(), now).balances

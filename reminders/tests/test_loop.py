@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from notifications.models import Channel, Delivery
+from notifications.models import Delivery
 from reminders import dispatch, loop
 from reminders.loop import By
 from reminders.models import Occurrence, Reminder, occurrence_id

@@ -20,6 +20,7 @@ class Reminder:
     external_id: str | None = None
     recipient_timezone: str | None = "America/New_York"
     schedule: Schedule | None = None
+    error: str = ""
 
 
 def told(*, lead=timedelta(0), late=timedelta(0), missed=0, **fields):
@@ -49,11 +50,17 @@ def test_late_message_says_how_late_it_is():
 
 @pytest.mark.parametrize(
     ("minutes", "words"),
-    [(20, "Due in 39 min, on"), (60, "Due now, on"), (75, "Was due 15 min ago, on")],
+    [(20, "Due in 39 min, on"), (60, "Due now, on"), (75, "Due 15 min ago, on")],
 )
 def test_early_message_that_comes_late_says_what_is_left(minutes, words):
     late = timedelta(minutes=minutes, seconds=5)
     assert words in told(lead=timedelta(hours=1), late=late).body
+
+
+def test_late_message_of_a_reminder_that_was_set_aside_says_so():
+    assert told(late=timedelta(minutes=5), error="KeyError: 'x'").body.endswith(
+        "This comes 5 min late: an error had set it aside."
+    )
 
 
 def test_second_of_lateness_is_not_worth_a_word():

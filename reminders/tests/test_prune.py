@@ -17,8 +17,10 @@ from notifications import retention as delivery_retention
 from notifications.ledger import Period
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.transports import TransportError
-from reminders import dispatch, ledger, retention, tasks
+from reminders import dispatch, ledger, loop, retention, tasks
+from reminders.loop import By
 from reminders.models import Occurrence, Reminder
+from reminders.response import Response
 from reminders.tally import Tally
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -118,6 +120,35 @@ def test_occurrence_stays_whole_while_one_of_its_deliveries_is_unfinished(
     first.retry(now)
     retention.prune(later, KEEP)
     assert left() == [1, 2, 2]
+
+
+def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, later):
+    fire(nag_every=HOUR)
+    dispatch.tick(now + HOUR)
+    outbox.deliver_due(now + HOUR)
+    loop.acknowledge(Occurrence.objects.get(), now + HOUR, By("command"))
+    before = read(now)
+    assert retention.count(later, KEEP) == retention.Removed(1, 2)
+    retention.prune(later, KEEP)
+    assert (left(), Response.objects.count()) == ([0, 0, 0], 0)
+    assert read(now) == before
+
+
+def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
+    fire(nag_every=HOUR, nag_max=1)
+    dispatch.tick(now + HOUR)
+    assert retention.count(later, KEEP) == retention.Removed()
+    retention.prune(later, KEEP)
+    assert left() == [1, 2, 1]
+
+
+def test_what_is_yet_to_speak_again_stays(fire, now, later):
+    fire(recurrence="FREQ=YEARLY")
+    occurrence = Occurrence.objects.get()
+    loop.snooze(occurrence, later + DAY, now, By("command"))
+    occurrence.reminder.pause(now)
+    retention.prune(later, KEEP)
+    assert left() == [1, 1, 1]
 
 
 def test_delivery_is_kept_from_its_end_not_from_its_beginning(fire, now, later):
@@ -367,7 +398,7 @@ def test_prune_finds_its_rows_by_indexes(fire, now):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
             "EXPLAIN " + delivery_retention.REMOVE.replace(")b", ")s"),
-            {"references": ["occurrence:1", "occurrence:2"], "before": now},
+            {"references": ["occurrence:1"], "causes": ["occurrence:1"], "before": now},
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "notifications_delivery_once_per_cause" in plan

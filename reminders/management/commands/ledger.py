@@ -23,8 +23,8 @@ USAGE = 2
 
 class Command(BaseCommand):
     help = (
-        "Account for everything that was due: due = fired + missed, and posted = sent + dead + "
-        "cancelled + pending. Ends with 1 when that, or any row, does not add up."
+        "Account for everything that was due: due = fired + skipped + missed, and posted = sent + "
+        "dead + cancelled + pending. Ends with 1 when that, or any row, does not add up."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,6 +76,7 @@ def figures(read: Ledger) -> Iterator[str]:
     due, posted = read.occurrences, read.deliveries
     yield from row("due", due.due)
     yield from row("  fired", due.fired)
+    yield from row("  skipped", sum(due.skipped.values()), due.skipped)
     yield from row("  missed", sum(due.missed.values()), due.missed)
     yield from row("posted", posted.posted)
     yield from row("  sent", posted.sent)
@@ -115,7 +116,18 @@ def as_data(
     }
 
 
-OWNED = ("owner", "due", "fired", "missed", "posted", "sent", "dead", "cancelled", "pending")
+OWNED = (
+    "owner",
+    "due",
+    "fired",
+    "skipped",
+    "missed",
+    "posted",
+    "sent",
+    "dead",
+    "cancelled",
+    "pending",
+)
 
 
 def owned(each: Owned) -> dict[str, Any]:
