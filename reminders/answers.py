@@ -112,11 +112,10 @@ def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None
     if occurrence.status == Occurrence.Status.ACKNOWLEDGED:
         since = f"It was marked as done on {in_words(last.at, asked.timezone)}. " if last else ""
         return Answer("Already done", f"{since}{_then(asked)}", asked.all_about)
-    is_snoozed = occurrence.status == Occurrence.Status.SNOOZED
-    if not is_snoozed or last is None or occurrence.speaks_again_at <= now:
-        return None
+    until = occurrence.speaks_again_at
+    is_snoozed = occurrence.status == Occurrence.Status.SNOOZED and until and until > now
     # The same press once more, not another wish.
-    if pressed.action != DONE and occurrence.speaks_again_at == _until(asked, pressed, last.at):
+    if is_snoozed and last and pressed.action != DONE and until == _until(asked, pressed, last.at):
         return Answer("Already snoozed", _again(asked), asked.all_about)
     return None
 
@@ -149,7 +148,7 @@ def _find(pressed: Pressed) -> Asked:
     channel = _channel(pressed)
     delivery = _delivery(pressed)
     kept = Occurrence.objects.filter(reminder__deleted_at=None).select_related("reminder")
-    occurrence = kept.filter(pk=occurrence_id(pressed.reference)).first()
+    occurrence = kept.filter(pk=occurrence_id(pressed.reference) or 0).first()
     if channel.deleted_at or delivery is None or occurrence is None:
         _nothing_left()
     return Asked(channel, delivery, occurrence)

@@ -86,10 +86,6 @@ class Words(NamedTuple):
             fold=self.fold,
         )
 
-    @property
-    def count(self) -> Count:
-        return Count(self.fired_count, self.fired_due_at)
-
 
 class Open(NamedTuple):
     """A claimed occurrence that nobody has answered, and what its reminder has for such."""
@@ -270,8 +266,9 @@ def message_of(kind: str, each: Open, due_at: datetime, now: datetime) -> Messag
     else:
         opening, why = "", "It was snoozed until now."
     late = lateness(each.words, due_at, now)
+    count = Count(each.words.fired_count, each.words.fired_due_at)
     why = f"{why} {late}".rstrip()
-    return again(each.words, each.due_at, now, each.words.count, opening=opening, why=why)
+    return again(each.words, each.due_at, now, count, opening=opening, why=why)
 
 
 def reference_of(kind: str, each: Open) -> str:

@@ -19,17 +19,22 @@ NOTHING = timedelta(0)
 class Told(Protocol):
     """What of a reminder is told."""
 
-    pk: int
-    title: str
-    body: str
-    timezone: str
-    tags: list[str]
-    external_id: str | None
-    error: str
-
+    @property
+    def pk(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def external_id(self) -> str | None: ...
+    @property
+    def error(self) -> str: ...
     @property
     def schedule(self) -> Schedule: ...
-
     @property
     def recipient_timezone(self) -> str | None:
         """The owner's; needed where title or body have a `{`."""

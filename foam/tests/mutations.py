@@ -489,7 +489,7 @@ MUTATIONS = [
     Mutation(
         "P10",
         "link: each press of a snooze puts it off",
-        edit(ANSWERS, "occurrence.speaks_again_at == _until(asked, pressed, last.at)", "False"),
+        edit(ANSWERS, "until == _until(asked, pressed, last.at)", "False"),
         [TEST_ANSWERS],
     ),
     Mutation(

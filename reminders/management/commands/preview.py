@@ -136,6 +136,7 @@ class Words:
     schedule: Schedule
     timezone: str
     recipient_timezone: str | None = None
+    error: str = ""
     pk: int = 0
     tags: list[str] = field(default_factory=list)
     external_id: str | None = None
