@@ -44,7 +44,14 @@ class ApiRootView(APIView):
     schema = None
 
     def get(self, request: Request) -> Response:
-        nouns = ("reminder-list", "channel-list", "delivery-list", "inbox-list", "me")
+        nouns = (
+            "reminder-list",
+            "occurrence-list",
+            "channel-list",
+            "delivery-list",
+            "inbox-list",
+            "me",
+        )
         return Response(
             {
                 noun.removesuffix("-list"): request.build_absolute_uri(reverse(noun))

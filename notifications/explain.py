@@ -41,11 +41,14 @@ ATTEMPT: dict[str, str] = {
 }
 
 
-def deliveries_of(owner_id: int, references: Iterable[str]) -> list[Delivery]:
-    """Return the deliveries of some causes, with channels and attempts, oldest first."""
+def deliveries_of(owner_id: int, causes: Iterable[str]) -> list[Delivery]:
+    """Return the deliveries of some causes, and of what followed from them, oldest first.
+
+    With their channels and attempts.
+    """
     return list(
-        # By the owner's channels: the constraint on (channel, reference) is the index that serves.
-        Delivery.objects.filter(channel__owner=owner_id, reference__in=list(references))
+        Delivery.objects.of(*causes)
+        .filter(channel__owner=owner_id)
         .select_related("channel")
         .prefetch_related("attempts")
         .order_by("id")

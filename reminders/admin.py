@@ -39,8 +39,10 @@ VERDICT_COLOURS = {
     Verdict.OVERDUE: "danger",
     Verdict.UNDELIVERED: "danger",
     Verdict.MISSED: "warning",
+    Verdict.SKIPPED: "warning",
     Verdict.PAUSED: "warning",
     Verdict.SENT: "success",
+    Verdict.ACKNOWLEDGED: "success",
 }
 PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 

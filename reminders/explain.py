@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Prefetch, Q
 
 from accounts.timezones import tzdata_version
-from notifications.explain import Step, deliveries_of, steps_of
+from notifications.explain import Step, deliveries_of
 from notifications.models import Delivery
 from reminders import history, moment
+from reminders.aftermath import Aftermath
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
 from reminders.message import LATE, in_words, span
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Reminder, occurrence_id
 from reminders.moment import SECOND, Span
 from reminders.recurrence import Fire, RecurrenceError, Schedule
+from reminders.response import Response
 from reminders.tally import Tally
 from reminders.verdicts import (
     CHANGE,
@@ -28,7 +30,6 @@ from reminders.verdicts import (
     STATUS,
     Finding,
     Verdict,
-    delivered,
     fired,
     missed,
     name_of,
@@ -194,16 +195,16 @@ class Case:
 
     def _judge(self, fires: Sequence[Fire]) -> Iterator[Finding]:
         dues = {fire.due_at for fire in fires}
-        recorded = {
-            fire_of(each): each for each in self.reminder.occurrences.filter(due_at__in=dues)
-        }
-        deliveries: dict[str, list[Delivery]] = {}
+        answers = Prefetch("responses", Response.objects.select_related("user", "channel"))
+        rows = self.reminder.occurrences.filter(due_at__in=dues).prefetch_related(answers)
+        recorded = {fire_of(each): each for each in rows}
+        deliveries: dict[int | None, list[Delivery]] = {}
         references = [recorded[fire].reference for fire in fires if fire in recorded]
         for each in deliveries_of(self.reminder.owner_id, references):
-            deliveries.setdefault(each.reference, []).append(each)
+            deliveries.setdefault(occurrence_id(each.reference), []).append(each)
         for fire in fires:
             if occurrence := recorded.get(fire):
-                yield self._present(fire, occurrence, deliveries.get(occurrence.reference, []))
+                yield self._present(fire, occurrence, deliveries.get(occurrence.pk, []))
             else:
                 yield self._absent(fire)
 
@@ -216,20 +217,24 @@ class Case:
         status = occurrence.status
         what = OCCURRENCE.get(status, status)
         due = self._due(fire, occurrence)
-        if status == Occurrence.Status.MISSED:
+        after = Aftermath(occurrence, deliveries, self.now, self._tell)
+        if status == Occurrence.Status.SKIPPED:
+            verdict, text = Verdict.SKIPPED, after.skipped()
+            why = text
+        elif status == Occurrence.Status.MISSED:
             verdict, text = Verdict.MISSED, missed(occurrence, late, set_aside)
             why = text
         else:
             text = fired(late, set_aside)
             if due.what == "triggered":
                 text = "it was fired by hand"
-            verdict, outcome = delivered(deliveries, self.now)
+            verdict, outcome = after.outcome()
             why = f"{text}; {outcome}"
         data = {"id": occurrence.pk, "status": status, "reason": occurrence.reason}
         data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.total_seconds()}
         steps = [due, Step(what, 2, text, occurrence.recorded_at, data)]
-        for each in deliveries:
-            steps += steps_of(each, self.now, 3)
+        if status != Occurrence.Status.SKIPPED:
+            steps += after.steps()
         return Finding(verdict, self._name(fire), why, steps)
 
     def _due(self, fire: Fire, occurrence: Occurrence | None = None) -> Step:

@@ -421,6 +421,11 @@ class Reminder(models.Model):
             if lead not in recorded
         )
 
+    def skipped_ahead(self, now: datetime) -> models.QuerySet[Any, datetime]:
+        """Return the due instants to come of which the alert on time was skipped."""
+        ahead = self.occurrences.filter(status=Occurrence.Status.SKIPPED, due_at__gt=now)
+        return ahead.filter(lead=min(self.leads)).values_list("due_at", flat=True)
+
     @property
     def follow_up_after(self) -> timedelta | None:
         """How long after something fires it is followed up for the first time, if at all."""

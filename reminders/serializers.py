@@ -1,6 +1,8 @@
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import DurationField
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -9,10 +11,13 @@ from rest_framework.utils.html import is_html_input
 from accounts.api import StrictSerializer
 from accounts.models import validate_timezone
 from accounts.timezones import zone
+from notifications.models import Channel
 from notifications.serializers import own_channels
 from reminders.fields import WallClockField
+from reminders.loop import check_until
 from reminders.models import Occurrence, Reminder
 from reminders.preview import DEFAULT_COUNT
+from reminders.response import Response
 from reminders.verdicts import Verdict
 
 
@@ -73,6 +78,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         required=False,
         help_text="Ids of your channels; your inbox when left out.",
     )
+    escalate_channels = OwnChannels(
+        many=True, required=False, help_text="Ids of your channels, for `escalate_after`."
+    )
 
     class Meta:
         model = Reminder
@@ -91,6 +99,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "misfire",
             "grace",
             "channels",
+            "nag_every",
+            "nag_max",
+            "escalate_after",
+            "escalate_channels",
+            "urgent",
             "tags",
             "external_id",
             "status",
@@ -107,8 +120,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
         shown = super().to_representation(reminder)
-        kept = [channel.pk for channel in reminder.channels.all() if channel.deleted_at is None]
-        return {**shown, "channels": kept}
+        return {
+            **shown,
+            "channels": _kept(reminder.channels.all()),
+            "escalate_channels": _kept(reminder.escalate_channels.all()),
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn times that came with an offset into wall-clock times of the reminder's zone."""
@@ -146,10 +162,15 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
     def _store(self, reminder: Reminder, values: dict[str, Any]) -> Reminder:
         now, channels = values.pop("now"), values.pop("channels", None)
+        further = values.pop("escalate_channels", None)
         for name, value in values.items():
             setattr(reminder, name, value)
-        reminder.store(now, channels)
+        reminder.store(now, channels, further)
         return reminder
+
+
+def _kept(channels: Iterable[Channel]) -> list[int]:
+    return [channel.pk for channel in channels if channel.deleted_at is None]
 
 
 def _wall_clock(value: datetime, local: Any) -> datetime:
@@ -248,7 +269,66 @@ class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
             "reason",
             "recorded_at",
             "reference",
+            "follow_up_at",
+            "nags",
+            "escalated_at",
         ]
+
+
+class ResponseSerializer(serializers.ModelSerializer[Response]):
+    user = serializers.CharField(
+        source="user.username",
+        default=None,
+        allow_null=True,
+        help_text="Whose name it was done in.",
+    )
+
+    class Meta:
+        model = Response
+        fields = ["verb", "at", "face", "user", "channel", "detail"]
+
+
+class OccurrenceDetailSerializer(OccurrenceSerializer):
+    responses = ResponseSerializer(many=True, read_only=True)
+
+    class Meta(OccurrenceSerializer.Meta):
+        fields = [*OccurrenceSerializer.Meta.fields, "responses"]
+
+
+class AnsweredSerializer(OccurrenceDetailSerializer):
+    """An occurrence, and whether this answer was the first."""
+
+    changed = serializers.BooleanField(
+        help_text="False when it had been so already, and nothing was changed."
+    )
+
+    class Meta(OccurrenceDetailSerializer.Meta):
+        fields = [*OccurrenceDetailSerializer.Meta.fields, "changed"]
+
+
+class SnoozeSerializer(StrictSerializer):
+    """Until when; `until` or `for`, which is added to now."""
+
+    until = Instant(required=False, help_text="At most a year ahead.")
+
+    def get_fields(self) -> dict[str, Any]:
+        # No attribute can have this name.
+        length = IsoDuration(required=False, help_text="How long, such as PT10M.")
+        return {**super().get_fields(), "for": length}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return when it is to speak again, whichever way that was given."""
+        if len(attrs) != 1:
+            raise ValidationError({"until": "Give either until (an instant) or for (a duration)."})
+        name, now = next(iter(attrs)), self.context["now"]
+        try:
+            until = attrs["until"] if name == "until" else now + attrs["for"]
+            check_until(until, now)
+        except OverflowError:
+            raise ValidationError({name: "This time is out of range."}) from None
+        except DjangoValidationError as error:
+            raise ValidationError({name: error.messages}) from error
+        return {"until": until}
 
 
 class UpcomingSerializer(serializers.Serializer[Any]):
@@ -259,7 +339,8 @@ class UpcomingSerializer(serializers.Serializer[Any]):
 class StepSerializer(serializers.Serializer[Any]):
     what = serializers.CharField(
         help_text="`reminder`, `change`, `schedule`, `due`, `triggered`, `fired`, `missed`, "
-        "`delivery`, `attempt`, `next`, `tick`, `nearest`, or a verdict."
+        "`skipped`, `delivery`, `attempt`, `nag`, `escalated`, `spoke_again`, `acknowledged`, "
+        "`snoozed`, `next`, `tick`, `nearest`, or a verdict."
     )
     depth = serializers.IntegerField(
         help_text="It hangs under the last one before it with a smaller depth."

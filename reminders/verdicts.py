@@ -7,11 +7,14 @@ from enum import StrEnum
 
 from notifications.explain import Step, waits_for
 from notifications.models import Attempt, Delivery
+from reminders.follow_up import ESCALATE, NAG, SNOOZE
 from reminders.history import Change
+from reminders.loop import ACKNOWLEDGED, SNOOZED
 from reminders.message import LATE, in_words, span
 from reminders.misfire import Missed
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Fire
+from reminders.response import Response
 
 
 class Verdict(StrEnum):
@@ -21,12 +24,15 @@ class Verdict(StrEnum):
     OVERDUE = "overdue"  # due, and not fired yet
     UNDELIVERED = "undelivered"  # fired, but not every channel will get it
     MISSED = "missed"  # recorded as not fired, with the reason
+    SKIPPED = "skipped"  # recorded as not wanted
     PAUSED = "paused"  # it was paused then
     DELETED = "deleted"  # it was deleted before
     NOT_CREATED = "not_created"  # it was created later
     NOT_KEPT = "not_kept"  # nothing is recorded, and that day has been pruned
     ON_ITS_WAY = "on_its_way"  # fired, and not every channel has accepted it yet
+    SNOOZED = "snoozed"  # fired, and is to speak again
     SENT = "sent"  # fired, and every channel has accepted it
+    ACKNOWLEDGED = "acknowledged"  # fired, and somebody has said that it is done
     UPCOMING = "upcoming"  # not due yet
     FINISHED = "finished"  # it has no further occurrence
     NOT_DUE = "not_due"  # the schedule has nothing then
@@ -40,7 +46,26 @@ STATUS: dict[str, str] = {
 }
 OCCURRENCE: dict[str, str] = {
     Occurrence.Status.PENDING: "fired",
+    Occurrence.Status.ACKNOWLEDGED: "fired",
+    Occurrence.Status.SNOOZED: "fired",
+    Occurrence.Status.SKIPPED: "skipped",
     Occurrence.Status.MISSED: "missed",
+}
+RESPONSE: dict[str, str] = {
+    Response.Verb.ACKNOWLEDGED: "acknowledged",
+    Response.Verb.SNOOZED: "snoozed",
+    Response.Verb.SKIPPED: "skipped",
+}
+FACE: dict[str, str] = {
+    Response.Face.API: "through the API",
+    Response.Face.ADMIN: "in the admin",
+    Response.Face.LINK: "with a link",
+    Response.Face.COMMAND: "by a command",
+}
+FOLLOW_UP: dict[str, str] = {
+    NAG: "nag {number}",
+    SNOOZE: "said again after the snooze",
+    ESCALATE: "escalated after {waited} without an answer",
 }
 MISSED: dict[str, str] = {
     Missed.SUPERSEDED: "FOAM came to it {late} late, and of what had come due by then only the "
@@ -76,7 +101,11 @@ class Finding:
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:
-    return min((each.verdict for each in findings), key=list(Verdict).index)
+    return worst_of(each.verdict for each in findings)
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    return min(verdicts, key=list(Verdict).index)
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -124,7 +153,8 @@ def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, s
     if not deliveries:
         return Verdict.UNDELIVERED, "no message to any channel is recorded"
     by_status: dict[str, list[Delivery]] = {}
-    for each in deliveries:
+    answered = [each for each in deliveries if each.reason in {ACKNOWLEDGED, SNOOZED}]
+    for each in (each for each in deliveries if each not in answered):
         by_status.setdefault(each.status, []).append(each)
     ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
     accepted = by_status.pop(Delivery.Status.SENT, [])
@@ -133,6 +163,8 @@ def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, s
     told += [f"{d.channel} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
     if accepted:
         told.append(f"accepted by {', '.join(str(d.channel) for d in accepted)}")
+    if answered:
+        told.append(f"no longer sent to {', '.join(str(d.channel) for d in answered)}")
     verdict = Verdict.UNDELIVERED if ended else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
     return verdict, "; ".join(told)
 

@@ -8,28 +8,39 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
-from accounts.api import OwnedViewSet
+from accounts.api import Conflict, OwnedViewSet
 from notifications.serializers import own_channels
-from reminders import dispatch
+from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError
 from reminders.serializers import (
+    AnsweredSerializer,
     ExplanationSerializer,
+    OccurrenceDetailSerializer,
     OccurrenceSerializer,
     PreviewSerializer,
     ReminderSerializer,
     ScheduleSerializer,
+    SnoozeSerializer,
     UpcomingSerializer,
 )
 
 MAX_UPCOMING = 500
+
+
+def own_reminders(request: Request | None) -> QuerySet[Reminder]:
+    """Return what a filter of occurrences may name; the schema is made without a request."""
+    if request is None:
+        return Reminder.objects.none()
+    return Reminder.objects.owned_by(request.user)
 
 
 class PreconditionFailed(APIException):
@@ -63,7 +74,7 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
     filterset_class = ReminderFilter
 
     def get_queryset(self) -> QuerySet[Reminder]:
-        return super().get_queryset().prefetch_related("channels")
+        return super().get_queryset().prefetch_related("channels", "escalate_channels")
 
     def get_object(self) -> Reminder:
         reminder = super().get_object()
@@ -144,14 +155,20 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
     )
     @action(detail=True, pagination_class=None)
     def upcoming(self, request: Request, **kwargs: Any) -> Response:
-        """The next due instants, in UTC. A paused reminder shows what a resume would bring."""
-        schedule = self.get_object().schedule
+        """The next due instants, in UTC, but for those that were skipped.
+
+        A paused reminder shows what a resume would bring.
+        """
+        reminder, now = self.get_object(), timezone.now()
         count = _count(request.query_params.get("count", "10"))
+        skipped = set(reminder.skipped_ahead(now))
+        schedule = reminder.schedule
+        dues = schedule.upcoming(now, count + len(skipped))
         return Response(
             UpcomingSerializer(
                 {
                     "schedule_text": schedule.text,
-                    "occurrences": schedule.upcoming(timezone.now(), count),
+                    "occurrences": [due for due in dues if due not in skipped][:count],
                 }
             ).data
         )
@@ -174,12 +191,83 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
         explanation = explain(self.get_object(), timezone.now(), at)
         return Response(ExplanationSerializer(explanation).data)
 
+    @extend_schema(request=None, responses=OccurrenceDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def skip(self, request: Request, **kwargs: Any) -> Response:
+        """Let the next due instant pass, at all its leads to come; the plan moves on."""
+        reminder = self.get_object()
+        occurrence = loop.skip_next(reminder, timezone.now(), _by(request))
+        if occurrence is None:
+            raise Conflict(f"Nothing is planned to skip: this reminder is {reminder.status}.")
+        return Response(OccurrenceDetailSerializer(occurrence).data)
+
     @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None)
     def occurrences(self, request: Request, **kwargs: Any) -> Response:
-        """What has fired or was missed, newest first."""
+        """What has fired, was skipped or was missed, newest first."""
         page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
+
+
+class OccurrenceFilter(filters.FilterSet):
+    reminder = filters.ModelChoiceFilter(queryset=own_reminders)
+    due_after = filters.IsoDateTimeFilter("due_at", lookup_expr="gte")
+    due_before = filters.IsoDateTimeFilter("due_at", lookup_expr="lt")
+
+    class Meta:
+        model = Occurrence
+        fields = ["status"]
+
+
+class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+    """What has fired, was skipped or was missed. One of them, read alone, shows who answered."""
+
+    model = Occurrence
+    scope = "reminders"
+    serializer_class = OccurrenceDetailSerializer
+    filterset_class = OccurrenceFilter
+
+    def get_queryset(self) -> QuerySet[Occurrence]:
+        occurrences = super().get_queryset()
+        if self.action == "list":
+            return occurrences
+        return occurrences.prefetch_related("responses__user")
+
+    def get_serializer_class(self) -> type[BaseSerializer[Occurrence]]:
+        return OccurrenceSerializer if self.action == "list" else OccurrenceDetailSerializer
+
+    @extend_schema(request=None, responses=AnsweredSerializer)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, **kwargs: Any) -> Response:
+        """It is done: say nothing more of it. Doing it again changes nothing."""
+        occurrence = self.get_object()
+        changed = loop.acknowledge(occurrence, timezone.now(), _by(request))
+        if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
+            raise Conflict(f"Only what has fired can be acknowledged; this is {occurrence.status}.")
+        return self._answered(occurrence, changed=changed)
+
+    @extend_schema(request=SnoozeSerializer, responses=AnsweredSerializer)
+    @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
+    def snooze(self, request: Request, **kwargs: Any) -> Response:
+        """Be quiet about this one until then, and speak again; the series does not move."""
+        occurrence, now = self.get_object(), timezone.now()
+        asked = SnoozeSerializer(data=request.data, context={"now": now})
+        asked.is_valid(raise_exception=True)
+        changed = loop.snooze(occurrence, asked.validated_data["until"], now, _by(request))
+        if occurrence.status != Occurrence.Status.SNOOZED:
+            raise Conflict(
+                f"Only what is not answered can be snoozed; this is {occurrence.status}."
+            )
+        return self._answered(occurrence, changed=changed)
+
+    def _answered(self, occurrence: Occurrence, *, changed: bool) -> Response:
+        occurrence = self.get_queryset().get(pk=occurrence.pk)
+        occurrence.changed = changed
+        return Response(AnsweredSerializer(occurrence).data)
+
+
+def _by(request: Request) -> loop.By:
+    return loop.By("api", request.user.pk)
 
 
 def _etag(reminder: Reminder) -> str:

@@ -16,7 +16,8 @@ from reminders.explain import explain
 from reminders.history import Change
 from reminders.misfire import Missed
 from reminders.models import Heartbeat, Occurrence, Reminder
-from reminders.verdicts import CHANGE, MISSED, OCCURRENCE, STATUS, Verdict
+from reminders.response import Response
+from reminders.verdicts import CHANGE, FACE, MISSED, OCCURRENCE, RESPONSE, STATUS, Verdict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -63,6 +64,8 @@ def words_of(explanation, *whats):
         (Change.Verb, CHANGE),
         (Delivery.Status, DELIVERY),
         (Attempt.Outcome, ATTEMPT),
+        (Response.Verb, RESPONSE),
+        (Response.Face, FACE),
     ],
 )
 def test_every_state_has_its_words(states, words):
