@@ -182,7 +182,7 @@ def claim(now: datetime) -> list[Open]:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()
     begin, end = Open._fields.index("words"), Open._fields.index("words") + len(Words._fields)
-    return [Open(*row[:begin], Words(*row[begin:end]), *row[end:]) for row in rows]
+    return [Open._make((*row[:begin], Words._make(row[begin:end]), *row[end:])) for row in rows]
 
 
 Done = tuple[Open, Sequence[outbox.Post]]
