@@ -3,6 +3,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from foam import views
+from notifications import answers
+from notifications.actions import PATH
 
 api: list[URLPattern | URLResolver] = [
     path("", views.ApiRootView.as_view(), name="api"),
@@ -36,6 +38,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
 ]
 
 handler400 = "foam.problems.bad_request"

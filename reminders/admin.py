@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from reminders.fields import WallClockField
 from reminders.message import in_words, span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import clocks
-from reminders.preview import preview
+from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.verdicts import Verdict
 
@@ -124,20 +125,32 @@ class ReminderAdmin(OfUsers, ModelAdmin):
         return [path("preview/", view, name="reminders_reminder_preview"), *super().get_urls()]
 
     def preview(self, request: HttpRequest) -> JsonResponse:
-        """Show what the schedule in a form means, or an error for each field; nothing is stored."""
+        """Show what a form means and will say, or an error for each field; nothing is stored."""
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
-        field = partial(self.formfield_for_dbfield, request=request)
-        form = modelform_factory(Reminder, fields=Reminder.SCHEDULE, formfield_callback=field)(
-            request.POST
-        )
+        form = self._form_as_it_stands(request)
         if not form.is_valid():
             return JsonResponse({"errors": {name: each[0] for name, each in form.errors.items()}})
+        stored = self.get_object(request, request.GET.get("reminder", ""))
+        if stored is not None:
+            form.instance.owner = stored.owner
+            form.instance.fired_count, form.instance.fired_due_at = stored.count
         try:
-            html = _preview(form.instance.schedule)
+            html = _preview(form.instance)
         except RecurrenceError as error:
             return JsonResponse({"errors": {error.field: error.message}})
         return JsonResponse({"html": html, "errors": {}})
+
+    def _form_as_it_stands(self, request: HttpRequest) -> Any:
+        """Return a form for what the preview shows; what it can do without may still be empty."""
+        form = modelform_factory(
+            Reminder,
+            fields=(*Reminder.SCHEDULE, *Reminder.WORDS, "owner"),
+            formfield_callback=partial(self.formfield_for_dbfield, request=request),
+        )(request.POST)
+        for name in (*Reminder.WORDS, "owner"):
+            form.fields[name].required = False
+        return form
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -204,13 +217,14 @@ class ReminderAdmin(OfUsers, ModelAdmin):
     @display(description="Next due")
     def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
-            shown = _preview(reminder.schedule) if reminder.pk else PREVIEW_HINT
+            shown = _preview(reminder) if reminder.pk else PREVIEW_HINT
         except RecurrenceError as error:
             shown = error.message
         return format_html(
             '<div class="foam-preview" aria-live="polite" data-preview-url="{}"'
             ' data-preview-hint="{}">{}</div>',
-            reverse("admin:reminders_reminder_preview"),
+            reverse("admin:reminders_reminder_preview")
+            + (f"?reminder={reminder.pk}" if reminder.pk else ""),
             PREVIEW_HINT,
             shown,
         )
@@ -259,8 +273,10 @@ class ReminderAdmin(OfUsers, ModelAdmin):
         self.message_user(request, f"Deleted {len(reminders)}.")
 
 
-def _preview(schedule: Schedule) -> SafeString:
-    shown = preview(schedule, timezone.now(), SHOWN)
+def _preview(reminder: Reminder) -> SafeString:
+    now, schedule = timezone.now(), reminder.schedule
+    said = messages(reminder, now, reminder.count) if reminder.title else []
+    shown = replace(preview(schedule, now, SHOWN), messages=said)
     return render_to_string("reminders/preview.html", {"preview": shown, "leads": _leads(schedule)})
 
 

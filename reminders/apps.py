@@ -10,3 +10,6 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Schedules are told in the language of whoever asks, where there is a translation.
         speech.install(translation)
+        from reminders import answers  # noqa: PLC0415  It needs the models, which are there by now.
+
+        answers.offer()

@@ -17,6 +17,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from notifications import outbox
 from notifications.bulk import bulk_cursor
 from reminders import follow_up
+from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
@@ -119,6 +120,9 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
 CLAIM = """
 SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
     rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
+    fired_count, fired_due_at,
+    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
+        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
     error, urgent, least(nag_every, escalate_after),
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
@@ -150,6 +154,9 @@ class Due(NamedTuple):
     next_lead: timedelta
     next_walls: list[datetime] | None
     missed_count: int
+    fired_count: int
+    fired_due_at: datetime | None
+    recipient_timezone: str | None
     error: str
     urgent: bool
     follow_up_after: timedelta | None
@@ -254,10 +261,12 @@ RETURNING id, reminder_id, due_at, lead, status
 ADVANCE = """
 UPDATE reminders_reminder r SET next_fire_at = n.due_at - n.lead, next_due_at = n.due_at,
     next_lead = coalesce(n.lead, interval '0'), next_walls = n.walls::timestamp[],
-    missed_count = n.missed_count, error = '',
+    missed_count = n.missed_count, fired_count = n.fired_count, fired_due_at = n.fired_due_at,
+    error = '',
     status = CASE WHEN n.due_at IS NULL THEN 'finished' ELSE 'active' END
 FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
-    %(walls)b::text[], %(missed)b::int[]) AS n(id, due_at, lead, walls, missed_count)
+    %(walls)b::text[], %(missed)b::int[], %(fired)b::int[], %(fired_dues)b::timestamptz[])
+    AS n(id, due_at, lead, walls, missed_count, fired_count, fired_due_at)
 WHERE r.id = n.id
 """
 
@@ -266,15 +275,17 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     """Record occurrences, post their messages and advance the reminders; return how many fired."""
     reminders = {reminder.pk: reminder for reminder, _, _ in planned}
     missed = {r.pk: r.missed_count + len(plan.missed) for r, plan, _ in planned}
+    counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
     posts: list[outbox.Post] = []
     new = record(planned, now)
     for occurrence_id, reminder_id, due_at, lead in new:
         fire = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
         reminder = reminders[reminder_id]
-        told = message(reminder, fire, now, missed[reminder_id])
+        count = counts[reminder_id] = counts[reminder_id].including(due_at)
+        told = message(reminder, fire, now, missed[reminder_id], count)
         posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at, reminder.urgent)
     outbox.post(posts, now)
-    advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned})
+    advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
 
 
@@ -301,7 +312,7 @@ def follow_up_after(reminder: Any, fire: Fire, missed: str) -> timedelta | None:
     return None if after is None or missed or fire.lead != min(reminder.leads) else after
 
 
-def advance(planned: Sequence[Planned], missed: dict[int, int]) -> None:
+def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int, Count]) -> None:
     """Move reminders to the `next` of their plan."""
     with bulk_cursor() as cursor:
         cursor.execute(
@@ -312,6 +323,8 @@ def advance(planned: Sequence[Planned], missed: dict[int, int]) -> None:
                 "leads": [plan.next and plan.next.lead for _, plan, _ in planned],
                 "walls": [array_of(walls) for _, _, walls in planned],
                 "missed": [missed[reminder.pk] for reminder, _, _ in planned],
+                "fired": [counts[reminder.pk].fired for reminder, _, _ in planned],
+                "fired_dues": [counts[reminder.pk].newest for reminder, _, _ in planned],
             },
         )
 
@@ -345,7 +358,9 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
         follow_up_at=None if after is None else now + after,
     )
     channel_ids = reminder.channels.values_list("pk", flat=True)
-    told = message(reminder, Fire(fire_at=now, due_at=now, lead=timedelta(0)), now, 0)
+    # It has the number of the next that comes due, which it does not take from it.
+    count = Count(reminder.fired_count).including(now)
+    told = message(reminder, Fire(fire_at=now, due_at=now, lead=timedelta(0)), now, 0, count)
     outbox.post(posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent), now)
     return occurrence
 

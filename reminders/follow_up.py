@@ -16,8 +16,10 @@ from django.db import DataError, IntegrityError, transaction
 
 from notifications import outbox
 from notifications.bulk import bulk_cursor
+from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
 from reminders.models import Occurrence, reference
+from reminders.recurrence import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,12 @@ SNOOZE, NAG, ESCALATE = "snooze", "nag", "escalate"
 CLAIM = """
 SELECT o.id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at, o.snoozes,
     o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id, r.title,
-    r.body, r.timezone, r.tags, r.external_id, r.error,
+    r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence, r.exdates,
+    r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id),
     ARRAY(SELECT channel_id FROM reminders_reminder_escalate_channels c WHERE c.reminder_id = r.id)
 FROM reminders_occurrence o JOIN reminders_reminder r ON r.id = o.reminder_id
+    JOIN accounts_user u ON u.id = r.owner_id
 WHERE o.follow_up_at <= %(now)s
 ORDER BY o.follow_up_at LIMIT %(limit)s
 FOR NO KEY UPDATE OF o SKIP LOCKED
@@ -60,6 +64,27 @@ class Words(NamedTuple):
     tags: list[str]
     external_id: str | None
     error: str
+    starts_at: datetime
+    recurrence: str
+    exdates: list[datetime]
+    rdates: list[datetime]
+    gap: str
+    fold: str
+    fired_count: int
+    fired_due_at: datetime | None
+    recipient_timezone: str
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(
+            starts_at=self.starts_at,
+            timezone=self.timezone,
+            recurrence=self.recurrence,
+            exdates=self.exdates,
+            rdates=self.rdates,
+            gap=self.gap,
+            fold=self.fold,
+        )
 
 
 class Open(NamedTuple):
@@ -157,7 +182,7 @@ def claim(now: datetime) -> list[Open]:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()
     begin, end = Open._fields.index("words"), Open._fields.index("words") + len(Words._fields)
-    return [Open(*row[:begin], Words(*row[begin:end]), *row[end:]) for row in rows]
+    return [Open._make((*row[:begin], Words._make(row[begin:end]), *row[end:])) for row in rows]
 
 
 Done = tuple[Open, Sequence[outbox.Post]]
@@ -241,7 +266,9 @@ def message_of(kind: str, each: Open, due_at: datetime, now: datetime) -> Messag
     else:
         opening, why = "", "It was snoozed until now."
     late = lateness(each.words, due_at, now)
-    return again(each.words, each.due_at, now, opening, f"{why} {late}".rstrip())
+    count = Count(each.words.fired_count, each.words.fired_due_at)
+    why = f"{why} {late}".rstrip()
+    return again(each.words, each.due_at, now, count, opening=opening, why=why)
 
 
 def reference_of(kind: str, each: Open) -> str:

@@ -5,23 +5,39 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from accounts.timezones import zone
-from reminders.recurrence import Fire
+from reminders.count import Count
+from reminders.recurrence import Fire, Schedule
+from reminders.template import render
 
+TITLE_LENGTH = 200
+BODY_LENGTH = 10_000
 # Below this nobody needs to be told that a message is late.
 LATE = timedelta(minutes=1)
-TITLE_LENGTH = 200
+NOTHING = timedelta(0)
 
 
 class Told(Protocol):
     """What of a reminder is told."""
 
-    pk: int
-    title: str
-    body: str
-    timezone: str
-    tags: list[str]
-    external_id: str | None
-    error: str
+    @property
+    def pk(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def external_id(self) -> str | None: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def recipient_timezone(self) -> str | None:
+        """The owner's; needed where title or body have a `{`."""
 
 
 class Message(NamedTuple):
@@ -30,18 +46,21 @@ class Message(NamedTuple):
     data: dict[str, Any]
 
 
-def message(reminder: Told, fire: Fire, now: datetime, missed: int) -> Message:
+def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count) -> Message:
     """Return title, body and data of one firing at `now`.
 
-    `missed` is how many earlier ones did not fire since the last that did. The body ends with a
-    line that says how far ahead or how late this is, when it is either.
+    `missed` is how many earlier ones did not fire since the last that did, `count` what has fired
+    with this one. The body ends with a line that says how far ahead or how late this is, when it
+    is either.
     """
+    title, body = words_of(reminder, fire, now, count)
     due_text = in_words(fire.due_at, reminder.timezone)
     late = lateness(reminder, fire.fire_at, now)
-    note = " ".join(filter(None, [_ahead(fire, due_text), late, _missed(missed)]))
+    ahead = _when(fire, now, due_text) if fire.lead else ""
+    note = " ".join(filter(None, [ahead, late, _missed(missed)]))
     return Message(
-        title=reminder.title,
-        body="\n\n".join(filter(None, [reminder.body, note])),
+        title=title,
+        body="\n\n".join(filter(None, [body, note])),
         data={
             "type": "reminder.due",
             "reminder_id": reminder.pk,
@@ -56,20 +75,44 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int) -> Message:
     )
 
 
-def again(reminder: Told, due_at: datetime, now: datetime, opening: str, why: str) -> Message:
+def again(
+    reminder: Told, due_at: datetime, now: datetime, count: Count, *, opening: str, why: str
+) -> Message:
     """Return what is said at `now` of what has fired before: the same words, and why they come.
 
     `opening` begins the title.
     """
-    told = message(reminder, Fire(due_at, due_at, timedelta(0)), due_at, 0)
-    ahead = due_at - now
-    when = f"Due in {roughly(ahead)}" if ahead > timedelta(0) else f"Due {roughly(-ahead)} ago"
-    title = f"{opening}{told.title}"
+    fire = Fire(due_at, due_at, NOTHING)
+    data = message(reminder, fire, due_at, 0, count).data
+    words, body = words_of(reminder, fire, now, count)
+    title = f"{opening}{words}"
     return Message(
         title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
-        body="\n\n".join(filter(None, [told.body, f"{when}, on {told.data['due_text']}. {why}"])),
-        data=told.data,
+        body="\n\n".join(filter(None, [body, f"{_when(fire, now, data['due_text'])} {why}"])),
+        data=data,
     )
+
+
+def words_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> tuple[str, str]:
+    """Return title and body, with what their placeholders say at `now`."""
+    title, body = reminder.title, reminder.body
+    if "{" not in title and "{" not in body:
+        return title, body
+    values = values_of(reminder, fire, now, count)
+    return render(title, values, TITLE_LENGTH), render(body, values, BODY_LENGTH)
+
+
+def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[str, str]:
+    """Return what the placeholders of a reminder say: times as the recipient's clock shows them."""
+    timezone = reminder.recipient_timezone or reminder.timezone
+    local = fire.due_at.astimezone(zone(timezone))
+    return {
+        "due": in_words(fire.due_at, timezone),
+        "due_date": f"{local:%A} {local.day} {local:%B %Y}",
+        "due_time": f"{local:%H:%M}",
+        "lead": _distance(fire, now),
+        "number": count.number(fire.due_at, reminder.schedule),
+    }
 
 
 # What is due at one instant in one zone is due there for many.
@@ -97,8 +140,17 @@ def roughly(length: timedelta) -> str:
     return span(length - length % timedelta(minutes=1)) if is_long else span(length)
 
 
-def _ahead(fire: Fire, due_text: str) -> str:
-    return f"Due in {span(fire.lead)}, on {due_text}." if fire.lead else ""
+def _when(fire: Fire, now: datetime, due_text: str) -> str:
+    return f"Due {_distance(fire, now)}, on {due_text}."
+
+
+def _distance(fire: Fire, now: datetime) -> str:
+    """Say how far ahead the due instant is, or how long ago it was."""
+    is_punctual = NOTHING <= now - fire.fire_at < LATE
+    left = fire.lead if is_punctual else fire.due_at - now
+    if not left or (not is_punctual and abs(left) < LATE):
+        return "now"
+    return f"in {roughly(left)}" if left > NOTHING else f"{roughly(-left)} ago"
 
 
 def lateness(reminder: Told, fire_at: datetime, now: datetime) -> str:
@@ -106,13 +158,15 @@ def lateness(reminder: Told, fire_at: datetime, now: datetime) -> str:
     late = now - fire_at
     if late < LATE:
         return ""
-    error = "an error had set it aside" if reminder.error else ""
-    return f"This is {span(late)} late: {error or 'nothing was dispatched when it was due'}."
+    why = "an error had set it aside" if reminder.error else "FOAM was down or held up at the time"
+    return f"This comes {span(late)} late: {why}."
 
 
 def _missed(count: int) -> str:
     if not count:
         return ""
     return (
-        "One earlier reminder was missed." if count == 1 else f"{count} earlier ones were missed."
+        "One earlier reminder was missed."
+        if count == 1
+        else f"{count} earlier reminders were missed."
     )

@@ -17,15 +17,17 @@ from django.db.models.functions import Concat, Greatest
 from accounts.models import FOAM_ID, validate_timezone
 from notifications.causes import following
 from notifications.models import Channel, Delivery
+from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
+from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
 from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
 from reminders.response import Response  # noqa: F401  Django finds models here
 from reminders.tally import Tally  # noqa: F401  Django finds models here
+from reminders.template import problem
 
-BODY_LENGTH = 10_000
 # Begins what deliveries call their occurrence.
 REFERENCE = "occurrence:"
 # An id has at most so many, and so it fits into a bigint.
@@ -92,6 +94,8 @@ class Reminder(models.Model):
         "fold",
         "leads",
     )
+    # What may hold placeholders.
+    WORDS = ("title", "body")
     # What planning sets.
     PLAN = (
         "status",
@@ -107,7 +111,10 @@ class Reminder(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="reminders", db_index=False
     )
-    title = models.CharField(max_length=200)
+    title = models.CharField(
+        max_length=TITLE_LENGTH,
+        help_text="May hold {due}, {due_date}, {due_time}, {lead} and {number}, as may the body.",
+    )
     body = models.TextField(blank=True, max_length=BODY_LENGTH)
     starts_at = WallClockField(help_text="Wall-clock time in the time zone below.")
     timezone = models.CharField(max_length=64, validators=[validate_timezone])
@@ -159,6 +166,9 @@ class Reminder(models.Model):
     next_walls = ArrayField(WallClockField(), null=True, blank=True, editable=False)
     # Since the last one that fired; told in the message that ends a run of misses.
     missed_count = models.PositiveIntegerField(default=0, editable=False)
+    # Due instants that have fired, and the newest of them: see count.py.
+    fired_count = models.IntegerField(default=0, db_default=0, editable=False)
+    fired_due_at = models.DateTimeField(null=True, editable=False)
     # Why the tick set this aside; empty when all is well.
     error = models.TextField(blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -211,6 +221,10 @@ class Reminder(models.Model):
         return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
 
     @property
+    def count(self) -> Count:
+        return Count(self.fired_count, self.fired_due_at)
+
+    @property
     def schedule_text(self) -> str:
         """The schedule in words; a row that cannot be read says so where it is shown."""
         try:
@@ -218,14 +232,24 @@ class Reminder(models.Model):
         except RecurrenceError as error:
             return f"cannot be read: {error.message}"
 
+    @property
+    def recipient_timezone(self) -> str | None:
+        return self.owner.timezone if self.owner_id else None
+
     def clean(self) -> None:
         """Bring the schedule into its canonical form; ValidationError names the field at fault."""
+        self._check_words()
         try:
             self.recurrence = canonical(self.recurrence)
             self.leads = sorted(set(self.leads))
             Schedule.validate(**{name: getattr(self, name) for name in self.SCHEDULE})
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
+
+    def _check_words(self) -> None:
+        problems = {name: problem(getattr(self, name)) for name in self.WORDS}
+        if any(problems.values()):
+            raise ValidationError({name: text for name, text in problems.items() if text})
 
     @transaction.atomic
     def store(
@@ -269,10 +293,14 @@ class Reminder(models.Model):
         self.version += 1
         if names := edited(stored, self, channels):
             note(stored, Change.Verb.EDITED, now, ", ".join(names))
+        self.fired_count = stored.fired_count
         if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
+            self.fired_due_at = stored.fired_due_at
             for name in self.PLAN:
                 setattr(self, name, getattr(stored, name))
             return
+        # What has fired ahead of time by the old schedule says nothing of the new one.
+        self.fired_due_at = None
         stored._miss_due(now, Missed.EDITED)
         if stored.status != self.Status.PAUSED:
             self.plan_or_refuse(now)

@@ -3,9 +3,12 @@
 The API, the command and the admin ask the same functions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from reminders.count import Count
+from reminders.message import Told, message
 from reminders.recurrence import ClockChange, Gap, Schedule, local_time, to_utc, zone
 
 DEFAULT_COUNT = 10
@@ -33,10 +36,21 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A message to come: when it will be sent, `lead` before it is due, and what it says."""
+
+    fire_at: datetime
+    lead: timedelta
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A schedule in words and in canonical form, with its next occurrences in order.
 
-    `exhausted` says that nothing is due after the last of them.
+    `exhausted` says that nothing is due after the last of them. `messages` are the next ones, where
+    there are words to be said.
     """
 
     text: str
@@ -44,6 +58,7 @@ class Preview:
     timezone: str
     occurrences: list[Shown]
     exhausted: bool
+    messages: Sequence[Said] = ()
 
 
 def preview(schedule: Schedule, after: datetime, count: int) -> Preview:
@@ -64,6 +79,19 @@ def preview(schedule: Schedule, after: datetime, count: int) -> Preview:
         occurrences=[shown for _, _, shown in sorted(lines, key=lambda line: line[:2])],
         exhausted=exhausted,
     )
+
+
+def messages(told: Told, after: datetime, count: Count) -> list[Said]:
+    """Return the next messages after an aware instant, one for each lead; `count` has fired."""
+    found: list[Said] = []
+    schedule = told.schedule
+    fire = schedule.next_fire(after)
+    while fire is not None and len(found) < len(schedule.leads):
+        count = count.including(fire.due_at)
+        words = message(told, fire, fire.fire_at, 0, count)
+        found.append(Said(fire.fire_at, fire.lead, words.title, words.body))
+        fire = schedule.next_fire(fire.fire_at, fire.lead)
+    return found
 
 
 def due(schedule: Schedule, after: datetime, count: int) -> tuple[list[datetime], bool]:

@@ -91,7 +91,8 @@ def apply(ids: Sequence[int], now: datetime) -> Batch:
             change(row, Change.Verb.REPLANNED, now, str(move))
             for (row, _, _), move in zip(planned, found.moves, strict=True)
         )
-        dispatch.advance(planned, {row.pk: row.missed_count for row, _, _ in planned})
+        missed = {row.pk: row.missed_count for row, _, _ in planned}
+        dispatch.advance(planned, missed, {row.pk: row.count for row, _, _ in planned})
     return found
 
 

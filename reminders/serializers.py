@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -174,7 +174,7 @@ class Instant(serializers.DateTimeField):
 
 
 class ScheduleSerializer(ReminderSerializer):
-    """The schedule of a reminder that is not stored, and what to show of it."""
+    """Schedule and words of a reminder that is not stored, and what to show of it."""
 
     after = Instant(required=False, help_text="Show what is due after this instant; now.")
     count = serializers.IntegerField(
@@ -182,14 +182,16 @@ class ScheduleSerializer(ReminderSerializer):
     )
 
     class Meta(ReminderSerializer.Meta):
-        fields = [*Reminder.SCHEDULE, "after", "count"]
+        fields = [*Reminder.SCHEDULE, *Reminder.WORDS, "after", "count"]
         read_only_fields: list[str] = []
+        extra_kwargs: ClassVar = {"title": {"required": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Check what a reminder with this schedule would be checked for, but for its future."""
+        """Check what a reminder with these would be checked for, but for its future."""
         attrs = super().validate(attrs)
-        chosen = {name: attrs[name] for name in Reminder.SCHEDULE if name in attrs}
-        reminder = Reminder(**chosen)
+        names = (*Reminder.SCHEDULE, *Reminder.WORDS)
+        chosen = {name: attrs[name] for name in names if name in attrs}
+        reminder = Reminder(owner=self.context["request"].user, **chosen)
         fields = Reminder._meta.get_fields()
         reminder.clean_fields(exclude={f.name for f in fields} - {*Reminder.SCHEDULE})
         reminder.clean()
@@ -213,12 +215,24 @@ class ShownSerializer(serializers.Serializer[Any]):
     clock_change = ClockChangeSerializer(allow_null=True)
 
 
+class SaidSerializer(serializers.Serializer[Any]):
+    fire_at = serializers.DateTimeField(help_text="When it will be sent.")
+    lead = IsoDuration(help_text="How long before the due instant that is.")
+    title = serializers.CharField()
+    body = serializers.CharField()
+
+
 class PreviewSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="The schedule in words.")
     recurrence = serializers.CharField(help_text="In canonical form.")
     timezone = serializers.CharField()
     occurrences = ShownSerializer(many=True)
     exhausted = serializers.BooleanField(help_text="Nothing is due after the last of these.")
+    messages = SaidSerializer(
+        many=True,
+        help_text="The next messages, one for each lead, as a new reminder would say them; "
+        "empty without `title` and `body`.",
+    )
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from notifications.serializers import own_channels
 from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
-from reminders.preview import preview
+from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError
 from reminders.serializers import (
     AnsweredSerializer,
@@ -125,6 +126,8 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
     def preview(self, request: Request, **kwargs: Any) -> Response:
         """Show a schedule in words, its next instants, and what clock changes do to them.
 
+        With `title` or `body`, also what the next messages will say.
+
         Nothing is stored, so the scope `reminders:read` is enough. Without `after`, a schedule with
         nothing left in the future is refused, as it is for a new reminder.
         """
@@ -137,6 +140,8 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
                 after = timezone.now()
                 reminder.plan_or_refuse(after)
             shown = preview(reminder.schedule, after, values["count"])
+            if reminder.title or reminder.body:
+                shown = replace(shown, messages=messages(reminder, after, reminder.count))
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
         return Response(PreviewSerializer(shown).data)

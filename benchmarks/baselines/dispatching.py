@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from notifications.models import Delivery
+from reminders.count import Count
 from reminders.dispatch import plan_of
 from reminders.message import message
 from reminders.models import Occurrence, Reminder, reference
@@ -53,7 +54,16 @@ def floor(now: datetime, limit: int) -> int:
         return cursor.rowcount
 
 
-ADVANCED = ("next_fire_at", "next_due_at", "next_lead", "next_walls", "missed_count", "status")
+ADVANCED = (
+    "next_fire_at",
+    "next_due_at",
+    "next_lead",
+    "next_walls",
+    "missed_count",
+    "fired_count",
+    "fired_due_at",
+    "status",
+)
 
 
 @transaction.atomic
@@ -77,7 +87,9 @@ def orm(now: datetime, limit: int) -> int:
     )
     deliveries = []
     for occurrence, (reminder, plan, _) in zip(occurrences, planned, strict=True):
-        told = message(reminder, plan.fires[0], now, 0)
+        count = Count(reminder.fired_count, reminder.fired_due_at).including(occurrence.due_at)
+        reminder.fired_count, reminder.fired_due_at = count
+        told = message(reminder, plan.fires[0], now, 0, count)
         deliveries += [
             Delivery(
                 channel=channel,

@@ -27,6 +27,9 @@ LEASE = "notifications/lease.py"
 RECORD = "notifications/record.py"
 MISFIRE = "reminders/misfire.py"
 TASKS = "reminders/tasks.py"
+ACTIONS = "notifications/actions.py"
+ANSWERS = "reminders/answers.py"
+PAGE = "notifications/answers.py"
 SETTINGS = "foam/settings.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
@@ -34,6 +37,9 @@ NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
+TEST_ACTIONS = "notifications/tests/test_actions.py"
+TEST_ANSWERS = "reminders/tests/test_answers.py"
+TEST_PAGE = "notifications/tests/test_answers.py"
 TEST_RACES = "foam/tests/test_races.py"
 TEST_CRASHES = "foam/tests/test_crashes.py"
 TEST_FAULTS = "foam/tests/test_faults.py"
@@ -443,6 +449,74 @@ MUTATIONS = [
         "misfire: what was missed is not recorded",
         edit(DISPATCH, " for fire in plan.fires), *plan.missed]", " for fire in plan.fires)]"),
         [TEST_DISPATCH],
+    ),
+    Mutation(
+        "words",
+        "template: a broken one is stored",
+        edit("reminders/models.py", "        self._check_words()\n"),
+        ["reminders/tests/test_template.py"],
+    ),
+    Mutation(
+        "words",
+        "number: each lead counts",
+        edit("reminders/count.py", "due_at <= self.newest", "False"),
+        ["reminders/tests/test_count.py"],
+    ),
+    Mutation(
+        "P10",
+        "link: to open it acts",
+        edit(PAGE, 'acts=request.method == "POST"', "acts=True"),
+        [TEST_PAGE],
+    ),
+    Mutation(
+        "P10",
+        "link: a mail program cannot press it",
+        edit(PAGE, "@csrf_exempt\n"),
+        [TEST_PAGE],
+    ),
+    Mutation(
+        "P10",
+        "link: its tag is not looked at",
+        edit(ACTIONS, "hmac.compare_digest(_tag(_mac(key, base), action), tag)", "True"),
+        [TEST_ACTIONS],
+    ),
+    Mutation(
+        "P10",
+        "link: does not expire",
+        edit(ACTIONS, "    if now >= expires_at:\n", "    if False:\n"),
+        [TEST_PAGE],
+    ),
+    Mutation(
+        "P10",
+        "link: each press of a snooze puts it off",
+        edit(ANSWERS, "until == _until(asked, pressed, last.at)", "False"),
+        [TEST_ANSWERS],
+    ),
+    Mutation(
+        "P10",
+        "link: two presses at once do not wait for each other",
+        edit(
+            ANSWERS,
+            "    Reminder.objects.select_for_update(no_key=True)"
+            ".get(pk=asked.occurrence.reminder_id)\n",
+        ),
+        [TEST_RACES],
+    ),
+    Mutation(
+        "P10",
+        "link: good after its reminder was deleted",
+        edit(ANSWERS, "Occurrence.objects.filter(reminder__deleted_at=None)", "Occurrence.objects"),
+        [TEST_ANSWERS],
+    ),
+    Mutation(
+        "P10",
+        "link: shows what the reminder says now",
+        edit(
+            ANSWERS,
+            "return Answer(asked.delivery.title, text",
+            "return Answer(asked.occurrence.reminder.title, text",
+        ),
+        [TEST_ANSWERS],
     ),
 ]
 

@@ -95,3 +95,12 @@ def test_sign_out_meanwhile_is_told(form):
     form.context.clear_cookies()
     form.fill("input[name=recurrence]", "FREQ=WEEKLY")
     form.wait_for_selector(".foam-preview:has-text('cannot be shown just now')")
+
+
+def test_words_of_the_next_message_are_shown_while_they_are_typed(form):
+    form.fill("input[name=title]", "Dose {number}, due {lead}")
+    form.wait_for_selector(".foam-preview-said:has-text('Dose 1, due now')")
+    form.fill("input[name=title]", "Dose {dose}")
+    form.wait_for_selector(".field-title .foam-preview-error:has-text('{dose}')")
+    assert shown(form) == "Waiting for a usable title."
+    assert fits(form)

@@ -4,13 +4,15 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from notifications import outbox
+from notifications.actions import Pressed
 from notifications.models import Attempt, Delivery
-from reminders import dispatch
+from reminders import answers, dispatch
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [
@@ -174,3 +176,15 @@ def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, re
         "uncertain",
         "sent",
     ]
+
+
+@pytest.mark.parametrize("name", ["done", "snooze_10m"])
+def test_two_presses_of_a_link_at_once_answer_once(reminder, now, name):
+    dispatch.tick(now)
+    delivery, occurrence = Delivery.objects.get(), Occurrence.objects.get()
+    action = next(each for each in answers.ACTIONS if each.name == name)
+    pressed = Pressed(action, delivery.reference, delivery.channel_id, now + timedelta(days=14))
+    seconds = [timedelta(seconds=number) for number in range(THREADS)]
+    told = at_once(*[partial(answers.act, pressed, now + second) for second in seconds])
+    assert sorted(each.heading.split()[0] for each in told).count("Already") == THREADS - 1
+    assert occurrence.responses.count() == 1

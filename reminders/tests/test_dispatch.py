@@ -84,7 +84,7 @@ def test_outage_is_told_in_the_message_that_ends_it(make_reminder, now):
     make_reminder(recurrence="FREQ=MINUTELY")
     dispatch.tick(now + timedelta(minutes=300, seconds=90))
     assert Occurrence.objects.filter(status="missed").count() == 301
-    assert "301 earlier ones were missed." in Delivery.objects.get().body
+    assert "301 earlier reminders were missed." in Delivery.objects.get().body
 
 
 def test_missed_occurrence_has_a_reason(make_reminder, now):

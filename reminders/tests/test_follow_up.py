@@ -77,6 +77,15 @@ def test_nag_says_which_one_it_is_and_for_how_long_it_waits(fired, now):
     assert nag.data["occurrence_due_at"] == "2026-11-23T17:00:00Z"
 
 
+def test_placeholders_of_a_nag_speak_of_what_it_nags_about(fired, now):
+    fired(nag_every=20 * HOUR, title="Dose {number} was due {lead}", body="{due_time}")
+    for hours in (20, 24, 40):
+        dispatch.tick(now + hours * HOUR)
+    nag = Delivery.objects.get(title__startswith="Reminder 2")
+    assert nag.title == "Reminder 2 of 3: Dose 1 was due 1 d 16 h ago"
+    assert nag.body.startswith("17:00\n\n")
+
+
 def test_acknowledged_occurrence_does_not_nag(fired, now):
     loop.acknowledge(fired(nag_every=TEN), now + MINUTE, BY)
     dispatch.tick(now + HOUR)
@@ -94,7 +103,7 @@ def test_after_an_outage_there_is_one_nag_and_not_all_of_them(fired, now):
     occurrence = fired(nag_every=TEN, nag_max=5)
     dispatch.tick(now + 35 * MINUTE)
     assert said() == ["nag:1"]
-    assert "This is 25 min late: nothing was dispatched" in Delivery.objects.latest("pk").body
+    assert "This comes 25 min late: FOAM was down" in Delivery.objects.latest("pk").body
     assert reread(occurrence).follow_up_at == now + 40 * MINUTE
 
 

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reminders.message import in_words, message, span
-from reminders.recurrence import Fire
+from reminders.count import Count
+from reminders.message import BODY_LENGTH, TITLE_LENGTH, in_words, message, span
+from reminders.recurrence import Fire, Schedule
 
 DUE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
@@ -17,12 +18,14 @@ class Reminder:
     timezone: str = "Europe/Berlin"
     tags: list[str] = field(default_factory=list)
     external_id: str | None = None
+    recipient_timezone: str | None = "America/New_York"
+    schedule: Schedule | None = None
     error: str = ""
 
 
 def told(*, lead=timedelta(0), late=timedelta(0), missed=0, **fields):
     fire = Fire(fire_at=DUE - lead, due_at=DUE, lead=lead)
-    return message(Reminder(**fields), fire, fire.fire_at + late, missed)
+    return message(Reminder(**fields), fire, fire.fire_at + late, missed, Count(3, DUE))
 
 
 def test_punctual_message_says_just_the_words_of_the_reminder():
@@ -41,13 +44,22 @@ def test_early_message_says_how_far_ahead_it_is():
 
 def test_late_message_says_how_late_it_is():
     assert told(late=timedelta(hours=2, minutes=5)).body.endswith(
-        "This is 2 h 5 min late: nothing was dispatched when it was due."
+        "This comes 2 h 5 min late: FOAM was down or held up at the time."
     )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(20, "Due in 39 min, on"), (60, "Due now, on"), (75, "Due 15 min ago, on")],
+)
+def test_early_message_that_comes_late_says_what_is_left(minutes, words):
+    late = timedelta(minutes=minutes, seconds=5)
+    assert words in told(lead=timedelta(hours=1), late=late).body
 
 
 def test_late_message_of_a_reminder_that_was_set_aside_says_so():
     assert told(late=timedelta(minutes=5), error="KeyError: 'x'").body.endswith(
-        "This is 5 min late: an error had set it aside."
+        "This comes 5 min late: an error had set it aside."
     )
 
 
@@ -57,7 +69,7 @@ def test_second_of_lateness_is_not_worth_a_word():
 
 @pytest.mark.parametrize(
     ("missed", "words"),
-    [(1, "One earlier reminder was missed."), (12, "12 earlier ones were missed.")],
+    [(1, "One earlier reminder was missed."), (12, "12 earlier reminders were missed.")],
 )
 def test_message_after_an_outage_says_how_many_were_missed(missed, words):
     assert told(missed=missed).body.endswith(words)
@@ -65,6 +77,34 @@ def test_message_after_an_outage_says_how_many_were_missed(missed, words):
 
 def test_body_may_be_empty():
     assert told(body="").body == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("At {due}", "At Monday 23 November 2026 at 12:00 (America/New_York)"),
+        ("{due_date}, {due_time}", "Monday 23 November 2026, 12:00"),
+        ("Dose {number}", "Dose 3"),
+        ("Starts {lead}", "Starts now"),
+        ("{{due}} }}", "{due} }"),
+    ],
+)
+def test_placeholders_are_filled_in_as_the_recipients_clock_shows_it(title, said):
+    assert told(title=title).title == said
+
+
+def test_lead_of_an_early_message_is_filled_in():
+    message = told(title="Starts {lead}", body="({lead})", lead=timedelta(minutes=90))
+    assert (message.title, message.body.partition("\n")[0]) == (
+        "Starts in 1 h 30 min",
+        "(in 1 h 30 min)",
+    )
+
+
+def test_title_with_placeholders_is_cut_to_what_a_title_may_be():
+    title = told(title="{due} " * 30).title
+    assert (len(title), title[-1]) == (TITLE_LENGTH, "…")
+    assert len(told(body="{due}" * 2000).body) == BODY_LENGTH
 
 
 def test_clock_change_is_in_the_words():

@@ -139,7 +139,31 @@ def test_preview_is_answered_whole(api):
             }
         ],
         "exhausted": False,
+        "messages": [],
     }
+
+
+@pytest.mark.django_db
+def test_preview_shows_what_the_next_messages_will_say(api, user):
+    user.timezone = "America/New_York"
+    user.save()
+    words = {"title": "Dose {number} {lead}", "body": "At {due_time}.", "leads": ["PT1H", "PT0S"]}
+    asked = {**NIGHTLY, **words, "after": "2027-03-26T23:00:00Z"}
+    due = "on Saturday 27 March 2027 at 02:30 (Europe/Berlin)"
+    assert api.post(URL, asked).json()["messages"] == [
+        {
+            "fire_at": "2027-03-27T00:30:00Z",
+            "lead": "PT1H",
+            "title": "Dose 1 in 1 h",
+            "body": f"At 21:30.\n\nDue in 1 h, {due}.",
+        },
+        {
+            "fire_at": "2027-03-27T01:30:00Z",
+            "lead": "PT0S",
+            "title": "Dose 1 now",
+            "body": "At 21:30.",
+        },
+    ]
 
 
 @pytest.mark.django_db
@@ -210,7 +234,8 @@ def test_preview_refuses_what_create_refuses(api, change, field):
         ({"count": "many"}, "count"),
         ({"after": "soon"}, "after"),
         ({"after": "2027-01-01T00:00:00"}, "after"),
-        ({"title": "Stand-up"}, "title"),
+        ({"grace": "PT1M"}, "grace"),
+        ({"title": "{dose}"}, "title"),
     ],
     ids=str,
 )
@@ -273,6 +298,19 @@ def test_admin_names_the_field_of_the_form(client, staff, change):
 
 
 @pytest.mark.django_db
+def test_admin_shows_what_the_next_message_will_say(client, staff, make_reminder):
+    client.force_login(staff)
+    url = reverse("admin:reminders_reminder_preview")
+    form = {**FORM, "title": "<b> {number} {lead}", "leads": "0"}
+    assert "&lt;b&gt; 1 now" in client.post(url, form).json()["html"]
+    reminder = make_reminder()
+    Reminder.objects.update(fired_count=41)
+    html = client.post(f"{url}?reminder={reminder.pk}", form).json()["html"]
+    assert "&lt;b&gt; 42 now" in html
+    assert list(client.post(url, {**form, "body": "{x}"}).json()["errors"]) == ["body"]
+
+
+@pytest.mark.django_db
 def test_admin_preview_is_for_those_who_may_edit(client, user):
     url = reverse("admin:reminders_reminder_preview")
     assert client.post(url, FORM).status_code == 302
@@ -304,6 +342,13 @@ def test_command_shows_a_table():
         "Mon 2027-03-29 02:30:00 +02:00 2027-03-29 00:30:00",
         "Tue 2027-03-30 02:30:00 +02:00 2027-03-30 00:30:00",
     ]
+
+
+def test_command_shows_what_the_next_message_will_say():
+    shown = run("--starts-at", "2090-01-01T09:00", "--title", "Dose {number}", "--body", "{due}")
+    assert shown.splitlines()[-3:] == ["", "Dose 1", "Sunday 1 January 2090 at 09:00 (UTC)"]
+    with pytest.raises(CommandError, match="title: There is no placeholder"):
+        run("--starts-at", "2090-01-01T09:00", "--title", "{dose}")
 
 
 def test_command_takes_dates_out_and_in():

@@ -6,15 +6,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from reminders.preview import BEGINNING, DEFAULT_COUNT, Preview, due, preview
+from reminders.count import Count
+from reminders.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
 from reminders.recurrence import RecurrenceError, Schedule, local_time
+from reminders.template import problem
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ class Command(BaseCommand):
         parser.add_argument("--fold", help="first (default), second or both")
         parser.add_argument("--exdate", action="append", metavar="TIME", help="leave this one out")
         parser.add_argument("--rdate", action="append", metavar="TIME", help="add this one")
+        parser.add_argument("--title", default="", help="show also what it will say")
+        parser.add_argument("--body", default="", help="what follows the title")
         parser.add_argument("--after", help="an instant: 2026-11-23T17:00:00Z (default: now)")
         parser.add_argument(
             "--count", default=str(DEFAULT_COUNT), help=f"how many (default: {DEFAULT_COUNT})"
@@ -84,9 +88,13 @@ class Command(BaseCommand):
         try:
             asked = read(fields, after=now)
             shown = preview(asked.schedule, asked.after, asked.count)
+            words = words_of(options, asked.schedule)
         except RecurrenceError as error:
             raise CommandError(str(error)) from error
         self.stdout.write("\n".join(table(shown)))
+        if words.title or words.body:
+            for said in messages(words, asked.after, Count()):
+                self.stdout.write("\n".join(("", *filter(None, (said.title, said.body)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,29 @@ def read(fields: Mapping[str, Any], after: datetime = BEGINNING) -> Asked:
         after=after if asked is None else _instant("after", asked),
         count=_count(_given(fields, "count", DEFAULT_COUNT)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the command is given of a reminder; its recipient's zone is its own."""
+
+    title: str
+    body: str
+    schedule: Schedule
+    timezone: str
+    recipient_timezone: str | None = None
+    error: str = ""
+    pk: int = 0
+    tags: list[str] = field(default_factory=list)
+    external_id: str | None = None
+
+
+def words_of(options: Mapping[str, Any], schedule: Schedule) -> Words:
+    """Read title and body; raises RecurrenceError, naming the one that is no good template."""
+    for name in ("title", "body"):
+        if wrong := problem(options[name]):
+            _refuse(name, wrong)
+    return Words(options["title"], options["body"], schedule, schedule.timezone)
 
 
 def answer(line: bytes) -> str:

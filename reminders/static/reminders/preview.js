@@ -1,8 +1,9 @@
-// While a reminder is edited, shows what its schedule means, and what is wrong with it.
+// While a reminder is edited, shows what it means and will say, and what is wrong with it.
 "use strict";
 
 (() => {
   const FIELDS = [
+    "title", "body", "owner",
     "starts_at", "timezone", "recurrence", "exdates", "rdates", "gap", "fold", "leads",
   ];
   const PAUSE = 300; // ms without a key, so that not every letter asks
