@@ -14,6 +14,7 @@ from django.db.models import F
 
 from notifications import codes, outbox, probe
 from notifications.actions import BadLink, ExpiredLink, Pressed
+from notifications.answers import Answer
 from notifications.models import Channel, Delivery, Verification
 from notifications.outbox import Post
 from notifications.probe import Words
@@ -68,6 +69,28 @@ def confirm(pressed: Pressed, now: datetime) -> Channel:
                 raise ExpiredLink("This link has expired: ask for a new one.")
             _mark(channel, now)
     return channel
+
+
+def describe(pressed: Pressed, now: datetime) -> Answer:
+    """Tell whoever has the link of a code what they would confirm; changes nothing."""
+    channel = Channel.objects.select_related("owner").get(pk=pressed.channel_id)
+    if channel.is_verified and not channel.deleted_at:
+        return _confirmed("Already confirmed", channel)
+    text = (
+        f"{channel.owner.get_username()} wants to get reminders here. If you did not expect this, "
+        "close this page: nothing will be sent."
+    )
+    return Answer("Get reminders here?", text, [("Sent to", str(channel))], pressed.action.label)
+
+
+def act(pressed: Pressed, now: datetime) -> Answer:
+    """Confirm by the link of a code, and tell so."""
+    return _confirmed("Confirmed", confirm(pressed, now))
+
+
+def _confirmed(heading: str, channel: Channel) -> Answer:
+    text = "FOAM sends reminders here from now on."
+    return Answer(heading, text, [("Sent to", str(channel))])
 
 
 def _challenge(channel: Channel, now: datetime) -> Asked:

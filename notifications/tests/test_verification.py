@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -133,6 +134,18 @@ def test_link_does_the_same_and_again_is_harmless(mail, code, recorder, now):
     pressed = actions.read(link.url.partition(actions.PATH)[2], now)
     for _ in range(2):
         verification.confirm(pressed, now)
+    assert is_verified(mail)
+
+
+def test_link_opens_a_page_that_asks_before_it_confirms(
+    client, mail, code, recorder, now, time_machine
+):
+    time_machine.move_to(now)
+    [link] = actions.links(recorder.sent[-1])
+    path = urlsplit(link.url).path
+    assert "Get reminders here?" in client.get(path).content.decode()
+    assert not is_verified(mail)
+    assert "Confirmed" in client.post(path).content.decode()
     assert is_verified(mail)
 
 
