@@ -129,6 +129,11 @@ def test_code_of_another_channel_is_no_use(user, mail, code, recorder, now):
         verification.verify(other, code, now)
 
 
+@pytest.fixture
+def at_now(time_machine, now):
+    time_machine.move_to(now)
+
+
 def test_link_does_the_same_and_again_is_harmless(mail, code, recorder, now):
     [link] = actions.links(recorder.sent[-1])
     pressed = actions.read(link.url.partition(actions.PATH)[2], now)
@@ -137,10 +142,8 @@ def test_link_does_the_same_and_again_is_harmless(mail, code, recorder, now):
     assert is_verified(mail)
 
 
-def test_link_opens_a_page_that_asks_before_it_confirms(
-    client, mail, code, recorder, now, time_machine
-):
-    time_machine.move_to(now)
+@pytest.mark.usefixtures("code", "at_now")
+def test_link_opens_a_page_that_asks_before_it_confirms(client, mail, recorder):
     [link] = actions.links(recorder.sent[-1])
     path = urlsplit(link.url).path
     assert "Get reminders here?" in client.get(path).content.decode()
