@@ -34,6 +34,13 @@ SETTINGS = "foam/settings.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
 NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
+APPRISE = "notifications/transports/apprise.py"
+LAYOUT = "notifications/transports/layout.py"
+LETTER = "notifications/transports/letter.py"
+MULTI = "notifications/transports/multi.py"
+GUARD = "notifications/transports/plugins/guard.py"
+PLUGINS = "notifications/transports/plugins/__main__.py"
+WORK = "notifications/transports/plugins/work.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
@@ -44,6 +51,10 @@ TEST_RACES = "foam/tests/test_races.py"
 TEST_CRASHES = "foam/tests/test_crashes.py"
 TEST_FAULTS = "foam/tests/test_faults.py"
 TEST_CLOCK = "foam/tests/test_clock.py"
+TEST_APPRISE = "notifications/tests/test_apprise.py"
+TEST_HOSTILE = "notifications/tests/test_hostile.py"
+TEST_LAYOUT = "notifications/tests/test_layout.py"
+TEST_REBINDING = "notifications/tests/test_rebinding.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
 
 
@@ -517,6 +528,66 @@ MUTATIONS = [
             "return Answer(asked.occurrence.reminder.title, text",
         ),
         [TEST_ANSWERS],
+    ),
+    Mutation(
+        "P10",
+        "outbound: a webhook's address is not judged when connecting",
+        edit(MULTI, "refusal = self._policy().refusal(host, port)", 'refusal = ""'),
+        [TEST_HOSTILE, TEST_REBINDING],
+    ),
+    Mutation(
+        "P10",
+        "outbound: a plug-in's address is not judged when connecting",
+        edit(GUARD, "            raise RefusedConnection(self.refusal)", "            pass"),
+        [TEST_HOSTILE, TEST_REBINDING],
+    ),
+    Mutation(
+        "P10",
+        "outbound: a plug-in may read files",
+        edit(GUARD, 'event == "open" and', 'event == "-" and'),
+        [TEST_HOSTILE],
+    ),
+    Mutation(
+        "P10",
+        "outbound: a plug-in follows redirects",
+        edit(GUARD, '"allow_redirects": False', '"allow_redirects": True'),
+        [TEST_APPRISE],
+    ),
+    Mutation(
+        "P10",
+        "secret: an Apprise URL is shown once, as a key is",
+        edit(APPRISE, "    shows_secret = False\n"),
+        [TEST_APPRISE],
+    ),
+    Mutation(
+        "P10",
+        "secret: an answer that has the address in it is told as it is",
+        edit(WORK, "scrubbed(last.text, url)[:SHOWN]", "last.text[:SHOWN]"),
+        [TEST_APPRISE],
+    ),
+    Mutation(
+        "P6",
+        "plug-in: one that hangs is not ended",
+        edit(APPRISE, "        each.helper.end()\n        self._end(", "        self._end("),
+        [f"{TEST_APPRISE}::test_plugin_that_hangs_is_given_up_with_its_process"],
+    ),
+    Mutation(
+        "P6",
+        "plug-in: it runs on when its worker is killed",
+        edit(PLUGINS, "    os._exit(0)", "    pass"),
+        [f"{TEST_APPRISE}::test_helper_dies_with_who_started_it"],
+    ),
+    Mutation(
+        "P10",
+        "e-mail: markup in a title is markup",
+        edit(LAYOUT, "    heading = escape(title)", "    heading = title"),
+        [TEST_LAYOUT],
+    ),
+    Mutation(
+        "P10",
+        "e-mail: the end of a part can be known beforehand",
+        edit(LETTER, 'f"=_{secrets.token_hex(12)}"', '"=_foam"'),
+        ["notifications/tests/test_letter.py"],
     ),
 ]
 

@@ -149,8 +149,11 @@ def test_lines_and_blanks_stay_as_they_are():
     assert shown.text.startswith("Stand-upone\n  two\n\nthreeDue")
 
 
-def test_each_text_finds_its_own_direction():
-    html = written("שלום", "שלום\nHello").html
+@pytest.mark.parametrize("words", ["שלום", "\u202eevil", "\u2067open"])
+def test_each_text_finds_its_own_direction_and_keeps_it_to_itself(words):
+    html = written(words, f"{words}\nHello").html
+    assert f';overflow-wrap:anywhere">{words}</h1>' in html
+    assert f">{words}<br>\nHello</div>" in html
     assert '<h1 class="text" dir="auto"' in html
     assert '<div class="text" dir="auto"' in html
 

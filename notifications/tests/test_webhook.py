@@ -176,6 +176,11 @@ def test_timestamp_is_that_of_the_attempt(transport, receiver, time_machine):
     assert request.headers["webhook-timestamp"] == "1893456000"
 
 
+def test_body_of_100_kb_arrives_whole(transport, receiver):
+    assert outcome_of(transport, receiver, body="<Zoë> 🎉\n" * 10_000).error is None
+    assert json.loads(receiver.requests[0].body)["data"]["body"] == "<Zoë> 🎉\n" * 10_000
+
+
 def test_any_words_arrive_as_they_are(transport, receiver):
     words = 'Zoë "says" \r\n\t\\ 🎉 \u2028'
     outcome_of(transport, receiver, title=words)
