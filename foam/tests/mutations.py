@@ -189,8 +189,8 @@ MUTATIONS = [
         "lease: never runs out",
         edit(
             LEASE,
-            "(leased_until IS NULL OR leased_until <= %(now)s)\n    ORDER BY",
-            "leased_until IS NULL\n    ORDER BY",
+            "(leased_until IS NULL OR leased_until <= %(now)s)\n        AND {is_free}",
+            "leased_until IS NULL\n        AND {is_free}",
         ),
         [TEST_OUTBOX],
     ),
