@@ -17,10 +17,14 @@ SATURDAY = 5
 class Hours(Protocol):
     """A user, as far as this goes."""
 
-    timezone: str
-    quiet_from: time | None
-    quiet_until: time | None
-    quiet_weekends: bool
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def quiet_from(self) -> time | None: ...
+    @property
+    def quiet_until(self) -> time | None: ...
+    @property
+    def quiet_weekends(self) -> bool: ...
 
 
 class Quiet(NamedTuple):

@@ -172,7 +172,7 @@ def gather(now: datetime) -> list[Gathered]:
 
 def _words(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     rows = Delivery.objects.filter(pk__in=ids).values("pk", "title", "body", "due_at", "data")
-    return {row["pk"]: row for row in rows}
+    return {row["pk"]: dict(row) for row in rows}
 
 
 def _let_go(rows: Sequence[Row]) -> None:

@@ -178,7 +178,7 @@ def replan(channels: Collection[int], now: datetime) -> int:
 
 
 def _again(
-    rules: Rules | None, held: str, posted_at: datetime, now: datetime
+    rules: Rules | None, held: str | None, posted_at: datetime, now: datetime
 ) -> tuple[datetime, str | None]:
     if rules is None:
         return now, None

@@ -209,7 +209,8 @@ class Channel(models.Model):
         if self.digest_at is not None and self.digest_every is not None:
             why = "Choose either digest_at or digest_every, and leave the other empty."
             raise ValidationError({"digest_every": why})
-        if self.digest_every and not SHORTEST_WINDOW <= self.digest_every <= LONGEST_WINDOW:
+        every = self.digest_every
+        if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
         self.address, self.secret = self.transport.clean(self.address, self.secret)
 
@@ -427,7 +428,7 @@ class Delivery(models.Model):
         "self",
         models.PROTECT,
         null=True,
-        related_name="collected",
+        related_name="parts",
         db_constraint=False,
         db_index=False,
     )

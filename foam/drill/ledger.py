@@ -28,6 +28,7 @@ def balance(rig: Rig) -> tuple[str, bool]:
             ("sent", posted["sent"]),
             ("dead", sum(posted["dead"].values())),
             ("cancelled", sum(posted["cancelled"].values())),
+            ("collected", sum(posted["collected"].values())),
             ("pending", posted["pending"]),
         )
     )

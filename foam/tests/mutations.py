@@ -41,6 +41,8 @@ MULTI = "notifications/transports/multi.py"
 GUARD = "notifications/transports/plugins/guard.py"
 PLUGINS = "notifications/transports/plugins/__main__.py"
 WORK = "notifications/transports/plugins/work.py"
+DIGEST = "notifications/digest.py"
+HOLDING = "notifications/holding.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
@@ -55,6 +57,9 @@ TEST_APPRISE = "notifications/tests/test_apprise.py"
 TEST_HOSTILE = "notifications/tests/test_hostile.py"
 TEST_LAYOUT = "notifications/tests/test_layout.py"
 TEST_REBINDING = "notifications/tests/test_rebinding.py"
+TEST_DIGEST = "notifications/tests/test_digest.py"
+TEST_HOLDING = "notifications/tests/test_holding.py"
+TEST_HOLDING_RACES = "foam/tests/test_holding_races.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
 
 
@@ -201,8 +206,8 @@ MUTATIONS = [
         "lease: never runs out",
         edit(
             LEASE,
-            "(leased_until IS NULL OR leased_until <= %(now)s)\n    ORDER BY",
-            "leased_until IS NULL\n    ORDER BY",
+            "(leased_until IS NULL OR leased_until <= %(now)s)\n        AND {is_free}",
+            "leased_until IS NULL\n        AND {is_free}",
         ),
         [TEST_OUTBOX],
     ),
@@ -436,6 +441,74 @@ MUTATIONS = [
         "round: waits for one receiver before the next lease",
         edit(OUTBOX, "        self._poll(0 if leased else WAIT)\n", "        self.finish()\n"),
         [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P2",
+        "digest: none is unique",
+        [
+            without_constraint(NOTIFICATIONS_0003, "notifications_delivery_once_per_cause"),
+            Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
+        ],
+        [f"{TEST_DIGEST}::test_database_refuses_a_second_digest_of_a_window"],
+    ),
+    Mutation(
+        "P2",
+        "digest: who comes late finds the place taken",
+        edit(DIGEST, "filter(reference__in=made)", "none()"),
+        [TEST_DIGEST],
+    ),
+    Mutation(
+        "P2",
+        "digest: collectors wait for each other",
+        edit(DIGEST, "FOR NO KEY UPDATE OF c SKIP LOCKED", "FOR NO KEY UPDATE OF c"),
+        [TEST_HOLDING_RACES],
+    ),
+    Mutation(
+        "P2",
+        "digest: no transaction",
+        edit(
+            OUTBOX,
+            "    with transaction.atomic():\n        gathered = digest.gather(now)",
+            "    if True:\n        gathered = digest.gather(now)",
+        ),
+        [TEST_HOLDING_RACES],
+    ),
+    Mutation(
+        "P2",
+        "digest: what it is to collect is leased",
+        edit(LEASE, "(held IS NULL OR held NOT IN ('digest', 'flood'))", "TRUE"),
+        [TEST_DIGEST],
+    ),
+    Mutation(
+        "P2",
+        "digest: pruned before what it has collected",
+        edit("notifications/retention.py", "WHERE c.digest_id = ours.id", "WHERE FALSE"),
+        [TEST_DIGEST],
+    ),
+    Mutation(
+        "P2",
+        "quiet hours: what they hold stays when they end",
+        edit("notifications/apps.py", "followers.append(replan_owner)", "pass"),
+        [TEST_HOLDING],
+    ),
+    Mutation(
+        "P6",
+        "flood guard: each counts alone",
+        edit(
+            "notifications/flood.py",
+            "SET count = notifications_flood.count + EXCLUDED.count",
+            "SET count = EXCLUDED.count",
+        ),
+        [TEST_HOLDING_RACES],
+    ),
+    Mutation(
+        "P5",
+        "urgent: held like any other",
+        [
+            Edit(HOLDING, "for post in posts if not post.urgent}", "for post in posts}"),
+            Edit(HOLDING, "if post.urgent or post.channel_id", "if post.channel_id"),
+        ],
+        [TEST_HOLDING],
     ),
     Mutation(
         "P8",

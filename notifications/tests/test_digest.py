@@ -176,6 +176,15 @@ def test_flood_goes_out_as_one_at_the_end_of_the_hour(channel, recorder):
     assert digest.data["held"] == "flood"
 
 
+def test_channel_that_hangs_keeps_its_windows(hourly, recorder):
+    post(hourly, 1, at=NOON, urgent=True, first=50)
+    recorder.fail_with(TransportError("no answer", hung=True))
+    deliveries = post(hourly, 2, at=NOON)
+    outbox.deliver_due(NOON)
+    deliveries += post(hourly, 1, at=NOON + SECOND, first=10)
+    assert held(deliveries) == [("digest", ONE)] * 3
+
+
 def test_long_digest_tells_some_and_counts_the_rest(hourly, recorder):
     post(hourly, 70, at=NOON)
     outbox.deliver_due(ONE)

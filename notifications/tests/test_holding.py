@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from notifications import holding, outbox
+from notifications import flood, holding, outbox
 from notifications.flood import Flood
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
@@ -190,6 +190,14 @@ def test_without_a_guard_what_it_holds_goes_out(mail, settings, now):
     mail.flood_limit = 0
     holding.store(mail, now + SECOND)
     assert held(deliveries)[1] == (None, now + SECOND)
+
+
+def test_counts_of_last_week_are_forgotten(mail, now):
+    post(mail, 1, at=now)
+    flood.forget(now + timedelta(days=6))
+    assert Flood.objects.count() == 1
+    flood.forget(now + timedelta(days=8))
+    assert Flood.objects.count() == 0
 
 
 # What it costs
