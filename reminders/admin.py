@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,14 +17,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from notifications.admin import OfUsers, StoringForm, WrittenByFoam
 from notifications.models import Delivery
-from reminders import dispatch
+from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import in_words, span
@@ -31,6 +32,7 @@ from reminders.models import Occurrence, Reminder
 from reminders.moment import clocks
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
+from reminders.response import Response
 from reminders.verdicts import Verdict
 
 SHOWN = 5
@@ -44,6 +46,14 @@ VERDICT_COLOURS = {
     Verdict.SENT: "success",
     Verdict.ACKNOWLEDGED: "success",
 }
+OCCURRENCE_COLOURS = {
+    Occurrence.Status.PENDING: "info",
+    Occurrence.Status.ACKNOWLEDGED: "success",
+    Occurrence.Status.SNOOZED: "warning",
+    Occurrence.Status.SKIPPED: "warning",
+    Occurrence.Status.MISSED: "danger",
+}
+HOUR = timedelta(hours=1)
 PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 
 
@@ -55,8 +65,9 @@ class ReminderForm(StoringForm):
     def store(self) -> None:
         # Left empty, a new reminder gets its owner's inbox.
         channels = self.cleaned_data["channels"]
+        further = self.cleaned_data["escalate_channels"]
         is_new = self.instance.pk is None
-        self.instance.store(timezone.now(), None if is_new and not channels else channels)
+        self.instance.store(timezone.now(), None if is_new and not channels else channels, further)
 
 
 @admin.register(Reminder)
@@ -67,7 +78,7 @@ class ReminderAdmin(OfUsers, ModelAdmin):
     search_fields = ("title", "owner__username", "external_id", "tags")
     list_select_related = ("owner",)
     ordering = ("-id",)
-    autocomplete_fields = ("owner", "channels")
+    autocomplete_fields = ("owner", "channels", "escalate_channels")
     formfield_overrides = {
         ArrayField: {"widget": ArrayWidget},
         WallClockField: {"widget": UnfoldAdminTextInputWidget},
@@ -97,6 +108,18 @@ class ReminderAdmin(OfUsers, ModelAdmin):
             },
         ),
         (
+            "Until it is done",
+            {
+                "fields": (
+                    "nag_every",
+                    "nag_max",
+                    "escalate_after",
+                    "escalate_channels",
+                    "urgent",
+                )
+            },
+        ),
+        (
             "Special cases",
             {"fields": ("gap", "fold", "misfire", "grace"), "classes": ("collapse",)},
         ),
@@ -113,7 +136,7 @@ class ReminderAdmin(OfUsers, ModelAdmin):
             },
         ),
     )
-    actions = ("pause", "resume", "fire_now", "close")
+    actions = ("pause", "resume", "skip_next", "fire_now", "close")
     actions_detail = ("explain",)
 
     class Media:
@@ -233,7 +256,7 @@ class ReminderAdmin(OfUsers, ModelAdmin):
     def show_deliveries(self, reminder: Reminder) -> SafeString | str:
         last = reminder.occurrences.order_by("-pk")[:SHOWN]
         deliveries = (
-            Delivery.objects.filter(reference__in=[occurrence.reference for occurrence in last])
+            Delivery.objects.of(*(occurrence.reference for occurrence in last))
             .select_related("channel")
             .order_by("-pk")
         )
@@ -256,6 +279,13 @@ class ReminderAdmin(OfUsers, ModelAdmin):
         for reminder in reminders:
             reminder.resume(now)
         self.message_user(request, f"Resumed {len(reminders)}.")
+
+    @admin.action(description="Skip next of selected reminders", permissions=["change"])
+    def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+        now, by = timezone.now(), _by(request)
+        skipped = [loop.skip_next(reminder, now, by) for reminder in reminders]
+        count = sum(each is not None for each in skipped)
+        self.message_user(request, f"Skipped the next of {count}; the others have no next one.")
 
     @admin.action(description="Fire selected reminders now", permissions=["change"])
     def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
@@ -288,6 +318,22 @@ def _leads(schedule: Schedule) -> str:
     return ", ".join(reversed(words))
 
 
+def _by(request: HttpRequest) -> loop.By:
+    return loop.By("admin", request.user.pk)
+
+
+class ResponseInline(WrittenByFoam, TabularInline):
+    model = Response
+    verbose_name_plural = "who answered, and how"
+    extra = 0
+    fields = ("at", "verb", "face", "user", "channel", "detail")
+    readonly_fields = fields
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Response]:
+        return super().get_queryset(request).select_related("user", "channel")
+
+
 @admin.register(Occurrence)
 class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
@@ -296,8 +342,40 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     list_select_related = ("reminder",)
     ordering = ("-id",)
     show_full_result_count = False
-    fields = ("reminder", "due_at", "lead", "status", "reason", "recorded_at", "reference")
+    fields = (
+        "reminder",
+        "due_at",
+        "lead",
+        "status",
+        "reason",
+        "recorded_at",
+        "follow_up_at",
+        "nags",
+        "escalated_at",
+        "reference",
+    )
+    readonly_fields = fields
+    inlines = (ResponseInline,)
+    actions = ("acknowledge", "snooze")
     actions_detail = ("explain",)
+
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("reminders.change_occurrence")
+
+    @admin.action(description="Acknowledge selected occurrences", permissions=["answer"])
+    def acknowledge(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+        now, by = timezone.now(), _by(request)
+        count = sum(loop.acknowledge(each, now, by) for each in occurrences)
+        self._say(request, "Acknowledged", count, len(occurrences))
+
+    @admin.action(description="Snooze selected occurrences for 1 h", permissions=["answer"])
+    def snooze(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+        now, by = timezone.now(), _by(request)
+        count = sum(loop.snooze(each, now + HOUR, now, by) for each in occurrences)
+        self._say(request, "Snoozed", count, len(occurrences))
+
+    def _say(self, request: HttpRequest, done: str, count: int, of: int) -> None:
+        self.message_user(request, f"{done} {count} of {of}; only what waits for an answer can be.")
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -308,8 +386,6 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         page = reverse("admin:reminders_reminder_explain", args=[occurrence.reminder_id])
         return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
 
-    @display(
-        description="Status", ordering="status", label={"pending": "success", "missed": "danger"}
-    )
+    @display(description="Status", ordering="status", label=OCCURRENCE_COLOURS)
     def show_status(self, occurrence: Occurrence) -> str:
         return occurrence.status

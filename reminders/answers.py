@@ -16,7 +16,8 @@ from notifications.models import Channel, Delivery
 from reminders import loop
 from reminders.loop import By
 from reminders.message import in_words
-from reminders.models import Occurrence, Reminder, occurrence_id
+from reminders.models import Occurrence, Reminder
+from reminders.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc
 
 # When tomorrow's morning is, on the owner's clock.

@@ -21,7 +21,8 @@ from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
-from reminders.models import Heartbeat, Occurrence, Reminder, reference
+from reminders.models import Heartbeat, Occurrence, Reminder
+from reminders.occurrence import reference
 from reminders.place import GoesOn
 from reminders.recurrence import Fire, Schedule
 

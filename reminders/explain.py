@@ -19,8 +19,9 @@ from reminders.aftermath import Aftermath
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
 from reminders.message import LATE, in_words, span
-from reminders.models import Occurrence, Reminder, occurrence_id
+from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
+from reminders.occurrence import occurrence_id
 from reminders.recurrence import Fire, RecurrenceError, Schedule
 from reminders.response import Response
 from reminders.tally import Tally

@@ -9,6 +9,7 @@ there is one nag and not all of them. SKIP LOCKED lets parallel ticks share the 
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from notifications import outbox
 from notifications.bulk import bulk_cursor
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
-from reminders.models import Occurrence, reference
+from reminders.occurrence import Occurrence, reference
 from reminders.recurrence import Schedule
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ WHERE o.id = n.id
 """
 
 
-class Words(NamedTuple):
+@dataclass(slots=True)
+class Words:
     """What of a reminder is told, as it is by now."""
 
     pk: int
@@ -181,8 +183,9 @@ def claim(now: datetime) -> list[Open]:
     with bulk_cursor() as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()
-    begin, end = Open._fields.index("words"), Open._fields.index("words") + len(Words._fields)
-    return [Open._make((*row[:begin], Words._make(row[begin:end]), *row[end:])) for row in rows]
+    begin = Open._fields.index("words")
+    end = begin + len(fields(Words))
+    return [Open._make((*row[:begin], Words(*row[begin:end]), *row[end:])) for row in rows]
 
 
 Done = tuple[Open, Sequence[outbox.Post]]

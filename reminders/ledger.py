@@ -11,43 +11,28 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import (
-    BigIntegerField,
     Case,
-    CharField,
     Count,
     DateTimeField,
     Exists,
     F,
-    Func,
     OuterRef,
     Q,
     QuerySet,
     Value,
     When,
 )
-from django.db.models.functions import Cast, Length
-from django.db.models.lookups import Exact, Range
 
 from notifications import ledger as deliveries
 from notifications.ledger import CAUSE, Deliveries, Imbalance, Period, found
 from notifications.models import Delivery
-from reminders.models import DIGITS, REFERENCE, Occurrence, Reminder, reference_of
+from reminders.models import Occurrence, Reminder
+from reminders.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
 from reminders.tally import Tally
 
 # Whatever was answered later has fired.
 NOT_FIRED = ("skipped", "missed")
 WHAT_BECAME = Case(When(status__in=NOT_FIRED, then=F("status")), default=Value("fired"))
-# The occurrence that a delivery tells of, by its firing or by what followed; none where that is no
-# number. By its length and its digits: a regular expression would be half of what the whole ledger
-# costs.
-NUMBER = Func("reference", Value(":"), Value(2), function="split_part", output_field=CharField())
-ITS_OCCURRENCE = Case(
-    When(
-        Exact(Func(NUMBER, Value("0123456789"), function="rtrim", output_field=CharField()), "")
-        & Range(Length(NUMBER), (1, DIGITS)),
-        then=Cast(NUMBER, BigIntegerField()),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q, Value
-from django.db.models.functions import Concat, Greatest
+from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
 from notifications.causes import following
@@ -22,23 +21,20 @@ from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
 from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
+from reminders.occurrence import NO_LEAD, SKIPPED, Occurrence, reference, reference_of
 from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
-from reminders.response import Response  # noqa: F401  Django finds models here
-from reminders.tally import Tally  # noqa: F401  Django finds models here
+from reminders.response import Response
+from reminders.tally import Tally
 from reminders.template import problem
 
-# Begins what deliveries call their occurrence.
-REFERENCE = "occurrence:"
-# An id has at most so many, and so it fits into a bigint.
-DIGITS = 18
-NO_LEAD = timedelta(0)
+# All models of this app: Django finds them here.
+__all__ = ["Change", "Heartbeat", "Occurrence", "Reminder", "Response", "Tally"]
+
 # A week of a rule by the minute; what else is due then has been so for longer than that.
 MISSED_AT_ONCE = 10_000
 # How long to wait for an answer.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
-# Why what was skipped did not fire. By whom and when it was is in its `responses`.
-SKIPPED = "Skipped before it was due."
 
 
 def no_leads() -> list[timedelta]:
@@ -379,7 +375,7 @@ class Reminder(models.Model):
         Delivery.objects.filter(reference__in=list(later)).cancel("Reminder deleted.", now)
 
     @transaction.atomic
-    def skip(self, now: datetime) -> "list[Occurrence]":
+    def skip(self, now: datetime) -> list[Occurrence]:
         """Record what is planned next as skipped, at all leads to come, and plan what follows.
 
         Return what is recorded, the first to speak first; nothing when there is no plan.
@@ -406,7 +402,7 @@ class Reminder(models.Model):
 
     def _record_skipped(
         self, now: datetime, due_at: datetime, leads: Iterable[timedelta]
-    ) -> "list[Occurrence]":
+    ) -> list[Occurrence]:
         recorded = set(self.occurrences.filter(due_at=due_at).values_list("lead", flat=True))
         return Occurrence.objects.bulk_create(
             Occurrence(
@@ -504,113 +500,6 @@ class Unreadable:
     def of(cls, reminder: Reminder, error: Exception) -> Self:
         text = f"{type(error).__name__}: {error}"
         return cls(reminder.pk, reminder.title, reminder.owner.username, reminder.timezone, text)
-
-
-class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
-    def of_users(self) -> Self:
-        """All but the canary's."""
-        return self.exclude(reminder=FOAM_ID)
-
-    def owned_by(self, user: Any) -> Self:
-        return self.filter(reminder__owner=user, reminder__deleted_at=None)
-
-    def unanswered(self) -> Self:
-        return self.filter(status__in=[Occurrence.Status.PENDING, Occurrence.Status.SNOOZED])
-
-    def followed(self) -> Self:
-        """Those of which something more may have been said after they fired."""
-        return self.filter(Q(nags__gt=0) | Q(snoozes__gt=0) | Q(escalated_at__isnull=False))
-
-    def rest(self) -> int:
-        """Say nothing more of these."""
-        return self.filter(follow_up_at__isnull=False).update(follow_up_at=None)
-
-
-class Occurrence(models.Model):
-    """One due instant of one reminder, at one lead, recorded once."""
-
-    class Status(models.TextChoices):
-        PENDING = "pending"  # fired, and waits for an answer
-        ACKNOWLEDGED = "acknowledged"  # fired, and somebody said that it is done
-        SNOOZED = "snoozed"  # fired, and is to speak again at `speaks_again_at`
-        SKIPPED = "skipped"  # not fired, for somebody did not want it; `reason` says so
-        MISSED = "missed"  # not fired; `reason` says why
-
-    # Without a foreign key in the database: to check it costs a fifth of what firing does.
-    reminder = models.ForeignKey(
-        Reminder, models.PROTECT, related_name="occurrences", db_constraint=False, db_index=False
-    )
-    due_at = models.DateTimeField()
-    lead = models.DurationField(default=NO_LEAD)
-    status = models.CharField(max_length=16, choices=Status)
-    reason = models.TextField(blank=True)
-    recorded_at = models.DateTimeField()
-    # When it is next to be looked at: to nag, to escalate or to speak after a snooze.
-    follow_up_at = models.DateTimeField(null=True, editable=False)
-    # When it speaks again after the last snooze, or did: from then on all counts anew.
-    speaks_again_at = models.DateTimeField(null=True, editable=False)
-    snoozes = models.IntegerField(default=0, db_default=0, editable=False)
-    # Since it last spoke.
-    nags = models.SmallIntegerField(default=0, db_default=0, editable=False)
-    escalated_at = models.DateTimeField(null=True, editable=False)
-
-    objects = OccurrenceQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["reminder", "due_at", "lead"], name="reminders_occurrence_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=["pending", "acknowledged", "snoozed"], reason="")
-                | (Q(status__in=["missed", "skipped"]) & ~Q(reason="")),
-                name="reminders_occurrence_missed_has_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(follow_up_at=None) | Q(status__in=["pending", "snoozed"]),
-                name="reminders_occurrence_answered_is_quiet",
-            ),
-        ]
-        indexes = [
-            # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
-            BrinIndex(fields=["recorded_at"], name="reminders_occurrence_period"),
-            # follow_up.CLAIM: the due ones, oldest first. Nearly all rows are not in it.
-            models.Index(
-                fields=["follow_up_at"],
-                condition=Q(follow_up_at__isnull=False),
-                name="reminders_occurrence_follow_up",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.reminder_id} due {self.due_at:%Y-%m-%d %H:%M:%S} UTC"
-
-    @property
-    def is_followed(self) -> bool:
-        """Whether something more may have been said after it fired."""
-        return bool(self.nags or self.snoozes or self.escalated_at)
-
-    @property
-    def reference(self) -> str:
-        """What its deliveries call it."""
-        return reference(self.pk)
-
-
-def reference(occurrence_id: int) -> str:
-    return f"{REFERENCE}{occurrence_id}"
-
-
-def occurrence_id(reference: str) -> int | None:
-    """Return the occurrence that a delivery tells of: by its firing, or by what followed."""
-    prefix, _, rest = reference.partition(":")
-    number = rest.partition(":")[0]
-    is_one = f"{prefix}:" == REFERENCE and number.isascii() and number.isdigit()
-    return int(number) if is_one and len(number) <= DIGITS else None
-
-
-def reference_of(pk: Any) -> Concat:
-    """The same in a query."""
-    return Concat(Value(REFERENCE), pk, output_field=models.CharField())
 
 
 class Heartbeat(models.Model):

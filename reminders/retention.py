@@ -25,8 +25,8 @@ from notifications.causes import following
 from notifications.models import Delivery
 from notifications.models import Tally as DeliveryTally
 from notifications.retention import BATCH
-from reminders.ledger import ITS_OCCURRENCE
-from reminders.models import REFERENCE, Occurrence
+from reminders.models import Occurrence
+from reminders.occurrence import ITS_OCCURRENCE, REFERENCE
 from reminders.tally import Tally
 
 # A snooze may be longer than anything is kept, and go on while its reminder is paused.

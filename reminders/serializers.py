@@ -281,12 +281,15 @@ class OccurrenceDetailSerializer(OccurrenceSerializer):
 class AnsweredSerializer(OccurrenceDetailSerializer):
     """An occurrence, and whether this answer was the first."""
 
-    changed = serializers.BooleanField(
+    changed = serializers.SerializerMethodField(
         help_text="False when it had been so already, and nothing was changed."
     )
 
     class Meta(OccurrenceDetailSerializer.Meta):
         fields = [*OccurrenceDetailSerializer.Meta.fields, "changed"]
+
+    def get_changed(self, occurrence: Occurrence) -> bool:
+        return bool(self.context["changed"])
 
 
 class SnoozeSerializer(StrictSerializer):

@@ -247,7 +247,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         return self._answered(occurrence, changed=changed)
 
     @extend_schema(request=SnoozeSerializer, responses=AnsweredSerializer)
-    @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
+    @action(detail=True, methods=["post"])
     def snooze(self, request: Request, **kwargs: Any) -> Response:
         """Be quiet about this one until then, and speak again; the series does not move."""
         occurrence, now = self.get_object(), timezone.now()
@@ -261,9 +261,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         return self._answered(occurrence, changed=changed)
 
     def _answered(self, occurrence: Occurrence, *, changed: bool) -> Response:
-        occurrence = self.get_queryset().get(pk=occurrence.pk)
-        occurrence.changed = changed
-        return Response(AnsweredSerializer(occurrence).data)
+        return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
 
 
 def _by(request: Request) -> loop.By:

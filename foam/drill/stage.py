@@ -23,7 +23,8 @@ from foam.stack.terminal import paint, say
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from reminders.dispatch import last_tick
 from reminders.management.progress import Progress
-from reminders.models import REFERENCE, Occurrence, Reminder
+from reminders.models import Occurrence, Reminder
+from reminders.occurrence import REFERENCE
 
 # How long it takes, roughly, until all is stored and running and the first live reminder is due.
 WARM_UP = timedelta(seconds=4)

@@ -25,6 +25,9 @@ DISPATCH = "reminders/dispatch.py"
 OUTBOX = "notifications/outbox.py"
 LEASE = "notifications/lease.py"
 RECORD = "notifications/record.py"
+FOLLOW_UP = "reminders/follow_up.py"
+LOOP = "reminders/loop.py"
+MODELS = "reminders/models.py"
 MISFIRE = "reminders/misfire.py"
 TASKS = "reminders/tasks.py"
 ACTIONS = "notifications/actions.py"
@@ -32,6 +35,8 @@ ANSWERS = "reminders/answers.py"
 PAGE = "notifications/answers.py"
 SETTINGS = "foam/settings.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
+REMINDERS_0008 = "reminders/migrations/0008_loop.py"
+REMINDERS_0009 = "reminders/migrations/0009_loop_at_work.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
 NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 APPRISE = "notifications/transports/apprise.py"
@@ -50,6 +55,9 @@ TEST_ACTIONS = "notifications/tests/test_actions.py"
 TEST_ANSWERS = "reminders/tests/test_answers.py"
 TEST_PAGE = "notifications/tests/test_answers.py"
 TEST_RACES = "foam/tests/test_races.py"
+TEST_LOOP_RACES = "foam/tests/test_loop_races.py"
+TEST_LOOP = "reminders/tests/test_loop.py"
+TEST_FOLLOW_UP = "reminders/tests/test_follow_up.py"
 TEST_CRASHES = "foam/tests/test_crashes.py"
 TEST_FAULTS = "foam/tests/test_faults.py"
 TEST_CLOCK = "foam/tests/test_clock.py"
@@ -92,11 +100,20 @@ def edit(path: str, old: str, new: str = "") -> list[Edit]:
     return [Edit(path, old, new)]
 
 
-def without_constraint(path: str, name: str) -> Edit:
+def without_check(name: str) -> list[Edit]:
+    """Leave out a constraint that one migration adds and the next one validates."""
+    validation = f'        ValidateConstraint("occurrence", "{name}"),\n'
+    return [
+        without_constraint(REMINDERS_0008, name, "AddConstraintNotValid("),
+        Edit(REMINDERS_0009, validation),
+    ]
+
+
+def without_constraint(path: str, name: str, operation: str = "migrations.AddConstraint(") -> Edit:
     """Leave out the AddConstraint operation that ends in this name."""
     text = (PROJECT / path).read_text()
     end = text.index(f"name='{name}'),\n        ),\n")
-    begin = text.rindex("        migrations.AddConstraint(", 0, end)
+    begin = text.rindex(f"        {operation}", 0, end)
     return Edit(path, text[begin : end + len(f"name='{name}'),\n        ),\n")])
 
 
@@ -185,6 +202,79 @@ MUTATIONS = [
         "active without a next instant",
         [without_constraint(REMINDERS_0001, "reminders_reminder_active_has_next")],
         ["reminders/tests/test_models.py"],
+    ),
+    Mutation(
+        "P1",
+        "follow-up: no lock",
+        edit(FOLLOW_UP, "FOR NO KEY UPDATE OF o SKIP LOCKED\n"),
+        [TEST_LOOP_RACES],
+    ),
+    Mutation(
+        "P1",
+        "follow-up: waits for others",
+        edit(FOLLOW_UP, "FOR NO KEY UPDATE OF o SKIP LOCKED", "FOR NO KEY UPDATE OF o"),
+        [TEST_LOOP_RACES],
+    ),
+    Mutation(
+        "P1",
+        "follow-up: no transaction",
+        edit(
+            FOLLOW_UP,
+            "    with transaction.atomic():\n        decided, failed",
+            "    if True:\n        decided, failed",
+        ),
+        [TEST_LOOP_RACES],
+    ),
+    Mutation(
+        "P1",
+        "follow-up: every nag of an outage",
+        edit(FOLLOW_UP, "each.nags_at(now + timedelta.resolution)", "each.nags_at(each.since)"),
+        [TEST_FOLLOW_UP],
+    ),
+    Mutation(
+        "P1",
+        "follow-up: one that raises",
+        edit(
+            FOLLOW_UP,
+            "        except Exception as error:\n            failed",
+            "        except KeyError as error:\n            failed",
+        ),
+        [TEST_FOLLOW_UP],
+    ),
+    Mutation(
+        "P1",
+        "answer: whoever comes last",
+        edit(
+            LOOP,
+            "    unanswered = Occurrence.objects.unanswered().filter(pk=occurrence.pk)\n"
+            "    changes",
+            "    unanswered = Occurrence.objects.filter(pk=occurrence.pk)\n    changes",
+        ),
+        [TEST_LOOP, TEST_LOOP_RACES],
+    ),
+    Mutation(
+        "P1",
+        "answer: goes on after it",
+        without_check("reminders_occurrence_answered_is_quiet"),
+        [TEST_LOOP],
+    ),
+    Mutation(
+        "P1",
+        "answer: what is queued still goes out",
+        edit(LOOP, "        Delivery.objects.of(occurrence.reference).cancel(ACKNOWLEDGED, now)\n"),
+        [TEST_LOOP],
+    ),
+    Mutation(
+        "P1",
+        "snooze: beside a pause",
+        edit(LOOP, "Reminder.objects.select_for_update(no_key=True).get(", "Reminder.objects.get("),
+        [TEST_LOOP_RACES],
+    ),
+    Mutation(
+        "P1",
+        "skip: leaves the leads to come",
+        edit(MODELS, "[x for x in self.leads if x <= lead])", "[lead])"),
+        [TEST_LOOP],
     ),
     Mutation(
         "P2",
@@ -282,7 +372,7 @@ MUTATIONS = [
     Mutation(
         "P2",
         "missed without a reason",
-        [without_constraint(REMINDERS_0001, "reminders_occurrence_missed_has_reason")],
+        without_check("reminders_occurrence_missed_has_reason"),
         [TEST_DISPATCH],
     ),
     Mutation(

@@ -51,6 +51,7 @@ def form_of(**changes):
         "fold": "first",
         "misfire": "latest",
         "grace": "00:05:00",
+        "nag_max": "3",
         "leads": "0:00:00",
         "exdates": "",
         "rdates": "",
@@ -110,6 +111,43 @@ def test_unusable_form_names_the_field_and_stores_nothing(staff_client, user, ch
     assert answer.status_code == 200
     assert field in answer.context["adminform"].errors
     assert not Reminder.objects.exists()
+
+
+def test_what_a_reminder_does_until_it_is_done_can_be_said(staff_client, user):
+    inbox = Channel.objects.inbox_of(user)
+    wish = {"nag_every": "0:10:00", "nag_max": "5", "escalate_after": "1:00:00"}
+    url, form = "/admin/reminders/reminder/add/", form_of(owner=user.pk, **wish)
+    refused = staff_client.post(url, form)
+    assert "escalate_channels" in refused.context["adminform"].errors
+    assert staff_client.post(url, {**form, "escalate_channels": [inbox.pk]}).status_code == 302
+    reminder = Reminder.objects.get()
+    assert (reminder.nag_every, reminder.nag_max) == (timedelta(minutes=10), 5)
+    assert list(reminder.escalate_channels.all()) == [inbox]
+
+
+def test_occurrences_can_be_acknowledged_and_snoozed(staff_client, staff, later):
+    now = timezone.now()
+    done, snoozed = (dispatch.trigger(later, now + timedelta(seconds=n)) for n in (0, 1))
+    model = "reminders_occurrence"
+    assert act(staff_client, "snooze", [snoozed], model) == [
+        "Snoozed 1 of 1; only what waits for an answer can be."
+    ]
+    assert act(staff_client, "acknowledge", [done], model)
+    assert act(staff_client, "acknowledge", [done], model) == [
+        "Acknowledged 0 of 1; only what waits for an answer can be."
+    ]
+    page = staff_client.get(f"/admin/reminders/occurrence/{done.pk}/change/").content.decode()
+    assert "grace" in page
+    assert done.responses.get().user == staff
+    assert Occurrence.objects.get(pk=snoozed.pk).status == "snoozed"
+
+
+def test_next_of_a_reminder_can_be_skipped(staff_client, later):
+    before = later.next_due_at
+    act(staff_client, "skip_next", [later])
+    later.refresh_from_db()
+    assert later.next_due_at == before + timedelta(days=7)
+    assert Occurrence.objects.get().due_at == before
 
 
 def test_channel_of_someone_else_is_refused(staff_client, user, stranger):

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from notifications.models import Delivery
 from reminders import dispatch, loop
 from reminders.loop import By
-from reminders.models import Occurrence, Reminder, occurrence_id
+from reminders.models import Occurrence, Reminder
+from reminders.occurrence import occurrence_id
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 

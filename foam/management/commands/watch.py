@@ -39,8 +39,8 @@ class Command(BaseCommand):
 
     def of_occurrence(self, occurrence: Occurrence) -> str:
         due = f"{occurrence.reminder.title!r}, due {occurrence.due_at:%H:%M:%S} UTC"
-        if occurrence.status == Occurrence.Status.MISSED:
-            return f"missed     {due}: {occurrence.reason}"
+        if occurrence.status in {Occurrence.Status.MISSED, Occurrence.Status.SKIPPED}:
+            return f"{occurrence.status:<10} {due}: {occurrence.reason}"
         late = (occurrence.recorded_at - occurrence.due_at + occurrence.lead).total_seconds()
         return f"fired      {due}, {max(0.0, late):.2f} s after its time"
 
