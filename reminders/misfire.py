@@ -56,17 +56,24 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
         late = [fire for fire in due if now - fire.fire_at > grace]
         fires = due[len(late) :]
         return Plan(fires, [(fire, TOO_LATE) for fire in late], following)
-    is_newest = following is None or following.fire_at > now
-    older, fires = (due[:-1], due[-1:]) if is_newest else (due, [])
-    return Plan(fires, [(fire, SUPERSEDED) for fire in older], following)
+    if following is not None and following.fire_at <= now:
+        return Plan([], [(fire, SUPERSEDED) for fire in due], following)
+    # Several leads may speak at one instant, each of another occurrence: none is the older one.
+    older = [fire for fire in due if fire.fire_at < due[-1].fire_at]
+    return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
 
 
 def due_until(
     schedule: NextFire, first: Fire, now: datetime, limit: int = PLAN_LIMIT
 ) -> tuple[list[Fire], Fire | None]:
-    """Return up to `limit` fires that are due, from `first` on, which is, and what follows."""
+    """Return up to `limit` fires that are due, from `first` on, which is, and what follows.
+
+    Those of one instant are not parted.
+    """
     due, following = [first], schedule.next_fire(first.fire_at, first.lead)
     while following is not None and following.fire_at <= now and len(due) < limit:
         due.append(following)
         following = schedule.next_fire(following.fire_at, following.lead)
+    while following is not None and len(due) > 1 and due[-1].fire_at == following.fire_at:
+        following = due.pop()
     return due, following

@@ -1,10 +1,11 @@
 """What must come of a reminder, worked out without the code that fires it. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from operator import attrgetter
 
 from reminders.misfire import Misfire
 from reminders.recurrence import Fire, Schedule
@@ -44,16 +45,19 @@ class Oracle:
             return [Fate.FIRES for _ in fires]
         if misfire == Misfire.NONE:
             return [self._within(fire, grace) for fire in fires]
-        followed = pairwise(fires)
-        # The newest of all is superseded by none.
-        return [self._unless(*pair) for pair in followed] + [Fate.FIRES for _ in fires[-1:]]
+        return [self._unless(fire, fires) for fire in fires]
 
     def _within(self, fire: Fire, grace: timedelta) -> Fate:
         if fire.fire_at + grace < self.up_from:
             return Fate.MISSED
         return Fate.FIRES if self._fired_by(fire) <= fire.fire_at + grace else Fate.EITHER
 
-    def _unless(self, fire: Fire, newer: Fire) -> Fate:
+    def _unless(self, fire: Fire, fires: Sequence[Fire]) -> Fate:
+        """Those that speak at one instant are of one age; the newest are superseded by none."""
+        place = bisect_right(fires, fire.fire_at, key=attrgetter("fire_at"))
+        if place == len(fires):
+            return Fate.FIRES
+        newer = fires[place]
         if newer.fire_at <= self.up_from:
             return Fate.MISSED
         return Fate.FIRES if self._fired_by(fire) < newer.fire_at else Fate.EITHER

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reminders.misfire import PLAN_LIMIT, SUPERSEDED, TOO_LATE, plan
+from reminders.misfire import PLAN_LIMIT, SUPERSEDED, TOO_LATE, due_until, plan
 from reminders.recurrence import Fire, Schedule
 
 T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -32,6 +32,32 @@ def test_latest_fires_the_newest_and_misses_the_older():
     assert planned.fires == [fire(3)]
     assert planned.missed == [(fire(n), SUPERSEDED) for n in range(3)]
     assert planned.next == fire(4)
+
+
+HOURLY_TOLD_EARLY = Schedule(
+    starts_at=datetime(2026, 11, 1),
+    timezone="UTC",
+    recurrence="FREQ=HOURLY",
+    leads=[timedelta(0), timedelta(hours=1)],
+)
+
+
+def test_latest_fires_all_that_speak_at_one_instant():
+    planned = plan(HOURLY_TOLD_EARLY, fire(0), T0, "latest", timedelta(minutes=2))
+    assert planned.fires == [fire(0), fire(60, timedelta(hours=1))]
+    assert planned.missed == []
+
+
+def test_latest_misses_all_of_an_older_instant():
+    planned = plan(HOURLY_TOLD_EARLY, fire(0), T0 + timedelta(hours=1), "latest", timedelta(0))
+    assert planned.fires == [fire(60), fire(120, timedelta(hours=1))]
+    assert [missed for missed, _ in planned.missed] == [fire(0), fire(60, timedelta(hours=1))]
+
+
+def test_part_of_a_long_outage_ends_between_two_instants():
+    outage = timedelta(hours=3 * PLAN_LIMIT)
+    due, following = due_until(HOURLY_TOLD_EARLY, fire(0), T0 + outage, PLAN_LIMIT + 1)
+    assert due[-1].fire_at < following.fire_at
 
 
 def test_all_fires_each():
