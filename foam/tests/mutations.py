@@ -738,7 +738,7 @@ MUTATIONS = [
         "P6",
         "plug-in: it runs on when its worker is killed",
         edit(PLUGINS, "    os._exit(0)", "    pass"),
-        [f"{TEST_APPRISE}::test_helper_dies_with_who_started_it"],
+        [f"{TEST_APPRISE}::test_helper_dies_with_who_started_it_whatever_its_plugin_waits_for"],
     ),
     Mutation(
         "P10",

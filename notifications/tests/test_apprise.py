@@ -269,19 +269,26 @@ def test_helper_knows_no_settings_of_ours():
     assert set(ENVIRONMENT) == {"PATH", "LANG", "PYTHONPATH"}
 
 
-def test_helper_dies_with_who_started_it():
+def test_helper_dies_with_who_started_it_whatever_its_plugin_waits_for(server):
+    server.default = Hang()
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:  # as a worker that is killed
-        transport = AppriseTransport()
-        transport.sender().add([message("ntfy://127.0.0.1:1/topic")])
-        sender = transport.sender()
-        sender.add([message("ntfy://127.0.0.1:1/topic")])
-        os.write(writer, str(next(iter(sender._under_way.values())).helper.pid).encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+    worker = os.fork()
+    if worker == 0:
+        try:
+            sender = AppriseTransport().sender()
+            sender.add([message(ntfy(server))])
+            [under_way] = sender._under_way.values()
+            os.write(writer, str(under_way.helper.pid).encode())
+            while True:
+                sender.poll(1)
+        finally:
+            os._exit(1)
     helper = int(os.read(reader, 20))
-    os.waitpid(child, 0)
-    until = time.monotonic() + 20
+    server.wait_for(1)
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    # Well before the plug-in gives up by itself.
+    until = time.monotonic() + 5
     while _is_running(helper):
         assert time.monotonic() < until, "the helper lives on"
     os.close(reader)
