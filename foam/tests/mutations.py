@@ -25,6 +25,9 @@ DISPATCH = "reminders/dispatch.py"
 OUTBOX = "notifications/outbox.py"
 LEASE = "notifications/lease.py"
 RECORD = "notifications/record.py"
+CHANNELS = "notifications/models.py"
+PROBE = "notifications/probe.py"
+WEBHOOK = "notifications/transports/webhook.py"
 MISFIRE = "reminders/misfire.py"
 TASKS = "reminders/tasks.py"
 SETTINGS = "foam/settings.py"
@@ -34,6 +37,9 @@ NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
+TEST_VERIFICATION = "notifications/tests/test_verification.py"
+TEST_DISABLING = "notifications/tests/test_disabling.py"
+TEST_ROTATION = "notifications/tests/test_rotation.py"
 TEST_RACES = "foam/tests/test_races.py"
 TEST_CRASHES = "foam/tests/test_crashes.py"
 TEST_FAULTS = "foam/tests/test_faults.py"
@@ -443,6 +449,75 @@ MUTATIONS = [
         "misfire: what was missed is not recorded",
         edit(DISPATCH, " for fire in plan.fires), *plan.missed]", " for fire in plan.fires)]"),
         [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P9",
+        "channel: used though it is not verified",
+        edit(
+            OUTBOX,
+            "        AND (c.verified_at IS NOT NULL OR c.kind IN ('inbox', 'null')"
+            " OR %(to_unverified)s)\n",
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P9",
+        "channel: verified though it leads elsewhere",
+        edit(CHANNELS, "            self._leads_elsewhere()\n", "            pass\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: a code can be tried for ever",
+        edit("notifications/verification.py", "    if not left:\n", "    if False:\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: an echo passes for an answer to the challenge",
+        edit(
+            WEBHOOK,
+            "if isinstance(answer, str) and hmac.compare_digest(answer.encode(), "
+            "challenge.encode()):",
+            "if challenge in text:",
+        ),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: strangers can be pestered",
+        edit(PROBE, "    _within_limits(channel, now)\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled, and the owner told once for each reminder",
+        edit(CHANNELS, "if is_news and self.pk", "if self.pk"),
+        [TEST_DISABLING],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled though it takes other messages",
+        edit(RECORD, "        ~Exists(accepted.filter(finished_at__gt=before)), pk", "        pk"),
+        [TEST_DISABLING],
+    ),
+    Mutation(
+        "P10",
+        "channel: only the new secret signs",
+        edit(WEBHOOK, "    if message.sealed_previous_secret:\n", "    if False:\n"),
+        [TEST_ROTATION],
+    ),
+    Mutation(
+        "P10",
+        "channel: a secret is told in an attempt's detail",
+        edit(WEBHOOK, 'text.replace(secret.removeprefix(PREFIX), "…")', "text"),
+        [TEST_ROTATION],
+    ),
+    Mutation(
+        "P10",
+        "channel: new keys write over what was saved meanwhile",
+        edit("notifications/rotation.py", " AND t.{name} = n.old"),
+        [TEST_ROTATION],
     ),
 ]
 
