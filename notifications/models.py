@@ -282,9 +282,9 @@ class Channel(models.Model):
     def _tell_owner(self, now: datetime) -> None:
         """Queue the notice for another channel that works: at best one that reaches further."""
         others = Channel.objects.owned_by(self.owner_id).verified().exclude(pk=self.pk)
-        inbox = Channel.objects.inbox_of(self.owner)
         usable = [each for each in others.order_by("pk") if not each.trouble(now)]
-        told = next((each for each in usable if each != inbox), inbox)
+        told = next((each for each in usable if each.kind != "inbox"), None)
+        told = told or Channel.objects.inbox_of(self.owner)
         if told.disabled_at is None:
             notice = notices.disabled(str(self), self.disabled_reason, self.pk, now)
             # Not by outbox.post, which is built on this module.

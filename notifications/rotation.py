@@ -105,8 +105,8 @@ WHERE t.{key} = n.id AND t.{name} = n.old
 def _write(column: Column, rows: Mapping[int, str]) -> int:
     """Rewrite rows that still are as they were read; return how many were."""
     quote = connection.ops.quote_name
-    table, name = quote(column.model._meta.db_table), quote(column.field.column)
-    key = quote(column.model._meta.pk.column)
+    table, name = quote(column.model._meta.db_table), quote(str(column.field.column))
+    key = quote(str(column.model._meta.pk.column))
     with bulk_cursor() as cursor:
         cursor.execute(
             WRITE.format(table=table, name=name, key=key),

@@ -51,7 +51,9 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         channel.enable()
         return Response(self.get_serializer(channel).data)
 
-    @extend_schema(request=CodeSerializer, responses={(200, 202): VerificationSerializer})
+    @extend_schema(
+        request=CodeSerializer, responses={200: VerificationSerializer, 202: VerificationSerializer}
+    )
     @action(detail=True, methods=["post"])
     def verify(self, request: Request, **kwargs: Any) -> Response:
         """Verify a channel with the `code` that was sent there, or ask for one.
@@ -73,7 +75,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         status = HTTPStatus.OK if asked.is_verified else HTTPStatus.ACCEPTED
         return Response(VerificationSerializer(asked).data, status)
 
-    @extend_schema(request=None, responses={(200, 202): TestSerializer})
+    @extend_schema(request=None, responses={200: TestSerializer, 202: TestSerializer})
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **kwargs: Any) -> Response:
         """Send a test message now, and tell what the receiver said.

@@ -28,6 +28,9 @@ RECORD = "notifications/record.py"
 FOLLOW_UP = "reminders/follow_up.py"
 LOOP = "reminders/loop.py"
 MODELS = "reminders/models.py"
+CHANNELS = "notifications/models.py"
+PROBE = "notifications/probe.py"
+WEBHOOK = "notifications/transports/webhook.py"
 MISFIRE = "reminders/misfire.py"
 TASKS = "reminders/tasks.py"
 ACTIONS = "notifications/actions.py"
@@ -54,6 +57,9 @@ TEST_OUTBOX = "notifications/tests/test_outbox.py"
 TEST_ACTIONS = "notifications/tests/test_actions.py"
 TEST_ANSWERS = "reminders/tests/test_answers.py"
 TEST_PAGE = "notifications/tests/test_answers.py"
+TEST_VERIFICATION = "notifications/tests/test_verification.py"
+TEST_DISABLING = "notifications/tests/test_disabling.py"
+TEST_ROTATION = "notifications/tests/test_rotation.py"
 TEST_RACES = "foam/tests/test_races.py"
 TEST_LOOP_RACES = "foam/tests/test_loop_races.py"
 TEST_LOOP = "reminders/tests/test_loop.py"
@@ -719,7 +725,11 @@ MUTATIONS = [
     Mutation(
         "P10",
         "secret: an Apprise URL is shown once, as a key is",
-        edit(APPRISE, "    shows_secret = False\n"),
+        edit(
+            "notifications/serializers.py",
+            "reveal and not channel.transport.secret_leads",
+            "reveal",
+        ),
         [TEST_APPRISE],
     ),
     Mutation(
@@ -751,6 +761,75 @@ MUTATIONS = [
         "e-mail: the end of a part can be known beforehand",
         edit(LETTER, 'f"=_{secrets.token_hex(12)}"', '"=_foam"'),
         ["notifications/tests/test_letter.py"],
+    ),
+    Mutation(
+        "P9",
+        "channel: used though it is not verified",
+        edit(
+            OUTBOX,
+            "        AND (c.verified_at IS NOT NULL OR c.kind IN ('inbox', 'null')"
+            " OR %(to_unverified)s)\n",
+        ),
+        [TEST_OUTBOX],
+    ),
+    Mutation(
+        "P9",
+        "channel: verified though it leads elsewhere",
+        edit(CHANNELS, "            self._leads_elsewhere()\n", "            pass\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: a code can be tried for ever",
+        edit("notifications/verification.py", "    if not left:\n", "    if False:\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: an echo passes for an answer to the challenge",
+        edit(
+            WEBHOOK,
+            "if isinstance(answer, str) and hmac.compare_digest(answer.encode(), "
+            "challenge.encode()):",
+            "if challenge in text:",
+        ),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P9",
+        "channel: strangers can be pestered",
+        edit(PROBE, "    _within_limits(channel, now)\n"),
+        [TEST_VERIFICATION],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled, and the owner told once for each reminder",
+        edit(CHANNELS, "if is_news and self.pk", "if self.pk"),
+        [TEST_DISABLING],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled though it takes other messages",
+        edit(RECORD, "        ~Exists(accepted.filter(finished_at__gt=before)), pk", "        pk"),
+        [TEST_DISABLING],
+    ),
+    Mutation(
+        "P10",
+        "channel: only the new secret signs",
+        edit(WEBHOOK, "    if message.sealed_previous_secret:\n", "    if False:\n"),
+        [TEST_ROTATION],
+    ),
+    Mutation(
+        "P10",
+        "channel: a secret is told in an attempt's detail",
+        edit(WEBHOOK, 'text.replace(secret.removeprefix(PREFIX), "…")', "text"),
+        [TEST_ROTATION],
+    ),
+    Mutation(
+        "P10",
+        "channel: new keys write over what was saved meanwhile",
+        edit("notifications/rotation.py", " AND t.{name} = n.old"),
+        [TEST_ROTATION],
     ),
 ]
 

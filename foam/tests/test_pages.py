@@ -117,7 +117,7 @@ def test_admin_fits_the_screen(staff_page, make_reminder, path):
 def test_trouble_of_a_channel_is_shown_whole(staff_page, channel, now):
     channel.disable("answered 410: the receiver wants no more messages. " * 4, now)
     staff_page.goto("/admin/notifications/channel/")
-    cell = staff_page.locator("td.field-show_trouble")
+    cell = staff_page.locator("td.field-show_trouble", has_text="Disabled")
     assert cell.evaluate("cell => cell.scrollHeight <= cell.clientHeight")
 
 
