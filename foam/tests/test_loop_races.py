@@ -1,16 +1,19 @@
 """P1 for what follows a firing: each nag once, and of two who answer one is first."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from foam.tests.test_crashes import COMMIT, ROW, TICK, kill_at, stopped_by
+from foam.tests import processes
+from foam.tests.test_crashes import COMMIT, ROW, TICK, kill_at, sql, stopped_by
 from foam.tests.test_races import THREADS, at_once, beside
 from notifications.models import Delivery
 from reminders import dispatch, follow_up, loop
 from reminders.loop import By
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence
 from reminders.response import Response
 
 pytestmark = [
@@ -80,21 +83,27 @@ def test_nag_and_answer_at_once_leave_nothing_to_say(fired, now):
     assert not Delivery.objects.unfinished().exists()
 
 
-def test_pause_and_snooze_at_once_leave_nothing_that_speaks_in_the_pause(fired, now):
-    occurrences = fired(10)
+# Who waits for a row waits for the transaction that holds it.
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
-    def snooze():
-        for each in occurrences:
-            loop.snooze(each, now + HOUR, now, BY)
+
+def test_snooze_that_comes_while_its_reminder_is_paused_waits_for_the_resume(fired, now):
+    (occurrence,) = fired()
+    paused = threading.Event()
 
     def pause():
-        for each in occurrences:
-            Reminder.objects.get(pk=each.reminder_id).pause(now)
+        with transaction.atomic():
+            occurrence.reminder.pause(now)
+            paused.set()
+            processes.wait_until(lambda: sql(WAITING) == (1,), 20, "the snooze waits for it")
 
-    at_once(snooze, pause)
-    dispatch.tick(now + HOUR)
-    assert not Delivery.objects.filter(reference__contains=":snooze:").exists()
-    assert not Occurrence.objects.exclude(status="snoozed", follow_up_at=None).exists()
+    def snooze():
+        paused.wait(20)
+        loop.snooze(Occurrence.objects.get(pk=occurrence.pk), now + HOUR, now, BY)
+
+    at_once(pause, snooze)
+    occurrence.refresh_from_db()
+    assert (occurrence.status, occurrence.follow_up_at) == ("snoozed", None)
 
 
 STOPS = {

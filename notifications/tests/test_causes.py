@@ -1,4 +1,4 @@
-"""A cause and what followed from it are found together, by the index, and nothing else is."""
+"""A cause and what followed from it are found together by the index, and nothing else is."""
 
 import pytest
 from django.db import connection
