@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from accounts.api import IsoDuration, StrictSerializer
+from accounts.models import ApiToken, Scope
 from notifications import holding
 from notifications.actions import links
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
@@ -223,7 +224,8 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
 class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
     actions = serializers.SerializerMethodField(
-        help_text="The links that answer it, by name: each asks on a page, or acts on a POST."
+        help_text="The links that answer it, by name: each asks on a page, or acts on a POST. "
+        "Empty for a token without the scope `reminders:write`."
     )
 
     class Meta:
@@ -231,4 +233,8 @@ class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
         fields = ["id", "title", "body", "due_at", "received_at", "read_at", "actions"]
 
     def get_actions(self, message: InboxMessage) -> dict[str, str]:
+        # They act for whoever has them: not for a token that may only read.
+        token = self.context["request"].auth
+        if isinstance(token, ApiToken) and Scope.REMINDERS_WRITE not in token.scopes:
+            return {}
         return {link.action.name: link.url for link in links(message)}

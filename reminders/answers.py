@@ -170,10 +170,9 @@ def _nothing_left() -> NoReturn:
 
 
 def _describe_stranger(pressed: Pressed) -> Answer:
-    channel = _channel(pressed)
-    if channel.disabled_at or channel.deleted_at:
+    channel, delivery = _channel(pressed), _delivery(pressed)
+    if _has_stopped(channel, delivery):
         return _stopped("Already stopped")
-    delivery = _delivery(pressed)
     about = [("Message", delivery.title)] if delivery else []
     text = (
         "FOAM sends reminders here because somebody entered this address. If that was not you, "
@@ -185,10 +184,18 @@ def _describe_stranger(pressed: Pressed) -> Answer:
 
 def _stop(pressed: Pressed, now: datetime) -> Answer:
     channel = _channel(pressed)
-    if channel.disabled_at or channel.deleted_at:
+    if _has_stopped(channel, _delivery(pressed)):
         return _stopped("Already stopped")
     channel.disable(NOT_ME, now)
     return _stopped("Stopped")
+
+
+def _has_stopped(channel: Channel, delivery: Delivery | None) -> bool:
+    """Tell whether nothing goes to this recipient any more: the channel may lead elsewhere now."""
+    if channel.disabled_at or channel.deleted_at or not channel.is_verified:
+        return True
+    verified_at = channel.verified_at
+    return bool(delivery and verified_at and verified_at > delivery.created_at)
 
 
 def _stopped(heading: str) -> Answer:

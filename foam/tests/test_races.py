@@ -132,6 +132,27 @@ def test_parallel_workers_send_each_delivery_once(make_reminder, recorder, now, 
     assert Attempt.objects.count() == 60
 
 
+def test_what_a_tick_has_claimed_is_its_own_until_it_has_fired(make_reminder, now, monkeypatch):
+    make_reminder()
+    plan_each, free = dispatch._plan_each, []
+
+    def claim_beside():
+        try:
+            with transaction.atomic():
+                return dispatch.claim(now, 1)
+        finally:
+            connection.close()
+
+    def look_beside(claimed, at):
+        with ThreadPoolExecutor(1) as beside:
+            free.append(beside.submit(claim_beside).result())
+        return plan_each(claimed, at)
+
+    monkeypatch.setattr(dispatch, "_plan_each", look_beside)
+    assert dispatch.tick(now) == 1
+    assert free == [[]]
+
+
 def test_edit_and_tick_at_once_lose_nothing(make_reminder, now):
     """Whichever comes first, the due instant ends as fired or as missed with its reason."""
     reminders = [make_reminder(recurrence="FREQ=DAILY") for _ in range(20)]

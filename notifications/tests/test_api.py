@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from conftest import client_of
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -211,6 +212,15 @@ def test_message_in_the_inbox_has_the_links_that_answer_it(api, user, now, monke
     start = f"{settings.FOAM_BASE_URL}/do/occurrence:1.{inbox.pk}."
     assert sorted(list(each["actions"]) for each in shown) == [[], ["done"]]
     assert any(each["actions"].get("done", "").startswith(start) for each in shown)
+
+
+def test_token_that_may_only_read_is_shown_no_links_that_act(user, now):
+    inbox = Channel.objects.inbox_of(user)
+    outbox.post([outbox.Post(inbox.pk, "occurrence:1", "x", "", now)], now)
+    outbox.deliver_due(now)
+    reader = client_of(user, ["deliveries:read", "reminders:read"])
+    (message,) = reader.get("/api/v1/inbox/").json()["results"]
+    assert message["actions"] == {}
 
 
 def test_repeated_attempt_leaves_one_message_in_the_inbox(user, now):

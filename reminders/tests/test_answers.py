@@ -192,6 +192,13 @@ def test_not_me_ends_all_messages_to_that_address(client, delivery, make_reminde
     assert "Already stopped" in client.post(path(delivery, "not_me")).content.decode()
 
 
+def test_not_me_of_an_old_recipient_leaves_the_new_one_alone(client, delivery):
+    link = path(delivery, "not_me")
+    Channel.objects.update(verified_at=delivery.created_at + MINUTE)
+    assert "Already stopped" in client.post(link).content.decode()
+    assert Channel.objects.get(pk=delivery.channel_id).disabled_at is None
+
+
 def test_mail_program_unsubscribes_in_one_click(delivery):
     """RFC 8058: a POST without cookies, whose body is just this."""
     answer = Client(enforce_csrf_checks=True).post(
