@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from conftest import client_of
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from conftest import client_of
 from notifications import actions, outbox
 from notifications.actions import Action
 from notifications.models import Channel, Delivery, InboxMessage
