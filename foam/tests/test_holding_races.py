@@ -8,7 +8,7 @@ from django.utils import timezone
 from foam.tests.test_crashes import DELIVER, ROW, kill_at, stopped_by
 from foam.tests.test_races import THREADS, at_once, beside
 from notifications import outbox
-from notifications.models import Channel, Delivery
+from notifications.models import EPOCH, Channel, Delivery
 from notifications.tests.receivers import HttpReceiver
 
 pytestmark = [
@@ -22,7 +22,9 @@ HOUR = timedelta(hours=1)
 def collecting(user, address, number=1):
     """Store channels that send a digest each hour."""
     channels = [
-        Channel(owner=user, kind="webhook", name="Hook", address=f"{address}/{i}")
+        Channel(
+            owner=user, kind="webhook", name="Hook", address=f"{address}/{i}", verified_at=EPOCH
+        )
         for i in range(number)
     ]
     for channel in channels:
@@ -68,7 +70,9 @@ def test_collector_passes_by_a_channel_that_another_holds(user, now):
 
 
 def test_parallel_posts_keep_to_the_limit_together(user, now):
-    mail = Channel.objects.create(owner=user, kind="email", name="M", address="a@x.org")
+    mail = Channel.objects.create(
+        owner=user, kind="email", name="M", address="a@x.org", verified_at=EPOCH
+    )
     Channel.objects.filter(pk=mail.pk).update(flood_limit=15)
     some = [range(10 * i, 10 * i + 10) for i in range(THREADS)]
     at_once(*[lambda names=names: post([mail], now, names) for names in some])

@@ -375,6 +375,7 @@ def test_address_is_shown_nowhere(api, staff, client, server, caplog):
     now = timezone.now()
     sent = {"kind": "apprise", "name": "Phone", "address": ntfy(server)}
     made = api.post("/api/v1/channels/", sent)
+    Channel.objects.update(verified_at=now)
     channel = Channel.objects.get(pk=made.json()["id"])
     server.script(Reply(500, ntfy(server).encode()))
     outbox.post([outbox.Post(channel.pk, "test:1", "x", "", now)], now)

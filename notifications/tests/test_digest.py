@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from notifications import holding, ledger, outbox, retention
-from notifications.models import Attempt, Delivery
+from notifications.models import EPOCH, Attempt, Delivery
 from notifications.tests.test_holding import held, post, quiet  # noqa: F401
 from notifications.transports import TransportError
 
@@ -196,7 +196,9 @@ def test_long_digest_tells_some_and_counts_the_rest(hourly, recorder):
 def test_digest_that_cannot_be_made_holds_up_nobody_else(hourly, user, recorder, caplog):
     post(hourly, 2, at=NOON)
     Delivery.objects.update(data=[])  # no transport knows what this is
-    other = user.channels.create(kind="webhook", name="Other", address="http://127.0.0.1:9/other")
+    other = user.channels.create(
+        kind="webhook", name="Other", address="http://x.org", verified_at=EPOCH
+    )
     post(other, 1, at=ONE, first=50)
     outbox.deliver_due(ONE)
     assert [each.channel_id for each in recorder.sent] == [other.pk]
@@ -244,9 +246,12 @@ def test_collected_message_without_a_digest_is_refused_by_the_database(collected
 def test_digest_stays_for_as_long_as_what_it_collected(collected):
     later = ONE + timedelta(days=100)
     name = digests().get().reference
-    assert retention.remove([name], later).kept == {name}
-    assert retention.remove([each.reference for each in collected], later).deliveries == 3
-    assert retention.remove([name], later).deliveries == 1
+    assert retention.remove({name: name}, later).kept == {name}
+    assert (
+        retention.remove({each.reference: each.reference for each in collected}, later).deliveries
+        == 3
+    )
+    assert retention.remove({name: name}, later).deliveries == 1
     read, wrong = read_ledger()
     assert wrong == []
     assert (read.posted, sum(read.collected.values()), read.pruned) == (4, 3, 4)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from notifications import flood, holding, outbox
 from notifications.flood import Flood
-from notifications.models import Channel, Delivery
+from notifications.models import EPOCH, Channel, Delivery
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -28,7 +28,9 @@ def quiet(user):
 
 @pytest.fixture
 def mail(user):
-    return Channel.objects.create(owner=user, kind="email", name="Mail", address="ada@example.com")
+    return Channel.objects.create(
+        owner=user, kind="email", name="Mail", address="ada@example.com", verified_at=EPOCH
+    )
 
 
 def post(channel, count=1, at=NIGHT, first=1, **fields):
@@ -70,7 +72,9 @@ def test_inbox_disturbs_nobody(quiet):
 
 
 def test_quiet_hours_are_the_owners_alone(quiet, stranger):
-    other = Channel.objects.create(owner=stranger, kind="webhook", name="x", address="http://x.org")
+    other = Channel.objects.create(
+        owner=stranger, kind="webhook", name="x", address="http://x.org", verified_at=EPOCH
+    )
     assert held(post(other)) == [(None, NIGHT)]
 
 
@@ -208,7 +212,7 @@ def test_messages_that_nothing_holds_are_looked_up_in_one_query(
 ):
     ids = [
         Channel.objects.create(
-            owner=stranger, kind="webhook", name="x", address=f"http://{n}.org"
+            owner=stranger, kind="webhook", name="x", address=f"http://{n}.org", verified_at=EPOCH
         ).pk
         for n in range(5)
     ]

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from notifications import outbox
-from notifications.models import Channel, Delivery
+from notifications.models import EPOCH, Channel, Delivery
 from notifications.tests.test_holding import NIGHT, held, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -16,7 +16,13 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def channel(user):
-    channel = Channel(owner=user, kind="webhook", name="Hook", address="http://127.0.0.1:9/hook")
+    channel = Channel(
+        owner=user,
+        kind="webhook",
+        name="Hook",
+        address="http://127.0.0.1:9/hook",
+        verified_at=EPOCH,
+    )
     channel.store()
     return channel
 
@@ -120,7 +126,9 @@ def test_filter_that_cannot_be_is_no_error_of_ours(api, query):
 
 
 def test_staff_see_how_many_the_flood_guard_held(client, staff, user):
-    mail = Channel.objects.create(owner=user, kind="email", name="M", address="a@example.com")
+    mail = Channel.objects.create(
+        owner=user, kind="email", name="M", address="a@example.com", verified_at=EPOCH
+    )
     Channel.objects.filter(pk=mail.pk).update(flood_limit=2)
     with time_machine.travel(NIGHT, tick=False):
         post(mail, 5)
