@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from notifications import flood, holding, probe, verification
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
@@ -73,6 +74,7 @@ class ChannelForm(StoringForm):
     code = forms.CharField(
         required=False,
         max_length=20,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "numeric", "autocomplete": "off"}),
         help_text="The six digits that were sent to this address. To have a code sent, or a "
         "webhook challenged, choose it in the list of channels and the action “Verify”.",
     )

@@ -96,7 +96,7 @@ def _confirmed(heading: str, channel: Channel) -> Answer:
 def _challenge(channel: Channel, now: datetime) -> Asked:
     data = {"type": TYPE, "challenge": secrets.token_urlsafe(32)}
     words = Words("Verification", "Answer with the challenge to receive reminders here.", data)
-    sent = probe.send(channel, codes.PREFIX, words, now, CHALLENGE_PATIENCE)
+    sent = probe.send(channel, probe.CHALLENGE, words, now, CHALLENGE_PATIENCE)
     with transaction.atomic():
         current = _locked(channel.pk)
         # To what it was asked of, and to nothing that it was changed to meanwhile.
