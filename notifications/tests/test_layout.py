@@ -74,6 +74,12 @@ def test_both_texts_say_what_is_due_and_when():
     assert Page(html).text == "Stand-upBring it.Due: MondaySchedule: weeklySent by FOAM."
 
 
+@pytest.mark.parametrize("kind", ["channel.test", "digest"])
+def test_what_reminds_of_nothing_was_not_due(kind):
+    told = texts(Message(1, 1, "foam_1_1", 1, "", "Title", "", DUE, {"type": kind}), [])
+    assert "Due" not in told.plain + told.html
+
+
 def test_both_texts_have_the_links_that_answer():
     plain, html = written(reference="test:7")
     urls = [link.url for link in links(Message(1, 1, "", 3, "", "", "", DUE, reference="test:7"))]

@@ -86,6 +86,9 @@ def not_me(links: Sequence[Link]) -> Link | None:
 
 
 def _when(message: Message) -> list[str]:
+    """Say when it was due; what is said of a channel, and a digest, was not."""
+    if not message.data.get("type", "reminder").startswith("reminder"):
+        return []
     due = message.data.get("due_text") or _in_words(message.due_at.astimezone(UTC))
     schedule = message.data.get("schedule_text")
     return [f"Due: {due}", f"Schedule: {schedule}"] if schedule else [f"Due: {due}"]
