@@ -19,6 +19,8 @@ PATH = "/do/"
 # Of one HMAC's 64 bytes each action has its own: 96 bits, and to know one tells nothing of another.
 TAG = 12
 SLOTS = 64 // TAG
+# In base64, which ends with a byte only after every third one.
+TAG_LENGTH = TAG * 4 // 3
 
 
 class Action(NamedTuple):
@@ -84,9 +86,9 @@ def links(message: Answerable) -> list[Link]:
         return []
     expires = int((message.due_at + LIFETIME).timestamp())
     base = f"{message.reference}.{message.channel_id}.{expires:x}"
-    mac = _mac(_keys()[0], base)
+    tags = _tags(_keys()[0], base)
     start = settings.FOAM_BASE_URL + PATH + base
-    return [Link(action, f"{start}.{action.name}.{_tag(mac, action)}") for action in actions]
+    return [Link(action, f"{start}.{action.name}.{tags[action.slot]}") for action in actions]
 
 
 def read(token: str, now: datetime) -> Pressed:
@@ -99,7 +101,7 @@ def read(token: str, now: datetime) -> Pressed:
     action = next((each for each in actions if each.name == name), None)
     base = f"{reference}.{channel}.{expires}"
     if action is None or not any(
-        hmac.compare_digest(_tag(_mac(key, base), action), tag) for key in _keys()
+        hmac.compare_digest(_tags(key, base)[action.slot], tag) for key in _keys()
     ):
         raise BadLink("This link is not one of ours.")
     expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
@@ -121,10 +123,8 @@ def _derived(key: str, fallbacks: tuple[str, ...]) -> tuple[bytes, ...]:
     )
 
 
-def _mac(key: bytes, base: str) -> bytes:
-    return hmac.digest(key, base.encode(), "sha512")
-
-
-def _tag(mac: bytes, action: Action) -> str:
-    begin = action.slot * TAG
-    return urlsafe_b64encode(mac[begin : begin + TAG]).decode()
+def _tags(key: bytes, base: str) -> list[str]:
+    """Return the tag of each slot: all in one encoding, as they go with every message."""
+    mac = hmac.digest(key, base.encode(), "sha512")
+    text = urlsafe_b64encode(mac[: SLOTS * TAG]).decode()
+    return [text[begin : begin + TAG_LENGTH] for begin in range(0, len(text), TAG_LENGTH)]

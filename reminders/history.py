@@ -3,12 +3,13 @@
 A firing leaves nothing here (it has its occurrence), nor does a creation (`created_at` tells).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 
 class Change(models.Model):
@@ -92,6 +93,23 @@ def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Any] | None]) -> 
         if rows is not None and {r.pk for r in rows} != {r.pk for r in getattr(stored, name).all()}:
             names.append(name)
     return names
+
+
+def forget(before: datetime, batch: int) -> Iterator[int]:
+    """Remove what changed `before`, by batch; yield how many each time.
+
+    The last change of a reminder stays: it tells since when it has been as it is. Ids grow with
+    time: the first batch that holds nothing old is the end.
+    """
+    last = 0
+    rows = Change.objects.order_by("pk").values_list("pk", "at")
+    newer = Change.objects.filter(reminder=OuterRef("reminder"), pk__gt=OuterRef("pk"))
+    while found := list(rows.filter(pk__gt=last)[:batch]):
+        old = [pk for pk, at in found if at < before]
+        if not old:
+            return
+        yield Change.objects.filter(Exists(newer), pk__in=old).delete()[0]
+        last = found[-1][0]
 
 
 def first_line(error: str) -> str:

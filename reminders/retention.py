@@ -25,6 +25,7 @@ from notifications.causes import following
 from notifications.models import Delivery
 from notifications.models import Tally as DeliveryTally
 from notifications.retention import BATCH
+from reminders import history
 from reminders.models import Occurrence
 from reminders.occurrence import ITS_OCCURRENCE, REFERENCE
 from reminders.tally import Tally
@@ -92,7 +93,7 @@ def prune(
 
 
 def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
-    """Remove a batch at each step: FOAM's own, then those of users, then what had other causes."""
+    """Remove a batch at each step: FOAM's own, those of users, what had other causes, changes."""
     own = Occurrence.objects.filter(reminder_id=FOAM_ID, recorded_at__lt=own_before)
     own_ids = list(own.values_list("pk", flat=True))
     for i in range(0, len(own_ids), BATCH):
@@ -102,6 +103,8 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     for references in filter(None, deliveries.old_references(before, REFERENCE)):
         gone = deliveries.remove({each: each for each in references}, before)
         yield Removed(0, gone.deliveries, gone.attempts)
+    for _ in history.forget(before, BATCH):
+        yield Removed()
 
 
 def old(before: datetime) -> Iterator[list[int]]:

@@ -657,7 +657,7 @@ MUTATIONS = [
     Mutation(
         "P10",
         "link: its tag is not looked at",
-        edit(ACTIONS, "hmac.compare_digest(_tag(_mac(key, base), action), tag)", "True"),
+        edit(ACTIONS, "hmac.compare_digest(_tags(key, base)[action.slot], tag)", "True"),
         [TEST_ACTIONS],
     ),
     Mutation(

@@ -18,6 +18,7 @@ from notifications.ledger import Period
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.transports import TransportError
 from reminders import dispatch, ledger, loop, retention, tasks
+from reminders.history import Change
 from reminders.loop import By
 from reminders.models import Occurrence, Reminder
 from reminders.response import Response
@@ -120,6 +121,18 @@ def test_occurrence_stays_whole_while_one_of_its_deliveries_is_unfinished(
     first.retry(now)
     retention.prune(later, KEEP)
     assert left() == [1, 2, 2]
+
+
+def test_changes_go_but_for_the_last_one_of_each_reminder(make_reminder, now, later):
+    calm, busy = make_reminder(recurrence="FREQ=DAILY"), make_reminder(recurrence="FREQ=DAILY")
+    calm.pause(now)
+    for at in (now, now + HOUR):
+        busy.pause(at)
+        busy.resume(at)
+    busy.pause(later)
+    retention.prune(later, KEEP)
+    kept = Change.objects.values_list("reminder", "verb", "at")
+    assert list(kept) == [(calm.pk, "paused", now), (busy.pk, "paused", later)]
 
 
 def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, later):
