@@ -621,7 +621,17 @@ MUTATIONS = [
     Mutation(
         "P8",
         "misfire: fires the newest of each part of a long outage",
-        edit(MISFIRE, "following is None or following.fire_at > now", "True"),
+        edit(
+            MISFIRE,
+            "    if following is not None and following.fire_at <= now:\n        return Plan([]",
+            "    if False:\n        return Plan([]",
+        ),
+        ["reminders/tests/test_misfire.py"],
+    ),
+    Mutation(
+        "P8",
+        "misfire: of what speaks at one instant only one fires",
+        edit(MISFIRE, "[fire for fire in due if fire.fire_at < due[-1].fire_at]", "due[:-1]"),
         ["reminders/tests/test_misfire.py"],
     ),
     Mutation(
