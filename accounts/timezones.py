@@ -1,7 +1,7 @@
 """IANA time zones, read from the pinned tzdata package and never from the system. Pure."""
 
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
@@ -27,6 +27,19 @@ def zone(name: str) -> ZoneInfo:
     """Return the zone called `name`, such as "Europe/Berlin"; ValueError when there is none."""
     with file_of(name).open("rb") as content:
         return ZoneInfo.from_file(content, key=name)
+
+
+# What is due at one instant in one zone is due there for many.
+@lru_cache(maxsize=4096)
+def in_words(instant: datetime, timezone: str) -> str:
+    """Return an instant as its reader's clock shows it: Monday 23 November 2026 at 18:00 (...)."""
+    local = instant.astimezone(zone(timezone))
+    return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"
+
+
+def iso(instant: datetime) -> str:
+    """Return an instant as programs read it: 2026-11-23T17:00:00Z."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def steady_until(here: ZoneInfo, begin: datetime, end: datetime) -> datetime:

@@ -1,11 +1,13 @@
 """Set-based statements whose parameters are arrays, for whoever moves many rows at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DataError, IntegrityError, connection, transaction
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -18,3 +20,26 @@ def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
+
+
+def write_or_isolate(
+    rows: Sequence[T], write: Callable[[Sequence[T]], int]
+) -> tuple[int, list[tuple[T, Exception]]]:
+    """Write all at once; when the database refuses a row, find it by writing one at a time.
+
+    `write` returns a count; return their sum, and the rows that were refused, each with why.
+    """
+    if not rows:
+        return 0, []
+    try:
+        with transaction.atomic():
+            return write(rows), []
+    except (DataError, IntegrityError) as error:
+        if len(rows) == 1:
+            return 0, [(rows[0], error)]
+    total, failed = 0, []
+    for row in rows:
+        count, refused = write_or_isolate([row], write)
+        total += count
+        failed += refused
+    return total, failed

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from accounts.timezones import zone
+from accounts.timezones import in_words, iso, zone
 from notifications.bulk import bulk_cursor
 from notifications.holding import rules_of
 from notifications.models import Delivery, limit_of
@@ -102,7 +102,7 @@ class Gathered(NamedTuple):
                 "count": count,
                 "timezone": self.timezone,
                 "messages": [
-                    {**each["data"], "title": each["title"], "due_at": _iso(each["due_at"])}
+                    {**each["data"], "title": each["title"], "due_at": iso(each["due_at"])}
                     for each in self.words
                 ],
             },
@@ -110,7 +110,7 @@ class Gathered(NamedTuple):
 
     def _lines(self) -> Iterable[str]:
         end = self.rows[0].ends_at.astimezone(zone(self.timezone))
-        until = f"{end:%A} {end.day} {end:%B %Y} at {end:%H:%M} ({self.timezone})"
+        until = in_words(self.rows[0].ends_at, self.timezone)
         is_flood = self.rows[0].held == Delivery.Held.FLOOD and self.limit
         beyond = f", beyond the {self.limit} an hour that go out at once" if is_flood else ""
         yield f"{len(self.rows)} reminders collected until {until}{beyond}:"
@@ -123,10 +123,6 @@ class Gathered(NamedTuple):
                 yield f"  {line[:LINE]}"
         if more := len(self.rows) - len(self.words):
             yield f"… and {more} more: the list of your deliveries has them all."
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
 
 
 def reference(row: Row) -> str:

@@ -31,7 +31,7 @@ from notifications.lease import (
     lease_of_channels,
     release,
 )
-from notifications.models import Delivery
+from notifications.models import NEEDS_NO_PROOF, Delivery
 from notifications.record import record
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import (
@@ -97,7 +97,7 @@ FROM unnest(%(channels)b::bigint[], %(references)b::text[], %(titles)b::text[], 
 JOIN notifications_channel c ON c.id = p.channel_id
 CROSS JOIN LATERAL (
     SELECT c.deleted_at IS NULL AND c.disabled_at IS NULL
-        AND (c.verified_at IS NOT NULL OR c.kind IN ('inbox', 'null') OR %(to_unverified)s)
+        AND (c.verified_at IS NOT NULL OR c.kind = ANY (%(no_proof)b) OR %(to_unverified)s)
         AS usable
 ) u
 ON CONFLICT (channel_id, reference) DO NOTHING
@@ -136,6 +136,7 @@ def _insert(
                 "now": now,
                 "max_attempts": max_attempts,
                 "to_unverified": to_unverified,
+                "no_proof": list(NEEDS_NO_PROOF),
                 "channels": [p.channel_id for p in posts],
                 "references": [p.reference for p in posts],
                 "titles": [p.title for p in posts],

@@ -112,16 +112,15 @@ def _challenge(channel: Channel, now: datetime) -> Asked:
 def _send_code(channel: Channel, now: datetime) -> Asked:
     with transaction.atomic():
         channel = probe.allowed(channel, now)
-        nonce = secrets.token_hex(8)
-        Verification.objects.update_or_create(
+        verification, _ = Verification.objects.update_or_create(
             channel=channel,
-            defaults={"nonce": nonce, "expires_at": now + LIFETIME, "tries": 0},
+            defaults={"nonce": secrets.token_hex(8), "expires_at": now + LIFETIME, "tries": 0},
         )
         earlier = Delivery.objects.filter(
             channel=channel, reference__startswith=f"{codes.PREFIX}{channel.pk}:"
         )
         earlier.cancel("A newer code was asked for.", now)
-        reference = f"{codes.PREFIX}{channel.pk}:{nonce}"
+        reference = _reference(verification)
         data = {"type": TYPE}
         post = Post(channel.pk, reference, TITLE, _body(channel, now), now, data, urgent=True)
         outbox.post([post], now, max_attempts=ATTEMPTS, to_unverified=True)

@@ -22,12 +22,13 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.timezones import in_words
 from notifications.admin import OfUsers, StoringForm, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.fields import WallClockField
-from reminders.message import in_words, span
+from reminders.message import span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import clocks
 from reminders.preview import messages, preview

@@ -8,14 +8,13 @@ from typing import NamedTuple, NoReturn
 
 from django.db import transaction
 
-from accounts.timezones import zone
+from accounts.timezones import in_words, zone
 from notifications import actions, answers
 from notifications.actions import Action, Pressed
 from notifications.answers import Answer, Gone
 from notifications.models import Channel, Delivery
 from reminders import loop
 from reminders.loop import By
-from reminders.message import in_words
 from reminders.models import Occurrence, Reminder
 from reminders.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from notifications import outbox
-from notifications.bulk import bulk_cursor
+from notifications.bulk import bulk_cursor, write_or_isolate
 from reminders import follow_up
 from reminders.count import Count
 from reminders.history import Change, first_line, note
@@ -104,14 +104,15 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
         if not claimed:
             return 0, 0
         planned, failed = _plan_each(claimed, now)
-        fired, refused = _write_or_isolate(planned, now)
-        for reminder, error in failed + refused:
+        fired, refused = write_or_isolate(planned, lambda rows: write(rows, now))
+        failed += [(each.reminder, error) for each, error in refused]
+        for reminder, error in failed:
             set_aside(reminder, error, now)
     log.info(
         "dispatched claimed=%d fired=%d set_aside=%d seconds=%.3f",
         len(claimed),
         fired,
-        len(failed) + len(refused),
+        len(failed),
         time.monotonic() - began,
     )
     return len(claimed), fired
@@ -216,24 +217,6 @@ def plan_of(reminder: Due | Reminder, now: datetime) -> Planned:
     return Planned(
         reminder, decided, going_on.walls(decided.next) if decided.next is not None else None
     )
-
-
-def _write_or_isolate(planned: Sequence[Planned], now: datetime) -> tuple[int, list[Failed]]:
-    """Write all at once; when the database refuses a row, find it by writing one at a time."""
-    if not planned:
-        return 0, []
-    try:
-        with transaction.atomic():
-            return write(planned, now), []
-    except (DataError, IntegrityError) as error:
-        if len(planned) == 1:
-            return 0, [(planned[0][0], error)]
-    fired, failed = 0, []
-    for each in planned:
-        count, refused = _write_or_isolate([each], now)
-        fired += count
-        failed += refused
-    return fired, failed
 
 
 def set_aside(due: Due, error: Exception, now: datetime) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.db.models import F, Prefetch, Q
 
-from accounts.timezones import tzdata_version
+from accounts.timezones import in_words, tzdata_version
 from notifications.explain import Step, deliveries_of
 from notifications.models import Delivery
 from reminders import history, moment
 from reminders.aftermath import Aftermath
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
-from reminders.message import LATE, in_words, span
+from reminders.message import LATE, span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
 from reminders.occurrence import occurrence_id

@@ -13,10 +13,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 
+from accounts.timezones import iso
 from notifications import outbox
-from notifications.bulk import bulk_cursor
+from notifications.bulk import bulk_cursor, write_or_isolate
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
 from reminders.occurrence import Occurrence, reference
@@ -167,14 +168,13 @@ def speak_batch(now: datetime) -> tuple[int, int]:
     """
     with transaction.atomic():
         decided, failed = _decide_each(claim(now), now)
-        said, refused = _write_or_isolate(decided, now)
-        for pk, error in failed + refused:
+        claimed = len(decided) + len(failed)
+        said, refused = write_or_isolate(decided, lambda rows: _write(rows, now))
+        failed += [(each.pk, error) for (each, _), error in refused]
+        for pk, error in failed:
             log.error("follow-up of occurrence %s set aside", pk, exc_info=error)
             Occurrence.objects.filter(pk=pk).update(follow_up_at=now + SET_ASIDE)
-    claimed = len(decided) + len(failed)
-    log.info(
-        "followed up claimed=%d said=%d set_aside=%d", claimed, said, len(failed) + len(refused)
-    )
+    log.info("followed up claimed=%d said=%d set_aside=%d", claimed, said, len(failed))
     return claimed, said
 
 
@@ -206,24 +206,6 @@ def _decide_each(claimed: Sequence[Open], now: datetime) -> tuple[list[Done], li
     return decided, failed
 
 
-def _write_or_isolate(decided: Sequence[Done], now: datetime) -> tuple[int, list[Failed]]:
-    """Write all at once; when the database refuses a row, find it by writing one at a time."""
-    if not decided:
-        return 0, []
-    try:
-        with transaction.atomic():
-            return _write(decided, now), []
-    except (DataError, IntegrityError) as error:
-        if len(decided) == 1:
-            return 0, [(decided[0][0].pk, error)]
-    said, failed = 0, []
-    for each in decided:
-        count, refused = _write_or_isolate([each], now)
-        said += count
-        failed += refused
-    return said, failed
-
-
 def _write(decided: Sequence[Done], now: datetime) -> int:
     said = outbox.post([post for _, posts in decided for post in posts], now)
     rows = [each for each, _ in decided]
@@ -250,7 +232,7 @@ def posts_of(kind: str, each: Open, due_at: datetime, now: datetime) -> list[out
         **told.data,
         "type": f"reminder.{kind}",
         "occurrence_id": each.pk,
-        "occurrence_due_at": each.due_at.isoformat().replace("+00:00", "Z"),
+        "occurrence_due_at": iso(each.due_at),
         "late_seconds": max(0, int((now - due_at).total_seconds())),
     }
     ref = reference_of(kind, each)

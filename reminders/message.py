@@ -1,10 +1,9 @@
 """What a firing says. Pure: a snapshot is made of it, so later edits change nothing."""
 
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from accounts.timezones import zone
+from accounts.timezones import in_words, zone
 from reminders.count import Count
 from reminders.recurrence import Fire, Schedule
 from reminders.template import render
@@ -113,14 +112,6 @@ def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[s
         "lead": _distance(fire, now),
         "number": count.number(fire.due_at, reminder.schedule),
     }
-
-
-# What is due at one instant in one zone is due there for many.
-@lru_cache(maxsize=4096)
-def in_words(instant: datetime, timezone: str) -> str:
-    """Return an instant as its reader's clock shows it: Monday 23 November 2026 at 18:00 (...)."""
-    local = instant.astimezone(zone(timezone))
-    return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"
 
 
 def span(length: timedelta) -> str:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from django.core.exceptions import ValidationError
 
-from reminders.message import in_words
+from accounts.timezones import in_words
 from reminders.recurrence import Fire, Fold, Gap, Schedule, local_time, to_utc
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)

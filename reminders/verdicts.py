@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from accounts.timezones import in_words
 from notifications import digest
 from notifications.explain import Step, waits_for
 from notifications.models import Attempt, Delivery
 from reminders.follow_up import ESCALATE, NAG, SNOOZE
 from reminders.history import Change
 from reminders.loop import ACKNOWLEDGED, SNOOZED
-from reminders.message import LATE, in_words, span
+from reminders.message import LATE, span
 from reminders.misfire import Missed
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Fire

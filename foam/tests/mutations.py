@@ -165,9 +165,9 @@ MUTATIONS = [
         "P1",
         "write: no transaction of its own",
         edit(
-            DISPATCH,
-            "        with transaction.atomic():\n            return write(planned, now), []",
-            "        return write(planned, now), []",
+            "notifications/bulk.py",
+            "        with transaction.atomic():\n            return write(rows), []",
+            "        return write(rows), []",
         ),
         [TEST_DISPATCH],
     ),
@@ -194,13 +194,13 @@ MUTATIONS = [
     Mutation(
         "P1",
         "isolation: a row that is refused",
-        edit(DISPATCH, "except (DataError, IntegrityError)", "except KeyError"),
+        edit("notifications/bulk.py", "except (DataError, IntegrityError)", "except KeyError"),
         [TEST_DISPATCH],
     ),
     Mutation(
         "P1",
         "isolation: want of room sets aside",
-        edit(DISPATCH, "except (DataError, IntegrityError)", "except Exception"),
+        edit("notifications/bulk.py", "except (DataError, IntegrityError)", "except Exception"),
         [TEST_DISK_FULL],
     ),
     Mutation(
@@ -777,7 +777,7 @@ MUTATIONS = [
         "channel: used though it is not verified",
         edit(
             OUTBOX,
-            "        AND (c.verified_at IS NOT NULL OR c.kind IN ('inbox', 'null')"
+            "        AND (c.verified_at IS NOT NULL OR c.kind = ANY (%(no_proof)b)"
             " OR %(to_unverified)s)\n",
         ),
         [TEST_OUTBOX],

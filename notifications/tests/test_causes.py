@@ -37,10 +37,12 @@ def test_what_followed_is_told_with_its_cause(posted):
 def test_both_are_found_by_their_index(posted):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
+        # Whether the index alone would do depends on what tests before have left in the table.
+        cursor.execute("SET LOCAL enable_indexonlyscan = off")
     plan = Delivery.objects.of("a:1", "a:2").order_by().explain()
     assert plan.count("notifications_delivery_once_per_cause") == 3
     with bulk_cursor() as cursor:
         cursor.execute(f"EXPLAIN {FOLLOWING}", {"causes": ["a:1"]})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "notifications_delivery_once_per_cause" in plan
-    assert "Index Cond: ((reference > (c.cause || ':'" in plan
+    assert "Index Cond: (((reference)::text > (c.cause || ':'" in plan

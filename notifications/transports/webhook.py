@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from accounts.timezones import iso
 from notifications.actions import links
 from notifications.transports.base import (
     BATCH,
@@ -260,7 +261,7 @@ def _sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 def payload(message: Message) -> bytes:
     rest = dict(message.data)
     kind = rest.pop("type", "reminder.due")
-    due_at = message.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    due_at = iso(message.due_at)
     ours: dict[str, Any] = {"title": message.title, "body": message.body, "due_at": due_at}
     if answers := links(message):
         ours["actions"] = {link.action.name: link.url for link in answers}

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts.timezones import in_words
 from reminders.count import Count
-from reminders.message import BODY_LENGTH, TITLE_LENGTH, in_words, message, span
+from reminders.message import BODY_LENGTH, TITLE_LENGTH, message, span
 from reminders.recurrence import Fire, Schedule
 
 DUE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
