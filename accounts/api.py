@@ -1,6 +1,6 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -70,3 +70,19 @@ class Conflict(APIException):
     status_code = 409
     default_detail = "The state of this does not allow that."
     default_code = "conflict"
+
+
+def field_errors(detail: Any) -> list[dict[str, str]]:
+    """Return what a ValidationError says, as {field, code, detail} for each field at fault."""
+    return list(_walk(detail, ""))
+
+
+def _walk(detail: Any, field: str) -> Iterator[dict[str, str]]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _walk(inner, f"{field}.{name}" if field else str(name))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _walk(inner, field)
+    else:
+        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}

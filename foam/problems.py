@@ -1,6 +1,5 @@
 """Every error of the API is a problem document (RFC 9457) that names the field at fault."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from accounts.api import Conflict
+from accounts.api import Conflict, field_errors
 from reminders.models import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
@@ -28,7 +27,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is None:
         return None
     if isinstance(exc, ApiValidationError):
-        response.data = problem(400, "Some of what was sent cannot be used.", _errors(exc.detail))
+        response.data = problem(
+            400, "Some of what was sent cannot be used.", field_errors(exc.detail)
+        )
     else:
         code = exc.get_codes() if isinstance(exc, APIException) else None
         response.data = problem(response.status_code, _detail(response.data), code=code)
@@ -57,21 +58,6 @@ def problem(
 
 def _detail(data: Any) -> str:
     return str(data["detail"]) if isinstance(data, dict) and "detail" in data else str(data)
-
-
-def _errors(detail: Any, field: str = "") -> list[dict[str, str]]:
-    return list(_walk(detail, field))
-
-
-def _walk(detail: Any, field: str) -> Iterator[dict[str, str]]:
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
-            yield from _walk(inner, f"{field}.{name}" if field else str(name))
-    elif isinstance(detail, list):
-        for inner in detail:
-            yield from _walk(inner, field)
-    else:
-        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
 
 
 def response(status: int, detail: str) -> HttpResponse:
