@@ -24,6 +24,7 @@ PARTS = {
     "idle": "benchmarks.idle",
     "sustained": "benchmarks.sustained",
     "sending": "benchmarks.sending",
+    "api": "benchmarks.api",
     "memory": "benchmarks.memory",
     "growth": "benchmarks.growth",
 }

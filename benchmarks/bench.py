@@ -35,6 +35,8 @@ class Scale:
     messages: int
     soak: float
     growth: tuple[tuple[int, ...], tuple[int, ...]]  # stored, processes
+    api: tuple[int, int]  # stored
+    requests: int
 
 
 TINY = Scale(
@@ -52,6 +54,8 @@ TINY = Scale(
     messages=50,
     soak=2,
     growth=((200,), (1,)),
+    api=(100, 300),
+    requests=20,
 )
 QUICK = Scale(
     name="quick",
@@ -68,6 +72,8 @@ QUICK = Scale(
     messages=2_000,
     soak=10,
     growth=((10_000, 100_000), (1, 2)),
+    api=(1_000, 100_000),
+    requests=300,
 )
 FULL = Scale(
     name="full",
@@ -84,6 +90,8 @@ FULL = Scale(
     messages=10_000,
     soak=600,
     growth=((10_000, 100_000, 1_000_000, 10_000_000), (1, 2, 4)),
+    api=(1_000, 1_000_000),
+    requests=2_000,
 )
 SCALES = {scale.name: scale for scale in (TINY, QUICK, FULL)}
 

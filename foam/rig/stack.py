@@ -44,8 +44,9 @@ def beat() -> list[str]:
     return ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"]
 
 
-def web(port: int, workers: int = 1) -> list[str]:
-    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket"]
+def web(port: int, workers: int = 1, *options: str) -> list[str]:
+    """Return how to run the web server. Of options of gunicorn that stand twice the last counts."""
+    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket", *options]
     return ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, "foam.wsgi:application"]
 
 
@@ -63,7 +64,7 @@ class Rig:
         self.port = free_port()
         self.programs: dict[str, Child] = {}
         self._servers: dict[str, tuple[Postgres | Redis, Child, str]] = {}
-        self._commands: dict[str, Sequence[str]] = {}
+        self._commands: dict[str, tuple[Sequence[str], Mapping[str, str] | None]] = {}
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,21 +134,26 @@ class Rig:
         """Run a command of manage.py to its end and return what it printed."""
         return manage(list(words), self.folder, self.env, self.signals)
 
-    def start(self, name: str, words: Sequence[str]) -> None:
-        """Start `python words...` under a name, by which it is killed, stopped and started anew."""
+    def start(
+        self, name: str, words: Sequence[str], settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Start `python words...` under a name, by which it is killed, stopped and started anew.
+
+        `settings` are set in its environment only.
+        """
         assert name not in self.programs, f"{name} runs already"
-        self._commands[name] = words
+        self._commands[name] = words, settings
         self.programs[name] = start(
             name,
             [sys.executable, *words],
-            env=self.env,
+            env={**self.env, **(settings or {})},
             cwd=PROJECT,
             log=self.folder.log / f"{name}.log",
             death_signal=signal.SIGKILL,
         )
 
     def start_again(self, name: str) -> None:
-        self.start(name, self._commands[name])
+        self.start(name, *self._commands[name])
 
     def kill(self, name: str) -> None:
         """SIGKILL a program and its children, as when the machine loses its power."""

@@ -1,0 +1,105 @@
+"""A client that asks over several kept connections at once, and times each answer."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from foam.rig.burst import percentile
+
+PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request to make; `body` is sent as JSON."""
+
+    method: str
+    path: str
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """`times` are the seconds to each whole answer, in order; `wall` those of all of them."""
+
+    times: Sequence[float]
+    wall: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.times) / self.wall
+
+    def percentile(self, share: float) -> float:
+        return percentile(self.times, share)
+
+
+@dataclass(frozen=True)
+class Client:
+    port: int
+    token: str
+
+    def load(self, asks: Callable[[int], Ask], count: int, connections: int) -> Load:
+        """Make `count` requests, the n-th of which is `asks(n)`; AssertionError at a refusal."""
+
+        def one(first: int) -> list[float]:
+            return list(self._times([asks(n) for n in range(first, count, connections)]))
+
+        began = time.perf_counter()
+        with ThreadPoolExecutor(connections) as pool:
+            parts = list(pool.map(one, range(connections)))
+        wall = time.perf_counter() - began
+        return Load(sorted(each for part in parts for each in part), wall)
+
+    def ask(self, ask: Ask) -> Any:
+        """Make one request and return its answer."""
+        with self._connection() as connection:
+            return json.loads(self._answer(connection, ask))
+
+    def _times(self, asks: Sequence[Ask]) -> Iterator[float]:
+        with self._connection() as connection:
+            for ask in asks:
+                began = time.perf_counter()
+                self._answer(connection, ask)
+                yield time.perf_counter() - began
+
+    @contextmanager
+    def _connection(self) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.connect()
+        # The body comes in a second packet, which must not wait for the first to be acknowledged.
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _answer(self, connection: http.client.HTTPConnection, ask: Ask) -> bytes:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        body = None
+        if ask.body is not None:
+            body = json.dumps(ask.body)
+            headers["Content-Type"] = "application/json"
+        connection.request(ask.method, ask.path, body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        assert response.status < 300, (response.status, answer[:500])
+        return answer
+
+
+@contextmanager
+def half_asked(port: int, count: int) -> Iterator[None]:
+    """Hold connections of clients that have sent half a request and no more."""
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    try:
+        for each in held:
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        yield
+    finally:
+        for each in held:
+            each.close()
