@@ -22,6 +22,16 @@ def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
         yield cursor
 
 
+def by_index() -> None:
+    """Have the statements of this transaction look rows up by index, whatever statistics say.
+
+    Of a table that has just begun to grow, or was just restored, they say nothing: then the planner
+    reads all of it to find the few hundred that a worker takes.
+    """
+    with bulk_cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+
 def write_or_isolate(
     rows: Sequence[T], write: Callable[[Sequence[T]], int]
 ) -> tuple[int, list[tuple[T, Exception]]]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from notifications import codes
-from notifications.bulk import bulk_cursor
+from notifications.bulk import bulk_cursor, by_index
 from notifications.models import message_id
 from notifications.transports import Message
 
@@ -161,6 +161,7 @@ def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
 
 def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
     with transaction.atomic(), bulk_cursor() as cursor:
+        by_index()
         cursor.execute(sql, values, binary=True)
         rows = cursor.fetchall()
     return [_leased(row) for row in rows]

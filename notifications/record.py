@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from notifications.bulk import bulk_cursor
+from notifications.bulk import bulk_cursor, by_index
 from notifications.holding import rules_of
 from notifications.lease import Leased
 from notifications.models import Channel, Delivery
@@ -52,6 +52,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         for outcome, each in zip(outcomes, leased, strict=True)
     ]
     with transaction.atomic(), bulk_cursor() as cursor:
+        by_index()
         cursor.execute(
             RECORD_SQL,
             {

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from notifications import outbox
-from notifications.bulk import bulk_cursor, write_or_isolate
+from notifications.bulk import bulk_cursor, by_index, write_or_isolate
 from reminders import follow_up
 from reminders.count import Count
 from reminders.history import Change, first_line, note
@@ -103,6 +103,7 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
         claimed = claim(now, limit)
         if not claimed:
             return 0, 0
+        by_index()
         planned, failed = _plan_each(claimed, now)
         fired, refused = write_or_isolate(planned, lambda rows: write(rows, now))
         failed += [(each.reminder, error) for each, error in refused]

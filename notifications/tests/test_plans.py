@@ -8,9 +8,10 @@ from django.db import connection, transaction
 
 from notifications import outbox
 from notifications.bulk import bulk_cursor
-from notifications.lease import RELEASE_SQL
+from notifications.lease import RELEASE_SQL, lease
 from notifications.models import Delivery
-from notifications.record import RECORD_SQL
+from notifications.record import RECORD_SQL, record
+from notifications.transports import Outcome
 
 # A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,3 +59,33 @@ def test_recording_compares_no_row_with_every_other(all_queued, now):
 def test_releasing_compares_no_row_with_every_other(all_queued):
     plan = plan_of(RELEASE_SQL, {"ids": all_queued, "attempts": [1] * len(all_queued)})
     assert not re.search(r"Join Filter: .*(o.id = d.id|d.id = o.id)", plan)
+
+
+@pytest.fixture
+def little_known(channel, now, woken):
+    """A few hundred wait in a table that no statistics know of yet."""
+    posts = [
+        outbox.Post(channel.pk, f"test:{number}", "Title", "Body", now) for number in range(300)
+    ]
+    outbox.post(posts, now)
+
+
+def read_whole(call):
+    """Return how often a call read all of the deliveries."""
+    count = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'notifications_delivery'"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(count)
+        (before,) = cursor.fetchone()
+        call()
+        cursor.execute(count)
+        return cursor.fetchone()[0] - before
+
+
+def test_a_lease_does_not_read_a_table_whole_that_has_just_begun_to_grow(little_known, now):
+    assert read_whole(lambda: lease(now)) == 0
+
+
+def test_recording_does_not_read_a_table_whole_that_has_just_begun_to_grow(little_known, now):
+    leased = lease(now, 100)
+    outcomes = [Outcome(each.message, timedelta(0)) for each in leased]
+    assert read_whole(lambda: record(outcomes, leased, now)) == 0
