@@ -28,6 +28,13 @@ def quick_hasher(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def no_limits(settings):
+    """So that no test is refused for what another has asked; limits have tests of their own."""
+    for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE"):
+        setattr(settings, f"FOAM_API_{name}", None)
+
+
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 23, 17, 0, tzinfo=UTC)

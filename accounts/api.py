@@ -1,19 +1,169 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
+from django.db import models, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    ValidationError,
+)
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
+
+from accounts import conditional, idempotency, limits
+from accounts.query import refuse_unknown
 
 # The browsable API's forms send it beside the fields.
 FORM_FIELDS = {"csrfmiddlewaretoken"}
 
 
-class OwnedViewSet(GenericViewSet[Any]):
+class ApiView(APIView):
+    """What every address of the API does alike: limits, `Idempotency-Key`, `ETag`, `If-Match`.
+
+    It stands first among the bases of a view. An action that talks to the network, and so must not
+    be within a transaction, is named in `talks`. Query parameters of a detail address are named in
+    `query_params`, by action.
+    """
+
+    throttle_classes = [limits.RateLimit]
+    talks: Collection[str] = ()
+    query_params: ClassVar[Mapping[str, Collection[str]]] = {}
+    # The limits that this request counts for, with what is left of them.
+    quota: Collection[tuple[limits.Limit, limits.Left]] = ()
+
+    @property
+    def _is_talking(self) -> bool:
+        return getattr(self, "action", None) in self.talks
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        if idempotency.HEADER in request.headers:
+            # Whole, and before anybody reads a part of it: Django then keeps it.
+            _ = request.body
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().initial(request, *args, **kwargs)
+        except (NotAuthenticated, AuthenticationFailed):
+            # Whoever tries tokens is limited by address.
+            self.check_throttles(request)
+            raise
+        name = (request.method or "").lower()
+        handler = getattr(self, name, None)
+        if handler is None or request.method in SAFE_METHODS:
+            return
+        if "If-Match" in request.headers and not self._is_talking:
+            # What is checked is then locked until it is changed.
+            handler = transaction.atomic(handler)
+        if key := idempotency.key_of(request._request):
+            handler = partial(self._once, key, handler)
+        setattr(self, name, handler)
+
+    def _check_query(self, request: Request) -> None:
+        """Refuse query parameters that an address does not know; lists have filters that do so."""
+        action = getattr(self, "action", None)
+        if not getattr(self, "detail", False) or (
+            action not in self.query_params and action not in PLAIN
+        ):
+            return
+        refuse_unknown(request, self.query_params.get(str(action), ()))
+
+    def _once(
+        self,
+        key: str,
+        handler: Callable[..., HttpResponse],
+        request: Request,
+        *args: Any,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        http = request._request
+        fingerprint = idempotency.fingerprint_of(http)
+        asked = idempotency.Asked(request.user.pk, key, fingerprint, timezone.now())
+        act = partial(self._answer, handler, request, *args, **kwargs)
+        return (idempotency.once_leased if self._is_talking else idempotency.once)(asked, act)
+
+    def _answer(
+        self, handler: Callable[..., HttpResponse], request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the answer as it goes out, errors included."""
+        try:
+            response = handler(request, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        response = self.finalize_response(request, response, *args, **kwargs)
+        if response.streaming:
+            return HttpResponse(
+                b"".join(response), status=response.status_code, headers=response.headers
+            )
+        return response.render() if isinstance(response, Response) else response
+
+    def get_object(self) -> Any:
+        return self.matched(super().get_object())  # type: ignore[misc]
+
+    def matched(self, found: Any) -> Any:
+        """Return what the address names, if it is as `If-Match` says; then it is locked."""
+        self._check_query(self.request)
+        expected = self.request.headers.get("If-Match")
+        if expected is None or self.request.method in SAFE_METHODS:
+            return found
+        if transaction.get_connection().in_atomic_block:
+            rows = found._meta.model._base_manager.select_for_update(no_key=True)
+            found.refresh_from_db(from_queryset=rows)
+        conditional.check(self._edition(found), expected)
+        return found
+
+    def _edition(self, instance: models.Model) -> str:
+        shown = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
+        return conditional.edition_of(instance, shown)
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        limits.tell(response, list(self.quota))
+        if isinstance(response, Response) and response.status_code in {200, 201}:
+            response = self._tagged(request, response)
+        return response
+
+    def _tagged(self, request: Request, response: Response) -> HttpResponse:
+        """Give an answer its ETag; 304 when the client has it already."""
+        shown = getattr(getattr(response.data, "serializer", None), "instance", None)
+        edition = self._edition(shown) if isinstance(shown, getattr(self, "model", ())) else ""
+        if request.method not in SAFE_METHODS:
+            if edition:
+                response["ETag"] = f'"{edition}"'
+            return response
+        # A page of the browsable API differs each time.
+        if request.method == "OPTIONS" or response.accepted_renderer.format != "json":
+            return response
+        tag = conditional.digest(response.rendered_content)
+        response["ETag"] = tag = f'"{edition}-{tag}"' if edition else f'"{tag}"'
+        patch_cache_control(response, private=True, no_cache=True)
+        known = request.headers.get("If-None-Match")
+        if known is None or not conditional.is_known(tag, known):
+            return response
+        kept = {name: value for name, value in response.items() if name != "Content-Type"}
+        return HttpResponseNotModified(headers=kept)
+
+
+# What a router makes of an address of one thing.
+PLAIN = frozenset({"retrieve", "update", "partial_update", "destroy"})
+
+
+class OwnedViewSet(ApiView, GenericViewSet[Any]):
     """Only what is the user's own exists here; what belongs to another answers 404.
 
     A subclass names its `model`, whose manager has `owned_by`, and the `scope` of its tokens.

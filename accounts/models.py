@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 
 from accounts import quiet
+from accounts.idempotency import IdempotencyKey  # noqa: F401  Django finds models here
 from accounts.timezones import zone
 
 # FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.

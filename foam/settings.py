@@ -167,7 +167,8 @@ CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [FOAM_BASE_URL]
-if env.bool("FOAM_TRUST_PROXY", default=False):
+FOAM_TRUST_PROXY = env.bool("FOAM_TRUST_PROXY", default=False)
+if FOAM_TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Bigger than any reminder, small enough to refuse at once.
@@ -243,6 +244,27 @@ FOAM_KEEP_DAYS = int(_keep)
 
 # API
 
+WINDOWS = {"s": 1, "min": 60, "h": 3600}
+
+
+def rate(name: str, default: str) -> tuple[int, int] | None:
+    """Return a limit such as 600/min as requests and seconds; None for `off`."""
+    value = env.str(name, default=default)
+    if value == "off":
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/(s|min|h)", value)
+    if found is None:
+        raise ImproperlyConfigured(f"{name} must be a rate such as 10/s, 600/min, 5000/h, or off.")
+    return int(found[1]), WINDOWS[found[2]]
+
+
+# Of one token or session, of all of a user's, of those among them that write, and of an address
+# that has not said who it is.
+FOAM_API_RATE = rate("FOAM_API_RATE", "600/min")
+FOAM_API_USER_RATE = rate("FOAM_API_USER_RATE", "1200/min")
+FOAM_API_WRITE_RATE = rate("FOAM_API_WRITE_RATE", "600/min")
+FOAM_API_ANONYMOUS_RATE = rate("FOAM_API_ANONYMOUS_RATE", "120/min")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.TokenAuthentication",
@@ -261,7 +283,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["foam.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
     "EXCEPTION_HANDLER": "foam.problems.exception_handler",

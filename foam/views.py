@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api import ApiView
 from foam.health import readiness
 
 
@@ -37,7 +38,7 @@ class WelcomeView(APIView):
         return Response({"message": "Welcome to FOAM 🎉", **links})
 
 
-class ApiRootView(APIView):
+class ApiRootView(ApiView):
     """What the API has. A token goes into the header `Authorization: Bearer foam_…`."""
 
     permission_classes = [AllowAny]

@@ -36,6 +36,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     scope = "channels"
     serializer_class = ChannelSerializer
     filterset_fields = ["kind"]
+    talks = frozenset({"verify", "test"})
 
     def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
         serializer.save(owner=self.request.user)

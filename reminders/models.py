@@ -1,6 +1,6 @@
 """What to remind of, and each time that it was due."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Greatest
 
@@ -25,12 +25,15 @@ from reminders.occurrence import NO_LEAD, SKIPPED, Occurrence, reference, refere
 from reminders.place import GoesOn, walls
 from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
 from reminders.response import Response
+from reminders.revision import Revision
 from reminders.tally import Tally
 from reminders.template import problem
 
 # All models of this app: Django finds them here.
-__all__ = ["Change", "Heartbeat", "Occurrence", "Reminder", "Response", "Tally"]
+__all__ = ["Change", "Heartbeat", "Occurrence", "Reminder", "Response", "Revision", "Tally"]
 
+ONE_EXTERNAL_ID = "reminders_reminder_external_id_once_per_owner"
+TAKEN = "You already have a reminder with this external_id."
 # A week of a rule by the minute; what else is due then has been so for longer than that.
 MISSED_AT_ONCE = 10_000
 # How long to wait for an answer.
@@ -193,8 +196,8 @@ class Reminder(models.Model):
             models.UniqueConstraint(
                 fields=["owner", "external_id"],
                 condition=Q(deleted_at=None, external_id__isnull=False),
-                name="reminders_reminder_external_id_once_per_owner",
-                violation_error_message="You already have a reminder with this external_id.",
+                name=ONE_EXTERNAL_ID,
+                violation_error_message=TAKEN,
             ),
         ]
         indexes = [
@@ -235,6 +238,7 @@ class Reminder(models.Model):
     def clean(self) -> None:
         """Bring the schedule into its canonical form; ValidationError names the field at fault."""
         self._check_words()
+        self.external_id = self.external_id or None
         try:
             self.recurrence = canonical(self.recurrence)
             self.leads = sorted(set(self.leads))
@@ -262,24 +266,55 @@ class Reminder(models.Model):
         """
         channels = None if channels is None else list(channels)
         further = None if escalate_channels is None else list(escalate_channels)
+        if self._state.adding:
+            self.check_new(now, channels, further)
+            channels = channels or [Channel.objects.inbox_of(self.owner)]
+        else:
+            self.check(channels, further)
+            self._take_over(now, {"channels": channels, "escalate_channels": further})
+        self._save_unique()
+        if channels is not None:
+            self.channels.set(channels)
+        if further is not None:
+            self.escalate_channels.set(further)
+        self._check_escalation(self.escalate_channels.exists)
+
+    def check(
+        self, channels: Iterable[Channel] | None, escalate_channels: Iterable[Channel] | None
+    ) -> None:
+        """Raise ValidationError unless this can be stored, as far as it tells by itself."""
         self.clean_fields(exclude=["owner"])
         self.clean()
-        if self._state.adding:
-            self.plan_or_refuse(now)
-        else:
-            self._take_over(now, {"channels": channels, "escalate_channels": further})
-        self.validate_constraints()
-        self.save()
         if channels is not None:
-            self._attach(channels)
-        elif self.version == 1:
-            self._attach([Channel.objects.inbox_of(self.owner)])
-        if further is not None:
-            self._check_owned(further, "escalate_channels")
-            self.escalate_channels.set(further)
-        if self.escalate_after is not None and not self.escalate_channels.exists():
+            self.check_channels(channels)
+        if escalate_channels is not None:
+            self._check_owned(escalate_channels, "escalate_channels")
+
+    def check_new(
+        self,
+        now: datetime,
+        channels: Iterable[Channel] | None,
+        escalate_channels: Iterable[Channel] | None,
+    ) -> None:
+        """As `check`, for one that is not stored yet; and plan it."""
+        self.check(channels, escalate_channels)
+        self._check_escalation(lambda: bool(escalate_channels))
+        self.plan_or_refuse(now)
+
+    def _check_escalation(self, has_channels: Callable[[], bool]) -> None:
+        if self.escalate_after is not None and not has_channels():
             message = "Choose at least one channel to tell when there is no answer."
             raise ValidationError({"escalate_channels": message})
+
+    def _save_unique(self) -> None:
+        """Save; ExternalIdTaken where another has the external_id, however late it came."""
+        others = Reminder.objects.owned_by(self.owner_id).exclude(pk=self.pk)
+        if self.external_id and others.filter(external_id=self.external_id).exists():
+            raise ExternalIdTaken
+        try:
+            self.save()
+        except IntegrityError as error:
+            raise (ExternalIdTaken() if is_taken(error) else error) from error
 
     def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
@@ -318,10 +353,6 @@ class Reminder(models.Model):
     def _check_owned(self, channels: Iterable[Channel], field: str) -> None:
         if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
             raise ValidationError({field: "A reminder can only use its owner's channels."})
-
-    def _attach(self, channels: list[Channel]) -> None:
-        self.check_channels(channels)
-        self.channels.set(channels)
 
     @transaction.atomic
     def pause(self, now: datetime) -> None:
@@ -477,6 +508,19 @@ class Reminder(models.Model):
             return due_until(going_on, planned, now, MISSED_AT_ONCE)[0]
         except RecurrenceError:
             return [planned]
+
+
+class ExternalIdTaken(ValidationError):
+    """The owner has another reminder with this external_id."""
+
+    def __init__(self) -> None:
+        super().__init__({"external_id": ValidationError(TAKEN, code="unique")})
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether the database refused a row because of its external_id."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", "") == ONE_EXTERNAL_ID
 
 
 class EditConflict(ValidationError):

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from accounts import idempotency
 from accounts.models import FOAM_ID
 from notifications import flood
 from notifications import retention as deliveries
@@ -25,7 +26,7 @@ from notifications.causes import following
 from notifications.models import Delivery
 from notifications.models import Tally as DeliveryTally
 from notifications.retention import BATCH
-from reminders import history
+from reminders import history, revision
 from reminders.models import Occurrence
 from reminders.occurrence import ITS_OCCURRENCE, REFERENCE
 from reminders.tally import Tally
@@ -82,6 +83,7 @@ def prune(
     deliveries.compact(Tally, now.date())
     deliveries.compact(DeliveryTally, now.date())
     flood.forget(now)
+    idempotency.forget(now)
     log.info(
         "pruned occurrences=%d deliveries=%d attempts=%d seconds=%.3f",
         total.occurrences,
@@ -104,6 +106,8 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
         gone = deliveries.remove({each: each for each in references}, before)
         yield Removed(0, gone.deliveries, gone.attempts)
     for _ in history.forget(before, BATCH):
+        yield Removed()
+    while revision.forget(before, BATCH):
         yield Removed()
 
 

@@ -32,8 +32,16 @@ class WallClock(serializers.DateTimeField):
 
 
 class OwnChannels(serializers.PrimaryKeyRelatedField):
+    """One's own channels; those in the context's `channels`, by id, are not looked up again."""
+
     def get_queryset(self) -> Any:
         return own_channels(self.context.get("request"))
+
+    def to_internal_value(self, data: Any) -> Any:
+        known = self.context.get("channels", {})
+        if type(data) is int and data in known:
+            return known[data]
+        return super().to_internal_value(data)
 
 
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
@@ -114,6 +122,8 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         # A form in which none is chosen cannot say whether they were left out.
         if attrs.get("channels") == [] and is_html_input(self.initial_data):
             del attrs["channels"]
+        if self.instance is not None and not self.partial:
+            attrs = {**self._left_out(), **attrs}
         local = zone(self._timezone(attrs))
         for name in ("starts_at", "exdates", "rdates"):
             if name not in attrs:
@@ -128,6 +138,15 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             except OverflowError:
                 raise ValidationError({name: "This time is out of range."}) from None
         return attrs
+
+    def _left_out(self) -> dict[str, Any]:
+        """Return what a reminder has that was made without saying: to replace one is like that."""
+        fields = {field.name: field for field in Reminder._meta.concrete_fields}
+        names = [name for name, field in self.fields.items() if not field.read_only]
+        plain = {name: fields[name].get_default() for name in names if name in fields}
+        user = self.context["request"].user
+        inbox = [Channel.objects.inbox_of(user)] if "channels" not in self.initial_data else []
+        return {**plain, "timezone": user.timezone, "channels": inbox, "escalate_channels": []}
 
     def _timezone(self, attrs: dict[str, Any]) -> str:
         if "timezone" in attrs:

@@ -1,13 +1,13 @@
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
 from reminders.preview import messages, preview
+from reminders.programs import ForPrograms
 from reminders.recurrence import RecurrenceError
 from reminders.serializers import (
     AnsweredSerializer,
@@ -43,28 +44,47 @@ def own_reminders(request: Request | None) -> QuerySet[Reminder]:
     return Reminder.objects.owned_by(request.user)
 
 
-class PreconditionFailed(APIException):
-    status_code = 412
-    default_detail = "This reminder has another version than If-Match says. Read it again."
-    default_code = "precondition_failed"
-
-
 class ReminderFilter(filters.FilterSet):
-    tag = filters.CharFilter(method="with_tag")
+    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
+    tag = filters.CharFilter(
+        method="with_tags", help_text="Given several times: reminders with all of them."
+    )
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
     due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
-    search = filters.CharFilter("title", lookup_expr="icontains", help_text="A part of the title.")
+    updated_since = filters.CharFilter(
+        method="all_of_them",
+        help_text="What has changed since, with `deleted` and `sync`: `start`, an instant, or what "
+        "`sync` said last. Goes with `page_size` alone.",
+    )
+    search = filters.CharFilter(
+        method="having", help_text="A part of the title, the body or a tag, in any case."
+    )
 
     class Meta:
         model = Reminder
-        fields = ["status", "external_id"]
+        fields = ["external_id"]
 
-    def with_tag(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
-        return reminders.filter(tags__contains=[value])
+    def all_of_them(self, reminders: QuerySet[Reminder], name: str, value: str) -> Any:
+        # Such a list is not filtered: see ForPrograms.
+        return reminders
+
+    def with_tags(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
+        tags = self.data.getlist(name)
+        if any("\0" in tag for tag in tags):
+            raise ValidationError({name: "Null characters are not allowed."})
+        return reminders.filter(tags__contains=tags)
+
+    def having(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
+        # No index: it would be written once more whenever a reminder fires. Only one's own are
+        # looked at.
+        lines = Func("tags", Value("\n"), function="array_to_string", output_field=TextField())
+        return reminders.alias(lines=lines).filter(
+            Q(title__icontains=value) | Q(body__icontains=value) | Q(lines__icontains=value)
+        )
 
 
-class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
+class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     """What to remind of, on which channels, and when."""
 
     model = Reminder
@@ -72,22 +92,11 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
     read_only_actions = frozenset({"preview"})
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
+    ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
+    query_params = {"upcoming": {"count"}, "explain": {"at"}}
 
     def get_queryset(self) -> QuerySet[Reminder]:
         return super().get_queryset().prefetch_related("channels", "escalate_channels")
-
-    def get_object(self) -> Reminder:
-        reminder = super().get_object()
-        expected = self.request.headers.get("If-Match")
-        if expected is not None and expected not in {"*", _etag(reminder)}:
-            raise PreconditionFailed
-        return reminder
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kw: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kw)
-        if isinstance(getattr(response, "data", None), dict) and "version" in response.data:
-            response["ETag"] = f'"{response.data["version"]}"'
-        return response
 
     def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(owner=self.request.user, now=timezone.now())
@@ -266,10 +275,6 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
 def _by(request: Request) -> loop.By:
     return loop.By("api", request.user.pk)
-
-
-def _etag(reminder: Reminder) -> str:
-    return f'"{reminder.version}"'
 
 
 def _count(text: str) -> int:

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
@@ -158,7 +159,10 @@ def test_every_encrypted_column_is_found_and_rotated_batch_by_batch(user, settin
     assert rotate() == "5 rotated, 0 have the newest key already."
     found = {column.field for column in rotation.columns()}
     assert found == {
-        field for field in Channel._meta.fields if isinstance(field, EncryptedTextField)
+        field
+        for model in apps.get_models()
+        for field in model._meta.fields
+        if isinstance(field, EncryptedTextField)
     }
 
 

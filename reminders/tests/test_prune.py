@@ -214,7 +214,8 @@ def test_all_goes_in_small_batches(fire, later):
     fire(5)
     counts = []
     retention.prune(later, KEEP, step=counts.append)
-    assert (counts, left()) == ([2, 2, 1], [0, 0, 0])
+    # What else is forgotten has its steps, too, in which no occurrence goes.
+    assert ([count for count in counts if count], left()) == ([2, 2, 1], [0, 0, 0])
 
 
 @pytest.mark.usefixtures("small_batches")
