@@ -1,7 +1,7 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -39,6 +39,19 @@ class StrictSerializer(serializers.Serializer[Any]):
                 message = f"Unknown field. Allowed: {allowed}."
                 raise ValidationError({name: [message] for name in unknown}, code="unknown")
         return super().to_internal_value(data)
+
+
+class Instant(serializers.DateTimeField):
+    """A moment: with an offset or Z."""
+
+    default_error_messages: ClassVar = {
+        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
 
 
 class IsoDuration(serializers.DurationField):

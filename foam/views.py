@@ -51,6 +51,7 @@ class ApiRootView(APIView):
             "delivery-list",
             "inbox-list",
             "me",
+            "token-list",
         )
         return Response(
             {
