@@ -3,7 +3,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import RetrieveUpdateAPIView
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -42,10 +42,6 @@ class ApiTokenFilter(filters.FilterSet):
         return ApiToken.objects.with_status(status, timezone.now()) & found
 
 
-@extend_schema_view(
-    list=extend_schema(summary="List your API tokens, without their secrets"),
-    retrieve=extend_schema(summary="Show an API token, without its secret"),
-)
 class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     """The keys that your programs carry. A revoked one stays in the list."""
 
@@ -79,7 +75,7 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         tokens.rename(token, asked.validated_data["name"])
         return Response(self.get_serializer(token).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Revoke an API token", responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Revoke a token: it is refused from now on, and stays in the list as revoked."""
         self.get_object().revoke(timezone.now())
