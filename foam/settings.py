@@ -261,7 +261,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["accounts.filters.Filters"],
     "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
     "EXCEPTION_HANDLER": "foam.problems.exception_handler",
