@@ -78,7 +78,7 @@ class TokenForm(StoringForm):
 
     owner: User
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices,
+        choices=[(scope, scope) for scope in Scope.values],
         initial=tokens.USUAL_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What it may do. This cannot be changed later.",

@@ -22,4 +22,9 @@ class Migration(migrations.Migration):
             name='scopes',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('reminders:read', 'Reminders Read'), ('reminders:write', 'Reminders Write'), ('channels:read', 'Channels Read'), ('channels:write', 'Channels Write'), ('deliveries:read', 'Deliveries Read'), ('deliveries:write', 'Deliveries Write'), ('me:read', 'Me Read'), ('me:write', 'Me Write'), ('tokens:read', 'Tokens Read'), ('tokens:write', 'Tokens Write')], max_length=32), size=None),
         ),
+        migrations.AlterField(
+            model_name='apitoken',
+            name='expires_at',
+            field=models.DateTimeField(blank=True, help_text='Empty for never.', null=True),
+        ),
     ]

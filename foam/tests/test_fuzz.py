@@ -29,7 +29,7 @@ CHECKS = [
 ]
 # By phase: every edge that the document shows, then whatever comes to mind, so much for each.
 PHASES = "examples,coverage,fuzzing"
-FOR_EACH = 5
+FOR_EACH = 3
 
 
 @pytest.fixture
