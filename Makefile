@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench capacity mutations lint lock
+.PHONY: help install run manage test drill bench capacity mutations lint schema lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,9 @@ lint: install ## style, types, import contract, missing migrations
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
 	@$(STACK) exec --ephemeral -- sh -ec '$(BIN)/mypy .; $(BIN)/python manage.py makemigrations --check --dry-run'
+
+schema: install ## write docs/openapi.json anew, after a change of the API
+	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json
 
 lock: install ## resolve requirements/*.in anew
 	@$(LOCK) requirements/base.in -o requirements/base.txt

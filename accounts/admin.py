@@ -1,16 +1,21 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.models import FOAM_ID, ApiToken, User
+from accounts import tokens
+from accounts.forms import StoringForm
+from accounts.models import FOAM_ID, ApiToken, Scope, User
 
 admin.site.unregister(Group)
 
@@ -68,10 +73,38 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         obj.store(timezone.now())
 
 
+class TokenForm(StoringForm):
+    """A new token of whoever is signed in; later, its name and when it expires."""
+
+    owner: User
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in Scope.values],
+        initial=tokens.USUAL_SCOPES,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="What it may do. This cannot be changed later.",
+    )
+    # Of a new one, until it has been shown.
+    secret = ""
+
+    class Meta:
+        model = ApiToken
+        fields: list[str] = []  # the admin names them
+
+    def store(self) -> None:
+        wanted, now = self.cleaned_data, timezone.now()
+        if self.instance.pk is None:
+            self.instance, self.secret = tokens.make(self.owner, now=now, **wanted)
+        else:
+            tokens.rename(self.instance, wanted["name"])
+            if "expires_at" in self.changed_data:
+                tokens.expire(self.instance, wanted["expires_at"], now)
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(ModelAdmin):
-    """Tokens are made where their secret can be shown once: by `manage.py createtoken`."""
+    """Staff see all tokens and make their own; `manage.py createtoken` makes those of others."""
 
+    form = TokenForm
     list_display = (
         "name",
         "user",
@@ -84,16 +117,56 @@ class ApiTokenAdmin(ModelAdmin):
     list_filter = ("revoked_at", "expires_at")
     search_fields = ("name", "user__username")
     list_select_related = ("user",)
-    readonly_fields = ("user", "hint", "created_at", "last_used_at", "revoked_at")
-    fields = ("name", "scopes", "expires_at", *readonly_fields)
+    readonly_fields = ("user", "scopes", "hint", "made_by", *list_display[3:5], "revoked_at")
+    fields = ("name", "expires_at", *readonly_fields)
     actions = ("revoke",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return self.fields if obj else ("name", "scopes", "expires_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kw)
+        form.owner = request.user
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"expires_at": tokens.usual_expiry(timezone.now()), "scopes": tokens.USUAL_SCOPES}
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        """The form has stored it."""
+        obj.secret = form.secret  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the secret in this answer only: in no message, no session and no cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API token made",
+            "opts": self.opts,
+            "token": obj,
+        }
+        return TemplateResponse(request, "admin/accounts/apitoken/made.html", context)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        obj.revoke(timezone.now())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        self._revoke(queryset)
+        super().delete_queryset(request, queryset)
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
-    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        self.message_user(request, f"Revoked {self._revoke(chosen)}.")
+
+    def _revoke(self, chosen: QuerySet[ApiToken]) -> int:
         now = timezone.now()
-        for token in tokens:
+        for token in chosen:
             token.revoke(now)
-        self.message_user(request, f"Revoked {len(tokens)}.")
+        return len(chosen)

@@ -1,7 +1,7 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from rest_framework.exceptions import (
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.html import is_html_input
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
@@ -166,11 +167,13 @@ PLAIN = frozenset({"retrieve", "update", "partial_update", "destroy"})
 class OwnedViewSet(ApiView, GenericViewSet[Any]):
     """Only what is the user's own exists here; what belongs to another answers 404.
 
-    A subclass names its `model`, whose manager has `owned_by`, and the `scope` of its tokens.
+    A subclass names its `model`, whose manager has `owned_by`, and the `scope` of its tokens. Its
+    `problems` are the statuses of errors, by action, that nothing but its own code tells of.
     """
 
     model: Any
     scope: str
+    problems: ClassVar[Mapping[str, Collection[int]]] = {}
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
@@ -188,7 +191,58 @@ class StrictSerializer(serializers.Serializer[Any]):
                 allowed = ", ".join(n for n, field in self.fields.items() if not field.read_only)
                 message = f"Unknown field. Allowed: {allowed}."
                 raise ValidationError({name: [message] for name in unknown}, code="unknown")
+            if not is_html_input(data):
+                self._check_types(data)
         return super().to_internal_value(data)
+
+    def _check_types(self, values: Mapping[str, Any]) -> None:
+        """Refuse JSON of another type, where REST framework would make the best of it."""
+        fields = ((name, field) for name, field in self.fields.items() if not field.read_only)
+        wrong = {
+            name: message
+            for name, field in fields
+            if name in values and (message := _wrong_type(field, values[name]))
+        }
+        if wrong:
+            raise ValidationError(wrong, code="invalid")
+
+
+# First the most special: what JSON type it takes, in words and in Python's types.
+TYPES: tuple[tuple[type[serializers.Field], str, Any], ...] = (
+    (serializers.BooleanField, "true or false", bool),
+    (serializers.IntegerField, "a whole number", int),
+    (serializers.PrimaryKeyRelatedField, "an id, a whole number", int),
+    (serializers.ChoiceField, "a text", str),
+    (serializers.CharField, "a text", str),
+)
+
+
+def _wrong_type(field: Any, value: Any) -> str:
+    """Say what JSON type a field takes, where a value has another; empty when it is right."""
+    if value is None:
+        return ""
+    many = getattr(field, "child_relation", None) or getattr(field, "child", None)
+    if many is not None:
+        each = value if isinstance(value, list) else ()
+        return next((wrong for one in each if (wrong := _wrong_type(many, one))), "")
+    for kind, words, types in TYPES:
+        if isinstance(field, kind):
+            is_right = isinstance(value, types) and not (types is int and isinstance(value, bool))
+            return "" if is_right else f"Give {words}."
+    return ""
+
+
+class Instant(serializers.DateTimeField):
+    """A moment: with an offset or Z."""
+
+    default_error_messages: ClassVar = {
+        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
 
 
 class IsoDuration(serializers.DurationField):

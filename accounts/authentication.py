@@ -38,4 +38,5 @@ class TokenScheme(OpenApiAuthenticationExtension):
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "`manage.py createtoken`"}
+        text = "`Authorization: Bearer foam_…`, with a token of `POST tokens/` or `createtoken`."
+        return {"type": "http", "scheme": "bearer", "description": text}

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
@@ -114,9 +114,14 @@ class Scope(models.TextChoices):
     DELIVERIES_WRITE = "deliveries:write"
     ME_READ = "me:read"
     ME_WRITE = "me:write"
+    TOKENS_READ = "tokens:read"
+    TOKENS_WRITE = "tokens:write"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(user=user)
+
     def valid(self, now: datetime) -> Self:
         return self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=now),
@@ -124,12 +129,29 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             user__is_active=True,
         )
 
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those of which `ApiToken.status` is this."""
+        if status == ApiToken.Status.REVOKED:
+            return self.exclude(revoked_at=None)
+        kept = self.filter(revoked_at=None)
+        if status == ApiToken.Status.EXPIRED:
+            return kept.filter(expires_at__lte=now)
+        return kept.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+
     def for_secret(self, secret: str) -> Self:
         return self.filter(digest=ApiToken.digest_of(secret))
 
 
 class ApiToken(models.Model):
-    """A program's key: 256 random bits, shown once and stored as their SHA-256."""
+    """A program's key: 256 random bits, shown once and stored as their SHA-256.
+
+    accounts.tokens makes and changes them; a revoked one keeps its row.
+    """
+
+    class Status(models.TextChoices):
+        VALID = "valid"
+        EXPIRED = "expired"
+        REVOKED = "revoked"
 
     PREFIX = "foam_"
     # Writing `last_used_at` at each request would make every GET an UPDATE.
@@ -141,9 +163,11 @@ class ApiToken(models.Model):
     hint = models.CharField(max_length=16, editable=False)
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for never.")
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
+    # With which token it was made; null for a person or an operator.
+    made_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -162,8 +186,12 @@ class ApiToken(models.Model):
         *,
         scopes: list[str] | None = None,
         expires_at: datetime | None = None,
+        made_by: "ApiToken | None" = None,
     ) -> tuple["ApiToken", str]:
-        """Store a new token and return it with its secret, which cannot be read again."""
+        """Store a new token and return it with its secret, which cannot be read again.
+
+        Nothing is checked here: whoever asks for one goes through `tokens.make`.
+        """
         secret = cls.PREFIX + secrets.token_urlsafe(32)
         token = cls.objects.create(
             user=user,
@@ -172,6 +200,7 @@ class ApiToken(models.Model):
             hint=f"{secret[:9]}…",
             scopes=Scope.values if scopes is None else scopes,
             expires_at=expires_at,
+            made_by=made_by,
         )
         return token, secret
 
@@ -179,10 +208,28 @@ class ApiToken(models.Model):
     def digest_of(secret: str) -> str:
         return hashlib.sha256(secret.encode()).hexdigest()
 
+    def status(self, now: datetime) -> "ApiToken.Status":
+        if self.revoked_at is not None:
+            return self.Status.REVOKED
+        is_over = self.expires_at is not None and self.expires_at <= now
+        return self.Status.EXPIRED if is_over else self.Status.VALID
+
+    @transaction.atomic
     def revoke(self, now: datetime) -> None:
+        """Refuse it from now on. Doing it again changes nothing."""
         ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
         self.refresh_from_db()
+        self.changed(now)
+
+    def changed(self, now: datetime) -> None:
+        """Tell other apps that it was made or revoked, or is to expire at another time."""
+        for follow in token_followers:
+            follow(self, now)
 
     def touch(self, now: datetime) -> None:
         stale = models.Q(last_used_at=None) | models.Q(last_used_at__lt=now - self.USED_PRECISION)
         ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+
+
+# As `followers`, for a token.
+token_followers: list[Callable[[ApiToken, datetime], None]] = []

@@ -1,10 +1,13 @@
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api import StrictSerializer
-from accounts.models import User
+from accounts import tokens
+from accounts.api import Instant, StrictSerializer
+from accounts.models import ApiToken, Scope, User
 
 
 class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
@@ -30,3 +33,91 @@ class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
             setattr(instance, name, value)
         instance.store(timezone.now())
         return instance
+
+
+class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """A token as it is listed: without its secret, which only the answer that makes it has."""
+
+    status = serializers.SerializerMethodField()
+    is_current = serializers.SerializerMethodField(
+        help_text="Whether this request was made with it."
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            "id",
+            "name",
+            "hint",
+            "scopes",
+            "status",
+            "is_current",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "revoked_at",
+            "made_by",
+        ]
+        read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "hint": {"help_text": "How its secret begins."},
+            "expires_at": {"help_text": "Null for never."},
+            "last_used_at": {"help_text": "To the minute."},
+            "made_by": {"help_text": "The token that it was made with; null for a person."},
+        }
+
+    @extend_schema_field(serializers.ChoiceField(ApiToken.Status.choices))
+    def get_status(self, token: ApiToken) -> str:
+        return token.status(timezone.now()).value
+
+    def get_is_current(self, token: ApiToken) -> bool:
+        return token == self.context["request"].auth
+
+
+class NewTokenSerializer(StrictSerializer):
+    """What is asked for in a new token: scopes, and how long it is good for."""
+
+    name = serializers.CharField(max_length=100, help_text="What it is for.")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(Scope.choices),
+        allow_empty=False,
+        max_length=len(Scope.values),
+        help_text="What it may do. With a token, only what that one may do itself.",
+    )
+    expires_at = Instant(
+        required=False,
+        allow_null=True,
+        help_text="Null for never; in 90 days when left out. Not after the token that makes it.",
+    )
+    days = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=tokens.MOST_DAYS,
+        help_text="Instead of expires_at: how many days it is good for.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        days, now = attrs.pop("days", None), self.context["now"]
+        if days is not None and "expires_at" in attrs:
+            raise serializers.ValidationError({"days": "Give either days or expires_at."})
+        if days is not None:
+            attrs["expires_at"] = now + timedelta(days=days)
+        return attrs
+
+
+class RenameTokenSerializer(StrictSerializer):
+    """A token keeps its scopes and its time: only its name can be changed."""
+
+    name = serializers.CharField(max_length=100, help_text="What it is for.")
+
+
+class MadeTokenSerializer(ApiTokenSerializer):
+    """A new token, with its secret."""
+
+    secret = serializers.CharField(
+        read_only=True, help_text="Shown in this answer only. FOAM keeps no more than its SHA-256."
+    )
+
+    class Meta(ApiTokenSerializer.Meta):
+        fields = [*ApiTokenSerializer.Meta.fields, "secret"]
+        read_only_fields = fields

@@ -1,5 +1,9 @@
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-from accounts.views import MeView
+from accounts.views import ApiTokenViewSet, MeView
 
-urlpatterns = [path("me/", MeView.as_view(), name="me")]
+router = SimpleRouter()
+router.register("tokens", ApiTokenViewSet, basename="token")
+
+urlpatterns = [path("me/", MeView.as_view(), name="me"), *router.urls]

@@ -1,8 +1,24 @@
-from rest_framework.generics import RetrieveUpdateAPIView
+from typing import Any
 
-from accounts.api import ApiView
-from accounts.models import User
-from accounts.serializers import MeSerializer
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import RetrieveUpdateAPIView
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import tokens
+from accounts.api import ApiView, OwnedViewSet
+from accounts.models import ApiToken, User
+from accounts.serializers import (
+    ApiTokenSerializer,
+    MadeTokenSerializer,
+    MeSerializer,
+    NewTokenSerializer,
+    RenameTokenSerializer,
+)
 
 
 class MeView(ApiView, RetrieveUpdateAPIView[User]):
@@ -18,3 +34,50 @@ class MeView(ApiView, RetrieveUpdateAPIView[User]):
 
     def get_object(self) -> User:
         return self.matched(self.request.user)
+
+
+class ApiTokenFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=ApiToken.Status.choices, method="with_status")
+
+    def with_status(self, found: QuerySet[ApiToken], name: str, status: str) -> QuerySet[ApiToken]:
+        return ApiToken.objects.with_status(status, timezone.now()) & found
+
+
+class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+    """The keys that your programs carry. A revoked one stays in the list."""
+
+    model = ApiToken
+    scope = "tokens"
+    serializer_class = ApiTokenSerializer
+    filterset_class = ApiTokenFilter
+
+    @extend_schema(request=NewTokenSerializer, responses={201: MadeTokenSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Make a token. Its secret is in this answer and nowhere else.
+
+        With a token, it can do nothing that this one cannot, and does not outlive it. Before it
+        expires you are reminded in your inbox.
+        """
+        now, by = timezone.now(), request.auth if isinstance(request.auth, ApiToken) else None
+        asked = NewTokenSerializer(data=request.data, context={"now": now})
+        asked.is_valid(raise_exception=True)
+        values = {"expires_at": tokens.usual_expiry(now, by), **asked.validated_data}
+        token, secret = tokens.make(request.user, now=now, by=by, **values)  # type: ignore[arg-type]
+        token.secret = secret  # type: ignore[attr-defined]
+        shown = MadeTokenSerializer(token, context=self.get_serializer_context())
+        return Response(shown.data, 201, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(request=RenameTokenSerializer, responses=ApiTokenSerializer)
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Give a token another name. It keeps its scopes and its time: make a new one instead."""
+        token = self.get_object()
+        asked = RenameTokenSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        tokens.rename(token, asked.validated_data["name"])
+        return Response(self.get_serializer(token).data)
+
+    @extend_schema(summary="Revoke an API token", responses={204: None})
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Revoke a token: it is refused from now on, and stays in the list as revoked."""
+        self.get_object().revoke(timezone.now())
+        return Response(status=204)

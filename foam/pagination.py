@@ -168,7 +168,12 @@ class CursorPagination(DrfCursorPagination):
         )
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        parameters = super().get_schema_operation_parameters(view)
+        cursor, size = super().get_schema_operation_parameters(view)
+        cursor["description"] = "Where to go on: part of `next` and `previous` of a list."
+        size["description"] = "How many in an answer."
+        numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        size["schema"] = {"type": "integer", **numbers}
+        parameters = [cursor, size]
         if fields := getattr(view, "ordering_fields", ()):
             choices = [f"{sign}{name}" for name in fields for sign in ("", "-")]
             parameters.append(
@@ -181,3 +186,13 @@ class CursorPagination(DrfCursorPagination):
                 }
             )
         return parameters
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["required"] = ["next", "previous", "results"]
+        # OpenAPI 3.1 knows no `nullable`.
+        address = {"type": ["string", "null"], "format": "uri"}
+        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
+        page["properties"]["next"] = {**address, "example": example}
+        page["properties"]["previous"] = {**address, "example": None}
+        return page

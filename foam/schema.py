@@ -1,9 +1,99 @@
-from typing import Any
+"""The OpenAPI document: what each operation takes and answers, and no more than is true.
 
+What REST framework knows of a view is taken from there. A view adds, in `problems`, the statuses
+that its own code refuses with, by action; examples stand in foam.examples.
+"""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
+from rest_framework.parsers import FormParser, MultiPartParser
 
-from foam.problems import CONTENT_TYPE
+from accounts.api import StrictSerializer
+from accounts.permissions import needed_scope
+from foam.examples import EXAMPLES
+from foam.problems import CONTENT_TYPE, problem
+
+# Every status that an error can have: the name of its answer, what it means, and one of them.
+PROBLEMS: dict[int, tuple[str, str, str]] = {
+    400: (
+        "Unusable",
+        "Something of what was sent cannot be used; `errors` names each field at fault.",
+        "Some of what was sent cannot be used.",
+    ),
+    401: (
+        "Unauthorized",
+        "No token, or one that is unknown, expired or revoked.",
+        "This token is unknown, expired or revoked.",
+    ),
+    403: (
+        "Forbidden",
+        "The token lacks a scope; or a browser session sent no CSRF token.",
+        "This token lacks the scope reminders:write.",
+    ),
+    404: (
+        "NotFound",
+        "There is no such thing, or it is another user's.",
+        "No Reminder matches the given query.",
+    ),
+    406: (
+        "NotAcceptable",
+        "`Accept` names nothing that can be answered.",
+        "Could not satisfy the request Accept header.",
+    ),
+    409: (
+        "Conflict",
+        "Its state does not allow that, or someone else was faster.",
+        "Only a dead delivery can be retried; this one is sent.",
+    ),
+    412: (
+        "PreconditionFailed",
+        "It has another version than `If-Match` says.",
+        "This reminder has another version than If-Match says. Read it again.",
+    ),
+    413: ("TooLarge", "The body is too large.", "The body is larger than 1048576 bytes."),
+    415: (
+        "UnsupportedMediaType",
+        "The body has a content type that is not read here.",
+        'Unsupported media type "text/plain" in request.',
+    ),
+    429: (
+        "TooManyRequests",
+        "Wait for as long as `Retry-After` says.",
+        "That was the fifth message within an hour.",
+    ),
+}
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "The scheme to use: Bearer.",
+            "schema": {"type": "string", "pattern": "^Bearer"},
+        }
+    },
+    429: {
+        "Retry-After": {
+            "description": "In how many seconds to try again.",
+            "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        }
+    },
+}
+FAULTY = [{"field": "timezone", "code": "timezone", "detail": "'Mars' is not an IANA time zone."}]
+VERBS = {
+    "list": "List {many}",
+    "create": "Make {one}",
+    "retrieve": "Show {one}",
+    "update": "Replace {one}",
+    "partial_update": "Change {one}",
+    "destroy": "Delete {one}",
+}
+WRITES = {"POST", "PUT", "PATCH"}
+# The browsable API's; programs send JSON.
+FORMS = (FormParser, MultiPartParser)
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -24,21 +114,118 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class AutoSchema(SpectacularSchema):
-    """Adds the error answers that every operation of the API can give."""
+    def get_operation_id(self) -> str:
+        """Return noun and verb, as the address has them: reminders_pause."""
+        action = getattr(self.view, "action", None)
+        if action is None:
+            return str(super().get_operation_id())
+        return f"{self.get_tags()[0]}_{action}"
+
+    def get_summary(self) -> str:
+        """Return what the view says, or else what is done to what, in a few words."""
+        if said := super().get_summary():
+            return str(said)
+        verb = VERBS.get(getattr(self.view, "action", None) or self.method.lower())
+        model = getattr(self.view, "model", None)
+        if verb is None or model is None:
+            return str(super().get_description() or "").split("\n")[0].split(". ")[0].rstrip(".:")
+        one, many = model._meta.verbose_name, model._meta.verbose_name_plural
+        article = "an" if one[0].lower() in "aeiou" else "a"
+        return verb.format(one=f"{article} {one}", many=f"your {many}")
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Name the scope that a token needs (OpenAPI 3.1 allows that for any scheme)."""
+        scope = needed_scope(self.view, self.method)
+        return [
+            {name: [scope] if name == "token" and scope else had for name, had in each.items()}
+            for each in super().get_auth()
+        ]
+
+    def get_description(self) -> str:
+        text, scope = super().get_description() or "", needed_scope(self.view, self.method)
+        return f"{text}\n\nScope: `{scope}`." if scope and self.get_auth() else text
+
+    def get_examples(self) -> list[OpenApiExample]:
+        example = EXAMPLES.get(self.get_operation_id())
+        if example is None:
+            return []
+        asked = [OpenApiExample("Example", example.asked, request_only=True)]
+        answered = [
+            OpenApiExample("Example", value, response_only=True, status_codes=[str(status)])
+            for status, value in example.answers.items()
+        ]
+        return (asked if example.asked is not None else []) + answered
+
+    def map_parsers(self) -> list[Any]:
+        parsers = self.view.get_parsers()
+        kept = [parser for parser in parsers if not isinstance(parser, FORMS)] or parsers
+        return list(dict.fromkeys(parser.media_type for parser in kept))
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        for status in self._problems():
-            bodies.setdefault(
-                status,
-                self._get_response_for_code(ProblemSerializer, status, [CONTENT_TYPE], direction),
-            )
+        for status, body in bodies.items():
+            body["description"] = body["description"] or HTTPStatus(int(status)).phrase
+        for status in sorted(self._problems()):
+            bodies.setdefault(str(status), self._problem(status, direction))
         return bodies
 
-    def _problems(self) -> list[str]:
-        statuses = ["400", "401", "403"]
-        if "{" in self.path:
-            statuses.append("404")
-        if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
-            statuses += ["409", "412", "413", "415"]
-        return statuses
+    def _problems(self) -> set[int]:
+        """Return the statuses of the errors that this operation can answer with."""
+        has_body = self.method in WRITES and bool(self._get_request_body())
+        action = getattr(self.view, "action", self.method.lower())
+        queries = any(each["in"] == "query" for each in self._get_parameters())
+        return {
+            406,
+            *({400} if has_body or queries else ()),
+            *({413, 415} if has_body else ()),
+            *({401, 403} if any(self.get_auth()) else ()),
+            *({404} if "{" in self.path else ()),
+            *({429} if self.view.get_throttles() else ()),
+            *getattr(self.view, "problems", {}).get(action, ()),
+        }
+
+    def _problem(self, status: int, direction: str) -> dict[str, Any]:
+        name, meaning, detail = PROBLEMS[status]
+        schema = self.resolve_serializer(ProblemSerializer, direction).ref
+        example = problem(status, detail, FAULTY if status == 400 else None)
+        content = {CONTENT_TYPE: {"schema": schema, "example": example}}
+        answer = {"description": meaning, "content": content}
+        if status in HEADERS:
+            answer["headers"] = HEADERS[status]
+        component = ResolvedComponent(name, ResolvedComponent.RESPONSE, answer, name)
+        self.registry.register_on_missing(component)
+        return component.ref
+
+
+class IsoDurationSchema(OpenApiSerializerFieldExtension):
+    target_class = "accounts.api.IsoDuration"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        pattern = r"^P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$"
+        return {"type": "string", "pattern": pattern, "examples": ["PT5M", "P1DT12H"]}
+
+
+class WallClockSchema(OpenApiSerializerFieldExtension):
+    target_class = "reminders.serializers.WallClock"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        # Not `date-time`, which has an offset.
+        offset = "" if direction == "response" else "([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+        pattern = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{offset}$"
+        return {"type": "string", "pattern": pattern, "examples": ["2026-11-23T18:00:00"]}
+
+
+class TimeSchema(OpenApiSerializerFieldExtension):
+    target_class = serializers.TimeField
+    match_subclasses: ClassVar = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        # Not `time`, which has an offset as well.
+        pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?$"
+        return {"type": "string", "pattern": pattern, "examples": ["22:00:00"]}

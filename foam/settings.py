@@ -283,7 +283,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["foam.filters.StrictFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["accounts.filters.Filters"],
     "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
     "EXCEPTION_HANDLER": "foam.problems.exception_handler",
@@ -291,8 +291,24 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "FOAM",
-    "DESCRIPTION": "Reminders that fire once, on time, and can prove it.",
+    "DESCRIPTION": "Reminders that fire once, on time, and can prove it.\n\n"
+    "Instants are ISO 8601 in UTC, durations ISO 8601, wall-clock times without an offset. Unknown "
+    "fields are refused; those that are only read, such as `id`, are ignored. What belongs to "
+    "another user answers 404. Every error is a problem document (RFC 9457); it changed nothing.",
     "VERSION": "1",
+    "CONTACT": {"name": "How to use this API", "url": "/docs"},
+    "LICENSE": {"name": "MIT License", "identifier": "MIT"},
+    # Where this document is read from.
+    "SERVERS": [{"url": "/", "description": "This FOAM"}],
+    "TAGS": [
+        {"name": "reminders", "description": "What to remind of, on which channels, and when."},
+        {"name": "occurrences", "description": "What has fired, was skipped or was missed."},
+        {"name": "channels", "description": "The places where you can be reached."},
+        {"name": "deliveries", "description": "Messages on their way to your channels."},
+        {"name": "inbox", "description": "Your in-app inbox."},
+        {"name": "me", "description": "Your profile."},
+        {"name": "tokens", "description": "The keys that your programs carry."},
+    ],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -301,6 +317,8 @@ SPECTACULAR_SETTINGS = {
         "ReminderStatus": "reminders.models.Reminder.Status",
         "OccurrenceStatus": "reminders.models.Occurrence.Status",
         "DeliveryStatus": "notifications.models.Delivery.Status",
+        "TokenStatus": "accounts.models.ApiToken.Status",
+        "Scope": "accounts.models.Scope",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

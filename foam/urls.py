@@ -1,6 +1,10 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import (
+    SpectacularJSONAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerView,
+)
 
 from foam import views
 from notifications import answers
@@ -18,7 +22,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path(
         "openapi.json",
-        SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]),
+        SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
         name="openapi",
     ),
     path(

@@ -52,6 +52,7 @@ class ApiRootView(ApiView):
             "delivery-list",
             "inbox-list",
             "me",
+            "token-list",
         )
         return Response(
             {

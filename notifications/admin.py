@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,6 +11,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.forms import StoringForm
 from notifications import flood, holding, probe, verification
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
@@ -49,25 +49,6 @@ class OfUsers:
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).of_users()  # type: ignore[misc]
-
-
-class StoringForm(forms.ModelForm):
-    """A form that saves through the model's own `store`, so that its refusals are form errors.
-
-    The admin checks and saves in one transaction; storing is the last check.
-    """
-
-    def store(self) -> None:
-        raise NotImplementedError
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            self.store()
-        except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
 
 
 class ChannelForm(StoringForm):

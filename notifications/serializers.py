@@ -174,7 +174,7 @@ class TestSerializer(serializers.Serializer[Sent]):
     url = serializers.SerializerMethodField(help_text="Where the delivery tells all of it.")
     status = serializers.CharField(source="delivery.status")
     outcome = serializers.ChoiceField(
-        Attempt.Outcome.choices, source="attempt.outcome", default=None
+        Attempt.Outcome.choices, source="attempt.outcome", default=None, allow_null=True
     )
     detail = serializers.CharField(
         source="attempt.detail", default="", help_text="What the receiver said."

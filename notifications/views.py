@@ -34,6 +34,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
 
     model = Channel
     scope = "channels"
+    problems = {"verify": {409, 429}, "test": {409, 429}, "rotate_secret": {400}}
     serializer_class = ChannelSerializer
     filterset_fields = ["kind"]
     talks = frozenset({"verify", "test"})
@@ -139,6 +140,7 @@ class DeliveryViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
     model = Delivery
     scope = "deliveries"
+    problems = {"retry": {409}}
     serializer_class = DeliveryDetailSerializer
     filterset_class = DeliveryFilter
 

@@ -22,8 +22,9 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.forms import StoringForm
 from accounts.timezones import in_words
-from notifications.admin import OfUsers, StoringForm, WrittenByFoam
+from notifications.admin import OfUsers, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch, loop
 from reminders.explain import explain

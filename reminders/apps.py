@@ -10,6 +10,8 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Schedules are told in the language of whoever asks, where there is a translation.
         speech.install(translation)
-        from reminders import answers  # noqa: PLC0415  It needs the models, which are there by now.
+        # They need the models, which are there by now.
+        from reminders import answers, token_expiry  # noqa: PLC0415
 
         answers.offer()
+        token_expiry.watch()

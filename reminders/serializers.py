@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
-from accounts.api import IsoDuration, StrictSerializer
+from accounts.api import Instant, IsoDuration, StrictSerializer
 from accounts.models import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel
@@ -177,19 +177,6 @@ def _kept(channels: Iterable[Channel]) -> list[int]:
 
 def _wall_clock(value: datetime, local: Any) -> datetime:
     return value.astimezone(local).replace(tzinfo=None) if value.tzinfo else value
-
-
-class Instant(serializers.DateTimeField):
-    """A moment: with an offset or Z."""
-
-    default_error_messages: ClassVar = {
-        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
-    }
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            self.fail("no_offset")
-        return super().enforce_timezone(value)
 
 
 class ScheduleSerializer(ReminderSerializer):

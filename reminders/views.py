@@ -90,6 +90,19 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     model = Reminder
     scope = "reminders"
     read_only_actions = frozenset({"preview"})
+    problems = {
+        "retrieve": {412},
+        "update": {409, 412},
+        "partial_update": {409, 412},
+        "destroy": {412},
+        "pause": {412},
+        "resume": {412},
+        "trigger": {412},
+        "upcoming": {412},
+        "explain": {412},
+        "skip": {400, 409, 412},
+        "occurrences": {412},
+    }
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
@@ -233,6 +246,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
     model = Occurrence
     scope = "reminders"
+    problems = {"acknowledge": {409}, "snooze": {409}}
     serializer_class = OccurrenceDetailSerializer
     filterset_class = OccurrenceFilter
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ApiToken
+from accounts.models import ApiToken, Scope, User
 from conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -98,12 +98,21 @@ def test_reading_scope_does_not_write(user):
 
 def test_createtoken_prints_a_secret_that_works(user):
     out = StringIO()
-    call_command("createtoken", "ada", "--name", "laptop", stdout=out)
+    call_command("createtoken", "ada", "--name", "laptop", stdout=out, stderr=StringIO())
     assert get_me(out.getvalue().strip()).status_code == 200
 
 
 def test_createtoken_can_limit_scope_and_time(user):
-    call_command("createtoken", "ada", "--scope", "me:read", "--days", "7", stdout=StringIO())
+    call_command(
+        "createtoken",
+        "ada",
+        "--scope",
+        "me:read",
+        "--days",
+        "7",
+        stdout=StringIO(),
+        stderr=StringIO(),
+    )
     token = ApiToken.objects.get()
     assert token.scopes == ["me:read"]
     assert timedelta(days=6) < token.expires_at - timezone.now() < timedelta(days=8)
@@ -112,6 +121,24 @@ def test_createtoken_can_limit_scope_and_time(user):
 def test_createtoken_says_when_there_is_no_such_user(db):
     with pytest.raises(CommandError, match="no user 'nobody'"):
         call_command("createtoken", "nobody")
+
+
+def test_createtoken_gives_90_days_and_no_power_to_make_more(user):
+    call_command("createtoken", "ada", stdout=StringIO(), stderr=StringIO())
+    token = ApiToken.objects.get()
+    assert timedelta(days=89) < token.expires_at - timezone.now() < timedelta(days=91)
+    assert token.scopes == [scope for scope in Scope.values if scope != "tokens:write"]
+
+
+def test_createtoken_makes_one_that_never_expires_when_asked_to(user):
+    call_command("createtoken", "ada", "--never-expires", stdout=StringIO(), stderr=StringIO())
+    assert ApiToken.objects.get().expires_at is None
+
+
+def test_createtoken_makes_none_for_who_is_not_active(user):
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="not active"):
+        call_command("createtoken", "ada")
 
 
 def test_createtoken_refuses_a_lifetime_of_nothing(user):

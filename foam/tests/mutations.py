@@ -50,6 +50,8 @@ GUARD = "notifications/transports/plugins/guard.py"
 PLUGINS = "notifications/transports/plugins/__main__.py"
 WORK = "notifications/transports/plugins/work.py"
 DIGEST = "notifications/digest.py"
+TOKENS = "accounts/tokens.py"
+ACCOUNTS = "accounts/models.py"
 HOLDING = "notifications/holding.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
@@ -75,6 +77,10 @@ TEST_DIGEST = "notifications/tests/test_digest.py"
 TEST_HOLDING = "notifications/tests/test_holding.py"
 TEST_HOLDING_RACES = "foam/tests/test_holding_races.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
+TEST_ISOLATION = "foam/tests/test_isolation.py"
+TEST_TOKEN_API = "accounts/tests/test_token_api.py"
+TEST_TOKEN_RACES = "foam/tests/test_token_races.py"
+TEST_TOKEN_EXPIRY = "reminders/tests/test_token_expiry.py"
 
 
 @dataclass(frozen=True)
@@ -840,6 +846,99 @@ MUTATIONS = [
         "channel: new keys write over what was saved meanwhile",
         edit("notifications/rotation.py", " AND t.{name} = n.old"),
         [TEST_ROTATION],
+    ),
+    Mutation(
+        "P9",
+        "isolation: what is another's is found",
+        edit(
+            "accounts/api.py",
+            "self.model.objects.owned_by(self.request.user)",
+            "self.model.objects.all()",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "isolation: another's channel may be named",
+        edit(
+            "notifications/serializers.py",
+            "return Channel.objects.owned_by(request.user) if request else Channel.objects.none()",
+            "return Channel.objects.all()",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: no token is asked for one",
+        edit("accounts/permissions.py", "return needed in request.auth.scopes", "return True"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: whoever may read may write",
+        edit("accounts/permissions.py", "'read' if is_read else 'write'", "'read'"),
+        ["accounts/tests/test_tokens.py"],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it was revoked",
+        edit(
+            ACCOUNTS,
+            "            revoked_at=None,\n            user__is_active=True,\n",
+            "            user__is_active=True,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it has expired",
+        edit(
+            ACCOUNTS,
+            "            models.Q(expires_at=None) | models.Q(expires_at__gt=now),\n"
+            "            revoked_at=None,\n",
+            "            revoked_at=None,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good though its user is not active",
+        edit(ACCOUNTS, "            user__is_active=True,\n"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: gives a scope that it lacks",
+        edit(TOKENS, "if scope not in maker.scopes]", "if scope not in Scope.values]"),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: makes one that outlives it",
+        edit(TOKENS, "if maker.expires_at is not None and (", "if maker.revoked_at and ("),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: revoked since it asked, and makes one",
+        edit(TOKENS, '(of=("self",)).valid(now).filter', '(of=("self",)).filter'),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: those who make one at once do not count each other",
+        edit(
+            TOKENS,
+            "User.objects.select_for_update(no_key=True).get",
+            "User.objects.get",
+        ),
+        [TEST_TOKEN_RACES],
+    ),
+    Mutation(
+        "P10",
+        "token: spoken of after it was revoked",
+        edit("reminders/token_expiry.py", "        reminder.close(now)", "        pass"),
+        [TEST_TOKEN_EXPIRY],
     ),
 ]
 

@@ -348,3 +348,32 @@ def test_edit_of_the_tick_survives_a_restart_of_beat(transactional_db, beat_rows
     DatabaseScheduler(app=app)
     tick = PeriodicTask.objects.get(name="tick")
     assert (tick.enabled, tick.expire_seconds) == (False, 77)
+
+
+def test_staff_make_a_token_of_their_own_and_see_its_secret_once(staff_client, staff):
+    form = {"name": "laptop", "scopes": ["me:read"], "expires_at_0": "", "expires_at_1": ""}
+    made = staff_client.post("/admin/accounts/apitoken/add/", form)
+    assert "no-store" in made["Cache-Control"]
+    token = ApiToken.objects.get()
+    assert (token.user, token.scopes, token.expires_at) == (staff, ["me:read"], None)
+    secret = re.search(r"foam_[\w-]{43}", made.content.decode())[0]
+    assert ApiToken.objects.valid(timezone.now()).for_secret(secret).get() == token
+    later = staff_client.get(f"/admin/accounts/apitoken/{token.pk}/change/").content.decode()
+    assert secret not in later
+
+
+def test_token_without_a_scope_is_refused_in_the_form(staff_client):
+    form = {"name": "laptop", "expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}
+    answer = staff_client.post("/admin/accounts/apitoken/add/", form)
+    assert answer.context["adminform"].form.errors["scopes"]
+    assert not ApiToken.objects.exists()
+
+
+def test_token_whose_time_staff_change_is_spoken_of_then(staff_client, user):
+    token, _ = ApiToken.issue(user, "ci", scopes=["me:read"])
+    form = {"name": "ci", "expires_at_0": "2090-01-02", "expires_at_1": "03:04:05"}
+    url = f"/admin/accounts/apitoken/{token.pk}/change/"
+    assert staff_client.post(url, form).status_code == 302
+    token.refresh_from_db()
+    assert (token.scopes, token.expires_at.year) == (["me:read"], 2090)
+    assert Reminder.objects.get(owner=user).next_due_at == token.expires_at

@@ -47,3 +47,8 @@ def test_session_can_post_from_the_browser_only_with_its_csrf_token(user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
     assert client.post("/api/v1/reminders/", {"title": "x"}).status_code == 403
+
+
+def test_document_is_json_for_whoever_asks(client):
+    answer = client.get("/openapi.json", headers={"Accept": "*/*"})
+    assert answer.json()["openapi"].startswith("3.1")

@@ -330,3 +330,20 @@ def test_reminder_ten_seconds_from_now_is_possible(api):
 @pytest.mark.parametrize("lead", ["PT0S", "PT1H30M", "P1D", "P1DT12H", "PT15S"])
 def test_durations_come_back_as_they_were_given(api, lead):
     assert api.post(URL, {**STANDUP, "leads": [lead]}).json()["leads"] == [lead]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "many", "", "٣"])
+def test_page_size_that_cannot_be_is_refused(api, size):
+    answer = api.get(URL, {"page_size": size})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "page_size"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("title", 5), ("urgent", "yes"), ("nag_max", "3"), ("nag_max", True), ("channels", ["1"])],
+)
+def test_json_of_another_type_is_refused(api, field, value):
+    answer = api.post(URL, {"title": "x", "starts_at": "2090-01-02T18:00:00", field: value})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == field

@@ -2,10 +2,12 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import ApiToken, Scope, User
+from accounts import tokens
+from accounts.models import Scope, User
 
 
 class Command(BaseCommand):
@@ -18,19 +20,32 @@ class Command(BaseCommand):
             "--scope",
             action="append",
             choices=Scope.values,
-            help="what it may do; repeat for several (default: everything)",
+            help="what it may do; repeat for several (default: all but tokens:write)",
         )
-        parser.add_argument("--days", type=int, help="expire after this many days (default: never)")
+        lifetime = parser.add_mutually_exclusive_group()
+        lifetime.add_argument(
+            "--days",
+            type=int,
+            default=tokens.USUAL_DAYS,
+            help="expire after this many days (default: %(default)s)",
+        )
+        lifetime.add_argument("--never-expires", action="store_true", help="good until revoked")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['username']!r}.")
-        days = options["days"]
-        if days is not None and not 0 < days <= 36500:
-            raise CommandError("--days must be between 1 and 36500.")
-        expires_at = timezone.now() + timedelta(days=days) if days else None
-        _, secret = ApiToken.issue(
-            user, options["name"], scopes=options["scope"], expires_at=expires_at
-        )
+        days, now = options["days"], timezone.now()
+        if not 0 < days <= tokens.MOST_DAYS:
+            raise CommandError(f"--days must be between 1 and {tokens.MOST_DAYS}.")
+        expires_at = None if options["never_expires"] else now + timedelta(days=days)
+        scopes = options["scope"] or tokens.USUAL_SCOPES
+        try:
+            token, secret = tokens.make(
+                user, options["name"], now, scopes=scopes, expires_at=expires_at
+            )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(secret)
+        until = f"on {expires_at:%Y-%m-%d}" if expires_at else "never"
+        self.stderr.write(f"{token} expires {until}. It may: {', '.join(token.scopes)}.")

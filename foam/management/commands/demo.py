@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import ApiToken, User
 from reminders.models import Reminder
 
@@ -44,14 +45,16 @@ class Command(BaseCommand):
             defaults={"email": "demo@example.com", "is_staff": True, "is_superuser": True},
         )
         kept = json.loads(path.read_text()) if path.exists() else {}
-        tokens = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
-        if user.check_password(kept.get("password", "")) and tokens.filter(user=user).exists():
+        valid = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
+        if user.check_password(kept.get("password", "")) and valid.filter(user=user).exists():
             return user, kept
         password = secrets.token_urlsafe(12)
         user.set_password(password)
         user.save()
         ApiToken.objects.filter(user=user, name="demo").delete()
-        _, token = ApiToken.issue(user, "demo")
+        _, token = tokens.make(
+            user, "demo", timezone.now(), scopes=tokens.USUAL_SCOPES, expires_at=None
+        )
         credentials = {"username": user.username, "password": password, "token": token}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)

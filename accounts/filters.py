@@ -1,0 +1,47 @@
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import BooleanFilter
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from accounts.query import refuse_unknown
+
+BOOLEANS = {"true", "false", "1", "0"}
+
+
+class Filters(DjangoFilterBackend):
+    """Filters lists, and refuses what django-filter would drop silently.
+
+    A list is then never answered with everything where something else was asked for.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        if getattr(view, "detail", None) is not False:
+            return queryset
+        refuse_unknown(request, self._allowed(view, queryset))
+        filterset = self.get_filterset(request, queryset, view)
+        # The browsable API's form sends all its fields, most of them empty.
+        is_form = request.accepted_renderer.format != "json"
+        if filterset is not None and not is_form and (wrong := dict(_dropped(filterset))):
+            raise ValidationError(wrong)
+        return super().filter_queryset(request, queryset, view)
+
+    def _allowed(self, view: Any, queryset: QuerySet[Any]) -> set[str]:
+        filters = self.get_filterset_class(view, queryset)
+        allowed = set(filters.base_filters) if filters else set()
+        if pager := view.paginator:
+            allowed |= {pager.cursor_query_param, pager.page_size_query_param}
+            allowed |= {"ordering"} if getattr(view, "ordering_fields", None) else set()
+        return allowed
+
+
+def _dropped(filterset: Any) -> Iterator[tuple[str, str]]:
+    for name, each in filterset.filters.items():
+        value = filterset.data.get(name)
+        if value == "":
+            yield name, "Give a value, or leave it out."
+        elif value is not None and isinstance(each, BooleanFilter) and value not in BOOLEANS:
+            yield name, "Give true or false."

@@ -1,0 +1,281 @@
+"""One example of every operation of the API, by its operationId: what is asked, what is answered.
+
+They stand in the OpenAPI document, and foam/tests/test_isolation.py asks each of them of the API,
+with the ids of what there is then.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """`asked` is the body; `answers` is by status: without one, the answer has no body."""
+
+    asked: Any = None
+    answers: dict[int, Any] = field(default_factory=dict)
+
+
+def ok(answer: Any, asked: Any = None) -> Example:
+    return Example(asked, {200: answer})
+
+
+def created(answer: Any, asked: Any = None) -> Example:
+    return Example(asked, {201: answer})
+
+
+TOKEN = {
+    "id": 3,
+    "name": "laptop",
+    "hint": "foam_Zk3x…",
+    "scopes": ["reminders:read", "reminders:write"],
+    "status": "valid",
+    "is_current": True,
+    "created_at": "2026-11-23T16:00:00Z",
+    "expires_at": "2027-02-21T16:00:00Z",
+    "last_used_at": "2026-11-23T16:59:00Z",
+    "revoked_at": None,
+    "made_by": None,
+}
+ME = {
+    "id": 1,
+    "username": "ada",
+    "email": "ada@example.com",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "timezone": "Europe/Berlin",
+    "quiet_from": "22:00:00",
+    "quiet_until": "07:00:00",
+    "quiet_weekends": False,
+}
+CHANNEL = {
+    "id": 2,
+    "kind": "webhook",
+    "name": "Dashboard",
+    "address": "https://example.com/hook",
+    "secret": "whsec_…9f3a",
+    "previous_secret_until": None,
+    "at_most_once": False,
+    "is_verified": True,
+    "verified_at": "2026-11-20T08:12:40Z",
+    "digest_at": None,
+    "digest_every": None,
+    "flood_limit": None,
+    "is_enabled": True,
+    "disabled_reason": "",
+    "held_until": None,
+    "held_reason": "",
+    "not_set_up": "",
+    "created_at": "2026-11-20T08:12:40Z",
+    "updated_at": "2026-11-20T08:12:40Z",
+}
+NEW_CHANNEL = {"kind": "webhook", "name": "Dashboard", "address": "https://example.com/hook"}
+DELIVERY = {
+    "id": 812,
+    "message_id": "msg_0192f7c2",
+    "reference": "occurrence:12",
+    "channel": 2,
+    "title": "Stand-up",
+    "body": "",
+    "due_at": "2026-11-23T17:00:00Z",
+    "status": "sent",
+    "reason": "",
+    "attempt": 1,
+    "next_attempt_at": None,
+    "urgent": False,
+    "held": None,
+    "digest": None,
+    "created_at": "2026-11-23T17:00:00.004Z",
+    "finished_at": "2026-11-23T17:00:00.061Z",
+}
+ATTEMPT = {
+    "number": 1,
+    "outcome": "sent",
+    "detail": "answered 200",
+    "latency_ms": 41.7,
+    "ended_at": "2026-11-23T17:00:00.061Z",
+}
+DELIVERED = {**DELIVERY, "attempts": [ATTEMPT]}
+MESSAGE = {
+    "id": 5,
+    "title": "Stand-up",
+    "body": "",
+    "due_at": "2026-11-23T17:00:00Z",
+    "received_at": "2026-11-23T17:00:00.012Z",
+    "read_at": None,
+    "actions": {"done": "https://foam.example.org/do/1a2b3c"},
+}
+REMINDER = {
+    "id": 7,
+    "title": "Stand-up",
+    "body": "",
+    "starts_at": "2026-11-23T18:00:00",
+    "timezone": "Europe/Berlin",
+    "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+    "exdates": [],
+    "rdates": [],
+    "gap": "after",
+    "fold": "first",
+    "leads": ["PT0S"],
+    "misfire": "latest",
+    "grace": "PT5M",
+    "channels": [2],
+    "unverified_channels": [],
+    "nag_every": None,
+    "nag_max": 3,
+    "escalate_after": None,
+    "escalate_channels": [],
+    "urgent": False,
+    "tags": ["team"],
+    "external_id": "calendar-17",
+    "status": "active",
+    "next_due_at": "2026-11-23T17:00:00Z",
+    "schedule_text": "every Monday at 18:00 (Europe/Berlin)",
+    "error": "",
+    "version": 1,
+    "created_at": "2026-11-20T08:12:40Z",
+    "updated_at": "2026-11-20T08:12:40Z",
+}
+NEW_REMINDER = {
+    "title": "Stand-up",
+    "starts_at": "2090-11-20T18:00:00",
+    "timezone": "Europe/Berlin",
+    "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+    "channels": [2],
+    "tags": ["team"],
+}
+OCCURRENCE = {
+    "id": 12,
+    "reminder": 7,
+    "due_at": "2026-11-23T17:00:00Z",
+    "lead": "PT0S",
+    "status": "pending",
+    "reason": "",
+    "recorded_at": "2026-11-23T17:00:00.004Z",
+    "reference": "occurrence:12",
+    "follow_up_at": None,
+    "nags": 0,
+    "escalated_at": None,
+}
+RESPONSE = {
+    "verb": "acknowledged",
+    "at": "2026-11-23T17:12:31Z",
+    "face": "api",
+    "user": "ada",
+    "channel": None,
+    "detail": "",
+}
+RESPONDED = {**OCCURRENCE, "responses": []}
+ACKNOWLEDGED = {**OCCURRENCE, "status": "acknowledged", "responses": [RESPONSE], "changed": True}
+SNOOZED = {
+    **OCCURRENCE,
+    "status": "snoozed",
+    "follow_up_at": "2026-11-23T17:22:31Z",
+    "responses": [{**RESPONSE, "verb": "snoozed", "detail": "2026-11-23T17:22:31Z"}],
+    "changed": True,
+}
+SCHEDULE = {
+    "starts_at": "2026-11-23T18:00:00",
+    "timezone": "Europe/Berlin",
+    "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+    "title": "Stand-up {number}",
+    "count": 1,
+}
+PREVIEW = {
+    "text": "every Monday at 18:00 (Europe/Berlin)",
+    "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+    "timezone": "Europe/Berlin",
+    "occurrences": [
+        {
+            "due_at": "2026-11-30T17:00:00Z",
+            "local": "2026-11-30T18:00:00",
+            "offset": "+01:00",
+            "clock_change": None,
+        }
+    ],
+    "exhausted": False,
+    "messages": [
+        {"fire_at": "2026-11-30T17:00:00Z", "lead": "PT0S", "title": "Stand-up 1", "body": ""}
+    ],
+}
+EXPLANATION = {
+    "reminder": 7,
+    "timezone": "Europe/Berlin",
+    "begin": "2026-11-23T17:00:00Z",
+    "end": "2026-11-23T17:01:00Z",
+    "verdict": "paused",
+    "conclusion": "Monday 23 November 2026 at 18:00 (Europe/Berlin): the reminder was paused.",
+    "steps": [
+        {
+            "what": "reminder",
+            "depth": 0,
+            "at": "2026-11-20T08:12:40Z",
+            "text": "reminder 7 “Stand-up” of ada, paused",
+            "data": {"id": 7, "status": "paused", "error": ""},
+        }
+    ],
+}
+UPCOMING = {
+    "schedule_text": "every Monday at 18:00 (Europe/Berlin)",
+    "occurrences": ["2026-11-23T17:00:00Z", "2026-11-30T17:00:00Z"],
+}
+TESTED = {
+    "delivery": 812,
+    "url": "https://foam.example.org/api/v1/deliveries/812/",
+    "status": "sent",
+    "outcome": "sent",
+    "detail": "answered 200",
+    "latency_ms": 41.7,
+}
+SENT_CODE = {"is_verified": False, "detail": "A code was sent to this address.", "delivery": 813}
+VERIFIED = {"is_verified": True, "detail": "This channel is verified.", "delivery": None}
+
+EXAMPLES = {
+    # Lists are shown by one of what they list.
+    "channels_list": ok(CHANNEL),
+    "channels_create": created({**CHANNEL, "secret": "whsec_MfKQ9r8GKYqrTwjU"}, NEW_CHANNEL),
+    "channels_retrieve": ok(CHANNEL),
+    "channels_update": ok(CHANNEL, NEW_CHANNEL),
+    "channels_partial_update": ok(CHANNEL, {"name": "Dashboard"}),
+    "channels_destroy": Example(),
+    "channels_enable": ok(CHANNEL),
+    "channels_rotate_secret": ok({**CHANNEL, "secret": "whsec_MfKQ9r8GKYqrTwjU"}),
+    "channels_test": Example(
+        None, {200: TESTED, 202: {**TESTED, "status": "queued", "outcome": None, "detail": ""}}
+    ),
+    "channels_verify": Example({"code": "123456"}, {200: VERIFIED, 202: SENT_CODE}),
+    "deliveries_list": ok(DELIVERY),
+    "deliveries_retrieve": ok(DELIVERED),
+    "deliveries_retry": ok({**DELIVERED, "status": "queued", "finished_at": None}),
+    "inbox_list": ok(MESSAGE),
+    "inbox_retrieve": ok(MESSAGE),
+    "inbox_read": ok({**MESSAGE, "read_at": "2026-11-23T17:05:00Z"}),
+    "me_retrieve": ok(ME),
+    "me_partial_update": ok(ME, {"timezone": "Europe/Berlin"}),
+    "occurrences_list": ok(OCCURRENCE),
+    "occurrences_retrieve": ok(RESPONDED),
+    "occurrences_acknowledge": ok(ACKNOWLEDGED),
+    "occurrences_snooze": ok(SNOOZED, {"for": "PT10M"}),
+    "reminders_list": ok(REMINDER),
+    "reminders_create": created(REMINDER, NEW_REMINDER),
+    "reminders_retrieve": ok(REMINDER),
+    "reminders_update": ok({**REMINDER, "version": 2}, NEW_REMINDER),
+    "reminders_partial_update": ok({**REMINDER, "version": 2}, {"title": "Stand-up"}),
+    "reminders_destroy": Example(),
+    "reminders_explain": ok(EXPLANATION),
+    "reminders_occurrences": ok(OCCURRENCE),
+    "reminders_pause": ok({**REMINDER, "status": "paused", "next_due_at": None, "version": 2}),
+    "reminders_resume": ok({**REMINDER, "version": 3}),
+    "reminders_skip": ok({**RESPONDED, "status": "skipped", "reason": "Skipped."}),
+    "reminders_trigger": created(OCCURRENCE),
+    "reminders_upcoming": ok(UPCOMING),
+    "reminders_preview": ok(PREVIEW, SCHEDULE),
+    "tokens_list": ok(TOKEN),
+    "tokens_create": created(
+        {**TOKEN, "secret": "foam_Zk3x-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE"},
+        {"name": "laptop", "scopes": ["reminders:read", "reminders:write"], "days": 90},
+    ),
+    "tokens_retrieve": ok(TOKEN),
+    "tokens_partial_update": ok(TOKEN, {"name": "laptop"}),
+    "tokens_destroy": Example(),
+}
