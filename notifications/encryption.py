@@ -1,20 +1,12 @@
-"""Secrets at rest: Fernet, newest key first, older keys still read (`FOAM_ENCRYPTION_KEYS`)."""
+"""A column that the database only ever sees encrypted."""
 
-from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.db import models
 
+from accounts.encryption import decrypt, encrypt, fernet
 
-@lru_cache(maxsize=4)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
-
-
-def fernet() -> MultiFernet:
-    return _fernet(tuple(settings.FOAM_ENCRYPTION_KEYS))
+__all__ = ["EncryptedTextField", "decrypt", "fernet"]
 
 
 class EncryptedTextField(models.TextField):
@@ -22,12 +14,7 @@ class EncryptedTextField(models.TextField):
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return fernet().encrypt(value.encode()).decode() if value else value
+        return encrypt(value) if value else value
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
         return decrypt(value) if value else value
-
-
-def decrypt(stored: str) -> str:
-    """Return the text behind a stored value; InvalidToken when no key of ours made it."""
-    return fernet().decrypt(stored.encode()).decode()
