@@ -20,7 +20,8 @@ class LogBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
-            lines = [f"To: {', '.join(message.to)}", f"Subject: {message.subject}", ""]
-            text = "\n  ".join([*lines, *str(message.body).splitlines()])
+            lines = [f"To: {', '.join(message.to)}", f"Subject: {message.subject}"]
+            # Without blank lines, at which the terminal takes it for ended.
+            text = "\n  ".join([*lines, *filter(None, str(message.body).splitlines())])
             log.warning("a mail that is not sent, as there is no EMAIL_URL:\n  %s", text)
         return len(email_messages)
