@@ -1,19 +1,22 @@
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import tokens
+from accounts import closing, emails, tokens
 from accounts.forms import StoringForm
 from accounts.models import FOAM_ID, ApiToken, Scope, User
 
@@ -46,7 +49,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
         ),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined", "closed_at")}),
     )
     add_fieldsets = (
         (
@@ -64,13 +67,44 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             },
         ),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "closed_at")
+    actions = ("close_accounts", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.store(timezone.now())
+        if "email" in form.changed_data:
+            emails.trust(obj)
+
+    def has_superuser_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    @admin.action(
+        description="Close selected accounts, for good, and erase them", permissions=["superuser"]
+    )
+    def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            context = {**self.admin_site.each_context(request), "users": users, "title": "Close"}
+            return render(request, "admin/accounts/user/close.html", context)
+        for user in users:
+            name = user.username
+            try:
+                closing.close(user, timezone.now())
+            except ValidationError as refusal:
+                self.message_user(request, f"{name}: {refusal.message}", messages.ERROR)
+            else:
+                self.message_user(request, f"Closed the account of {name}.")
+        return None
+
+    @admin.action(
+        description="Remove the second factors of selected users", permissions=["superuser"]
+    )
+    def remove_second_factors(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        """For who has lost theirs, and the recovery codes; staff set up others at once."""
+        count = Authenticator.objects.filter(user__in=users).delete()[0]
+        self.message_user(request, f"Removed {count}.")
 
 
 class TokenForm(StoringForm):

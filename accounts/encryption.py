@@ -17,12 +17,16 @@ def fernet() -> MultiFernet:
     return _fernet(tuple(settings.FOAM_ENCRYPTION_KEYS))
 
 
+def encrypt(text: str) -> str:
+    return fernet().encrypt(text.encode()).decode()
+
+
 class EncryptedTextField(models.TextField):
     """Text that the database only ever sees encrypted; empty stays empty. Not searchable."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return fernet().encrypt(value.encode()).decode() if value else value
+        return encrypt(value) if value else value
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
         return decrypt(value) if value else value

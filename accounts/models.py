@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
 
-from accounts import quiet
+from accounts import emails, quiet
 from accounts.idempotency import IdempotencyKey  # noqa: F401  Django finds models here
 from accounts.timezones import zone
 
@@ -26,6 +27,24 @@ def validate_timezone(name: str) -> None:
         zone(name)
     except ValueError as error:
         raise ValidationError(str(error), code="timezone") from error
+
+
+class UserManager(DjangoUserManager["User"]):
+    # Not in migrations, which know nothing of addresses.
+    use_in_migrations = False
+
+    @transaction.atomic
+    def create_user(self, *args: Any, **fields: Any) -> "User":
+        """Make a user whose address is taken for verified: people who sign up come another way."""
+        user = super().create_user(*args, **fields)
+        emails.trust(user)
+        return user
+
+    @transaction.atomic
+    def create_superuser(self, *args: Any, **fields: Any) -> "User":
+        user = super().create_superuser(*args, **fields)
+        emails.trust(user)
+        return user
 
 
 class User(AbstractUser):
@@ -56,6 +75,10 @@ class User(AbstractUser):
         db_default=False,
         help_text="All of Saturday and Sunday are quiet as well.",
     )
+    # A closed account keeps its row, with nothing in it that tells whose it was: see `closing`.
+    closed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = UserManager()
 
     class Meta:
         constraints = [
@@ -71,6 +94,11 @@ class User(AbstractUser):
                 & ~models.Q(quiet_from=models.F("quiet_until")),
                 name="accounts_user_quiet_hours_whole",
                 violation_error_message="Quiet hours begin and end, at different times.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None) | models.Q(is_active=False),
+                name="accounts_user_closed_is_inactive",
+                violation_error_message="A closed account cannot be opened again.",
             ),
         ]
         indexes = [

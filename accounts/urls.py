@@ -1,9 +1,13 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.views import ApiTokenViewSet, MeView
+from accounts.views import ApiTokenViewSet, ExportView, MeView
 
 router = SimpleRouter()
 router.register("tokens", ApiTokenViewSet, basename="token")
 
-urlpatterns = [path("me/", MeView.as_view(), name="me"), *router.urls]
+urlpatterns = [
+    path("me/", MeView.as_view(), name="me"),
+    path("me/export/", ExportView.as_view(), name="me-export"),
+    *router.urls,
+]

@@ -1,15 +1,18 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import RetrieveUpdateAPIView
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import tokens
+from accounts import export, tokens
 from accounts.api import ApiView, OwnedViewSet
 from accounts.models import ApiToken, User
 from accounts.serializers import (
@@ -81,3 +84,39 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         """Revoke a token: it is refused from now on, and stays in the list as revoked."""
         self.get_object().revoke(timezone.now())
         return Response(status=204)
+
+
+class JsonLinesRenderer(BaseRenderer):
+    """Named for what is asked for; what is streamed is rendered already."""
+
+    media_type = "application/jsonl"
+    format = "jsonl"
+
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
+        """Render an error, which is all that comes here."""
+        return JSONRenderer().render(data)
+
+
+class ExportView(ApiView):
+    """Everything that FOAM has of you, as JSON Lines: one object a line, each with its `type`.
+
+    Without secrets. The last line is of the type `end` and counts the others but the first:
+    without it the download was cut off.
+    """
+
+    scope = "me"
+    renderer_classes = [JsonLinesRenderer, JSONRenderer]
+
+    @extend_schema(
+        summary="Export everything of your own",
+        responses={(200, "application/jsonl"): OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        now = timezone.now()
+        assert isinstance(request.user, User)
+        name = f"foam-{now:%Y-%m-%d}.jsonl"
+        return StreamingHttpResponse(
+            export.lines(request.user, now),
+            content_type=JsonLinesRenderer.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )

@@ -1,5 +1,9 @@
 """The tables of other packages, in the look of ours."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django_celery_beat import admin as beat
 from django_celery_beat.models import (
@@ -14,6 +18,18 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
+
+# People keep these themselves, and some hold secrets.
+for private in (
+    EmailAddress,
+    Authenticator,
+    SocialAccount,
+    SocialApp,
+    SocialToken,
+    UserSession,
+):
+    if admin.site.is_registered(private):
+        admin.site.unregister(private)
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):

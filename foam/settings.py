@@ -23,6 +23,13 @@ def required(name: str) -> str:
     return value
 
 
+def one_of(name: str, default: str, *allowed: str) -> str:
+    value = env.str(name, default=default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(map(repr, allowed))}.")
+    return value
+
+
 # Where we are
 
 FOAM_ENV = env.str("FOAM_ENV", default="production")
@@ -36,6 +43,7 @@ _base = urlsplit(FOAM_BASE_URL)
 if _base.scheme not in {"http", "https"} or not _base.hostname:
     raise ImproperlyConfigured("FOAM_BASE_URL must be an http or https address.")
 ALLOWED_HOSTS = [name.strip() for name in required("ALLOWED_HOSTS").split(",")]
+FOAM_TRUST_PROXY = env.bool("FOAM_TRUST_PROXY", default=False)
 
 # Secrets
 
@@ -64,6 +72,9 @@ DATABASES["default"]["OPTIONS"] = {
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Who has tried to sign in how often, and which codes are used up: for all processes, and whether or
+# not Redis is there.
+CACHES = {"default": {"BACKEND": "accounts.cache.Cache", "LOCATION": "accounts_cache"}}
 
 # Applications
 
@@ -77,6 +88,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -84,7 +96,15 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    # First: its templates stand before those of allauth.
     "accounts",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.headless",
     "notifications",
     "reminders",
     "foam",
@@ -100,6 +120,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.content_security",
+    "accounts.middleware.staff_second_factor",
 ]
 
 ROOT_URLCONF = "foam.urls"
@@ -123,7 +146,10 @@ TEMPLATES = [
 # People
 
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "admin:login"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "account_home"
+LOGOUT_REDIRECT_URL = "account_login"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -133,6 +159,69 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+FOAM_SIGNUP = one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
+FOAM_STAFF_SECOND_FACTOR = env.bool("FOAM_STAFF_SECOND_FACTOR", default=PRODUCTION)
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+# A mail may take longer than the three minutes that are usual.
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
+# Whoever takes over an account cannot do so in silence.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "FOAM: "
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
+# What a proxy adds to X-Forwarded-For last is where the request came from; without one that header
+# is anybody's word.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
+USERSESSIONS_TRACK_ACTIVITY = False
+
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "FOAM"
+# Passkeys need https; browsers make an exception of localhost, and so do we where that is FOAM.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
+
+# For programs that sign a person in by themselves; pages have their own forms.
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_SERVE_SPECIFICATION = False
+
+# A team's own accounts (OpenID Connect)
+
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
+# Who has shown an address to the team's provider is the account of that address here.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"
+FOAM_OIDC_ISSUER = env.str("FOAM_OIDC_ISSUER", default="").rstrip("/")
+FOAM_OIDC_SIGNUP = one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")
+FOAM_OIDC_DOMAINS = [name.lower() for name in env.list("FOAM_OIDC_DOMAINS", default=[])]
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if FOAM_OIDC_ISSUER:
+    _issuer = urlsplit(FOAM_OIDC_ISSUER)
+    _is_near = _issuer.hostname in {"127.0.0.1", "localhost", "::1"}
+    if not _issuer.hostname or (
+        _issuer.scheme != "https" and not (_issuer.scheme == "http" and _is_near)
+    ):
+        raise ImproperlyConfigured("FOAM_OIDC_ISSUER must be an https address.")
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APP": {
+            "provider_id": "team",
+            "name": env.str("FOAM_OIDC_NAME", default=_issuer.hostname),
+            "client_id": required("FOAM_OIDC_CLIENT_ID"),
+            "secret": required("FOAM_OIDC_CLIENT_SECRET"),
+            "settings": {"server_url": FOAM_OIDC_ISSUER},
+        },
+    }
 
 # Language and time
 
@@ -167,7 +256,6 @@ CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [FOAM_BASE_URL]
-FOAM_TRUST_PROXY = env.bool("FOAM_TRUST_PROXY", default=False)
 if FOAM_TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -217,6 +305,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
     vars().update(env.email_url_config(EMAIL_URL))
+elif not PRODUCTION:
+    # Codes to sign up with are read at the terminal.
+    EMAIL_BACKEND = "accounts.mail.LogBackend"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
@@ -268,6 +359,7 @@ FOAM_API_ANONYMOUS_RATE = rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.TokenAuthentication",
+        "accounts.headless.SessionTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [

@@ -1,3 +1,4 @@
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import (
@@ -9,6 +10,9 @@ from drf_spectacular.views import (
 from foam import views
 from notifications import answers
 from notifications.actions import PATH
+
+# One way in for everybody, with its second factor and its limits.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 api: list[URLPattern | URLResolver] = [
     path("", views.ApiRootView.as_view(), name="api"),
@@ -42,6 +46,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("", include("accounts.sign_in_urls")),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
 ]
 

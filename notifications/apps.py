@@ -8,10 +8,17 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported from here on.
+        from accounts.closing import closers  # noqa: PLC0415
+        from accounts.export import sections  # noqa: PLC0415
         from accounts.models import followers  # noqa: PLC0415
         from notifications import verification  # noqa: PLC0415
+        from notifications.closing import close_channels, hold_channels  # noqa: PLC0415
         from notifications.holding import replan_owner  # noqa: PLC0415
+        from notifications.sections import SECTIONS  # noqa: PLC0415
 
         actions.register(codes.PREFIX.rstrip(":"), codes.ACTIONS)
         answers.register(codes.PREFIX.rstrip(":"), verification.describe, verification.act)
         followers.append(replan_owner)
+        closers.insert(0, hold_channels)
+        closers.append(close_channels)
+        sections.extend(SECTIONS)

@@ -271,9 +271,8 @@ class Channel(models.Model):
 
         Its owner is told, once each time, by the constraint on a delivery's cause.
         """
-        is_news = Channel.objects.filter(pk=self.pk, disabled_at=None).update(
-            disabled_at=now, disabled_reason=reason
-        )
+        kept = Channel.objects.filter(pk=self.pk, deleted_at=None)
+        is_news = kept.filter(disabled_at=None).update(disabled_at=now, disabled_reason=reason)
         Delivery.objects.filter(channel=self).cancel(f"Channel disabled: {reason}", now)
         self.refresh_from_db()
         if is_news and self.pk != FOAM_ID:

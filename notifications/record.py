@@ -27,7 +27,9 @@ WITH outcome AS (
     AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
-    SELECT o.id, o.attempt, o.kind, o.detail, o.latency, %(now)s
+    -- Erased meanwhile: what the receiver answered may tell to whom.
+    SELECT o.id, o.attempt, o.kind, CASE d.title WHEN '' THEN '' ELSE o.detail END, o.latency,
+        %(now)s
     FROM outcome o JOIN notifications_delivery d ON d.id = o.id
     ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
         detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at

@@ -6,11 +6,14 @@ lost. Nothing is kept of how far it came: a row that has the newest key is passe
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from notifications.bulk import bulk_cursor
@@ -21,19 +24,28 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An encrypted column of a model."""
+    """An encrypted column of a model, or what is encrypted under a key of a JSON column."""
 
     model: type[models.Model]
     field: models.Field
+    key: str = ""
 
     def __str__(self) -> str:
-        return f"{self.model._meta.label}.{self.field.name}"
+        within = f"[{self.key}]" if self.key else ""
+        return f"{self.model._meta.label}.{self.field.name}{within}"
+
+    @property
+    def text(self) -> Any:
+        """What is stored there, in a query."""
+        if self.key:
+            return KeyTextTransform(self.key, self.field.name)
+        return Cast(self.field.name, models.TextField())
 
     def rows(self) -> models.QuerySet:
         """What is stored there, as it is stored; without what is empty."""
         manager = self.model._base_manager
         return (
-            manager.annotate(stored=Cast(self.field.name, models.TextField()))
+            manager.annotate(stored=self.text)
             .exclude(stored=None)
             .exclude(stored="")
             .order_by("pk")
@@ -51,12 +63,15 @@ class Batch:
 
 
 def columns() -> list[Column]:
-    return [
+    ours = [
         Column(model, field)
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
         if isinstance(field, EncryptedTextField)
     ]
+    # Of a second factor: what an app computes codes from, and what recovery codes are made from.
+    data = Authenticator._meta.get_field("data")
+    return [*ours, Column(Authenticator, data, "secret"), Column(Authenticator, data, "seed")]
 
 
 def look(column: Column) -> Iterator[Batch]:
@@ -100,6 +115,11 @@ UPDATE {table} t SET {name} = n.new
 FROM unnest(%(ids)b::bigint[], %(olds)b::text[], %(news)b::text[]) AS n(id, old, new)
 WHERE t.{key} = n.id AND t.{name} = n.old
 """
+WRITE_WITHIN = """
+UPDATE {table} t SET {name} = jsonb_set(t.{name}, ARRAY[%(within)s], to_jsonb(n.new))
+FROM unnest(%(ids)b::bigint[], %(olds)b::text[], %(news)b::text[]) AS n(id, old, new)
+WHERE t.{key} = n.id AND t.{name} ->> %(within)s = n.old
+"""
 
 
 def _write(column: Column, rows: Mapping[int, str]) -> int:
@@ -109,8 +129,9 @@ def _write(column: Column, rows: Mapping[int, str]) -> int:
     key = quote(str(column.model._meta.pk.column))
     with bulk_cursor() as cursor:
         cursor.execute(
-            WRITE.format(table=table, name=name, key=key),
+            (WRITE_WITHIN if column.key else WRITE).format(table=table, name=name, key=key),
             {
+                **({"within": column.key} if column.key else {}),
                 "ids": list(rows),
                 "olds": list(rows.values()),
                 "news": [fernet().rotate(old.encode()).decode() for old in rows.values()],

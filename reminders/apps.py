@@ -10,8 +10,16 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Schedules are told in the language of whoever asks, where there is a translation.
         speech.install(translation)
-        # They need the models, which are there by now.
+        # Models can be imported from here on.
+        from accounts.closing import closers  # noqa: PLC0415
+        from accounts.export import sections  # noqa: PLC0415
         from reminders import answers, token_expiry  # noqa: PLC0415
+        from reminders.closing import close_reminders  # noqa: PLC0415
+        from reminders.sections import SECTIONS  # noqa: PLC0415
 
         answers.offer()
         token_expiry.watch()
+        # Before their channels are closed: a tick that is firing them is waited for, and what it
+        # posts is seen there.
+        closers.insert(1, close_reminders)
+        sections.extend(SECTIONS)

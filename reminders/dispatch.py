@@ -21,7 +21,7 @@ from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
 from reminders.misfire import Plan, plan
-from reminders.models import Heartbeat, Occurrence, Reminder
+from reminders.models import EditConflict, Heartbeat, Occurrence, Reminder
 from reminders.occurrence import reference
 from reminders.place import GoesOn
 from reminders.recurrence import Fire, Schedule
@@ -334,6 +334,9 @@ def posts_for(
 @transaction.atomic
 def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     """Fire a reminder now, beside its schedule, which does not move."""
+    # Whoever deletes it comes before this, or cancels what this posts.
+    if not Reminder.objects.kept().select_for_update(no_key=True).filter(pk=reminder.pk).exists():
+        raise EditConflict
     after = reminder.follow_up_after
     occurrence = Occurrence.objects.create(
         reminder=reminder,

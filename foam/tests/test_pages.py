@@ -66,9 +66,9 @@ def page(browser, live_server, request):
 @pytest.fixture
 def staff_page(page, staff):
     page.goto("/admin/")
-    page.fill("input[name=username]", "grace")
+    page.fill("input[name=login]", "grace@example.com")
     page.fill("input[name=password]", "enigma-1843")
-    page.click("button[type=submit]")
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/admin/")
     return page
 

@@ -6,8 +6,21 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 
-from notifications.models import InboxMessage
+from notifications.bulk import bulk_cursor
 from notifications.transports.base import DirectSender, Message, Outcome, Sender, Transport
+
+# Into inboxes that are still there: one that is just being closed is waited for, and left empty.
+STORE = """
+INSERT INTO notifications_inboxmessage (channel_id, message_id, reference, title, body, due_at,
+    received_at)
+SELECT c.id, m.id, m.reference, m.title, m.body, m.due_at, statement_timestamp()
+FROM unnest(%(channels)b::bigint[], %(ids)b::text[], %(references)b::text[], %(titles)b::text[],
+    %(bodies)b::text[], %(dues)b::timestamptz[]) AS m(channel_id, id, reference, title, body, due_at)
+JOIN notifications_channel c ON c.id = m.channel_id
+WHERE c.deleted_at IS NULL
+FOR SHARE OF c
+ON CONFLICT (message_id) DO NOTHING
+"""
 
 
 class InboxTransport(Transport):
@@ -28,20 +41,18 @@ class InboxTransport(Transport):
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
         started = time.monotonic()
-        InboxMessage.objects.bulk_create(
-            [
-                InboxMessage(
-                    channel_id=message.channel_id,
-                    message_id=message.id,
-                    reference=message.reference,
-                    title=message.title,
-                    body=message.body,
-                    due_at=message.due_at,
-                )
-                for message in messages
-            ],
-            ignore_conflicts=True,
-        )
+        with bulk_cursor() as cursor:
+            cursor.execute(
+                STORE,
+                {
+                    "channels": [message.channel_id for message in messages],
+                    "ids": [message.id for message in messages],
+                    "references": [message.reference for message in messages],
+                    "titles": [message.title for message in messages],
+                    "bodies": [message.body for message in messages],
+                    "dues": [message.due_at for message in messages],
+                },
+            )
         latency = timedelta(seconds=time.monotonic() - started)
         for message in messages:
             yield Outcome(message, latency, "stored")

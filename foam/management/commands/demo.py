@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import emails, tokens
 from accounts.models import ApiToken, User
 from reminders.models import Reminder
 
@@ -34,7 +34,8 @@ class Command(BaseCommand):
         now = timezone.now()
         user, credentials = self.demo_user(options["credentials"])
         due_at = self.first_reminder(user, options["seconds"])
-        for name in ("username", "password", "token"):
+        self.stdout.write(f"e-mail    {user.email}")
+        for name in ("password", "token"):
             self.stdout.write(f"{name:<9} {credentials[name]}")
         self.stdout.write(f"reminder  due in {(due_at - now).total_seconds():.0f} s, to the inbox")
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             username="demo",
             defaults={"email": "demo@example.com", "is_staff": True, "is_superuser": True},
         )
+        emails.trust(user)
         kept = json.loads(path.read_text()) if path.exists() else {}
         valid = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
         if user.check_password(kept.get("password", "")) and valid.filter(user=user).exists():

@@ -1,0 +1,42 @@
+"""Pages to sign in by, and of one's account; and the same for programs, below `_allauth/`."""
+
+from allauth.account import views
+from allauth.headless import urls as headless
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from accounts import pages
+
+# FOAM calls nobody, and of the team's provider programs know nothing.
+NOT_ROUTED = ("phone", "provider")
+
+
+def routed(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """Return these patterns without those that are good for nothing here."""
+    kept = []
+    for each in patterns:
+        if any(str(each.pattern).startswith(name) for name in NOT_ROUTED):
+            continue
+        if isinstance(each, URLResolver):
+            each.url_patterns[:] = routed(each.url_patterns)
+        kept.append(each)
+    return kept
+
+
+# By this name REST framework finds where its pages lead to sign in and out.
+browsable = [
+    path(
+        "login/",
+        RedirectView.as_view(pattern_name="account_login", query_string=True),
+        name="login",
+    ),
+    path("logout/", views.logout, name="logout"),
+]
+
+urlpatterns = [
+    path("account/", pages.home, name="account_home"),
+    path("account/close/", pages.close, name="account_close"),
+    path("account/", include("allauth.urls")),
+    path("account/api/", include((browsable, "rest_framework"))),
+    path("_allauth/", include((routed(headless.urlpatterns), "headless"))),
+]

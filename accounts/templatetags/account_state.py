@@ -1,0 +1,18 @@
+"""What the pages to sign in by say of mail."""
+
+from django import template
+from django.conf import settings
+
+from accounts import mail
+
+register = template.Library()
+
+
+@register.simple_tag
+def mail_is_set_up() -> bool:
+    return mail.is_set_up()
+
+
+@register.simple_tag
+def mail_goes_to_the_terminal() -> bool:
+    return mail.is_set_up() and not settings.EMAIL_URL

@@ -1,0 +1,40 @@
+"""What of an account that is closed is here: its channels end, and what was said is erased."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from accounts.closing import forget_log
+from accounts.models import User
+from notifications.models import Attempt, Channel, Delivery, InboxMessage, Verification
+
+CLOSED = "Account closed."
+ERASED = "Erased, as the account was closed."
+NAMELESS = "Erased"
+
+
+def hold_channels(user: User, now: datetime) -> None:
+    """Let nobody make a digest of theirs, or put a message into their inbox, until all is done."""
+    held = Channel.objects.filter(owner=user).order_by("pk").select_for_update(no_key=True)
+    list(held.values_list("pk", flat=True))
+
+
+def close_channels(user: User, now: datetime) -> None:
+    """Send nothing more, and keep of each message only that there was one and how it ended."""
+    channels = Channel.objects.filter(owner=user)
+    for channel in channels.filter(deleted_at=None).order_by("pk"):
+        channel.close(now)
+    ids = list(channels.values_list("pk", flat=True))
+    said = Delivery.objects.filter(channel__in=ids)
+    said.cancel(CLOSED, now)
+    # A message that has been erased has no title.
+    told = said.exclude(title="")
+    Attempt.objects.filter(delivery__in=told).exclude(detail="").update(detail="")
+    # What follows a colon is what a receiver answered.
+    told.filter(Q(status="dead") | Q(reason__contains=":")).update(reason=ERASED)
+    forget_log(Delivery, told.values_list("pk", flat=True))
+    told.update(title="", body="", data={})
+    InboxMessage.objects.filter(channel__in=ids).delete()
+    Verification.objects.filter(channel__in=ids).delete()
+    channels.exclude(name=NAMELESS).update(name=NAMELESS, disabled_reason="")
+    forget_log(Channel, ids)
