@@ -19,6 +19,7 @@ from notifications.serializers import own_channels
 from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
+from reminders.parse import parse
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError
 from reminders.serializers import (
@@ -26,9 +27,11 @@ from reminders.serializers import (
     ExplanationSerializer,
     OccurrenceDetailSerializer,
     OccurrenceSerializer,
+    ParsedSerializer,
     PreviewSerializer,
     ReminderSerializer,
     ScheduleSerializer,
+    SentenceSerializer,
     SnoozeSerializer,
     UpcomingSerializer,
 )
@@ -69,7 +72,7 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
 
     model = Reminder
     scope = "reminders"
-    read_only_actions = frozenset({"preview"})
+    read_only_actions = frozenset({"parse", "preview"})
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
 
@@ -145,6 +148,22 @@ class ReminderViewSet(OwnedViewSet, ModelViewSet[Reminder]):
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
         return Response(PreviewSerializer(shown).data)
+
+    @extend_schema(request=SentenceSerializer, responses=ParsedSerializer, filters=False)
+    @action(detail=False, methods=["post"], serializer_class=SentenceSerializer)
+    def parse(self, request: Request, **kwargs: Any) -> Response:
+        """Read a sentence such as “stand-up every Monday at 6pm”: the reminder that it means.
+
+        `reminder` is what `POST reminders/` takes, `preview` what it would do. Nothing is stored,
+        so the scope `reminders:read` is enough. What is not understood, or could mean two things,
+        is refused with what to write instead. English only.
+        """
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        owner: Any = request.user
+        values = {"timezone": owner.timezone, **asked.validated_data}
+        parsed = parse(values["text"], values["timezone"], owner, timezone.now())
+        return Response(ParsedSerializer(parsed).data)
 
     @extend_schema(
         parameters=[

@@ -2,7 +2,7 @@
 no clock. See `read`.
 """
 
-from .errors import Misunderstood
+from .errors import EXAMPLES, Misunderstood
 from .reading import MAX_LENGTH, Piece, Reading, read
 
-__all__ = ["MAX_LENGTH", "Misunderstood", "Piece", "Reading", "read"]
+__all__ = ["EXAMPLES", "MAX_LENGTH", "Misunderstood", "Piece", "Reading", "read"]

@@ -79,9 +79,8 @@ def delay(c: Cursor) -> Found:
 
 
 def until(c: Cursor) -> Found:
-    if not c.word("until", "till", "til", "through", "thru"):
-        if not c.phrase("ending on", "ends on", "ending"):
-            return None
+    if not c.phrase("until", "till", "til", "through", "thru", "ending on", "ends on", "ending"):
+        return None
     end = c.attempt(lambda: _end_of(c))
     day = end or c.attempt(lambda: days.single(c))
     if day is not None:
@@ -124,7 +123,7 @@ def _at(c: Cursor) -> Clock | None:
 def times_or_length(c: Cursor) -> Found:
     """Read "for 10 times", "10 times", "for 3 weeks", "5 occurrences"."""
     has_for = c.phrase("for the next", "for")
-    number = c.attempt(lambda: c.number())
+    number = c.attempt(c.number)
     if number is not None and c.word("times", "occurrences", "time"):
         return None if c.ahead({"a", "an", "per", "every", "each"}) else {"count": number}
     if not has_for:

@@ -10,6 +10,11 @@ from .tokens import Clock, is_plain, is_sure
 # After a bare number these say that it is no time.
 _COUNTED = {*UNIT_NAMES, "times", "time", "%", "x", "days'"}
 
+_MOVED = {
+    **{"half past": 30, "quarter past": 15, "a quarter past": 15},
+    **{"quarter to": -15, "a quarter to": -15},
+}
+
 
 def times(c: Cursor) -> Found:
     """Read the times of a day, each with what part of the day it was said to be in."""
@@ -29,12 +34,8 @@ def clock(c: Cursor, *, is_told: bool) -> Clock | None:
         return Clock(12)
     if c.word("midnight"):
         return Clock(0)
-    if c.phrase("half past"):
-        return _moved(c, 30)
-    if c.phrase("quarter past", "a quarter past"):
-        return _moved(c, 15)
-    if c.phrase("quarter to", "a quarter to"):
-        return _moved(c, -15)
+    if phrase := c.phrase(*_MOVED):
+        return _moved(c, _MOVED[phrase])
     found = c.value("clock")
     if isinstance(found, Clock):
         return found
@@ -71,14 +72,12 @@ def part(c: Cursor) -> str | None:
 
 def window(c: Cursor) -> Found:
     """Read between which times of the day."""
-    if c.word("between"):
-        joints = ("and", "-", "–", "to")
-    elif c.word("from"):
-        joints = ("to", "-", "–", "until", "till", "through")
-    else:
+    word = c.word("between", "from")
+    if word is None:
         return None
+    joints = ("and",) if word == "between" else ("until", "till", "through")
     first = clock(c, is_told=True)
-    if first is None or not c.word(*joints):
+    if first is None or not c.word(*joints, "to", "-", "–"):
         return None
     last = clock(c, is_told=True)
     return None if last is None else {"window": (first, last)}

@@ -105,27 +105,27 @@ def _named(c: Cursor) -> Day | None:
 
 
 def _in_week(c: Cursor) -> Day | None:
-    """Read next Friday, Friday next week, next week on Friday, Friday in a week, next week."""
-    which = {"this": 0, "next": 1}
-    if (weeks := c.one_of(which)) is not None:
-        if c.word("week"):
-            number = c.attempt(lambda: _after_on(c))
-            if number is None and not weeks:
-                return None
-            return of_week(number or 0, weeks)
+    """Read next Friday, next week on Friday, next week, which is its Monday, Friday next week."""
+    weeks = c.one_of({"this": 0, "next": 1})
+    if weeks is None:
+        return _weekday_of_week(c)
+    if not c.word("week"):
         number = c.one_of(WEEKDAYS)
         return None if number is None else of_week(number, weeks)
+    number = c.attempt(lambda: _after_on(c))
+    return None if number is None and not weeks else of_week(number or 0, weeks)
+
+
+def _weekday_of_week(c: Cursor) -> Day | None:
     number = c.one_of(WEEKDAYS)
     if number is None:
         return None
-    if c.phrase("next week", "of next week"):
-        return of_week(number, 1)
-    if c.phrase("this week", "of this week"):
-        return of_week(number, 0)
     if c.phrase("in a week"):
         coming = weekday(number).find
         return Day(lambda today: coming(today + DAY) + WEEK)
-    return None
+    weeks = {"next week": 1, "of next week": 1, "this week": 0, "of this week": 0}
+    phrase = c.phrase(*weeks)
+    return of_week(number, weeks[phrase]) if phrase else None
 
 
 def _after_on(c: Cursor) -> int | None:

@@ -45,13 +45,27 @@ MONTHS = {
 NUMBERS = {
     word: number
     for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), start=1
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
+        start=1,
     )
 }
 # Those by which days are counted; -1 counts from the end.
 ORDINALS = {
     word: number
-    for number, word in enumerate("first second third fourth fifth".split(), start=1)
+    for number, word in enumerate(["first", "second", "third", "fourth", "fifth"], start=1)
 } | {"last": -1}
 
 # The parts of a day: what it is where no time is said, and the first and last hour that fit.

@@ -63,5 +63,3 @@ def filler(c: Cursor) -> Found:
     if c.phrase("please remind me", "remind me", "please", "and remind me"):
         return {}
     return {} if c.at == 0 and c.phrase("reminder to", "reminder for", "reminder") else None
-
-

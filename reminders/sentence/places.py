@@ -6,13 +6,14 @@ from importlib import resources
 from accounts.timezones import names
 
 from .cursor import Cursor, Found
-from .errors import ambiguous
+from .errors import ambiguous, refuse
 
 # In several places of the world, or not the same all year.
-ABBREVIATIONS = frozenset(
-    "est edt et cst cdt ct mst mdt mt pst pdt pt akst hst ast adt nst cet cest met bst ist wet eet "
-    "eest msk jst kst sgt hkt aest aedt acst awst nzst nzdt".split()
-)
+ABBREVIATIONS = {
+    *("est", "edt", "et", "cst", "cdt", "ct", "mst", "mdt", "mt", "pst", "pdt", "pt", "akst"),
+    *("hst", "ast", "adt", "nst", "cet", "cest", "met", "bst", "ist", "wet", "eet", "eest", "msk"),
+    *("jst", "kst", "sgt", "hkt", "aest", "aedt", "acst", "awst", "nzst", "nzdt"),
+}
 _WORDS = 4
 
 
@@ -32,7 +33,10 @@ def _named(c: Cursor) -> str | None:
         return None
     if token.kind == "zone":
         c.at += 1
-        return _by_lower().get(token.text)
+        found = _by_lower().get(token.text)
+        if found is None and token.text.split("/")[0] in _areas():
+            refuse(f"“{token.text}” is no time zone: write a name such as Europe/Berlin.")
+        return found
     if c.word("utc", "gmt", "z") is not None:
         c.word("time")
         return "UTC"
@@ -59,6 +63,11 @@ def _city(c: Cursor, *, has_in: bool) -> str | None:
 @cache
 def _by_lower() -> dict[str, str]:
     return {name.lower(): name for name in names()}
+
+
+@cache
+def _areas() -> frozenset[str]:
+    return frozenset(name.split("/")[0] for name in _by_lower() if "/" in name)
 
 
 @cache

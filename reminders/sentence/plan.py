@@ -1,22 +1,19 @@
 """From what a sentence says to the schedule of a reminder, at a moment and in a zone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from reminders.recurrence import RecurrenceError, Schedule, canonical, local_time, to_utc
 
-from . import rules
+from . import repeating, rules
 from .bounds import Length
 from .calendar import months_later
-from .clocks import settle
 from .days import Day, date_of_year, of_month, weekday
 from .errors import EXAMPLES, ambiguous, refuse
-from .lexicon import PARTS
 from .repeats import Repeat
+from .told import Told
 
-
-DEFAULT_TIME = time(9)
 _MIDNIGHT, _NOON = time(0), time(12)
 # Without a repeat these say nothing.
 _OF_REPEATS = {
@@ -29,48 +26,7 @@ _OF_REPEATS = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     fields: dict[str, Any]
-    assumed: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Told:
-    """What a sentence says, with the moment it is read at and what has to be assumed."""
-
-    said: dict[str, Any]
-    now: datetime
-    timezone: str
-    local: datetime
-    assumed: list[str] = field(default_factory=list)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self.said.get(name, default)
-
-    @property
-    def today(self) -> date:
-        return self.local.date()
-
-    def times(self) -> list[time]:
-        """Return the times of day that are said, or what stands for a part of the day."""
-        part = self.get("part")
-        if "times" in self.said:
-            found = settle(self.said["times"], part if part in PARTS else None)
-            if part is None and all(each.is_plain for each in self.said["times"]):
-                shown = " and ".join(f"{at:%H:%M}" for at in found)
-                self.assumed.append(f"Of morning and evening the morning: {shown}.")
-            return found
-        fixed = {"noon": _NOON, "midnight": _MIDNIGHT}
-        if part is not None:
-            at = fixed.get(part) or (_MIDNIGHT if part == "midnight" else time(PARTS[part][0]))
-            if part not in fixed:
-                self.assumed.append(f"No time was said: {part} is {at:%H:%M}.")
-            return [at]
-        return []
-
-    def times_or_default(self) -> list[time]:
-        found = self.times()
-        if not found:
-            self.assumed.append(f"No time was said: {DEFAULT_TIME:%H:%M}.")
-        return found or [DEFAULT_TIME]
+    assumed: list[str]
 
 
 def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
@@ -82,7 +38,7 @@ def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
         if "pasted" in said:
             fields |= _pasted(told)
         elif "repeat" in said or "implied" in said:
-            fields |= rules.repeating(told)
+            fields |= repeating.repeating(told)
         else:
             fields |= _once(told)
     except OverflowError:
@@ -227,8 +183,10 @@ def _delayed(told: Told) -> dict[str, Any]:
     if exact and times:
         refuse("A time goes with days from now, not with hours.", "contradiction")
     if exact or any(length.number % 1 for length in lengths):
-        return _in_a_while(told, exact + sum(
-            (x.span or timedelta() for x in lengths if not x.is_exact), timedelta()))
+        return _in_a_while(
+            told,
+            exact + sum((x.span or timedelta() for x in lengths if not x.is_exact), timedelta()),
+        )
     wall = datetime.combine(day, _single(times) if times else told.local.time())
     if _is_over(told, wall):
         refuse("A length of time is more than nothing.", "past")
@@ -253,7 +211,7 @@ def _pasted(told: Told) -> dict[str, Any]:
         )
     try:
         recurrence = canonical(told.said["pasted"])
-        return rules.first(told, recurrence, recurrence, _pasted_time(told, recurrence))
+        return repeating.first(told, recurrence, recurrence, _pasted_time(told, recurrence))
     except RecurrenceError as error:
         refuse(f"{told.said['pasted']} {error.message}.")
 
@@ -263,5 +221,3 @@ def _pasted_time(told: Told, recurrence: str) -> time | None:
     if not is_rule or "BYHOUR" in recurrence or "MINUTELY" in recurrence or "HOURLY" in recurrence:
         return None
     return _single(told.times_or_default())
-
-

@@ -1,9 +1,9 @@
-"""From a sentence to what it says: every word belongs to a clause or to the title, or is refused."""
+"""From a sentence to what it says: every word is of a clause or of the title, or is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from . import bounds, clocks, days, moments, pasted, places, repeats
 from .cursor import Cursor, Found
@@ -40,8 +40,16 @@ CLAUSES: tuple[Callable[[Cursor], Found], ...] = (
     moments.urgent,
     moments.filler,
 )
+# No title begins with one of these after a clause.
+_COUNTS = {"number", "span", "ordinal", "mark"}
+# Marks that belong to the title before them.
+_ENDS = tuple("!?…)")
+# Marks that say nothing between clauses.
+_SEPARATORS = frozenset(",;:.-–—()")
 # Said more than once, these add up.
 _ADDING = {"tags", "leads", "but", "also"}
+# Said more than once, these do not go together even when they say the same.
+_ONCE = {"repeat", "pasted"}
 # Which field of a reminder each became; what is not here is of the recurrence, or of a one-off.
 _FIELDS = {
     **dict.fromkeys(("times", "part", "day", "delay", "moment", "start", "once"), "starts_at"),
@@ -124,7 +132,7 @@ def _cut(found: list[Token]) -> _Sentence:
             cursor.is_after_clause = "is_bare" not in said
             _merge(sentence.said, said, _written(found, begin, cursor.at))
             sentence.clauses.append((_kind(said), begin, cursor.at))
-        elif found[begin].kind == "mark":
+        elif found[begin].text in _SEPARATORS:
             cursor.at += 1
         else:
             if not cursor.is_after_clause and sentence.rest:
@@ -151,8 +159,8 @@ def _merge(said: dict[str, Any], more: dict[str, Any], written: str) -> None:
     for name, value in more.items():
         if name in _ADDING and name in said:
             said[name] = (*said[name], *value)
-        # A repeat said twice is one of the title's: “every Monday: weekly report”.
-        elif name in said and (said[name] != value or name == "repeat"):
+        # Said twice, one is of the title: “every Monday: weekly report”.
+        elif name in said and (said[name] != value or name in _ONCE):
             refuse(
                 f"“{written}” does not go together with what was said before. What belongs to the "
                 "title can be put in quotes.",
@@ -173,36 +181,43 @@ def _title(text: str, found: list[Token], sentence: _Sentence) -> Piece | None:
     if not sentence.rest:
         return None
     if len(sentence.rest) > 1:
-        shown = " and ".join(f"“{text[found[a].start : found[b - 1].end]}”" for a, b in sentence.rest)
+        shown = " and ".join(
+            f"“{text[found[a].start : found[b - 1].end]}”" for a, b in sentence.rest
+        )
         refuse(f"Which of these is the title, {shown}? Put the whole title in quotes. {EXAMPLES}")
     begin, end = sentence.rest[0]
     if begin and found[begin].text in OPENERS and end - begin > 1:
         begin += 1
     start, stop = found[begin].start, found[end - 1].end
-    if stop < len(text) and text[stop] in "!?.)" and "(" in text[start:stop] + "(":
-        stop += text[stop] in "!?"
+    while text[stop : stop + 1] in _ENDS and (text[stop] != ")" or "(" in text[start:stop]):
+        stop += 1
     return Piece("title", text[start:stop], start, stop)
 
 
 def _check_rest(text: str, found: list[Token], begin: int, end: int) -> None:
-    run = found[begin:end]
-    for n, token in enumerate(run):
-        if token.kind != "quoted" and token.text in TELLING:
-            shown = text[token.start : run[-1].end] if n + 1 < len(run) else token.text
-            refuse(f"“{shown}” was not understood. {EXAMPLES}")
-    first, last = run[0], run[-1]
-    is_first, is_last = begin == 0, end == len(found)
-    if not is_first and first.kind != "quoted":
-        if first.text in LINKS - OPENERS or first.kind in ("number", "span", "ordinal"):
-            refuse(f"“{text[first.start : last.end]}” was not understood. {EXAMPLES}")
-    if not is_last and last.kind != "quoted" and last.text in LINKS:
-        shown = text[last.start : found[end].end]
-        refuse(f"“{shown}” was not understood. {EXAMPLES}")
+    """Refuse what tells of a schedule, and what joins the title to a clause that is none."""
+    for n in range(begin, end):
+        if found[n].text in ("yesterday", "ago"):
+            refuse(f"“{found[n].text}” is over: a reminder lies ahead.", "past")
+        if found[n].kind != "quoted" and found[n].text in TELLING:
+            _refuse_rest(text, found, n, end)
+    first, last = found[begin], found[end - 1]
+    if begin and (first.kind in _COUNTS or _is_link(first, LINKS - OPENERS)):
+        _refuse_rest(text, found, begin, end)
+    if end < len(found) and _is_link(last, LINKS):
+        _refuse_rest(text, found, end - 1, end + 1)
 
 
-def _piece(
-    text: str, found: list[Token], clause: tuple[str, int, int], planned: Plan
-) -> Piece:
+def _is_link(token: Token, links: Collection[str]) -> bool:
+    return token.kind != "quoted" and token.text in links
+
+
+def _refuse_rest(text: str, found: list[Token], begin: int, end: int) -> NoReturn:
+    shown = text[found[begin].start : found[end - 1].end]
+    refuse(f"“{shown}” was not understood. {EXAMPLES}")
+
+
+def _piece(text: str, found: list[Token], clause: tuple[str, int, int], planned: Plan) -> Piece:
     name, begin, end = clause
     start, stop = found[begin].start, found[end - 1].end
     field_ = _FIELDS.get(name) or ("recurrence" if planned.fields["recurrence"] else "starts_at")
@@ -215,4 +230,3 @@ def _written(found: list[Token], begin: int, end: int) -> str:
 
 def _unquoted(title: str) -> str:
     return title[1:-1].strip() if title[0] in '"“' and title[-1] in '"”' else title
-

@@ -1,6 +1,7 @@
 """Repeats: every other Monday, daily, on the 1st of every month, twice a day."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from . import days
 from .clocks import part
@@ -8,6 +9,7 @@ from .cursor import Cursor, Found
 from .errors import ambiguous, refuse
 from .lexicon import (
     ADVERBS,
+    ORDINALS,
     PARTS,
     TWO_MEANINGS,
     UNIT_NAMES,
@@ -69,8 +71,8 @@ def _plural(c: Cursor) -> Found:
     is_bare = not c.word("on") and not c.is_after_clause
     begin = c.at
     found = days.weekdays(c)
-    said = [token.text for token in c.tokens[begin : c.at]]
-    if found is None or not any(text.endswith("s") and text not in WEEKDAYS for text in said):
+    texts = [token.text for token in c.tokens[begin : c.at]]
+    if found is None or not any(text.endswith("s") and text not in WEEKDAYS for text in texts):
         return None
     said: dict[str, object] = {"implied": Repeat("WEEKLY"), "weekdays": found}
     return _with_part(c, {**said, "is_bare": True} if is_bare else said)
@@ -177,7 +179,7 @@ def _nth(c: Cursor) -> Found:
     return _joined({**found, "of": of or "month"}, is_each=True)
 
 
-def nth(c: Cursor) -> dict[str, object] | None:
+def nth(c: Cursor) -> dict[str, Any] | None:
     """Read which ones, of a month or a year: the first Monday, the 1st and 15th, the last day."""
     found = c.several(lambda: _one_nth(c))
     if not found:
@@ -189,13 +191,13 @@ def nth(c: Cursor) -> dict[str, object] | None:
     return {kinds.pop(): values, "nth": values}
 
 
-def _one_nth(c: Cursor) -> tuple[str, list[object]] | None:
+def _one_nth(c: Cursor) -> tuple[str, list[Any]] | None:
     c.word("the")
     begin = c.at
     numbers = c.several(lambda: _ordinal(c))
     if not numbers:
         return None
-    is_written_out = any(token.kind == "word" for token in c.tokens[begin : c.at])
+    is_written_out = any(token.text in ORDINALS for token in c.tokens[begin : c.at])
     if c.phrase("day of the week", "week", "weeks", "month", "year"):
         return None
     if c.phrase("weekday", "workday", "business day", "working day", "work day"):
@@ -213,7 +215,7 @@ def _ordinal(c: Cursor) -> int | None:
     return c.ordinal()
 
 
-def _of(c: Cursor) -> object:
+def _of(c: Cursor) -> Any:
     """Read of what: "month" (whichever is meant), "each month", a list of months, ..."""
 
     def read() -> object:
@@ -240,25 +242,23 @@ def days_of(c: Cursor) -> Found:
     return _joined({**found, "of": _of(c)}, is_each=False)
 
 
-def _joined(found: dict[str, object], *, is_each: bool) -> Found:
+def _joined(found: dict[str, Any], *, is_each: bool) -> Found:
+    """Return the days of a month that are meant, and the repeat that "of every month" says."""
     of, number = found.pop("of"), found.pop("nth")
     if of is None:
         return found
     if of == "month":
         return {**found, "repeat": Repeat("MONTHLY")}
-    if not (isinstance(of, tuple) and isinstance(of[0], bool)):
-        said: dict[str, object] = {**found, "months": of}
+    if not isinstance(of[0], bool):
+        said = {**found, "months": of}
         return {**said, "repeat": Repeat("YEARLY")} if is_each else said
     each, unit, interval = of
     if not each and not is_each:
         return {**found, "of_the": unit}
-    if unit == "month":
-        return {**found, "repeat": Repeat("MONTHLY", interval)}
-    if unit == "year":
-        return {**found, "repeat": Repeat("YEARLY")}
-    assert isinstance(number, tuple)
-    last = {value if isinstance(value, int) else value[0] for value in number} == {-1}
-    return {**found, "repeat": Repeat("YEARLY"), "months": _QUARTERS[-1 if last else 1]}
+    if unit == "quarter":
+        is_last = {value if isinstance(value, int) else value[0] for value in number} == {-1}
+        return {**found, "repeat": Repeat("YEARLY"), "months": _QUARTERS[-1 if is_last else 1]}
+    return {**found, "repeat": Repeat("YEARLY" if unit == "year" else "MONTHLY", interval)}
 
 
 def on(c: Cursor) -> Found:
@@ -292,5 +292,3 @@ def _is_week(c: Cursor) -> bool:
     found = c.phrase("in a week", "next week", "of next week", "of this week")
     c.at = begin
     return found is not None
-
-

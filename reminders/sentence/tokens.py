@@ -1,6 +1,7 @@
 """From a sentence to its words, numbers, times and dates."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -91,12 +92,12 @@ def _clock(text: str) -> Clock:
 
 def is_sure(written: str) -> bool:
     """Whether an hour without am or pm is one of 24: 00, 06, 18, and 7 to 12, which are so read."""
-    digits = written.split(":")[0]
+    digits = written.split(":", maxsplit=1)[0]
     return len(digits) == 2 or not 1 <= int(digits) <= 6
 
 
 def is_plain(written: str) -> bool:
-    return written.split(":")[0] in {"7", "8", "9", "10", "11"} and ":" not in written
+    return written.split(":", maxsplit=1)[0] in {"7", "8", "9", "10", "11"} and ":" not in written
 
 
 def _date(text: str) -> date:
@@ -127,7 +128,7 @@ def _span(text: str) -> timedelta:
     )
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], object]] = {
     "clock": _clock,
     "date": _date,
     "moment": _moment,
