@@ -254,7 +254,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "foam.browsable.Renderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
         "foam.parsers.JSONParser",
@@ -264,6 +264,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
+    "VIEW_DESCRIPTION_FUNCTION": "foam.browsable.description",
     "EXCEPTION_HANDLER": "foam.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foam.health import readiness
+from foam.nouns import nouns
 
 
 class WelcomeView(APIView):
@@ -44,20 +45,7 @@ class ApiRootView(APIView):
     schema = None
 
     def get(self, request: Request) -> Response:
-        nouns = (
-            "reminder-list",
-            "occurrence-list",
-            "channel-list",
-            "delivery-list",
-            "inbox-list",
-            "me",
-        )
-        return Response(
-            {
-                noun.removesuffix("-list"): request.build_absolute_uri(reverse(noun))
-                for noun in nouns
-            }
-        )
+        return Response({name: request.build_absolute_uri(path) for name, path in nouns().items()})
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

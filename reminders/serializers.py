@@ -25,6 +25,8 @@ from reminders.verdicts import Verdict
 class WallClock(serializers.DateTimeField):
     """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
 
+    input_kind = "wall"
+
     def enforce_timezone(self, value: datetime) -> datetime:
         return value.replace(microsecond=0)
 
