@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import Http404
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request, override_method
@@ -21,6 +21,7 @@ from rest_framework.settings import api_settings
 from foam.forms import Input, inputs
 from foam.linked import linked
 from foam.nouns import nouns
+from foam.prose import describe
 
 # Nothing from elsewhere, and no script or style within a page.
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -94,7 +95,9 @@ class Page:
         if self._allows("POST"):
             name = self._handler("POST")
             title = "Create" if name == "create" else titled(name)
-            found.append(self._form(self.view, name, title, "POST", self.request.get_full_path()))
+            form = self._form(self.view, name, title, "POST", self.request.get_full_path())
+            form.is_open = form.is_open or name != "create"
+            found.append(form)
         method = next((each for each in ("PATCH", "PUT") if self._allows(each)), None)
         if method and (instance := self._object()) is not None:
             found.append(self._edit(method, instance))
@@ -185,7 +188,7 @@ class Page:
         form = Form(name, title, "GET", href, describe(_doc(view, name)))
         for parameter in _schema(view, name, "GET").get_override_parameters():
             if getattr(parameter, "location", "") == "query":
-                help_ = parameter.description or ""
+                help_ = describe(parameter.description or "")
                 form.fields.append(
                     Input(parameter.name, parameter.name, "text", help_, False, False, "")
                 )
@@ -271,20 +274,6 @@ def errors_of(data: Any) -> dict[str, list[str]]:
             name = str(each.get("field", "")).split(".")[0]
             found.setdefault(name, []).append(str(each.get("detail", "")))
     return found
-
-
-def describe(text: str) -> SafeString:
-    """Return the paragraphs of a docstring as HTML, with `code`."""
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    shown = [f"<p>{_with_code(escape(part))}</p>" for part in paragraphs if part]
-    return mark_safe("".join(shown))  # noqa: S308 escaped above
-
-
-def _with_code(text: str) -> str:
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return text
-    return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
 
 
 def description(view: Any, html: bool = False) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from foam.prose import describe
+
 # The first that a field is an instance of, unless it says its own `input_kind`.
 KINDS: tuple[tuple[type, str], ...] = (
     (serializers.FileField, "file"),
@@ -94,7 +96,7 @@ def _input(name: str, each: Any, value: Any, errors: list[str], *, is_sent: bool
         name=name,
         label=str(each.label or name.replace("_", " ").capitalize()),
         kind=kind,
-        help=str(each.help_text or ""),
+        help=describe(str(each.help_text or "")),
         is_required=each.required and kind != "checkbox",
         may_be_null=each.allow_null,
         value=_chosen(value) if kind == "multiple" else written(value, kind),

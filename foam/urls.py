@@ -1,8 +1,9 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from foam import views
+from foam.reference import RedocView, SwaggerView
 from notifications import answers
 from notifications.actions import PATH
 
@@ -18,23 +19,11 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path(
         "openapi.json",
-        SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]),
+        SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
         name="openapi",
     ),
-    path(
-        "docs",
-        SpectacularSwaggerView.as_view(
-            url_name="openapi", permission_classes=[], authentication_classes=[]
-        ),
-        name="docs",
-    ),
-    path(
-        "redoc",
-        SpectacularRedocView.as_view(
-            url_name="openapi", permission_classes=[], authentication_classes=[]
-        ),
-        name="redoc",
-    ),
+    path("docs", SwaggerView.as_view(), name="docs"),
+    path("redoc", RedocView.as_view(), name="redoc"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),

@@ -53,7 +53,7 @@ class PreconditionFailed(APIException):
 
 
 class ReminderFilter(filters.FilterSet):
-    tag = filters.CharFilter(method="with_tag")
+    tag = filters.CharFilter(method="with_tag", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
     due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
