@@ -48,14 +48,13 @@ class Form:
 
 class Renderer(BrowsableAPIRenderer):
     def get_context(
-        self, data: Any, accepted_media_type: str, renderer_context: dict[str, Any]
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
         view, request = renderer_context["view"], renderer_context["request"]
         response = renderer_context["response"]
         page = Page(view, request, data)
-        content = self.get_content(
-            self.get_default_renderer(view), data, accepted_media_type, renderer_context
-        )
+        renderer: Any = self.get_default_renderer(view)
+        content = self.get_content(renderer, data, accepted_media_type, renderer_context)
         paginator = getattr(view, "paginator", None)
         response["Content-Security-Policy"] = CSP
         crumbs = breadcrumbs(request.path)
@@ -111,7 +110,7 @@ class Page:
             view = self._view_of(method)
             href = self.view.reverse_action(method.url_name, kwargs=self.view.kwargs)
             for verb, name in method.mapping.items():
-                if not _is_permitted(view):
+                if not _is_permitted(view, verb.upper()):
                     continue
                 title = titled(name)
                 if verb == "post":
@@ -142,7 +141,7 @@ class Page:
     def _allows(self, method: str) -> bool:
         if method not in self.view.allowed_methods or not self.request.user.is_authenticated:
             return False
-        return _is_permitted(self.view)
+        return _is_permitted(self.view, method)
 
     def _handler(self, method: str) -> str:
         handlers = getattr(self.view, "action_map", {})
@@ -226,25 +225,32 @@ def taken_by(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping
     except (APIException, Http404):
         return None
     if isinstance(found, type) and issubclass(found, BaseSerializer):
-        context = getattr(view, "get_serializer_context", dict)()
-        return found(context=context)
+        return found(context=_context(view))
     return found if isinstance(found, BaseSerializer | Mapping) else None
+
+
+def _context(view: Any) -> dict[str, Any]:
+    return view.get_serializer_context() if hasattr(view, "get_serializer_context") else {}
 
 
 def _schema(view: Any, name: str, method: str) -> Any:
     """Return a schema of its own for one action: those of classes are shared by threads."""
     made = getattr(getattr(view, name, None), "kwargs", {}).get("schema")
     made = made or type(getattr_static(view, "schema"))
-    schema = (api_settings.DEFAULT_SCHEMA_CLASS if made is DefaultSchema else made)()
+    if made is DefaultSchema:
+        made = api_settings.DEFAULT_SCHEMA_CLASS
+    schema: Any = made()  # type: ignore[operator]
     schema.view, schema.method, schema.path = view, method, ""
     return schema
 
 
-def _is_permitted(view: Any) -> bool:
-    try:
-        view.check_permissions(view.request)
-    except APIException:
-        return False
+def _is_permitted(view: Any, method: str) -> bool:
+    """Whether who asks may do this: a token that only reads is offered nothing that writes."""
+    with override_method(view, view.request, method) as request:
+        try:
+            view.check_permissions(request)
+        except APIException:
+            return False
     return True
 
 

@@ -23,6 +23,17 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
+SUMMARIES = {
+    "retrieve": "read one of",
+    "get": "read",
+    "create": "add to",
+    "update": "replace one of",
+    "partial_update": "change one of",
+    "patch": "change",
+    "destroy": "delete one of",
+}
+
+
 class AutoSchema(SpectacularSchema):
     """Adds the error answers that every operation of the API can give."""
 
@@ -34,6 +45,17 @@ class AutoSchema(SpectacularSchema):
                 self._get_response_for_code(ProblemSerializer, status, [CONTENT_TYPE], direction),
             )
         return bodies
+
+    def get_summary(self) -> str | None:
+        """Name an operation by what it does to what; its description says more."""
+        given: str | None = super().get_summary()
+        if given:
+            return given
+        steps = [step for step in self.path.split("/") if step and "{" not in step]
+        action = getattr(self.view, "action", None) or self.method.lower()
+        if steps[-1] == action:
+            return f"{action.replace('_', ' ').capitalize()}: {steps[-2]}"
+        return f"{SUMMARIES.get(action, action).capitalize()} {steps[-1]}"
 
     def _problems(self) -> list[str]:
         statuses = ["400", "401", "403"]

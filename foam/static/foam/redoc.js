@@ -18,6 +18,8 @@ Object.defineProperty(image, "src", {
   ...source,
   set(value) {
     if (isOurs(value)) source.set.call(this, value);
+    // It hides what cannot be loaded.
+    else setTimeout(() => this.dispatchEvent(new Event("error")));
   },
 });
 
