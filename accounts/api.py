@@ -248,6 +248,8 @@ class Instant(serializers.DateTimeField):
 class IsoDuration(serializers.DurationField):
     """A length of time as ISO 8601 writes it, in its shortest form: PT5M, P1DT12H."""
 
+    # How a form shows it: foam/forms.py.
+    input_kind = "duration"
     default_error_messages: ClassVar = {
         "invalid": "Give an ISO 8601 duration such as PT5M, PT1H30M or P1D."
     }

@@ -368,7 +368,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "foam.browsable.Renderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
         "foam.parsers.JSONParser",
@@ -378,6 +378,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["accounts.filters.Filters"],
     "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
+    "VIEW_DESCRIPTION_FUNCTION": "foam.browsable.description",
     "EXCEPTION_HANDLER": "foam.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -1,13 +1,10 @@
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import (
-    SpectacularJSONAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerView,
-)
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from foam import views
+from foam.reference import RedocView, SwaggerView
 from notifications import answers
 from notifications.actions import PATH
 
@@ -29,20 +26,8 @@ urlpatterns = [
         SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
         name="openapi",
     ),
-    path(
-        "docs",
-        SpectacularSwaggerView.as_view(
-            url_name="openapi", permission_classes=[], authentication_classes=[]
-        ),
-        name="docs",
-    ),
-    path(
-        "redoc",
-        SpectacularRedocView.as_view(
-            url_name="openapi", permission_classes=[], authentication_classes=[]
-        ),
-        name="redoc",
-    ),
+    path("docs", SwaggerView.as_view(), name="docs"),
+    path("redoc", RedocView.as_view(), name="redoc"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),

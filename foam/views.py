@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.api import ApiView
 from foam.health import readiness
+from foam.nouns import nouns
 
 
 class WelcomeView(APIView):
@@ -45,21 +46,7 @@ class ApiRootView(ApiView):
     schema = None
 
     def get(self, request: Request) -> Response:
-        nouns = (
-            "reminder-list",
-            "occurrence-list",
-            "channel-list",
-            "delivery-list",
-            "inbox-list",
-            "me",
-            "token-list",
-        )
-        return Response(
-            {
-                noun.removesuffix("-list"): request.build_absolute_uri(reverse(noun))
-                for noun in nouns
-            }
-        )
+        return Response({name: request.build_absolute_uri(path) for name, path in nouns().items()})
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

@@ -18,11 +18,14 @@ from reminders.loop import check_until
 from reminders.models import Occurrence, Reminder
 from reminders.preview import DEFAULT_COUNT
 from reminders.response import Response
+from reminders.sentence import MAX_LENGTH
 from reminders.verdicts import Verdict
 
 
 class WallClock(serializers.DateTimeField):
     """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
+
+    input_kind = "wall"
 
     def enforce_timezone(self, value: datetime) -> datetime:
         return value.replace(microsecond=0)
@@ -239,6 +242,63 @@ class PreviewSerializer(serializers.Serializer[Any]):
         help_text="The next messages, one for each lead, as a new reminder would say them; "
         "empty without `title` and `body`.",
     )
+
+
+class SentenceSerializer(StrictSerializer):
+    """A sentence in English that says what to remind of and when."""
+
+    text = serializers.CharField(
+        max_length=MAX_LENGTH,
+        help_text="Such as “water the plants every 3 days at 8am”, or only when.",
+    )
+    timezone = serializers.CharField(
+        max_length=64,
+        required=False,
+        validators=[validate_timezone],
+        help_text="IANA name, where the sentence names none; yours when left out.",
+    )
+
+
+class PieceSerializer(serializers.Serializer[Any]):
+    """A part of the sentence, and the field that it became."""
+
+    field = serializers.CharField()
+    text = serializers.CharField()
+    start = serializers.IntegerField(help_text="Where it begins, in characters from 0.")
+    end = serializers.IntegerField()
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    """Fields of a reminder as `POST reminders/` takes them."""
+
+    title = serializers.CharField(help_text="Empty where the sentence says only when.")
+    starts_at = WallClock()
+    timezone = serializers.CharField()
+    recurrence = serializers.CharField()
+    exdates = serializers.ListField(child=WallClock())
+    rdates = serializers.ListField(child=WallClock())
+    gap = serializers.CharField()
+    fold = serializers.CharField()
+    leads = serializers.ListField(child=IsoDuration())
+    tags = serializers.ListField(child=serializers.CharField())
+    urgent = serializers.BooleanField()
+
+
+class ParsedSerializer(serializers.Serializer[Any]):
+    """What a sentence means. Nothing is stored."""
+
+    reminder = DraftSerializer(source="reading.fields")
+    understood = PieceSerializer(
+        many=True,
+        source="reading.understood",
+        help_text="Which part of the sentence became what.",
+    )
+    assumed = serializers.ListField(
+        child=serializers.CharField(),
+        source="reading.assumed",
+        help_text="What was not said, and what is taken for it.",
+    )
+    preview = PreviewSerializer()
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):

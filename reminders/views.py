@@ -19,6 +19,7 @@ from notifications.serializers import own_channels
 from reminders import dispatch, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
+from reminders.parse import parse
 from reminders.preview import messages, preview
 from reminders.programs import ForPrograms
 from reminders.recurrence import RecurrenceError
@@ -27,9 +28,11 @@ from reminders.serializers import (
     ExplanationSerializer,
     OccurrenceDetailSerializer,
     OccurrenceSerializer,
+    ParsedSerializer,
     PreviewSerializer,
     ReminderSerializer,
     ScheduleSerializer,
+    SentenceSerializer,
     SnoozeSerializer,
     UpcomingSerializer,
 )
@@ -47,7 +50,9 @@ def own_reminders(request: Request | None) -> QuerySet[Reminder]:
 class ReminderFilter(filters.FilterSet):
     status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
     tag = filters.CharFilter(
-        method="with_tags", help_text="Given several times: reminders with all of them."
+        method="with_tags",
+        label="Tag",
+        help_text="Given several times: reminders with all of them.",
     )
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
@@ -89,7 +94,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
     model = Reminder
     scope = "reminders"
-    read_only_actions = frozenset({"preview"})
+    read_only_actions = frozenset({"parse", "preview"})
     problems = {
         "retrieve": {412},
         "update": {409, 412},
@@ -167,6 +172,22 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
         return Response(PreviewSerializer(shown).data)
+
+    @extend_schema(request=SentenceSerializer, responses=ParsedSerializer, filters=False)
+    @action(detail=False, methods=["post"], serializer_class=SentenceSerializer)
+    def parse(self, request: Request, **kwargs: Any) -> Response:
+        """Read a sentence such as “stand-up every Monday at 6pm”: the reminder that it means.
+
+        `reminder` is what `POST reminders/` takes, `preview` what it would do. Nothing is stored,
+        so the scope `reminders:read` is enough. What is not understood, or could mean two things,
+        is refused with what to write instead. English only.
+        """
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        owner: Any = request.user
+        values = {"timezone": owner.timezone, **asked.validated_data}
+        parsed = parse(values["text"], values["timezone"], owner, timezone.now())
+        return Response(ParsedSerializer(parsed).data)
 
     @extend_schema(
         parameters=[

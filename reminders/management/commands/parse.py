@@ -1,0 +1,37 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.models import validate_timezone
+from reminders.management.commands.preview import table
+from reminders.parse import parse
+from reminders.serializers import ParsedSerializer
+
+
+class Command(BaseCommand):
+    help = "Read a sentence as a reminder, and show what it would do. Nothing is stored."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("text", help='such as "stand-up every Monday at 6pm"')
+        parser.add_argument("--timezone", default="UTC", help="IANA name (default: UTC)")
+        parser.add_argument("--json", action="store_true", help="as the API answers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            validate_timezone(options["timezone"])
+            parsed = parse(options["text"], options["timezone"], None, timezone.now())
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        told = ParsedSerializer(parsed).data
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+            return
+        for piece in told["understood"]:
+            self.stdout.write(f"{piece['field']:12}{piece['text']}")
+        for line in ("", *parsed.reading.assumed, *table(parsed.preview)):
+            self.stdout.write(line)

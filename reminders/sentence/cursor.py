@@ -1,0 +1,103 @@
+"""Where the reading of a sentence stands, and what every clause reads: words, numbers, lists."""
+
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from .lexicon import NUMBERS, ORDINALS
+from .tokens import Token
+
+T = TypeVar("T")
+# What a clause has read: names of `Said` with their values, or None where it is not there.
+Found = dict[str, Any] | None
+
+
+class Cursor:
+    """Goes over the tokens; a reading that does not come to its end puts it back."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        # Whether what was read last is a part of the schedule, and not of the title.
+        self.is_after_clause = False
+
+    @property
+    def token(self) -> Token | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+    def word(self, *words: str) -> str | None:
+        """Read one of these words."""
+        token = self.token
+        if token is None or token.text not in words or token.kind == "quoted":
+            return None
+        self.at += 1
+        return token.text
+
+    def phrase(self, *phrases: str) -> str | None:
+        """Read the first of these that is there, word by word."""
+        for phrase in phrases:
+            if self.attempt(lambda phrase=phrase: self._all(phrase.split())):  # type: ignore[misc]
+                return phrase
+        return None
+
+    def _all(self, words: list[str]) -> bool | None:
+        return all(self.word(word) for word in words) or None
+
+    def one_of(self, meanings: dict[str, T]) -> T | None:
+        """Read a word that has a meaning, and return that."""
+        token = self.token
+        if token is None or token.kind != "word":
+            return None
+        text = token.text.removesuffix(".") if token.text.removesuffix(".") in meanings else None
+        if text is None:
+            return None
+        self.at += 1
+        return meanings[text]
+
+    def value(self, kind: str) -> Any:
+        """Read a token of this kind, and return its value."""
+        token = self.token
+        if token is None or token.kind != kind:
+            return None
+        self.at += 1
+        return token.value if token.value is not None else token.text
+
+    def number(self) -> int | None:
+        """Read 3 or three; a number has at most five digits here."""
+        token = self.token
+        if token is not None and token.kind == "number" and len(token.text) > 5:
+            return None
+        found: int | None = self.value("number")
+        return found if found is not None else self.one_of(NUMBERS)
+
+    def ordinal(self) -> int | None:
+        """Read 2nd, second or last; -2 for "2nd to last"."""
+        found: int | None = self.value("ordinal")
+        if found is None:
+            found = self.one_of(ORDINALS)
+        if found is not None and found > 0 and self.phrase("to last", "to the last"):
+            return -found
+        return found
+
+    def attempt(self, read: Callable[[], T | None]) -> T | None:
+        """Read what may be there; where it is not, nothing has been read."""
+        begin = self.at
+        found = read()
+        if found is None:
+            self.at = begin
+        return found
+
+    def several(self, read: Callable[[], T | None]) -> list[T]:
+        """Read one or more, with commas, "and" and "or" between them; none: an empty list."""
+        found: list[T] = []
+        item = self.attempt(read)
+        while item is not None:
+            found.append(item)
+            item = self.attempt(lambda: read() if self._between() else None)
+        return found
+
+    def _between(self) -> bool:
+        is_comma = self.word(",", "&", "+") is not None
+        return self.word("and", "&") is not None or is_comma
+
+    def ahead(self, texts: Collection[str]) -> bool:
+        return self.token is not None and self.token.text in texts
