@@ -113,17 +113,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
-SUMMARIES = {
-    "retrieve": "read one of",
-    "get": "read",
-    "create": "add to",
-    "update": "replace one of",
-    "partial_update": "change one of",
-    "patch": "change",
-    "destroy": "delete one of",
-}
-
-
 class AutoSchema(SpectacularSchema):
     def get_operation_id(self) -> str:
         """Return noun and verb, as the address has them: reminders_pause."""
