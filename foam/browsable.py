@@ -58,6 +58,8 @@ class Renderer(BrowsableAPIRenderer):
         paginator = getattr(view, "paginator", None)
         response["Content-Security-Policy"] = CSP
         crumbs = breadcrumbs(request.path)
+        # An address that only takes a POST is opened for its form.
+        is_form = request.method == "GET" and response.status_code == 405 and bool(page.forms)
         return {
             "view": view,
             "request": request,
@@ -68,8 +70,8 @@ class Renderer(BrowsableAPIRenderer):
             "nouns": [(titled(href.split("/")[-2]), href) for href in nouns().values()],
             "description": self.get_description(view, response.status_code),
             "paginator": paginator if getattr(paginator, "display_page_controls", 0) else None,
-            "content": as_html(content, getattr(view, "basename", None)),
-            "problem": data if response.status_code >= 400 else None,
+            "content": "" if is_form else as_html(content, getattr(view, "basename", None)),
+            "problem": data if response.status_code >= 400 and not is_form else None,
             "other_errors": page.other_errors(),
             "forms": page.forms,
             "actions": list(page.actions()),

@@ -37,9 +37,7 @@ ITEMS = {
     "instant": "2026-12-24T17:00:00Z",
     "number": "1, 2, 3",
 }
-LONG = 500
-# Longer lists of choices are no choice: ids are typed.
-MOST_CHOICES = 1000
+LONG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def kind_of(each: Any) -> str:
             return kind
     if isinstance(each, serializers.CharField):
         is_long = each.style.get("base_template") == "textarea.html"
-        return "textarea" if is_long or (each.max_length or 0) > LONG * 4 else "text"
+        return "textarea" if is_long or (each.max_length or LONG) > LONG else "text"
     return "text"
 
 

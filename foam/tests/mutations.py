@@ -53,6 +53,10 @@ DIGEST = "notifications/digest.py"
 TOKENS = "accounts/tokens.py"
 ACCOUNTS = "accounts/models.py"
 HOLDING = "notifications/holding.py"
+READING = "reminders/sentence/reading.py"
+CLOCKS = "reminders/sentence/clocks.py"
+LINKED = "foam/linked.py"
+BROWSABLE = "foam/browsable.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
@@ -76,6 +80,8 @@ TEST_REBINDING = "notifications/tests/test_rebinding.py"
 TEST_DIGEST = "notifications/tests/test_digest.py"
 TEST_HOLDING = "notifications/tests/test_holding.py"
 TEST_HOLDING_RACES = "foam/tests/test_holding_races.py"
+TEST_PHRASES = "reminders/tests/sentence/test_phrases.py"
+TEST_BROWSABLE = "foam/tests/test_browsable.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
 TEST_ISOLATION = "foam/tests/test_isolation.py"
 TEST_TOKEN_API = "accounts/tests/test_token_api.py"
@@ -939,6 +945,34 @@ MUTATIONS = [
         "token: spoken of after it was revoked",
         edit("reminders/token_expiry.py", "        reminder.close(now)", "        pass"),
         [TEST_TOKEN_EXPIRY],
+    ),
+    Mutation(
+        "words",
+        "sentence: what tells of a repeat may be of the title",
+        edit(READING, 'found[n].kind != "quoted" and found[n].text in TELLING', "False"),
+        [TEST_PHRASES],
+    ),
+    Mutation(
+        "words",
+        "sentence: at 5 is the morning",
+        edit(CLOCKS, "if not each.is_sure and not is_24:", "if False:"),
+        [TEST_PHRASES],
+    ),
+    Mutation(
+        "P10",
+        "API page: words are markup",
+        edit(
+            LINKED,
+            "text = json.dumps(value, ensure_ascii=False)",
+            "text = mark_safe(json.dumps(value))",
+        ),
+        [TEST_BROWSABLE],
+    ),
+    Mutation(
+        "P10",
+        "API page: may ask others",
+        edit(BROWSABLE, '        response["Content-Security-Policy"] = CSP\n'),
+        [TEST_BROWSABLE],
     ),
 ]
 
