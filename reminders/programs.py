@@ -1,5 +1,6 @@
 """What programs do with many reminders at once, and with those that another system knows."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -179,12 +180,16 @@ class ForPrograms(OwnedViewSet):
         PUT. With `If-None-Match: *` it is only created, with `If-Match` only replaced.
         """
         refuse_unknown(request, ())
-        if request.data.get("external_id", external_id) != external_id:
-            raise ValidationError({"external_id": "This is not what the address says."})
+        fields = request.data if isinstance(request.data, Mapping) else None
+        if fields is None:
+            raise ValidationError("Send an object with the fields of a reminder.")
+        if "\0" in external_id or fields.get("external_id", external_id) != external_id:
+            message = "Leave it out, or give what the address says; without null characters."
+            raise ValidationError({"external_id": message})
         stored, is_new = upsert(
             request.user,  # type: ignore[arg-type]
             external_id,
-            request.data,
+            fields,
             timezone.now(),
             is_wanted=self._check_wanted,
         )

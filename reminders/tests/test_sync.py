@@ -45,7 +45,7 @@ def test_nothing_has_changed_since(api, mark):
 
 
 def test_changes_come_in_their_order(api, make_reminder, now):
-    first, second, third = (make_reminder() for _ in range(3))
+    first, _, third = (make_reminder() for _ in range(3))
     mark = changes(api, "start")["sync"]
     third.pause(now - timedelta(minutes=1))
     api.patch(f"{URL}{first.pk}/", {"title": "New"})
@@ -106,7 +106,7 @@ def test_change_between_two_pages_is_not_missed(api, make_reminder, now):
 
 
 def test_change_that_commits_late_is_not_missed(api, make_reminder, now):
-    """The first to change is the last to commit: by the time of the change it would be passed by."""
+    """The first to change is the last to commit: the time of its change would pass it by."""
     slow, quick = make_reminder(), make_reminder()
     mark = changes(api, "start")["sync"]
     changed, may_commit = threading.Event(), threading.Event()
@@ -185,6 +185,6 @@ def test_queries_are_the_same_however_many_have_changed(
     mark = changes(api, "start")["sync"]
     for _ in range(10):
         make_reminder()
-    # The token, the horizon, the changes, the reminders, and their channels of both sorts.
-    with django_assert_num_queries(6):
+    # The token and its last use, the horizon, the changes, the reminders, both sorts of channels.
+    with django_assert_num_queries(7):
         assert len(changes(api, mark)["results"]) == 10

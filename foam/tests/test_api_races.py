@@ -1,0 +1,66 @@
+"""The API under parallel requests, with real transactions in real threads."""
+
+import pytest
+
+from conftest import client_of
+from foam.tests.test_races import at_once
+from reminders.models import Reminder
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("woken")]
+
+URL = "/api/v1/reminders/"
+STANDUP = {"title": "Stand-up", "starts_at": "2030-01-07T18:00:00"}
+
+
+def test_of_parallel_puts_one_creates(user):
+    api = client_of(user)
+    put = [lambda: api.put(f"{URL}by-external-id/e1/", STANDUP).status_code] * 4
+    assert sorted(at_once(*put)) == [200, 200, 200, 201]
+    assert Reminder.objects.get().version == 4
+
+
+def test_of_parallel_posts_with_one_external_id_one_creates(user):
+    api = client_of(user)
+    post = [lambda: api.post(URL, {**STANDUP, "external_id": "e1"}).status_code] * 4
+    assert sorted(at_once(*post)) == [201, 400, 400, 400]
+
+
+def test_of_parallel_batches_that_upsert_one_creates(user):
+    api = client_of(user)
+    items = [{"op": "upsert", "fields": {**STANDUP, "external_id": "e1"}}]
+    calls = [lambda: api.post(f"{URL}batch/", {"items": items}).json()["results"][0]["status"]] * 4
+    assert sorted(at_once(*calls)) == [200, 200, 200, 201]
+
+
+def test_two_batches_in_opposite_orders_do_not_stop_each_other(user, make_reminder):
+    api = client_of(user)
+    there = [make_reminder().pk for _ in range(20)]
+    items = [{"op": "update", "id": pk, "fields": {"body": "x"}} for pk in there]
+    items += [{"op": "upsert", "fields": {**STANDUP, "external_id": f"e{i}"}} for i in range(20)]
+    items[10:10] = [{"op": "create", "fields": STANDUP}]
+
+    def send(ordered):
+        answer = api.post(f"{URL}batch/", {"items": ordered})
+        assert answer.status_code == 200
+        return answer.json()["refused"]
+
+    assert at_once(*[lambda: send(items), lambda: send(items[::-1])] * 2) == [0, 0, 0, 0]
+    assert Reminder.objects.filter(external_id__isnull=False).count() == 20
+
+
+def test_of_parallel_edits_of_one_channel_one_is_let_through(user, channel):
+    api, url = client_of(user), f"/api/v1/channels/{channel.pk}/"
+    tag = {"If-Match": api.get(url)["ETag"]}
+    calls = [lambda: api.patch(url, {"name": "New"}, headers=tag).status_code] * 4
+    assert sorted(at_once(*calls)) == [200, 412, 412, 412]
+
+
+def test_of_parallel_edits_of_oneself_one_is_let_through(user):
+    api, url = client_of(user), "/api/v1/me/"
+    tag = {"If-Match": api.get(url)["ETag"]}
+    zones = ["Asia/Tokyo", "Europe/Berlin", "America/Lima", "Africa/Cairo"]
+    calls = [
+        lambda zone=zone: api.patch(url, {"timezone": zone}, headers=tag).status_code
+        for zone in zones
+    ]
+    assert sorted(at_once(*calls)) == [200, 412, 412, 412]
