@@ -169,8 +169,8 @@ class AutoSchema(SpectacularSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        for status, body in bodies.items():
-            body["description"] = body["description"] or HTTPStatus(int(status)).phrase
+        for code, body in bodies.items():
+            body["description"] = body["description"] or HTTPStatus(int(code)).phrase
         for status in sorted(self._problems()):
             bodies.setdefault(str(status), self._problem(status, direction))
         return bodies
