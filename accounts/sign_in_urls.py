@@ -25,7 +25,11 @@ def routed(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLRes
 
 # By this name REST framework finds where its pages lead to sign in and out.
 browsable = [
-    path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
+    path(
+        "login/",
+        RedirectView.as_view(pattern_name="account_login", query_string=True),
+        name="login",
+    ),
     path("logout/", views.logout, name="logout"),
 ]
 

@@ -15,9 +15,7 @@ def close_reminders(user: User, now: datetime) -> None:
     for reminder in theirs.kept().order_by("pk"):
         reminder.close(now)
     ids = list(theirs.exclude(title=NAMELESS).values_list("pk", flat=True))
-    theirs.filter(pk__in=ids).update(
-        title=NAMELESS, body="", tags=[], external_id=None, error=""
-    )
+    theirs.filter(pk__in=ids).update(title=NAMELESS, body="", tags=[], external_id=None, error="")
     Change.objects.filter(reminder__in=ids).exclude(detail="").update(detail="")
     fired = Occurrence.objects.filter(reminder__in=ids)
     Response.objects.filter(occurrence__in=fired).exclude(detail="").update(detail="")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from accounts.export import Row, Section, read
-from accounts.models import User
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 
+from accounts.export import Row, Section, read
+from accounts.models import User
 from reminders.models import Change, Occurrence, Reminder, Response
 
 

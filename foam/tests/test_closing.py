@@ -73,9 +73,7 @@ def told_all(client, now, settings, recorder):
     reminder.title = f"Do not call {MARK}"
     reminder.store(now + MINUTE)
     hook.disable(f"answered 410: no {MARK}", now + MINUTE)
-    InboxMessage.objects.create(
-        channel=inbox, message_id="1", title=MARK, body=MARK, due_at=now
-    )
+    InboxMessage.objects.create(channel=inbox, message_id="1", title=MARK, body=MARK, due_at=now)
     for row in (user, reminder, hook):
         LogEntry.objects.log_actions(user.pk, [row], CHANGE, [MARK], single_object=True)
     return user
