@@ -27,6 +27,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.FOAM_SIGNUP == "open" and mail.is_set_up()
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count by whom one signs in as, under whatever name and port of the host one asks."""
+        login: str = credentials.get("email") or credentials.get("username") or ""
+        return login.lower()
+
     def render_mail(
         self,
         template_prefix: str,

@@ -40,14 +40,14 @@ class Cache(DatabaseCache):
         until = self.get_backend_timeout(timeout)
         # S301: only what FOAM wrote there is ever read back.
         stored = base64.b64encode(pickle.dumps(value, self.pickle_protocol)).decode("ascii")
-        values = {
+        values: dict[str, str | datetime] = {
             "key": key,
             "value": stored,
             "expires": NEVER if until is None else datetime.fromtimestamp(until, UTC),
             "now": datetime.now(UTC),
         }
         connection = connections[router.db_for_write(self.cache_model_class)]
-        table = connection.ops.quote_name(self._table)
+        table = connection.ops.quote_name(self._table)  # type: ignore[attr-defined]
         sql = {"set": SET, "add": ADD, "touch": TOUCH}[mode]
         with connection.cursor() as cursor:
             cursor.execute(FORGET.format(table=table), values)

@@ -22,7 +22,7 @@ BATCH = 500
 class Section(NamedTuple):
     """The rows of one model: each becomes a line whose `type` is the name of the section."""
 
-    type: str
+    name: str
     model: type[Model]
     rows: Callable[[User], Iterable[Row]]
 
@@ -32,13 +32,13 @@ sections: list[Section] = []
 
 
 def lines(user: User, now: datetime) -> Iterator[bytes]:
-    """Yield the export line by line. The last one counts the others: without it some are missing."""
+    """Yield the export line by line. The last one counts the rest: without it some are missing."""
     count = 0
     yield _line("export", {"of": user.username, "at": now})
     for section in sections:
         for row in section.rows(user):
             count += 1
-            yield _line(section.type, row)
+            yield _line(section.name, row)
     yield _line("end", {"count": count})
 
 

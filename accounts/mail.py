@@ -1,4 +1,4 @@
-"""What is sent to sign in, and about the account: short texts, and a page that suits light and dark."""
+"""Mail about the account: whether it can be sent, and where it goes for developers."""
 
 import logging
 from collections.abc import Sequence

@@ -24,6 +24,8 @@ def content_security(get_response: Answer) -> Answer:
     begin = reverse("account_home")
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        # A passkey asks for its challenge.
+        "connect-src 'self'; "
         f"form-action 'self'{_provider()}; base-uri 'none'; frame-ancestors 'none'"
     )
 

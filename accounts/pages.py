@@ -63,7 +63,7 @@ class CloseForm(forms.Form):
 def home(request: HttpRequest) -> HttpResponse:
     """Show who one is; change names, time zone and quiet hours."""
     # Of its own: a form that is refused has changed what it was given.
-    user = User.objects.get(pk=request.user.pk)
+    user = User.objects.get(pk=request.user.pk or 0)
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
@@ -78,7 +78,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @reauthentication_required(app="accounts.closing")
 def close(request: HttpRequest) -> HttpResponse:
     """Close one's account, for good."""
-    user = User.objects.get(pk=request.user.pk)
+    user = User.objects.get(pk=request.user.pk or 0)
     form = CloseForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         try:

@@ -208,9 +208,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if FOAM_OIDC_ISSUER:
     _issuer = urlsplit(FOAM_OIDC_ISSUER)
     _is_near = _issuer.hostname in {"127.0.0.1", "localhost", "::1"}
-    if not _issuer.hostname or (
-        _issuer.scheme != "https" and not (_issuer.scheme == "http" and _is_near)
-    ):
+    if not _issuer.hostname or _issuer.scheme not in {"https", "http" if _is_near else "https"}:
         raise ImproperlyConfigured("FOAM_OIDC_ISSUER must be an https address.")
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
         "OAUTH_PKCE_ENABLED": True,

@@ -242,6 +242,37 @@ def test_production_refuses_a_heartbeat_address_that_is_none(
         load()
 
 
+@pytest.mark.parametrize("name", ["FOAM_SIGNUP", "FOAM_OIDC_SIGNUP"])
+def test_sign_up_is_closed_in_production_and_nothing_but_open_or_closed(
+    name: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    assert load()[name] == "closed"
+    monkeypatch.setenv(name, "yes")
+    with pytest.raises(ImproperlyConfigured, match=f"{name} must be"):
+        load()
+
+
+def test_staff_need_a_second_factor_in_production(production: None):
+    assert load()["FOAM_STAFF_SECOND_FACTOR"] is True
+
+
+@pytest.mark.parametrize("issuer", ["http://sso.example.com", "sso.example.com", "ftp://x.example"])
+def test_provider_without_tls_is_refused(
+    issuer: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_OIDC_ISSUER", issuer)
+    with pytest.raises(ImproperlyConfigured, match="FOAM_OIDC_ISSUER must be"):
+        load()
+
+
+def test_provider_needs_the_name_and_the_secret_that_it_gave(
+    production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_OIDC_ISSUER", "https://sso.example.com")
+    with pytest.raises(ImproperlyConfigured, match="FOAM_OIDC_CLIENT_ID"):
+        load()
+
+
 @pytest.mark.parametrize("lease", ["49", "3601", "2 min", ""])
 def test_lease_shorter_than_a_round_or_unreadable_is_refused(
     lease: str, production: None, monkeypatch: pytest.MonkeyPatch
@@ -276,7 +307,7 @@ def test_every_setting_is_documented():
 
 def names_read() -> set[str]:
     text = (ROOT / "foam" / "settings.py").read_text()
-    return set(re.findall(r'\b(?:required|env(?:\.\w+)?)\(\s*"(\w+)"', text))
+    return set(re.findall(r'\b(?:required|one_of|env(?:\.\w+)?)\(\s*"(\w+)"', text))
 
 
 # migrate_once

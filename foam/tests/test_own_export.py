@@ -39,10 +39,8 @@ def of_users():
         more := {
             model
             for model in apps.get_models()
-            for field in model._meta.get_fields()
-            if (field.many_to_one or field.one_to_one)
-            and field.concrete
-            and field.related_model in found
+            for field in model._meta.concrete_fields
+            if field.remote_field and field.related_model in found
         }
         - found
     ):
@@ -112,6 +110,6 @@ def test_export_reads_by_batch(user, channel, now, monkeypatch, django_assert_nu
         Reminder(owner=user, title=str(n), starts_at=now.replace(tzinfo=None), status="finished")
         for n in range(5)
     )
-    (section,) = [each for each in export.sections if each.type == "reminder"]
+    (section,) = [each for each in export.sections if each.name == "reminder"]
     with django_assert_num_queries(4):
         assert [row["title"] for row in section.rows(user)] == list("01234")

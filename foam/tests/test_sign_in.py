@@ -178,7 +178,7 @@ def test_passkey_is_made_and_signs_in(browser, live_server, ada):  # noqa: F811
     devtools.send("WebAuthn.enable")
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
     sign_in(page, "ada@example.com")
-    page.wait_for_url("**/account/")
+    expect(page).to_have_url(f"{base}/account/")
     page.goto("/account/2fa/webauthn/add/")
     confirm_password(page)
     page.check("input[name=passwordless]")

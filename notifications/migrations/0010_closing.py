@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('notifications', '0009_holding_validated'),
-        ('accounts', '0003_sign_in'),
+        ('accounts', '0005_sign_in'),
     ]
 
     operations = [

@@ -15,7 +15,8 @@ INSERT INTO notifications_inboxmessage (channel_id, message_id, reference, title
     received_at)
 SELECT c.id, m.id, m.reference, m.title, m.body, m.due_at, statement_timestamp()
 FROM unnest(%(channels)b::bigint[], %(ids)b::text[], %(references)b::text[], %(titles)b::text[],
-    %(bodies)b::text[], %(dues)b::timestamptz[]) AS m(channel_id, id, reference, title, body, due_at)
+    %(bodies)b::text[], %(dues)b::timestamptz[])
+    AS m(channel_id, id, reference, title, body, due_at)
 JOIN notifications_channel c ON c.id = m.channel_id
 WHERE c.deleted_at IS NULL
 FOR SHARE OF c

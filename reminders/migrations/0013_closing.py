@@ -9,8 +9,8 @@ FOR EACH ROW EXECUTE FUNCTION accounts_refuse_closed();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reminders', '0010_number'),
-        ('accounts', '0003_sign_in'),
+        ('reminders', '0012_past'),
+        ('accounts', '0005_sign_in'),
     ]
 
     operations = [
