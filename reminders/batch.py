@@ -13,6 +13,7 @@ from rest_framework.serializers import as_serializer_error
 
 from accounts.api import field_errors
 from accounts.models import User
+from reminders.arrival import Arrival
 from reminders.models import EditConflict, Reminder
 from reminders.serializers import ReminderSerializer
 
@@ -32,6 +33,8 @@ class Item(NamedTuple):
     id: int | None = None
     # As in If-Match: refused with 412 when the reminder has another.
     version: int | None = None
+    # What a reminder that is created was before, elsewhere; one that is there keeps its state.
+    arrival: Arrival | None = None
 
 
 class Result(NamedTuple):
@@ -104,7 +107,8 @@ def _do(user: User, item: Item, now: datetime) -> Result:
         context={"request": _Request(user)},
     )
     serializer.is_valid(raise_exception=True)
-    stored = serializer.save(now=now, **({} if found else {"owner": user}))
+    is_new = {"owner": user, "arrival": item.arrival}
+    stored = serializer.save(now=now, **({} if found else is_new))
     return Result(HTTPStatus.OK if found else HTTPStatus.CREATED, stored)
 
 

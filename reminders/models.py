@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest
 from accounts.models import FOAM_ID, validate_timezone
 from notifications.causes import following
 from notifications.models import Channel, Delivery
+from reminders.arrival import Arrival
 from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
@@ -253,21 +254,26 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None = None,
         escalate_channels: Iterable[Channel] | None = None,
+        arrival: Arrival | None = None,
     ) -> None:
         """Check, plan and save a new or edited reminder: the one way in, whatever the face.
 
         `channels` replaces the present ones; None leaves them, and gives a new reminder its owner's
-        inbox. So does `escalate_channels`, of which there may be none. Raises ValidationError by
-        field, and EditConflict when the row was edited since it was read.
+        inbox. So does `escalate_channels`, of which there may be none. A new one with an `arrival`
+        was elsewhere before: it need not have a future. Raises ValidationError by field, and
+        EditConflict when the row was edited since it was read.
         """
         channels = None if channels is None else list(channels)
         further = None if escalate_channels is None else list(escalate_channels)
         self.clean_fields(exclude=["owner"])
         self.clean()
-        if self._state.adding:
+        skipped = arrival.skipped if arrival and self._state.adding else ()
+        if not self._state.adding:
+            self._take_over(now, {"channels": channels, "escalate_channels": further})
+        elif arrival is None:
             self.plan_or_refuse(now)
         else:
-            self._take_over(now, {"channels": channels, "escalate_channels": further})
+            self._arrive(arrival, now)
         self.validate_constraints()
         self.save()
         if channels is not None:
@@ -280,6 +286,24 @@ class Reminder(models.Model):
         if self.escalate_after is not None and not self.escalate_channels.exists():
             message = "Choose at least one channel to tell when there is no answer."
             raise ValidationError({"escalate_channels": message})
+        for due_at in sorted(skipped):
+            self._let_pass(due_at, now)
+
+    def _arrive(self, arrival: Arrival, now: datetime) -> None:
+        self.fired_count, self.fired_due_at = arrival.fired
+        if arrival.status == self.Status.ACTIVE:
+            self.plan(now)
+        else:
+            self._expect(None)
+            self.status = self.Status(arrival.status)
+
+    def _let_pass(self, due_at: datetime, now: datetime) -> None:
+        """Skip an instant to come, whether or not it is planned next."""
+        if self.next_due_at == due_at:
+            self.skip(now)
+        elif due_at > now:
+            ahead = [lead for lead in self.leads if due_at - lead > now]
+            self._record_skipped(now, due_at, ahead or [min(self.leads)])
 
     def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
