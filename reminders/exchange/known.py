@@ -1,6 +1,7 @@
 """Which reminders of a file a user has already, just as it says."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -67,6 +68,17 @@ class Known:
             for each in wanted
         ]
 
+    @cached_property
+    def usual(self) -> Said:
+        """What a new reminder says that is told no more."""
+        new = Reminder()
+        inbox = Channel.objects.owned_by(self.user).filter(kind="inbox", address="")
+        return {
+            **{name: getattr(new, name) for name in SAID},
+            "channels": frozenset(map(str, inbox.values_list("pk", flat=True))),
+            "escalate_channels": frozenset(),
+        }
+
     def _by_key(self, fields: Mapping[str, Any], by_key: Mapping[Any, Reminder]) -> int | None:
         """What a draft leaves out, its reminder may have as it likes."""
         there = by_key.get(_text(fields["external_id"]))
@@ -80,11 +92,7 @@ class Known:
         said = self._said(fields)
         if said is None:
             return None
-        usual = {name: Reminder._meta.get_field(name).get_default() for name in SAID}
-        inbox = Channel.objects.owned_by(self.user).filter(kind="inbox", address="")
-        usual |= {"channels": frozenset(map(str, inbox.values_list("pk", flat=True)))}
-        usual |= {"escalate_channels": frozenset()}
-        found = by_words.get(_frozen({**usual, **said}))
+        found = by_words.get(_frozen({**self.usual, **said}))
         if not found:
             return None
         self.matched.add(found[0])

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from accounts.models import validate_timezone
 from reminders.exchange.formats import FORMATS, WRITABLE
-from reminders.exchange.taking import Outcome, Report, Taken
+from reminders.exchange.taking import Report, Taken, TakenResult
 
 
 class ImportOptions(serializers.Serializer[Any]):
@@ -43,8 +43,8 @@ class ReasonSerializer(serializers.Serializer[Any]):
 class TakenSerializer(serializers.Serializer[Taken]):
     where = serializers.CharField(help_text="Which part of the file it is.")
     name = serializers.CharField(help_text="The title of a reminder, the key of a channel.")
-    outcome = serializers.ChoiceField(
-        [outcome.value for outcome in Outcome],
+    result = serializers.ChoiceField(
+        [result.value for result in TakenResult],
         help_text="`unchanged` was there already, and said the same.",
     )
     id = serializers.IntegerField(allow_null=True)
@@ -65,7 +65,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 class ReportSerializer(serializers.Serializer[Report]):
     dry_run = serializers.BooleanField(source="is_dry_run")
-    counts = CountsSerializer(help_text="How many reminders had which outcome.")
+    counts = CountsSerializer(help_text="How many reminders had which result.")
     reminders = TakenSerializer(many=True, help_text="One for each that the file asks for.")
     channels = TakenSerializer(many=True)
     losses = LossSerializer(many=True, help_text="What of the file is not carried over, and why.")

@@ -36,7 +36,7 @@ LOCK = 0x464F414D
 Errors = tuple[dict[str, str], ...]
 
 
-class Outcome(StrEnum):
+class TakenResult(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"  # it was there already, and said the same
@@ -52,7 +52,7 @@ class Taken:
 
     where: str
     name: str
-    outcome: Outcome
+    result: TakenResult
     id: int | None = None
     errors: Errors = ()
 
@@ -66,14 +66,14 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many reminders had which outcome."""
-        found = Counter(taken.outcome for taken in self.reminders)
-        return {outcome.value: found[outcome] for outcome in Outcome}
+        """How many reminders had which result."""
+        found = Counter(taken.result for taken in self.reminders)
+        return {result.value: found[result] for result in TakenResult}
 
     @property
     def is_refused(self) -> bool:
         """Whether any part was."""
-        return any(t.outcome is Outcome.REFUSED for t in (*self.reminders, *self.channels))
+        return any(t.result is TakenResult.REFUSED for t in (*self.reminders, *self.channels))
 
 
 class Busy(Exception):
@@ -158,12 +158,12 @@ class _Taking:
         channel = restored.channel
         self.channels[key] = channel.pk
         if not restored.is_new:
-            outcome = Outcome.UPDATED if restored.is_changed else Outcome.UNCHANGED
-            return Taken(draft.where, key, outcome, channel.pk)
+            result = TakenResult.UPDATED if restored.is_changed else TakenResult.UNCHANGED
+            return Taken(draft.where, key, result, channel.pk)
         if not channel.is_verified:
             what = f"Secrets and proofs stay where they are: nothing is sent to {key} until it is "
             self.report.losses.append(Loss(draft.where, f"{what}verified here."))
-        return Taken(draft.where, key, Outcome.CREATED, self._id(channel.pk))
+        return Taken(draft.where, key, TakenResult.CREATED, self._id(channel.pk))
 
     def take_reminders(self, drafts: Sequence[Draft]) -> None:
         """Deal with one chunk; the report keeps the order of the file."""
@@ -178,7 +178,7 @@ class _Taking:
         for place, pk in zip(list(items), there, strict=True):
             if pk is not None:
                 draft = drafts[place]
-                dealt[place] = Taken(draft.where, _title(draft), Outcome.UNCHANGED, pk)
+                dealt[place] = Taken(draft.where, _title(draft), TakenResult.UNCHANGED, pk)
                 del items[place]
         results = batch.apply(self.user, items.values(), self.now)
         for place, result in zip(items, results, strict=True):
@@ -210,17 +210,17 @@ class _Taking:
         title, reminder = _title(draft), result.reminder
         if not result.is_done or reminder is None:
             errors = result.errors or tuple(field_errors({"": [result.status.phrase]}))
-            return Taken(draft.where, title, Outcome.REFUSED, errors=errors)
+            return Taken(draft.where, title, TakenResult.REFUSED, errors=errors)
         if result.status != HTTPStatus.CREATED:
-            return Taken(draft.where, title, Outcome.UPDATED, reminder.pk)
+            return Taken(draft.where, title, TakenResult.UPDATED, reminder.pk)
         was, status = draft.state, Reminder.Status
         if was and was.status == status.ACTIVE and reminder.status == status.FINISHED:
             what = "Its last occurrence has passed meanwhile: it is finished."
             self.report.losses.append(Loss(draft.where, what))
-        return Taken(draft.where, title, Outcome.CREATED, self._id(reminder.pk))
+        return Taken(draft.where, title, TakenResult.CREATED, self._id(reminder.pk))
 
     def _refused(self, where: str, name: str, detail: Any) -> Taken:
-        return Taken(where, name, Outcome.REFUSED, errors=tuple(field_errors(detail)))
+        return Taken(where, name, TakenResult.REFUSED, errors=tuple(field_errors(detail)))
 
     def _id(self, pk: int) -> int | None:
         return None if self.report.is_dry_run else pk

@@ -3,6 +3,7 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import IO, Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import Conflict
-from accounts.models import ApiToken, Scope
+from accounts.models import ApiToken, Scope, User
 from reminders.exchange import formats
 from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
 from reminders.exchange.reading import Reading, Unreadable
@@ -89,10 +90,12 @@ class ImportView(GenericAPIView[Any]):
         asked.is_valid(raise_exception=True)
         options = asked.validated_data
         content, format = _file(request, options.get("format"))
-        reading = _read(content, format, options.get("timezone") or request.user.timezone)
+        user = request.user
+        assert isinstance(user, User)
+        reading = _read(content, format, options.get("timezone") or user.timezone)
         try:
             report = take(
-                request.user,
+                user,
                 reading,
                 timezone.now(),
                 dry_run=options["dry_run"],
@@ -150,10 +153,11 @@ def _may(request: Request, scope: str) -> bool:
 
 def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
     """Return what was sent, and the format that it is said to have."""
-    raw, sent = request.data.get("raw"), request.data.get("file")
+    data: Any = request.data
+    raw, sent = data.get("raw"), data.get("file")
     if isinstance(raw, bytes) and raw:
         media_type, file_name = request.content_type or "", ""
-    elif hasattr(sent, "read"):
+    elif isinstance(sent, UploadedFile):
         raw, media_type, file_name = sent.read(), sent.content_type or "", sent.name or ""
     else:
         raise ValidationError({"file": "Send the file as the body, or in the field `file`."})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reminders.exchange.serializers import ReportSerializer
-from reminders.exchange.taking import Outcome, Report, Taken
+from reminders.exchange.taking import Report, Taken, TakenResult
 
 # So many of a kind are listed; --json has all.
 LISTED = 50
@@ -19,7 +19,7 @@ def lines(report: Report) -> Iterator[str]:
         yield from (f"  {loss.where}: {loss.what}" for loss in report.losses[:LISTED])
         yield from _more(len(report.losses))
         yield ""
-    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in report.counts.items())
+    counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items())
     yield f"Reminders: {counts}.{' Nothing was kept: a dry run.' if report.is_dry_run else ''}"
 
 
@@ -29,13 +29,13 @@ def as_data(report: Report) -> Any:
 
 def _list(heading: str, taken: list[Taken]) -> Iterator[str]:
     # What is refused is what one looks for.
-    order = [Outcome.REFUSED, Outcome.CREATED, Outcome.UPDATED]
-    shown = [each for outcome in order for each in taken if each.outcome is outcome]
+    order = [TakenResult.REFUSED, TakenResult.CREATED, TakenResult.UPDATED]
+    shown = [each for result in order for each in taken if each.result is result]
     if not shown:
         return
     yield f"{heading}:"
     for each in shown[:LISTED]:
-        yield f"  {each.outcome.value:<9}  {_cut(each.where, 28):<28}  {_cut(each.name, 60)}"
+        yield f"  {each.result.value:<9}  {_cut(each.where, 28):<28}  {_cut(each.name, 60)}"
         for error in each.errors:
             yield f"  {'':9}  {error['field'] or 'as a whole'}: {error['detail']}"
     yield from _more(len(shown))

@@ -13,7 +13,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from accounts.timezones import zone
 from reminders.exchange import beat, formats
 from reminders.exchange.reading import Reading, Unreadable
-from reminders.exchange.taking import Busy, Outcome, Report, take
+from reminders.exchange.taking import Busy, Report, TakenResult, take
 from reminders.management import told
 from reminders.management.options import user
 from reminders.management.progress import Progress
@@ -117,7 +117,7 @@ class Command(BaseCommand):
         report = self.take(reading, options)
         if options["disable"] and not options["dry_run"]:
             drafts = zip(reading.drafts, report.reminders, strict=True)
-            kept = {d.where for d, taken in drafts if taken.outcome is not Outcome.REFUSED}
+            kept = {d.where for d, taken in drafts if taken.result is not TakenResult.REFUSED}
             ids = [task.pk for task in found if beat.where(task) in kept]
             # Not by save(), which forgets when a disabled task ran last.
             PeriodicTask.objects.using(using).filter(pk__in=ids).update(enabled=False)

@@ -54,7 +54,7 @@ class TestImport:
                 {
                     "where": "line 2",
                     "name": "Back up",
-                    "outcome": "created",
+                    "result": "created",
                     "id": reminder.pk,
                     "errors": [],
                 }
@@ -89,7 +89,7 @@ class TestImport:
     def test_what_is_refused_names_the_field_and_stops_nothing_else(self, api):
         answer = send_lines(api, {"title": "a", "nag_max": 0}, {"title": "b"}).json()
         refused = answer["reminders"][0]
-        assert (refused["where"], refused["outcome"]) == ("line 2", "refused")
+        assert (refused["where"], refused["result"]) == ("line 2", "refused")
         assert refused["errors"][0]["field"] == "nag_max"
         assert answer["counts"]["created"] == 1
 
@@ -98,6 +98,14 @@ class TestImport:
         answer = send_lines(api, {"title": "b", "external_id": "x"}).json()
         assert answer["counts"]["updated"] == 1
         assert Reminder.objects.get().title == "b"
+
+    def test_number_of_queries_does_not_grow_with_what_is_there_already(
+        self, api, django_assert_max_num_queries
+    ):
+        rows = [{"title": f"{n}", **({"external_id": f"{n}"} if n % 2 else {})} for n in range(40)]
+        send_lines(api, *rows)
+        with django_assert_max_num_queries(20):
+            assert send_lines(api, *rows).json()["counts"]["unchanged"] == 40
 
     def test_external_id_that_stands_twice_is_refused_the_second_time(self, api):
         one = {"title": "a", "external_id": "x"}
@@ -175,7 +183,7 @@ class TestImport:
         content = (HEADER + json.dumps(row)).encode()
         api = client_of(user, ["reminders:write"])
         answer = send(api, content, content_type="application/x-ndjson").json()
-        assert answer["channels"][0]["outcome"] == "refused"
+        assert answer["channels"][0]["result"] == "refused"
         assert "channels:write" in answer["channels"][0]["errors"][0]["detail"]
         assert not Channel.objects.filter(kind="email").exists()
 

@@ -138,6 +138,15 @@ class TestThereAndBack:
         assert exported(stranger) == content
         assert set(Reminder.objects.filter(owner=stranger).values_list("version")) == {(1,)}
 
+    def test_where_one_of_two_that_say_the_same_is_there_the_other_arrives(
+        self, user, stranger, make_reminder
+    ):
+        make_reminder()
+        imported(stranger, exported(user))
+        make_reminder()
+        counts = imported(stranger, exported(user)).counts
+        assert (counts["created"], counts["unchanged"]) == (1, 1)
+
     def test_own_export_taken_in_again_changes_nothing(self, user, make_reminder):
         make_reminder(leads=[timedelta(0), timedelta(hours=1)], tags=["a"])
         assert imported(user, exported(user)).counts["unchanged"] == 1
