@@ -54,8 +54,8 @@ FIELDS = (
 STATE = ("status", "fired_count", "fired_due_at", "skipped")
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-# Half of a character: JSON can write it, nothing can store it.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# NUL, and half of a character: JSON can write them, nothing can store them.
+_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
 def write(reminders: Iterable[Reminder], now: datetime) -> Iterator[str]:
@@ -151,8 +151,8 @@ def _object(text: bytes, number: int) -> dict[str, Any]:
         _refuse(number, f"this is no JSON: {error}.")
     if not isinstance(found, dict):
         _refuse(number, "each line is a JSON object.")
-    if _SURROGATE.search(text) and not _is_text(found):
-        _refuse(number, "an escape stands for half of a character.")
+    if _UNSTORABLE.search(text) and not _is_text(found):
+        _refuse(number, "an escape stands for NUL, or for half of a character.")
     return found
 
 
@@ -169,9 +169,10 @@ def _no_number(name: str) -> None:
 
 def _is_text(found: dict[str, Any]) -> bool:
     try:
-        return bool(_line(found).encode())
+        _line(found).encode()
     except UnicodeEncodeError:
         return False
+    return r"\u0000" not in json.dumps(found).replace(r"\\", "")
 
 
 def _take(found: dict[str, Any], number: int, timezone: str, reading: Reading) -> None:

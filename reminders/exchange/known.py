@@ -135,4 +135,5 @@ def _frozen(said: Said) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    """Return what the database can be asked for."""
+    return value.strip() if isinstance(value, str) and "\0" not in value else ""

@@ -201,6 +201,8 @@ class _Taking:
             before = self.seen.setdefault(external_id, draft.where)
             if before != draft.where:
                 errors["external_id"] = f"Stands in this file twice: see {before}."
+            if "\0" in external_id:
+                errors["external_id"] = "Null characters are not allowed."
         if errors:
             raise ValidationError(errors)
         op = Op.UPSERT if external_id else Op.CREATE

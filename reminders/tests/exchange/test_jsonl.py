@@ -288,6 +288,7 @@ def test_reminder_may_leave_out_what_the_api_lets_it():
         (b'{"type":"reminder","nag_max":' + b"9" * 5000 + b"}", "this is no JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"type":"reminder","title":"\\ud800"}', "half of a character"),
+        (b'{"type":"reminder","external_id":"a\\u0000"}', "stands for NUL"),
         (b'"\xff"', "no text in UTF-8"),
         (b'{"type":"user"}', 'the type "channel" or "reminder"'),
         (b'{"type":"reminder","titel":"x"}', 'unknown field "titel". Allowed: title,'),
@@ -308,6 +309,13 @@ def test_line_that_cannot_be_read_is_refused_by_its_number(line, why):
         jsonl.read(HEADER + b"\n" + line, "UTC")
     assert str(refused.value).startswith("Line 3: ")
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("title", [r"\u0000", "ä\\", "\U0001f389"])
+def test_what_only_looks_like_such_an_escape_is_text(title):
+    line = {**LINE, "title": title}
+    content = HEADER + json.dumps(line).encode()
+    assert jsonl.read(content, "UTC").drafts[0].fields["title"] == title
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"type":"foam","version":2}\n', b"BEGIN:VCAL"])
