@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from foam import problems
 
@@ -18,8 +19,14 @@ def limit_body(
     def middleware(request: HttpRequest) -> HttpResponse:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > limit and request.path_info == _import():
+            limit = settings.FOAM_IMPORT_MAX_SIZE
         if length.isdigit() and int(length) > limit:
             return problems.response(413, f"The body is larger than {limit} bytes.")
         return get_response(request)
 
     return middleware
+
+
+def _import() -> str:
+    return reverse("reminder-import")

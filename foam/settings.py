@@ -259,6 +259,8 @@ if FOAM_TRUST_PROXY:
 
 # Bigger than any reminder, small enough to refuse at once.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# But for files of reminders, on their own path.
+FOAM_IMPORT_MAX_SIZE = 10 * 1024 * 1024
 
 # Celery: messages are wake-ups, so results are not kept and a stale one may expire
 

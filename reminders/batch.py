@@ -18,6 +18,7 @@ from rest_framework.serializers import as_serializer_error
 from accounts.api import field_errors
 from accounts.models import User
 from notifications.models import Channel
+from reminders.arrival import Arrival
 from reminders.models import EditConflict, ExternalIdTaken, Reminder
 from reminders.serializers import ReminderSerializer
 from reminders.storing import New, store_new
@@ -42,6 +43,8 @@ class Item(NamedTuple):
     id: int | None = None
     # As in If-Match: refused with 412 when the reminder has another.
     version: int | None = None
+    # What a reminder that is created was before, elsewhere; one that is there keeps its state.
+    arrival: Arrival | None = None
 
     @property
     def external_id(self) -> str | None:
@@ -235,7 +238,7 @@ class Batch:
             raise ValidationError({"version": "There is nothing yet that could have a version."})
         values = _validated(self.creating, item.fields)
         channels, further = (values.pop(name, None) for name in MANY)
-        return New(Reminder(owner=self.user, **values), channels, further)
+        return New(Reminder(owner=self.user, **values), channels, further, item.arrival)
 
     def _late(self, item: Item, error: DjangoValidationError) -> Result:
         """An upsert of what somebody else has created since is a replacement."""

@@ -9,13 +9,14 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
 from notifications.causes import following
 from notifications.models import Channel, Delivery
+from reminders.arrival import Arrival
 from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
@@ -257,17 +258,20 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None = None,
         escalate_channels: Iterable[Channel] | None = None,
+        arrival: Arrival | None = None,
     ) -> None:
         """Check, plan and save a new or edited reminder: the one way in, whatever the face.
 
         `channels` replaces the present ones; None leaves them, and gives a new reminder its owner's
-        inbox. So does `escalate_channels`, of which there may be none. Raises ValidationError by
-        field, and EditConflict when the row was edited since it was read.
+        inbox. So does `escalate_channels`, of which there may be none. A new one with an `arrival`
+        was elsewhere before: it need not have a future. Raises ValidationError by field, and
+        EditConflict when the row was edited since it was read.
         """
         channels = None if channels is None else list(channels)
         further = None if escalate_channels is None else list(escalate_channels)
-        if self._state.adding:
-            self.check_new(now, channels, further)
+        is_new = self._state.adding
+        if is_new:
+            self.check_new(now, channels, further, arrival)
             channels = channels or [Channel.objects.inbox_of(self.owner)]
         else:
             self.check(channels, further)
@@ -278,6 +282,8 @@ class Reminder(models.Model):
         if further is not None:
             self.escalate_channels.set(further)
         self._check_escalation(self.escalate_channels.exists)
+        if is_new and arrival:
+            self.let_pass(arrival.skipped, now)
 
     def check(
         self, channels: Iterable[Channel] | None, escalate_channels: Iterable[Channel] | None
@@ -295,26 +301,37 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None,
         escalate_channels: Iterable[Channel] | None,
+        arrival: Arrival | None = None,
     ) -> None:
         """As `check`, for one that is not stored yet; and plan it."""
         self.check(channels, escalate_channels)
         self._check_escalation(lambda: bool(escalate_channels))
-        self.plan_or_refuse(now)
+        if arrival is None:
+            self.plan_or_refuse(now)
+        else:
+            self._arrive(arrival, now)
 
     def _check_escalation(self, has_channels: Callable[[], bool]) -> None:
         if self.escalate_after is not None and not has_channels():
             message = "Choose at least one channel to tell when there is no answer."
             raise ValidationError({"escalate_channels": message})
 
-    def _save_unique(self) -> None:
-        """Save; ExternalIdTaken where another has the external_id, however late it came."""
-        others = Reminder.objects.owned_by(self.owner_id).exclude(pk=self.pk)
-        if self.external_id and others.filter(external_id=self.external_id).exists():
-            raise ExternalIdTaken
-        try:
-            self.save()
-        except IntegrityError as error:
-            raise (ExternalIdTaken() if is_taken(error) else error) from error
+    def _arrive(self, arrival: Arrival, now: datetime) -> None:
+        self.fired_count, self.fired_due_at = arrival.fired
+        if arrival.status == self.Status.ACTIVE:
+            self.plan(now)
+        else:
+            self._expect(None)
+            self.status = self.Status(arrival.status)
+
+    def let_pass(self, dues: Iterable[datetime], now: datetime) -> None:
+        """Skip instants to come, whether or not one of them is planned next."""
+        for due_at in sorted(dues):
+            if self.next_due_at == due_at:
+                self.skip(now)
+            elif due_at > now:
+                ahead = [lead for lead in self.leads if due_at - lead > now]
+                self._record_skipped(now, due_at, ahead or [min(self.leads)])
 
     def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""

@@ -168,9 +168,10 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     def _store(self, reminder: Reminder, values: dict[str, Any]) -> Reminder:
         now, channels = values.pop("now"), values.pop("channels", None)
         further = values.pop("escalate_channels", None)
+        arrival = values.pop("arrival", None)
         for name, value in values.items():
             setattr(reminder, name, value)
-        reminder.store(now, channels, further)
+        reminder.store(now, channels, further, arrival)
         return reminder
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from notifications.bulk import write_or_isolate
 from notifications.models import Channel
+from reminders.arrival import Arrival
 from reminders.models import ExternalIdTaken, Reminder, is_taken
 
 
@@ -17,6 +18,7 @@ class New(NamedTuple):
     reminder: Reminder
     channels: list[Channel] | None
     escalate_channels: list[Channel] | None
+    arrival: Arrival | None = None
 
 
 def store_new(news: Sequence[New], now: datetime) -> dict[int, ValidationError]:
@@ -33,7 +35,7 @@ def store_new(news: Sequence[New], now: datetime) -> dict[int, ValidationError]:
     places.sort(key=lambda place: news[place].reminder.external_id or "")
     ready = _with_inbox([news[place] for place in places])
     place_of = {id(new.reminder): place for new, place in zip(ready, places, strict=True)}
-    for new, error in write_or_isolate(ready, _write)[1]:
+    for new, error in write_or_isolate(ready, lambda some: _write(some, now))[1]:
         if not is_taken(error):
             raise error
         refused[place_of[id(new.reminder)]] = ExternalIdTaken()
@@ -42,9 +44,9 @@ def store_new(news: Sequence[New], now: datetime) -> dict[int, ValidationError]:
 
 def _check_each(news: Sequence[New], now: datetime) -> dict[int, ValidationError]:
     refused = {}
-    for place, (reminder, channels, further) in enumerate(news):
+    for place, (reminder, channels, further, arrival) in enumerate(news):
         try:
-            reminder.check_new(now, channels, further)
+            reminder.check_new(now, channels, further, arrival)
         except ValidationError as error:
             refused[place] = error
     return refused
@@ -73,7 +75,7 @@ def _with_inbox(news: Sequence[New]) -> list[New]:
     return [new if new.channels else new._replace(channels=inbox) for new in news]
 
 
-def _write(news: Sequence[New]) -> int:
+def _write(news: Sequence[New], now: datetime) -> int:
     reminders = [new.reminder for new in news]
     for reminder in reminders:
         # What a write that was undone had given it.
@@ -90,4 +92,7 @@ def _write(news: Sequence[New]) -> int:
         for new in news
         for channel in {each.pk: each for each in new.escalate_channels or []}.values()
     )
+    for new in news:
+        if new.arrival:
+            new.reminder.let_pass(new.arrival.skipped, now)
     return len(reminders)

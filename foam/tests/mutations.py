@@ -52,6 +52,7 @@ WORK = "notifications/transports/plugins/work.py"
 DIGEST = "notifications/digest.py"
 TOKENS = "accounts/tokens.py"
 ACCOUNTS = "accounts/models.py"
+TAKING = "reminders/exchange/taking.py"
 HOLDING = "notifications/holding.py"
 READING = "reminders/sentence/reading.py"
 CLOCKS = "reminders/sentence/clocks.py"
@@ -82,6 +83,8 @@ TEST_HOLDING = "notifications/tests/test_holding.py"
 TEST_HOLDING_RACES = "foam/tests/test_holding_races.py"
 TEST_PHRASES = "reminders/tests/sentence/test_phrases.py"
 TEST_BROWSABLE = "foam/tests/test_browsable.py"
+TEST_EXCHANGE_API = "reminders/tests/exchange/test_exchange_api.py"
+TEST_JSONL = "reminders/tests/exchange/test_jsonl.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
 TEST_ISOLATION = "foam/tests/test_isolation.py"
 TEST_TOKEN_API = "accounts/tests/test_token_api.py"
@@ -973,6 +976,70 @@ MUTATIONS = [
         "API page: may ask others",
         edit(BROWSABLE, '        response["Content-Security-Policy"] = CSP\n'),
         [TEST_BROWSABLE],
+    ),
+    Mutation(
+        "files",
+        "import: two at once take in all of it twice",
+        edit(TAKING, "        if not cursor.fetchone()[0]:\n            raise Busy\n"),
+        [TEST_EXCHANGE_API],
+    ),
+    Mutation(
+        "files",
+        "import: what is there already is taken in again",
+        edit(TAKING, "            if pk is not None:\n", "            if False:\n"),
+        [TEST_JSONL],
+    ),
+    Mutation(
+        "files",
+        "import: a dry run is kept",
+        edit(TAKING, "        transaction.set_rollback(True)\n"),
+        [TEST_EXCHANGE_API],
+    ),
+    Mutation(
+        "files",
+        "import: two that say the same are one",
+        edit(
+            "reminders/exchange/known.py", "        return found.pop(0)", "        return found[0]"
+        ),
+        [TEST_JSONL],
+    ),
+    Mutation(
+        "P9",
+        "import: a token for reminders makes channels",
+        edit(TAKING, "restored.is_changed and not may_write", "False"),
+        [TEST_EXCHANGE_API],
+    ),
+    Mutation(
+        "P9",
+        "export: a token for reminders reads addresses",
+        edit(
+            "reminders/exchange/views.py",
+            'if format.name == "jsonl" and not _may(request, Scope.CHANNELS_READ):',
+            "if False:",
+        ),
+        [TEST_EXCHANGE_API],
+    ),
+    Mutation(
+        "P9",
+        "import: a channel arrives as verified",
+        edit(
+            "notifications/portable.py",
+            "    return Restored(serializer.save(owner=user), is_new=True, is_changed=True)",
+            "    made = serializer.save(owner=user)\n"
+            "    Channel.objects.filter(pk=made.pk).update(verified_at=made.created_at)\n"
+            "    return Restored(made, is_new=True, is_changed=True)",
+        ),
+        [TEST_JSONL],
+    ),
+    Mutation(
+        "files",
+        "beat: a day that fits one of both day fields is due",
+        edit(
+            "reminders/exchange/beat.py",
+            "    meets = cron.any_day or cron.any_weekday\n",
+            "    meets = True\n",
+        ),
+        ["reminders/tests/exchange/test_beat.py"],
     ),
 ]
 
