@@ -324,6 +324,16 @@ class Reminder(models.Model):
             self._expect(None)
             self.status = self.Status(arrival.status)
 
+    def _save_unique(self) -> None:
+        """Save; ExternalIdTaken where another has the external_id, however late it came."""
+        others = Reminder.objects.owned_by(self.owner_id).exclude(pk=self.pk)
+        if self.external_id and others.filter(external_id=self.external_id).exists():
+            raise ExternalIdTaken
+        try:
+            self.save()
+        except IntegrityError as error:
+            raise (ExternalIdTaken() if is_taken(error) else error) from error
+
     def let_pass(self, dues: Iterable[datetime], now: datetime) -> None:
         """Skip instants to come, whether or not one of them is planned next."""
         for due_at in sorted(dues):
