@@ -19,15 +19,25 @@ class Filters(DjangoFilterBackend):
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        if getattr(view, "detail", None) is not False:
+        if getattr(view, "detail", False):
             return queryset
         refuse_unknown(request, self._allowed(view, queryset))
         filterset = self.get_filterset(request, queryset, view)
-        # The browsable API's form sends all its fields, most of them empty.
-        is_form = request.accepted_renderer.format != "json"
-        if filterset is not None and not is_form and (wrong := dict(_dropped(filterset))):
+        if filterset is not None and (wrong := dict(_dropped(filterset))):
             raise ValidationError(wrong)
         return super().filter_queryset(request, queryset, view)
+
+    def get_filterset_kwargs(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        given = super().get_filterset_kwargs(request, queryset, view)
+        if getattr(request.accepted_renderer, "format", "") == "api":
+            # The form sends all its fields, most of them empty.
+            data = given["data"].copy()
+            for name, values in list(data.lists()):
+                data.setlist(name, [value for value in values if value])
+                if not data.getlist(name):
+                    del data[name]
+            given["data"] = data
+        return given
 
     def _allowed(self, view: Any, queryset: QuerySet[Any]) -> set[str]:
         filters = self.get_filterset_class(view, queryset)

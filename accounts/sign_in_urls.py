@@ -1,9 +1,7 @@
 """Pages to sign in by, and of one's account; and the same for programs, below `_allauth/`."""
 
-from allauth.account import views
 from allauth.headless import urls as headless
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
 
 from accounts import pages
 
@@ -23,20 +21,9 @@ def routed(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLRes
     return kept
 
 
-# By this name REST framework finds where its pages lead to sign in and out.
-browsable = [
-    path(
-        "login/",
-        RedirectView.as_view(pattern_name="account_login", query_string=True),
-        name="login",
-    ),
-    path("logout/", views.logout, name="logout"),
-]
-
 urlpatterns = [
     path("account/", pages.home, name="account_home"),
     path("account/close/", pages.close, name="account_close"),
     path("account/", include("allauth.urls")),
-    path("account/api/", include((browsable, "rest_framework"))),
     path("_allauth/", include((routed(headless.urlpatterns), "headless"))),
 ]
