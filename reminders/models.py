@@ -267,10 +267,10 @@ class Reminder(models.Model):
         channels = None if channels is None else list(channels)
         further = None if escalate_channels is None else list(escalate_channels)
         if self._state.adding:
-            self.check_new(now, channels, further)
+            self.validate_new(now, channels, further)
             channels = channels or [Channel.objects.inbox_of(self.owner)]
         else:
-            self.check(channels, further)
+            self.validate(channels, further)
             self._take_over(now, {"channels": channels, "escalate_channels": further})
         self._save_unique()
         if channels is not None:
@@ -279,7 +279,7 @@ class Reminder(models.Model):
             self.escalate_channels.set(further)
         self._check_escalation(self.escalate_channels.exists)
 
-    def check(
+    def validate(
         self, channels: Iterable[Channel] | None, escalate_channels: Iterable[Channel] | None
     ) -> None:
         """Raise ValidationError unless this can be stored, as far as it tells by itself."""
@@ -290,14 +290,14 @@ class Reminder(models.Model):
         if escalate_channels is not None:
             self._check_owned(escalate_channels, "escalate_channels")
 
-    def check_new(
+    def validate_new(
         self,
         now: datetime,
         channels: Iterable[Channel] | None,
         escalate_channels: Iterable[Channel] | None,
     ) -> None:
-        """As `check`, for one that is not stored yet; and plan it."""
-        self.check(channels, escalate_channels)
+        """As `validate`, for one that is not stored yet; and plan it."""
+        self.validate(channels, escalate_channels)
         self._check_escalation(lambda: bool(escalate_channels))
         self.plan_or_refuse(now)
 
