@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils import timezone
@@ -92,7 +92,7 @@ class ApiView(APIView):
     ) -> HttpResponse:
         http = request._request
         fingerprint = idempotency.fingerprint_of(http)
-        asked = idempotency.Asked(request.user.pk, key, fingerprint, timezone.now())
+        asked = idempotency.Asked(int(request.user.pk or 0), key, fingerprint, timezone.now())
         act = partial(self._answer, handler, request, *args, **kwargs)
         return (idempotency.once_leased if self._is_talking else idempotency.once)(asked, act)
 
@@ -126,13 +126,11 @@ class ApiView(APIView):
         conditional.check(self._edition(found), expected)
         return found
 
-    def _edition(self, instance: models.Model) -> str:
+    def _edition(self, instance: Any) -> str:
         shown = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
         return conditional.edition_of(instance, shown)
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         limits.tell(response, list(self.quota))
         if isinstance(response, Response) and response.status_code in {200, 201}:
@@ -141,8 +139,9 @@ class ApiView(APIView):
 
     def _tagged(self, request: Request, response: Response) -> HttpResponse:
         """Give an answer its ETag; 304 when the client has it already."""
-        shown = getattr(getattr(response.data, "serializer", None), "instance", None)
-        edition = self._edition(shown) if isinstance(shown, getattr(self, "model", ())) else ""
+        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
+        is_ours = isinstance(shown, getattr(self, "model", ()))
+        edition = self._edition(shown) if is_ours else ""
         if request.method not in SAFE_METHODS:
             if edition:
                 response["ETag"] = f'"{edition}"'
@@ -150,7 +149,7 @@ class ApiView(APIView):
         # A page of the browsable API differs each time.
         if request.method == "OPTIONS" or response.accepted_renderer.format != "json":
             return response
-        tag = conditional.digest(response.rendered_content)
+        tag = conditional.digest(response.render().content)
         response["ETag"] = tag = f'"{edition}-{tag}"' if edition else f'"{tag}"'
         patch_cache_control(response, private=True, no_cache=True)
         known = request.headers.get("If-None-Match")

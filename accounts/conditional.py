@@ -53,13 +53,30 @@ def tags_of(header: str, name: str) -> list[str] | None:
 
 
 def is_known(tag: str, header: str) -> bool:
-    """Whether If-None-Match names this tag; by weak comparison, as a cache may have weakened it."""
-    tags = tags_of(header, "If-None-Match")
+    """Whether If-None-Match names this tag; by weak comparison, as a cache may have weakened it.
+
+    A header that cannot be read names none: all is sent.
+    """
+    try:
+        tags = tags_of(header, "If-None-Match")
+    except ValidationError:
+        return False
     return tags is None or tag in {each.removeprefix("W/") for each in tags}
 
 
 def check(edition: str, header: str) -> None:
     """Raise PreconditionFailed unless If-Match names this edition; weak tags never do."""
     tags = tags_of(header, "If-Match")
-    if tags is not None and edition not in {each.strip('"').partition("-")[0] for each in tags}:
+    if tags is not None and edition not in _editions(tags):
         raise PreconditionFailed
+
+
+def check_new(edition: str, header: str) -> None:
+    """Raise PreconditionFailed where If-None-Match names this edition of what is there already."""
+    tags = tags_of(header, "If-None-Match")
+    if tags is None or edition in _editions(each.removeprefix("W/") for each in tags):
+        raise PreconditionFailed("There is one already, as If-None-Match says.")
+
+
+def _editions(tags: Iterable[str]) -> set[str]:
+    return {tag.strip('"').partition("-")[0] for tag in tags}

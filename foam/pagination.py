@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -71,13 +72,14 @@ class Order(NamedTuple):
         return here if self.is_falling else here | Q(**{self.field: None})
 
     def _read(self, text: str, model: type[Model]) -> Any:
+        field: Any = model._meta.get_field(self.field)
         try:
-            return model._meta.get_field(self.field).to_python(text)
+            return field.to_python(text)
         except DjangoValidationError as error:
             raise ValueError("not a value of this field") from error
 
     def place(self, row: Any, *, is_backward: bool) -> Place:
-        value = None if self.field == "id" else getattr(row, self.field)
+        value: Any = None if self.field == "id" else getattr(row, self.field)
         text = value.isoformat() if hasattr(value, "isoformat") else value
         name = f"-{self.field}" if self.is_falling else self.field
         return Place(name, text, row.pk, is_backward)
@@ -92,9 +94,11 @@ class CursorPagination(DrfCursorPagination):
     page_size_query_description = "From 1 to 200; 50 if left out."
     max_page_size = 200
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any]:
+    page: list[Any]
+    # What a view adds to its pages, for the schema.
+    extra: Mapping[str, Any] = {}
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, size = request, self.get_page_size(request)
         self.order = Order.of(self._asked_ordering(request, view))
         place = self._asked_place(request)
@@ -195,4 +199,5 @@ class CursorPagination(DrfCursorPagination):
         example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
         page["properties"]["next"] = {**address, "example": example}
         page["properties"]["previous"] = {**address, "example": None}
+        page["properties"] |= self.extra
         return page

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.parsers import FormParser, MultiPartParser
 
-from accounts.api import StrictSerializer
+from accounts.api import ApiView, StrictSerializer
 from accounts.permissions import needed_scope
 from foam.examples import EXAMPLES
 from foam.problems import CONTENT_TYPE, problem
@@ -48,13 +48,18 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     ),
     409: (
         "Conflict",
-        "Its state does not allow that, or someone else was faster.",
+        "Its state does not allow that, someone else was faster, or the `Idempotency-Key` is in use.",
         "Only a dead delivery can be retried; this one is sent.",
+    ),
+    410: (
+        "Gone",
+        "It is too long ago to tell what was deleted since.",
+        "This is too long ago to tell what was deleted since. Start anew.",
     ),
     412: (
         "PreconditionFailed",
-        "It has another version than `If-Match` says.",
-        "This reminder has another version than If-Match says. Read it again.",
+        "It has been changed since the version that `If-Match` names.",
+        "This has been changed since the version that If-Match names. Read it again.",
     ),
     413: ("TooLarge", "The body is too large.", "The body is larger than 1048576 bytes."),
     415: (
@@ -96,6 +101,25 @@ WRITES = {"POST", "PUT", "PATCH"}
 FORMS = (FormParser, MultiPartParser)
 
 
+code = serializers.CharField(required=False)
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+
+
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    OpenApiParameter.HEADER,
+    description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
+    "and gets the first answer.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` of what you have read, or *."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you have, or *."
+)
+
+
 class FieldErrorSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     code = serializers.CharField()
@@ -113,7 +137,42 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    OpenApiParameter.HEADER,
+    description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
+    "and gets the first answer.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` of what you have read, or *."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you have, or *."
+)
+
+
 class AutoSchema(SpectacularSchema):
+    """What every operation of the API has: its name, its headers, the errors that it can give."""
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *self._headers()]
+
+    def _headers(self) -> list[OpenApiParameter]:
+        """Return the headers that every address of the API knows."""
+        if not isinstance(self.view, ApiView):
+            return []
+        if self.method == "GET":
+            return [IF_NONE_MATCH]
+        conditions = [IF_MATCH] if "{" in self.path or self.method == "PATCH" else []
+        return [*conditions, *([KEY] if self.method == "POST" else [])]
+
+    def _get_paginator(self) -> Any:
+        paginator = super()._get_paginator()
+        if paginator is not None:
+            paginator.extra = getattr(self.view, "paged_with", {})
+        return paginator
+
     def get_operation_id(self) -> str:
         """Return noun and verb, as the address has them: reminders_pause."""
         action = getattr(self.view, "action", None)
@@ -171,6 +230,8 @@ class AutoSchema(SpectacularSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code, body in bodies.items():
             body["description"] = body["description"] or HTTPStatus(int(code)).phrase
+        if IF_NONE_MATCH in self._headers():
+            bodies["304"] = {"description": "What you have is what there is."}
         for status in sorted(self._problems()):
             bodies.setdefault(str(status), self._problem(status, direction))
         return bodies
@@ -179,10 +240,13 @@ class AutoSchema(SpectacularSchema):
         """Return the statuses of the errors that this operation can answer with."""
         has_body = self.method in WRITES and bool(self._get_request_body())
         action = getattr(self.view, "action", self.method.lower())
+        headers = self._headers()
         queries = any(each["in"] == "query" for each in self._get_parameters())
         return {
             406,
-            *({400} if has_body or queries else ()),
+            *({400} if has_body or queries or headers else ()),
+            *({409} if KEY in headers else ()),
+            *({412} if IF_MATCH in headers else ()),
             *({413, 415} if has_body else ()),
             *({401, 403} if any(self.get_auth()) else ()),
             *({404} if "{" in self.path else ()),

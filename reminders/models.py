@@ -271,10 +271,10 @@ class Reminder(models.Model):
         further = None if escalate_channels is None else list(escalate_channels)
         is_new = self._state.adding
         if is_new:
-            self.check_new(now, channels, further, arrival)
+            self.validate_new(now, channels, further, arrival)
             channels = channels or [Channel.objects.inbox_of(self.owner)]
         else:
-            self.check(channels, further)
+            self.validate(channels, further)
             self._take_over(now, {"channels": channels, "escalate_channels": further})
         self._save_unique()
         if channels is not None:
@@ -285,7 +285,7 @@ class Reminder(models.Model):
         if is_new and arrival:
             self.let_pass(arrival.skipped, now)
 
-    def check(
+    def validate(
         self, channels: Iterable[Channel] | None, escalate_channels: Iterable[Channel] | None
     ) -> None:
         """Raise ValidationError unless this can be stored, as far as it tells by itself."""
@@ -296,15 +296,15 @@ class Reminder(models.Model):
         if escalate_channels is not None:
             self._check_owned(escalate_channels, "escalate_channels")
 
-    def check_new(
+    def validate_new(
         self,
         now: datetime,
         channels: Iterable[Channel] | None,
         escalate_channels: Iterable[Channel] | None,
         arrival: Arrival | None = None,
     ) -> None:
-        """As `check`, for one that is not stored yet; and plan it."""
-        self.check(channels, escalate_channels)
+        """As `validate`, for one that is not stored yet; and plan it."""
+        self.validate(channels, escalate_channels)
         self._check_escalation(lambda: bool(escalate_channels))
         if arrival is None:
             self.plan_or_refuse(now)

@@ -108,15 +108,37 @@ class TooOld(APIException):
 class ForPrograms(OwnedViewSet):
     """Batches, external ids and sync: a part of the view of reminders."""
 
+    paged_with = {
+        "deleted": {
+            "type": "array",
+            "description": f"With `{SINCE}` only: what is left of those that were deleted.",
+            "items": {
+                "type": "object",
+                "required": ["id", "external_id", "version", "deleted_at"],
+                "properties": {
+                    "id": {"type": "integer"},
+                    "external_id": {"type": ["string", "null"]},
+                    "version": {"type": "integer"},
+                    "deleted_at": {"type": "string", "format": "date-time"},
+                },
+            },
+        },
+        "sync": {
+            "type": ["string", "null"],
+            "description": f"With `{SINCE}` only: what to give as that the next time. Null where "
+            "`next` leads on.",
+        },
+    }
+
     def list(self, request: Request, **kwargs: Any) -> Response:
         if SINCE in request.query_params:
             return self._changed(request, timezone.now())
         return super().list(request, **kwargs)  # type: ignore[misc]
 
     def _changed(self, request: Request, now: datetime) -> Response:
-        assert self.paginator is not None
-        refuse_unknown(request, {SINCE, self.paginator.page_size_query_param})
-        size = self.paginator.get_page_size(request)
+        pager: Any = self.paginator
+        refuse_unknown(request, {SINCE, pager.page_size_query_param})
+        size = pager.get_page_size(request)
         try:
             page = sync.page(request.user, request.query_params[SINCE], size, now)
         except sync.Unreadable:
@@ -216,13 +238,13 @@ class ForPrograms(OwnedViewSet):
 
     def _check_wanted(self, found: Reminder | None) -> None:
         """Raise PreconditionFailed unless `If-Match` and `If-None-Match` let it be put."""
-        expected, known = (self.request.headers.get(name) for name in ("If-Match", "If-None-Match"))
-        if expected is not None:
+        headers = self.request.headers
+        if (expected := headers.get("If-Match")) is not None:
             if found is None:
                 raise conditional.PreconditionFailed
             conditional.check(self._edition(found), expected)
-        if known is not None and found is not None and conditional.is_known("", known):
-            raise conditional.PreconditionFailed("There is one already.")
+        if (known := headers.get("If-None-Match")) is not None and found is not None:
+            conditional.check_new(self._edition(found), known)
 
 
 def shown_of(result: Result) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Many new reminders at once, by the rules by which one is stored (`Reminder.check_new`)."""
+"""Many new reminders at once, by the rules by which one is stored (`Reminder.validate_new`)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -46,7 +46,7 @@ def _check_each(news: Sequence[New], now: datetime) -> dict[int, ValidationError
     refused = {}
     for place, (reminder, channels, further, arrival) in enumerate(news):
         try:
-            reminder.check_new(now, channels, further, arrival)
+            reminder.validate_new(now, channels, further, arrival)
         except ValidationError as error:
             refused[place] = error
     return refused

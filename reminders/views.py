@@ -96,17 +96,10 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     scope = "reminders"
     read_only_actions = frozenset({"parse", "preview"})
     problems = {
-        "retrieve": {412},
-        "update": {409, 412},
-        "partial_update": {409, 412},
-        "destroy": {412},
-        "pause": {412},
-        "resume": {412},
-        "trigger": {412},
-        "upcoming": {412},
-        "explain": {412},
-        "skip": {400, 409, 412},
-        "occurrences": {412},
+        "list": {410},
+        "update": {409},
+        "partial_update": {409},
+        "skip": {400, 409},
     }
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter

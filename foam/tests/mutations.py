@@ -59,6 +59,20 @@ CLOCKS = "reminders/sentence/clocks.py"
 LINKED = "foam/linked.py"
 BROWSABLE = "foam/browsable.py"
 
+API = "accounts/api.py"
+IDEMPOTENCY = "accounts/idempotency.py"
+LIMITS = "accounts/limits.py"
+BATCH = "reminders/batch.py"
+SYNC = "reminders/sync.py"
+REMINDERS_0011 = "reminders/migrations/0011_revision.py"
+
+TEST_API_RACES = "foam/tests/test_api_races.py"
+TEST_BATCH = "reminders/tests/test_batch.py"
+TEST_CONDITIONAL = "foam/tests/test_conditional.py"
+TEST_IDEMPOTENCY = "foam/tests/test_idempotency.py"
+TEST_LIMITS = "foam/tests/test_limits.py"
+TEST_LISTS = "foam/tests/test_lists.py"
+TEST_SYNC = "reminders/tests/test_sync.py"
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
 TEST_ACTIONS = "notifications/tests/test_actions.py"
@@ -1040,6 +1054,133 @@ MUTATIONS = [
             "    meets = True\n",
         ),
         ["reminders/tests/exchange/test_beat.py"],
+    ),
+    Mutation(
+        "API",
+        "idempotency: what comes second does not wait for the first",
+        edit(
+            IDEMPOTENCY,
+            "OR (k.status IS NULL AND k.leased_until <= %(now)s",
+            "OR (k.status IS NOT NULL",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: a key is not unique",
+        [
+            Edit(
+                "accounts/migrations/0003_idempotency.py",
+                "models.UniqueConstraint(fields=('user', 'key'), "
+                "name='accounts_idempotencykey_once')",
+            ),
+            Edit(
+                IDEMPOTENCY,
+                "ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+                "ON CONFLICT (id) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+            ),
+        ],
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the effect is kept without its answer",
+        edit(
+            API,
+            "idempotency.once_leased if self._is_talking else idempotency.once",
+            "idempotency.once_leased",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: another body gets the answer of the first",
+        edit(IDEMPOTENCY, "first is not None and first.fingerprint != asked.fingerprint", "False"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the lease of who died does not run out",
+        edit(IDEMPOTENCY, "k.leased_until <= %(now)s", "k.leased_until <= %(old)s"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "P10",
+        "idempotency: an answer with a secret is stored as it is",
+        edit(IDEMPOTENCY, "body = EncryptedTextField(blank=True)", "body = models.TextField()"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "external id: not unique",
+        [without_constraint(REMINDERS_0001, "reminders_reminder_external_id_once_per_owner")],
+        [TEST_API_RACES],
+    ),
+    Mutation(
+        "API",
+        "batch: two of one owner at once",
+        edit(BATCH, "User.objects.select_for_update(no_key=True).get(pk=user.pk)", "pass"),
+        [TEST_API_RACES],
+    ),
+    Mutation(
+        "API",
+        "batch: a row that is refused undoes the others",
+        edit(
+            "reminders/storing.py",
+            "        if not is_taken(error):\n            raise error\n",
+            "        raise error\n",
+        ),
+        [TEST_BATCH],
+    ),
+    Mutation(
+        "API",
+        "sync: goes on from the newest transaction",
+        edit(SYNC, "SELECT pg_snapshot_xmin(s)", "SELECT pg_snapshot_xmax(s)"),
+        [TEST_SYNC],
+    ),
+    Mutation(
+        "API",
+        "sync: each page begins anew",
+        edit(SYNC, "if is_new else mark", "if mark else mark"),
+        [TEST_SYNC],
+    ),
+    Mutation(
+        "API",
+        "sync: an edit leaves no trace",
+        edit(REMINDERS_0011, "WHEN (OLD.version IS DISTINCT FROM NEW.version)", "WHEN (false)"),
+        [TEST_SYNC],
+    ),
+    Mutation(
+        "API",
+        "tag: of the version alone",
+        edit(API, "f'\"{edition}-{tag}\"' if edition", "f'\"{edition}\"' if edition"),
+        [TEST_CONDITIONAL],
+    ),
+    Mutation(
+        "API",
+        "If-Match: what it was compared with is not locked",
+        edit(API, "_base_manager.select_for_update(no_key=True)", "_base_manager.all()"),
+        [TEST_API_RACES],
+    ),
+    Mutation(
+        "API",
+        "limits: a request that is refused counts",
+        edit(LIMITS, "    if allowed then\n", "    if true then\n"),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "API",
+        "limits: without Redis nothing goes on",
+        edit(
+            LIMITS, "    except RedisError as error:\n", "    except ZeroDivisionError as error:\n"
+        ),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "API",
+        "pages: ties are not broken",
+        edit("foam/pagination.py", '[self.field, "id"]', "[self.field]"),
+        [TEST_LISTS],
     ),
 ]
 

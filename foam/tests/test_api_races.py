@@ -33,19 +33,32 @@ def test_of_parallel_batches_that_upsert_one_creates(user):
 
 
 def test_two_batches_in_opposite_orders_do_not_stop_each_other(user, make_reminder):
+    """Each has rows of its own to update, and between them the external ids of the other."""
     api = client_of(user)
-    there = [make_reminder().pk for _ in range(20)]
-    items = [{"op": "update", "id": pk, "fields": {"body": "x"}} for pk in there]
-    items += [{"op": "upsert", "fields": {**STANDUP, "external_id": f"e{i}"}} for i in range(20)]
-    items[10:10] = [{"op": "create", "fields": STANDUP}]
 
-    def send(ordered):
-        answer = api.post(f"{URL}batch/", {"items": ordered})
+    def batch(order):
+        for number in order:
+            yield {"op": "update", "id": make_reminder().pk, "fields": {"body": "x"}}
+            yield {"op": "upsert", "fields": {**STANDUP, "external_id": f"e{number}"}}
+
+    def send(items):
+        answer = api.post(f"{URL}batch/", {"items": items})
         assert answer.status_code == 200
         return answer.json()["refused"]
 
-    assert at_once(*[lambda: send(items), lambda: send(items[::-1])] * 2) == [0, 0, 0, 0]
-    assert Reminder.objects.filter(external_id__isnull=False).count() == 20
+    forth, back = list(batch(range(15))), list(batch(range(14, -1, -1)))
+    assert at_once(*[lambda: send(forth), lambda: send(back)] * 2) == [0, 0, 0, 0]
+    assert Reminder.objects.filter(external_id__isnull=False).count() == 15
+
+
+def test_two_batches_update_the_same_rows_in_opposite_orders(user, make_reminder):
+    api = client_of(user)
+    items = [{"op": "update", "id": make_reminder().pk, "fields": {"body": "x"}} for _ in range(9)]
+    send = [
+        lambda each=each: api.post(f"{URL}batch/", {"items": each}).json()["done"]
+        for each in (items, items[::-1])
+    ]
+    assert at_once(*send * 2) == [9, 9, 9, 9]
 
 
 def test_of_parallel_edits_of_one_channel_one_is_let_through(user, channel):
