@@ -1,0 +1,2 @@
+def write(reminders, now):
+    yield ""
