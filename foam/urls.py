@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from foam import views
 from notifications import answers
 from notifications.actions import PATH
+from reminders import feed
 
 api: list[URLPattern | URLResolver] = [
     path("", views.ApiRootView.as_view(), name="api"),
@@ -39,6 +40,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
+    path(f"{feed.PATH.lstrip('/')}<str:secret>.ics", feed.feed, name="calendar-feed"),
 ]
 
 handler400 = "foam.problems.bad_request"

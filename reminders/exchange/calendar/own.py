@@ -7,8 +7,10 @@ the event then said. Where another program has changed the event since, its own 
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
+from accounts.api import iso_duration
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.tree import Component, Property
 from reminders.exchange.calendar.values import text
@@ -54,6 +56,15 @@ def seal_of(component: Component) -> str:
         for each in alarm.left.get("TRIGGER", [])
     ]
     return seal(properties, triggers)
+
+
+def dumped(fields_: dict[str, Any]) -> str:
+    """Return fields as JSON, in the form that the API takes them."""
+    return json.dumps(fields_, ensure_ascii=False, separators=(",", ":"), default=_as_api)
+
+
+def _as_api(value: Any) -> str:
+    return iso_duration(value) if isinstance(value, timedelta) else value.isoformat()
 
 
 def is_paused(component: Component) -> bool:
