@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import closing, emails, tokens
 from accounts.forms import StoringForm
-from accounts.models import FOAM_ID, ApiToken, Scope, User
+from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 
 admin.site.unregister(Group)
 
@@ -112,7 +112,7 @@ class TokenForm(StoringForm):
 
     owner: User
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in Scope.values],
+        choices=[(scope, scope) for scope in API_SCOPES],
         initial=tokens.USUAL_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What it may do. This cannot be changed later.",

@@ -51,8 +51,7 @@ class ApiView(APIView):
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if idempotency.HEADER in request.headers:
-            # Whole, and before anybody reads a part of it: Django then keeps it.
-            _ = request.body
+            idempotency.read_whole(request)
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

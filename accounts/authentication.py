@@ -20,6 +20,7 @@ class TokenAuthentication(BaseAuthentication):
         try:
             token = (
                 ApiToken.objects.valid(now)
+                .for_api()
                 .for_secret(secret.strip().decode("ascii"))
                 .select_related("user")
                 .get()

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -98,6 +99,16 @@ class Asked(NamedTuple):
     key: str
     fingerprint: str
     now: datetime
+
+
+def read_whole(request: HttpRequest) -> None:
+    """Read the body before anybody reads a part of it, for its fingerprint; others read it again.
+
+    Past Django's own limit: how much an address takes was checked by what the request says of it.
+    """
+    if not hasattr(request, "_body"):
+        request._body = request.read()  # type: ignore[attr-defined]
+        request._stream = BytesIO(request._body)  # type: ignore[attr-defined]
 
 
 def key_of(request: HttpRequest) -> str | None:

@@ -144,6 +144,12 @@ class Scope(models.TextChoices):
     ME_WRITE = "me:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
+    # Alone, and in the address of a calendar feed: whoever is shown that address has it.
+    CALENDAR_READ = "calendar:read"
+
+
+# What a token in a header may have.
+API_SCOPES = [scope.value for scope in Scope if scope != Scope.CALENDAR_READ]
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -165,6 +171,14 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         if status == ApiToken.Status.EXPIRED:
             return kept.filter(expires_at__lte=now)
         return kept.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+
+    def for_api(self) -> Self:
+        """Those that go into a header."""
+        return self.exclude(scopes__contains=[Scope.CALENDAR_READ])
+
+    def for_calendar(self) -> Self:
+        """Those that go into the address of a feed, and are good for nothing else."""
+        return self.filter(scopes=[Scope.CALENDAR_READ])
 
     def for_secret(self, secret: str) -> Self:
         return self.filter(digest=ApiToken.digest_of(secret))
@@ -202,6 +216,14 @@ class ApiToken(models.Model):
     class Meta:
         verbose_name = "API token"
         verbose_name_plural = "API tokens"
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(scopes__contains=[Scope.CALENDAR_READ])
+                | models.Q(scopes=[Scope.CALENDAR_READ]),
+                name="accounts_apitoken_calendar_alone",
+                violation_error_message="A token with the scope calendar:read has no other.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint})"
@@ -226,7 +248,7 @@ class ApiToken(models.Model):
             name=name,
             digest=cls.digest_of(secret),
             hint=f"{secret[:9]}…",
-            scopes=Scope.values if scopes is None else scopes,
+            scopes=API_SCOPES if scopes is None else scopes,
             expires_at=expires_at,
             made_by=made_by,
         )

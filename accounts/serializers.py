@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from accounts import tokens
 from accounts.api import Instant, StrictSerializer
-from accounts.models import ApiToken, Scope, User
+from accounts.models import API_SCOPES, ApiToken, User
 
 
 class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
@@ -79,9 +79,9 @@ class NewTokenSerializer(StrictSerializer):
 
     name = serializers.CharField(max_length=100, help_text="What it is for.")
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(Scope.choices),
+        child=serializers.ChoiceField(API_SCOPES),
         allow_empty=False,
-        max_length=len(Scope.values),
+        max_length=len(API_SCOPES),
         help_text="What it may do. With a token, only what that one may do itself.",
     )
     expires_at = Instant(

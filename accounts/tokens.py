@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import ApiToken, Scope, User
+from accounts.models import API_SCOPES, ApiToken, Scope, User
 from accounts.timezones import iso
 
 # A program that makes a new one each time it starts is to be noticed.
@@ -14,7 +14,7 @@ MOST_VALID = 50
 # How long a token is good for when nobody says.
 USUAL_DAYS, MOST_DAYS = 90, 36500
 # What a token may do when nobody says. Making others is a power to be asked for by its name.
-USUAL_SCOPES = [scope for scope in Scope.values if scope != Scope.TOKENS_WRITE]
+USUAL_SCOPES = [scope for scope in API_SCOPES if scope != Scope.TOKENS_WRITE]
 
 
 def usual_expiry(now: datetime, by: ApiToken | None = None) -> datetime:
@@ -83,9 +83,9 @@ def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
 
 
 def _check_scopes(scopes: Collection[str]) -> None:
-    unknown = sorted(set(scopes) - set(Scope.values))
-    if unknown or not scopes:
-        message = f"Choose at least one of {', '.join(Scope.values)}."
+    is_feed = set(scopes) == {Scope.CALENDAR_READ}
+    if not scopes or not (is_feed or set(scopes) <= set(API_SCOPES)):
+        message = f"Choose at least one of {', '.join(API_SCOPES)}."
         raise ValidationError({"scopes": message})
 
 
@@ -97,7 +97,9 @@ def _check_maker(
     maker = ApiToken.objects.select_for_update(of=("self",)).valid(now).filter(pk=by.pk).first()
     if maker is None:
         raise ValidationError("The token that asks for this is no longer valid.")
-    if lacks := [scope for scope in scopes if scope not in maker.scopes]:
+    # A feed is a way to read reminders.
+    gives = [Scope.REMINDERS_READ if each == Scope.CALENDAR_READ else each for each in scopes]
+    if lacks := [scope for scope in gives if scope not in maker.scopes]:
         message = f"A token cannot give what it lacks itself: {', '.join(sorted(lacks))}."
         raise ValidationError({"scopes": message})
     if maker.expires_at is not None and (expires_at is None or expires_at > maker.expires_at):

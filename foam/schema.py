@@ -48,7 +48,7 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     ),
     409: (
         "Conflict",
-        "Its state does not allow that, someone else was faster, or the `Idempotency-Key` is in use.",
+        "Its state does not allow that, someone was faster, or the `Idempotency-Key` is in use.",
         "Only a dead delivery can be retried; this one is sent.",
     ),
     410: (
@@ -101,10 +101,6 @@ WRITES = {"POST", "PUT", "PATCH"}
 FORMS = (FormParser, MultiPartParser)
 
 
-code = serializers.CharField(required=False)
-    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
-
-
 KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
@@ -135,21 +131,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField(required=False)
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
-
-
-KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    OpenApiParameter.HEADER,
-    description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
-    "and gets the first answer.",
-)
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` of what you have read, or *."
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you have, or *."
-)
 
 
 class AutoSchema(SpectacularSchema):

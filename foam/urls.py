@@ -7,6 +7,7 @@ from foam import views
 from foam.reference import RedocView, SwaggerView
 from notifications import answers
 from notifications.actions import PATH
+from reminders import feed
 
 # One way in for everybody, with its second factor and its limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -33,6 +34,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in_urls")),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
+    path(f"{feed.PATH.lstrip('/')}<str:secret>.ics", feed.feed, name="calendar-feed"),
 ]
 
 handler400 = "foam.problems.bad_request"

@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from reminders.exchange.views import ExportView, ImportView
+from reminders.feed_api import FeedView
 from reminders.views import OccurrenceViewSet, ReminderViewSet
 
 router = SimpleRouter()
@@ -12,5 +13,6 @@ urlpatterns = [
     # Before the router, for which these would be ids.
     path("reminders/import/", ImportView.as_view(), name="reminder-import"),
     path("reminders/export/", ExportView.as_view(), name="reminder-export"),
+    path("reminders/feed/", FeedView.as_view(), name="reminder-feed"),
     *router.urls,
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from reminders.exchange import crontab, jsonl
+from reminders.exchange import crontab, icalendar, jsonl
 from reminders.exchange.reading import Reading
 from reminders.models import Reminder
 
@@ -33,6 +33,7 @@ ALL = (
     Format(
         "crontab", ("text/plain", "text/x-crontab"), (".crontab", ".cron", ".txt"), crontab.read
     ),
+    Format("icalendar", ("text/calendar",), (".ics", ".ical"), icalendar.read, icalendar.write),
     # With the name of a user before each command, as in /etc/crontab.
     Format("system-crontab", (), (), crontab.read_system),
 )

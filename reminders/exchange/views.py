@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import Conflict
+from accounts.api import ApiView, Conflict
 from accounts.models import ApiToken, Scope, User
 from reminders.exchange import formats
 from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
@@ -61,7 +61,7 @@ class RawParser(BaseParser):
         return {"raw": stream.read()}
 
 
-class ImportView(GenericAPIView[Any]):
+class ImportView(ApiView, GenericAPIView[Any]):
     scope = "reminders"
     content_negotiation_class = Negotiation
     serializer_class = FileSerializer
@@ -106,7 +106,7 @@ class ImportView(GenericAPIView[Any]):
         return Response(ReportSerializer(report).data)
 
 
-class ExportView(GenericAPIView[Reminder]):
+class ExportView(ApiView, GenericAPIView[Reminder]):
     scope = "reminders"
     content_negotiation_class = Negotiation
     filterset_class = ReminderFilter

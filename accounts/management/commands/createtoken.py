@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import Scope, User
+from accounts.models import API_SCOPES, User
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=Scope.values,
+            choices=API_SCOPES,
             help="what it may do; repeat for several (default: all but tokens:write)",
         )
         lifetime = parser.add_mutually_exclusive_group()

@@ -1,0 +1,122 @@
+"""One VEVENT or VTODO read into the fields of a reminder."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from reminders.exchange.calendar import own
+from reminders.exchange.calendar.account import Account
+from reminders.exchange.calendar.alarms import Span, leads, triggers
+from reminders.exchange.calendar.timing import Timing, all_day, timing
+from reminders.exchange.calendar.tree import Component
+from reminders.exchange.calendar.values import UTC_NAME, BadValue, duration, moment, text
+from reminders.exchange.calendar.words import one_line, words
+from reminders.exchange.calendar.zones import Zones
+from reminders.exchange.reading import Draft
+from reminders.recurrence import to_utc
+
+LONGEST_ID = 200
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What one calendar has in common: `home` is the zone of times that name none."""
+
+    home: str
+    zones: Zones
+    all_day_at: time
+    account: Account
+
+
+def where_of(component: Component) -> str:
+    found = component.left.get("SUMMARY")
+    title = one_line(text(found[0])) if found else ""
+    if not title:
+        uid = component.left.get("UID")
+        title = text(uid[0]) if uid else ""
+    return f'{component.name} "{title[:60]}"' if title else component.name
+
+
+def external_id(*parts: str) -> str:
+    """Return an id that is the same whenever the file is read; a long one is hashed."""
+    whole = "#".join(parts)
+    if len(whole) <= LONGEST_ID:
+        return whole
+    return f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
+
+
+def timing_of(component: Component, reader: Reader, where: str) -> Timing:
+    """Take when it is due. A to-do without a date that has an alarm is due at that."""
+    has_no_start = not {"DTSTART", "DUE"} & component.left.keys()
+    if component.name == "VTODO" and has_no_start:
+        _start_at_alarm(component)
+    return timing(component, reader.home, reader.zones, where, reader.account)
+
+
+def draft_of(
+    component: Component, found: Timing, identity: str, reader: Reader, where: str, sealed: str
+) -> Draft:
+    """Take the rest, and return the draft. Raises BadValue for what is not supported."""
+    account = reader.account
+    spoken = triggers(component, _span(component, found, reader.zones), where, account)
+    if found.is_date:
+        found_due = _due_of_day(spoken, reader.all_day_at)
+        all_day(found, found_due)
+        account.lose(where, f"it is all day: it is due at {_clock(found_due)} of the day")
+    kept, is_whole = own.fields(component, sealed, where, account)
+    draft = Draft(
+        where,
+        {
+            **words(component, where, account),
+            **({} if is_whole else found.fields(where, account)),
+            "leads": leads(spoken, found.due, where, account),
+            **({"external_id": external_id(identity)} if identity else {}),
+            **kept,
+        },
+        is_paused=own.is_paused(component),
+    )
+    _notice_status(component, draft)
+    return draft
+
+
+def _notice_status(component: Component, draft: Draft) -> None:
+    """A status that says no more than that it will take place is none to tell of."""
+    status = text(component.take_one("STATUS")).upper()
+    if status not in {"", "CONFIRMED", "TENTATIVE", "NEEDS-ACTION", "IN-PROCESS"}:
+        raise BadValue(f"its STATUS is {status[:40]}")
+
+
+def _due_of_day(spoken: list[timedelta], at: time) -> timedelta:
+    """Return how long after midnight it is due: later when an alarm of that day is later."""
+    usual = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
+    return max([usual, *(each for each in spoken if each < DAY)])
+
+
+def _clock(length: timedelta) -> str:
+    return f"{datetime.min + length:%H:%M}"
+
+
+def _span(component: Component, found: Timing, zones: Zones) -> Span:
+    """The end stays behind: a reminder has no length, and that is told."""
+    start = to_utc(found.start, found.zone)[0]
+    end = start + DAY if found.is_date else start
+    for name in ("DTEND", "DUE"):
+        if name in component.left:
+            prop = component.left[name][0]
+            end = to_utc(moment(prop.value, zones.of(prop)).wall_in(found.zone), found.zone)[0]
+    if "DURATION" in component.left:
+        end = start + duration(component.left["DURATION"][0].value)
+    return Span(start, end, is_series=bool(found.recurrence or found.rdates))
+
+
+def _start_at_alarm(component: Component) -> None:
+    for alarm in component.children:
+        for trigger in alarm.left.get("TRIGGER", []) if alarm.name == "VALARM" else []:
+            value = trigger.value.strip()
+            if value[:1].isdecimal() and not value.startswith("1976"):
+                at = moment(value, UTC_NAME)
+                component.left["DTSTART"] = [
+                    type(trigger)("DTSTART", {}, f"{at.wall:%Y%m%dT%H%M%S}Z")
+                ]
+                return

@@ -1,0 +1,177 @@
+"""Reminders written as a calendar, one after the other."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from accounts.api import iso_duration
+from reminders.exchange.calendar import own
+from reminders.exchange.calendar.shown import Shown, shown
+from reminders.exchange.calendar.tree import Property
+from reminders.exchange.calendar.values import UTC_NAME
+from reminders.exchange.calendar.vtimezone import vtimezone
+from reminders.exchange.calendar.words import literal, one_line
+from reminders.exchange.calendar.words import shown as plain
+from reminders.models import Reminder
+from reminders.recurrence import RecurrenceError
+
+HEAD = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//FOAM//Reminders//EN", "CALSCALE:GREGORIAN")
+LONGEST_LINE = 75
+DATES_A_LINE = 50
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def write(
+    reminders: Iterable[Reminder],
+    now: datetime,
+    *,
+    head: Iterable[str] = (),
+    skipped: Mapping[int, Collection[datetime]] | None = None,
+    alarms: bool = True,
+    whole: bool = True,
+) -> Iterator[str]:
+    """Yield a VCALENDAR with a VEVENT for each reminder, in pieces; lines end in CRLF.
+
+    What has a rule is written with it; what no rule can say, instant by instant from `now` on.
+    `whole` adds what `read` makes the very same reminders of, `alarms` when they speak, `head` are
+    further lines of the calendar. `skipped` are due instants to leave out, by the reminder's id.
+    """
+    yield _lines([*HEAD, *head])
+    zones = {UTC_NAME}
+    for reminder in reminders:
+        try:
+            found = shown(reminder.schedule, now, (skipped or {}).get(reminder.pk, ()))
+        except RecurrenceError as error:
+            # Stored before it was refused: it is told, and stops none of the others.
+            yield _lines([f"COMMENT:{escaped(f'Reminder {reminder.pk}: {error}')}"])
+            continue
+        if found is None:
+            continue
+        if reminder.timezone not in zones:
+            zones.add(reminder.timezone)
+            yield _lines(vtimezone(reminder.timezone))
+        yield _lines(_event(reminder, found, alarms=alarms, whole=whole))
+    yield _lines(["END:VCALENDAR"])
+
+
+def uid_of(reminder: Reminder) -> str:
+    """Return the UID: the external_id, else one that is the same in each export of this FOAM."""
+    return (
+        reminder.external_id
+        or f"reminder-{reminder.pk}@{urlsplit(settings.FOAM_BASE_URL).hostname}"
+    )
+
+
+def escaped(text: str) -> str:
+    """Return a TEXT (RFC 5545 3.3.11)."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\\", "\\\\")
+    text = text.replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+    return _CONTROL.sub("", text)
+
+
+def folded(line: str) -> str:
+    """Break a line after 75 octets at most, and never within a character (RFC 5545 3.1)."""
+    if len(line) <= LONGEST_LINE and line.isascii():
+        return line
+    pieces, piece, size = [], [], 0
+    for character in line:
+        length = len(character.encode())
+        if size + length > LONGEST_LINE:
+            pieces.append("".join(piece))
+            # The space that continues it is one of the octets.
+            piece, size = [], 1
+        piece.append(character)
+        size += length
+    return "\r\n ".join([*pieces, "".join(piece)])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{folded(line)}\r\n" for line in lines)
+
+
+def _event(reminder: Reminder, found: Shown, *, alarms: bool, whole: bool) -> Iterator[str]:
+    properties = [*_times(reminder.timezone, found), *_words(reminder)]
+    triggers = [_trigger(lead) for lead in reminder.leads] if alarms else []
+    is_paused = reminder.status == Reminder.Status.PAUSED
+    yield "BEGIN:VEVENT"
+    yield f"UID:{escaped(uid_of(reminder))}"
+    # Without a METHOD that is when it was last changed (RFC 5545 3.8.7.2).
+    yield f"DTSTAMP:{_utc(reminder.updated_at)}"
+    yield f"CREATED:{_utc(reminder.created_at)}"
+    yield f"LAST-MODIFIED:{_utc(reminder.updated_at)}"
+    yield f"SEQUENCE:{reminder.version}"
+    yield f"STATUS:{'TENTATIVE' if is_paused else 'CONFIRMED'}"
+    yield "TRANSP:TRANSPARENT"
+    yield from map(_line, properties)
+    if is_paused:
+        yield f"{own.STATUS}:{own.PAUSED}"
+    if whole:
+        fields = escaped(own.dumped(_whole(reminder)))
+        yield f"{own.NAME};{own.SEAL}={own.seal(properties, triggers)}:{fields}"
+    for trigger in triggers:
+        yield from _alarm(trigger, reminder)
+    yield "END:VEVENT"
+
+
+def _alarm(trigger: str, reminder: Reminder) -> Iterator[str]:
+    yield "BEGIN:VALARM"
+    yield "ACTION:DISPLAY"
+    yield f"DESCRIPTION:{escaped(one_line(plain(reminder.title)))}"
+    yield f"TRIGGER:{trigger}"
+    yield "END:VALARM"
+
+
+def _trigger(lead: Any) -> str:
+    return f"-{iso_duration(lead)}" if lead else iso_duration(lead)
+
+
+def _times(timezone: str, found: Shown) -> Iterator[Property]:
+    yield _dates("DTSTART", [found.start], timezone)
+    if found.rule:
+        yield Property("RRULE", {}, found.rule)
+    for name, dates in (("EXDATE", found.exdates), ("RDATE", found.rdates)):
+        for is_utc in (False, True):
+            same = [each for each in dates if (each.tzinfo is not None) is is_utc]
+            for begin in range(0, len(same), DATES_A_LINE):
+                yield _dates(name, same[begin : begin + DATES_A_LINE], timezone)
+
+
+def _dates(name: str, dates: list[datetime], timezone: str) -> Property:
+    """All of these are of one kind: of the zone, or in UTC."""
+    if dates[0].tzinfo is None and timezone != UTC_NAME:
+        walls = ",".join(f"{each:%Y%m%dT%H%M%S}" for each in dates)
+        return Property(name, {"TZID": timezone}, walls)
+    return Property(name, {}, ",".join(f"{each:%Y%m%dT%H%M%S}Z" for each in dates))
+
+
+def _words(reminder: Reminder) -> Iterator[Property]:
+    yield Property("SUMMARY", {}, escaped(one_line(plain(reminder.title))))
+    if reminder.body:
+        yield Property("DESCRIPTION", {}, escaped(plain(reminder.body)))
+    if reminder.tags:
+        yield Property("CATEGORIES", {}, ",".join(map(escaped, reminder.tags)))
+
+
+def _whole(reminder: Reminder) -> dict[str, Any]:
+    """Return what an event cannot say, or not for sure, as the API has it."""
+    schedule = {name: getattr(reminder, name) for name in own.SAID if name not in {"title", "body"}}
+    behaviour = {name: getattr(reminder, name) for name in own.BEHAVIOUR}
+    words = {}
+    if literal(one_line(plain(reminder.title))) != reminder.title:
+        words["title"] = reminder.title
+    if literal(plain(reminder.body).strip()) != reminder.body:
+        words["body"] = reminder.body
+    return {**words, **schedule, **behaviour}
+
+
+def _line(found: Property) -> str:
+    params = "".join(f";{name}={value}" for name, value in found.params.items())
+    return f"{found.name}{params}:{found.value}"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
