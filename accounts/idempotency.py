@@ -107,8 +107,8 @@ def read_whole(request: HttpRequest) -> None:
     Past Django's own limit: how much an address takes was checked by what the request says of it.
     """
     if not hasattr(request, "_body"):
-        request._body = request.read()  # type: ignore[attr-defined]
-        request._stream = BytesIO(request._body)  # type: ignore[attr-defined]
+        request._body = request.read()
+        request._stream = BytesIO(request._body)
 
 
 def key_of(request: HttpRequest) -> str | None:

@@ -60,7 +60,7 @@ class FeedView(ApiView, GenericAPIView[Any]):
             values["name"],
             timezone.now(),
             scopes=[Scope.CALENDAR_READ],
-            expires_at=values["expires_at"] or (by and by.expires_at),
+            expires_at=values["expires_at"] or (by.expires_at if by else None),
             by=by,
         )
         url = feed.address(secret, values["tag"], alarms=values["alarms"])

@@ -112,6 +112,7 @@ class ForPrograms(OwnedViewSet):
         "deleted": {
             "type": "array",
             "description": f"With `{SINCE}` only: what is left of those that were deleted.",
+            "example": [],
             "items": {
                 "type": "object",
                 "required": ["id", "external_id", "version", "deleted_at"],

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apitoken',
             name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('reminders:read', 'Reminders Read'), ('reminders:write', 'Reminders Write'), ('channels:read', 'Channels Read'), ('channels:write', 'Channels Write'), ('deliveries:read', 'Deliveries Read'), ('deliveries:write', 'Deliveries Write'), ('me:read', 'Me Read'), ('me:write', 'Me Write'), ('calendar:read', 'Calendar Read')], max_length=32), size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('reminders:read', 'Reminders Read'), ('reminders:write', 'Reminders Write'), ('channels:read', 'Channels Read'), ('channels:write', 'Channels Write'), ('deliveries:read', 'Deliveries Read'), ('deliveries:write', 'Deliveries Write'), ('me:read', 'Me Read'), ('me:write', 'Me Write'), ('tokens:read', 'Tokens Read'), ('tokens:write', 'Tokens Write'), ('calendar:read', 'Calendar Read')], max_length=32), size=None),
         ),
         migrations.AddConstraint(
             model_name='apitoken',

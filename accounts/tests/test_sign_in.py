@@ -278,3 +278,10 @@ def test_what_is_of_no_use_to_programs_is_not_there(path):
 
 def test_browser_has_no_such_way_in_without_pages():
     assert Client().post("/_allauth/browser/v1/auth/login").status_code == 404
+
+
+def test_what_codes_are_computed_from_is_stored_encrypted(user):
+    secret = with_app(user)
+    kept = Authenticator.objects.get().data["secret"]
+    assert secret not in kept
+    assert kept.startswith("gAAAA")

@@ -53,6 +53,13 @@ DIGEST = "notifications/digest.py"
 TOKENS = "accounts/tokens.py"
 ACCOUNTS = "accounts/models.py"
 TAKING = "reminders/exchange/taking.py"
+CACHE = "accounts/cache.py"
+CLOSING = "accounts/closing.py"
+CHANNELS_CLOSING = "notifications/closing.py"
+ADAPTERS = "accounts/adapters.py"
+SIGN_IN_MIDDLEWARE = "accounts/middleware.py"
+INBOX = "notifications/transports/inbox.py"
+ACCOUNTS_0005 = "accounts/migrations/0005_sign_in.py"
 HOLDING = "notifications/holding.py"
 READING = "reminders/sentence/reading.py"
 CLOCKS = "reminders/sentence/clocks.py"
@@ -73,6 +80,11 @@ TEST_IDEMPOTENCY = "foam/tests/test_idempotency.py"
 TEST_LIMITS = "foam/tests/test_limits.py"
 TEST_LISTS = "foam/tests/test_lists.py"
 TEST_SYNC = "reminders/tests/test_sync.py"
+TEST_CACHE = "accounts/tests/test_cache.py"
+TEST_SIGN_IN = "accounts/tests/test_sign_in.py"
+TEST_OIDC = "accounts/tests/test_oidc.py"
+TEST_CLOSING = "foam/tests/test_closing.py"
+TEST_CLOSING_ALONE = "accounts/tests/test_closing.py"
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
 TEST_ACTIONS = "notifications/tests/test_actions.py"
@@ -1181,6 +1193,75 @@ MUTATIONS = [
         "pages: ties are not broken",
         edit("foam/pagination.py", '[self.field, "id"]', "[self.field]"),
         [TEST_LISTS],
+    ),
+    Mutation(
+        "sign in: what is added at once is new to all",
+        edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
+        [TEST_CACHE],
+    ),
+    Mutation(
+        "P9",
+        "sign in: another port of the host is another count",
+        edit(ADAPTERS, "return login.lower()", 'return f"{request.get_host()}:{login.lower()}"'),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "staff: a session from before need not show its factor",
+        edit(SIGN_IN_MIDDLEWARE, "if not has_shown_second_factor(request):", "if False:"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P10",
+        "second factor: stored as it is",
+        edit(ADAPTERS, "return encryption.encrypt(text)", "return text"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "team account: an address that nobody has verified",
+        edit(ADAPTERS, "if not verified:", "if False:"),
+        [TEST_OIDC],
+    ),
+    Mutation(
+        "P10",
+        "closing: something is made for a closed account",
+        edit(ACCOUNTS_0005, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: what is just being made is not looked for again",
+        edit(
+            CLOSING,
+            "        for closer in closers:\n            closer(user, now)\n        _erase",
+            "        _erase",
+        ),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: an answer that comes later is kept",
+        edit(RECORD, "CASE d.title WHEN '' THEN '' ELSE o.detail END", "o.detail"),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: the inbox takes what a worker had",
+        edit(INBOX, "WHERE c.deleted_at IS NULL\n"),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: messages keep their words",
+        edit(CHANNELS_CLOSING, '    told.update(title="", body="", data={})\n'),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: two superusers do not wait for each other",
+        edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
+        [TEST_CLOSING_ALONE],
     ),
 ]
 
