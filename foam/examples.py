@@ -10,10 +10,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """`asked` is the body; `answers` is by status: without one, the answer has no body."""
+    """`asked` is the body; `answers` is by status: without one, the answer has no body.
+
+    `query` is what the address has to say.
+    """
 
     asked: Any = None
     answers: dict[int, Any] = field(default_factory=dict)
+    query: str = ""
 
 
 def ok(answer: Any, asked: Any = None) -> Example:
@@ -227,6 +231,73 @@ TESTED = {
     "detail": "answered 200",
     "latency_ms": 41.7,
 }
+BATCH = {
+    "items": [
+        {"op": "create", "fields": {"title": "Pay rent", "starts_at": "2090-01-01T09:00:00"}},
+        {"op": "update", "id": 7, "fields": {"title": "Stand-up"}},
+    ],
+    "dry_run": True,
+}
+DONE = {
+    "done": 2,
+    "refused": 0,
+    "dry_run": True,
+    "results": [
+        {
+            "status": 201,
+            "id": None,
+            "version": 1,
+            "external_id": None,
+            "next_due_at": "2090-01-01T08:00:00Z",
+            "errors": [],
+        },
+        {
+            "status": 200,
+            "id": 7,
+            "version": 2,
+            "external_id": "calendar-17",
+            "next_due_at": "2026-11-23T17:00:00Z",
+            "errors": [],
+        },
+    ],
+}
+SENTENCE = {"text": "Stand-up every Monday at 18:00 in Berlin"}
+PARSED = {
+    "reminder": {
+        "title": "Stand-up",
+        "starts_at": "2026-11-23T18:00:00",
+        "timezone": "Europe/Berlin",
+        "recurrence": "FREQ=WEEKLY;BYDAY=MO",
+        "exdates": [],
+        "rdates": [],
+        "gap": "after",
+        "fold": "first",
+        "leads": ["PT0S"],
+        "tags": [],
+        "urgent": False,
+    },
+    "understood": [{"field": "title", "text": "Stand-up", "start": 0, "end": 8}],
+    "assumed": [],
+    "preview": PREVIEW,
+}
+CRONTAB = "0 9 * * 1 backup\n"
+CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
+IMPORTED = {
+    "dry_run": False,
+    "counts": {"created": 1, "updated": 0, "unchanged": 0, "refused": 0},
+    "reminders": [
+        {"where": "line 1", "name": "backup", "result": "created", "id": 7, "errors": []}
+    ],
+    "channels": [],
+    "losses": [{"where": "the file", "what": "FOAM reminds, and runs nothing."}],
+}
+FEED = {
+    "token": 4,
+    "name": "FOAM",
+    "expires_at": None,
+    "url": "https://foam.example.org/calendar/foam_Zk3x-EXAMPLE.ics",
+    "webcal": "webcal://foam.example.org/calendar/foam_Zk3x-EXAMPLE.ics",
+}
 SENT_CODE = {"is_verified": False, "detail": "A code was sent to this address.", "delivery": 813}
 VERIFIED = {"is_verified": True, "detail": "This channel is verified.", "delivery": None}
 
@@ -252,6 +323,7 @@ EXAMPLES = {
     "inbox_read": ok({**MESSAGE, "read_at": "2026-11-23T17:05:00Z"}),
     "me_retrieve": ok(ME),
     "me_partial_update": ok(ME, {"timezone": "Europe/Berlin"}),
+    "me_export_retrieve": ok('{"type":"export","of":"ada"}\n'),
     "occurrences_list": ok(OCCURRENCE),
     "occurrences_retrieve": ok(RESPONDED),
     "occurrences_acknowledge": ok(ACKNOWLEDGED),
@@ -270,6 +342,14 @@ EXAMPLES = {
     "reminders_trigger": created(OCCURRENCE),
     "reminders_upcoming": ok(UPCOMING),
     "reminders_preview": ok(PREVIEW, SCHEDULE),
+    "reminders_parse": ok(PARSED, SENTENCE),
+    "reminders_batch": ok(DONE, BATCH),
+    "reminders_by_external_id": ok(REMINDER),
+    "reminders_put_by_external_id": Example(NEW_REMINDER, {200: REMINDER, 201: REMINDER}),
+    "reminders_delete_by_external_id": Example(),
+    "reminders_export_retrieve": Example(None, {200: CALENDAR}, "?format=icalendar"),
+    "reminders_feed_create": created(FEED, {"name": "FOAM"}),
+    "reminders_import_create": Example(CRONTAB, {200: IMPORTED}, "?format=crontab"),
     "tokens_list": ok(TOKEN),
     "tokens_create": created(
         {**TOKEN, "secret": "foam_Zk3x-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE"},

@@ -126,6 +126,7 @@ class ForPrograms(OwnedViewSet):
         },
         "sync": {
             "type": ["string", "null"],
+            "example": None,
             "description": f"With `{SINCE}` only: what to give as that the next time. Null where "
             "`next` leads on.",
         },

@@ -6,14 +6,17 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from foam.examples import EXAMPLES
+from foam.examples import EXAMPLES, Example
 
 DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
 
 # Which noun's ids are meant by what stands in a body or a query; and numbers that are no ids.
 IDS = {"channel": "channels", "channels": "channels", "escalate_channels": "channels"}
-IDS |= {"reminder": "reminders", "digest": "deliveries"}
-NUMBERS = {"count", "days", "flood_limit", "nag_max", "page_size"}
+# Of the items of a batch, too.
+IDS |= {"reminder": "reminders", "digest": "deliveries", "id": "reminders"}
+NUMBERS = {"count", "days", "flood_limit", "nag_max", "page_size", "version"}
+# Stands in all that is the owner's: as external_id, too.
+MARK = "only-for-adas-eyes"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Operation:
     @property
     def is_about_one(self) -> bool:
         return "{id}" in self.path
+
+    @property
+    def is_by_external_id(self) -> bool:
+        """One's own name for one of one's own: another's is not in the way."""
+        return "{external_id}" in self.path
 
     @property
     def scope(self) -> str:
@@ -63,13 +71,18 @@ class Operation:
     def url(self, ids: dict[str, int]) -> str:
         """Return its address for what has these ids, by noun."""
         url = self.path.replace("{id}", str(ids.get(self.noun, "")))
+        url = url.replace("{external_id}", MARK) + self.example.query
         assert "{" not in url, f"Say in foam/tests/operations.py what {self.path} stands for."
         return url
 
     def body(self, ids: dict[str, int]) -> Any:
         """Return what foam/examples.py asks, of what has these ids, by noun."""
+        return about(self.example.asked, ids)
+
+    @property
+    def example(self) -> Example:
         assert self.id in EXAMPLES, f'Give "{self.id}" an example in foam/examples.py.'
-        return about(EXAMPLES[self.id].asked, ids)
+        return EXAMPLES[self.id]
 
 
 def about(asked: Any, ids: dict[str, int]) -> Any:

@@ -9,17 +9,18 @@ from datetime import timedelta
 import pytest
 from django.contrib.admindocs.views import simplify_regex
 from django.db import connection
+from django.http import HttpResponse
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ApiToken, Scope
+from accounts.models import API_SCOPES, ApiToken
 from conftest import client_of
-from foam.tests.operations import IDS, NUMBERS, OPERATIONS
+from foam.tests.operations import IDS, MARK, NUMBERS, OPERATIONS
 from notifications import outbox
 from notifications.models import Channel, Delivery, InboxMessage
 from reminders import dispatch
-from reminders.models import Occurrence
+from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken", "recorder")]
 
@@ -36,11 +37,12 @@ BESIDE = {
     "readyz",
     "admin/",
     "do/<path:token>",
+    "account/",
+    "_allauth/",
+    "calendar/<str:secret>.ics",
 }
 # What an example cannot bring about alone: a code that fits, and a delivery that is dead.
 REFUSED = {"channels_verify": 400, "deliveries_retry": 409}
-# Stands in all that is the owner's.
-MARK = "only-for-adas-eyes"
 NOTHING = 10**9
 
 
@@ -50,7 +52,8 @@ def those(choose):
 
 each = those(lambda each: True)
 about_one = those(lambda each: each.is_about_one)
-about_none = those(lambda each: not each.is_about_one)
+about_none = those(lambda each: not each.is_about_one and not each.is_by_external_id)
+by_external_id = those(lambda each: each.is_by_external_id)
 writing = those(lambda each: each.method != "get")
 with_ids_in_query = those(lambda each: each.queries().keys() & IDS.keys())
 with_ids_in_body = those(lambda each: each.takes_body and each.numbers() & IDS.keys())
@@ -94,8 +97,16 @@ def nobodys(ids):
 
 
 def ask(client, operation, ids):
-    asked = {"data": operation.body(ids), "format": "json"} if operation.takes_body else {}
-    return getattr(client, operation.method)(operation.url(ids), **asked)
+    asked = {}
+    if operation.takes_body:
+        body = operation.body(ids)
+        kind = {"content_type": "text/plain"} if isinstance(body, str) else {"format": "json"}
+        asked = {"data": body, **kind}
+    answer = getattr(client, operation.method)(operation.url(ids), **asked)
+    if not answer.streaming:
+        return answer
+    kept = {name: value for name, value in answer.items() if name != "Content-Type"}
+    return HttpResponse(answer.getvalue(), answer["Content-Type"], answer.status_code, headers=kept)
 
 
 def fingerprint():
@@ -177,7 +188,7 @@ def test_token_of_an_inactive_user_gets_nothing(operation, user, ids):
 
 @each
 def test_token_without_the_needed_scope_is_refused(operation, user, ids):
-    others = [scope for scope in Scope.values if scope != operation.scope]
+    others = [scope for scope in API_SCOPES if scope != operation.scope]
     answer = assert_refused(client_of(user, others), operation, ids, 403)
     assert answer.json()["detail"] == f"This token lacks the scope {operation.scope}."
 
@@ -220,8 +231,30 @@ def test_stranger_is_shown_nothing_of_the_owners(operation, stranger_api, strang
     answer = ask(stranger_api, operation, strangers)
     assert answer.status_code < 300, answer.content
     assert MARK not in answer.content.decode()
-    if "results" in (shown := answer.json() if answer.content else {}):
-        assert ids.get(operation.noun) not in [each["id"] for each in shown["results"]]
+    if operation.id.endswith("_list"):
+        assert ids[operation.noun] not in [each["id"] for each in answer.json()["results"]]
+
+
+@by_external_id
+def test_external_id_is_of_ones_own_reminders_only(operation, stranger_api, ids):
+    before = Reminder.objects.filter(pk=ids["reminders"]).values().get()
+    answer = ask(stranger_api, operation, {**ids, "channels": 0})
+    assert answer.status_code in {400, 404}
+    assert MARK not in answer.content.decode()
+    assert Reminder.objects.filter(pk=ids["reminders"]).values().get() == before
+
+
+def test_batch_of_a_stranger_finds_nothing_of_the_owners(stranger_api, ids):
+    before = fingerprint()
+    items = [
+        {"op": op, "id": number, "fields": {}}
+        for number in (ids["reminders"], NOTHING)
+        for op in ("update", "delete")
+    ]
+    answer = stranger_api.post("/api/v1/reminders/batch/", {"items": items})
+    assert [result["status"] for result in answer.json()["results"]] == [404] * 4
+    assert MARK not in answer.content.decode()
+    assert fingerprint() == before
 
 
 @with_ids_in_query
