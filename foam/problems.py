@@ -34,7 +34,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         code = exc.get_codes() if isinstance(exc, APIException) else None
         response.data = problem(response.status_code, _detail(response.data), code=code)
     renderer = getattr(context["request"], "accepted_renderer", None)
-    if renderer is None or renderer.format == "json":
+    if renderer is None or renderer.format != "api":
         response.content_type = CONTENT_TYPE
     return response
 

@@ -2,6 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api import StrictSerializer
 from accounts.models import validate_timezone
 from reminders.exchange.formats import FORMATS, WRITABLE
 from reminders.exchange.taking import Report, Taken, TakenResult
@@ -30,7 +31,7 @@ class ExportOptions(serializers.Serializer[Any]):
     format = serializers.ChoiceField(sorted(WRITABLE), default="jsonl")
 
 
-class FileSerializer(serializers.Serializer[Any]):
+class FileSerializer(StrictSerializer):
     file = serializers.FileField()
 
 

@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ApiView, Conflict
+from accounts.api import FORM_FIELDS, ApiView, Conflict
 from accounts.models import ApiToken, Scope, User
 from reminders.exchange import formats
 from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
@@ -155,6 +155,9 @@ def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
     """Return what was sent, and the format that it is said to have."""
     data: Any = request.data
     raw, sent = data.get("raw"), data.get("file")
+    if unknown := set(data) - {"raw", "file", *FORM_FIELDS}:
+        message = "Unknown field. Send only `file`; all else goes into the address."
+        raise ValidationError(dict.fromkeys(unknown, message), code="unknown")
     if isinstance(raw, bytes) and raw:
         media_type, file_name = request.content_type or "", ""
     elif isinstance(sent, UploadedFile):
