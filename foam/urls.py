@@ -37,6 +37,7 @@ urlpatterns = [
     ),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
 ]

@@ -1,18 +1,24 @@
 """What came of attempts, in bulk: each outcome by whom the lease belongs to."""
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections import Counter as Sums
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from notifications import meter
 from notifications.bulk import bulk_cursor
 from notifications.holding import rules_of
 from notifications.lease import Leased
 from notifications.models import Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.transports import Message, Outcome
+
+log = logging.getLogger(__name__)
 
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
@@ -32,6 +38,9 @@ WITH outcome AS (
     ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
         detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
         WHERE notifications_attempt.outcome = 'uncertain'
+), counted AS (
+    INSERT INTO notifications_meter (series, value)
+    SELECT * FROM unnest(%(series)b::text[], %(values)b::float8[])
 )
 UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
     leased_until = NULL, reason = o.reason,
@@ -45,8 +54,26 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 """
 
 
-def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
-    """Write each outcome of what was leased, where the lease is still ours; return how many."""
+class Verdict(NamedTuple):
+    """What an outcome makes of its delivery."""
+
+    outcome: str
+    detail: str
+    status: str
+    next_attempt_at: datetime | None = None
+    reason: str = ""
+
+
+def record(
+    outcomes: Sequence[Outcome],
+    leased: Sequence[Leased],
+    now: datetime,
+    late: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> int:
+    """Write each outcome of what was leased, where the lease is still ours; return how many.
+
+    `late`: by kind of channel, how many seconds after their time messages were accepted.
+    """
     verdicts = [
         _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
         for outcome, each in zip(outcomes, leased, strict=True)
@@ -64,6 +91,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
                 "kinds": [v.outcome for v in verdicts],
                 "details": [v.detail for v in verdicts],
                 "latencies": [o.latency for o in outcomes],
+                **meter.arrays(_counted(outcomes, leased, verdicts, late)),
             },
         )
         count: int = cursor.rowcount
@@ -74,17 +102,53 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         _disable_failing(dead, now)
     _hold(outcomes, now)
     _let_go(outcomes, leased)
+    _tell_failures(outcomes, leased, verdicts)
     return count
 
 
-class Verdict(NamedTuple):
-    """What an outcome makes of its delivery."""
+def _counted(
+    outcomes: Sequence[Outcome],
+    leased: Sequence[Leased],
+    verdicts: Sequence[Verdict],
+    late: Mapping[str, Sequence[float]],
+) -> Sums[str]:
+    """Return what these outcomes add to the meter."""
+    kinds = [each.kind for each in leased]
+    ways = Sums(zip(kinds, [v.outcome for v in verdicts], [v.status for v in verdicts], strict=True))
+    sums = meter.BATCH.of([len(outcomes)], of="deliver")
+    took: dict[str, list[float]] = {kind: [] for kind, _, _ in ways}
+    for kind, outcome in zip(kinds, outcomes, strict=True):
+        took[kind].append(outcome.latency.total_seconds())
+    for (kind, outcome, status), number in ways.items():
+        sums[meter.ATTEMPTS.series(kind=kind, outcome=outcome)] += number
+        if status != "queued":
+            sums[meter.ENDED.series(kind=kind, status=status)] += number
+    for kind, seconds in took.items():
+        sums.update(meter.ATTEMPT.of(seconds, kind=kind))
+    for kind, seconds in late.items():
+        sums.update(meter.LATENESS.of(seconds, kind=kind))
+    return sums
 
-    outcome: str
-    detail: str
-    status: str
-    next_attempt_at: datetime | None = None
-    reason: str = ""
+
+# Of a batch in which a receiver of thousands failed, the first few tell enough.
+FAILURES_TOLD = 10
+
+
+def _tell_failures(
+    outcomes: Sequence[Outcome], leased: Sequence[Leased], verdicts: Sequence[Verdict]
+) -> None:
+    """Log a line for each failed attempt. Why it failed stands in the attempt: it may be secret."""
+    failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[2].outcome != "sent"]
+    for outcome, each, verdict in failed[:FAILURES_TOLD]:
+        log.warning(
+            "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s "
+            "seconds=%.3f",
+            *(outcome.message.delivery_id, outcome.message.channel_id, each.kind),
+            *(outcome.message.attempt, verdict.outcome, verdict.status),
+            outcome.latency.total_seconds(),
+        )
+    if len(failed) > FAILURES_TOLD:
+        log.warning("more attempts failed count=%d", len(failed) - FAILURES_TOLD)
 
 
 def _verdict(outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime) -> Verdict:
