@@ -270,10 +270,11 @@ def queue_lengths() -> dict[str, int]:
         broker.ensure_connection(max_retries=1, timeout=2)
         for queue in QUEUES:
             with broker.channel() as channel:
-                try:
+                # kombu 5.7 looks for a queue on Redis without its prefix, and finds none.
+                if size := getattr(channel, "_size", None):
+                    lengths[queue] = size(queue)
+                else:
                     lengths[queue] = channel.queue_declare(queue, passive=True).message_count
-                except broker.channel_errors:
-                    lengths[queue] = 0  # An empty queue is none on Redis.
     return lengths
 
 
