@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from logging.config import dictConfig
 from typing import Any
@@ -28,17 +27,16 @@ from notifications import meter, shutdown
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
 
-
 class Foam(Celery):
     """Without banners: what a program prints is its log."""
 
     @cached_property
-    def Worker(self) -> Callable[..., Any]:  # noqa: N802 - Celery's name
+    def Worker(self) -> Any:
         made = super().Worker
         return lambda **options: made(**{**options, "quiet": True})
 
     @cached_property
-    def Beat(self) -> Callable[..., Any]:  # noqa: N802
+    def Beat(self) -> Any:
         made = super().Beat
         return lambda **options: made(**{**options, "quiet": True})
 

@@ -60,7 +60,8 @@ def told(error: BaseException) -> str:
     primary = getattr(diag, "message_primary", None)
     lines = (primary or str(error)).splitlines()
     text = scrub(QUOTED.sub("…", lines[0]))[:200] if lines else ""
-    where = f" ({diag.constraint_name})" if getattr(diag, "constraint_name", None) else ""
+    constraint = getattr(diag, "constraint_name", None)
+    where = f" ({constraint})" if constraint else ""
     return f"{type(error).__name__}: {text}{where}".rstrip(": ")
 
 
@@ -114,7 +115,7 @@ def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
 class Formatter(logging.Formatter):
     """What both forms have in common: an exception is told without its words."""
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+    def formatException(self, ei: Any) -> str:
         return trace(ei[1], ei[2])
 
     def exception_of(self, record: logging.LogRecord) -> str:

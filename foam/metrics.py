@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, product
+from typing import Any
 
 import django
 from celery import current_app
@@ -269,7 +270,8 @@ def queue_lengths() -> dict[str, int]:
     with current_app.connection_for_read() as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
         for queue in QUEUES:
-            with broker.channel() as channel:
+            with broker.channel() as opened:
+                channel: Any = opened
                 # kombu 5.7 looks for a queue on Redis without its prefix, and finds none.
                 if size := getattr(channel, "_size", None):
                     lengths[queue] = size(queue)

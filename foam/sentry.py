@@ -4,7 +4,6 @@ The library is no part of FOAM's requirements: requirements/sentry.txt has it.
 """
 
 import re
-from collections.abc import MutableMapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -41,7 +40,7 @@ def start(dsn: str, environment: str) -> None:
     )
 
 
-def before_send(event: MutableMapping[str, Any], hint: dict[str, Any]) -> MutableMapping[str, Any]:
+def before_send(event: Any, hint: dict[str, Any]) -> Any:
     """Take out of an event what FOAM does not tell anybody; what is left has the request's id."""
     for name in LEFT_OUT:
         event.pop(name, None)

@@ -1,7 +1,7 @@
 """A Celery worker that leaves word that it is alive, whether its broker is or not."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
@@ -14,7 +14,7 @@ from foam import alive
 class LeaveWord(bootsteps.StartStopStep):
     """From the worker's event loop: when that hangs nobody leaves word."""
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def start(self, worker: Any) -> None:
         name = str(worker.hostname)

@@ -1,8 +1,8 @@
 """What FOAM counts for operators: sums in the database, so that every process adds to the same.
 
 What happens within a transaction is counted by it, and is counted if that is committed. Rows are
-only ever appended: whoever counts waits for nobody. Their sums are what counts, and `fold` makes one
-row of the many of a series. What has no transaction of its own, such as an error of the
+only ever appended: whoever counts waits for nobody. Their sums are what counts, and `fold` makes
+one row of the many of a series. What has no transaction of its own, such as an error of the
 database, is kept in this process until `settle` finds the database well.
 """
 

@@ -242,8 +242,8 @@ class Round:
         self._senders: dict[str, Sender] = {}
         self._leased: dict[int, Leased] = {}
         self._outcomes: list[Outcome] = []
-        # By kind, how late messages were accepted, in seconds.
-        self._late: dict[str, list[float]] = defaultdict(list)
+        # When, in seconds of the epoch, so many of them had come in.
+        self._came_in: list[tuple[float, int]] = []
         self._left: list[Message] = []
         self._failure: Exception | None = None
         self._leased_until = now + LEASE
@@ -375,13 +375,10 @@ class Round:
             self._settle()
 
     def _take_in(self, outcomes: Sequence[Outcome]) -> None:
-        """Note how late each was accepted: now, and not when it is recorded."""
-        at = self.clock().timestamp() if outcomes else 0
-        for outcome in outcomes:
-            each = self._leased[outcome.message.delivery_id]
-            if each.since is not None and outcome.error is None:
-                self._late[each.kind].append(at - each.since)
-        self._outcomes += outcomes
+        """Note when these came in: that is how late they were, and not when they are recorded."""
+        if outcomes:
+            self._outcomes += outcomes
+            self._came_in.append((self.clock().timestamp(), len(self._outcomes)))
 
     def _give_back(self, *, everything: bool) -> None:
         for sender in self._senders.values():
@@ -403,10 +400,10 @@ class Round:
     def _record(self) -> None:
         outcomes = self._outcomes
         leased = [self._leased[outcome.message.delivery_id] for outcome in outcomes]
-        count = record(outcomes, leased, self.clock(), self._late)
+        count = record(outcomes, leased, self.clock(), self._came_in)
         self._forget(outcome.message for outcome in outcomes)
         self._outcomes = []
-        self._late.clear()
+        self._came_in = []
         self.recorded += count
         failed = sum(outcome.error is not None for outcome in outcomes)
         log.info(

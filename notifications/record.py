@@ -2,9 +2,8 @@
 
 import logging
 from collections import Counter as Sums
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import transaction
@@ -68,11 +67,11 @@ def record(
     outcomes: Sequence[Outcome],
     leased: Sequence[Leased],
     now: datetime,
-    late: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    came_in: Sequence[tuple[float, int]] = (),
 ) -> int:
     """Write each outcome of what was leased, where the lease is still ours; return how many.
 
-    `late`: by kind of channel, how many seconds after their time messages were accepted.
+    `came_in`: when, in seconds of the epoch, how many of the outcomes had been told.
     """
     verdicts = [
         _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
@@ -91,7 +90,7 @@ def record(
                 "kinds": [v.outcome for v in verdicts],
                 "details": [v.detail for v in verdicts],
                 "latencies": [o.latency for o in outcomes],
-                **meter.arrays(_counted(outcomes, leased, verdicts, late)),
+                **meter.arrays(_counted(outcomes, leased, verdicts, came_in)),
             },
         )
         count: int = cursor.rowcount
@@ -110,25 +109,39 @@ def _counted(
     outcomes: Sequence[Outcome],
     leased: Sequence[Leased],
     verdicts: Sequence[Verdict],
-    late: Mapping[str, Sequence[float]],
+    came_in: Iterable[tuple[float, int]],
 ) -> Sums[str]:
-    """Return what these outcomes add to the meter."""
-    kinds = [each.kind for each in leased]
-    ways = Sums(zip(kinds, [v.outcome for v in verdicts], [v.status for v in verdicts], strict=True))
+    """Return what these outcomes add to the meter; as a rule all are accepted, and of one kind."""
     sums = meter.BATCH.of([len(outcomes)], of="deliver")
-    took: dict[str, list[float]] = {kind: [] for kind, _, _ in ways}
-    for kind, outcome in zip(kinds, outcomes, strict=True):
-        took[kind].append(outcome.latency.total_seconds())
-    for (kind, outcome, status), number in ways.items():
-        sums[meter.ATTEMPTS.series(kind=kind, outcome=outcome)] += number
-        if status != "queued":
-            sums[meter.ENDED.series(kind=kind, status=status)] += number
-    for kind, seconds in took.items():
+    kinds = [each.kind for each in leased]
+    took = [outcome.latency.total_seconds() for outcome in outcomes]
+    late: list[float | None] = []
+    for at, upto in came_in:
+        part = leased[len(late) : upto]
+        late += [None if each.since is None else at - each.since for each in part]
+    has_failed = any(outcome.error for outcome in outcomes)
+    if has_failed:
+        # How long a failure took tells nothing of when a message arrived.
+        late = [None if o.error else seconds for o, seconds in zip(outcomes, late, strict=False)]
+    for kind, count in Sums(kinds).items():
+        if count == len(kinds):
+            told, seconds, waited = verdicts, took, late
+        else:
+            mine = [index for index, each in enumerate(kinds) if each == kind]
+            told, seconds = [verdicts[i] for i in mine], [took[i] for i in mine]
+            waited = [late[i] for i in mine if i < len(late)]
         sums.update(meter.ATTEMPT.of(seconds, kind=kind))
-    for kind, seconds in late.items():
-        sums.update(meter.LATENESS.of(seconds, kind=kind))
+        sums.update(meter.LATENESS.of([each for each in waited if each is not None], kind=kind))
+        ways = Sums([(v.outcome, v.status) for v in told]) if has_failed else {SENT: count}
+        for (outcome, status), number in ways.items():
+            sums[meter.ATTEMPTS.series(kind=kind, outcome=outcome)] += number
+            if status != "queued":
+                sums[meter.ENDED.series(kind=kind, status=status)] += number
     return sums
 
+
+# The outcome and the status of what is accepted.
+SENT = ("sent", "sent")
 
 # Of a batch in which a receiver of thousands failed, the first few tell enough.
 FAILURES_TOLD = 10
@@ -138,7 +151,9 @@ def _tell_failures(
     outcomes: Sequence[Outcome], leased: Sequence[Leased], verdicts: Sequence[Verdict]
 ) -> None:
     """Log a line for each failed attempt. Why it failed stands in the attempt: it may be secret."""
-    failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[2].outcome != "sent"]
+    if not any(outcome.error for outcome in outcomes):
+        return
+    failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[0].error]
     for outcome, each, verdict in failed[:FAILURES_TOLD]:
         log.warning(
             "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s "

@@ -21,7 +21,7 @@ def look_at_clock(now: datetime) -> Iterator[Finding]:
     yield from _compare("PostgreSQL", _postgres_time())
     try:
         with redis() as server:
-            seconds, micros = server.time()  # type: ignore[misc]
+            seconds, micros = server.time()
     except RedisError:
         return
     yield from _compare("Redis", datetime.fromtimestamp(seconds + micros / 1e6, UTC))

@@ -39,9 +39,7 @@ def look_at_database(now: datetime) -> Iterator[Finding]:
         )
         return
     if number < OLDEST:
-        yield fail(
-            DATABASE, f"PostgreSQL {version} is too old.", f"Upgrade to {NEEDED} or newer."
-        )
+        yield fail(DATABASE, f"PostgreSQL {version} is too old.", f"Upgrade to {NEEDED} or newer.")
     if is_replica:
         yield fail(
             DATABASE,

@@ -72,7 +72,7 @@ def look_at_https(now: datetime) -> Iterator[Finding]:
             "Put a TLS proxy in front and set FOAM_BASE_URL to its https address.",
         )
         return
-    if parts.scheme == "https" and settings.SECURE_PROXY_SSL_HEADER is None:
+    if parts.scheme == "https" and not getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
         yield warn(
             HTTPS,
             "FOAM_TRUST_PROXY is not set: behind a TLS proxy browsers are redirected in circles.",
@@ -110,7 +110,7 @@ def _static() -> Iterator[Finding]:
     if not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         yield fail(
             FILES,
-            f"There are no static files in {settings.STATIC_ROOT}: each page of the admin gets 500.",
+            f"{settings.STATIC_ROOT} has no static files: each page of the admin gets 500.",
             "Run: python manage.py collectstatic --noinput",
         )
 

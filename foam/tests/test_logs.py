@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from celery import current_app
 from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
 
 from foam import celery as celery_module
 from foam import logs
@@ -101,7 +102,8 @@ def test_causes_of_an_exception_are_told_likewise(said):
         ({"status": "dead", "title": MARKER}, "notifications_delivery_end_has_reason"),
     ],
 )
-def test_row_that_the_database_refuses_is_not_told(said, channel, now, woken, change, name):
+def test_row_that_the_database_refuses_is_not_told(said, channel, woken, change, name):
+    now = timezone.now()
     outbox.post([outbox.Post(channel.pk, "test:1", MARKER, MARKER, now)], now)
     with pytest.raises((DataError, IntegrityError)) as caught, transaction.atomic():
         Delivery.objects.update(**change)

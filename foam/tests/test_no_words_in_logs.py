@@ -63,7 +63,7 @@ def test_no_word_address_token_or_link_of_a_story_is_logged(
             return ask(base, "POST", f"/api/v1/{path}", token, body)
 
         channels = [
-            say("channels/", kind="webhook", name=MARKER, address=f"{hook.url}/{MARKER}?k={MARKER}"),
+            say("channels/", kind="webhook", name=MARKER, address=f"{hook.url}/{MARKER}?{MARKER}"),
             say("channels/", kind="email", name=MARKER, address=f"{MARKER}@example.com"),
             say("channels/", kind="apprise", name=MARKER, secret=f"json://127.0.0.1:{hook.port}/{MARKER}"),
         ]  # fmt: skip
@@ -81,9 +81,11 @@ def test_no_word_address_token_or_link_of_a_story_is_logged(
         ask(base, "GET", f"/do/{MARKER}.{MARKER}", token)
         ask(base, "GET", "/api/v1/me/", f"foam_{MARKER * 5}")
         processes.wait_until(
-            lambda: Reminder.objects.exclude(pk=bad["id"]).get(pk=good["id"]).status == "finished"
-            and Attempt.objects.filter(outcome="transient").exists()
-            and not Delivery.objects.of_users().unfinished().exists(),
+            lambda: (
+                Reminder.objects.exclude(pk=bad["id"]).get(pk=good["id"]).status == "finished"
+                and Attempt.objects.filter(outcome="transient").exists()
+                and not Delivery.objects.of_users().unfinished().exists()
+            ),
             60,
             "the story has ended",
         )

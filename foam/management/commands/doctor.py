@@ -35,7 +35,9 @@ class Command(BaseCommand):
         for each in doctor.examine(timezone.now(), checks, options["within"]):
             found.append(each)
             if not options["json"]:
-                self.stdout.write(f"{styles[each.state](f'{each.state:<5}')}{each.check}: {each.text}")
+                self.stdout.write(
+                    f"{styles[each.state](f'{each.state:<5}')}{each.check}: {each.text}"
+                )
                 if each.fix:
                     self.stdout.write(f"     → {each.fix}")
                 self.stdout.flush()
