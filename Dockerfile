@@ -1,11 +1,14 @@
 FROM python:3.13-slim AS build
 WORKDIR /app
 RUN python -m venv --without-pip /venv
-COPY requirements/base.txt requirements/
+COPY requirements/base.txt requirements/sentry.txt requirements/
+# sentry, or nothing.
+ARG FOAM_EXTRA=
 # Wheels only: the image has no compiler, and a source build would have to be noticed.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /venv/bin/python --disable-pip-version-check install \
-    --only-binary :all: --require-hashes --requirement requirements/base.txt
+    --only-binary :all: --require-hashes --requirement requirements/base.txt \
+    ${FOAM_EXTRA:+--requirement requirements/$FOAM_EXTRA.txt}
 COPY . .
 # collectstatic loads the settings but opens no connection, so these values are used by nothing
 # and stay in this stage.

@@ -52,6 +52,7 @@ schema: install ## write docs/openapi.json anew, after a change of the API
 lock: install ## resolve requirements/*.in anew
 	@$(LOCK) requirements/base.in -o requirements/base.txt
 	@$(LOCK) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
+	@$(LOCK) requirements/sentry.in -c requirements/base.txt -c requirements/dev.txt -o requirements/sentry.txt
 	@$(LOCK) requirements/browser.in -c requirements/base.txt -c requirements/dev.txt -o requirements/browser.txt
 
 LOCK = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes

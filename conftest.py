@@ -1,5 +1,6 @@
 """Fixtures that every app's tests use. `now` is a fixed moment; nothing here reads the clock."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -9,7 +10,7 @@ from django.apps import apps
 from rest_framework.test import APIClient
 
 from accounts.models import FOAM_ID, ApiToken, User
-from notifications import outbox
+from notifications import meter, outbox
 from notifications.models import Channel
 from notifications.tests.recorder import Recorder
 from reminders import canary
@@ -21,6 +22,13 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
     """Without the canary, which would be among what most tests count; it has tests of its own."""
     with django_db_blocker.unblock():
         import_module("reminders.migrations.0007_canary").uproot(apps, None)
+
+
+@pytest.fixture(autouse=True)
+def unsettled(monkeypatch):
+    """Counts stay in the process, as writing them would be one query more for whoever counts."""
+    monkeypatch.setattr(meter, "EVERY", float("inf"))
+    monkeypatch.setattr(meter, "_kept", Counter())
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,13 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class FoamConfig(AppConfig):
     name = "foam"
+
+    def ready(self) -> None:
+        # Web, workers and beat all come by here.
+        if settings.SENTRY_DSN:
+            from foam import sentry  # noqa: PLC0415  It may ask for what is not installed.
+
+            sentry.start(settings.SENTRY_DSN, settings.FOAM_ENV)

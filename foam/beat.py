@@ -6,12 +6,16 @@ would be due. And it ends when the database is away just as it reads its table a
 """
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from celery.schedules import schedstate
+from celery.utils.nodenames import gethostname
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from foam import alive
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class Scheduler(DatabaseScheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ticked_at = datetime.now(UTC)
+        self._left_word_at = -alive.EVERY
         super().__init__(*args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -42,6 +47,9 @@ class Scheduler(DatabaseScheduler):
             log.warning("the clock was set back by %s", self._ticked_at - now)
             self._read_anew()
         self._ticked_at = now
+        if time.monotonic() - self._left_word_at >= alive.EVERY:
+            self._left_word_at = time.monotonic()
+            alive.leave_word(f"beat@{gethostname()}")
         delay: float = super().tick(*args, **kwargs)
         return delay
 

@@ -2,18 +2,49 @@
 
 import gc
 import os
+from contextlib import ExitStack
+from logging.config import dictConfig
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.signals import (
+    before_task_publish,
+    setup_logging,
+    task_failure,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
+from django.conf import settings
 from kombu.transport.redis import Channel
+from kombu.utils.objects import cached_property
 
-from notifications import shutdown
+from foam import logs
+from notifications import meter, shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
-app = Celery("foam")
+
+class Foam(Celery):
+    """Without banners: what a program prints is its log."""
+
+    @cached_property
+    def Worker(self) -> Any:
+        made = super().Worker
+        return lambda **options: made(**{**options, "quiet": True})
+
+    @cached_property
+    def Beat(self) -> Any:
+        made = super().Beat
+        return lambda **options: made(**{**options, "quiet": True})
+
+
+app = Foam("foam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add("foam.worker:LeaveWord")
 
 # Nor is a wake-up put back when its worker loses the broker: that needs the broker, and what cannot
 # be put back is dumped into a file.
@@ -36,3 +67,49 @@ def collect_seldom(**_: object) -> None:
 def end_rounds(**_: object) -> None:
     """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
     shutdown.requested.set()
+
+
+# Logs: ours, instead of what Celery puts in their place; LOG_LEVEL counts, and not --loglevel.
+
+
+@setup_logging.connect
+def log_as_everywhere(**_: object) -> None:
+    dictConfig(settings.LOGGING)
+
+
+# A request's id goes with the tasks that it wakes; what no request has woken bears its own.
+
+
+@before_task_publish.connect
+def pass_id_on(headers: dict[str, Any], **_: object) -> None:
+    if request_id := logs.current_request_id():
+        headers["request_id"] = request_id
+
+
+_running = ExitStack()
+
+
+@task_prerun.connect
+def take_id_up(task_id: str, task: Any, **_: object) -> None:
+    _running.close()
+    _running.enter_context(logs.request(getattr(task.request, "request_id", None) or task_id))
+
+
+@task_postrun.connect
+def let_id_go(**_: object) -> None:
+    _running.close()
+
+
+# What goes wrong is counted, and what this process has counted does not go with it.
+
+TASKS_FAILED = meter.Counter("foam_tasks_failed_total")
+
+
+@task_failure.connect
+def count_failure(sender: Any, **_: object) -> None:
+    meter.keep(TASKS_FAILED.series(task=sender.name))
+
+
+@worker_process_shutdown.connect
+def write_counts(**_: object) -> None:
+    meter.settle(every=0)

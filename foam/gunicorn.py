@@ -1,6 +1,13 @@
 """How gunicorn serves FOAM, read by run.sh. GUNICORN_CMD_ARGS overrules every line."""
 
 import os
+import sys
+from pathlib import Path
+
+# gunicorn reads this before it looks for the application.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from foam import logs
 
 bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "3"))
@@ -9,3 +16,16 @@ threads = 4
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its own private file there
 # It would need a writable home, and nothing here uses it.
 control_socket_disable = True
+
+# One log for all: gunicorn's own lines look as FOAM's do.
+_form = "lines" if os.environ.get("FOAM_ENV") == "development" else "json"
+logconfig_dict = logs.config(
+    os.environ.get("FOAM_LOG_FORMAT") or _form, os.environ.get("LOG_LEVEL") or "INFO"
+)
+
+
+def worker_exit(server: object, worker: object) -> None:
+    """Write what this process has counted."""
+    from foam import traffic  # noqa: PLC0415  Django is set up in the worker only.
+
+    traffic.close()

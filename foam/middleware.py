@@ -1,10 +1,64 @@
+import logging
+import re
+import time
+import uuid
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from foam import problems
+from foam import logs, problems, traffic, views
+
+log = logging.getLogger(__name__)
+
+# What a client may call a request: enough for any tracer's ids, and harmless wherever it is shown.
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+PROBES = {"/healthz": views.healthz, "/readyz": views.readyz, "/metrics": views.metrics}
+
+
+def probes(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer those who watch FOAM before anything else is asked of them.
+
+    They come by an address and not by a name that ALLOWED_HOSTS knows, and over http. What they get
+    names no host.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        probe = PROBES.get(request.path_info)
+        return probe(request) if probe else get_response(request)
+
+    return middleware
+
+
+def follow(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Give each request an id, or take the client's; log and count how it was answered."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        asked = request.headers.get("X-Request-ID", "")
+        request_id = asked if SANE_ID.fullmatch(asked) else uuid.uuid4().hex
+        began = time.monotonic()
+        with logs.request(request_id):
+            response = get_response(request)
+            seconds = time.monotonic() - began
+            match = request.resolver_match
+            view = (match.view_name or match.route) if match else "none"
+            # By the name of the view: an address may have words in it, or what signs an answer.
+            log.info(
+                "answered method=%s view=%s status=%d seconds=%.3f",
+                *(request.method, view, response.status_code, seconds),
+            )
+            traffic.note(view, response.status_code, seconds)
+        response["X-Request-ID"] = request_id
+        return response
+
+    return middleware
 
 
 def limit_body(

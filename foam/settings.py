@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from foam import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -111,6 +113,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "foam.middleware.probes",
+    "foam.middleware.follow",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "foam.middleware.limit_body",
@@ -297,6 +301,7 @@ CELERY_TASK_ROUTES = {
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
+CELERY_WORKER_CONSUMER = "foam.worker:Consumer"
 CELERY_BEAT_SCHEDULER = "foam.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
@@ -489,20 +494,18 @@ UNFOLD = {
     },
 }
 
-# Logs: ids and durations, never the words of a reminder
+# Operations: logs, metrics and errors. Ids and durations, never the words of a reminder
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        # At INFO these write several lines for each tick.
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        # At WARNING it writes a line for each 4xx, which is the client's concern.
-        "django.request": {"level": "ERROR"},
-    },
-}
+FOAM_LOG_FORMAT = env.str("FOAM_LOG_FORMAT", default="json" if PRODUCTION else "lines")
+if FOAM_LOG_FORMAT not in logs.FORMATS:
+    raise ImproperlyConfigured("FOAM_LOG_FORMAT must be 'json' or 'lines'.")
+LOGGING = logs.config(FOAM_LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
+# Whoever has it may read /metrics; without it nobody may, but for loopback in development.
+FOAM_METRICS_TOKEN = env.str("FOAM_METRICS_TOKEN", default="")
+if FOAM_METRICS_TOKEN and not re.fullmatch(r"[!-~]{16,}", FOAM_METRICS_TOKEN):
+    raise ImproperlyConfigured("FOAM_METRICS_TOKEN must be at least 16 visible characters.")
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN and not re.fullmatch(r"https?://[!-~]+@[!-~]+/\d+", SENTRY_DSN):
+    raise ImproperlyConfigured("SENTRY_DSN must be as Sentry shows it: https://KEY@HOST/NUMBER.")
+# Where workers and beat leave word that they are alive, for `python -m foam.alive`.
+FOAM_ALIVE_DIR = env.str("FOAM_ALIVE_DIR", default="")

@@ -31,6 +31,7 @@ urlpatterns = [
     path("redoc", RedocView.as_view(), name="redoc"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in_urls")),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),

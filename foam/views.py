@@ -3,16 +3,19 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import ApiView
-from foam.health import readiness
+from foam import metrics as figures
+from foam import problems
+from foam.health import CHECKS, readiness
 from foam.nouns import nouns
 
 
@@ -54,7 +57,32 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether reminders fire and arrive: database, broker, the last tick and canary."""
-    report = readiness(timezone.now())
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether reminders fire and arrive: database, broker, the last tick and canary.
+
+    As with Kubernetes' own, `?exclude=broker` leaves a check out of the answer's status.
+    """
+    excluded = request.GET.getlist("exclude")
+    if unknown := set(excluded).difference(CHECKS):
+        name = min(unknown)[:40]
+        return problems.response(
+            400, f"There is no check {name!r} to exclude; there are {', '.join(CHECKS)}."
+        )
+    report = readiness(timezone.now(), excluded)
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Tell Prometheus, which shows FOAM_METRICS_TOKEN; without one there is nothing here.
+
+    In development this machine may look without.
+    """
+    token = settings.FOAM_METRICS_TOKEN
+    if not token:
+        if settings.PRODUCTION or request.META.get("REMOTE_ADDR") not in {"127.0.0.1", "::1"}:
+            return problems.response(404, "There is nothing here until FOAM_METRICS_TOKEN is set.")
+    elif not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
+        answer = problems.response(401, "Show FOAM_METRICS_TOKEN as a bearer token.")
+        answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
+        return answer
+    return HttpResponse(figures.page(timezone.now()), content_type=figures.CONTENT_TYPE)

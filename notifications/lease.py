@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from notifications import codes
+from notifications import codes, meter
 from notifications.bulk import bulk_cursor, by_index
 from notifications.models import message_id
 from notifications.transports import Message
@@ -91,6 +91,10 @@ WITH RECURSIVE {due}, lost AS (
     SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
     FROM due WHERE status = 'sending'
     ON CONFLICT (delivery_id, number) DO NOTHING
+    RETURNING 1
+), counted AS (
+    INSERT INTO notifications_meter (series, value)
+    SELECT '{lost}', count(*) FROM lost HAVING count(*) > 0
 ), ended AS (
     UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
         leased_until = NULL, finished_at = %(now)s,
@@ -105,11 +109,16 @@ UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = due.id AND NOT is_over
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once, c.id, c.kind, c.address, c.secret,
+    d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once,
+    CASE WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0
+        THEN extract(epoch FROM least(d.due_at, d.created_at))::float8 END,
+    c.id, c.kind, c.address, c.secret,
     CASE WHEN c.previous_secret_until > %(now)s THEN c.previous_secret END
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
-    LEASE_SQL.format(due=due.format(is_over=IS_OVER, is_free=NOT_COLLECTED))
+    LEASE_SQL.format(
+        due=due.format(is_over=IS_OVER, is_free=NOT_COLLECTED), lost=meter.LOST.series()
+    )
     for due in (OLDEST, OF_CHANNELS, THIS)
 )
 # How many channels are looked at when some are left out, and what is taken of each at a time.
@@ -120,7 +129,8 @@ TAKE = 20
 class Leased(NamedTuple):
     """A delivery that is ours until the lease runs out.
 
-    `has_failed`: its channel hung last time, or what went there before ended dead.
+    `has_failed`: its channel hung last time, or what went there before ended dead. `since`: when
+    it was to go out, in seconds of the epoch; None where something held it, or it is tried again.
     """
 
     message: Message
@@ -128,6 +138,7 @@ class Leased(NamedTuple):
     max_attempts: int
     has_failed: bool = False
     is_at_most_once: bool = False
+    since: float | None = None
 
 
 def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
@@ -169,7 +180,7 @@ def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
 
 def _leased(row: tuple[Any, ...]) -> Leased:
     id_, attempt, max_attempts, created_at, title, body, due_at, data, reference, *channel = row
-    has_failed, is_at_most_once, channel_id, kind, address, secret, previous_secret = channel
+    has_failed, is_at_most_once, since, channel_id, kind, address, secret, previous_secret = channel
     if reference.startswith(codes.PREFIX):
         body = codes.fill(body, reference)
     message = Message(
@@ -186,7 +197,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
         due_at=due_at,
         data=orjson.loads(data),
     )
-    return Leased(message, kind, max_attempts, has_failed, is_at_most_once)
+    return Leased(message, kind, max_attempts, has_failed, is_at_most_once, since)
 
 
 # It goes back as it was: it has used no attempt.

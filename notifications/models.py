@@ -154,6 +154,17 @@ class Channel(models.Model):
                 | (Q(flood_limit__isnull=True) & ~Q(kind__in=UNGUARDED)),
                 name="notifications_channel_special",
             ),
+            # foam.metrics: how many are disabled, and how many hung, however many there are.
+            models.Index(
+                fields=["id"],
+                condition=Q(disabled_at__isnull=False, deleted_at=None),
+                name="notifications_channel_disabled",
+            ),
+            models.Index(
+                fields=["held_until"],
+                condition=Q(held_until__isnull=False),
+                name="notifications_channel_held",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -606,6 +617,16 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.status}: {self.recorded} recorded, {self.pruned} pruned"
+
+
+class Meter(models.Model):
+    """What is counted for operators: see `meter`. Several rows of one series add up."""
+
+    series = models.TextField()
+    value = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.series} {self.value:g}"
 
 
 class InboxMessageQuerySet(models.QuerySet["InboxMessage"]):

@@ -18,7 +18,7 @@ from celery import current_app
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
-from notifications import digest, shutdown
+from notifications import digest, meter, shutdown
 from notifications.bulk import bulk_cursor
 from notifications.holding import Plan, plan
 from notifications.lease import (
@@ -175,6 +175,7 @@ def _collect_or_log(now: datetime) -> None:
     except OperationalError:
         raise
     except Exception:
+        meter.error("digest")
         log.exception("digests could not be collected")
 
 
@@ -193,6 +194,7 @@ def wake() -> None:
     try:
         current_app.send_task("notifications.tasks.deliver", expires=60)
     except BrokerError as error:
+        meter.error("wake")
         log.warning("could not wake the deliverers: %s", error)
 
 
@@ -208,6 +210,7 @@ def deliver_due(now: datetime) -> int:
         going.finish()
     if is_cut_short:
         wake()
+    meter.settle()
     return going.recorded
 
 
@@ -239,6 +242,8 @@ class Round:
         self._senders: dict[str, Sender] = {}
         self._leased: dict[int, Leased] = {}
         self._outcomes: list[Outcome] = []
+        # When, in seconds of the epoch, so many of them had come in.
+        self._came_in: list[tuple[float, int]] = []
         self._left: list[Message] = []
         self._failure: Exception | None = None
         self._leased_until = now + LEASE
@@ -319,7 +324,8 @@ class Round:
         """Begin nothing more than what was taken; wait for what is under way, and record it."""
         while not self._is_idle() or self._outcomes or self._left:
             if self._failure and self.clock() >= self._leased_until:
-                log.error("outcomes=%d not recorded: uncertain", len(self._outcomes))
+                meter.error("record")
+                log.error("outcomes not recorded: uncertain outcomes=%d", len(self._outcomes))
                 raise self._failure
             if shutdown.requested.is_set() or self.clock() - self._now >= SEND_WITHIN:
                 self._give_back(everything=True)
@@ -334,6 +340,7 @@ class Round:
             self._failure = None
         except (OperationalError, InterfaceError) as failure:
             if self._failure is None:
+                meter.error("database")
                 log.error("deliver: the database fails: %s", failure)
             self._failure = failure
             connection.close_if_unusable_or_obsolete()
@@ -358,7 +365,7 @@ class Round:
         """Wait with the first that has anything under way; the others are asked in passing."""
         for sender in self._senders.values():
             if len(sender):
-                self._outcomes += sender.poll(wait)
+                self._take_in(sender.poll(wait))
                 wait = 0
         if self._failure and self._is_idle():
             time.sleep(WAIT)
@@ -366,6 +373,12 @@ class Round:
         is_full = len(self._outcomes) >= BATCH or self._is_idle()
         if is_time or (is_full and not self._failure):
             self._settle()
+
+    def _take_in(self, outcomes: Sequence[Outcome]) -> None:
+        """Note when these came in: that is how late they were, and not when they are recorded."""
+        if outcomes:
+            self._outcomes += outcomes
+            self._came_in.append((self.clock().timestamp(), len(self._outcomes)))
 
     def _give_back(self, *, everything: bool) -> None:
         for sender in self._senders.values():
@@ -387,9 +400,10 @@ class Round:
     def _record(self) -> None:
         outcomes = self._outcomes
         leased = [self._leased[outcome.message.delivery_id] for outcome in outcomes]
-        count = record(outcomes, leased, self.clock())
+        count = record(outcomes, leased, self.clock(), self._came_in)
         self._forget(outcome.message for outcome in outcomes)
         self._outcomes = []
+        self._came_in = []
         self.recorded += count
         failed = sum(outcome.error is not None for outcome in outcomes)
         log.info(

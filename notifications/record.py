@@ -1,5 +1,7 @@
 """What came of attempts, in bulk: each outcome by whom the lease belongs to."""
 
+import logging
+from collections import Counter as Sums
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -7,12 +9,15 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from notifications import meter
 from notifications.bulk import bulk_cursor, by_index
 from notifications.holding import rules_of
 from notifications.lease import Leased
 from notifications.models import Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.transports import Message, Outcome
+
+log = logging.getLogger(__name__)
 
 # The detail of an attempt is for people to read.
 DETAIL_LENGTH = 500
@@ -34,6 +39,9 @@ WITH outcome AS (
     ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
         detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
         WHERE notifications_attempt.outcome = 'uncertain'
+), counted AS (
+    INSERT INTO notifications_meter (series, value)
+    SELECT * FROM unnest(%(series)b::text[], %(values)b::float8[])
 )
 UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
     leased_until = NULL, reason = o.reason,
@@ -47,8 +55,26 @@ WHERE d.id = o.id AND d.attempt = o.attempt
 """
 
 
-def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> int:
-    """Write each outcome of what was leased, where the lease is still ours; return how many."""
+class Verdict(NamedTuple):
+    """What an outcome makes of its delivery."""
+
+    outcome: str
+    detail: str
+    status: str
+    next_attempt_at: datetime | None = None
+    reason: str = ""
+
+
+def record(
+    outcomes: Sequence[Outcome],
+    leased: Sequence[Leased],
+    now: datetime,
+    came_in: Sequence[tuple[float, int]] = (),
+) -> int:
+    """Write each outcome of what was leased, where the lease is still ours; return how many.
+
+    `came_in`: when, in seconds of the epoch, how many of the outcomes had been told.
+    """
     verdicts = [
         _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
         for outcome, each in zip(outcomes, leased, strict=True)
@@ -67,6 +93,7 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
                 "kinds": [v.outcome for v in verdicts],
                 "details": [v.detail for v in verdicts],
                 "latencies": [o.latency for o in outcomes],
+                **meter.arrays(_counted(outcomes, leased, verdicts, came_in)),
             },
         )
         count: int = cursor.rowcount
@@ -77,17 +104,69 @@ def record(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime)
         _disable_failing(dead, now)
     _hold(outcomes, now)
     _let_go(outcomes, leased)
+    _tell_failures(outcomes, leased, verdicts)
     return count
 
 
-class Verdict(NamedTuple):
-    """What an outcome makes of its delivery."""
+def _counted(
+    outcomes: Sequence[Outcome],
+    leased: Sequence[Leased],
+    verdicts: Sequence[Verdict],
+    came_in: Iterable[tuple[float, int]],
+) -> Sums[str]:
+    """Return what these outcomes add to the meter; as a rule all are accepted, and of one kind."""
+    sums = meter.BATCH.of([len(outcomes)], of="deliver")
+    kinds = [each.kind for each in leased]
+    took = [outcome.latency.total_seconds() for outcome in outcomes]
+    late: list[float | None] = []
+    for at, upto in came_in:
+        part = leased[len(late) : upto]
+        late += [None if each.since is None else at - each.since for each in part]
+    has_failed = any(outcome.error for outcome in outcomes)
+    if has_failed:
+        # How long a failure took tells nothing of when a message arrived.
+        late = [None if o.error else seconds for o, seconds in zip(outcomes, late, strict=False)]
+    for kind, count in Sums(kinds).items():
+        if count == len(kinds):
+            told, seconds, waited = verdicts, took, late
+        else:
+            mine = [index for index, each in enumerate(kinds) if each == kind]
+            told, seconds = [verdicts[i] for i in mine], [took[i] for i in mine]
+            waited = [late[i] for i in mine if i < len(late)]
+        sums.update(meter.ATTEMPT.of(seconds, kind=kind))
+        sums.update(meter.LATENESS.of([each for each in waited if each is not None], kind=kind))
+        ways = Sums([(v.outcome, v.status) for v in told]) if has_failed else {SENT: count}
+        for (outcome, status), number in ways.items():
+            sums[meter.ATTEMPTS.series(kind=kind, outcome=outcome)] += number
+            if status != "queued":
+                sums[meter.ENDED.series(kind=kind, status=status)] += number
+    return sums
 
-    outcome: str
-    detail: str
-    status: str
-    next_attempt_at: datetime | None = None
-    reason: str = ""
+
+# The outcome and the status of what is accepted.
+SENT = ("sent", "sent")
+
+# Of a batch in which a receiver of thousands failed, the first few tell enough.
+FAILURES_TOLD = 10
+
+
+def _tell_failures(
+    outcomes: Sequence[Outcome], leased: Sequence[Leased], verdicts: Sequence[Verdict]
+) -> None:
+    """Log a line for each failed attempt. Why it failed stands in the attempt: it may be secret."""
+    if not any(outcome.error for outcome in outcomes):
+        return
+    failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[0].error]
+    for outcome, each, verdict in failed[:FAILURES_TOLD]:
+        log.warning(
+            "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s "
+            "seconds=%.3f",
+            *(outcome.message.delivery_id, outcome.message.channel_id, each.kind),
+            *(outcome.message.attempt, verdict.outcome, verdict.status),
+            outcome.latency.total_seconds(),
+        )
+    if len(failed) > FAILURES_TOLD:
+        log.warning("more attempts failed count=%d", len(failed) - FAILURES_TOLD)
 
 
 def _verdict(outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime) -> Verdict:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from notifications import outbox
+from notifications import meter, outbox
 from notifications.bulk import bulk_cursor, by_index, write_or_isolate
 from reminders import follow_up
 from reminders.count import Count
@@ -38,6 +38,10 @@ SET_ASIDE = timedelta(minutes=5)
 # Writing the heartbeat at every tick would make the idle tick an UPDATE.
 HEARTBEAT_EVERY = timedelta(seconds=5)
 
+# For operators: how late what fires is recorded, how long a tick takes, what could not fire.
+FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
+TICK = meter.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10))
+
 
 def tick(now: datetime) -> int:
     """Fire everything due at `now`, batch by batch; return how many occurrences fired.
@@ -45,7 +49,8 @@ def tick(now: datetime) -> int:
     Then says again what waits for an answer: see `follow_up`. Also wakes the deliverers when
     deliveries are due, which makes up for any lost wake-up.
     """
-    end = time.monotonic() + BUDGET.total_seconds()
+    began = time.monotonic()
+    end = began + BUDGET.total_seconds()
     claimed, fired = fire_batch(now, FIRST)
     if claimed:
         is_backlog = claimed == FIRST and _is_more_than_a_batch(now)
@@ -53,7 +58,10 @@ def tick(now: datetime) -> int:
     follow_up.speak_due(now, end)
     if outbox.has_due(now):
         outbox.wake()
-    beat_heart(now)
+    meter.keep_all(TICK.of([time.monotonic() - began]))
+    if beat_heart(now):
+        meter.fold()
+    meter.settle()
     return fired
 
 
@@ -109,6 +117,7 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
         failed += [(each.reminder, error) for each, error in refused]
         for reminder, error in failed:
             set_aside(reminder, error, now)
+        count_batch(len(claimed), len(failed))
     log.info(
         "dispatched claimed=%d fired=%d set_aside=%d seconds=%.3f",
         len(claimed),
@@ -117,6 +126,13 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
         time.monotonic() - began,
     )
     return len(claimed), fired
+
+
+def count_batch(claimed: int, failed: int) -> None:
+    sums = meter.BATCH.of([claimed], of="dispatch")
+    if failed:
+        sums[follow_up.SET_ASIDES.series(what="reminder")] += failed
+    meter.add(sums)
 
 
 # The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due.
@@ -263,13 +279,16 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
     posts: list[outbox.Post] = []
     new = record(planned, now)
+    late: list[float] = []
     for occurrence_id, reminder_id, due_at, lead in new:
         fire = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
+        late.append((now - fire.fire_at).total_seconds())
         reminder = reminders[reminder_id]
         count = counts[reminder_id] = counts[reminder_id].including(due_at)
         told = message(reminder, fire, now, missed[reminder_id], count)
         posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at, reminder.urgent)
     outbox.post(posts, now)
+    meter.add(FIRED.of(late))
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
 
@@ -353,11 +372,13 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     return occurrence
 
 
-def beat_heart(now: datetime) -> None:
-    """Note that a tick has run, and has come to its end."""
+def beat_heart(now: datetime) -> bool:
+    """Note that a tick has run, and has come to its end; tell whether it was time to note it."""
     fresh = Heartbeat.objects.filter(name="tick", at__gt=now - HEARTBEAT_EVERY, at__lte=now)
-    if not fresh.exists():
-        Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
+    if fresh.exists():
+        return False
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
+    return True
 
 
 def last_tick() -> datetime | None:

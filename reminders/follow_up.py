@@ -8,6 +8,7 @@ there is one nag and not all of them. SKIP LOCKED lets parallel ticks share the 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from accounts.timezones import iso
-from notifications import outbox
+from notifications import meter, outbox
 from notifications.bulk import bulk_cursor, write_or_isolate
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 BATCH = 500
 # How far one that raised is pushed ahead, so that it is tried again but not at every tick.
 SET_ASIDE = timedelta(minutes=5)
+# For operators.
+SET_ASIDES = meter.Counter("foam_set_aside_total")
 PENDING, SNOOZED = Occurrence.Status.PENDING.value, Occurrence.Status.SNOOZED.value
 SNOOZE, NAG, ESCALATE = "snooze", "nag", "escalate"
 
@@ -174,6 +177,8 @@ def speak_batch(now: datetime) -> tuple[int, int]:
         for pk, error in failed:
             log.error("follow-up of occurrence %s set aside", pk, exc_info=error)
             Occurrence.objects.filter(pk=pk).update(follow_up_at=now + SET_ASIDE)
+        if failed:
+            meter.add(Counter({SET_ASIDES.series(what="follow_up"): len(failed)}))
     log.info("followed up claimed=%d said=%d set_aside=%d", claimed, said, len(failed))
     return claimed, said
 

@@ -85,6 +85,17 @@ TEST_SIGN_IN = "accounts/tests/test_sign_in.py"
 TEST_OIDC = "accounts/tests/test_oidc.py"
 TEST_CLOSING = "foam/tests/test_closing.py"
 TEST_CLOSING_ALONE = "accounts/tests/test_closing.py"
+LOGS = "foam/logs.py"
+METER = "notifications/meter.py"
+VIEWS = "foam/views.py"
+SENTRY = "foam/sentry.py"
+
+TEST_LOGS = "foam/tests/test_logs.py"
+TEST_METER = "notifications/tests/test_meter.py"
+TEST_METRICS = "foam/tests/test_metrics.py"
+TEST_PROBES = "foam/tests/test_probes.py"
+TEST_DOCTOR = "foam/tests/test_doctor.py"
+TEST_SENTRY = "foam/tests/test_sentry.py"
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
 TEST_OUTBOX = "notifications/tests/test_outbox.py"
 TEST_ACTIONS = "notifications/tests/test_actions.py"
@@ -1262,6 +1273,110 @@ MUTATIONS = [
         "closing: two superusers do not wait for each other",
         edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
         [TEST_CLOSING_ALONE],
+    ),
+    Mutation(
+        "P10",
+        "operations: a log tells what an exception quotes",
+        edit(LOGS, 'QUOTED.sub("…", lines[0])', "lines[0]"),
+        [TEST_LOGS],
+    ),
+    Mutation(
+        "P10",
+        "operations: a log tells addresses whole",
+        edit(LOGS, "        text = pattern.sub(instead, text)\n", "        pass\n"),
+        [TEST_LOGS],
+    ),
+    Mutation(
+        "P10",
+        "operations: a request is logged by its address",
+        edit(
+            "foam/middleware.py",
+            "*(request.method, view,",
+            "*(request.method, request.get_full_path(),",
+        ),
+        [TEST_LOGS],
+    ),
+    Mutation(
+        "P10",
+        "operations: Sentry gets who it was and what went before",
+        edit(SENTRY, "        event.pop(name, None)\n    asked", "        pass\n    asked"),
+        [TEST_SENTRY],
+    ),
+    Mutation(
+        "P10",
+        "operations: without a token everybody may read the metrics",
+        edit(
+            VIEWS,
+            'if settings.PRODUCTION or request.META.get("REMOTE_ADDR")',
+            'if False and request.META.get("REMOTE_ADDR")',
+        ),
+        [TEST_METRICS],
+    ),
+    Mutation(
+        "operations",
+        "operations: a failing receiver drowns the log",
+        edit(RECORD, "failed[:FAILURES_TOLD]", "failed"),
+        [TEST_LOGS],
+    ),
+    Mutation(
+        "operations",
+        "operations: a fold counts what another one is folding",
+        edit(
+            METER,
+            "SELECT series, sum(value) FROM gone GROUP BY series\n",
+            "SELECT series, sum(value) FROM notifications_meter GROUP BY series\n",
+        ),
+        [TEST_METER],
+    ),
+    Mutation(
+        "operations",
+        "operations: what the database does not take is forgotten",
+        edit(METER, "        keep_all(taken)\n", "        pass\n"),
+        [TEST_METER],
+    ),
+    Mutation(
+        "operations",
+        "operations: what was held counts as late",
+        edit(LEASE, "WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0", "WHEN d.attempt = 1"),
+        [TEST_METER],
+    ),
+    Mutation(
+        "operations",
+        "operations: a lost worker is not counted",
+        edit(
+            LEASE,
+            "SELECT '{lost}', count(*) FROM lost HAVING count(*) > 0",
+            "SELECT '{lost}', 0 WHERE FALSE",
+        ),
+        [TEST_METER],
+    ),
+    Mutation(
+        "operations",
+        "operations: a part of the metrics that hangs holds up the rest",
+        edit(
+            "foam/metrics.py",
+            '            cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")\n',
+            "            pass\n",
+        ),
+        [TEST_METRICS],
+    ),
+    Mutation(
+        "operations",
+        "operations: a check that is excluded counts",
+        edit(
+            "foam/health.py", " for name in CHECKS if name not in excluded", " for name in CHECKS"
+        ),
+        [TEST_PROBES],
+    ),
+    Mutation(
+        "operations",
+        "operations: the doctor waits for a check that hangs",
+        edit(
+            "foam/doctor/__init__.py",
+            "answers.get(timeout=patience)",
+            "answers.get(timeout=patience + 20)",
+        ),
+        [TEST_DOCTOR],
     ),
 ]
 

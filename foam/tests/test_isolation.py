@@ -35,6 +35,7 @@ BESIDE = {
     "redoc",
     "healthz",
     "readyz",
+    "metrics",
     "admin/",
     "do/<path:token>",
     "account/",

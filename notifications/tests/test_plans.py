@@ -51,6 +51,8 @@ def test_recording_compares_no_row_with_every_other(all_queued, now):
             "kinds": ["sent"] * count,
             "details": [""] * count,
             "latencies": [timedelta(0)] * count,
+            "series": ["foam_attempts_total"],
+            "values": [1.0],
         },
     )
     assert not re.search(r"Join Filter: .*(o.id = d.id|d.id = o.id)", plan)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
+from notifications import meter
 from notifications.encryption import decrypt
 
 log = logging.getLogger(__name__)
@@ -345,5 +346,6 @@ def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outc
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:
     """Log an exception that no transport foresaw; the error to record: ours, so it may pass."""
+    meter.error("transport")
     log.error("deliveries %s: internal error", delivery_ids, exc_info=bug)
     return TransportError(f"Internal error: {type(bug).__name__}. The server's log has more.")

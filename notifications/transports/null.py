@@ -13,6 +13,7 @@ import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from notifications import meter
 from notifications.transports.base import Message, Outcome, Transport
 from notifications.transports.multi import OPTIONS, ca_file
 
@@ -50,6 +51,7 @@ class NullTransport(Transport):
             return "accepted, too late for the heartbeat"
         if failure := get(url, self._timeout):
             # Without the address: it is often a secret.
+            meter.error("heartbeat")
             log.warning("heartbeat failed: %s", failure)
             return f"accepted; the heartbeat failed: {failure}"
         return "accepted, heartbeat sent"

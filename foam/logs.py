@@ -1,0 +1,188 @@
+"""How FOAM logs: one JSON object a line, or lines for people, and nothing that is secret.
+
+A call reads `log.info("dispatched claimed=%d fired=%d", ...)`: what stands there as name=%d is a
+field of the JSON, and the words before it are its event. What is logged while a request is answered
+or a task runs bears its `request_id`, which goes from the request to the tasks that it woke.
+"""
+
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+FORMATS = ("json", "lines")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+current_request_id = _request_id.get
+
+
+@contextmanager
+def request(request_id: str) -> Iterator[None]:
+    """Have every line that is logged within bear this id."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+
+
+# What an address has in its path or query is often a secret, and so is what answers a message.
+_SECRETS = [
+    (re.compile(r"\b([a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@\"'<>]*@)?([^\s/?#\"'<>]+)[^\s\"'<>)]*"),
+     r"\1\2/…"),
+    (re.compile(r"/do/[^\s\"'<>]+"), "/do/…"),
+    (re.compile(r"\bfoam_[A-Za-z0-9_-]{32,}"), "foam_…"),
+]  # fmt: skip
+QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|“[^”]*”")
+
+
+def scrub(text: str) -> str:
+    """Return the text without what leads to a receiver, signs an answer, or opens the API."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def told(error: BaseException) -> str:
+    """Return an exception in a line, without what it quotes: that may be a reminder's words.
+
+    Nor has it what PostgreSQL tells beside its message, where a whole row may stand.
+    """
+    diag = getattr(error.__cause__ or error, "diag", None)
+    primary = getattr(diag, "message_primary", None)
+    lines = (primary or str(error)).splitlines()
+    text = scrub(QUOTED.sub("…", lines[0]))[:200] if lines else ""
+    constraint = getattr(diag, "constraint_name", None)
+    where = f" ({constraint})" if constraint else ""
+    return f"{type(error).__name__}: {text}{where}".rstrip(": ")
+
+
+def trace(error: BaseException | None, at: TracebackType | None = None) -> str:
+    """Return how an exception came about, and what it came of; its words as `told` has them."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = "".join(traceback.format_tb(error.__traceback__ or at))
+        parts.insert(0, f"{frames}{told(error)}")
+        at = None
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nthen\n".join(parts)
+
+
+_PLACE = re.compile(r"(?:(\w+)=)?%[-#0 +]*\d*(?:\.\d+)?[sdifrxg]")
+
+
+@lru_cache(maxsize=1000)
+def _fields_of(template: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return what stands before the fields of a template, and their names; None without any."""
+    places = list(_PLACE.finditer(template.replace("%%", "")))
+    named = [place for place in places if place[1]]
+    if not named or len(named) != len(places):
+        return None
+    return template[: named[0].start()].rstrip(" :"), tuple(place[1] for place in named)
+
+
+def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
+    """Return the event and the fields of a record, both safe to be shown."""
+    asked = getattr(record, "request", None)
+    if asked is not None:
+        # Django's own: with the path, in which there may be anything.
+        match = getattr(asked, "resolver_match", None)
+        fields = {
+            "method": getattr(asked, "method", None),
+            "view": match.view_name or match.route if match else None,
+            "status": getattr(record, "status_code", None),
+        }
+        return "request failed", fields
+    if record.name == "celery.app.trace" and isinstance(record.args, dict):
+        return "task failed" if record.exc_info else "task", {"task": record.args.get("name")}
+    found = isinstance(record.msg, str) and _fields_of(record.msg)
+    if found and isinstance(record.args, tuple) and len(found[1]) == len(record.args):
+        values = [scrub(v) if isinstance(v, str) else v for v in record.args]
+        return found[0], dict(zip(found[1], values, strict=True))
+    return scrub(record.getMessage()), {}
+
+
+class Formatter(logging.Formatter):
+    """What both forms have in common: an exception is told without its words."""
+
+    def formatException(self, ei: Any) -> str:
+        return trace(ei[1], ei[2])
+
+    def exception_of(self, record: logging.LogRecord) -> str:
+        return self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class JsonFormatter(Formatter):
+    """One JSON object in one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event, fields = parts_of(record)
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "event": event,
+            **fields,
+        }
+        if request_id := current_request_id():
+            line["request_id"] = request_id
+        line["process"] = record.process
+        if exception := self.exception_of(record):
+            line["exception"] = exception
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class LineFormatter(Formatter):
+    """For people: the time, the level, who says it and what, then the request's id."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event, fields = parts_of(record)
+        words = [event, *(f"{name}={shown(value)}" for name, value in fields.items())]
+        if request_id := current_request_id():
+            words.append(f"request_id={request_id}")
+        line = f"{self.formatTime(record)} {record.levelname} {record.name} {' '.join(words)}"
+        exception = self.exception_of(record)
+        return f"{line}\n{exception}" if exception else line
+
+
+def shown(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def config(form: str, level: str) -> dict[str, Any]:
+    """Return what `logging.config.dictConfig` takes, for Django, Celery and gunicorn alike."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {"()": "foam.logs.JsonFormatter"},
+            "lines": {"()": "foam.logs.LineFormatter"},
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # At INFO these write several lines for each tick.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            # At WARNING it writes a line for each 4xx, which is the client's concern.
+            "django.request": {"level": "ERROR"},
+            # At DEBUG these write what they have in hand: addresses, parameters, words.
+            **{name: {"level": "INFO"} for name in ("django.template", "django.db", "psycopg")},
+            **{name: {"level": "WARNING"} for name in ("urllib3", "requests", "httpx", "httpcore")},
+            # gunicorn's own, which otherwise have handlers of their own.
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+            # The middleware writes a line for each request, without what stands in its address.
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": True},
+        },
+    }

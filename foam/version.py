@@ -1,0 +1,3 @@
+"""Which FOAM this is."""
+
+VERSION = "0.7.0"
