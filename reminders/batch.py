@@ -70,10 +70,15 @@ class Result(NamedTuple):
         return self.status < HTTPStatus.BAD_REQUEST
 
 
-UNDONE = Result(
-    HTTPStatus.FAILED_DEPENDENCY,
-    errors=({"field": "", "code": "undone", "detail": "Another item was refused."},),
+def _no(status: HTTPStatus, field: str, code: str, detail: str) -> Result:
+    return Result(status, errors=({"field": field, "code": code, "detail": detail},))
+
+
+NOT_FOUND = _no(HTTPStatus.NOT_FOUND, "id", "not_found", "You have no reminder with this id.")
+OUTDATED = _no(
+    HTTPStatus.PRECONDITION_FAILED, "version", "outdated", "It has another version. Read it again."
 )
+UNDONE = _no(HTTPStatus.FAILED_DEPENDENCY, "", "undone", "Another item was refused.")
 
 
 def apply(
@@ -252,7 +257,7 @@ class Batch:
         except EditConflict as conflict:
             return Result(HTTPStatus.CONFLICT, errors=tuple(field_errors(conflict.message)))
         except _Outdated:
-            return Result(HTTPStatus.PRECONDITION_FAILED)
+            return OUTDATED
         except (DjangoValidationError, ValidationError) as error:
             return _refused(error)
 
@@ -261,7 +266,7 @@ class Batch:
             return self._upsert(item)
         found = Reminder.objects.owned_by(self.user).filter(pk__in=_sane([item.id or 0])).first()
         if found is None:
-            return Result(HTTPStatus.NOT_FOUND)
+            return NOT_FOUND
         _check_version(item, found)
         if item.op is Op.DELETE:
             found.close(self.now)

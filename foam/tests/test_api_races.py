@@ -1,6 +1,9 @@
 """The API under parallel requests, with real transactions in real threads."""
 
+import threading
+
 import pytest
+from django.db import connection, transaction
 
 from conftest import client_of
 from foam.tests.test_races import at_once
@@ -17,6 +20,40 @@ def test_of_parallel_puts_one_creates(user):
     put = [lambda: api.put(f"{URL}by-external-id/e1/", STANDUP).status_code] * 4
     assert sorted(at_once(*put)) == [200, 200, 200, 201]
     assert Reminder.objects.get().version == 4
+
+
+def someone_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("way", ["put", "batch"])
+def test_upsert_replaces_what_is_just_being_created(user, make_reminder, way):
+    """The other has created it, but not yet committed: nobody sees it, and it is in the way."""
+    api = client_of(user)
+    is_there, is_done = threading.Event(), threading.Event()
+
+    def create():
+        with transaction.atomic():
+            make_reminder(external_id="e1")
+            is_there.set()
+            while not someone_waits() and not is_done.is_set():
+                pass
+
+    def upsert():
+        is_there.wait(10)
+        try:
+            if way == "put":
+                return api.put(f"{URL}by-external-id/e1/", STANDUP).status_code
+            item = {"op": "upsert", "fields": {**STANDUP, "external_id": "e1"}}
+            (result,) = api.post(f"{URL}batch/", {"items": [item]}).json()["results"]
+            return result["status"]
+        finally:
+            is_done.set()
+
+    assert at_once(create, upsert)[1] == 200
+    assert Reminder.objects.get().version == 2
 
 
 def test_of_parallel_posts_with_one_external_id_one_creates(user):

@@ -45,6 +45,10 @@ def test_each_item_has_a_result_in_its_place(api, make_reminder):
     assert statuses(answer) == [201, 200, 400, 204, 201, 404, 200, 412]
     assert (answer["done"], answer["refused"]) == (5, 3)
     assert answer["results"][2]["errors"][0]["field"] == "timezone"
+    assert [each["errors"][0]["code"] for each in answer["results"][5::2]] == [
+        "not_found",
+        "outdated",
+    ]
     titles = set(Reminder.objects.owned_by(changed.owner).values_list("title", flat=True))
     assert titles == {"New", "Changed", "Again"}
 

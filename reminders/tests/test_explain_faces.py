@@ -188,7 +188,7 @@ def test_explain_in_the_admin_is_for_those_who_may_see_reminders(client, user, f
 def test_schema_tells_of_explain(client, db):
     operations = client.get("/openapi.json", HTTP_ACCEPT="application/json").json()["paths"]
     operation = operations["/api/v1/reminders/{id}/explain/"]["get"]
-    assert [each["name"] for each in operation["parameters"]] == ["at", "id"]
+    assert [each["name"] for each in operation["parameters"]] == ["If-None-Match", "at", "id"]
 
 
 def test_latest_and_next_need_no_moment(api, fired):
