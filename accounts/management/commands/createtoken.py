@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import ApiToken, Scope, User
+from accounts.models import API_SCOPES, ApiToken, User
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=Scope.values,
+            choices=API_SCOPES,
             help="what it may do; repeat for several (default: everything)",
         )
         parser.add_argument("--days", type=int, help="expire after this many days (default: never)")

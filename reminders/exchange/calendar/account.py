@@ -7,10 +7,30 @@ from reminders.exchange.reading import Loss
 
 # What says nothing of when, what or whom to remind: who wrote the file, how, and for which view.
 BOOKKEEPING = frozenset(
-    "CALSCALE CLASS CREATED DTSTAMP LAST-MODIFIED METHOD PRODID REFRESH-INTERVAL SEQUENCE "
-    "TRANSP VERSION X-LIC-ERROR X-MOZ-GENERATION X-MOZ-LASTACK X-PUBLISHED-TTL "
-    "X-MICROSOFT-CDO-BUSYSTATUS X-MICROSOFT-CDO-INTENDEDSTATUS X-MICROSOFT-DISALLOW-COUNTER "
-    "X-WR-ALARMUID X-WR-RELCALID X-APPLE-DEFAULT-ALARM X-APPLE-LOCAL-DEFAULT-ALARM".split()
+    [
+        "CALSCALE",
+        "CLASS",
+        "CREATED",
+        "DTSTAMP",
+        "LAST-MODIFIED",
+        "METHOD",
+        "PRODID",
+        "REFRESH-INTERVAL",
+        "SEQUENCE",
+        "TRANSP",
+        "VERSION",
+        "X-LIC-ERROR",
+        "X-MOZ-GENERATION",
+        "X-MOZ-LASTACK",
+        "X-PUBLISHED-TTL",
+        "X-MICROSOFT-CDO-BUSYSTATUS",
+        "X-MICROSOFT-CDO-INTENDEDSTATUS",
+        "X-MICROSOFT-DISALLOW-COUNTER",
+        "X-WR-ALARMUID",
+        "X-WR-RELCALID",
+        "X-APPLE-DEFAULT-ALARM",
+        "X-APPLE-LOCAL-DEFAULT-ALARM",
+    ]
 )
 REASONS = {
     "ACKNOWLEDGED": "what has been answered elsewhere is not known here",

@@ -57,7 +57,7 @@ def _of_cron(cron: Cron) -> str | None:
 
 def _freq(cron: Cron, days: list[str]) -> Freq:
     names = {part.partition("=")[0] for part in days}
-    if cron.ordinals or "BYMONTHDAY" in names and "BYDAY" not in names:
+    if cron.ordinals or ("BYMONTHDAY" in names and "BYDAY" not in names):
         return Freq.MONTHLY
     return Freq.WEEKLY if names == {"BYDAY"} else Freq.DAILY
 
