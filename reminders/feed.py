@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, Sum
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
@@ -62,7 +62,7 @@ def webcal(url: str) -> str:
 def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     """Answer with the calendar; 404 for an address that is not, or no longer, one of a feed."""
     # What goes wrong is logged with its path.
-    request.path = request.path_info = f"{PATH}…"
+    request.path = request.path_info = f"{PATH}[secret]"
     now = timezone.now()
     valid = ApiToken.objects.valid(now).for_calendar().for_secret(secret)
     token = valid.select_related("user").first()
@@ -72,16 +72,12 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     tag, alarms = request.GET.get("tag", ""), request.GET.get("alarms") == "true"
     reminders = shown_in_feed(token.user, tag, now)
     etag = _etag(reminders, token, tag, now, alarms=alarms)
-    response = get_conditional_response(request, etag=etag)
+    response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
     if response is None:
         pieces = _pieces(reminders, token, tag, now, alarms=alarms)
-        response = (
-            HttpResponse(content_type=TYPE)
-            if request.method == "HEAD"
-            else StreamingHttpResponse(pieces, content_type=TYPE)
-        )
-        response.headers["ETag"] = etag
-    for name, value in HEADERS.items():
+        found = () if request.method == "HEAD" else pieces
+        response = StreamingHttpResponse(found, content_type=TYPE)
+    for name, value in {**HEADERS, "ETag": etag}.items():
         response.headers[name] = value
     return response
 
@@ -116,7 +112,7 @@ def _etag(
     return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 
-def _skipped(owner: User, now: datetime):
+def _skipped(owner: User, now: datetime) -> QuerySet[Occurrence]:
     return Occurrence.objects.filter(
         reminder__owner=owner, status=Occurrence.Status.SKIPPED, due_at__gt=now
     )
@@ -126,7 +122,7 @@ def _pieces(
     reminders: ReminderQuerySet, token: ApiToken, tag: str, now: datetime, *, alarms: bool
 ) -> Iterator[bytes]:
     """Yield the calendar. One that breaks has no END, so no program takes it for the whole."""
-    skipped = defaultdict(set)
+    skipped: dict[int, set[datetime]] = defaultdict(set)
     for reminder_id, due_at in _skipped(token.user, now).values_list("reminder_id", "due_at"):
         skipped[reminder_id].add(due_at)
     found = reminders.order_by("pk").iterator(chunk_size=CHUNK)

@@ -14,6 +14,7 @@ LONGEST_LEAD = timedelta(days=366)
 NOW = timedelta(0)
 # Of one alarm; as many as a reminder could have leads.
 MAX_REPEATS = MAX_LEADS
+WORDS = ("SUMMARY", "DESCRIPTION")
 SPOKEN = {"DISPLAY", "AUDIO", "EMAIL", ""}
 
 
@@ -28,7 +29,13 @@ class Span(NamedTuple):
 def triggers(component: Component, span: Span, where: str, account: Account) -> list[timedelta]:
     """Take the alarms; return when they speak, from the start of the event on."""
     found: set[timedelta] = set()
+    words = {each.value for name in WORDS for each in component.left.get(name, [])}
     for alarm in component.take_children("VALARM"):
+        alarm.take("UID")
+        for name in WORDS:
+            # One that says what its event says says nothing more.
+            if name in alarm.left and alarm.left[name][0].value in words:
+                alarm.take_one(name)
         action = alarm.take_one("ACTION")
         kind = action.value.strip().upper() if action else ""
         try:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 
 from reminders.exchange.calendar import own
 from reminders.exchange.calendar.account import Account
@@ -29,6 +29,19 @@ class Reader:
     account: Account
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A component before anything is taken of it: `where` names it to people."""
+
+    component: Component
+    where: str
+    sealed: str
+
+    @classmethod
+    def of(cls, component: Component) -> "Source":
+        return cls(component, where_of(component), own.seal_of(component))
+
+
 def where_of(component: Component) -> str:
     found = component.left.get("SUMMARY")
     title = one_line(text(found[0])) if found else ""
@@ -46,25 +59,24 @@ def external_id(*parts: str) -> str:
     return f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
 
 
-def timing_of(component: Component, reader: Reader, where: str) -> Timing:
+def timing_of(source: Source, reader: Reader) -> Timing:
     """Take when it is due. A to-do without a date that has an alarm is due at that."""
+    component = source.component
     has_no_start = not {"DTSTART", "DUE"} & component.left.keys()
     if component.name == "VTODO" and has_no_start:
         _start_at_alarm(component)
-    return timing(component, reader.home, reader.zones, where, reader.account)
+    return timing(component, reader.home, reader.zones, source.where, reader.account)
 
 
-def draft_of(
-    component: Component, found: Timing, identity: str, reader: Reader, where: str, sealed: str
-) -> Draft:
+def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Draft:
     """Take the rest, and return the draft. Raises BadValue for what is not supported."""
+    component, where = source.component, source.where
     account = reader.account
     spoken = triggers(component, _span(component, found, reader.zones), where, account)
     if found.is_date:
-        found_due = _due_of_day(spoken, reader.all_day_at)
-        all_day(found, found_due)
-        account.lose(where, f"it is all day: it is due at {_clock(found_due)} of the day")
-    kept, is_whole = own.fields(component, sealed, where, account)
+        all_day(found, _due_of_day(spoken, reader.all_day_at))
+        account.lose(where, f"it is all day: it is due at {found.starts_at:%H:%M} of the day")
+    kept, is_whole = own.fields(component, source.sealed, where, account)
     draft = Draft(
         where,
         {
@@ -76,12 +88,12 @@ def draft_of(
         },
         is_paused=own.is_paused(component),
     )
-    _notice_status(component, draft)
+    _refuse_status(component)
     return draft
 
 
-def _notice_status(component: Component, draft: Draft) -> None:
-    """A status that says no more than that it will take place is none to tell of."""
+def _refuse_status(component: Component) -> None:
+    """One that says no more than that it takes place is none to tell of."""
     status = text(component.take_one("STATUS")).upper()
     if status not in {"", "CONFIRMED", "TENTATIVE", "NEEDS-ACTION", "IN-PROCESS"}:
         raise BadValue(f"its STATUS is {status[:40]}")
@@ -91,10 +103,6 @@ def _due_of_day(spoken: list[timedelta], at: time) -> timedelta:
     """Return how long after midnight it is due: later when an alarm of that day is later."""
     usual = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
     return max([usual, *(each for each in spoken if each < DAY)])
-
-
-def _clock(length: timedelta) -> str:
-    return f"{datetime.min + length:%H:%M}"
 
 
 def _span(component: Component, found: Timing, zones: Zones) -> Span:

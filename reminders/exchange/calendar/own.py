@@ -60,7 +60,7 @@ def seal_of(component: Component) -> str:
 
 def dumped(fields_: dict[str, Any]) -> str:
     """Return fields as JSON, in the form that the API takes them."""
-    return json.dumps(fields_, ensure_ascii=False, separators=(",", ":"), default=_as_api)
+    return json.dumps(fields_, separators=(",", ":"), default=_as_api)
 
 
 def _as_api(value: Any) -> str:
@@ -89,6 +89,6 @@ def fields(
         return {name: stored[name] for name in (*SAID, *BEHAVIOUR) if name in stored}, True
     account.lose(
         where,
-        "it was changed since FOAM wrote it: its schedule and words are read as calendars show them",
+        "it was changed since FOAM wrote it: its schedule and words are what a calendar shows",
     )
     return {name: stored[name] for name in BEHAVIOUR if name in stored}, False

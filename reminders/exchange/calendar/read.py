@@ -3,10 +3,10 @@
 from datetime import time
 
 from accounts import timezones
-from reminders.exchange.calendar import own
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.entry import (
     Reader,
+    Source,
     draft_of,
     external_id,
     timing_of,
@@ -85,26 +85,26 @@ def _read_series(entries: list[Component], reader: Reader) -> list[Draft]:
             account.lose(where_of(other), "another of the same UID is newer, and counts")
     if master is None:
         return [draft for each in changed for draft in _one_of(each, None, reader)]
-    where, sealed, drafts = where_of(master), own.seal_of(master), []
+    source, drafts = Source.of(master), []
     try:
         _refuse_gone(master)
-        uid, found = text(master.take_one("UID")), timing_of(master, reader, where)
+        uid, found = text(master.take_one("UID")), timing_of(source, reader)
     except BadValue as error:
-        account.lose(where, f"is not imported: {error}{_with(changed)}")
+        account.lose(source.where, f"is not imported: {error}{_with(changed)}")
         return []
     for each in changed:
         drafts += _one_of(each, found, reader)
     try:
-        drafts.insert(0, draft_of(master, found, uid, reader, where, sealed))
+        drafts.insert(0, draft_of(source, found, uid, reader))
     except BadValue as error:
-        account.lose(where, f"is not imported: {error}")
+        account.lose(source.where, f"is not imported: {error}")
     account.close(master)
     return drafts
 
 
 def _one_of(entry: Component, series: Timing | None, reader: Reader) -> list[Draft]:
     """Return the draft of one that differs from its series, and take it out of that."""
-    where, sealed = where_of(entry), own.seal_of(entry)
+    source = Source.of(entry)
     try:
         identity = entry.take_one(ONE)
         assert identity is not None
@@ -113,15 +113,15 @@ def _one_of(entry: Component, series: Timing | None, reader: Reader) -> list[Dra
             series.exdates.add(at.wall)
         if identity.params.get("RANGE", "").upper() == FOLLOWING:
             what = "it changes all that follow as well: only this one is changed, those stay"
-            reader.account.lose(where, what)
+            reader.account.lose(source.where, what)
         _refuse_gone(entry)
         uid = text(entry.take_one("UID"))
-        found = timing_of(entry, reader, where)
+        found = timing_of(source, reader)
         found.recurrence = ""
         name = external_id(uid, utc_text(at.instant())) if uid else ""
-        drafts = [draft_of(entry, found, name, reader, where, sealed)]
+        drafts = [draft_of(source, found, name, reader)]
     except BadValue as error:
-        reader.account.lose(where, f"is not imported: {error}")
+        reader.account.lose(source.where, f"is not imported: {error}")
         return []
     reader.account.close(entry)
     return drafts

@@ -103,7 +103,8 @@ def _put_right(
     others = Schedule(
         starts_at=found.start, timezone=zone, recurrence=found.rule, exdates=found.exdates
     )
-    extra, missing = set(), set()
+    extra: set[datetime] = set()
+    missing: set[datetime] = set()
     for change in _changes(zone, now):
         meant = _around(schedule, change) - set(skipped)
         read = _around(others, change)

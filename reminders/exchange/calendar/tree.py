@@ -11,8 +11,8 @@ MAX_BYTES = 10 * 1024 * 1024
 MAX_COMPONENTS = 10_000
 MAX_LINES = 300_000
 MAX_DEPTH = 8
-# Longer ones are attachments: what follows is not looked at.
-LONGEST_VALUE = 64 * 1024
+# Longer than any text that is kept, and than MAX_DATES; what follows is not looked at.
+LONGEST_LINE = 128 * 1024
 # In one component, over all its EXDATE and RDATE.
 MAX_DATES = 5_000
 
@@ -129,7 +129,7 @@ def _property(line: str) -> Property | None:
     if named is None:
         return None
     try:
-        name, params, value = Contentline(line[:LONGEST_VALUE]).raw_parts()
+        name, params, value = Contentline(line[:LONGEST_LINE]).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:
         return None
     plain = {

@@ -63,22 +63,23 @@ def duration(value: str) -> timedelta:
     if not _DURATION.fullmatch(text) or text.endswith(("P", "T")):
         raise BadValue(f"{value[:40]!r} is no duration of iCalendar")
     try:
-        return vDuration.from_ical(text)
+        return vDuration.from_ical(text)  # type: ignore[no-untyped-call]
     except (ValueError, OverflowError):
         raise BadValue(f"{value[:40]!r} is no duration of iCalendar") from None
 
 
 def text(found: Property | None) -> str:
     """Read a TEXT, without the control characters that some programs leave in it."""
-    return "" if found is None else _plain(unescape_backslash(found.value))
+    return "" if found is None else plain(unescape_backslash(found.value))
 
 
 def texts(found: Property) -> list[str]:
     """Read a list of TEXT, such as CATEGORIES."""
-    return [plain for part in split_on_unescaped_comma(found.value) if (plain := _plain(part))]
+    return [found_ for part in split_on_unescaped_comma(found.value) if (found_ := plain(part))]
 
 
-def _plain(text_: str) -> str:
+def plain(text_: str) -> str:
+    """Return a text as it is kept: lines end in one way, and nothing is invisible."""
     return _CONTROL.sub("", text_.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 

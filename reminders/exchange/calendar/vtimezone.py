@@ -16,6 +16,7 @@ BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(2100, 1, 1, tzinfo=UTC)
 # Shorter runs are written out.
 SHORTEST_RUN = 3
+DAY = timedelta(days=1)
 
 
 class Change(NamedTuple):
@@ -62,7 +63,8 @@ def _parts(name: str) -> Iterator[list[str]]:
             rule = rule.replace(f"BYDAY={max(run.weeks)}", "BYDAY=-1")
         rule += WEEKDAYS[begin.wall.weekday()]
         if not (repeats and end.at.year == END.year - 1):
-            rule += f";UNTIL={end.at:%Y%m%dT%H%M%SZ}"
+            # A day later: some read this as local time, and would lose the last one.
+            rule += f";UNTIL={end.at + DAY:%Y%m%dT%H%M%SZ}"
         yield _part(name, begin, [rule])
     for found in written_out.values():
         dates = [f"RDATE:{change.wall:%Y%m%dT%H%M%S}" for change in found[1:]]

@@ -12,10 +12,10 @@ from accounts.api import iso_duration
 from reminders.exchange.calendar import own
 from reminders.exchange.calendar.shown import Shown, shown
 from reminders.exchange.calendar.tree import Property
-from reminders.exchange.calendar.values import UTC_NAME
+from reminders.exchange.calendar.values import UTC_NAME, plain
 from reminders.exchange.calendar.vtimezone import vtimezone
 from reminders.exchange.calendar.words import literal, one_line
-from reminders.exchange.calendar.words import shown as plain
+from reminders.exchange.calendar.words import shown as shown_words
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError
 
@@ -77,7 +77,9 @@ def folded(line: str) -> str:
     """Break a line after 75 octets at most, and never within a character (RFC 5545 3.1)."""
     if len(line) <= LONGEST_LINE and line.isascii():
         return line
-    pieces, piece, size = [], [], 0
+    pieces: list[str] = []
+    piece: list[str] = []
+    size = 0
     for character in line:
         length = len(character.encode())
         if size + length > LONGEST_LINE:
@@ -120,7 +122,7 @@ def _event(reminder: Reminder, found: Shown, *, alarms: bool, whole: bool) -> It
 def _alarm(trigger: str, reminder: Reminder) -> Iterator[str]:
     yield "BEGIN:VALARM"
     yield "ACTION:DISPLAY"
-    yield f"DESCRIPTION:{escaped(one_line(plain(reminder.title)))}"
+    yield f"DESCRIPTION:{escaped(one_line(shown_words(reminder.title)))}"
     yield f"TRIGGER:{trigger}"
     yield "END:VALARM"
 
@@ -149,9 +151,9 @@ def _dates(name: str, dates: list[datetime], timezone: str) -> Property:
 
 
 def _words(reminder: Reminder) -> Iterator[Property]:
-    yield Property("SUMMARY", {}, escaped(one_line(plain(reminder.title))))
+    yield Property("SUMMARY", {}, escaped(one_line(shown_words(reminder.title))))
     if reminder.body:
-        yield Property("DESCRIPTION", {}, escaped(plain(reminder.body)))
+        yield Property("DESCRIPTION", {}, escaped(shown_words(reminder.body)))
     if reminder.tags:
         yield Property("CATEGORIES", {}, ",".join(map(escaped, reminder.tags)))
 
@@ -160,11 +162,12 @@ def _whole(reminder: Reminder) -> dict[str, Any]:
     """Return what an event cannot say, or not for sure, as the API has it."""
     schedule = {name: getattr(reminder, name) for name in own.SAID if name not in {"title", "body"}}
     behaviour = {name: getattr(reminder, name) for name in own.BEHAVIOUR}
-    words = {}
-    if literal(one_line(plain(reminder.title))) != reminder.title:
-        words["title"] = reminder.title
-    if literal(plain(reminder.body).strip()) != reminder.body:
-        words["body"] = reminder.body
+    as_read = {
+        "title": literal(one_line(plain(shown_words(reminder.title)))),
+        "body": literal(plain(shown_words(reminder.body))),
+    }
+    words = {name: getattr(reminder, name) for name, read in as_read.items()}
+    words = {name: stored for name, stored in words.items() if stored != as_read[name]}
     return {**words, **schedule, **behaviour}
 
 
