@@ -277,8 +277,8 @@ class ApiToken(models.Model):
             follow(self, now)
 
     def touch(self, now: datetime) -> None:
-        stale = models.Q(last_used_at=None) | models.Q(last_used_at__lt=now - self.USED_PRECISION)
-        ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+        if self.last_used_at is None or self.last_used_at < now - self.USED_PRECISION:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
 
 
 # As `followers`, for a token.

@@ -123,7 +123,9 @@ def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> It
     port, program = free_port(), f"web-{size}"
     url = urlunsplit(urlsplit(rig.url("postgres"))._replace(path=f"/{name(size)}"))
     # The limits would refuse what is measured.
-    settings = {"DATABASE_URL": url, "FOAM_API_RATE": "0", "LOG_LEVEL": "WARNING"}
+    limits = ("", "_USER", "_WRITE", "_ANONYMOUS")
+    off = dict.fromkeys((f"FOAM_API{each}_RATE" for each in limits), "off")
+    settings = {"DATABASE_URL": url, "LOG_LEVEL": "WARNING", **off}
     rig.start(program, web(port, WORKERS, *options), settings)
     try:
         rig.wait_until(lambda: answers(port), PATIENCE, "the web server answers")
