@@ -158,6 +158,8 @@ def test_lists_take_the_same_queries_however_long(api, one_of_each, make_reminde
         assert answer.json()["results"]
         return len(queries)
 
+    # The first use of a token is written down.
+    count()
     before = count()
     for number in range(4):
         made = make_reminder()
@@ -169,7 +171,7 @@ def test_lists_take_the_same_queries_however_long(api, one_of_each, make_reminde
             message_id=f"n{number}", reference="occurrence:2", title="x", due_at=made.next_due_at
         )
     assert count() == before
-    assert before <= 6
+    assert before <= 5
 
 
 @pytest.mark.parametrize("noun", [*LISTS, "me/"])
