@@ -110,7 +110,11 @@ class Page:
             if method.detail != getattr(self.view, "detail", None) or self._is_action:
                 continue
             view = self._view_of(method)
-            href = self.view.reverse_action(method.url_name, kwargs=self.view.kwargs)
+            try:
+                href = self.view.reverse_action(method.url_name, kwargs=self.view.kwargs)
+            except NoReverseMatch:
+                # Its address has a part that only who asks can know.
+                continue
             for verb, name in method.mapping.items():
                 if not _is_permitted(view, verb.upper()):
                     continue
@@ -226,6 +230,8 @@ def taken_by(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping
         found = _schema(view, name, method).get_request_serializer()
     except (APIException, Http404):
         return None
+    if isinstance(found, Mapping):
+        found = found.get("multipart/form-data", found)
     if isinstance(found, type) and issubclass(found, BaseSerializer):
         return found(context=_context(view))
     return found if isinstance(found, BaseSerializer | Mapping) else None

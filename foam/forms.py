@@ -113,7 +113,7 @@ def kind_of(each: Any) -> str:
         return "json"
     for type_, kind in KINDS:
         if isinstance(each, type_):
-            return kind
+            return "json" if kind == "list" and kind_of(each.child) in {"json", "list"} else kind
     if isinstance(each, serializers.CharField):
         is_long = each.style.get("base_template") == "textarea.html"
         return "textarea" if is_long or (each.max_length or LONG) > LONG else "text"
