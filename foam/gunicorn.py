@@ -9,3 +9,5 @@ threads = 4
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its own private file there
 # It would need a writable home, and nothing here uses it.
 control_socket_disable = True
+# Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
+logger_class = "foam.access.Logger"

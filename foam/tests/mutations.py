@@ -50,6 +50,12 @@ GUARD = "notifications/transports/plugins/guard.py"
 PLUGINS = "notifications/transports/plugins/__main__.py"
 WORK = "notifications/transports/plugins/work.py"
 DIGEST = "notifications/digest.py"
+TOKENS = "accounts/models.py"
+AUTHENTICATION = "accounts/authentication.py"
+ACCOUNTS_0003 = "accounts/migrations/0003_calendar.py"
+FEED = "reminders/feed.py"
+ACCESS = "foam/access.py"
+CALENDAR = "reminders/exchange/calendar"
 HOLDING = "notifications/holding.py"
 
 TEST_DISPATCH = "reminders/tests/test_dispatch.py"
@@ -75,6 +81,10 @@ TEST_DIGEST = "notifications/tests/test_digest.py"
 TEST_HOLDING = "notifications/tests/test_holding.py"
 TEST_HOLDING_RACES = "foam/tests/test_holding_races.py"
 TEST_DISK_FULL = "foam/tests/test_disk_full.py"
+TEST_FEED = "reminders/tests/test_feed.py"
+TEST_ACCESS = "foam/tests/test_access.py"
+TEST_CALENDAR_READ = "reminders/tests/test_calendar_read.py"
+TEST_CALENDAR_WRITE = "reminders/tests/test_calendar_write.py"
 
 
 @dataclass(frozen=True)
@@ -840,6 +850,94 @@ MUTATIONS = [
         "channel: new keys write over what was saved meanwhile",
         edit("notifications/rotation.py", " AND t.{name} = n.old"),
         [TEST_ROTATION],
+    ),
+    Mutation(
+        "P10",
+        "feed: the token of a program opens one",
+        edit(TOKENS, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its secret opens the API",
+        edit(AUTHENTICATION, "                .for_api()\n"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its scope may stand beside others",
+        edit(ACCOUNTS_0003, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: good after its token ended",
+        edit(FEED, "ApiToken.objects.valid(now)", "ApiToken.objects"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P9",
+        "feed: it shows what is others'",
+        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.kept()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its address is logged with an error",
+        edit(FEED, "    request.path = request.path_info", "    _"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its address is logged by the server",
+        edit(ACCESS, '_SECRET.sub("[secret]", text)', "text"),
+        [TEST_ACCESS],
+    ),
+    Mutation(
+        "P10",
+        "feed: one that broke off looks whole",
+        edit(
+            FEED,
+            "        # Not raised: the server",
+            '        yield b"END:VCALENDAR"\n        # The server',
+        ),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P7",
+        "calendar: clock changes are left to the rule",
+        edit(f"{CALENDAR}/shown.py", "return found if is_usual else", "return found if True else"),
+        [TEST_CALENDAR_WRITE],
+    ),
+    Mutation(
+        "P7",
+        "calendar: it begins where nothing is due",
+        edit(
+            f"{CALENDAR}/shown.py",
+            "    start = _asked(base, first)\n",
+            "    start = schedule.starts_at\n",
+        ),
+        [TEST_CALENDAR_WRITE],
+    ),
+    Mutation(
+        "P2",
+        "calendar: what nobody reads is dropped silently",
+        edit(
+            f"{CALENDAR}/account.py",
+            "        for name, found in component.left.items():\n",
+            "        for name, found in ():\n",
+        ),
+        [TEST_CALENDAR_READ],
+    ),
+    Mutation(
+        "words",
+        "calendar: braces of others are placeholders",
+        edit(
+            f"{CALENDAR}/words.py",
+            '    return plain.replace("{", "{{").replace("}", "}}") if "{" in plain else plain',
+            "    return plain",
+        ),
+        [TEST_CALENDAR_READ],
     ),
 ]
 
