@@ -29,3 +29,7 @@ def worker_exit(server: object, worker: object) -> None:
     from foam import traffic  # noqa: PLC0415  Django is set up in the worker only.
 
     traffic.close()
+
+
+# Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
+logger_class = "foam.access.Logger"

@@ -109,7 +109,8 @@ def programs(
 
 def commands(port: int) -> dict[str, list[str]]:
     web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
-    quiet = ["--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"]
+    quiet = ["--access-logfile", "-", "--logger-class", "foam.access.Logger"]
+    quiet += ["--graceful-timeout", "5", "--no-control-socket"]
     return {
         "watch": ["manage.py", "watch"],
         # Two, so that slow receivers never delay the tick.

@@ -60,6 +60,12 @@ ADAPTERS = "accounts/adapters.py"
 SIGN_IN_MIDDLEWARE = "accounts/middleware.py"
 INBOX = "notifications/transports/inbox.py"
 ACCOUNTS_0005 = "accounts/migrations/0005_sign_in.py"
+TOKENS = "accounts/models.py"
+AUTHENTICATION = "accounts/authentication.py"
+ACCOUNTS_0003 = "accounts/migrations/0003_calendar.py"
+FEED = "reminders/feed.py"
+ACCESS = "foam/access.py"
+CALENDAR = "reminders/exchange/calendar"
 HOLDING = "notifications/holding.py"
 READING = "reminders/sentence/reading.py"
 CLOCKS = "reminders/sentence/clocks.py"
@@ -127,6 +133,10 @@ TEST_ISOLATION = "foam/tests/test_isolation.py"
 TEST_TOKEN_API = "accounts/tests/test_token_api.py"
 TEST_TOKEN_RACES = "foam/tests/test_token_races.py"
 TEST_TOKEN_EXPIRY = "reminders/tests/test_token_expiry.py"
+TEST_FEED = "reminders/tests/test_feed.py"
+TEST_ACCESS = "foam/tests/test_access.py"
+TEST_CALENDAR_READ = "reminders/tests/test_calendar_read.py"
+TEST_CALENDAR_WRITE = "reminders/tests/test_calendar_write.py"
 
 
 @dataclass(frozen=True)
@@ -1381,6 +1391,94 @@ MUTATIONS = [
             "answers.get(timeout=patience + 20)",
         ),
         [TEST_DOCTOR],
+    ),
+    Mutation(
+        "P10",
+        "feed: the token of a program opens one",
+        edit(TOKENS, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its secret opens the API",
+        edit(AUTHENTICATION, "                .for_api()\n"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its scope may stand beside others",
+        edit(ACCOUNTS_0003, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: good after its token ended",
+        edit(FEED, "ApiToken.objects.valid(now)", "ApiToken.objects"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P9",
+        "feed: it shows what is others'",
+        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.kept()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its address is logged with an error",
+        edit(FEED, "    request.path = request.path_info", "    _"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its address is logged by the server",
+        edit(ACCESS, '_SECRET.sub("[secret]", text)', "text"),
+        [TEST_ACCESS],
+    ),
+    Mutation(
+        "P10",
+        "feed: one that broke off looks whole",
+        edit(
+            FEED,
+            "        # Not raised: the server",
+            '        yield b"END:VCALENDAR"\n        # The server',
+        ),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P7",
+        "calendar: clock changes are left to the rule",
+        edit(f"{CALENDAR}/shown.py", "return found if is_usual else", "return found if True else"),
+        [TEST_CALENDAR_WRITE],
+    ),
+    Mutation(
+        "P7",
+        "calendar: it begins where nothing is due",
+        edit(
+            f"{CALENDAR}/shown.py",
+            "    start = _asked(base, first)\n",
+            "    start = schedule.starts_at\n",
+        ),
+        [TEST_CALENDAR_WRITE],
+    ),
+    Mutation(
+        "P2",
+        "calendar: what nobody reads is dropped silently",
+        edit(
+            f"{CALENDAR}/account.py",
+            "        for name, found in component.left.items():\n",
+            "        for name, found in ():\n",
+        ),
+        [TEST_CALENDAR_READ],
+    ),
+    Mutation(
+        "words",
+        "calendar: braces of others are placeholders",
+        edit(
+            f"{CALENDAR}/words.py",
+            '    return plain.replace("{", "{{").replace("}", "}}") if "{" in plain else plain',
+            "    return plain",
+        ),
+        [TEST_CALENDAR_READ],
     ),
 ]
 

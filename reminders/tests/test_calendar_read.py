@@ -1,9 +1,11 @@
 """A calendar's file read into drafts, and what of it is not carried."""
 
 import time
+from http import HTTPStatus
 
 import pytest
 
+from reminders.batch import Item, Op, apply
 from reminders.exchange.calendar.account import BOOKKEEPING
 from reminders.exchange.icalendar import read
 from reminders.exchange.reading import Draft, Reading, Unreadable
@@ -348,3 +350,13 @@ def test_change_of_all_that_follow_is_told():
     moved = "RECURRENCE-ID;RANGE=THISANDFUTURE:20270107T090000Z", "DTSTART:20270107T110000Z"
     found = losses(event("UID:a", "RRULE:FREQ=DAILY"), event("UID:a", *moved))
     assert any("it changes all that follow as well" in loss for loss in found)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["OUTLOOK", "GOOGLE", "APPLE", "THUNDERBIRD", "NEXTCLOUD"])
+def test_what_is_read_can_be_stored_and_read_again(user, now, name):
+    content = getattr(calendars, name)
+    for expected in (HTTPStatus.CREATED, HTTPStatus.OK):
+        items = [Item(Op.UPSERT, draft.fields) for draft in read(content, HOME).drafts]
+        results = apply(user, items, now)
+        assert [(each.status, each.errors) for each in results] == [(expected, ())] * len(items)

@@ -1,6 +1,7 @@
 """A calendar's file read into drafts of reminders."""
 
 from datetime import time
+from time import thread_time
 
 from accounts import timezones
 from reminders.exchange.calendar.account import Account
@@ -16,9 +17,11 @@ from reminders.exchange.calendar.timing import Timing, one_of
 from reminders.exchange.calendar.tree import Component, tree
 from reminders.exchange.calendar.values import BadValue, text, utc_text
 from reminders.exchange.calendar.zones import Zones, known_name
-from reminders.exchange.reading import Draft, Reading
+from reminders.exchange.reading import Draft, Reading, Unreadable
 
 ALL_DAY_AT = time(9)
+# Seconds of work, whatever else the machine does: ten thousand series that mean well take five.
+LONGEST = 10
 READ = ("VEVENT", "VTODO")
 ONE, FOLLOWING = "RECURRENCE-ID", "THISANDFUTURE"
 GONE = {"CANCELLED": "it is cancelled", "COMPLETED": "it is completed"}
@@ -57,7 +60,11 @@ def _calendar(
     elif text(calendar.left["METHOD"][0] if "METHOD" in calendar.left else None) == "CANCEL":
         account.lose("VCALENDAR", f"all {len(entries)} entries: this file cancels them")
     else:
-        drafts = [draft for each in _series(entries) for draft in _read_series(each, reader)]
+        end = thread_time() + LONGEST
+        for each in _series(entries):
+            drafts += _read_series(each, reader)
+            if thread_time() > end:
+                raise Unreadable(f"It takes longer than {LONGEST} s to read. Import it in parts.")
     for tzid, name in zones.alike.items():
         what = f"its own definition is read as {name}, which has the same offsets in these years"
         account.lose(f'VTIMEZONE "{tzid[:60]}"', what)

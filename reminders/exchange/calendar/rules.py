@@ -19,6 +19,12 @@ def rule_text(recurrence: str, starts_at: datetime, timezone: str) -> str | None
     return _of_cron(parsed) if parsed else None
 
 
+def keeps_real_pace(recurrence: str) -> bool:
+    """Return whether it goes on by the clock through changes of it, as no rule does."""
+    parsed = parse(recurrence)
+    return isinstance(parsed, Cron) and parsed.real_pace
+
+
 def ends_at(rule: str, last: datetime) -> str:
     """Return the rule with its end as an instant in UTC."""
     parts = [part for part in rule.split(";") if not part.startswith(("COUNT=", "UNTIL="))]

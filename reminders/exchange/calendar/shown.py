@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from reminders.exchange.calendar.rules import ends_at, rule_text
+from reminders.exchange.calendar.rules import ends_at, keeps_real_pace, rule_text
 from reminders.recurrence import Fold, Gap, Schedule, local_time, to_utc
 from reminders.recurrence.zone import EPOCH, UTC_EPOCH, wall_clock
 
@@ -18,7 +18,6 @@ HORIZON = timedelta(days=731)
 MAX_WRITTEN_OUT = 500
 BEGINNING = datetime(1800, 1, 1, tzinfo=UTC)
 AROUND = timedelta(days=1)
-MAX_AROUND = 5_000
 SECOND = timedelta(seconds=1)
 
 
@@ -73,7 +72,8 @@ def _by_rule(
         first = base.after(first)
     if first is None or opening is None:
         return None
-    is_usual = (schedule.gap, schedule.fold) == (Gap.AFTER, Fold.FIRST) and "=" in base.recurrence
+    is_usual = (schedule.gap, schedule.fold) == (Gap.AFTER, Fold.FIRST)
+    is_usual = is_usual and not keeps_real_pace(schedule.recurrence)
     if "COUNT=" in rule and not (is_usual and first == opening):
         last = base.last()
         assert last is not None
@@ -117,8 +117,11 @@ def _put_right(
 
 
 def _around(schedule: Schedule, change: datetime) -> set[datetime]:
-    found = schedule.upcoming(change - AROUND, MAX_AROUND)
-    return {due for due in found if due <= change + AROUND}
+    found, due = set(), schedule.after(change - AROUND)
+    while due is not None and due <= change + AROUND:
+        found.add(due)
+        due = schedule.after(due)
+    return found
 
 
 def _changes(zone: str, now: datetime) -> Iterator[datetime]:

@@ -128,6 +128,8 @@ def _property(line: str) -> Property | None:
     named = _NAME.match(line)
     if named is None:
         return None
+    if named[0].endswith(":"):
+        return Property(named[1].upper(), {}, line[named.end() : LONGEST_LINE])
     try:
         name, params, value = Contentline(line[:LONGEST_LINE]).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:

@@ -1,8 +1,10 @@
 """Which IANA zone a calendar means by a TZID: by its name, or by what its VTIMEZONE defines."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
@@ -77,7 +79,8 @@ class Zones:
         moments = _moments(changes, begin)
         candidates = [*self._preferred, *_well_known()]
         for moment_ in moments:
-            offset = _offset(changes, moment_)
+            place = bisect_right(changes, moment_, key=attrgetter("at"))
+            offset = changes[place - 1].after if place else changes[0].before
             candidates = [
                 name
                 for name in candidates
@@ -200,12 +203,3 @@ def _moments(changes: list[Change], begin: datetime) -> list[datetime]:
         for step in (-timedelta(seconds=1), timedelta(0))
     ]
     return monthly + around
-
-
-def _offset(changes: list[Change], at: datetime) -> timedelta:
-    before = changes[0].before
-    for change in changes:
-        if change.at > at:
-            return before
-        before = change.after
-    return before
