@@ -24,7 +24,7 @@ from accounts.models import ApiToken
 from foam.tests import processes
 from notifications import outbox
 from notifications.lease import LEASE
-from notifications.models import Delivery
+from notifications.models import Channel, Delivery
 from notifications.tests.receivers import Hold, HttpReceiver
 
 pytestmark = [
@@ -141,11 +141,13 @@ def receiver():
 
 
 @pytest.fixture
-def queued(channel, receiver):
+def queued(user, receiver):
     """Two hundred messages to one receiver, of which only some are begun at once."""
-    channel.address = receiver.url
-    channel.save()
     now = timezone.now()
+    channel = Channel(
+        owner=user, kind="webhook", name="Hook", address=receiver.url, verified_at=now
+    )
+    channel.store()
     posts = [outbox.Post(channel.pk, f"test:{n}", "Hello", "", now) for n in range(200)]
     with transaction.atomic():
         outbox.post(posts, now)
@@ -167,7 +169,7 @@ def test_worker_that_is_told_to_end_records_what_it_began_and_gives_the_rest_bac
     wake = ["-m", "django", "shell", "-c", "from notifications import outbox; outbox.wake()"]
     with deliver_worker(tmp_path, env, "first") as worker:
         subprocess.run([sys.executable, *wake], env=env, cwd=processes.PROJECT, check=True)
-        begun = len(receiver.wait_for(1, timeout=60))
+        receiver.wait_for(1, timeout=60)
         worker.send_signal(signal.SIGTERM)
         processes.wait_until(
             lambda: statuses()["sending"] == len(receiver.requests), 20, "what waits is given back"
