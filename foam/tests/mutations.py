@@ -37,6 +37,7 @@ ACTIONS = "notifications/actions.py"
 ANSWERS = "reminders/answers.py"
 PAGE = "notifications/answers.py"
 SETTINGS = "foam/settings.py"
+BROKER = "foam/broker.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 REMINDERS_0008 = "reminders/migrations/0008_loop.py"
 REMINDERS_0009 = "reminders/migrations/0009_loop_at_work.py"
@@ -422,7 +423,7 @@ MUTATIONS = [
     Mutation(
         "P4",
         "broker: its restart ends the worker",
-        edit(SETTINGS, '    "ack_emulation": False,\n'),
+        edit(BROKER, '        "ack_emulation": False,\n'),
         [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
     ),
     Mutation(
