@@ -50,11 +50,15 @@ required("DATABASE_URL")
 required("REDIS_URL")
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+# Behind PgBouncer each transaction may have another session: nothing may be kept in one.
+FOAM_PGBOUNCER = env.bool("FOAM_PGBOUNCER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
     # A machine that froze or was cut off while it held locks: by default, after two hours. Longer
-    # than we ever think between two statements.
-    "options": "-c idle_in_transaction_session_timeout=60s",
+    # than we ever think between two statements. PgBouncer takes no such options: there it is said
+    # to the role (docs/scaling.md).
+    **({} if FOAM_PGBOUNCER else {"options": "-c idle_in_transaction_session_timeout=60s"}),
     # A database that was cut off: by default, after two hours.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
