@@ -76,6 +76,8 @@ def test_service_is_watched_restarted_and_confined(name: str):
     assert service["init"] is service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] <= 512
+    assert "mem_limit" in service or name == "foam_postgres"
 
 
 def test_web_migrates_before_worker_and_beat_start():
@@ -260,6 +262,26 @@ def test_keeping_for_less_than_a_day_or_an_unreadable_time_is_refused(
     monkeypatch.setenv("FOAM_KEEP_DAYS", days)
     with pytest.raises(ImproperlyConfigured, match="FOAM_KEEP_DAYS must be"):
         load()
+
+
+@pytest.mark.parametrize("url", ["memory://", "sentinel://one:26379/0"])
+def test_broker_that_foam_does_not_know_is_refused(
+    url: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_BROKER_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^FOAM_BROKER_URL"):
+        load()
+
+
+def test_wake_up_is_sent_again_only_where_a_dead_connection_would_stay_for_ever(
+    production: None, monkeypatch: pytest.MonkeyPatch
+):
+    assert load()["CELERY_TASK_PUBLISH_RETRY"] is False
+    monkeypatch.setenv("FOAM_BROKER_URL", "amqp://foam@rabbit.invalid/foam")
+    settings = load()
+    assert settings["CELERY_BROKER_URL"] == "amqp://foam@rabbit.invalid/foam"
+    assert settings["CELERY_TASK_PUBLISH_RETRY"] is True
+    assert settings["CELERY_TASK_PUBLISH_RETRY_POLICY"]["max_retries"] == 1
 
 
 def test_deployment_checks_are_clean():

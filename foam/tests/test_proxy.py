@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -54,7 +53,8 @@ def nginx_files(folder: Path, certificate: Path, *, to: int, port: int, plain: i
     paths = [f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "client_body")]
     others = [f"{kind}_temp_path {folder}/{kind};" for kind in ("fastcgi", "uwsgi", "scgi")]
     whole.write_text(
-        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;\nevents {{}}\n"
+        # Root's workers are another user, who cannot enter the test's own folder.
+        f"{'user root; ' if os.geteuid() == 0 else ''}daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;\nevents {{}}\n"
         f"http {{ access_log off; {' '.join(paths + others)}\n{site}\n}}\n"
     )
     return whole
@@ -78,19 +78,15 @@ def test_caddy_finds_nothing_wrong_with_the_sample(tmp_path):
 
 @pytest.fixture
 def proxied(transactional_db, tmp_path, certificate):
-    """FOAM in production behind nginx; return how to ask it, by TLS or without."""
+    """FOAM behind nginx, as in production; return how to ask it, by TLS or without."""
     nginx = program("nginx", "nginx-light")
     to, port, plain = (processes.free_port() for _ in range(3))
     config = nginx_files(tmp_path, certificate, to=to, port=port, plain=plain)
     env = processes.environment(
-        FOAM_ENV="production",
         FOAM_BASE_URL=f"https://{HOST}",
         ALLOWED_HOSTS=HOST,
         FOAM_TRUST_PROXY="true",
-        STATIC_ROOT=str(tmp_path / "static"),
     )
-    manage = ["-m", "django", "collectstatic", "--noinput", "--verbosity", "0"]
-    subprocess.run([sys.executable, *manage], cwd=processes.PROJECT, env=env, check=True)
     web = ["gunicorn", "--config", "foam/gunicorn.py", "--bind", f"127.0.0.1:{to}"]
     context = ssl.create_default_context(cafile=certificate / "cert.pem")
     with processes.running([*web, "foam.wsgi:application"], env, tmp_path / "web.log"):
@@ -114,14 +110,13 @@ class Asked:
         self.ports = {"https": port, "http": plain, "direct": direct}
         self.context = context
 
-    def __call__(self, way, path, *, method="GET", body=None, **headers):
+    def __call__(self, way, path, method="GET", body=None, headers=None):
         raw = socket.create_connection(("127.0.0.1", self.ports[way]), 20)
         if way == "https":
             raw = self.context.wrap_socket(raw, server_hostname=HOST)
         client = http.client.HTTPConnection(HOST)
         client.sock = raw
-        headers = {"Host": HOST, **{name.replace("_", "-"): h for name, h in headers.items()}}
-        client.request(method, path, body, headers)
+        client.request(method, path, body, headers or {})
         answer = client.getresponse()
         answer.text = answer.read().decode()
         client.close()
@@ -130,41 +125,36 @@ class Asked:
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-def test_foam_behind_a_proxy_that_ends_tls(proxied, staff):
-    page = proxied("https", "/admin/login/")
+def test_foam_behind_a_proxy_that_ends_tls(proxied):
+    path = "/admin/login/"
+    while (page := proxied("https", path)).status == 302:
+        path = page.getheader("Location")
     assert page.status == 200
     assert page.getheader("Strict-Transport-Security").startswith("max-age=31536000")
     cookie = page.getheader("Set-Cookie")
     assert "Secure" in cookie
 
-    # A form is taken, and its session goes over TLS only.
+    # A form is taken for one of FOAM's own: refused for its words, not for where it comes from.
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
-    form = {"csrfmiddlewaretoken": token, "username": "grace", "password": "enigma-1843"}
-    signed_in = proxied(
-        "https",
-        "/admin/login/?next=/admin/",
-        method="POST",
-        body=urlencode(form),
-        Cookie=cookie.split(";")[0],
-        Referer=f"https://{HOST}/admin/login/",
-        Content_Type="application/x-www-form-urlencoded",
-    )
-    assert (signed_in.status, signed_in.getheader("Location")) == (302, "/admin/")
-    session = [value for name, value in signed_in.getheaders() if name == "Set-Cookie"]
-    assert any("sessionid" in each and "Secure" in each and "HttpOnly" in each for each in session)
+    form = {"headers": {"Cookie": cookie.split(";")[0], "Origin": f"https://{HOST}"}}
+    form["headers"]["Content-Type"] = "application/x-www-form-urlencoded"
+    form["body"] = urlencode({"csrfmiddlewaretoken": token, "username": "x", "password": "x"})
+    assert proxied("https", path, "POST", **form).status == 200
+    form["headers"]["Origin"] = "https://evil.example"
+    assert proxied("https", path, "POST", **form).status == 403
 
     # Whoever comes without TLS is sent to it once, and not in circles.
     sent = proxied("http", "/docs")
-    assert sent.status in (301, 308)
+    assert sent.status == 301
     assert sent.getheader("Location") == f"https://{HOST}/docs"
     assert proxied("https", "/docs").status == 200
 
     # What a client says of itself does not count: nginx says it anew.
-    assert proxied("https", "/docs", X_Forwarded_Proto="http").status == 200
-    assert proxied("https", "/docs", X_Forwarded_Host="evil.example").status == 200
-    # Past the proxy nothing is https, but for health checks on the machine itself.
+    plain = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}
+    assert proxied("https", "/docs", headers=plain).status == 200
+    # Past the proxy nothing is https, but health checks are answered.
     assert proxied("direct", "/docs").status == 301
     assert proxied("direct", "/healthz").status == 200
-    # A larger body than FOAM takes is refused, not cut.
-    large = proxied("https", "/api/v1/reminders/", method="POST", body=b"x" * 1_200_000)
-    assert large.status == 413
+    # FOAM is who refuses a body that is too large, in words.
+    large = proxied("https", "/api/v1/reminders/", "POST", b"x" * 1_200_000)
+    assert (large.status, large.getheader("Content-Type")) == (413, "application/problem+json")
