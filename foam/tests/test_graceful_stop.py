@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -129,6 +131,68 @@ def waiting_at(port):
     )
 
 
+GUNICORN = (
+    'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" -m gunicorn --config foam/gunicorn.py '
+    "foam.wsgi:application"
+)
+
+
+@contextmanager
+def on_socket(held, log):
+    """Web as systemd starts it, with a socket that is not its own."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", GUNICORN, sys.executable],
+            cwd=processes.PROJECT,
+            env=processes.environment(WEB_CONCURRENCY="2"),
+            stdout=output,
+            stderr=output,
+            pass_fds=[3],
+            preexec_fn=lambda: os.dup2(held.fileno(), 3),
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_web_that_is_replaced_under_a_socket_of_systemds_cuts_and_refuses_nobody(db, tmp_path):
+    answers = []
+    is_over = threading.Event()
+
+    def load(port):
+        while not is_over.is_set():
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            try:
+                client.request("GET", "/healthz")
+                answers.append(client.getresponse().status)
+            except OSError as error:
+                answers.append(repr(error))
+            client.close()
+
+    def wait_for_more():
+        enough = len(answers) + 50
+        processes.wait_until(lambda: len(answers) >= enough, 60, "it answers")
+
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as held, ExitStack() as exits:
+        port = held.getsockname()[1]
+        first = exits.enter_context(on_socket(held, tmp_path / "first.log"))
+        threads = [threading.Thread(target=load, args=[port]) for _ in range(6)]
+        for each in threads:
+            each.start()
+        exits.callback(lambda: [is_over.set(), *(each.join() for each in threads)])
+        wait_for_more()
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(30) == 0
+        exits.enter_context(on_socket(held, tmp_path / "second.log"))
+        wait_for_more()
+        is_over.set()
+        for each in threads:
+            each.join()
+    assert set(answers) == {200}
+
+
 # Worker
 
 
@@ -157,6 +221,13 @@ def statuses():
     return Counter(Delivery.objects.of_users().values_list("status", flat=True))
 
 
+def wake(env):
+    """Wake deliverers as a process of FOAM's with this environment does."""
+    words = ["-m", "django", "shell", "-v", "0", "-c"]
+    code = "from notifications import outbox; outbox.wake()"
+    subprocess.run([sys.executable, *words, code], env=env, cwd=processes.PROJECT, check=True)
+
+
 def deliver_worker(tmp_path, env, name):
     words = [*processes.worker(name), "--queues", "deliver"]
     return processes.running(words, env, tmp_path / f"{name}.log")
@@ -166,9 +237,8 @@ def test_worker_that_is_told_to_end_records_what_it_began_and_gives_the_rest_bac
     queued, receiver, tmp_path
 ):
     env = processes.environment()
-    wake = ["-m", "django", "shell", "-c", "from notifications import outbox; outbox.wake()"]
     with deliver_worker(tmp_path, env, "first") as worker:
-        subprocess.run([sys.executable, *wake], env=env, cwd=processes.PROJECT, check=True)
+        wake(env)
         receiver.wait_for(1, timeout=60)
         worker.send_signal(signal.SIGTERM)
         processes.wait_until(
@@ -181,6 +251,8 @@ def test_worker_that_is_told_to_end_records_what_it_began_and_gives_the_rest_bac
     assert 0 < begun < 200
     assert statuses() == {"sent": begun, "queued": 200 - begun}
     with deliver_worker(tmp_path, env, "second"):
+        # As each tick does: the first one's own wake-up may have gone with it.
+        wake(env)
         receiver.wait_for(200, timeout=30)
         processes.wait_until(lambda: statuses() == {"sent": 200}, 20, "all is recorded")
     ids = Counter(request.headers["webhook-id"] for request in receiver.requests)

@@ -50,12 +50,13 @@ def nginx_files(folder: Path, certificate: Path, *, to: int, port: int, plain: i
         site = site.replace(ours, theirs)
     site = re.sub(r"^ *;\n", "", site, flags=re.MULTILINE)
     whole = folder / "nginx.conf"
-    paths = [f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "client_body")]
-    others = [f"{kind}_temp_path {folder}/{kind};" for kind in ("fastcgi", "uwsgi", "scgi")]
+    kinds = ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
+    paths = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    # Root's workers are another user, who cannot enter the test's own folder.
+    user = "user root;" if os.geteuid() == 0 else ""
     whole.write_text(
-        # Root's workers are another user, who cannot enter the test's own folder.
-        f"{'user root; ' if os.geteuid() == 0 else ''}daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;\nevents {{}}\n"
-        f"http {{ access_log off; {' '.join(paths + others)}\n{site}\n}}\n"
+        f"daemon off; {user} pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off; {paths}\n{site}\n}}\n"
     )
     return whole
 
