@@ -12,6 +12,7 @@ first.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib.postgres import operations as postgres
 from django.db import connection, models
@@ -170,7 +171,7 @@ def _of_separate(
             yield "only RemoveField is known to be safe in the state alone"
 
 
-def _of_new_field(field: Field, is_small: bool) -> Iterator[str]:
+def _of_new_field(field: Any, is_small: bool) -> Iterator[str]:
     if field.many_to_many:
         return
     if not can_be_left_out(field):
@@ -181,7 +182,8 @@ def _of_new_field(field: Field, is_small: bool) -> Iterator[str]:
         yield "a db_default that is worked out for each row writes the whole table anew"
     if (field.unique or field.db_index) and not is_small:
         yield "it locks the table while it builds the index; AddIndexConcurrently does not"
-    if isinstance(field, models.ForeignKey) and field.db_constraint and not is_small:
+    is_checked = field.many_to_one and field.db_constraint
+    if is_checked and not is_small:
         yield "it locks both tables while it checks the key: db_constraint=False"
 
 
@@ -193,7 +195,7 @@ def has_db_default(field: Field) -> bool:
     return field.db_default is not NOT_PROVIDED
 
 
-def _of_changed_field(was: Field, becomes: Field) -> Iterator[str]:
+def _of_changed_field(was: Any, becomes: Any) -> Iterator[str]:
     if was.null and not becomes.null:
         yield "SET NOT NULL reads the whole table, and the release before writes nulls"
     if has_db_default(was) and not can_be_left_out(becomes):

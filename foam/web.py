@@ -11,9 +11,12 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class Worker(ThreadWorker):
+    sockets: list[Any]
+
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        # Not when it begins: it may be told to end before that.
+        if not enabled and not self.alive:
             self.close_the_door()
 
     def close_the_door(self) -> None:
@@ -21,7 +24,8 @@ class Worker(ThreadWorker):
 
         A socket that systemd holds stays open, and they wait for the worker that comes next.
         """
-        for listener in self.sockets:
+        listeners, self.sockets = self.sockets, []
+        for listener in listeners:
             while is_waited_at(listener):
                 self.accept(listener)
             listener.close()

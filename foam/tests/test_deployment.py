@@ -415,6 +415,19 @@ def test_migration_lets_those_go_first_who_use_the_table(
     assert "A table is in use; trying again.\n" in capsys.readouterr().out
 
 
+def test_statement_of_a_migration_gives_a_table_up_within_seconds(transactional_db: None):
+    with (
+        connection.execute_wrapper(migrate_once.give_up_soon),
+        connection.cursor() as cursor,
+    ):
+        with transaction.atomic():
+            cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
+            assert 0 < cursor.fetchone()[0] <= 2000
+        # Nothing stays behind in the session, which may be another's next.
+        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
+        assert cursor.fetchone() == (0,)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_migration_gives_up_on_a_table_that_is_always_in_use(
     elsewhere: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch

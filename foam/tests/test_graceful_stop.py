@@ -64,6 +64,7 @@ def web(user, tmp_path):
         )
         processes.wait_until(lambda: len(workers_of(process)) == 2, 10, "it has two workers")
         yield process
+    assert "Traceback" not in log.read_text()
 
 
 def workers_of(process):
@@ -155,6 +156,15 @@ def on_socket(held, log):
     finally:
         process.terminate()
         process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+def test_web_that_is_told_to_end_before_its_workers_have_begun_does_so(db, tmp_path):
+    log = tmp_path / "web.log"
+    with socket.create_server(("127.0.0.1", 0)) as held, on_socket(held, log) as web:
+        processes.wait_until(lambda: b"Booting worker" in log.read_bytes(), 60, "it begins")
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(30) == 0
 
 
 def test_web_that_is_replaced_under_a_socket_of_systemds_cuts_and_refuses_nobody(db, tmp_path):

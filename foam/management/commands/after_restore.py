@@ -42,7 +42,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Ids go on {gap:,} further than the backup had come.")
         now = timezone.now()
         due = Reminder.objects.due(now).order_by("misfire").values_list("misfire")
-        for misfire, count in due.annotate(count=Count("pk")):
+        for misfire, count in due.annotate(number=Count("pk")):
             self.stdout.write(f"{count:>12,}  reminders came due since; misfire is {misfire}")
         waiting = Delivery.objects.of_users().unfinished().count()
         self.stdout.write(
