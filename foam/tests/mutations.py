@@ -458,9 +458,9 @@ MUTATIONS = [
     ),
     Mutation(
         "P5",
-        "migration: its lock stays with PgBouncer",
-        edit(MIGRATE_ONCE, "pg_try_advisory_xact_lock", "pg_try_advisory_lock"),
-        ["foam/tests/test_pgbouncer.py::test_command_works_behind_pgbouncer"],
+        "migration: its lock ends before it",
+        edit(MIGRATE_ONCE, "    own.set_autocommit(False)\n", ""),
+        [f"{TEST_DEPLOYMENT}::test_migration_holds_the_lock_and_lets_it_go"],
     ),
     Mutation(
         "P4",
