@@ -11,7 +11,16 @@ from foam import logs
 
 bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "3"))
+worker_class = "foam.web.Worker"
 threads = 4
+# A worker whose threads hang still says that it is alive: this is for one that is stuck as a whole.
+timeout = 60
+# What is under way when it is told to end. Less than the patience of who tells it, which is 35 s in
+# docker-compose.yml and deploy/systemd.
+graceful_timeout = 30
+# Longer than proxies keep an idle connection (Caddy two minutes, nginx one): who closes first while
+# the other sends cuts a request, and no proxy sends a POST twice.
+keepalive = 130
 # A heartbeat file on a slow disk would make a healthy worker look dead.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its own private file there
 # It would need a writable home, and nothing here uses it.

@@ -7,9 +7,12 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import Error
+from kombu import Connection
+from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
 from accounts.timezones import tzdata_version
+from foam.broker import Broker
 from notifications import outbox
 from notifications.transports.null import LATE
 from reminders.canary import Canary
@@ -113,10 +116,20 @@ def _age(at: datetime | None, now: datetime) -> float | None:
 
 def _broker() -> str:
     try:
-        with Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2
-        ) as broker:
-            broker.ping()
-    except RedisError:
+        _greet(settings.FOAM_BROKER)
+    except (RedisError, KombuError, OSError):
         return "The broker does not answer. Reminders are late, not lost, until it does."
     return "ok"
+
+
+def _greet(broker: Broker) -> None:
+    """Ask the broker for a sign of life, and wait for it for no longer than two seconds."""
+    brief = {"socket_connect_timeout": 2, "socket_timeout": 2}
+    if broker.is_redis:
+        with Redis.from_url(broker.url, **brief) as redis:
+            redis.ping()
+        return
+    options = broker.options | (brief if "master_name" in broker.options else {})
+    with Connection(broker.url, connect_timeout=2, transport_options=options) as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        connection.default_channel  # noqa: B018 - Sentinel names the master only when it is used

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from foam import logs
+from foam import broker, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -58,11 +58,15 @@ required("DATABASE_URL")
 required("REDIS_URL")
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+# Behind PgBouncer each transaction may have another session: nothing may be kept in one.
+FOAM_PGBOUNCER = env.bool("FOAM_PGBOUNCER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
     # A machine that froze or was cut off while it held locks: by default, after two hours. Longer
-    # than we ever think between two statements.
-    "options": "-c idle_in_transaction_session_timeout=60s",
+    # than we ever think between two statements. PgBouncer takes no such options: there it is said
+    # to the role (docs/scaling.md).
+    **({} if FOAM_PGBOUNCER else {"options": "-c idle_in_transaction_session_timeout=60s"}),
     # A database that was cut off: by default, after two hours.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -269,21 +273,24 @@ FOAM_IMPORT_MAX_SIZE = 10 * 1024 * 1024
 # Celery: messages are wake-ups, so results are not kept and a stale one may expire
 
 REDIS_URL = env.str("REDIS_URL")
-CELERY_BROKER_URL = REDIS_URL
+try:
+    FOAM_BROKER = broker.read(
+        env.str("FOAM_BROKER_URL", default="") or REDIS_URL,
+        env.str("FOAM_REDIS_PREFIX", default="foam:"),
+    )
+except ValueError as error:
+    raise ImproperlyConfigured(f"FOAM_BROKER_URL (or REDIS_URL) {error}.") from None
+CELERY_BROKER_URL = FOAM_BROKER.url
+CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # For ever: by default a worker ends after three quarters of an hour without a broker.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "global_keyprefix": env.str("FOAM_REDIS_PREFIX", default="foam:"),
-    # A wake-up that a worker took is gone; the next tick makes up for one that was lost. To keep it
-    # on the broker until it is done is kombu's default, and ends the worker (5.7, AttributeError)
-    # when it is done after the broker has restarted.
-    "ack_emulation": False,
-    "socket_connect_timeout": 2,
-    "socket_timeout": 10,
-}
-# A wake-up that cannot be sent is logged; the next tick makes up for it.
-CELERY_TASK_PUBLISH_RETRY = False
+# A wake-up that cannot be sent is logged; the next tick makes up for it. Redis's client connects
+# anew by itself; RabbitMQ's does so only for who tries again: without that, no wake-up would ever
+# leave a process again whose connection was cut.
+CELERY_TASK_PUBLISH_RETRY = FOAM_BROKER.is_rabbitmq
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

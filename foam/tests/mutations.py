@@ -37,6 +37,8 @@ ACTIONS = "notifications/actions.py"
 ANSWERS = "reminders/answers.py"
 PAGE = "notifications/answers.py"
 SETTINGS = "foam/settings.py"
+BROKER = "foam/broker.py"
+MIGRATE_ONCE = "foam/management/commands/migrate_once.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 REMINDERS_0008 = "reminders/migrations/0008_loop.py"
 REMINDERS_0009 = "reminders/migrations/0009_loop_at_work.py"
@@ -115,6 +117,7 @@ TEST_LOOP_RACES = "foam/tests/test_loop_races.py"
 TEST_LOOP = "reminders/tests/test_loop.py"
 TEST_FOLLOW_UP = "reminders/tests/test_follow_up.py"
 TEST_CRASHES = "foam/tests/test_crashes.py"
+TEST_DEPLOYMENT = "foam/tests/test_deployment.py"
 TEST_FAULTS = "foam/tests/test_faults.py"
 TEST_CLOCK = "foam/tests/test_clock.py"
 TEST_APPRISE = "notifications/tests/test_apprise.py"
@@ -483,8 +486,48 @@ MUTATIONS = [
     ),
     Mutation(
         "P4",
+        "broker: RabbitMQ's dead connection is not made anew",
+        edit(SETTINGS, "= FOAM_BROKER.is_rabbitmq", "= False"),
+        [
+            f"{TEST_DEPLOYMENT}"
+            "::test_wake_up_is_sent_again_only_where_a_dead_connection_would_stay_for_ever"
+        ],
+    ),
+    Mutation(
+        "P1",
+        "web: cuts who had connected when it is told to end",
+        edit(
+            "foam/web.py",
+            "            while is_waited_at(listener):\n",
+            "            while False:\n",
+        ),
+        [
+            "foam/tests/test_graceful_stop.py"
+            "::test_web_that_is_told_to_end_serves_whoever_had_connected_and_waits_in_the_queue"
+        ],
+    ),
+    Mutation(
+        "P9",
+        "restore: gives ids out again",
+        edit("foam/management/commands/after_restore.py", "        skip_ahead(gap)\n", ""),
+        ["foam/tests/test_backup.py::test_no_id_is_given_out_again_after_a_restore"],
+    ),
+    Mutation(
+        "P5",
+        "migration: has everybody wait for a table",
+        edit(MIGRATE_ONCE, "SET LOCAL lock_timeout = '2s'", "SET LOCAL lock_timeout = 0"),
+        [f"{TEST_DEPLOYMENT}::test_statement_of_a_migration_gives_a_table_up_within_seconds"],
+    ),
+    Mutation(
+        "P5",
+        "migration: its lock ends before it",
+        edit(MIGRATE_ONCE, "    own.set_autocommit(False)\n", ""),
+        [f"{TEST_DEPLOYMENT}::test_migration_holds_the_lock_and_lets_it_go"],
+    ),
+    Mutation(
+        "P4",
         "broker: its restart ends the worker",
-        edit(SETTINGS, '    "ack_emulation": False,\n'),
+        edit(BROKER, '        "ack_emulation": False,\n'),
         [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
     ),
     Mutation(

@@ -19,8 +19,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
 from foam.management.commands import migrate_once
 
@@ -74,6 +76,8 @@ def test_service_is_watched_restarted_and_confined(name: str):
     assert service["init"] is service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] <= 512
+    assert "mem_limit" in service or name == "foam_postgres"
 
 
 def test_web_migrates_before_worker_and_beat_start():
@@ -291,6 +295,26 @@ def test_keeping_for_less_than_a_day_or_an_unreadable_time_is_refused(
         load()
 
 
+@pytest.mark.parametrize("url", ["memory://", "sentinel://one:26379/0"])
+def test_broker_that_foam_does_not_know_is_refused(
+    url: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOAM_BROKER_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^FOAM_BROKER_URL"):
+        load()
+
+
+def test_wake_up_is_sent_again_only_where_a_dead_connection_would_stay_for_ever(
+    production: None, monkeypatch: pytest.MonkeyPatch
+):
+    assert load()["CELERY_TASK_PUBLISH_RETRY"] is False
+    monkeypatch.setenv("FOAM_BROKER_URL", "amqp://foam@rabbit.invalid/foam")
+    settings = load()
+    assert settings["CELERY_BROKER_URL"] == "amqp://foam@rabbit.invalid/foam"
+    assert settings["CELERY_TASK_PUBLISH_RETRY"] is True
+    assert settings["CELERY_TASK_PUBLISH_RETRY_POLICY"]["max_retries"] == 1
+
+
 def test_deployment_checks_are_clean():
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     result = run(command, PRODUCTION)
@@ -325,6 +349,7 @@ def elsewhere(db: None) -> Iterator[BaseDatabaseWrapper]:
 def migrations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the commands that were called; none of them runs."""
     called: list[str] = []
+    monkeypatch.setattr(migrate_once, "unfinished", list)
     monkeypatch.setattr(migrate_once, "call_command", lambda name, **options: called.append(name))
     return called
 
@@ -341,7 +366,7 @@ def test_second_migration_waits_for_the_first(
     def pause(seconds: float) -> None:
         pauses.append(list(migrations))
         if len(pauses) == 3:
-            elsewhere.cursor().execute("SELECT pg_advisory_unlock(%s)", [migrate_once.LOCK])
+            elsewhere.rollback()
 
     monkeypatch.setattr(migrate_once.time, "sleep", pause)
     call_command("migrate_once")
@@ -381,6 +406,94 @@ def lock_within_seconds(session: BaseDatabaseWrapper) -> None:
     with session.cursor() as cursor:
         cursor.execute("SET lock_timeout = '5s'")
         cursor.execute("SELECT pg_advisory_lock(%s)", [migrate_once.LOCK])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_its_turn_or_having_it_holds_up_no_index_that_is_built_concurrently(
+    elsewhere: BaseDatabaseWrapper,
+):
+    command = migrate_once.Command()
+    with command.turn(), connection.cursor() as cursor:
+        assert not migrate_once.is_ours(elsewhere)
+        cursor.execute("SET statement_timeout = '10s'")
+        cursor.execute("CREATE INDEX CONCURRENTLY try_it ON reminders_reminder (title)")
+        cursor.execute("DROP INDEX CONCURRENTLY try_it")
+        cursor.execute("RESET statement_timeout")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migration_lets_those_go_first_who_use_the_table(
+    elsewhere: BaseDatabaseWrapper,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    tries: list[str] = []
+
+    def alter(name: str, **options: Any) -> None:
+        tries.append(name)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE reminders_reminder ADD COLUMN try_it integer")
+            cursor.execute("ALTER TABLE reminders_reminder DROP COLUMN try_it")
+
+    monkeypatch.setattr(migrate_once, "call_command", alter)
+    # Whoever comes after it waits as well, so it gives up and starts over.
+    monkeypatch.setattr(migrate_once, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '50ms'")
+    monkeypatch.setattr(migrate_once.time, "sleep", lambda seconds: elsewhere.rollback())
+    elsewhere.set_autocommit(False)
+    elsewhere.cursor().execute("SELECT 1 FROM reminders_reminder")
+    call_command("migrate_once")
+    assert tries == ["migrate", "migrate"]
+    assert "A table is in use; trying again.\n" in capsys.readouterr().out
+
+
+def test_statement_of_a_migration_gives_a_table_up_within_seconds(transactional_db: None):
+    with (
+        connection.execute_wrapper(migrate_once.give_up_soon),
+        connection.cursor() as cursor,
+    ):
+        with transaction.atomic():
+            cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
+            assert 0 < cursor.fetchone()[0] <= 2000
+        # Nothing stays behind in the session, which may be another's next.
+        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migration_gives_up_on_a_table_that_is_always_in_use(
+    elsewhere: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+):
+    def lock(name: str, **options: Any) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE reminders_reminder IN ACCESS EXCLUSIVE MODE")
+
+    monkeypatch.setattr(migrate_once, "call_command", lock)
+    monkeypatch.setattr(migrate_once, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '50ms'")
+    elsewhere.set_autocommit(False)
+    elsewhere.cursor().execute("SELECT 1 FROM reminders_reminder")
+    with pytest.raises(CommandError, match="A table was in use for 0 s"):
+        call_command("migrate_once", patience=0)
+    elsewhere.rollback()
+
+
+def test_index_of_a_migration_that_was_cut_off_is_made_anew(
+    transactional_db: None, capsys: pytest.CaptureFixture[str]
+):
+    key = ("reminders", "0009_loop_at_work")
+    MigrationRecorder(connection).record_unapplied(*key)
+    [left] = migrate_once.unfinished()
+    migrate_once.Command().clear_away()
+    assert capsys.readouterr().out == f"Dropping {left}, left by a migration that was cut off.\n"
+    # As `migrate` would, if no later one had been applied.
+    MigrationExecutor(connection).migrate([key])
+    assert index_is_there(left)
+    assert migrate_once.unfinished() == []
+
+
+def index_is_there(name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name])
+        return cursor.fetchone() == (True,)
 
 
 def test_migration_waits_for_a_database_that_starts_later(

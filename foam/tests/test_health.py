@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import FOAM_ID, User
 from accounts.timezones import tzdata_version
-from foam import health
+from foam import broker, health
 from notifications import outbox
 from notifications.models import Attempt, Channel, Delivery
 from reminders import canary, dispatch, replan
@@ -188,7 +188,7 @@ def test_canary_that_arrives_after_all_makes_it_ready_again(planted, now):
 
 
 def test_readyz_fails_when_the_broker_is_down(client, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.FOAM_BROKER = broker.read("redis://127.0.0.1:1/0", "")
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "late, not lost" in answer.json()["broker"]

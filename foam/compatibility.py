@@ -1,0 +1,232 @@
+"""Whether the release before can go on working while, and after, a migration is applied.
+
+An upgrade migrates first and replaces processes one by one, so that for a while old code meets the
+new schema. And FOAM is at work meanwhile: nobody may wait long for a lock. `troubles` looks for
+what breaks either. It does not run anything, and what it cannot judge it refuses: then a line in
+`ALLOWED` says why it is harmless.
+
+To take a column away takes two releases. The first lets go of it: SeparateDatabaseAndState with
+RemoveField among its state_operations, after the column was made nullable or given a db_default, so
+that rows can be written without it. The next drops it, with a line in `ALLOWED` that names the
+first.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.postgres import operations as postgres
+from django.db import connection, models
+from django.db.migrations import operations as ops
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.migration import Migration
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from django.db.models import NOT_PROVIDED, CheckConstraint, Field
+
+# The last migration of each app before this was asked for.
+BASELINE = {
+    "accounts": "0002_quiet_hours",
+    "notifications": "0009_holding_validated",
+    "reminders": "0010_number",
+}
+# So few rows that an index or a check of them takes no time.
+SMALL = {
+    "accounts.apitoken",
+    "accounts.user",
+    "notifications.channel",
+    "notifications.flood",
+    "notifications.tally",
+    "reminders.heartbeat",
+    "reminders.tally",
+}
+# "app.migration: operation" to why it is harmless.
+ALLOWED: dict[str, str] = {}
+
+HARMLESS = (
+    ops.CreateModel,
+    ops.AlterModelOptions,
+    ops.AlterModelManagers,
+    ops.AlterModelTableComment,
+    postgres.CreateExtension,
+    postgres.AddIndexConcurrently,
+    postgres.RemoveIndexConcurrently,
+    postgres.ValidateConstraint,
+)
+# These do not wait in a transaction, and nobody waits for them.
+ALONE = (
+    postgres.AddIndexConcurrently,
+    postgres.RemoveIndexConcurrently,
+    postgres.ValidateConstraint,
+)
+
+
+def troubles(allowed: dict[str, str] | None = None) -> list[str]:
+    """Return a line for each operation since the baseline that is neither safe nor allowed.
+
+    Also one for each line of `allowed` (ALLOWED if None) that nothing needs, or that gives no
+    reason.
+    """
+    reasons = ALLOWED if allowed is None else allowed
+    loader = MigrationLoader(None)
+    found = [line for key in since_the_baseline(loader) for line in of_key(loader, key)]
+    names = [line.split(" - ")[0] for line in found]
+    refused = [
+        line for line, name in zip(found, names, strict=True) if not reasons.get(name, "").strip()
+    ]
+    return refused + [f"{name} - not needed in ALLOWED" for name in reasons if name not in names]
+
+
+def since_the_baseline(loader: MigrationLoader) -> list[tuple[str, str]]:
+    """Return our migrations after those that are taken for granted, in the order of the graph."""
+    old = {key for app, name in BASELINE.items() for key in loader.graph.forwards_plan((app, name))}
+    leaves = [leaf for app in BASELINE for leaf in loader.graph.leaf_nodes(app)]
+    keys = [key for leaf in leaves for key in loader.graph.forwards_plan(leaf)]
+    return [key for key in dict.fromkeys(keys) if key[0] in BASELINE and key not in old]
+
+
+def of_key(loader: MigrationLoader, key: tuple[str, str]) -> Iterator[str]:
+    migration = loader.graph.nodes[key]
+    yield from of_migration(migration, loader.project_state(key, at_end=False))
+
+
+def of_migration(migration: Migration, state: ProjectState) -> Iterator[str]:
+    """Yield "app.migration: operation - why not" for each operation that is not safe.
+
+    `state` is that before it, and is changed.
+    """
+    label = migration.app_label
+    new: set[str] = set()
+    for operation in migration.operations:
+        after = state.clone()
+        operation.state_forwards(label, after)
+        name = f"{label}.{migration.name}: {operation.describe()}"
+        for why in _of_operation(operation, label, state, after, new):
+            yield f"{name} - {why}"
+        if not migration.atomic and not isinstance(operation, (*ALONE, ops.RunPython, ops.RunSQL)):
+            yield f"{name} - not in a transaction, where it would give up a lock it cannot get"
+        if isinstance(operation, ops.CreateModel):
+            new.add(operation.name_lower)
+        state = after
+    if migration.atomic and len(migration.operations) > 1:
+        for operation in migration.operations:
+            if isinstance(operation, postgres.ValidateConstraint):
+                yield (
+                    f"{label}.{migration.name}: {operation.describe()} - in one transaction with "
+                    "others, whose locks it would hold for as long as it reads the table"
+                )
+
+
+def _of_operation(
+    operation: Operation, label: str, before: ProjectState, after: ProjectState, new: set[str]
+) -> Iterator[str]:
+    model = str(getattr(operation, "model_name", "")).lower()
+    is_small = f"{label}.{model}" in SMALL
+    if isinstance(operation, HARMLESS) or model in new:
+        return
+    if isinstance(operation, ops.SeparateDatabaseAndState):
+        yield from _of_separate(operation, label, before)
+    elif isinstance(operation, ops.AddField):
+        yield from _of_new_field(operation.field, is_small)
+    elif isinstance(operation, ops.AlterField):
+        was, becomes = (
+            state.apps.get_model(label, model)._meta.get_field(operation.name)
+            for state in (before, after)
+        )
+        yield from _of_changed_field(was, becomes)
+    elif isinstance(operation, (ops.AddIndex, ops.RemoveIndex)):
+        if not is_small:
+            yield "it locks the table; the same that ends with Concurrently does not"
+    elif isinstance(operation, ops.AddConstraint):
+        yield from _of_new_constraint(operation, is_small)
+    elif isinstance(operation, ops.RemoveConstraint):
+        constraints = before.models[label, model].options["constraints"]
+        [was] = [each for each in constraints if each.name == operation.name]
+        if not isinstance(was, CheckConstraint):
+            yield "ON CONFLICT of the release before may need it"
+    else:
+        yield _why_refused(operation)
+
+
+def _why_refused(operation: Operation) -> str:
+    if isinstance(operation, (ops.RemoveField, ops.DeleteModel)):
+        return "the release before still reads and writes it; see the two steps in compatibility.py"
+    if isinstance(operation, (ops.RenameField, ops.RenameModel, ops.AlterModelTable)):
+        return "the release before knows the old name only"
+    if isinstance(operation, (ops.RunPython, ops.RunSQL)):
+        return "what it does cannot be read from it"
+    return "nobody has said that this is safe"
+
+
+def _of_separate(
+    operation: ops.SeparateDatabaseAndState, label: str, before: ProjectState
+) -> Iterator[str]:
+    if operation.database_operations:
+        yield "what it does to the database is hidden from its state"
+    for each in operation.state_operations:
+        if isinstance(each, ops.RemoveField):
+            field = before.models[label, each.model_name_lower].fields[each.name_lower]
+            if not can_be_left_out(field):
+                yield "rows cannot be written without it: no null and no db_default"
+        else:
+            yield "only RemoveField is known to be safe in the state alone"
+
+
+def _of_new_field(field: Any, is_small: bool) -> Iterator[str]:
+    if field.many_to_many:
+        return
+    if not can_be_left_out(field):
+        yield "the release before writes rows without it: give it null=True or a db_default"
+    if isinstance(field, models.GeneratedField):
+        yield "the whole table is written anew"
+    if isinstance(getattr(field, "db_default", None), models.Func) and not is_small:
+        yield "a db_default that is worked out for each row writes the whole table anew"
+    if (field.unique or field.db_index) and not is_small:
+        yield "it locks the table while it builds the index; AddIndexConcurrently does not"
+    is_checked = field.many_to_one and field.db_constraint
+    if is_checked and not is_small:
+        yield "it locks both tables while it checks the key: db_constraint=False"
+
+
+def can_be_left_out(field: Field) -> bool:
+    return bool(field.null or has_db_default(field))
+
+
+def has_db_default(field: Field) -> bool:
+    return field.db_default is not NOT_PROVIDED
+
+
+def _of_changed_field(was: Any, becomes: Any) -> Iterator[str]:
+    if was.null and not becomes.null:
+        yield "SET NOT NULL reads the whole table, and the release before writes nulls"
+    if has_db_default(was) and not can_be_left_out(becomes):
+        yield "the release before may leave it to the db_default"
+    if was.db_type(connection) != becomes.db_type(connection) and not _is_wider(was, becomes):
+        yield "another type writes the whole table anew"
+    if (becomes.unique and not was.unique) or (becomes.db_index and not was.db_index):
+        yield "it locks the table while it builds the index"
+    if was.column != becomes.column:
+        yield "the release before knows the old name only"
+
+
+def _is_wider(was: Field, becomes: Field) -> bool:
+    """A varchar may grow, and become text, without a look at the rows."""
+    if not (was.db_type(connection) or "").startswith("varchar"):
+        return False
+    if becomes.db_type(connection) == "text":
+        return True
+    return (
+        (becomes.db_type(connection) or "").startswith("varchar")
+        and was.max_length is not None
+        and (becomes.max_length or 0) >= was.max_length
+    )
+
+
+def _of_new_constraint(operation: ops.AddConstraint, is_small: bool) -> Iterator[str]:
+    # What it asks of rows that the release before writes, no machine knows.
+    yield "say in ALLOWED why the release before writes only rows that it accepts"
+    if isinstance(operation, postgres.AddConstraintNotValid) or is_small:
+        return
+    if isinstance(operation.constraint, CheckConstraint):
+        yield "it locks the table while it reads it; AddConstraintNotValid, then ValidateConstraint"
+    else:
+        yield "it locks the table while it builds the index"
