@@ -31,6 +31,8 @@ _form = "lines" if os.environ.get("FOAM_ENV") == "development" else "json"
 logconfig_dict = logs.config(
     os.environ.get("FOAM_LOG_FORMAT") or _form, os.environ.get("LOG_LEVEL") or "INFO"
 )
+# Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
+logger_class = "foam.access.Logger"
 
 
 def worker_exit(server: object, worker: object) -> None:
@@ -38,7 +40,3 @@ def worker_exit(server: object, worker: object) -> None:
     from foam import traffic  # noqa: PLC0415  Django is set up in the worker only.
 
     traffic.close()
-
-
-# Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
-logger_class = "foam.access.Logger"
