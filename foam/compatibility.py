@@ -40,7 +40,32 @@ SMALL = {
     "reminders.tally",
 }
 # "app.migration: operation" to why it is harmless.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "accounts.0005_sign_in: Create constraint accounts_user_closed_is_inactive on model user": (
+        "The release before closes no account."
+    ),
+    "accounts.0005_sign_in: Raw SQL operation": (
+        "A table and a function, of which the release before knows nothing."
+    ),
+    "accounts.0005_sign_in: Raw Python operation": (
+        "Adds rows to a new table of allauth's, and reads users without a lock."
+    ),
+    "accounts.0006_calendar: Create constraint accounts_apitoken_calendar_alone on model apitoken": (
+        "The release before gives no token the scope calendar:read."
+    ),
+    "notifications.0010_closing: Raw SQL operation": (
+        "A trigger that refuses what belongs to a closed account; the release before has none."
+    ),
+    "reminders.0011_revision: Raw SQL operation": (
+        "Triggers that mark each change in a new table, those of the release before as well."
+    ),
+    "reminders.0012_past: Raw SQL operation": (
+        "Reads reminders without a lock, and writes a new table."
+    ),
+    "reminders.0013_closing: Raw SQL operation": (
+        "A trigger that refuses what belongs to a closed account; the release before has none."
+    ),
+}
 
 HARMLESS = (
     ops.CreateModel,
