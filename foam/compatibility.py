@@ -50,7 +50,8 @@ ALLOWED: dict[str, str] = {
     "accounts.0005_sign_in: Raw Python operation": (
         "Adds rows to a new table of allauth's, and reads users without a lock."
     ),
-    "accounts.0006_calendar: Create constraint accounts_apitoken_calendar_alone on model apitoken": (
+    "accounts.0006_calendar: "
+    "Create constraint accounts_apitoken_calendar_alone on model apitoken": (
         "The release before gives no token the scope calendar:read."
     ),
     "notifications.0010_closing: Raw SQL operation": (
