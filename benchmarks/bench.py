@@ -37,6 +37,7 @@ class Scale:
     growth: tuple[tuple[int, ...], tuple[int, ...]]  # stored, processes
     api: tuple[int, int]  # stored
     requests: int
+    batch: int
 
 
 TINY = Scale(
@@ -56,6 +57,7 @@ TINY = Scale(
     growth=((200,), (1,)),
     api=(100, 300),
     requests=20,
+    batch=20,
 )
 QUICK = Scale(
     name="quick",
@@ -74,6 +76,7 @@ QUICK = Scale(
     growth=((10_000, 100_000), (1, 2)),
     api=(1_000, 100_000),
     requests=300,
+    batch=300,
 )
 FULL = Scale(
     name="full",
@@ -91,7 +94,8 @@ FULL = Scale(
     soak=600,
     growth=((10_000, 100_000, 1_000_000, 10_000_000), (1, 2, 4)),
     api=(1_000, 1_000_000),
-    requests=1_000,
+    requests=500,
+    batch=1_000,
 )
 SCALES = {scale.name: scale for scale in (TINY, QUICK, FULL)}
 

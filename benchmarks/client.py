@@ -12,7 +12,7 @@ from typing import Any
 
 from foam.rig.burst import percentile
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q, Value
+from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
@@ -64,6 +64,13 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.kept().filter(owner=user)
+
+    def with_channels(self) -> Self:
+        """With what is told of their channels: not their secrets, which would be deciphered."""
+        told = Channel.objects.only("kind", "verified_at", "deleted_at")
+        return self.prefetch_related(
+            Prefetch("channels", told), Prefetch("escalate_channels", told)
+        )
 
     def due(self, now: datetime) -> Self:
         """Those to fire, however late: level, not window."""

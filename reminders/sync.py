@@ -92,7 +92,7 @@ def page(user: Any, since: str, size: int, now: datetime) -> Page:
     """
     mark = _begin(since, now)
     found = _all_there(user, mark, size + 1) if mark.xid is None else _changed(user, mark, size + 1)
-    rows = Reminder.objects.filter(owner=user).prefetch_related("channels", "escalate_channels")
+    rows = Reminder.objects.filter(owner=user).with_channels()
     by_id = rows.in_bulk([id_ for _, id_ in found[:size]])
     changed = [by_id[id_] for _, id_ in found[:size] if id_ in by_id]
     is_more = len(found) > size

@@ -107,7 +107,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     query_params = {"upcoming": {"count"}, "explain": {"at"}}
 
     def get_queryset(self) -> QuerySet[Reminder]:
-        return super().get_queryset().prefetch_related("channels", "escalate_channels")
+        return super().get_queryset().with_channels()
 
     def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(owner=self.request.user, now=timezone.now())
