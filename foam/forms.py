@@ -113,7 +113,8 @@ def kind_of(each: Any) -> str:
         return "json"
     for type_, kind in KINDS:
         if isinstance(each, type_):
-            return "json" if kind == "list" and kind_of(each.child) in {"json", "list"} else kind
+            child = kind_of(getattr(each, "child", None)) if kind == "list" else ""
+            return "json" if child in {"json", "list"} else kind
     if isinstance(each, serializers.CharField):
         is_long = each.style.get("base_template") == "textarea.html"
         return "textarea" if is_long or (each.max_length or LONG) > LONG else "text"
