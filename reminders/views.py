@@ -18,7 +18,7 @@ from accounts.api import Conflict, OwnedViewSet
 from notifications.serializers import own_channels
 from reminders import dispatch, loop
 from reminders.explain import explain
-from reminders.models import Occurrence, Reminder, ReminderQuerySet
+from reminders.models import Occurrence, Reminder
 from reminders.parse import parse
 from reminders.preview import messages, preview
 from reminders.programs import ForPrograms
@@ -107,7 +107,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     query_params = {"upcoming": {"count"}, "explain": {"at"}}
 
     def get_queryset(self) -> QuerySet[Reminder]:
-        found: ReminderQuerySet = super().get_queryset()
+        found: Any = super().get_queryset()
         return found.with_channels()
 
     def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
