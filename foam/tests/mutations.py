@@ -62,9 +62,8 @@ ADAPTERS = "accounts/adapters.py"
 SIGN_IN_MIDDLEWARE = "accounts/middleware.py"
 INBOX = "notifications/transports/inbox.py"
 ACCOUNTS_0005 = "accounts/migrations/0005_sign_in.py"
-TOKENS = "accounts/models.py"
 AUTHENTICATION = "accounts/authentication.py"
-ACCOUNTS_0003 = "accounts/migrations/0003_calendar.py"
+ACCOUNTS_0006 = "accounts/migrations/0006_calendar.py"
 FEED = "reminders/feed.py"
 ACCESS = "foam/access.py"
 CALENDAR = "reminders/exchange/calendar"
@@ -603,12 +602,9 @@ MUTATIONS = [
         "heartbeat: also of a tick that breaks down",
         [
             Edit(
-                DISPATCH, "        outbox.wake()\n    beat_heart(now)\n", "        outbox.wake()\n"
-            ),
-            Edit(
                 DISPATCH,
-                "    end = time.monotonic() + BUDGET",
-                "    beat_heart(now)\n    end = time.monotonic() + BUDGET",
+                "    began = time.monotonic()\n    end = began + BUDGET",
+                "    beat_heart(now)\n    began = time.monotonic()\n    end = began + BUDGET",
             ),
         ],
         [f"{TEST_DISPATCH}::test_tick_that_breaks_down_leaves_no_heartbeat"],
@@ -1263,6 +1259,7 @@ MUTATIONS = [
         [TEST_LISTS],
     ),
     Mutation(
+        "P9",
         "sign in: what is added at once is new to all",
         edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
         [TEST_CACHE],
@@ -1438,7 +1435,7 @@ MUTATIONS = [
     Mutation(
         "P10",
         "feed: the token of a program opens one",
-        edit(TOKENS, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
+        edit(ACCOUNTS, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
         [TEST_FEED],
     ),
     Mutation(
@@ -1450,7 +1447,7 @@ MUTATIONS = [
     Mutation(
         "P10",
         "feed: its scope may stand beside others",
-        edit(ACCOUNTS_0003, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        edit(ACCOUNTS_0006, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
         [TEST_FEED],
     ),
     Mutation(
