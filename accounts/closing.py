@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
+from accounts.idempotency import IdempotencyKey
 from accounts.models import FOAM_ID, ApiToken, User
 
 # What other apps do when an account is closed, in the same transaction and in this order: end what
@@ -71,7 +72,7 @@ def _erase(user: User, now: datetime) -> None:
     ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     ApiToken.objects.filter(user=user).update(name="", hint="")
     _end_sessions(user)
-    for model in (EmailAddress, Authenticator, SocialAccount):
+    for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()
     forget_log(User, [user.pk])
     user.groups.clear()

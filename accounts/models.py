@@ -279,6 +279,7 @@ class ApiToken(models.Model):
     def touch(self, now: datetime) -> None:
         if self.last_used_at is None or self.last_used_at < now - self.USED_PRECISION:
             ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+            self.last_used_at = now
 
 
 # As `followers`, for a token.

@@ -105,6 +105,8 @@ class ExportView(ApiView):
     """
 
     scope = "me"
+    # `?format=` of another kind.
+    problems = {"get": {404}}
     renderer_classes = [JsonLinesRenderer, JSONRenderer]
 
     @extend_schema(

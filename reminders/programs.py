@@ -133,7 +133,8 @@ class ForPrograms(OwnedViewSet):
     }
 
     def list(self, request: Request, **kwargs: Any) -> Response:
-        if SINCE in request.query_params:
+        # A form sends it empty where it is not meant.
+        if request.query_params.get(SINCE):
             return self._changed(request, timezone.now())
         return super().list(request, **kwargs)  # type: ignore[misc]
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ApiToken, Scope, User
+from accounts.models import API_SCOPES, ApiToken, User
 from conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_createtoken_gives_90_days_and_no_power_to_make_more(user):
     call_command("createtoken", "ada", stdout=StringIO(), stderr=StringIO())
     token = ApiToken.objects.get()
     assert timedelta(days=89) < token.expires_at - timezone.now() < timedelta(days=91)
-    assert token.scopes == [scope for scope in Scope.values if scope != "tokens:write"]
+    assert token.scopes == [scope for scope in API_SCOPES if scope != "tokens:write"]
 
 
 def test_createtoken_makes_one_that_never_expires_when_asked_to(user):

@@ -255,8 +255,8 @@ def test_reminder_that_is_set_aside_is_counted(make_reminder, now):
 @pytest.mark.django_db(transaction=True)
 def test_requests_and_sign_ins_are_counted(client, user, now):
     client.get("/api/v1/reminders/?search=words")
-    client.login(username="ada", password="enigma-1843")
-    client.login(username="ada", password="no")
+    client.login(email="ada@example.com", password="enigma-1843")
+    client.login(email="ada@example.com", password="no")
     meter.settle(every=0)
     assert value(now, "foam_requests_total", view="reminder-list", status="4xx") == 1
     assert value(now, "foam_logins_total", outcome="accepted") == 1

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 
 from accounts import export
+from accounts.idempotency import IdempotencyKey
 from accounts.models import User
 from conftest import client_of
 from notifications import outbox
@@ -17,6 +18,7 @@ from notifications.flood import Flood
 from notifications.models import Verification
 from reminders import dispatch
 from reminders.models import Reminder
+from reminders.revision import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -25,6 +27,8 @@ NOT_EXPORTED = {
     LogEntry: "what staff did, which is the operator's",
     EmailConfirmation: "not used: codes are kept in the session",
     SocialToken: "not kept",
+    IdempotencyKey: "answers that were given already, for a day",
+    Revision: "when a reminder was changed, for programs that keep a copy",
     Flood: "counts of messages, which are in the export themselves",
     Verification: "a code on its way, which is a secret",
 }

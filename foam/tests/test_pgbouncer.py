@@ -6,10 +6,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -71,7 +73,8 @@ def bouncer(transactional_db, tmp_path_factory):
     for path in [folder, *folder.iterdir()]:
         if user:
             shutil.chown(path, user["user"], user["group"])
-    for path in [folder.parent, folder.parent.parent] if user else []:
+    top = Path(tempfile.gettempdir())
+    for path in [each for each in folder.parents if top in each.parents] if user else []:
         path.chmod(path.stat().st_mode | 0o011)
     process = subprocess.Popen(
         [program, "--quiet", config], stderr=subprocess.DEVNULL, cwd="/", **user
