@@ -232,6 +232,10 @@ class ForPrograms(OwnedViewSet):
         self._named(external_id).close(timezone.now())
         return Response(status=HTTPStatus.NO_CONTENT)
 
+    def get_object(self) -> Any:
+        named = self.kwargs.get("external_id")
+        return super().get_object() if named is None else self._named(named)
+
     def _named(self, external_id: str) -> Reminder:
         refuse_unknown(self.request, ())
         rows: QuerySet[Reminder] = self.get_queryset()

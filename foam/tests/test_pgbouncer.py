@@ -44,7 +44,11 @@ SESSIONS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
-LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+# Of this database: others are at work in theirs.
+LOCKS = """
+SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
 
 
 def one(statement):

@@ -96,7 +96,9 @@ def test_leave_is_not_written_into_a_text(start):
     next(errors)
     errors.close()
     server.wait_until_left()
-    assert (server.heard[-1], server.cut_off) == ("DATA", b"")
+    # The server may see the end before it has read the last line.
+    begun = b"DATA\r\n" if server.heard[-1] == "DATA" else b""
+    assert begun + server.cut_off == b"DATA\r\n"
 
 
 @pytest.mark.parametrize(("how", "count"), [(HOW[0], 2), (HOW[1], 1)])

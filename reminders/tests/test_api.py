@@ -347,3 +347,11 @@ def test_json_of_another_type_is_refused(api, field, value):
     answer = api.post(URL, {"title": "x", "starts_at": "2090-01-02T18:00:00", field: value})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == field
+
+
+def test_options_of_an_external_id_tell_what_can_be_sent(api, make_reminder):
+    make_reminder(external_id="ticket-1")
+    answer = api.options(f"{URL}by-external-id/ticket-1/")
+    assert answer.status_code == 200
+    assert "title" in answer.json()["actions"]["PUT"]
+    assert api.options(f"{URL}by-external-id/ticket-2/").status_code == 200
