@@ -94,7 +94,7 @@ FULL = Scale(
     soak=600,
     growth=((10_000, 100_000, 1_000_000, 10_000_000), (1, 2, 4)),
     api=(1_000, 1_000_000),
-    requests=500,
+    requests=300,
     batch=1_000,
 )
 SCALES = {scale.name: scale for scale in (TINY, QUICK, FULL)}
