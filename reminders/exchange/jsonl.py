@@ -21,6 +21,7 @@ from reminders.arrival import Arrival
 from reminders.count import Count
 from reminders.exchange.reading import ChannelDraft, Draft, Loss, Reading, Unreadable
 from reminders.models import Occurrence, Reminder
+from reminders.serializers import ReminderSerializer
 
 VERSION = 1
 HEADER = {"type": "foam", "version": VERSION}
@@ -28,29 +29,8 @@ CHUNK = 500
 MOST_SKIPPED = 1000
 MOST_FIRED = 2**31 - 1
 
-# As the API takes them.
-FIELDS = (
-    "title",
-    "body",
-    "starts_at",
-    "timezone",
-    "recurrence",
-    "exdates",
-    "rdates",
-    "gap",
-    "fold",
-    "leads",
-    "misfire",
-    "grace",
-    "channels",
-    "nag_every",
-    "nag_max",
-    "escalate_after",
-    "escalate_channels",
-    "urgent",
-    "tags",
-    "external_id",
-)
+# As the API takes them: all that is not only told.
+FIELDS = tuple(name for name, each in ReminderSerializer().fields.items() if not each.read_only)
 STATE = ("status", "fired_count", "fired_due_at", "skipped")
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
