@@ -5,9 +5,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-# As notifications.actions and reminders.feed have them; those cannot be imported before Django is
-# set up, and the server logs before that. A token's secret is one wherever it stands.
-PATHS = ("/do/", "/calendar/")
+from foam.logs import PATHS
+
+# A token's secret is one wherever it stands.
 _SECRET = re.compile(rf"(?:(?<={PATHS[0]})|(?<={PATHS[1]}))[^\s\"?]+|foam_[\w-]{{20,}}")
 
 

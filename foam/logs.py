@@ -34,11 +34,14 @@ def request(request_id: str) -> Iterator[None]:
         _request_id.reset(token)
 
 
+# Below these an address is a permission. notifications.actions and reminders.feed have them, too,
+# and cannot be imported before Django is set up.
+PATHS = ("/do/", "/calendar/")
 # What an address has in its path or query is often a secret, and so is what answers a message.
 _SECRETS = [
     (re.compile(r"\b([a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@\"'<>]*@)?([^\s/?#\"'<>]+)[^\s\"'<>)]*"),
      r"\1\2/…"),
-    (re.compile(r"/do/[^\s\"'<>]+"), "/do/…"),
+    (re.compile(rf"({'|'.join(PATHS)})[^\s\"'<>]+"), r"\1…"),
     (re.compile(r"\bfoam_[A-Za-z0-9_-]{32,}"), "foam_…"),
 ]  # fmt: skip
 QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|“[^”]*”")
