@@ -21,6 +21,7 @@ from foam.stack.folder import PROJECT
 from foam.stack.processes import die_with_parent
 from notifications.models import Channel
 from notifications.transports import Message, Transport, transport
+from notifications.transports.email import SMTP_BACKEND
 from reminders.models import Reminder
 
 WEBHOOK, POST = "FOAM, webhook", f"{posting.LIBRARY}, post"
@@ -36,6 +37,7 @@ def measure(bench: Bench) -> Part:
     with receivers() as receiver, sink() as port:
         settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        settings.EMAIL_BACKEND = SMTP_BACKEND
         hooks = list(Channel.objects.filter(pk__in=channels(receiver)))
         start = datetime(2026, 1, 1, 9)  # noqa: DTZ001, wall-clock times have no zone
         reminder = fill.planned(fill.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
@@ -49,9 +51,12 @@ def measure(bench: Bench) -> Part:
         }
         for _, call in contenders.values():
             call(8)  # connections and imports, which come once
+        taken(port)
         for _ in bench.rounds():
             for name, (number, call) in contenders.items():
                 found[name].append(spent(bench.rig, lambda: call(number)))  # noqa: B023
+                mails = number if name in (EMAIL, SMTPLIB) else 0
+                assert taken(port) == mails, "the mail server did not take every message"
     return report({name: number for name, (number, _) in contenders.items()}, found)
 
 
@@ -70,6 +75,12 @@ def sink() -> Iterator[int]:
             yield int(process.stdout.readline())
         finally:
             process.terminate()
+
+
+def taken(port: int) -> int:
+    """Return how many messages the mail server has taken since it was last asked."""
+    with smtplib.SMTP("127.0.0.1", port) as server:
+        return int(server.noop()[1])
 
 
 def messages(reminder: Reminder, to: Sequence[Channel | None], count: int) -> list[Message]:
