@@ -1,6 +1,6 @@
 """Measure FOAM on a throw-away rig, against its goals and what else one would use. See README.md.
 
-python -m benchmarks [--quick] [--json] [PART ...]
+python -m benchmarks [--quick] [--json] [--keep] [PART ...]
 """
 
 import argparse
@@ -12,22 +12,10 @@ from pathlib import Path
 
 import django
 
+from benchmarks.report import PARTS
 from foam.rig.stack import Rig
 from foam.stack.processes import Stop
 from foam.stack.terminal import Problem
-
-# Imported when asked for: models cannot be before the rig's database is known.
-PARTS = {
-    "recurrence": "benchmarks.recurrence",
-    "dispatch": "benchmarks.dispatch",
-    "endtoend": "benchmarks.endtoend",
-    "idle": "benchmarks.idle",
-    "sustained": "benchmarks.sustained",
-    "sending": "benchmarks.sending",
-    "api": "benchmarks.api",
-    "memory": "benchmarks.memory",
-    "growth": "benchmarks.growth",
-}
 
 
 def main() -> int:
@@ -37,6 +25,7 @@ def main() -> int:
     parser.add_argument("--tiny", action="store_true", help="only to see that everything runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--out", type=Path, help="also write the JSON to a file, part by part")
+    parser.add_argument("--keep", action="store_true", help="keep it for docs/benchmarks.md")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -65,19 +54,24 @@ def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
     report = reports.Report(bench.machine(bench.SCALES[scale]), [])
     failed = []
     for name in asked.parts or PARTS:
-        began = time.monotonic()
+        began, occasion = time.monotonic(), bench.occasion()
         try:
-            measured = import_module(PARTS[name]).measure(bench.Bench(rig, bench.SCALES[scale]))
+            measured = import_module(f"benchmarks.{name}").measure(
+                bench.Bench(rig, bench.SCALES[scale])
+            )
         except (Problem, AssertionError):
             # The others are still worth having.
             logging.exception("%s could not be measured", name)
             failed.append(name)
             databases.use("foam")
             continue
+        measured.occasion = occasion
         report.parts.append(measured)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if asked.out:
             asked.out.write_text(report.json())
+        if asked.keep:
+            report.keep()
     print(report.json() if asked.json else reports.text(report))
     return len(failed)
 

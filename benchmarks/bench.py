@@ -149,10 +149,16 @@ def machine(scale: Scale) -> dict[str, str]:
         "Python": platform.python_version(),
         "PostgreSQL": f"{postgres}; fsync {fsync}, synchronous_commit {commit}, "
         f"shared_buffers {buffers}",
+        "everything": "database, broker, workers, receiver and what measures share this machine",
+    }
+
+
+def occasion() -> dict[str, str]:
+    """Tell when something is measured, of which code, and how busy the machine was before."""
+    return {
         "commit": _commit(),
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "everything": "database, broker, workers, receiver and what measures share this machine",
     }
 
 

@@ -1,6 +1,8 @@
 """What was measured: as JSON, as text for a terminal and as Markdown for docs/benchmarks.md.
 
-python -m benchmarks.report RESULTS.json ... > docs/benchmarks.md
+python -m benchmarks.report [RESULTS.json ...] > docs/benchmarks.md
+
+Without files it is written from those in benchmarks/results, which `--keep` writes.
 """
 
 import json
@@ -10,6 +12,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+# In the order in which they run and are shown; each is the module of its name.
+PARTS = (
+    "recurrence",
+    "dispatch",
+    "endtoend",
+    "idle",
+    "sustained",
+    "sending",
+    "api",
+    "memory",
+    "growth",
+)
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass
@@ -48,11 +64,12 @@ class Table:
 
 @dataclass
 class Part:
-    """What one part of the benchmarks found; `listings` are texts to be shown as they are."""
+    """What one part of the benchmarks found, and when; `listings` are shown as they are."""
 
     name: str
     title: str
     goals: list[Goal] = field(default_factory=list)
+    occasion: dict[str, str] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     listings: dict[str, str] = field(default_factory=dict)
@@ -63,12 +80,26 @@ class Report:
     machine: dict[str, str]
     parts: list[Part]
 
+    def keep(self) -> None:
+        """Store each part in benchmarks/results, in a file of its own."""
+        for part in self.parts:
+            alone = Report(self.machine, [part])
+            (RESULTS / f"{part.name}.json").write_text(alone.json() + "\n")
+
+    @classmethod
+    def kept(cls) -> "Report":
+        paths = [RESULTS / f"{name}.json" for name in PARTS]
+        return cls.read([path for path in paths if path.exists()])
+
     def json(self) -> str:
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> "Report":
-        """Put reports together; of a part that is in several the last one counts."""
+        """Put reports together; of a part that is in several the last one counts.
+
+        They are taken for ones of the same machine.
+        """
         machine: dict[str, str] = {}
         parts: dict[str, Part] = {}
         for path in paths:
@@ -169,13 +200,17 @@ def markdown(report: Report) -> str:
     lines += ["", "## Machine", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in report.machine.items()]
     for part in report.parts:
-        lines += ["", f"## {part.title}"]
+        lines += ["", f"## {part.title}", "", _occasion(part)]
         for table in part.tables:
             lines += ["", f"**{table.title}**", "", *_piped(table)]
         lines += [line for note in part.notes for line in ("", note)]
         for title, listing in part.listings.items():
             lines += ["", f"**{title}**", "", "```", listing, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _occasion(part: Part) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in part.occasion.items())
 
 
 def _piped(table: Table) -> list[str]:
@@ -185,4 +220,5 @@ def _piped(table: Table) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(markdown(Report.read([Path(name) for name in sys.argv[1:]])), end="")
+    named = [Path(name) for name in sys.argv[1:]]
+    print(markdown(Report.read(named) if named else Report.kept()), end="")
