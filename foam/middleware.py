@@ -49,8 +49,11 @@ def follow(
             seconds = time.monotonic() - began
             match = request.resolver_match
             view = (match.view_name or match.route) if match else "none"
-            # By the name of the view: an address may have words in it, or what signs an answer.
-            log.info(
+            is_file = request.path_info.startswith(settings.STATIC_URL)
+            # By the name of the view: an address may have words in it, or what signs an answer. A
+            # page's own files tell no more than the page.
+            log.log(
+                logging.DEBUG if is_file and response.status_code < 400 else logging.INFO,
                 "answered method=%s view=%s status=%d seconds=%.3f",
                 *(request.method, view, response.status_code, seconds),
             )

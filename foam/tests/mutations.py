@@ -1066,7 +1066,7 @@ MUTATIONS = [
     Mutation(
         "files",
         "import: two at once take in all of it twice",
-        edit(TAKING, "        if not cursor.fetchone()[0]:\n            raise Busy\n"),
+        edit(TAKING, "            if not cursor.fetchone()[0]:\n                raise Busy\n"),
         [TEST_EXCHANGE_API],
     ),
     Mutation(

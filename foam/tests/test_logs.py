@@ -139,6 +139,13 @@ def test_id_that_is_odd_is_replaced(client, odd):
     assert len(given) == 32
 
 
+@pytest.mark.parametrize(("path", "lines"), [("foam/icon.svg", 0), ("foam/none.svg", 1)])
+def test_file_of_a_page_is_told_only_when_it_is_missing(client, caplog, path, lines):
+    with caplog.at_level("INFO"):
+        client.get(f"/static/{path}").close()
+    assert len([each for each in caplog.records if each.name == "foam.middleware"]) == lines
+
+
 def test_request_is_told_by_view_and_not_by_address(client, caplog):
     with caplog.at_level("INFO"):
         client.get(f"/api/v1/reminders/?search={MARKER}", headers={"x-request-id": "abc"})

@@ -156,7 +156,16 @@ def test_reminders_fire_and_arrive_once_behind_pgbouncer(bouncer, beat_rows, use
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "words", [["ledger"], ["prune"], ["after_restore"], ["clock_report"], ["migrate_once"]]
+    "words",
+    [
+        ["ledger"],
+        ["prune"],
+        ["after_restore"],
+        ["clock_report"],
+        ["migrate_once"],
+        ["import_reminders", "--owner", "ada", "--format", "crontab", os.devnull],
+    ],
+    ids=lambda words: words[0],
 )
 def test_command_works_behind_pgbouncer(bouncer, reminder, words):
     done = manage(bouncer, *words)

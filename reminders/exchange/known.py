@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.models import User
 from notifications.models import Channel
+from reminders.batch import Item
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, canonical
 from reminders.serializers import ReminderSerializer
@@ -45,13 +46,15 @@ class Known:
         request = {"request": _Request(user)}
         self.serializer = ReminderSerializer(partial=True, context=request)
 
-    def among(self, wanted: Sequence[Mapping[str, Any]]) -> list[int | None]:
-        """Return, for the fields of each draft, the id of the reminder that says all of them.
+    def among(self, items: Sequence[Item]) -> list[int | None]:
+        """Return, for each item of an import, the id of the reminder that says all its fields.
 
         None where there is none, or the fields cannot be read: others will say why.
         """
-        keys = [key for each in wanted if (key := _text(each.get("external_id")))]
-        titles = {_text(each.get("title")) for each in wanted if not each.get("external_id")}
+        ids = [item.id for item in items if item.id]
+        keys = [key for item in items if (key := _text(item.fields.get("external_id")))]
+        titles = {_text(item.fields.get("title")) for item in items if _is_nameless(item)}
+        by_id = {r.pk: r for r in _whole(self.there.filter(pk__in=ids))} if ids else {}
         by_key = {r.external_id: r for r in _whole(self.there.filter(external_id__in=keys))}
         by_words: dict[Any, list[int]] = {}
         same = self.there.filter(external_id=None, title__in=titles)
@@ -59,14 +62,16 @@ class Known:
             if reminder.pk not in self.matched:
                 by_words.setdefault(_frozen(_stored(reminder)), []).append(reminder.pk)
         known = {dict(key)["title"] for key in by_words}
-        return [
-            self._by_key(each, by_key)
-            if each.get("external_id")
-            else self._by_words(each, by_words)
-            if _text(each.get("title")) in known
-            else None
-            for each in wanted
-        ]
+        found: list[int | None] = []
+        for item in items:
+            fields = item.fields
+            if not _is_nameless(item):
+                named = by_id.get(item.id) if item.id else by_key.get(_text(fields["external_id"]))
+                found.append(self._named(fields, named))
+            else:
+                is_there = _text(fields.get("title")) in known
+                found.append(self._by_words(fields, by_words) if is_there else None)
+        return found
 
     @cached_property
     def usual(self) -> Said:
@@ -79,9 +84,8 @@ class Known:
             "escalate_channels": frozenset(),
         }
 
-    def _by_key(self, fields: Mapping[str, Any], by_key: Mapping[Any, Reminder]) -> int | None:
+    def _named(self, fields: Mapping[str, Any], there: Reminder | None) -> int | None:
         """What a draft leaves out, its reminder may have as it likes."""
-        there = by_key.get(_text(fields["external_id"]))
         said = self._said(fields) if there else None
         if there is None or said is None:
             return None
@@ -132,6 +136,11 @@ def _frozen(said: Said) -> Any:
         (name, tuple(value) if isinstance(value, list) else value)
         for name, value in sorted(said.items())
     )
+
+
+def _is_nameless(item: Item) -> bool:
+    """Whether an item says of no reminder that it is the one."""
+    return not item.id and not item.fields.get("external_id")
 
 
 def _text(value: Any) -> str:

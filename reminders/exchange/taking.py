@@ -2,7 +2,8 @@
 
 In chunks, each in a transaction of its own: what is refused stops nothing else, and when an import
 is broken off, doing it again does the rest. For nothing is taken in twice: a reminder with an
-`external_id` is looked up by that, one without by all that it says (see `known`).
+`external_id` is looked up by that, one without by all that it says (see `known`). One that has come
+back from a calendar, under the UID that it was given there, is the same reminder.
 """
 
 from collections import Counter
@@ -25,6 +26,7 @@ from notifications import portable
 from notifications.models import Channel
 from reminders import batch
 from reminders.batch import Item, Op
+from reminders.exchange.calendar.write import id_of
 from reminders.exchange.known import Known
 from reminders.exchange.reading import ChannelDraft, Draft, Loss, Reading
 from reminders.models import Reminder
@@ -106,15 +108,21 @@ def take(
 
 @contextmanager
 def _alone(user: User) -> Iterator[None]:
-    """Hold a lock of the session, so that each chunk can be a transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, user.pk])
-        if not cursor.fetchone()[0]:
-            raise Busy
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, user.pk])
+    """Hold a lock in a transaction beside those of the chunks.
+
+    A lock of the session would stay behind in PgBouncer, where each may have another.
+    """
+    beside = connection.copy()
+    try:
+        beside.set_autocommit(False)
+        with beside.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, user.pk])
+            if not cursor.fetchone()[0]:
+                raise Busy
+        yield
+    finally:
+        beside.close()
 
 
 @contextmanager
@@ -169,12 +177,13 @@ class _Taking:
         """Deal with one chunk; the report keeps the order of the file."""
         dealt: dict[int, Taken] = {}
         items: dict[int, Item] = {}
+        back = self._back(drafts)
         for place, draft in enumerate(drafts):
             try:
-                items[place] = self._item(draft)
+                items[place] = self._item(draft, back)
             except ValidationError as error:
                 dealt[place] = self._refused(draft.where, _title(draft), error.detail)
-        there = self.known.among([item.fields for item in items.values()])
+        there = self.known.among(list(items.values()))
         for place, pk in zip(list(items), there, strict=True):
             if pk is not None:
                 draft = drafts[place]
@@ -185,7 +194,13 @@ class _Taking:
             dealt[place] = self._taken(drafts[place], result)
         self.report.reminders += [dealt[place] for place in range(len(drafts))]
 
-    def _item(self, draft: Draft) -> Item:
+    def _back(self, drafts: Sequence[Draft]) -> set[int]:
+        """Return which reminders of the user come back from a calendar with the UID of FOAM."""
+        ids = {id_of(draft.fields.get("external_id")) for draft in drafts} - {None}
+        own = Reminder.objects.owned_by(self.user).filter(external_id=None)
+        return set(own.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+
+    def _item(self, draft: Draft, back: set[int]) -> Item:
         fields = dict(draft.fields)
         errors: dict[str, str] = {}
         for name in ("channels", "escalate_channels"):
@@ -205,6 +220,9 @@ class _Taking:
                 errors["external_id"] = "Null characters are not allowed."
         if errors:
             raise ValidationError(errors)
+        if (same := id_of(external_id)) in back:
+            del fields["external_id"]
+            return Item(Op.UPDATE, fields, same)
         op = Op.UPSERT if external_id else Op.CREATE
         return Item(op, fields, arrival=draft.state)
 

@@ -60,10 +60,17 @@ def write(
 
 def uid_of(reminder: Reminder) -> str:
     """Return the UID: the external_id, else one that is the same in each export of this FOAM."""
-    return (
-        reminder.external_id
-        or f"reminder-{reminder.pk}@{urlsplit(settings.FOAM_BASE_URL).hostname}"
-    )
+    return reminder.external_id or f"reminder-{reminder.pk}@{_host()}"
+
+
+def id_of(uid: object) -> int | None:
+    """Return of which reminder, if it is still there, `uid_of` has made this UID."""
+    found = re.fullmatch(rf"reminder-([1-9]\d{{0,17}})@{re.escape(_host())}", str(uid))
+    return int(found[1]) if found else None
+
+
+def _host() -> str:
+    return urlsplit(settings.FOAM_BASE_URL).hostname or ""
 
 
 def escaped(text: str) -> str:

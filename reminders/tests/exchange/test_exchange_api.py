@@ -43,6 +43,31 @@ def text(answer):
 
 
 class TestImport:
+    def test_calendar_of_ones_own_that_comes_back_changes_nothing(self, api, make_reminder):
+        make_reminder(title="Stand-up", recurrence="FREQ=WEEKLY;BYDAY=MO")
+        calendar = text(api.get(OUT, {"format": "icalendar"}))
+        answer = send(api, calendar, content_type="text/calendar").json()
+        assert answer["counts"]["unchanged"] == 1
+        assert Reminder.objects.of_users().count() == 1
+
+    def test_event_that_was_moved_in_a_calendar_moves_its_reminder(self, api, make_reminder):
+        reminder = make_reminder(title="Stand-up", tags=["work"], misfire="all")
+        calendar = text(api.get(OUT, {"format": "icalendar"})).replace("Stand-up", "Sit-down")
+        answer = send(api, calendar, content_type="text/calendar").json()
+        assert [each["id"] for each in answer["reminders"]] == [reminder.pk]
+        reminder.refresh_from_db()
+        assert (reminder.title, reminder.misfire) == ("Sit-down", "all")
+
+    def test_event_with_the_uid_of_anothers_reminder_is_a_new_one(
+        self, api, stranger, make_reminder
+    ):
+        inbox = Channel.objects.inbox_of(stranger)
+        theirs = make_reminder(owner=stranger, channels=[inbox], recurrence="FREQ=DAILY")
+        calendar = text(client_of(stranger).get(OUT, {"format": "icalendar"}))
+        answer = send(api, calendar, content_type="text/calendar").json()
+        assert answer["counts"]["created"] == 1
+        assert answer["reminders"][0]["id"] != theirs.pk
+
     def test_report_tells_what_came_of_each_part(self, api, user):
         answer = send(api, CRONTAB)
         reminder = Reminder.objects.get()
