@@ -196,7 +196,8 @@ class _Taking:
 
     def _back(self, drafts: Sequence[Draft]) -> set[int]:
         """Return which reminders of the user come back from a calendar with the UID of FOAM."""
-        ids = {id_of(draft.fields.get("external_id")) for draft in drafts} - {None}
+        uids = [draft.fields.get("external_id") for draft in drafts]
+        ids = {pk for uid in uids if (pk := id_of(uid)) is not None}
         own = Reminder.objects.owned_by(self.user).filter(external_id=None)
         return set(own.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
 
