@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from django.conf import settings
 from django.utils import timezone
 
-from benchmarks.baselines import posting
+from benchmarks.baselines import posting, wire
 from benchmarks.bench import Bench, Spent, spent
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
 from foam.rig import fill
@@ -25,6 +25,7 @@ from notifications.transports.email import SMTP_BACKEND
 from reminders.models import Reminder
 
 WEBHOOK, POST = "FOAM, webhook", f"{posting.LIBRARY}, post"
+WIRE = "the floor, written before, over open sockets"
 EMAIL, SMTPLIB = "FOAM, e-mail", "smtplib, a connection each"
 # Of the slower ones fewer will do, for a rate.
 FEWER = 10
@@ -32,7 +33,7 @@ FEWER = 10
 
 def measure(bench: Bench) -> Part:
     count = bench.scale.messages
-    found: dict[str, list[Spent]] = {name: [] for name in (WEBHOOK, POST, EMAIL, SMTPLIB)}
+    found: dict[str, list[Spent]] = {name: [] for name in (WEBHOOK, WIRE, POST, EMAIL, SMTPLIB)}
     fill.empty()
     with receivers() as receiver, sink() as port:
         settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
@@ -43,8 +44,10 @@ def measure(bench: Bench) -> Part:
         reminder = fill.planned(fill.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
         by_hook = messages(reminder, hooks, count)
         by_mail = messages(reminder, [None], count)
+        octets = [wire.written(receiver.urls[0], number) for number in range(count)]
         contenders: dict[str, tuple[int, Callable[[int], object]]] = {
             WEBHOOK: (count, lambda n: send(transport("webhook"), by_hook[:n])),
+            WIRE: (count, lambda n: wire.post(receiver.urls, octets[:n])),
             POST: (count // FEWER, lambda n: post(receiver.urls, reminder, n)),
             EMAIL: (count, lambda n: send(transport("email"), by_mail[:n])),
             SMTPLIB: (count // FEWER, lambda n: mail(port, reminder, n)),
@@ -144,8 +147,8 @@ def report(counts: dict[str, int], found: dict[str, list[Spent]]) -> Part:
     cpu = {n: [1e6 * each.cpu / counts[n] for each in runs] for n, runs in found.items()}
     rate = {n: [counts[n] / each.wall for each in runs] for n, runs in found.items()}
     rows: list[list[Cell]] = []
-    for ours, theirs in ((WEBHOOK, POST), (EMAIL, SMTPLIB)):
-        for name in (ours, theirs):
+    for *ours, theirs in ((WEBHOOK, WIRE, POST), (EMAIL, SMTPLIB)):
+        for name in (*ours, theirs):
             cheaper, faster = ratios(cpu[theirs], cpu[name]), ratios(rate[name], rate[theirs])
             row: list[Cell] = [name, counts[name], cheaper, faster]
             rows.append([*row, Spread.of(cpu[name]), Spread.of(rate[name])])
@@ -166,6 +169,8 @@ def report(counts: dict[str, int], found: dict[str, list[Spent]]) -> Part:
         ],
         notes=[
             "FOAM's webhooks are signed, and go out over connections that stay open. The "
-            "transports are used as the outbox uses them, without its rows.",
+            "transports are used as the outbox uses them, without its rows. The floor is what is "
+            "left without a library, a signature or an answer that is read: as few system calls "
+            "as it takes, from Python.",
         ],
     )
