@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -17,24 +15,24 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.forms import StoringForm
 from accounts.timezones import in_words
-from notifications.admin import OfUsers, WrittenByFoam
+from notifications.admin import OfUsers
 from notifications.models import Delivery
 from reminders import dispatch, loop
+from reminders.admin.by import by
 from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import span
-from reminders.models import Occurrence, Reminder
+from reminders.models import Reminder
 from reminders.moment import clocks
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.response import Response
 from reminders.verdicts import Verdict
 
 SHOWN = 5
@@ -48,14 +46,6 @@ VERDICT_COLOURS = {
     Verdict.SENT: "success",
     Verdict.ACKNOWLEDGED: "success",
 }
-OCCURRENCE_COLOURS = {
-    Occurrence.Status.PENDING: "info",
-    Occurrence.Status.ACKNOWLEDGED: "success",
-    Occurrence.Status.SNOOZED: "warning",
-    Occurrence.Status.SKIPPED: "warning",
-    Occurrence.Status.MISSED: "danger",
-}
-HOUR = timedelta(hours=1)
 PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 
 
@@ -284,8 +274,8 @@ class ReminderAdmin(OfUsers, ModelAdmin):
 
     @admin.action(description="Skip next of selected reminders", permissions=["change"])
     def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
-        now, by = timezone.now(), _by(request)
-        skipped = [loop.skip_next(reminder, now, by) for reminder in reminders]
+        now, whom = timezone.now(), by(request)
+        skipped = [loop.skip_next(reminder, now, whom) for reminder in reminders]
         count = sum(each is not None for each in skipped)
         self.message_user(request, f"Skipped the next of {count}; the others have no next one.")
 
@@ -318,76 +308,3 @@ def _leads(schedule: Schedule) -> str:
         return ""
     words = [f"{span(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
-
-
-def _by(request: HttpRequest) -> loop.By:
-    return loop.By("admin", request.user.pk)
-
-
-class ResponseInline(WrittenByFoam, TabularInline):
-    model = Response
-    verbose_name_plural = "who answered, and how"
-    extra = 0
-    fields = ("at", "verb", "face", "user", "channel", "detail")
-    readonly_fields = fields
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Response]:
-        return super().get_queryset(request).select_related("user", "channel")
-
-
-@admin.register(Occurrence)
-class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
-    list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
-    list_filter = ("status", "recorded_at")
-    search_fields = ("reminder__title", "reminder__owner__username")
-    list_select_related = ("reminder",)
-    ordering = ("-id",)
-    show_full_result_count = False
-    fields = (
-        "reminder",
-        "due_at",
-        "lead",
-        "status",
-        "reason",
-        "recorded_at",
-        "follow_up_at",
-        "nags",
-        "escalated_at",
-        "reference",
-    )
-    readonly_fields = fields
-    inlines = (ResponseInline,)
-    actions = ("acknowledge", "snooze")
-    actions_detail = ("explain",)
-
-    def has_answer_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("reminders.change_occurrence")
-
-    @admin.action(description="Acknowledge selected occurrences", permissions=["answer"])
-    def acknowledge(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
-        now, by = timezone.now(), _by(request)
-        count = sum(loop.acknowledge(each, now, by) for each in occurrences)
-        self._say(request, "Acknowledged", count, len(occurrences))
-
-    @admin.action(description="Snooze selected occurrences for 1 h", permissions=["answer"])
-    def snooze(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
-        now, by = timezone.now(), _by(request)
-        count = sum(loop.snooze(each, now + HOUR, now, by) for each in occurrences)
-        self._say(request, "Snoozed", count, len(occurrences))
-
-    def _say(self, request: HttpRequest, done: str, count: int, of: int) -> None:
-        self.message_user(request, f"{done} {count} of {of}; only what waits for an answer can be.")
-
-    @action(description="Explain", url_path="explain", permissions=["view"])
-    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show how this came about, on the page that explains its reminder."""
-        occurrence = self.get_object(request, object_id)
-        if occurrence is None:
-            raise Http404
-        page = reverse("admin:reminders_reminder_explain", args=[occurrence.reminder_id])
-        return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
-
-    @display(description="Status", ordering="status", label=OCCURRENCE_COLOURS)
-    def show_status(self, occurrence: Occurrence) -> str:
-        return occurrence.status
