@@ -37,6 +37,15 @@ def in_words(instant: datetime, timezone: str) -> str:
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"
 
 
+def clocks(instant: datetime, timezone: str) -> str:
+    """Tell an instant by the wall clock and in UTC, whose day is named where it is another."""
+    local, utc = instant.astimezone(zone(timezone)), instant.astimezone(UTC)
+    if timezone == "UTC":
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    day = "" if local.date() == utc.date() else f"{utc:%Y-%m-%d} "
+    return f"{local:%Y-%m-%d %H:%M:%S} ({day}{utc:%H:%M:%S} UTC)"
+
+
 def iso(instant: datetime) -> str:
     """Return an instant as programs read it: 2026-11-23T17:00:00Z."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,5 +1,6 @@
 """Where users can be reached, and each message on its way there."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import reduce
@@ -551,6 +552,12 @@ def message_id(delivery_id: int, created_at: datetime) -> str:
     The time is in it because a database that is set up anew counts its rows from 1 again.
     """
     return f"foam_{delivery_id}_{(created_at - EPOCH) // timedelta(microseconds=1):x}"
+
+
+def delivery_id(message_id: str) -> int | None:
+    """Return the delivery that a message id is of; None where it is no such id."""
+    found = re.fullmatch(r"foam_(\d{1,18})_[0-9a-f]+", message_id, re.ASCII)
+    return int(found[1]) if found else None
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):

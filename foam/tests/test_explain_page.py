@@ -47,7 +47,7 @@ def test_staff_ask_why_from_the_page_of_a_reminder(staff_page, undelivered):  # 
     conclusion = staff_page.locator(".foam-explain-conclusion").inner_text()
     assert "it did not reach Webhook: Hook (dead: HTTP 404" in conclusion
     assert "accepted by In-app inbox: Inbox" in conclusion
-    assert staff_page.locator(".foam-explain-depth-4").count() == 2
+    assert staff_page.locator(".foam-chain-depth-4").count() == 2
     assert fits(staff_page)
 
 

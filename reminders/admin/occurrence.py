@@ -1,4 +1,6 @@
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,61 +8,72 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from notifications.admin import OfUsers, WrittenByFoam
+from accounts import report
+from accounts.lists import Listed
+from accounts.timezones import in_words
+from notifications.admin import OfUsers, WrittenByFoam, owner_link
 from reminders import loop
 from reminders.admin.by import by
+from reminders.admin.search import OCCURRENCES_HELP, found_occurrences
+from reminders.admin.story import OCCURRENCE_COLOURS, story
 from reminders.models import Occurrence
-from reminders.response import Response
 
-OCCURRENCE_COLOURS = {
-    Occurrence.Status.PENDING: "info",
-    Occurrence.Status.ACKNOWLEDGED: "success",
-    Occurrence.Status.SNOOZED: "warning",
-    Occurrence.Status.SKIPPED: "warning",
-    Occurrence.Status.MISSED: "danger",
-}
 HOUR = timedelta(hours=1)
-
-
-class ResponseInline(WrittenByFoam, TabularInline):
-    model = Response
-    verbose_name_plural = "who answered, and how"
-    extra = 0
-    fields = ("at", "verb", "face", "user", "channel", "detail")
-    readonly_fields = fields
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Response]:
-        return super().get_queryset(request).select_related("user", "channel")
+WAITS_FOR_NOTHING = "it does not wait for an answer"
 
 
 @admin.register(Occurrence)
-class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
-    list_display = ("reminder", "due_at", "lead", "show_status", "reason", "recorded_at")
-    list_filter = ("status", "recorded_at")
-    search_fields = ("reminder__title", "reminder__owner__username")
-    list_select_related = ("reminder",)
-    ordering = ("-id",)
-    show_full_result_count = False
-    fields = (
+class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
+    list_display = (
         "reminder",
+        "show_owner",
         "due_at",
         "lead",
-        "status",
+        "show_status",
         "reason",
         "recorded_at",
-        "follow_up_at",
-        "nags",
-        "escalated_at",
-        "reference",
     )
-    readonly_fields = fields
-    inlines = (ResponseInline,)
+    # When it was recorded has an index, and so has nothing else.
+    list_filter = ("status", "recorded_at")
+    search_fields = ("reminder__title",)
+    search_help_text = OCCURRENCES_HELP
+    list_select_related = ("reminder__owner",)
+    ordering = ("-id",)
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("show_story",)}),
+        (
+            "The row",
+            {
+                "fields": (
+                    "reminder",
+                    "show_owner",
+                    "show_due",
+                    "lead",
+                    "show_status",
+                    "reason",
+                    "recorded_at",
+                    "follow_up_at",
+                    "nags",
+                    "escalated_at",
+                    "reference",
+                )
+            },
+        ),
+    )
+    readonly_fields = ("show_story", *fieldsets[1][1]["fields"])
     actions = ("acknowledge", "snooze")
     actions_detail = ("explain",)
+
+    class Media:
+        css = {"all": ("notifications/chain.css", "reminders/explain.css")}
+
+    def find(self, rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
+        return found_occurrences(rows, text)
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reminders.change_occurrence")
@@ -68,17 +81,21 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     @admin.action(description="Acknowledge selected occurrences", permissions=["answer"])
     def acknowledge(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
         now, whom = timezone.now(), by(request)
-        count = sum(loop.acknowledge(each, now, whom) for each in occurrences)
-        self._say(request, "Acknowledged", count, len(occurrences))
+
+        def act(occurrence: Occurrence) -> str | None:
+            return None if loop.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
+
+        report.run(request, self, occurrences, act, "Acknowledged")
 
     @admin.action(description="Snooze selected occurrences for 1 h", permissions=["answer"])
     def snooze(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
         now, whom = timezone.now(), by(request)
-        count = sum(loop.snooze(each, now + HOUR, now, whom) for each in occurrences)
-        self._say(request, "Snoozed", count, len(occurrences))
+        until: datetime = now + HOUR
 
-    def _say(self, request: HttpRequest, done: str, count: int, of: int) -> None:
-        self.message_user(request, f"{done} {count} of {of}; only what waits for an answer can be.")
+        def act(occurrence: Occurrence) -> str | None:
+            return None if loop.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
+
+        report.run(request, self, occurrences, act, "Snoozed")
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -89,6 +106,18 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, ModelAdmin):
         page = reverse("admin:reminders_reminder_explain", args=[occurrence.reminder_id])
         return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
 
-    @display(description="Status", ordering="status", label=OCCURRENCE_COLOURS)
+    @display(description="Its story")
+    def show_story(self, occurrence: Occurrence) -> SafeString:
+        return story(occurrence, timezone.now())
+
+    @display(description="Owner")
+    def show_owner(self, occurrence: Occurrence) -> SafeString:
+        return owner_link(occurrence.reminder.owner)
+
+    @display(description="Due")
+    def show_due(self, occurrence: Occurrence) -> str:
+        return in_words(occurrence.due_at, occurrence.reminder.clock)
+
+    @display(description="Status", label=OCCURRENCE_COLOURS)
     def show_status(self, occurrence: Occurrence) -> str:
         return occurrence.status
