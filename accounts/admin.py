@@ -36,7 +36,8 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_superuser", "is_active", ("timezone", NewestValues))
-    search_help_text = "Id, or the beginning of a username, an e-mail address or a name"
+    search_help_text = "Id, username, e-mail or name"
+    finds = "Finds an id, or the beginning of a username, an e-mail address or a name."
     # Of what is listed only names have an index.
     sortable_by = ("username",)
     fieldsets = (

@@ -90,8 +90,12 @@ class ChangeList(UnfoldChangeList):
 class Listed:
     """For a ModelAdmin: its list and its search are quick, or given up in time.
 
-    `find` says what a search finds; `search_help_text` has to tell people the same.
+    `find` says what a search finds, and `finds` tells people the same.
     """
+
+    finds: str
+    search_help_text = "Id, owner or words"
+    change_list_template = "admin/accounts/list.html"
 
     paginator: Any = Paginator
     show_full_result_count = False

@@ -32,8 +32,8 @@ TOO_MANY = (
     f"At most {MOST:,} can be done at once, and more are chosen: nothing was changed. "
     "Choose fewer, with a filter or a search."
 )
-GONE = "there no longer"
-FAILED = "kept back by an error, which is in the log"
+GONE = "it is there no longer"
+FAILED = "an error, which is in the log"
 
 # Does one row; returns why it was not done, None when it was. May raise ValidationError.
 Act = Callable[[Any], str | None]
@@ -62,7 +62,7 @@ class Report:
         of = f" of {sum(counts):,}" if sum(counts) > counts[0] else ""
         told = [format_html("{} {}{}.", done, f"{counts[0]:,}", of)]
         told += [
-            format_html(" Not done, because {}: {}.", why, self._named(model_admin, rows))
+            format_html(" Not done: {}: {}.", self._named(model_admin, rows), why)
             for why, rows in self.reasons.items()
         ]
         if self.left:

@@ -29,6 +29,11 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(content, key=name)
 
 
+def known(name: str) -> str:
+    """Return a zone in which times can be told: this one, or UTC where it is none any more."""
+    return name if name in names() else "UTC"
+
+
 # What is due at one instant in one zone is due there for many.
 @lru_cache(maxsize=4096)
 def in_words(instant: datetime, timezone: str) -> str:

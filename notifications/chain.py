@@ -21,17 +21,19 @@ class Line(NamedTuple):
     url: str
 
 
-def lines_of(steps: Iterable[Step], timezone: str, pages: Mapping[str, str] = PAGES) -> list[Line]:
-    """Return the lines of a chain, their times by the clock of `timezone` and in UTC."""
-    return [
-        Line(
-            step.text,
-            step.depth,
-            clocks(step.at, timezone) if step.at else "",
-            step.url or _page(step, pages),
-        )
-        for step in steps
-    ]
+def lines_of(
+    steps: Iterable[Step], timezone: str, pages: Mapping[str, str] = PAGES, here: str = ""
+) -> list[Line]:
+    """Return the lines of a chain, their times by the clock of `timezone` and in UTC.
+
+    Nothing leads to the page `here`, which shows them.
+    """
+    lines = []
+    for step in steps:
+        url = step.url or _page(step, pages)
+        told = clocks(step.at, timezone) if step.at else ""
+        lines.append(Line(step.text, step.depth, told, "" if url == here else url))
+    return lines
 
 
 def _page(step: Step, pages: Mapping[str, str]) -> str:

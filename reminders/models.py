@@ -14,7 +14,7 @@ from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
-from accounts.timezones import names
+from accounts.timezones import known
 from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.arrival import Arrival
@@ -242,8 +242,8 @@ class Reminder(models.Model):
 
     @property
     def clock(self) -> str:
-        """The zone in which its times are told; UTC where its own is none any more."""
-        return self.timezone if self.timezone in names() else "UTC"
+        """The zone in which its times are told to staff."""
+        return known(self.timezone)
 
     @property
     def recipient_timezone(self) -> str | None:

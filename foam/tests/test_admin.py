@@ -132,7 +132,8 @@ def test_occurrences_can_be_acknowledged_and_snoozed(staff_client, staff, later)
     assert act(staff_client, "snooze", [snoozed], model) == ["Snoozed 1."]
     assert act(staff_client, "acknowledge", [done], model) == ["Acknowledged 1."]
     [said] = act(staff_client, "acknowledge", [done], model)
-    assert said.startswith("Acknowledged 0 of 1. Not done, because it does not wait for an answer")
+    assert said.startswith("Acknowledged 0 of 1. Not done: 1 (")
+    assert said.endswith("it does not wait for an answer.")
     page = staff_client.get(f"/admin/reminders/occurrence/{done.pk}/change/").content.decode()
     assert "grace" in page
     assert done.responses.get().user == staff
@@ -257,7 +258,7 @@ def test_action_retries_dead_deliveries_only(staff_client, reminder, recorder, n
     model = "notifications_delivery"
     assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
     [said] = act(staff_client, "retry", deliveries, model)
-    assert said.startswith("Queued 0 of 1. Not done, because it is queued, and only dead ones")
+    assert said.endswith("it is queued, and only dead ones can be retried.")
 
 
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):

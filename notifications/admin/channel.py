@@ -77,9 +77,10 @@ class ChannelAdmin(OfUsers, Listed, ModelAdmin):
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("name",)
-    search_help_text = (
-        "Id, the beginning of its owner's e-mail or username, or parts of its name or address "
-        f"(of the owner's, or else of all, the newest {search.NEWEST:,})"
+    finds = (
+        "Finds an id, the beginning of an owner's username or e-mail address, and parts of names "
+        f"and addresses: among the newest {search.NEWEST:,}, or with an owner before them among "
+        "theirs."
     )
     list_select_related = ("owner",)
     autocomplete_fields = ("owner",)

@@ -4,6 +4,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -11,10 +12,11 @@ from unfold.decorators import display
 
 from accounts import report, search
 from accounts.lists import Listed
+from accounts.timezones import known
 from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, owner_link
-from notifications.chain import chain, lines_of
+from notifications.chain import PAGES, chain, lines_of
 from notifications.explain import story_of
-from notifications.models import Delivery, delivery_id
+from notifications.models import Delivery
 
 DELIVERY_COLOURS = {
     "queued": "info",
@@ -60,10 +62,10 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     # When it was made has an index, and so has what is unfinished.
     list_filter = (StatusFilter, "created_at", "held", "urgent", "channel__kind")
     search_fields = ("title",)
-    search_help_text = (
-        "Id, message id, reference (occurrence:12), the beginning of the owner's e-mail or "
-        f"username, or words of the title (of the owner's, or else of all, the newest "
-        f"{search.NEWEST:,})"
+    finds = (
+        "Finds an id, a message id, a reference such as occurrence:12, the beginning of an owner's "
+        "username or e-mail address, and words of titles: among the newest "
+        f"{search.NEWEST:,}, or with an owner before them among theirs."
     )
     list_select_related = ("channel__owner",)
     ordering = ("-id",)
@@ -107,8 +109,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def find(self, rows: QuerySet[Delivery], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
             yield rows.filter(pk=number)
-        if (number := delivery_id(text)) is not None:
-            yield rows.filter(pk=number)
+        yield rows.with_message_id(text)  # type: ignore[attr-defined]
         if ":" in text:
             yield rows.of(text)  # type: ignore[attr-defined]
         yield from found_in_channels(rows, text)
@@ -118,7 +119,9 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
 
     @display(description="Its story")
     def show_story(self, delivery: Delivery) -> SafeString:
-        return chain(lines_of(story_of(delivery, timezone.now()), delivery.channel.owner.timezone))
+        steps = story_of(delivery, timezone.now())
+        here = reverse(PAGES["delivery"], args=[delivery.pk])
+        return chain(lines_of(steps, known(delivery.channel.owner.timezone), PAGES, here))
 
     @display(description="Owner")
     def show_owner(self, delivery: Delivery) -> SafeString:

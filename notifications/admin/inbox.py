@@ -19,9 +19,10 @@ class InboxMessageAdmin(WrittenByFoam, Listed, ModelAdmin):
     list_display = ("title", "show_owner", "due_at", "received_at", "read_at")
     list_filter = (("read_at", admin.EmptyFieldListFilter),)
     search_fields = ("title",)
-    search_help_text = (
-        "Id, message id, the beginning of its owner's e-mail or username, or words of the title "
-        f"(of the owner's, or else of all, the newest {search.NEWEST:,})"
+    finds = (
+        "Finds an id, a message id, the beginning of an owner's username or e-mail address, and "
+        f"words of titles: among the newest {search.NEWEST:,}, or with an owner before them among "
+        "theirs."
     )
     list_select_related = ("channel__owner",)
     ordering = ("-id",)

@@ -49,4 +49,5 @@ def found_in_channels(rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]
 
 def owner_link(owner: User) -> SafeString:
     page = reverse("admin:accounts_user_change", args=[owner.pk])
-    return format_html('<a href="{}">{}</a>', page, owner)
+    style = "text-primary-600 dark:text-primary-500"
+    return format_html('<a class="{}" href="{}">{}</a>', style, page, owner)

@@ -18,7 +18,7 @@ from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam, owner_link
 from reminders import loop
 from reminders.admin.by import by
-from reminders.admin.search import OCCURRENCES_HELP, found_occurrences
+from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
 from reminders.admin.story import OCCURRENCE_COLOURS, story
 from reminders.models import Occurrence
 
@@ -40,7 +40,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     # When it was recorded has an index, and so has nothing else.
     list_filter = ("status", "recorded_at")
     search_fields = ("reminder__title",)
-    search_help_text = OCCURRENCES_HELP
+    finds = FINDS_OCCURRENCES
     list_select_related = ("reminder__owner",)
     ordering = ("-id",)
     sortable_by = ()

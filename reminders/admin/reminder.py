@@ -28,7 +28,7 @@ from notifications.admin import OfUsers
 from notifications.chain import lines_of
 from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import DueFilter, StateFilter
-from reminders.admin.search import REMINDERS_HELP, found
+from reminders.admin.search import FINDS_REMINDERS, found
 from reminders.admin.story import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.explain import explain
 from reminders.fields import WallClockField
@@ -59,7 +59,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, ModelAdmin):
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = (StateFilter, DueFilter, "misfire", ("timezone", NewestValues))
     search_fields = ("title",)
-    search_help_text = REMINDERS_HELP
+    finds = FINDS_REMINDERS
     list_select_related = ("owner",)
     # By no column: to sort by one would read the whole table.
     sortable_by = ()

@@ -9,16 +9,17 @@ from accounts import search
 from reminders.models import Occurrence, Reminder
 from reminders.occurrence import occurrence_id
 
-REMINDERS_HELP = (
-    "Id, external id, the beginning of its owner's e-mail or username, or words of the title "
-    f"(of the owner's, or else of all, the newest {search.NEWEST:,})"
-)
-OCCURRENCES_HELP = (
-    "Id of it or of its reminder, or what finds its reminder: external id, the beginning of the "
-    "owner's e-mail or username, words of a new title"
-)
 # So many reminders are looked at for their occurrences.
 REMINDERS = 1000
+
+FINDS_REMINDERS = (
+    "Finds an id or external id, the beginning of an owner's username or e-mail address, and words "
+    f"of titles: among the newest {search.NEWEST:,}, or with an owner before them among theirs."
+)
+FINDS_OCCURRENCES = (
+    "Finds the id of an occurrence or its reminder, and what finds a reminder: an external id, an "
+    f"owner's username or e-mail address, words of titles; of the newest {REMINDERS:,} found so."
+)
 
 
 def found(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Any]]:

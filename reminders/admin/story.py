@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from accounts.timezones import clocks, in_words
@@ -73,9 +74,10 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
 def story(occurrence: Occurrence, now: datetime) -> SafeString:
     """Tell one occurrence: its rule, when it was due, whether it fired, and each attempt."""
     explanation = explain_occurrence(occurrence, now)
+    here = reverse("admin:reminders_occurrence_change", args=[occurrence.pk])
     context = {
         "explanation": explanation,
         "colour": VERDICT_COLOURS.get(explanation.verdict, "info"),
-        "lines": chain.lines_of(explanation.steps, explanation.timezone, PAGES),
+        "lines": chain.lines_of(explanation.steps, explanation.timezone, PAGES, here),
     }
     return render_to_string("reminders/story.html", context)
