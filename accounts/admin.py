@@ -21,6 +21,9 @@ from accounts.forms import StoringForm
 from accounts.lists import Listed, NewestValues
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 
+# The page that asks for confirmation names each.
+CLOSED_AT_ONCE = 500
+
 admin.site.unregister(Group)
 
 
@@ -97,8 +100,8 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
         description="Close selected accounts, for good, and erase them", permissions=["superuser"]
     )
     def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        chosen = report.chosen_of(users)
-        if chosen and "confirmed" not in request.POST:
+        is_asked = "confirmed" not in request.POST
+        if is_asked and report.chosen_of(users, CLOSED_AT_ONCE) is not None:
             context = {**self.admin_site.each_context(request), "users": users, "title": "Close"}
             return render(request, "admin/accounts/user/close.html", context)
 
@@ -106,7 +109,7 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
             closing.close(user, timezone.now())
             return None
 
-        report.run(request, self, users, act, "Closed the accounts of")
+        report.run(request, self, users, act, "Closed the accounts of", CLOSED_AT_ONCE)
         return None
 
     @admin.action(

@@ -49,7 +49,7 @@ class Paginator(paginator.Paginator):
     """Counts up to COUNTED; what is more is estimated for a whole table, and else called more."""
 
     template_name = "admin/accounts/pagination.html"
-    counted = COUNTED
+    reach = f"{COUNTED:,}"
 
     def __init__(self, *args: Any, is_whole: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,6 +66,11 @@ class Paginator(paginator.Paginator):
         if self.is_whole and (estimate := rows_of(rows.model)) > COUNTED:
             return Number(estimate, f"about {estimate:,}")
         return Number(count, f"more than {COUNTED:,}")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are rows beyond the last page."""
+        return self.count > COUNTED
 
     @cached_property
     def num_pages(self) -> int:
@@ -100,6 +105,7 @@ class Listed:
     paginator: Any = Paginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ChangeList

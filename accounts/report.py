@@ -29,7 +29,7 @@ PATIENCE = 20.0
 # So many rows are named for each reason.
 NAMED = 3
 TOO_MANY = (
-    f"At most {MOST:,} can be done at once, and more are chosen: nothing was changed. "
+    "At most {:,} can be done at once, and more are chosen: nothing was changed. "
     "Choose fewer, with a filter or a search."
 )
 GONE = "it is there no longer"
@@ -108,10 +108,11 @@ def run(request: HttpRequest, model_admin: Any, rows: QuerySet[Any], act: Act, d
     return report
 
 
-def chosen_of(rows: QuerySet[Any]) -> list[Any] | None:
-    """Return the ids of the chosen rows, oldest first; None when they are more than MOST."""
-    chosen = list(rows.order_by().values_list("pk", flat=True)[: MOST + 1])
-    return sorted(chosen) if len(chosen) <= MOST else None
+def chosen_of(rows: QuerySet[Any], most: int | None = None) -> list[Any] | None:
+    """Return the ids of the chosen rows, oldest first; None when they are more than `most`."""
+    most = most or MOST
+    chosen = list(rows.order_by().values_list("pk", flat=True)[: most + 1])
+    return sorted(chosen) if len(chosen) <= most else None
 
 
 def _each(rows: QuerySet[Any], chosen: list[Any]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from accounts.models import User
 
 # Titles are looked for among so many, which takes a tenth of a second.
 NEWEST = 50_000
-# So many rows are found.
+# So many rows are found; a list counts as far, and says that there are more.
 MOST = 10_000
 # So many owners begin with what was typed, and so many words of it are looked at.
 OWNERS = 100
@@ -69,8 +69,8 @@ def containing(rows: QuerySet[Any], words: Iterable[str], *fields: str) -> Query
 
 
 def ids(found: Iterable[QuerySet[Any]]) -> list[int]:
-    """Return the ids of all that was found, the newest first and at most MOST."""
+    """Return the ids of all that was found, the newest first; of more than MOST, one more."""
     known: set[int] = set()
     for rows in found:
-        known.update(rows.order_by("-pk").values_list("pk", flat=True)[:MOST])
-    return sorted(known, reverse=True)[:MOST]
+        known.update(rows.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
+    return sorted(known, reverse=True)[: MOST + 1]

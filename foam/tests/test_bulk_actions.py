@@ -80,7 +80,7 @@ def test_all_rows_are_done_in_batches(act, some, monkeypatch):
 def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
     monkeypatch.setattr(report, "MOST", 4)
     level, said, _ = act("close", some[:1], across=True)
-    assert (level, said) == ("error", report.TOO_MANY)
+    assert (level, said) == ("error", report.TOO_MANY.format(4))
     assert Reminder.objects.kept().count() == 5
 
 

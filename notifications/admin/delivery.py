@@ -71,17 +71,14 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": ("show_story",)}),
+        (None, {"fields": ("show_status", "channel", "show_owner", "show_story")}),
         ("What it says", {"fields": ("title", "body", "message_id")}),
         (
             "The row",
             {
                 "fields": (
-                    "channel",
-                    "show_owner",
                     "reference",
                     "due_at",
-                    "show_status",
                     "reason",
                     "attempt",
                     "max_attempts",

@@ -45,14 +45,11 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": ("show_story",)}),
+        (None, {"fields": ("reminder", "show_owner", "show_due", "show_story")}),
         (
             "The row",
             {
                 "fields": (
-                    "reminder",
-                    "show_owner",
-                    "show_due",
                     "lead",
                     "show_status",
                     "reason",
@@ -65,7 +62,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
             },
         ),
     )
-    readonly_fields = ("show_story", *fieldsets[1][1]["fields"])
+    readonly_fields = tuple(name for _, part in fieldsets for name in part["fields"])
     actions = ("acknowledge", "snooze")
     actions_detail = ("explain",)
 
