@@ -109,7 +109,7 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
             closing.close(user, timezone.now())
             return None
 
-        report.run(request, self, users, act, "Closed the accounts of", CLOSED_AT_ONCE)
+        report.run(request, self, users, act, "Closed the accounts of", most=CLOSED_AT_ONCE)
         return None
 
     @admin.action(

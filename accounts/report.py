@@ -82,15 +82,23 @@ class Report:
         return format_html("{} ({}{})", f"{len(rows):,}", named, more) if named else str(len(rows))
 
 
-def run(request: HttpRequest, model_admin: Any, rows: QuerySet[Any], act: Act, done: str) -> Report:
+def run(
+    request: HttpRequest,
+    model_admin: Any,
+    rows: QuerySet[Any],
+    act: Act,
+    done: str,
+    *,
+    most: int | None = None,
+) -> Report:
     """Do the chosen rows, tell whoever asked what became of them, and return that.
 
-    `done` is the word for it, such as "Paused".
+    `done` is the word for it, such as "Paused"; `most` is less than MOST, where that is too many.
     """
     report = Report()
-    chosen = chosen_of(rows)
+    chosen = chosen_of(rows, most)
     if chosen is None:
-        model_admin.message_user(request, TOO_MANY, messages.ERROR)
+        model_admin.message_user(request, TOO_MANY.format(most or MOST), messages.ERROR)
         return report
     until = monotonic() + PATIENCE
     for come_to, row in enumerate(_each(rows, chosen)):

@@ -279,15 +279,15 @@ def test_delivery_tells_its_cause_and_what_it_waits_for(staff_client, later, use
     assert "held for the digest that goes out then" in page
     assert f"occurrence {occurrence.pk} of reminder {later.pk} “Stand-up”, due " in page
     assert f'href="/admin/reminders/occurrence/{occurrence.pk}/change/"' in page
-    # It does not lead to itself.
-    assert f'href="{url}"' not in page
+    # But for the breadcrumb nothing leads to itself.
+    assert page.count(f'href="{url}"') == 1
     Occurrence.objects.all().delete()
     assert f"caused by {delivery.reference}" in staff_client.get(url).content.decode()
 
 
 def test_occurrence_tells_only_its_own_story(staff_client, later, recorder):
     now = timezone.now()
-    first, second = (dispatch.trigger(later, now + timedelta(seconds=n)) for n in (0, 1))
+    first, second = (dispatch.trigger(later, now - timedelta(seconds=n)) for n in (1, 0))
     outbox.deliver_due(now)
     page = staff_client.get(f"/admin/reminders/occurrence/{second.pk}/change/").content.decode()
     told, other = (Delivery.objects.get(reference=each.reference) for each in (second, first))

@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from notifications.bulk import bulk_cursor
 from notifications import causes, outbox
+from notifications.bulk import bulk_cursor
 from notifications.causes import FOLLOWING, Cause, cause_of, following
 from notifications.models import Delivery
 
