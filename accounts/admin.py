@@ -1,12 +1,12 @@
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,9 +16,13 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import closing, emails, tokens
+from accounts import closing, emails, report, search, tokens
 from accounts.forms import StoringForm
+from accounts.lists import Listed, NewestValues
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
+
+# The page that asks for confirmation names each.
+CLOSED_AT_ONCE = 500
 
 admin.site.unregister(Group)
 
@@ -29,12 +33,16 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
-    list_filter = ("is_staff", "is_superuser", "is_active", "timezone")
+    list_filter = ("is_staff", "is_superuser", "is_active", ("timezone", NewestValues))
+    search_help_text = "Id, username, e-mail or name"
+    finds = "Finds an id, or the beginning of a username, an e-mail address or a name."
+    # Of what is listed only names have an index.
+    sortable_by = ("username",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("email", "first_name", "last_name", "timezone")}),
@@ -73,6 +81,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
 
+    def find(self, rows: QuerySet[User], text: str) -> Iterator[QuerySet[User]]:
+        if (number := search.number_of(text)) is not None:
+            yield rows.filter(pk=number)
+        for word in search.words_of(text):
+            rows = rows.filter(search.begins(word, *search.PERSON))
+        yield rows
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.store(timezone.now())
         if "email" in form.changed_data:
@@ -85,17 +100,16 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         description="Close selected accounts, for good, and erase them", permissions=["superuser"]
     )
     def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        if "confirmed" not in request.POST:
+        is_asked = "confirmed" not in request.POST
+        if is_asked and report.chosen_of(users, CLOSED_AT_ONCE) is not None:
             context = {**self.admin_site.each_context(request), "users": users, "title": "Close"}
             return render(request, "admin/accounts/user/close.html", context)
-        for user in users:
-            name = user.username
-            try:
-                closing.close(user, timezone.now())
-            except ValidationError as refusal:
-                self.message_user(request, f"{name}: {refusal.message}", messages.ERROR)
-            else:
-                self.message_user(request, f"Closed the account of {name}.")
+
+        def act(user: User) -> str | None:
+            closing.close(user, timezone.now())
+            return None
+
+        report.run(request, self, users, act, "Closed the accounts of", most=CLOSED_AT_ONCE)
         return None
 
     @admin.action(
@@ -103,8 +117,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     )
     def remove_second_factors(self, request: HttpRequest, users: QuerySet[User]) -> None:
         """For who has lost theirs, and the recovery codes; staff set up others at once."""
-        count = Authenticator.objects.filter(user__in=users).delete()[0]
-        self.message_user(request, f"Removed {count}.")
+
+        def act(user: User) -> str | None:
+            removed = Authenticator.objects.filter(user=user).delete()[0]
+            return None if removed else "there was none"
+
+        report.run(request, self, users, act, "Removed the second factors of")
 
 
 class TokenForm(StoringForm):
@@ -192,15 +210,19 @@ class ApiTokenAdmin(ModelAdmin):
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        self._revoke(queryset)
+        now = timezone.now()
+        for token in queryset:
+            token.revoke(now)
         super().delete_queryset(request, queryset)
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
-        self.message_user(request, f"Revoked {self._revoke(chosen)}.")
-
-    def _revoke(self, chosen: QuerySet[ApiToken]) -> int:
         now = timezone.now()
-        for token in chosen:
+
+        def act(token: ApiToken) -> str | None:
+            if token.revoked_at is not None:
+                return "it was revoked before"
             token.revoke(now)
-        return len(chosen)
+            return None
+
+        report.run(request, self, chosen, act, "Revoked")

@@ -29,12 +29,26 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(content, key=name)
 
 
+def known(name: str) -> str:
+    """Return a zone in which times can be told: this one, or UTC where it is none any more."""
+    return name if name in names() else "UTC"
+
+
 # What is due at one instant in one zone is due there for many.
 @lru_cache(maxsize=4096)
 def in_words(instant: datetime, timezone: str) -> str:
     """Return an instant as its reader's clock shows it: Monday 23 November 2026 at 18:00 (...)."""
     local = instant.astimezone(zone(timezone))
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"
+
+
+def clocks(instant: datetime, timezone: str) -> str:
+    """Tell an instant by the wall clock and in UTC, whose day is named where it is another."""
+    local, utc = instant.astimezone(zone(timezone)), instant.astimezone(UTC)
+    if timezone == "UTC":
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    day = "" if local.date() == utc.date() else f"{utc:%Y-%m-%d} "
+    return f"{local:%Y-%m-%d %H:%M:%S} ({day}{utc:%H:%M:%S} UTC)"
 
 
 def iso(instant: datetime) -> str:

@@ -1,10 +1,11 @@
 """Why a message did or did not arrive: each delivery, each attempt at it, and what it waits for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from notifications.causes import cause_of
 from notifications.models import Attempt, Delivery
 from notifications.retry import MAX_ATTEMPTS
 
@@ -14,7 +15,8 @@ class Step:
     """One link of a chain of causes.
 
     `what` is a word for programs, `text` the same for people; `at` is the instant that it concerns,
-    aware, in UTC. A step hangs under the last one before it with a smaller `depth`.
+    aware, in UTC. A step hangs under the last one before it with a smaller `depth`. `url` leads
+    staff to the page of what it tells of.
     """
 
     what: str
@@ -22,6 +24,7 @@ class Step:
     text: str
     at: datetime | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    url: str = ""
 
 
 # What each state means; a reason, where there is one, follows it.
@@ -67,6 +70,15 @@ def deliveries_of(owner_id: int, causes: Iterable[str]) -> list[Delivery]:
         .prefetch_related("attempts", "digest__attempts")
         .order_by("id")
     )
+
+
+def story_of(delivery: Delivery, now: datetime) -> Iterator[Step]:
+    """Yield all of one delivery: its cause, when it was posted, and what became of it."""
+    cause = cause_of(delivery.reference)
+    yield Step("cause", 0, cause.text, cause.at, {"reference": delivery.reference}, cause.url)
+    urgent = ", urgent: nothing holds it back" if delivery.urgent else ""
+    yield Step("posted", 1, f"queued{urgent}", delivery.created_at)
+    yield from steps_of(delivery, now, 1)
 
 
 def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
@@ -125,6 +137,16 @@ def in_digest(delivery: Delivery) -> str:
         return "in a digest that is not there"
     held = "by the flood guard, " if delivery.held == Delivery.Held.FLOOD else ""
     return f"{held}in digest {digest.pk}, {DIGEST.get(digest.status, digest.status)}"
+
+
+def outcome_of(delivery: Delivery, now: datetime, tell: Callable[[datetime], str]) -> str:
+    """Say in a line why a delivery ended as it did, or what it waits for; empty when it was sent.
+
+    `tell` puts an instant into words.
+    """
+    if at := delivery.leased_until or delivery.next_attempt_at:
+        return waits_for(delivery, list(delivery.attempts.all()), now, f"at {tell(at)}")
+    return in_digest(delivery) if delivery.status == Delivery.Status.COLLECTED else delivery.reason
 
 
 def _attempt(attempt: Attempt) -> str:

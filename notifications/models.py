@@ -1,5 +1,6 @@
 """Where users can be reached, and each message on its way there."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import reduce
@@ -20,6 +21,8 @@ from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+# As `message_id` makes it, of ids and times that fit into theirs.
+MESSAGE_ID = re.compile(r"foam_([0-9]{1,18})_([0-9a-f]{1,14})")
 # For so long both secrets of a webhook are good, once the new one is made.
 ROTATION = timedelta(hours=24)
 # What leads to nobody but the user, or to nobody at all.
@@ -365,6 +368,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those of some causes, and of what followed from them: see `causes`."""
         later = (Q(reference__gt=f"{each}:", reference__lt=f"{each};") for each in causes)
         return self.filter(reduce(or_, later, Q(reference__in=causes)))
+
+    def with_message_id(self, message_id: str) -> Self:
+        """The one that a receiver has seen under this id, if any."""
+        found = MESSAGE_ID.fullmatch(message_id)
+        if found is None:
+            return self.none()
+        created_at = EPOCH + timedelta(microseconds=int(found[2], 16))
+        return self.filter(pk=int(found[1]), created_at=created_at)
 
     def due(self, now: datetime) -> Self:
         """Those to be taken: their time has come, and no worker holds a lease on them."""

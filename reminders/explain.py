@@ -71,6 +71,11 @@ def explain(reminder: Reminder, now: datetime, at: str = "") -> Explanation:
     return case.at_a_moment(at) if at else case.of_late()
 
 
+def explain_occurrence(occurrence: Occurrence, now: datetime) -> Explanation:
+    """Explain how one occurrence came about, and what became of it."""
+    return Case(occurrence.reminder, now).of(occurrence)
+
+
 def fire_of(occurrence: Occurrence) -> Fire:
     due_at, lead = occurrence.due_at, occurrence.lead
     return Fire(due_at - lead, due_at, lead)
@@ -120,6 +125,20 @@ class Case:
         steps += self._changes(self.reminder.changes.filter(at__gte=begin)[:CHANGES])
         return Explanation(
             self.reminder, self.timezone, begin, end, worst(findings), conclusion, steps
+        )
+
+    def of(self, occurrence: Occurrence) -> Explanation:
+        fire = fire_of(occurrence)
+        findings = list(self._judge([fire]))
+        steps = [*self._head(fire.fire_at), *(step for each in findings for step in each.steps)]
+        return Explanation(
+            self.reminder,
+            self.timezone,
+            fire.due_at,
+            fire.due_at + SECOND,
+            worst(findings),
+            summary(findings),
+            steps,
         )
 
     def of_late(self) -> Explanation:

@@ -14,6 +14,7 @@ from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
+from accounts.timezones import known
 from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.arrival import Arrival
@@ -238,6 +239,11 @@ class Reminder(models.Model):
             return self.schedule.text
         except RecurrenceError as error:
             return f"cannot be read: {error.message}"
+
+    @property
+    def clock(self) -> str:
+        """The zone in which its times are told to staff."""
+        return known(self.timezone)
 
     @property
     def recipient_timezone(self) -> str | None:

@@ -145,14 +145,5 @@ def _local(schedule: Schedule, at: datetime) -> str:
     return f"{local_time(at, schedule.timezone):%A %Y-%m-%d at %H:%M:%S}"
 
 
-def clocks(at: datetime, timezone: str) -> str:
-    """Tell an instant by the wall clock and in UTC, whose day is named where it is another."""
-    local, utc = local_time(at, timezone), at.astimezone(UTC)
-    if timezone == "UTC":
-        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    day = "" if local.date() == utc.date() else f"{utc:%Y-%m-%d} "
-    return f"{local:%Y-%m-%d %H:%M:%S} ({day}{utc:%H:%M:%S} UTC)"
-
-
 def _refuse(message: str) -> NoReturn:
     raise ValidationError({"at": message})

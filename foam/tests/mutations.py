@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
 FAILED = "FAILED "
 
+REPORT = "accounts/report.py"
 DISPATCH = "reminders/dispatch.py"
 OUTBOX = "notifications/outbox.py"
 LEASE = "notifications/lease.py"
@@ -139,6 +140,8 @@ TEST_FEED = "reminders/tests/test_feed.py"
 TEST_ACCESS = "foam/tests/test_access.py"
 TEST_CALENDAR_READ = "reminders/tests/test_calendar_read.py"
 TEST_CALENDAR_WRITE = "reminders/tests/test_calendar_write.py"
+TEST_BULK = "foam/tests/test_bulk_actions.py"
+TEST_ADMIN_LISTS = "foam/tests/test_admin_lists.py"
 
 
 @dataclass(frozen=True)
@@ -1519,6 +1522,54 @@ MUTATIONS = [
             "    return plain",
         ),
         [TEST_CALENDAR_READ],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises ends the action",
+        edit(REPORT, "    except Exception:\n", "    except ZeroDivisionError:\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises leaves what it had begun",
+        edit(REPORT, "        with transaction.atomic():\n", "        if True:\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: as many as are chosen",
+        edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "lists: all rows are counted",
+        edit(
+            "accounts/lists.py",
+            "        count = rows.order_by()[: COUNTED + 1].count()\n",
+            "        count = rows.count()\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: a title is looked for in all rows",
+        edit(
+            "accounts/search.py",
+            "    return rows.filter(pk__gt=left[0]) if left else rows\n",
+            "    return rows\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: there is no time limit",
+        edit(
+            "accounts/lists.py",
+            """[f"{PATIENCE}s"]""",
+            """["0"]""",
+        ),
+        [TEST_ADMIN_LISTS],
     ),
 ]
 

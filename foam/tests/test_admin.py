@@ -129,13 +129,11 @@ def test_occurrences_can_be_acknowledged_and_snoozed(staff_client, staff, later)
     now = timezone.now()
     done, snoozed = (dispatch.trigger(later, now + timedelta(seconds=n)) for n in (0, 1))
     model = "reminders_occurrence"
-    assert act(staff_client, "snooze", [snoozed], model) == [
-        "Snoozed 1 of 1; only what waits for an answer can be."
-    ]
-    assert act(staff_client, "acknowledge", [done], model)
-    assert act(staff_client, "acknowledge", [done], model) == [
-        "Acknowledged 0 of 1; only what waits for an answer can be."
-    ]
+    assert act(staff_client, "snooze", [snoozed], model) == ["Snoozed 1."]
+    assert act(staff_client, "acknowledge", [done], model) == ["Acknowledged 1."]
+    [said] = act(staff_client, "acknowledge", [done], model)
+    assert said.startswith("Acknowledged 0 of 1. Not done: 1 (")
+    assert said.endswith("it does not wait for an answer.")
     page = staff_client.get(f"/admin/reminders/occurrence/{done.pk}/change/").content.decode()
     assert "grace" in page
     assert done.responses.get().user == staff
@@ -258,8 +256,9 @@ def test_action_retries_dead_deliveries_only(staff_client, reminder, recorder, n
     outbox.deliver_due(now)
     deliveries = Delivery.objects.all()
     model = "notifications_delivery"
-    assert "Queued 1 of 1" in act(staff_client, "retry", deliveries, model)[0]
-    assert "Queued 0 of 1" in act(staff_client, "retry", deliveries, model)[0]
+    assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
+    [said] = act(staff_client, "retry", deliveries, model)
+    assert said.endswith("it is queued, and only dead ones can be retried.")
 
 
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):
@@ -268,6 +267,46 @@ def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, n
     outbox.deliver_due(now)
     url = f"/admin/notifications/delivery/{Delivery.objects.get().pk}/change/"
     assert "answered 500: try later" in staff_client.get(url).content.decode()
+
+
+def test_delivery_tells_its_cause_and_what_it_waits_for(staff_client, later, user):
+    now = timezone.now()
+    Channel.objects.update(digest_every=timedelta(hours=1))
+    occurrence = dispatch.trigger(later, now)
+    delivery = Delivery.objects.get()
+    url = f"/admin/notifications/delivery/{delivery.pk}/change/"
+    page = staff_client.get(url).content.decode()
+    assert "held for the digest that goes out then" in page
+    assert f"occurrence {occurrence.pk} of reminder {later.pk} “Stand-up”, due " in page
+    assert f'href="/admin/reminders/occurrence/{occurrence.pk}/change/"' in page
+    # But for the breadcrumb nothing leads to itself.
+    assert page.count(f'href="{url}"') == 1
+    Occurrence.objects.all().delete()
+    assert f"caused by {delivery.reference}" in staff_client.get(url).content.decode()
+
+
+def test_occurrence_tells_only_its_own_story(staff_client, later, recorder):
+    now = timezone.now()
+    first, second = (dispatch.trigger(later, now - timedelta(seconds=n)) for n in (1, 0))
+    outbox.deliver_due(now)
+    page = staff_client.get(f"/admin/reminders/occurrence/{second.pk}/change/").content.decode()
+    told, other = (Delivery.objects.get(reference=each.reference) for each in (second, first))
+    assert "fired by hand, beside the schedule" in page
+    assert "attempt 1: the receiver accepted it" in page
+    assert f"/admin/notifications/delivery/{told.pk}/change/" in page
+    assert f"/admin/notifications/delivery/{other.pk}/change/" not in page
+
+
+def test_reminder_that_cannot_be_read_any_more_opens(staff_client, later):
+    dispatch.trigger(later, timezone.now())
+    Reminder.objects.update(timezone="Mars/Olympus")
+    for path in ("", f"{later.pk}/change/"):
+        page = staff_client.get(f"/admin/reminders/reminder/{path}")
+        assert "cannot be read" in page.content.decode() or "IANA" in page.content.decode()
+    for model in (Occurrence, Delivery):
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        url = reverse(f"admin:{name}_change", args=[model.objects.get().pk])
+        assert staff_client.get(url).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["notifications/delivery", "reminders/occurrence"])

@@ -3,9 +3,9 @@
 import pytest
 from django.db import connection
 
-from notifications import outbox
+from notifications import causes, outbox
 from notifications.bulk import bulk_cursor
-from notifications.causes import FOLLOWING, following
+from notifications.causes import FOLLOWING, Cause, cause_of, following
 from notifications.models import Delivery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -46,3 +46,12 @@ def test_both_are_found_by_their_index(posted):
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "notifications_delivery_once_per_cause" in plan
     assert "Index Cond: (((reference)::text > (c.cause || ':'" in plan
+
+
+def test_cause_is_told_by_its_own_app_or_by_its_reference(monkeypatch):
+    monkeypatch.setattr(causes, "_registered", {})
+    known = Cause("the bread", url="/bread/")
+    causes.register("bread", lambda reference: known if reference == "bread:1" else None)
+    assert cause_of("bread:1") == known
+    assert cause_of("bread:2").text == "caused by bread:2"
+    assert cause_of("test:5:x").text == "a test message that somebody asked for"

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.timezones import clocks
 from reminders.explain import Explanation, explain
 from reminders.models import Reminder
-from reminders.moment import clocks
 from reminders.serializers import ExplanationSerializer
 
 INDENT = "  "

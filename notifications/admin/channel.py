@@ -7,48 +7,46 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts import report, search
 from accounts.forms import StoringForm
+from accounts.lists import Listed
 from notifications import flood, holding, probe, verification
-from notifications.models import Attempt, Channel, Delivery, InboxMessage
+from notifications.admin.rows import OfUsers
+from notifications.models import NEEDS_NO_PROOF, Channel
 
-DELIVERY_COLOURS = {
-    "queued": "info",
-    "sending": "info",
-    "sent": "success",
-    "dead": "danger",
-    "cancelled": "warning",
-    "collected": "success",
-}
-OUTCOME_COLOURS = {
-    "sent": "success",
-    "transient": "warning",
-    "permanent": "danger",
-    "uncertain": "warning",
-}
+# What people know a channel by.
+NAMES = ("name", "address")
 
 
-class WrittenByFoam:
-    """Staff look at these rows; only FOAM writes them."""
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("disabled", "Disabled"),
+            ("alone", "Left alone"),
+            ("unverified", "Not verified"),
+            ("deleted", "Deleted"),
+        ]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class OfUsers:
-    """Lists, counts and opens what is of users; the canary stays behind the scenes."""
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).of_users()  # type: ignore[misc]
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "disabled":
+                return queryset.exclude(disabled_at=None).filter(deleted_at=None)
+            case "alone":
+                return queryset.filter(held_until__gt=timezone.now(), deleted_at=None)
+            case "unverified":
+                return queryset.filter(verified_at=None, deleted_at=None).exclude(
+                    kind__in=NEEDS_NO_PROOF
+                )
+            case "deleted":
+                return queryset.exclude(deleted_at=None)
+        return queryset
 
 
 class ChannelForm(StoringForm):
@@ -72,12 +70,18 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, ModelAdmin):
+class ChannelAdmin(OfUsers, Listed, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
-    list_filter = ("kind", "verified_at", "disabled_at", "deleted_at")
+    list_filter = ("kind", StateFilter)
     ordering = ("-id",)
-    search_fields = ("name", "address", "owner__username")
+    sortable_by = ()
+    search_fields = ("name",)
+    finds = (
+        "Finds an id, the beginning of an owner's username or e-mail address, and parts of names "
+        f"and addresses: among the newest {search.NEWEST:,}, or with an owner before them among "
+        "theirs."
+    )
     list_select_related = ("owner",)
     autocomplete_fields = ("owner",)
     fields = (
@@ -110,6 +114,14 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "updated_at",
     )
     actions = ("verify", "test", "enable", "disable", "close")
+
+    def find(self, rows: QuerySet[Channel], text: str) -> Iterator[QuerySet[Any]]:
+        if (number := search.number_of(text)) is not None:
+            yield rows.filter(pk=number)
+        words = search.words_of(text)
+        for owners, rest in search.owners(words):
+            yield search.containing(search.newest(rows.filter(owner__in=owners)), rest, *NAMES)
+        yield search.containing(search.newest(rows), words, *NAMES)
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         is_asked = obj is not None and not obj.is_verified
@@ -189,104 +201,34 @@ class ChannelAdmin(OfUsers, ModelAdmin):
 
     @admin.action(description="Enable selected channels", permissions=["change"])
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
-        for channel in channels:
+        def act(channel: Channel) -> str | None:
+            if channel.deleted_at or not channel.disabled_at:
+                return "it is deleted" if channel.deleted_at else "it was not disabled"
             channel.enable()
-        self.message_user(request, f"Enabled {len(channels)}.")
+            return None
+
+        report.run(request, self, channels, act, "Enabled")
 
     @admin.action(description="Disable selected channels", permissions=["change"])
     def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         now = timezone.now()
-        for channel in channels:
+
+        def act(channel: Channel) -> str | None:
+            if channel.deleted_at or channel.disabled_at:
+                return "it is deleted" if channel.deleted_at else "it was disabled before"
             channel.disable(f"Disabled by {request.user}.", now)
-        self.message_user(request, f"Disabled {len(channels)}.")
+            return None
+
+        report.run(request, self, channels, act, "Disabled")
 
     @admin.action(description="Delete selected channels", permissions=["change"])
     def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         now = timezone.now()
-        for channel in channels:
+
+        def act(channel: Channel) -> str | None:
+            if channel.deleted_at:
+                return "it was deleted before"
             channel.close(now)
-        self.message_user(request, f"Deleted {len(channels)}.")
+            return None
 
-
-class AttemptInline(WrittenByFoam, TabularInline):
-    model = Attempt
-    extra = 0
-    fields = ("number", "show_outcome", "detail", "latency", "ended_at")
-    readonly_fields = fields
-    can_delete = False
-
-    @display(description="Outcome", label=OUTCOME_COLOURS)
-    def show_outcome(self, attempt: Attempt) -> str:
-        return attempt.outcome
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
-    list_display = (
-        "title",
-        "channel",
-        "show_status",
-        "held",
-        "attempt",
-        "due_at",
-        "next_attempt_at",
-        "reason",
-    )
-    list_filter = ("status", "held", "urgent", "channel__kind")
-    search_fields = ("reference", "title", "channel__owner__username")
-    list_select_related = ("channel",)
-    ordering = ("-id",)
-    show_full_result_count = False
-    fields = (
-        "title",
-        "body",
-        "channel",
-        "message_id",
-        "reference",
-        "due_at",
-        "show_status",
-        "reason",
-        "attempt",
-        "max_attempts",
-        "next_attempt_at",
-        "urgent",
-        "held",
-        "digest",
-        "created_at",
-        "finished_at",
-    )
-    readonly_fields = fields
-    inlines = (AttemptInline,)
-    actions = ("retry",)
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("notifications.change_delivery")
-
-    @display(description="Status", label=DELIVERY_COLOURS, ordering="status")
-    def show_status(self, delivery: Delivery) -> str:
-        return delivery.status
-
-    @admin.action(description="Retry selected dead deliveries", permissions=["retry"])
-    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
-        now = timezone.now()
-        count = sum(delivery.retry(now) for delivery in deliveries)
-        self.message_user(request, f"Queued {count} of {len(deliveries)}; only dead ones can be.")
-
-
-@admin.register(InboxMessage)
-class InboxMessageAdmin(WrittenByFoam, ModelAdmin):
-    list_display = ("title", "channel", "due_at", "received_at", "read_at")
-    list_filter = ("received_at", "read_at")
-    search_fields = ("title", "channel__owner__username")
-    list_select_related = ("channel",)
-    ordering = ("-id",)
-    fields = (
-        "title",
-        "body",
-        "channel",
-        "due_at",
-        "received_at",
-        "read_at",
-        "message_id",
-        "reference",
-    )
+        report.run(request, self, channels, act, "Deleted")

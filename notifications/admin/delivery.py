@@ -1,0 +1,142 @@
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from accounts import report, search
+from accounts.lists import Listed
+from accounts.timezones import known
+from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, owner_link
+from notifications.chain import PAGES, chain, lines_of
+from notifications.explain import story_of
+from notifications.models import Delivery
+
+DELIVERY_COLOURS = {
+    "queued": "info",
+    "sending": "info",
+    "sent": "success",
+    "dead": "danger",
+    "cancelled": "warning",
+    "collected": "success",
+}
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By status: those that have not ended have an index, the others are found by their time."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status, status.capitalize()) for status in Delivery.Status.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        status = self.value()
+        if status is None:
+            return queryset
+        if status in (Delivery.Status.QUEUED, Delivery.Status.SENDING):
+            queryset = queryset.filter(next_attempt_at__isnull=False)
+        return queryset.filter(status=status)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
+    list_display = (
+        "title",
+        "channel",
+        "show_owner",
+        "show_status",
+        "held",
+        "attempt",
+        "due_at",
+        "next_attempt_at",
+        "reason",
+    )
+    # When it was made has an index, and so has what is unfinished.
+    list_filter = (StatusFilter, "created_at", "held", "urgent", "channel__kind")
+    search_fields = ("title",)
+    finds = (
+        "Finds an id, a message id, a reference such as occurrence:12, the beginning of an owner's "
+        "username or e-mail address, and words of titles: among the newest "
+        f"{search.NEWEST:,}, or with an owner before them among theirs."
+    )
+    list_select_related = ("channel__owner",)
+    ordering = ("-id",)
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("show_status", "channel", "show_owner", "show_story")}),
+        ("What it says", {"fields": ("title", "body", "message_id")}),
+        (
+            "The row",
+            {
+                "fields": (
+                    "reference",
+                    "due_at",
+                    "reason",
+                    "attempt",
+                    "max_attempts",
+                    "next_attempt_at",
+                    "urgent",
+                    "held",
+                    "digest",
+                    "created_at",
+                    "finished_at",
+                )
+            },
+        ),
+    )
+    readonly_fields = tuple(name for _, part in fieldsets for name in part["fields"])
+    actions = ("retry",)
+
+    class Media:
+        css = {"all": ("notifications/chain.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        # Secrets would be deciphered, for nothing.
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        return rows.defer("channel__secret", "channel__previous_secret")
+
+    def find(self, rows: QuerySet[Delivery], text: str) -> Iterator[QuerySet[Any]]:
+        if (number := search.number_of(text)) is not None:
+            yield rows.filter(pk=number)
+        yield rows.with_message_id(text)  # type: ignore[attr-defined]
+        if ":" in text:
+            yield rows.of(text)  # type: ignore[attr-defined]
+        yield from found_in_channels(rows, text)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.change_delivery")
+
+    @display(description="Its story")
+    def show_story(self, delivery: Delivery) -> SafeString:
+        steps = story_of(delivery, timezone.now())
+        here = reverse(PAGES["delivery"], args=[delivery.pk])
+        return chain(lines_of(steps, known(delivery.channel.owner.timezone), PAGES, here))
+
+    @display(description="Owner")
+    def show_owner(self, delivery: Delivery) -> SafeString:
+        return owner_link(delivery.channel.owner)
+
+    @display(description="Status", label=DELIVERY_COLOURS)
+    def show_status(self, delivery: Delivery) -> str:
+        return delivery.status
+
+    @admin.action(description="Retry selected dead deliveries", permissions=["retry"])
+    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+        now = timezone.now()
+
+        def act(delivery: Delivery) -> str | None:
+            if delivery.retry(now):
+                return None
+            if delivery.status != Delivery.Status.DEAD:
+                return f"it is {delivery.status}, and only dead ones can be retried"
+            return "its channel is not verified"
+
+        report.run(request, self, deliveries, act, "Queued")

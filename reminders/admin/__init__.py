@@ -1,0 +1,6 @@
+"""Reminders in Django admin, a module for each noun."""
+
+from reminders.admin.occurrence import OccurrenceAdmin
+from reminders.admin.reminder import ReminderAdmin, ReminderForm
+
+__all__ = ["OccurrenceAdmin", "ReminderAdmin", "ReminderForm"]

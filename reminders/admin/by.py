@@ -1,0 +1,8 @@
+from django.http import HttpRequest
+
+from reminders.loop import By
+
+
+def by(request: HttpRequest) -> By:
+    """Return who answers, as the loop keeps it."""
+    return By("admin", request.user.pk)

@@ -1,0 +1,120 @@
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from accounts import report
+from accounts.lists import Listed
+from accounts.timezones import in_words
+from notifications.admin import OfUsers, WrittenByFoam, owner_link
+from reminders import loop
+from reminders.admin.by import by
+from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
+from reminders.admin.story import OCCURRENCE_COLOURS, story
+from reminders.models import Occurrence
+
+HOUR = timedelta(hours=1)
+WAITS_FOR_NOTHING = "it does not wait for an answer"
+
+
+@admin.register(Occurrence)
+class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
+    list_display = (
+        "reminder",
+        "show_owner",
+        "due_at",
+        "lead",
+        "show_status",
+        "reason",
+        "recorded_at",
+    )
+    # When it was recorded has an index, and so has nothing else.
+    list_filter = ("status", "recorded_at")
+    search_fields = ("reminder__title",)
+    finds = FINDS_OCCURRENCES
+    list_select_related = ("reminder__owner",)
+    ordering = ("-id",)
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("reminder", "show_owner", "show_due", "show_story")}),
+        (
+            "The row",
+            {
+                "fields": (
+                    "lead",
+                    "show_status",
+                    "reason",
+                    "recorded_at",
+                    "follow_up_at",
+                    "nags",
+                    "escalated_at",
+                    "reference",
+                )
+            },
+        ),
+    )
+    readonly_fields = tuple(name for _, part in fieldsets for name in part["fields"])
+    actions = ("acknowledge", "snooze")
+    actions_detail = ("explain",)
+
+    class Media:
+        css = {"all": ("notifications/chain.css", "reminders/explain.css")}
+
+    def find(self, rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
+        return found_occurrences(rows, text)
+
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("reminders.change_occurrence")
+
+    @admin.action(description="Acknowledge selected occurrences", permissions=["answer"])
+    def acknowledge(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+        now, whom = timezone.now(), by(request)
+
+        def act(occurrence: Occurrence) -> str | None:
+            return None if loop.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
+
+        report.run(request, self, occurrences, act, "Acknowledged")
+
+    @admin.action(description="Snooze selected occurrences for 1 h", permissions=["answer"])
+    def snooze(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+        now, whom = timezone.now(), by(request)
+        until: datetime = now + HOUR
+
+        def act(occurrence: Occurrence) -> str | None:
+            return None if loop.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
+
+        report.run(request, self, occurrences, act, "Snoozed")
+
+    @action(description="Explain", url_path="explain", permissions=["view"])
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show how this came about, on the page that explains its reminder."""
+        occurrence = self.get_object(request, object_id)
+        if occurrence is None:
+            raise Http404
+        page = reverse("admin:reminders_reminder_explain", args=[occurrence.reminder_id])
+        return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
+
+    @display(description="Its story")
+    def show_story(self, occurrence: Occurrence) -> SafeString:
+        return story(occurrence, timezone.now())
+
+    @display(description="Owner")
+    def show_owner(self, occurrence: Occurrence) -> SafeString:
+        return owner_link(occurrence.reminder.owner)
+
+    @display(description="Due")
+    def show_due(self, occurrence: Occurrence) -> str:
+        return in_words(occurrence.due_at, occurrence.reminder.clock)
+
+    @display(description="Status", label=OCCURRENCE_COLOURS)
+    def show_status(self, occurrence: Occurrence) -> str:
+        return occurrence.status
