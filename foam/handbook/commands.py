@@ -10,9 +10,10 @@ from foam.stack.folder import PROJECT
 
 APPS = ("foam", "reminders", "notifications", "accounts")
 # What Django gives every command, and says of itself.
-COMMON = set(
-    "help version verbosity settings pythonpath traceback no_color force_color skip_checks".split()
-)
+COMMON = {
+    *("help", "version", "verbosity", "settings", "pythonpath", "traceback"),
+    *("no_color", "force_color", "skip_checks"),
+}
 
 
 def page() -> str:
@@ -37,7 +38,8 @@ Made from the commands' own help.
 
 On a developer's machine `make manage ARGS="…"`, in production `python manage.py …`, with Docker
 `docker compose exec foam_web python manage.py …`. Beside these there are
-[Django's own](https://docs.djangoproject.com/en/stable/ref/django-admin/), such as `createsuperuser` and `shell`.
+[Django's own](https://docs.djangoproject.com/en/stable/ref/django-admin/), such as
+`createsuperuser` and `shell`.
 
 {ours}"""
 

@@ -5,20 +5,22 @@ from typing import Any
 
 from foam.stack.folder import PROJECT
 
+# Left out of headings, which it would fill.
+BASE = "/api/v1/"
 METHODS = ("get", "post", "put", "patch", "delete")
 # On every operation; the API's own page tells of them once.
 EVERYWHERE = {"Idempotency-Key", "If-Match", "If-None-Match", "format"}
+HEAD = """# Operations of the API
+
+Made from [openapi.json](../openapi.json), which a running FOAM serves at `/openapi.json`, and shows
+at `/docs` with a form for each. Addresses begin with `/api/v1/`. What they have in common (tokens,
+pages, keys, versions, errors) stands in [the API](../api.md)."""
 
 
 def page() -> str:
     """Return the Markdown of every operation of the API, by noun."""
     document = json.loads((PROJECT / "docs" / "openapi.json").read_text())
-    parts = [
-        "# Operations of the API",
-        "",
-        "Made from [openapi.json](../openapi.json), which a running FOAM serves at `/openapi.json`, and shows at `/docs` with a\n"
-        "form for each. What they have in common (tokens, pages, keys, versions, errors) stands in [the API](../api.md).",
-    ]
+    parts = [HEAD]
     for tag in document["tags"]:
         parts += ["", f"## {tag['name']}", "", tag["description"]]
         parts += [
@@ -34,7 +36,7 @@ def operation(document: dict[str, Any], method: str, path: str, told: dict[str, 
     said = told.get("description") or told.get("summary", "")
     return "\n".join(
         [
-            f"\n### {method.upper()} {path}\n",
+            f"\n### {method.upper()} {path.removeprefix(BASE)}\n",
             f"{said}\n",
             *parameters(told.get("parameters", [])),
             *body(document, told),
@@ -45,7 +47,7 @@ def operation(document: dict[str, Any], method: str, path: str, told: dict[str, 
 
 def parameters(told: list[dict[str, Any]]) -> list[str]:
     rows = [
-        f"| `{one['name']}` | {one['in']} | {kind(one.get('schema', {}))} | {cell(one.get('description'))} |"
+        row(f"`{one['name']}`", one["in"], kind(one.get("schema", {})), cell(one))
         for one in told
         if one["name"] not in EVERYWHERE
     ]
@@ -57,7 +59,7 @@ def body(document: dict[str, Any], told: dict[str, Any]) -> list[str]:
     schema = resolve(document, content.get("schema", {}))
     required = schema.get("required", [])
     rows = [
-        f"| `{name}`{' (required)' if name in required else ''} | {kind(one)} | {cell(one.get('description'))} |"
+        row(f"`{name}`{' (required)' if name in required else ''}", kind(one), cell(one))
         for name, one in schema.get("properties", {}).items()
     ]
     lines = ["| field | is | |", "|---|---|---|", *rows, ""] if rows else []
@@ -105,5 +107,10 @@ def fenced(value: Any) -> str:
     return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```\n"
 
 
-def cell(text: str | None) -> str:
-    return " ".join((text or "").replace("|", "\\|").split())
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def cell(told: dict[str, Any]) -> str:
+    """Return what is said of a parameter or field, as one line of a table."""
+    return " ".join(str(told.get("description", "")).replace("|", "\\|").split())

@@ -15,9 +15,10 @@ def page() -> str:
     shown = json.dumps(problem(400, PROBLEMS[400][2], FAULTY), indent=2)
     return f"""# Errors
 
-Made from the code of the API. Every error is a problem document (RFC 9457, `{CONTENT_TYPE}`), and changed nothing.
-`type` is always `about:blank`: what tells errors apart is `status`, `code` where there is one, and `errors`, which names each
-field at fault. [The API](../api.md#errors) says what to do about them.
+Made from the code of the API. Every error is a problem document (RFC 9457, `{CONTENT_TYPE}`), and
+changed nothing. `type` is always `about:blank`: what tells errors apart is `status`, `code` where
+there is one, and `errors`, which names each field at fault. [The API](../api.md#errors)
+says what to do about them.
 
 | status | title | means | `detail`, for example |
 |---|---|---|---|

@@ -17,7 +17,8 @@ def page() -> str:
     alerts = "\n".join(alert(rule) for group in groups for rule in group["rules"])
     return f"""# Metrics and alerts
 
-Made from the code and from `docs/monitoring/alerts.yml`. [Operations](../operations.md#metrics) says how to have them collected.
+Made from the code and from `docs/monitoring/alerts.yml`. [Operations](../operations.md#metrics)
+says how to have them collected.
 
 ## Metrics
 
@@ -41,8 +42,7 @@ def metric(one: Metric) -> str:
 
 
 def alert(rule: dict[str, Any]) -> str:
-    name = rule["alert"]
+    name, severity = rule["alert"], rule["labels"]["severity"]
+    link = f"[{name}](../operations.md#{name.lower()}): {rule['annotations']['summary']}"
     when = rule["expr"].replace("|", "\\|")
-    summary = rule["annotations"]["summary"]
-    link = f"[{name}](../operations.md#{name.lower()})"
-    return f"| {link}: {summary} | {rule['labels']['severity']} | `{when}` | {rule.get('for', 'at once')} |"
+    return f"| {link} | {severity} | `{when}` | {rule.get('for', 'at once')} |"

@@ -41,7 +41,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Lead links to where the file stands in the site; in the checkout they are right as they are."""
+    """Lead links to where the file stands in the site; in the checkout they are right already."""
     here = PurePosixPath(page.file.src_uri).parent
 
     def moved(match: re.Match[str]) -> str:
@@ -60,10 +60,8 @@ def linked_outside(file: File) -> list[str]:
 def in_checkout(page: str, link: str) -> str:
     """Return the path, from the top of the checkout, that a page of the site links to."""
     inside = PurePosixPath(page)
-    if inside.parts[0] == ELSEWHERE:
-        place = Path(*inside.parts[1:])
-    else:
-        place = Path("docs") / inside
+    is_elsewhere = inside.parts[0] == ELSEWHERE
+    place = Path(*inside.parts[1:]) if is_elsewhere else Path("docs") / inside
     return os.path.normpath(place.parent / link).replace(os.sep, "/")
 
 

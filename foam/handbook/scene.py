@@ -17,7 +17,8 @@ NAME, EMAIL, PASSWORD = "ada", "ada@example.com", "enigma-1843"
 ZONE = "Europe/Berlin"
 WEEK = timedelta(days=7)
 # Title, when it first was or will be due (days from now, and the time of that day), and the rest.
-REMINDERS: list[tuple[str, int, str, dict[str, Any]]] = [
+Told = tuple[str, int, str, dict[str, Any]]
+REMINDERS: list[Told] = [
     ("Stand-up", -6, "09:30", {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "tags": ["team"]}),
     ("Water the plants", -6, "08:00", {"recurrence": "FREQ=DAILY;INTERVAL=3", "tags": ["home"]}),
     ("Check the backups", -6, "02:30", {"recurrence": "30 2 * * *", "channel": "Old dashboard"}),
@@ -58,7 +59,7 @@ def set_up(good: str, dead: str) -> dict[str, int]:
         channel.store()
         Channel.objects.filter(pk=channel.pk).update(verified_at=now - WEEK)
         channels[name] = channel
-    made = [remind(ada, channels, now, *each) for each in REMINDERS]
+    made = [remind(ada, channels, now, each) for each in REMINDERS]
     live(now - WEEK, now)
     return {"reminder": made[0].pk, "troubled": made[2].pk}
 
@@ -83,21 +84,14 @@ def next_moment() -> datetime | None:
     return min((moment for moment in moments if moment), default=None)
 
 
-def remind(
-    owner: User,
-    channels: dict[str, Channel],
-    now: datetime,
-    title: str,
-    days: int,
-    time: str,
-    fields: dict[str, Any],
-) -> Reminder:
-    fields = dict(fields)
+def remind(owner: User, channels: dict[str, Channel], now: datetime, told: Told) -> Reminder:
+    title, days, time, others = told
+    fields = dict(others)
     wanted = [channels["Inbox"]]
     if name := fields.pop("channel", ""):
         wanted.append(channels[name])
     day = (now + timedelta(days=days)).date()
-    starts_at = datetime.combine(day, datetime.strptime(time, "%H:%M").time())  # noqa: DTZ007
+    starts_at = datetime.fromisoformat(f"{day}T{time}")
     reminder = Reminder(owner=owner, title=title, timezone=ZONE, starts_at=starts_at, **fields)
     reminder.store(now - WEEK, wanted)
     return reminder

@@ -1,4 +1,4 @@
-"""python -m foam.handbook.screenshots [NAME ...]: pictures of a throw-away FOAM, in docs/screenshots/.
+"""python -m foam.handbook.screenshots [NAME ...]: pictures for docs/, of a throw-away FOAM.
 
 A page more is a line more in SHOTS.
 """

@@ -7,16 +7,16 @@ from django.apps import apps
 from django.db import models
 
 APPS = ("reminders", "notifications", "accounts")
+HEAD = """# Nouns and states
+
+Made from the models. What the words mean together stands in
+[how FOAM works](../how-it-works.md#words); how each state comes about, in
+[operations](../operations.md#why-did-it-not-fire)."""
 
 
 def page() -> str:
     """Return the Markdown of all nouns that are stored, by app."""
-    parts = [
-        "# Nouns and states",
-        "",
-        "Made from the models. What the words mean together stands in [how FOAM works](../how-it-works.md#words); how each\n"
-        "state comes about, in [operations](../operations.md#why-did-it-not-fire).",
-    ]
+    parts = [HEAD]
     for app in APPS:
         config = apps.get_app_config(app)
         parts += ["", f"## {app}"]
