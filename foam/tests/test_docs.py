@@ -22,8 +22,10 @@ from benchmarks import __main__ as benchmarks
 from foam.capacity.options import add_arguments as capacity_arguments
 from foam.drill.options import add_arguments as drill_arguments
 from foam.handbook.commands import make_targets, parser
+from foam.handbook.screenshots import FOLDER, LARGEST, SHOTS
 from foam.tests.fences import COMMANDS, FENCES, PAGES, ROOT, Fence, name
 from foam.tests.terminal import Terminal, first_run, in_use, terminal
+from foam.tests.test_pages import CHROMIUM, FLAGS
 
 # What is to be read: output, data, code of others.
 TO_READ = {"text", "json", "jsonl", "yaml", "python", "sql", "ini"}
@@ -34,6 +36,17 @@ WALKS = {"README.md", "docs/quickstart.md"}
 RUN = [path for path in PAGES if any(f.is_run for f in FENCES if f.page == name(path))]
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
 TARGETS = dict(make_targets())
+SOURCES = [
+    file
+    for app in ("foam", "reminders", "notifications", "accounts", "benchmarks")
+    for file in (ROOT / app).rglob("*.py")
+]
+TESTS = {
+    test
+    for file in SOURCES
+    if file.name.startswith("test_")
+    for test in re.findall(r"^ *def (test_\w+)", file.read_text(), re.MULTILINE)
+}
 
 
 def of_language(*languages: str) -> list[Fence]:
@@ -215,23 +228,72 @@ def test_commands_and_targets_that_are_mentioned_exist(path: Path):
         assert set(re.findall(r"--[a-z-]+", words)) <= known
 
 
-def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path):
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_tests_and_files_that_are_named_are_there(path: Path):
+    named = set(re.findall(r"`(test_\w+)(?=[`\[])", path.read_text()))
+    assert named <= TESTS | {file.stem for file in SOURCES}
+    files = set(
+        re.findall(r"`((?:foam|reminders|notifications|accounts)/[\w/]+\.py)`", path.read_text())
+    )
+    assert files <= {name(file) for file in SOURCES}
+
+
+def test_pictures_are_small_and_each_is_taken_and_shown():
+    pictures = {picture.stem for picture in FOLDER.glob("*.png")}
+    assert pictures == {shot.name for shot in SHOTS}
+    shown = set(re.findall(r"screenshots/([\w-]+)\.png", "".join(p.read_text() for p in PAGES)))
+    assert shown == pictures
+    assert all(picture.stat().st_size <= LARGEST for picture in FOLDER.glob("*.png"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The site, as `make docs` builds it; it ends with an error where there is a warning."""
     pytest.importorskip("mkdocs", reason="make docs installs it")
+    folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "foam.handbook", "build", "--site-dir", str(tmp_path / "site")],
+        [sys.executable, "-m", "foam.handbook", "build", "--site-dir", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    pages = list((tmp_path / "site").rglob("*.html"))
+    return folder
+
+
+def test_the_site_has_every_page_as_it_was_meant(built: Path):
+    pages = list(built.rglob("*.html"))
     assert len(pages) > len(list((ROOT / "docs").rglob("*.md")))
-    loads = re.compile(
-        r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(?:https?:)?//[^>]*>|<link[^>]*>"
-    )
     for page in pages:
-        for tag in loads.findall(page.read_text()):
-            assert "http" not in tag or 'rel="canonical"' in tag, f"{page.name}: {tag}"
         # A list or table that is shown as it was typed.
         assert not re.search(r"<p>[^<]*\n(\* |\| ?-|\d\. )", page.read_text()), page.name
+
+
+def test_no_page_of_the_site_loads_from_elsewhere(built: Path):
+    loads = re.compile(r"<(?:script|img|iframe|source|link)\s[^>]*>")
+    for page in built.rglob("*.html"):
+        for tag in loads.findall(page.read_text()):
+            assert not re.search(r"(?:src|href)=\"?(?:https?:)?//", tag), f"{page.name}: {tag}"
+    for style in built.rglob("*.css"):
+        assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", style.read_text())
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_site_can_be_searched_from_a_folder_and_asks_nobody(built: Path):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    asked: list[str] = []
+    with (
+        sync_api.sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser,
+    ):
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((built / "index.html").as_uri())
+        page.get_by_placeholder("Search").click()
+        page.keyboard.type("at_most_once", delay=20)
+        page.locator(".md-search-result__link").first.wait_for()
+        page.locator(".md-search-result__link").first.click()
+        page.wait_for_url(re.compile(r"\.html"))
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob", "about"}
