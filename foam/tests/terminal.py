@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.core.management import call_command
@@ -23,9 +25,10 @@ from reminders import canary
 from reminders.models import Reminder
 
 WARM = Path(__file__).with_name("warm.py")
+T = TypeVar("T")
 OURS = ("reminders", "notifications", "accounts")
 # Longer than any page takes on a busy machine.
-PATIENCE = 60
+PATIENCE = 120
 CRONTAB = "# Water the plants\n0 9 * * 1 echo plants\n"
 
 
@@ -48,7 +51,8 @@ class Terminal:
             "HOME": str(self.home),
             "CURL_HOME": str(self.home),
             "PATH": f"{self.programs()}{os.pathsep}{env['PATH']}",
-            "MAKEFLAGS": f"BIN={folder / 'bin'} STACK={folder / 'bin' / 'stack'}",
+            # What is installed is what runs this.
+            "MAKEFLAGS": f"BIN={folder / 'bin'} STACK={folder / 'bin' / 'stack'} PYTHONS=true",
             "NO_COLOR": "1",
         }
         self.furnish()
@@ -76,7 +80,7 @@ class Terminal:
         self.checkout.mkdir()
         self.home.mkdir()
         for path in ROOT.iterdir():
-            if path.name not in (".foam", ".git", "site"):
+            if path.name not in (".foam", ".git", ".venv", "site"):
                 (self.checkout / path.name).symlink_to(path)
         for place in (self.home, self.checkout):
             (place / "mine.crontab").write_text(CRONTAB)
@@ -113,7 +117,10 @@ class Terminal:
         for host in ("127.0.0.1", "localhost"):
             script = script.replace(f"{host}:8000", f"{host}:{self.port}")
             script = script.replace(f"{host}:9000", f"{host}:{self.hook_port}")
-        return script.replace('("127.0.0.1", 9000)', f'("127.0.0.1", {self.hook_port})')
+        script = script.replace('("127.0.0.1", 9000)', f'("127.0.0.1", {self.hook_port})')
+        # A second is enough for a program to start where a person sits, and not on a busy machine.
+        waits = f"until (exec 3<>/dev/tcp/127.0.0.1/{self.hook_port}) 2>&-; do sleep 0.1; done"
+        return script.replace("\nsleep 1\n", f"\n{waits}\n")
 
     def manage(self, *words: str) -> str:
         return subprocess.run(
@@ -129,8 +136,8 @@ class Terminal:
 @contextmanager
 def terminal(folder: Path) -> Iterator[Terminal]:
     """Start web, a worker, beat and a manage.py that is loaded; end with an empty database."""
-    with ExitStack() as started:
-        started.callback(empty)
+    with ExitStack() as started, ExitStack() as last:
+        started.callback(committed, empty)
         port = processes.free_port()
         env = processes.environment(
             FOAM_BASE_URL=f"http://127.0.0.1:{port}",
@@ -138,7 +145,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
             DJANGO_SETTINGS_MODULE="foam.settings",
         )
         here = Terminal(folder, port, env)
-        begin()
+        committed(begin)
         commands = {
             "web": processes.web(port),
             "worker": processes.worker("docs"),
@@ -147,7 +154,9 @@ def terminal(folder: Path) -> Iterator[Terminal]:
         }
         for name, words in commands.items():
             log = folder / f"{name}.log"
-            started.enter_context(processes.running(words, env, log))
+            process = started.enter_context(processes.running(words, env, log))
+            # Before it is asked to end: nothing of it is worth waiting for.
+            last.callback(os.killpg, process.pid, signal.SIGKILL)
         processes.wait_until(
             lambda: here.socket.exists() and processes.answers(f"http://127.0.0.1:{port}/readyz"),
             PATIENCE,
@@ -203,4 +212,16 @@ def in_use() -> str:
 def empty() -> None:
     """Leave nothing to the tests that come after."""
     call_command("flush", verbosity=0, interactive=False)
-    connection.close()
+
+
+def committed(work: Callable[..., T], *arguments: Any) -> T:
+    """Do something on a connection of its own, so that FOAM's processes see it at once."""
+
+    def alone() -> T:
+        try:
+            return work(*arguments)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(alone).result()

@@ -24,7 +24,7 @@ from foam.drill.options import add_arguments as drill_arguments
 from foam.handbook.commands import make_targets, parser
 from foam.handbook.screenshots import FOLDER, LARGEST, SHOTS
 from foam.tests.fences import COMMANDS, FENCES, PAGES, ROOT, Fence, name
-from foam.tests.terminal import Terminal, first_run, in_use, terminal
+from foam.tests.terminal import Terminal, committed, first_run, in_use, terminal
 from foam.tests.test_pages import CHROMIUM, FLAGS
 
 # What is to be read: output, data, code of others.
@@ -64,14 +64,16 @@ def site(django_db_setup, django_db_blocker) -> Iterator[Terminal]:
 
 
 @pytest.mark.e2e
+# Of the database itself nothing is asked within the test's own transaction.
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", RUN, ids=name)
 def test_commands_of_the_page_run(path: Path, site: Terminal):
     fences = [fence for fence in FENCES if fence.page == name(path) and fence.is_run]
     env = {}
     if name(path) in WALKS:
-        first_run(site)
+        committed(first_run, site)
     else:
-        env["TOKEN"] = in_use()
+        env["TOKEN"] = committed(in_use)
     done = site.run(fences, **env)
     assert done.returncode == 0, done.stdout
 
