@@ -5,7 +5,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench capacity mutations lint schema lock
+.PHONY: help install run manage test drill bench capacity mutations lint schema docs screenshots lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,10 +49,18 @@ lint: install ## style, types, import contract, missing migrations
 schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json
 
+docs: install ## the documentation as a site, in site/ (ARGS=serve to write it)
+	@touch .venv/docs && $(MAKE) --silent install
+	@$(BIN)/python -m foam.handbook $(ARGS)
+
+screenshots: install ## the pictures of the documentation anew (ARGS="admin phone")
+	@$(BIN)/python -m foam.handbook.screenshots $(ARGS)
+
 lock: install ## resolve requirements/*.in anew
 	@$(LOCK) requirements/base.in -o requirements/base.txt
 	@$(LOCK) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
 	@$(LOCK) requirements/sentry.in -c requirements/base.txt -c requirements/dev.txt -o requirements/sentry.txt
 	@$(LOCK) requirements/browser.in -c requirements/base.txt -c requirements/dev.txt -o requirements/browser.txt
+	@$(LOCK) requirements/docs.in -c requirements/base.txt -c requirements/dev.txt -o requirements/docs.txt
 
 LOCK = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes

@@ -18,7 +18,8 @@ from foam.stack.processes import Stop
 from foam.stack.terminal import Problem
 
 
-def main() -> int:
+def read(words: list[str] | None = None) -> argparse.Namespace:
+    """Return what a command line asks for; it ends the program where that cannot be understood."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="less of everything, two minutes")
@@ -26,9 +27,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--out", type=Path, help="also write the JSON to a file, part by part")
     parser.add_argument("--keep", action="store_true", help="keep it for docs/benchmarks.md")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return asked
+
+
+def main() -> int:
+    asked = read()
     scale = "tiny" if asked.tiny else "quick" if asked.quick else "full"
     try:
         # Like production: what is committed is on the disk.

@@ -205,7 +205,7 @@ def markdown(report: Report) -> str:
             lines += ["", f"**{table.title}**", "", *_piped(table)]
         lines += [line for note in part.notes for line in ("", note)]
         for title, listing in part.listings.items():
-            lines += ["", f"**{title}**", "", "```", listing, "```"]
+            lines += ["", f"**{title}**", "", "```text", listing, "```"]
     return "\n".join(lines) + "\n"
 
 

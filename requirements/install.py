@@ -16,6 +16,8 @@ LOCKS = os.path.join(ROOT, "requirements")
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "installed")
+# Left by `make docs`: who has built the documentation once keeps its tools.
+DOCS = os.path.join(VENV, "docs")
 LOG = os.path.join(VENV, "install.log")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REDIS_SERVERS = ("redis-server", "valkey-server")
@@ -73,6 +75,8 @@ def lock_files():
     # Playwright is of use only to those who have a browser for it to drive.
     if any(shutil.which(name) for name in BROWSERS):
         names.append("browser.txt")
+    if os.path.exists(DOCS):
+        names.append("docs.txt")
     paths = [os.path.join(LOCKS, name) for name in names]
     return [path for path in paths if os.path.exists(path)]
 

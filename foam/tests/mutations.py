@@ -136,6 +136,7 @@ TEST_ISOLATION = "foam/tests/test_isolation.py"
 TEST_TOKEN_API = "accounts/tests/test_token_api.py"
 TEST_TOKEN_RACES = "foam/tests/test_token_races.py"
 TEST_TOKEN_EXPIRY = "reminders/tests/test_token_expiry.py"
+TEST_DOCS = "foam/tests/test_docs.py"
 TEST_FEED = "reminders/tests/test_feed.py"
 TEST_ACCESS = "foam/tests/test_access.py"
 TEST_CALENDAR_READ = "reminders/tests/test_calendar_read.py"
@@ -1570,6 +1571,28 @@ MUTATIONS = [
             """["0"]""",
         ),
         [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "pages",
+        "pages: a command that is not there",
+        edit("README.md", "createtoken demo --name terminal", "maketoken demo --name terminal"),
+        [f"{TEST_DOCS}::test_commands_of_the_page_run"],
+    ),
+    Mutation(
+        "pages",
+        "pages: an address of the API that is not there",
+        edit("docs/holding.md", "PATCH /api/v1/me/", "PATCH /api/v1/myself/"),
+        [f"{TEST_DOCS}::test_request_is_one_that_the_api_knows"],
+    ),
+    Mutation(
+        "pages",
+        "pages: a command that nobody runs",
+        edit(
+            "docs/operations.md",
+            "```sh\npython manage.py canary",
+            "```text\npython manage.py canary",
+        ),
+        [f"{TEST_DOCS}::test_every_block_says_what_it_is"],
     ),
 ]
 
