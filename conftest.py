@@ -1,9 +1,12 @@
 """Fixtures that every app's tests use. `now` is a fixed moment; nothing here reads the clock."""
 
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,20 @@ from notifications.models import Channel
 from notifications.tests.recorder import Recorder
 from reminders import canary
 from reminders.models import Reminder
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory where there is room: a disk takes 5 ms for each fsync."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return
+    about = os.statvfs(MEMORY)
+    # Containers often have little of it, from which nothing can be run.
+    if about.f_bavail * about.f_frsize >= ROOM and not about.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
 
 # What Django itself has in a fresh database, and makes anew after each flush.
 LASTING = {"auth_permission", "django_content_type"}
