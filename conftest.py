@@ -88,6 +88,12 @@ def quick_hasher(settings):
 
 
 @pytest.fixture(autouse=True)
+def no_tour_of_the_files(settings):
+    """Each test client has a chain of middleware, of which WhiteNoise looks at every file first."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
 def no_limits(settings):
     """So that no test is refused for what another has asked; limits have tests of their own."""
     for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE"):

@@ -56,14 +56,14 @@ def running(words: list[str], env: dict[str, str], log: Path) -> Iterator[subpro
         process.wait()
 
 
-def web(port: int) -> list[str]:
+def web(port: int, workers: int = 1) -> list[str]:
     return [
         "gunicorn",
         "foam.wsgi",
         "--bind",
         f"127.0.0.1:{port}",
         "--workers",
-        "2",
+        str(workers),
         "--no-control-socket",
     ]
 
