@@ -50,22 +50,20 @@ def running(words: list[str], env: dict[str, str], log: Path) -> Iterator[subpro
     try:
         yield process
     finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+        # Nothing here is worth a farewell, which takes a worker five seconds.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def web(port: int) -> list[str]:
+def web(port: int, workers: int = 1) -> list[str]:
     return [
         "gunicorn",
         "foam.wsgi",
         "--bind",
         f"127.0.0.1:{port}",
         "--workers",
-        "2",
+        str(workers),
         "--no-control-socket",
     ]
 

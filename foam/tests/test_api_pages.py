@@ -11,16 +11,13 @@ from notifications.models import Channel, Delivery
 from reminders import dispatch
 from reminders.models import Occurrence, Reminder
 
-from .test_pages import browser, fits, page, pytestmark  # noqa: F401
+from .test_pages import browser, fits, let_in, once, page, pytestmark  # noqa: F401
 
 
 @pytest.fixture
 def own(page, user, client, live_server):  # noqa: F811
     """A page of somebody who is signed in."""
-    client.force_login(user)
-    cookie = client.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    return page
+    return let_in(page, user, client, live_server)
 
 
 def unfold(page, title):  # noqa: F811
@@ -58,6 +55,7 @@ def test_reminder_is_made_with_leads_and_tags(own):
     assert fits(own)
 
 
+@once
 def test_error_is_shown_at_its_field_and_what_was_typed_stays(own):
     own.goto("/api/v1/reminders/")
     form = unfold(own, "Create")
@@ -77,6 +75,7 @@ def test_error_is_shown_at_its_field_and_what_was_typed_stays(own):
     assert Reminder.objects.get().recurrence == "FREQ=DAILY"
 
 
+@once
 def test_edit_changes_only_what_was_changed(own, make_reminder, now):
     reminder = make_reminder(starts_at=now.replace(tzinfo=None, year=2090), body="as it was")
     own.goto(f"/api/v1/reminders/{reminder.pk}/")
@@ -91,6 +90,7 @@ def test_edit_changes_only_what_was_changed(own, make_reminder, now):
     assert (reminder.title, reminder.body) == ("Sit-down", "as it was")
 
 
+@once
 def test_refused_edit_is_sent_again_with_what_was_right(own, make_reminder, now):
     reminder = make_reminder(starts_at=now.replace(tzinfo=None, year=2090))
     own.goto(f"/api/v1/reminders/{reminder.pk}/")
@@ -107,6 +107,7 @@ def test_refused_edit_is_sent_again_with_what_was_right(own, make_reminder, now)
     assert (reminder.title, reminder.leads) == ("Sit-down", [timedelta(hours=1)])
 
 
+@once
 def test_pause_and_resume(own, make_reminder, now):
     reminder = make_reminder(starts_at=now.replace(tzinfo=None, year=2090))
     for title, status in (("Pause", "paused"), ("Resume", "active")):
@@ -117,6 +118,7 @@ def test_pause_and_resume(own, make_reminder, now):
         assert reminder.status == status
 
 
+@once
 def test_delete_leads_back_to_the_list(own, make_reminder):
     reminder = make_reminder()
     own.goto(f"/api/v1/reminders/{reminder.pk}/")
@@ -126,6 +128,7 @@ def test_delete_leads_back_to_the_list(own, make_reminder):
     assert reminder.deleted_at is not None
 
 
+@once
 def test_snooze_for_ten_minutes(own, reminder, now, woken):
     dispatch.tick(now)
     occurrence = Occurrence.objects.get()
@@ -138,6 +141,7 @@ def test_snooze_for_ten_minutes(own, reminder, now, woken):
     assert occurrence.status == "snoozed"
 
 
+@once
 def test_snooze_until_a_time_of_the_browsers_clock(own, reminder, now, woken):
     dispatch.tick(now)
     occurrence = Occurrence.objects.get()
@@ -154,6 +158,7 @@ def test_snooze_until_a_time_of_the_browsers_clock(own, reminder, now, woken):
     assert sent.value.post_data_json["until"].endswith("Z")
 
 
+@once
 def test_channel_is_verified_with_its_code(own, user, woken, settings):
     settings.EMAIL_URL = "smtp://127.0.0.1:9"
     channel = Channel.objects.create(owner=user, kind="email", name="Mail", address="a@example.com")
@@ -169,6 +174,7 @@ def test_channel_is_verified_with_its_code(own, user, woken, settings):
     assert channel.is_verified
 
 
+@once
 def test_sentence_is_parsed(own):
     own.goto("/api/v1/reminders/")
     form = unfold(own, "Parse")
@@ -178,6 +184,7 @@ def test_sentence_is_parsed(own):
     assert "every week on Monday at 18:00 (Europe/Berlin)" in own.locator("pre").inner_text()
 
 
+@once
 def test_list_is_filtered(own, make_reminder):
     make_reminder(title="Alpha", tags=["home"])
     make_reminder(title="Beta")
@@ -190,6 +197,7 @@ def test_list_is_filtered(own, make_reminder):
     assert "Beta" not in own.locator("pre").inner_text()
 
 
+@once
 def test_parameters_of_a_question_have_inputs(own, make_reminder):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     own.goto(f"/api/v1/reminders/{reminder.pk}/")
@@ -200,6 +208,7 @@ def test_parameters_of_a_question_have_inputs(own, make_reminder):
     assert own.locator("pre").inner_text().count("T17:00:00Z") == 3
 
 
+@once
 def test_raw_json_can_be_sent(own):
     own.goto("/api/v1/reminders/")
     unfold(own, "Create")
@@ -250,6 +259,7 @@ CONTRAST = """() => {
 }"""
 
 
+@once
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_what_is_behind_them(own, make_reminder, scheme):
     reminder = make_reminder()
@@ -268,6 +278,7 @@ def test_docs_list_the_operations(page):  # noqa: F811
     assert fits(page)
 
 
+@once
 def test_operation_can_be_tried_with_a_token(page, user):  # noqa: F811
     _, secret = ApiToken.issue(user, "test")
     page.goto("/docs")
@@ -294,6 +305,7 @@ def test_redoc_shows_the_operations(page, scheme):  # noqa: F811
     assert fits(page)
 
 
+@once
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 def test_pages_of_the_documentation_forbid_what_is_not_ours(page, path):  # noqa: F811
     refused = page.goto(path) and page.evaluate(

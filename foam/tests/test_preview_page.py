@@ -6,7 +6,7 @@ import pytest
 
 from reminders.models import Reminder
 
-from .test_pages import browser, fits, page, pytestmark, staff_page  # noqa: F401
+from .test_pages import browser, fits, once, page, pytestmark, staff_page  # noqa: F401
 
 ADD = "/admin/reminders/reminder/add/"
 
@@ -31,6 +31,7 @@ def choose(page, field, value):  # noqa: F811
     page.select_option(f"select[name={field}]", value)
 
 
+@once
 def test_empty_form_says_what_it_waits_for(staff_page):  # noqa: F811
     staff_page.goto(ADD)
     assert shown(staff_page).startswith("Say when it starts")
@@ -48,17 +49,20 @@ def test_form_shows_words_and_instants_before_saving(form):
     assert not Reminder.objects.exists()
 
 
+@once
 def test_choice_of_gap_is_shown_at_once(form):
     choose(form, "gap", "skip")
     form.wait_for_selector(".foam-preview-skipped")
     assert "no occurrence" in shown(form)
 
 
+@once
 def test_lead_is_shown_at_once(form):
     form.fill("input[name=leads]", "1:00:00")
     form.wait_for_selector(".foam-preview:has-text('Speaks 1 h before.')")
 
 
+@once
 def test_date_can_be_added_and_taken_out_again(form):
     form.fill("input[name=exdates]", "2090-03-25 02:30")
     form.wait_for_selector(".foam-preview:has-text('except on 25 March 2090')")
@@ -66,6 +70,7 @@ def test_date_can_be_added_and_taken_out_again(form):
     form.wait_for_selector(".foam-preview:not(:has-text('except on'))")
 
 
+@once
 def test_error_stands_at_its_field_and_goes_when_mended(form):
     form.fill("input[name=recurrence]", "FREQ=SECONDLY")
     form.wait_for_selector(".field-recurrence .foam-preview-error:has-text('SECONDLY')")
@@ -75,12 +80,14 @@ def test_error_stands_at_its_field_and_goes_when_mended(form):
     assert form.locator(".foam-preview-error").count() == 0
 
 
+@once
 def test_words_of_a_form_are_never_markup(form):
     form.fill("input[name=timezone]", "<img src=x onerror=alert(1)>")
     form.wait_for_selector(".field-timezone .foam-preview-error:has-text('<img')")
     assert form.locator(".foam-preview-error img").count() == 0
 
 
+@once
 def test_saved_reminder_shows_the_same(staff_page, make_reminder):  # noqa: F811
     reminder = make_reminder(
         starts_at=datetime(2090, 3, 25, 2, 30), timezone="Europe/Berlin", recurrence="FREQ=DAILY"
@@ -91,6 +98,7 @@ def test_saved_reminder_shows_the_same(staff_page, make_reminder):  # noqa: F811
     staff_page.wait_for_selector(".foam-preview:has-text('every year on 25 March')")
 
 
+@once
 def test_sign_out_meanwhile_is_told(form):
     form.context.clear_cookies()
     form.fill("input[name=recurrence]", "FREQ=WEEKLY")

@@ -14,7 +14,7 @@ from accounts.models import User
 from notifications.tests.receivers import SmtpReceiver
 from notifications.tests.test_email import use
 
-from .test_pages import browser, fits, page, pytestmark  # noqa: F401
+from .test_pages import browser, fits, once, page, pytestmark  # noqa: F401
 
 PASSWORD = "correct horse battery"
 # Of Chromium's own, which makes passkeys.
@@ -105,6 +105,7 @@ def test_forgotten_password_is_replaced_by_a_code(page, ada, mails):  # noqa: F8
     page.wait_for_url("**/account/")
 
 
+@once
 def test_sixth_wrong_password_locks_out_and_the_right_one_too(page, ada):  # noqa: F811
     for _ in range(5):
         sign_in(page, "ada@example.com", "wrong horse")
@@ -113,6 +114,7 @@ def test_sixth_wrong_password_locks_out_and_the_right_one_too(page, ada):  # noq
     expect(page.get_by_role("alert")).to_contain_text("Too many failed login attempts")
 
 
+@once
 def test_time_zone_and_quiet_hours_are_set_at_home(signed_in, ada):
     page = signed_in  # noqa: F811
     page.fill("input[name=timezone]", "Europe/Berlin")
@@ -170,6 +172,7 @@ def test_second_factor_is_set_up_and_asked_for(signed_in):
     page.wait_for_url("**/account/")
 
 
+@once
 def test_app_is_kept_encrypted(signed_in):
     secret = set_up_app(signed_in)
     kept = Authenticator.objects.get(type="totp").data["secret"]

@@ -136,7 +136,7 @@ def planned(fields: dict) -> Schedule | None:
 
 
 @given(schedules())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_other_programs_see_the_very_instants(fields):
     schedule = planned(fields)
     if schedule is None:

@@ -652,7 +652,7 @@ def test_lines_are_answered_as_they_come():
 def test_command_is_quiet_when_nobody_reads_on(tmp_path):
     lines = tmp_path / "lines"
     line = json.dumps({**LINE, "recurrence": "FREQ=DAILY", "count": 1000})
-    lines.write_text(f"{line}\n" * 500)
+    lines.write_text(f"{line}\n" * 50)
     with lines.open() as stdin, command("--stdin", stdin=stdin) as process:
         process.stdout.readline()
         process.stdout.close()
