@@ -18,18 +18,19 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import closing, emails, tokens
 from accounts.forms import StoringForm
+from accounts.history import ShowsHistory, note_admin
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -95,6 +96,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             except ValidationError as refusal:
                 self.message_user(request, f"{name}: {refusal.message}", messages.ERROR)
             else:
+                note_admin(request, user, "Closed the account.")
                 self.message_user(request, f"Closed the account of {name}.")
         return None
 
@@ -103,7 +105,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     )
     def remove_second_factors(self, request: HttpRequest, users: QuerySet[User]) -> None:
         """For who has lost theirs, and the recovery codes; staff set up others at once."""
-        count = Authenticator.objects.filter(user__in=users).delete()[0]
+        count = 0
+        for user in users:
+            removed = Authenticator.objects.filter(user=user).delete()[0]
+            if removed:
+                note_admin(request, user, "Removed the second factors.")
+            count += removed
         self.message_user(request, f"Removed {count}.")
 
 
@@ -135,7 +142,7 @@ class TokenForm(StoringForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(ShowsHistory, ModelAdmin):
     """Staff see all tokens and make their own; `manage.py createtoken` makes those of others."""
 
     form = TokenForm
@@ -192,15 +199,17 @@ class ApiTokenAdmin(ModelAdmin):
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        self._revoke(queryset)
+        self._revoke(request, queryset)
         super().delete_queryset(request, queryset)
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
-        self.message_user(request, f"Revoked {self._revoke(chosen)}.")
+        self.message_user(request, f"Revoked {self._revoke(request, chosen)}.")
 
-    def _revoke(self, chosen: QuerySet[ApiToken]) -> int:
+    def _revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> int:
         now = timezone.now()
         for token in chosen:
+            if token.revoked_at is None:
+                note_admin(request, token, "Revoked.")
             token.revoke(now)
         return len(chosen)

@@ -12,7 +12,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.forms import StoringForm
+from accounts.history import KeepsChanges, ShowsHistory, Source, note_admin, of_acts
 from notifications import flood, holding, probe, verification
+from notifications.history import WORDS
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 DELIVERY_COLOURS = {
@@ -72,7 +74,7 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, ModelAdmin):
+class ChannelAdmin(OfUsers, KeepsChanges, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", "verified_at", "disabled_at", "deleted_at")
@@ -121,6 +123,9 @@ class ChannelAdmin(OfUsers, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def acts_of(self, obj: Channel) -> list[Source]:
+        return [of_acts(obj.changes.all(), WORDS)]
 
     @display(
         description="State",
@@ -221,7 +226,7 @@ class AttemptInline(WrittenByFoam, TabularInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
+class DeliveryAdmin(OfUsers, WrittenByFoam, ShowsHistory, ModelAdmin):
     list_display = (
         "title",
         "channel",
@@ -269,7 +274,10 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, ModelAdmin):
     @admin.action(description="Retry selected dead deliveries", permissions=["retry"])
     def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
         now = timezone.now()
-        count = sum(delivery.retry(now) for delivery in deliveries)
+        done = [delivery for delivery in deliveries if delivery.retry(now)]
+        for delivery in done:
+            note_admin(request, delivery, "Queued again.")
+        count = len(done)
         self.message_user(request, f"Queued {count} of {len(deliveries)}; only dead ones can be.")
 
 

@@ -50,6 +50,17 @@ class ChannelChange(Acted):
         return f"{self.channel_id} {self.verb}"
 
 
+WORDS: dict[str, str] = {
+    ChannelChange.Verb.CREATED: "created",
+    ChannelChange.Verb.EDITED: "edited",
+    ChannelChange.Verb.VERIFIED: "verified",
+    ChannelChange.Verb.SECRET_MADE: "given a new secret",
+    ChannelChange.Verb.DISABLED: "disabled",
+    ChannelChange.Verb.ENABLED: "enabled",
+    ChannelChange.Verb.DELETED: "deleted",
+}
+
+
 def note(
     channel_id: int,
     verb: ChannelChange.Verb,

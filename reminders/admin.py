@@ -23,6 +23,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.forms import StoringForm
+from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam
 from notifications.models import Delivery
@@ -35,7 +36,7 @@ from reminders.moment import clocks
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.response import Response
-from reminders.verdicts import Verdict
+from reminders.verdicts import CHANGE, RESPONSE, Verdict
 
 SHOWN = 5
 VERDICT_COLOURS = {
@@ -73,7 +74,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(OfUsers, ModelAdmin):
+class ReminderAdmin(OfUsers, KeepsChanges, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = ("status", "deleted_at", "misfire", "timezone")
@@ -205,6 +206,11 @@ class ReminderAdmin(OfUsers, ModelAdmin):
         }
         return TemplateResponse(request, "reminders/explain.html", context)
 
+    def acts_of(self, obj: Reminder) -> list[Source]:
+        answers = Response.objects.filter(occurrence__reminder=obj)
+        told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
+        return [of_acts(obj.changes.all(), CHANGE), Source(told, _answered)]
+
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder has no state yet.
         return self.fieldsets if obj else self.fieldsets[:-1]
@@ -318,6 +324,13 @@ def _leads(schedule: Schedule) -> str:
         return ""
     words = [f"{span(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
+
+
+def _answered(response: Response) -> Entry:
+    due = f"{response.occurrence.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    until = f", {response.detail}" if response.detail else ""
+    what = f"{RESPONSE.get(response.verb, response.verb)} what was due on {due}{until}"
+    return Entry(response.at, who(response), FACES.get(response.face, ""), what, {})
 
 
 def _by(request: HttpRequest) -> loop.By:
