@@ -171,7 +171,7 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
     ) -> Any:
-        form = super().get_form(request, obj, change, **kw)
+        form: Any = super().get_form(request, obj, change, **kw)
         form.owner = request.user
         return form
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
 from accounts.acted import Diff, shown
 from accounts.acting import Face
@@ -114,11 +114,10 @@ def note_admin(request: HttpRequest, obj: Model, verb: str) -> None:
         LogEntry.objects.log_actions(request.user.pk, [obj], CHANGE, verb, single_object=True)
 
 
-class ShowsHistory:
+class ShowsHistory(admin.ModelAdmin):
     """A ModelAdmin whose History page has it all, and whose log has what each field was before."""
 
     object_history_template = "accounts/history.html"
-    model: type[Model]
 
     def acts_of(self, obj: Any) -> Sequence[Source]:
         """Return what else there is, beside the log."""
@@ -126,8 +125,8 @@ class ShowsHistory:
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
-        obj = self.get_object(request, unquote(object_id))  # type: ignore[attr-defined]
+    ) -> HttpResponse:
+        obj = self.get_object(request, unquote(object_id))
         context = dict(extra_context or {})
         if obj is not None:
             sources = [of_log(self.model, unquote(object_id)), *self.acts_of(obj)]
@@ -139,15 +138,14 @@ class ShowsHistory:
                 "title": f"History: {obj}",
             }
         # It asks who may see this.
-        return super().history_view(request, object_id, context)  # type: ignore[misc]
+        return super().history_view(request, object_id, context)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
-        if add or not form.changed_data:
-            return super().construct_change_message(  # type: ignore[misc]
-                request, form, formsets, add
-            )
+        # Nor of a new password, which is asked for by another form.
+        if add or not form.changed_data or not isinstance(form, forms.ModelForm):
+            return super().construct_change_message(request, form, formsets, add)
         return "; ".join(_told(form))
 
 
@@ -170,8 +168,8 @@ def _text(field: forms.Field, value: Any) -> str:
 class KeepsChanges(ShowsHistory):
     """For a model that records its changes by every face: Django's log would say them twice."""
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """It has recorded that it was created."""
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """It has recorded what was changed."""

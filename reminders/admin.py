@@ -28,6 +28,7 @@ from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch, loop
+from reminders.exchange.pages import Moves
 from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import span
@@ -74,7 +75,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(OfUsers, KeepsChanges, ModelAdmin):
+class ReminderAdmin(OfUsers, KeepsChanges, Moves, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = ("status", "deleted_at", "misfire", "timezone")
@@ -139,7 +140,8 @@ class ReminderAdmin(OfUsers, KeepsChanges, ModelAdmin):
             },
         ),
     )
-    actions = ("pause", "resume", "skip_next", "fire_now", "close")
+    actions = ("pause", "resume", "skip_next", "fire_now", "close", *Moves.actions)
+    actions_list = Moves.actions_list
     actions_detail = ("explain",)
 
     class Media:

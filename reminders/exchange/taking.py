@@ -151,7 +151,9 @@ class _Taking:
             with transaction.atomic():
                 restored = portable.restore(self.user, draft.fields)
                 if restored.is_changed and not may_write:
-                    raise ValidationError("This token lacks the scope channels:write.")
+                    raise ValidationError(
+                        "To write channels needs a right of its own: channels:write."
+                    )
         except DjangoValidationError as error:
             return self._refused(draft.where, key, as_serializer_error(error))
         except ValidationError as error:
