@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import closing, emails, report, search, tokens
 from accounts.forms import StoringForm
+from accounts.history import ShowsHistory
 from accounts.lists import Listed, NewestValues
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 
@@ -28,12 +29,12 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
 @admin.register(User)
-class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(ShowsHistory, Listed, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -109,7 +110,15 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
             closing.close(user, timezone.now())
             return None
 
-        report.run(request, self, users, act, "Closed the accounts of", most=CLOSED_AT_ONCE)
+        report.run(
+            request,
+            self,
+            users,
+            act,
+            "Closed the accounts of",
+            most=CLOSED_AT_ONCE,
+            noted="Closed the account.",
+        )
         return None
 
     @admin.action(
@@ -122,7 +131,8 @@ class UserAdmin(Listed, DjangoUserAdmin, ModelAdmin):
             removed = Authenticator.objects.filter(user=user).delete()[0]
             return None if removed else "there was none"
 
-        report.run(request, self, users, act, "Removed the second factors of")
+        done, noted = "Removed the second factors of", "Removed the second factors."
+        report.run(request, self, users, act, done, noted=noted)
 
 
 class TokenForm(StoringForm):
@@ -153,7 +163,7 @@ class TokenForm(StoringForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(ShowsHistory, ModelAdmin):
     """Staff see all tokens and make their own; `manage.py createtoken` makes those of others."""
 
     form = TokenForm
@@ -182,7 +192,7 @@ class ApiTokenAdmin(ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
     ) -> Any:
-        form = super().get_form(request, obj, change, **kw)
+        form: Any = super().get_form(request, obj, change, **kw)
         form.owner = request.user
         return form
 

@@ -25,6 +25,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import conditional, idempotency, limits
+from accounts.acting import By, Face, acting
+from accounts.models import ApiToken
 from accounts.query import refuse_unknown
 
 # The browsable API's forms send it beside the fields.
@@ -68,6 +70,7 @@ class ApiView(APIView):
         if "If-Match" in request.headers and not self._is_talking:
             # What is checked is then locked until it is changed.
             handler = transaction.atomic(handler)
+        handler = acting(_by(request))(handler)
         if key := idempotency.key_of(request._request):
             handler = partial(self._once, key, handler)
         setattr(self, name, handler)
@@ -156,6 +159,11 @@ class ApiView(APIView):
             return response
         kept = {name: value for name, value in response.items() if name != "Content-Type"}
         return HttpResponseNotModified(headers=kept)
+
+
+def _by(request: Request) -> By:
+    token_id = request.auth.pk if isinstance(request.auth, ApiToken) else None
+    return By(Face.API.value, request.user.pk, token_id=token_id)
 
 
 # What a router makes of an address of one thing.

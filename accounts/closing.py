@@ -70,7 +70,9 @@ def _keep_one_superuser(user: User) -> None:
 
 def _erase(user: User, now: datetime) -> None:
     ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
-    ApiToken.objects.filter(user=user).update(name="", hint="")
+    theirs = ApiToken.objects.filter(user=user)
+    theirs.update(name="", hint="")
+    forget_log(ApiToken, theirs.values_list("pk", flat=True))
     _end_sessions(user)
     for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()

@@ -12,6 +12,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from accounts.acting import By, Face, acting
+
 Answer = Callable[[HttpRequest], HttpResponse]
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
@@ -64,6 +66,20 @@ def staff_second_factor(get_response: Answer) -> Answer:
                 here = urlencode({"next": request.get_full_path()})
                 return HttpResponseRedirect(f"{_where_to_show_it(request)}?{here}")
         return get_response(request)
+
+    return middleware
+
+
+def who_acts(get_response: Answer) -> Answer:
+    """Have what is done in the admin, and on the pages of an account, recorded as done there."""
+    faces = ((reverse("admin:index"), Face.ADMIN), (reverse("account_home"), Face.ACCOUNT))
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        face = next((face for begin, face in faces if request.path.startswith(begin)), None)
+        if face is None:
+            return get_response(request)
+        with acting(By(face.value, request.user.pk)):
+            return get_response(request)
 
     return middleware
 

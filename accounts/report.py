@@ -18,6 +18,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.history import note_admin
+
 logger = logging.getLogger(__name__)
 
 # At once, so that one click touches no more than somebody may have meant.
@@ -90,10 +92,12 @@ def run(
     done: str,
     *,
     most: int | None = None,
+    noted: str = "",
 ) -> Report:
     """Do the chosen rows, tell whoever asked what became of them, and return that.
 
     `done` is the word for it, such as "Paused"; `most` is less than MOST, where that is too many.
+    The history of each row that was done says `noted`, which by default is that word.
     """
     report = Report()
     chosen = chosen_of(rows, most)
@@ -108,7 +112,7 @@ def run(
         if row is None:
             report.refused(None, GONE)
         else:
-            _do(row, act, report)
+            _do(row, lambda row: _noting(request, row, act, noted or f"{done}."), report)
     level = messages.SUCCESS
     if report.reasons or report.left:
         level = messages.WARNING if report.finished else messages.ERROR
@@ -129,6 +133,13 @@ def _each(rows: QuerySet[Any], chosen: list[Any]) -> Iterator[Any]:
         batch = chosen[begin : begin + BATCH]
         found = rows.model._default_manager.in_bulk(batch)
         yield from (found.get(pk) for pk in batch)
+
+
+def _noting(request: HttpRequest, row: Model, act: Act, noted: str) -> str | None:
+    why = act(row)
+    if why is None:
+        note_admin(request, row, noted)
+    return why
 
 
 def _do(row: Model, act: Act, report: Report) -> None:

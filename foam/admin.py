@@ -1,10 +1,16 @@
-"""The tables of other packages, in the look of ours."""
+"""The tables of other packages, in the look of ours; FOAM's own rows in beat's are kept."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -15,6 +21,9 @@ from django_celery_beat.models import (
 )
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts.history import ShowsHistory, note_admin
+from foam import own_tasks
 
 for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
@@ -31,40 +40,137 @@ for private in (
     if admin.site.is_registered(private):
         admin.site.unregister(private)
 
+STAYS_ON = (
+    "Without the tick nothing fires, so it cannot be switched off here. "
+    "To send nothing for a while, pause what is not to speak."
+)
+NOT_PRUNED = "While “prune” is switched off, nothing that is old is removed: the database grows."
+
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
     pass
 
 
 class PeriodicTaskForm(beat.PeriodicTaskForm):
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    """Of FOAM's own tasks, only when they run can be edited; the others are as ever."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
         self.fields["regtask"].widget = TaskSelect()
+        if self.is_own:
+            for name in self._fixed():
+                self.fields[name].disabled = True
+
+    @property
+    def is_own(self) -> bool:
+        return self.instance.pk is not None and self.initial.get("name") in own_tasks.OWN
+
+    @property
+    def is_tick(self) -> bool:
+        return self.is_own and self.initial.get("name") == own_tasks.TICK
+
+    def _fixed(self) -> Iterator[str]:
+        yield from ("regtask", *own_tasks.FIXED)
+        self.fields["name"].help_text = "FOAM needs this task: only when it runs can be changed."
+        if self.is_tick:
+            yield from ("crontab", "solar", "clocked")
+            self.fields["interval"].help_text = own_tasks.SANE
+            self.fields["enabled"].help_text = STAYS_ON
+            if self.initial["enabled"]:
+                yield "enabled"
+
+    def clean(self) -> Any:
+        data = super().clean()
+        if self.is_tick and not own_tasks.is_sane(data.get("interval")):
+            self.add_error("interval", own_tasks.SANE)
+        return data
+
+
+class IntervalForm(forms.ModelForm):
+    def clean(self) -> Any:
+        data: Any = super().clean()
+        used = self.instance.pk and own_tasks.TICK in own_tasks.that_need([self.instance])
+        if used and not self.errors:
+            asked = IntervalSchedule(every=data["every"], period=data["period"])
+            if not own_tasks.is_sane(asked):
+                self.add_error("every", own_tasks.SANE)
+        return data
+
+
+class KeepsOwn(ShowsHistory):
+    """Deletes nothing that FOAM's own tasks are, or run by: the page says so beforehand."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        own = [f"FOAM's own periodic task “{name}”" for name in own_tasks.that_need(objs)]
+        return found, counts, lacking, [*protected, *own]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
     form = PeriodicTaskForm
     # The stock one shows a date hierarchy over start_time, which none of ours has.
     date_hierarchy = None
 
+    def save_model(self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.enabled:
+            self._warn(request, [obj.name])
+
+    @admin.action(description="Enable selected tasks", permissions=["change"])
+    def enable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
+        self._note(request, queryset.filter(enabled=False), "Enabled.")
+        super().enable_tasks(request, queryset)
+
+    @admin.action(description="Disable selected tasks", permissions=["change"])
+    def disable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
+        names = list(queryset.filter(enabled=True).values_list("name", flat=True))
+        chosen = self._without_tick(request, queryset, names)
+        self._note(request, chosen.filter(enabled=True), "Disabled.")
+        super().disable_tasks(request, chosen)
+        self._warn(request, names)
+
+    @admin.action(description="Toggle activity of selected tasks", permissions=["change"])
+    def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
+        names = list(queryset.filter(enabled=True).values_list("name", flat=True))
+        chosen = self._without_tick(request, queryset, names)
+        self._note(request, chosen, "Enabled or disabled.")
+        super().toggle_tasks(request, chosen)
+        self._warn(request, names)
+
+    def _without_tick(
+        self, request: HttpRequest, chosen: QuerySet[PeriodicTask], names: list[str]
+    ) -> QuerySet[PeriodicTask]:
+        if own_tasks.TICK not in names:
+            return chosen
+        self.message_user(request, STAYS_ON, messages.ERROR)
+        return chosen.exclude(name=own_tasks.TICK)
+
+    def _note(self, request: HttpRequest, tasks: QuerySet[PeriodicTask], what: str) -> None:
+        for task in tasks:
+            note_admin(request, task, what)
+
+    def _warn(self, request: HttpRequest, names: list[str]) -> None:
+        if own_tasks.PRUNE in names:
+            self.message_user(request, NOT_PRUNED, messages.WARNING)
+
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(beat.IntervalScheduleAdmin, ModelAdmin):
-    pass
+class IntervalScheduleAdmin(KeepsOwn, beat.IntervalScheduleAdmin, ModelAdmin):
+    form = IntervalForm
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+class CrontabScheduleAdmin(KeepsOwn, beat.CrontabScheduleAdmin, ModelAdmin):
     pass
 
 
 @admin.register(SolarSchedule)
-class SolarScheduleAdmin(beat.SolarScheduleAdmin, ModelAdmin):
+class SolarScheduleAdmin(KeepsOwn, beat.SolarScheduleAdmin, ModelAdmin):
     pass
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin):
+class ClockedScheduleAdmin(KeepsOwn, beat.ClockedScheduleAdmin, ModelAdmin):
     pass

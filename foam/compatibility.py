@@ -66,6 +66,9 @@ ALLOWED: dict[str, str] = {
     "reminders.0013_closing: Raw SQL operation": (
         "A trigger that refuses what belongs to a closed account; the release before has none."
     ),
+    "reminders.0014_history: Raw SQL operation": (
+        "Triggers on beat's tables that refuse what no release does to FOAM's own two rows."
+    ),
 }
 
 HARMLESS = (

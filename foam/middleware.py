@@ -76,7 +76,7 @@ def limit_body(
     def middleware(request: HttpRequest) -> HttpResponse:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > limit and request.path_info == _import():
+        if length.isdigit() and int(length) > limit and request.path_info in _imports():
             limit = settings.FOAM_IMPORT_MAX_SIZE
         if length.isdigit() and int(length) > limit:
             return problems.response(413, f"The body is larger than {limit} bytes.")
@@ -85,5 +85,5 @@ def limit_body(
     return middleware
 
 
-def _import() -> str:
-    return reverse("reminder-import")
+def _imports() -> set[str]:
+    return {reverse("reminder-import"), reverse("admin:reminders_reminder_take_in")}

@@ -131,6 +131,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.content_security",
     "accounts.middleware.staff_second_factor",
+    "accounts.middleware.who_acts",
 ]
 
 ROOT_URLCONF = "foam.urls"

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from accounts.acting import By, Face, acting
 from notifications.actions import BadLink, ExpiredLink, Pressed, read
 
 HEADERS = {
@@ -73,7 +74,8 @@ def respond(token: str, now: datetime, acts: bool) -> tuple[HTTPStatus, Answer]:
     try:
         pressed = read(token, now)
         describe, act = _handlers[pressed.reference.partition(":")[0]]
-        return HTTPStatus.OK, (act if acts else describe)(pressed, now)
+        with acting(By(Face.LINK.value, channel_id=pressed.channel_id)):
+            return HTTPStatus.OK, (act if acts else describe)(pressed, now)
     except ExpiredLink as error:
         text = f"{error} Nothing was changed."
         return HTTPStatus.GONE, Answer("This link has expired", text, is_good=False)

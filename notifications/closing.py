@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from accounts.closing import forget_log
 from accounts.models import User
+from notifications.history import ChannelChange
 from notifications.models import Attempt, Channel, Delivery, InboxMessage, Verification
 
 CLOSED = "Account closed."
@@ -36,5 +37,7 @@ def close_channels(user: User, now: datetime) -> None:
     told.update(title="", body="", data={})
     InboxMessage.objects.filter(channel__in=ids).delete()
     Verification.objects.filter(channel__in=ids).delete()
+    done = ChannelChange.objects.filter(channel__in=ids)
+    done.exclude(detail="", diff__isnull=True).update(detail="", diff=None)
     channels.exclude(name=NAMELESS).update(name=NAMELESS, disabled_reason="")
     forget_log(Channel, ids)

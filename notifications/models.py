@@ -17,6 +17,7 @@ from accounts.models import FOAM_ID
 from notifications import notices
 from notifications.encryption import EncryptedTextField
 from notifications.flood import Flood  # noqa: F401  Django finds models here
+from notifications.history import ChannelChange, edited, note
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
 
@@ -239,6 +240,7 @@ class Channel(models.Model):
         self.validate_constraints()
         if self._state.adding:
             self.save()
+            note(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
         editable = {field.name for field in self._meta.concrete_fields if field.editable}
         written = editable - {"id"} if changed is None else editable.intersection(changed)
@@ -248,6 +250,8 @@ class Channel(models.Model):
             written |= leads
         stored = Channel.objects.select_for_update(no_key=True).get(pk=self.pk)
         self.save(update_fields={*written, "updated_at"})
+        if diff := edited(stored, self, written):
+            note(self.pk, ChannelChange.Verb.EDITED, self.updated_at, ", ".join(diff), diff)
         if "secret" in written and self.secret != stored.secret:
             # One that is set by hand is the only one from now on.
             self._write(previous_secret=None, previous_secret_until=None)
@@ -278,6 +282,7 @@ class Channel(models.Model):
             previous_secret=stored.secret,
             previous_secret_until=now + ROTATION,
         )
+        note(self.pk, ChannelChange.Verb.SECRET_MADE, now)
 
     @transaction.atomic
     def disable(self, reason: str, now: datetime) -> None:
@@ -289,6 +294,8 @@ class Channel(models.Model):
         is_news = kept.filter(disabled_at=None).update(disabled_at=now, disabled_reason=reason)
         Delivery.objects.filter(channel=self).cancel(f"Channel disabled: {reason}", now)
         self.refresh_from_db()
+        if is_news:
+            note(self.pk, ChannelChange.Verb.DISABLED, now, reason)
         if is_news and self.pk != FOAM_ID:
             self._tell_owner(now)
 
@@ -306,23 +313,29 @@ class Channel(models.Model):
                 ignore_conflicts=True,
             )
 
+    @transaction.atomic
     def enable(self) -> None:
-        Channel.objects.filter(pk=self.pk).update(
-            disabled_at=None, disabled_reason="", deaths=0, failing_since=None
-        )
+        """Use it again. Enabling what is not disabled changes nothing but its count of failures."""
+        disabled = Channel.objects.filter(pk=self.pk, disabled_at__isnull=False)
+        if disabled.update(disabled_at=None, disabled_reason=""):
+            note(self.pk, ChannelChange.Verb.ENABLED)
+        self._write(deaths=0, failing_since=None)
         self.refresh_from_db()
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
         """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
         Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
-        Channel.objects.filter(pk=self.pk, deleted_at=None).update(
+        is_news = Channel.objects.filter(pk=self.pk, deleted_at=None).update(
             deleted_at=now,
             address="",
             secret="",
             previous_secret=None,
             previous_secret_until=None,
         )
+        if is_news:
+            ChannelChange.objects.filter(channel=self).update(diff=None)
+            note(self.pk, ChannelChange.Verb.DELETED, now)
         self.refresh_from_db()
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from accounts.api import iso_duration
 from accounts.models import User
+from notifications.history import ChannelChange, note
 from notifications.models import Channel
 from notifications.serializers import ChannelSerializer
 
@@ -70,4 +71,5 @@ def _promise(channel: Channel) -> Channel:
     channel.clean_fields()
     channel.validate_constraints()
     channel.save()
+    note(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

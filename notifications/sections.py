@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from accounts.export import Row, Section, read
 from accounts.models import User
+from notifications.history import ChannelChange
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 
 
@@ -76,8 +77,23 @@ def inbox(user: User) -> Iterator[Row]:
     )
 
 
+def changes(user: User) -> Iterator[Row]:
+    return read(
+        ChannelChange.objects.filter(channel__owner=user),
+        "at",
+        "verb",
+        "detail",
+        "diff",
+        "face",
+        channel="channel_id",
+        user="user_id",
+        token="token_id",  # noqa: S106
+    )
+
+
 SECTIONS = [
     Section("channel", Channel, channels),
+    Section("channel_change", ChannelChange, changes),
     Section("delivery", Delivery, deliveries),
     Section("attempt", Attempt, attempts),
     Section("inbox_message", InboxMessage, inbox),

@@ -15,6 +15,7 @@ from django.db.models import F
 from notifications import codes, outbox, probe
 from notifications.actions import BadLink, ExpiredLink, Pressed
 from notifications.answers import Answer
+from notifications.history import ChannelChange, note
 from notifications.models import Channel, Delivery, Verification
 from notifications.outbox import Post
 from notifications.probe import Words
@@ -168,4 +169,5 @@ def _locked(channel_id: int) -> Channel:
 
 def _mark(channel: Channel, now: datetime) -> None:
     Channel.objects.filter(pk=channel.pk).update(verified_at=now)
+    note(channel.pk, ChannelChange.Verb.VERIFIED, now)
     Verification.objects.filter(channel=channel).delete()

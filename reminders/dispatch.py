@@ -356,6 +356,7 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     # Whoever deletes it comes before this, or cancels what this posts.
     if not Reminder.objects.kept().select_for_update(no_key=True).filter(pk=reminder.pk).exists():
         raise EditConflict
+    note(reminder, Change.Verb.TRIGGERED, now)
     after = reminder.follow_up_after
     occurrence = Occurrence.objects.create(
         reminder=reminder,

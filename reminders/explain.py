@@ -122,7 +122,8 @@ class Case:
         conclusion = summary(findings)
         if len(fires) > SHOWN:
             conclusion += f" Only the first {SHOWN} of this time were looked at."
-        steps += self._changes(self.reminder.changes.filter(at__gte=begin)[:CHANGES])
+        later = history.of_its_schedule(self.reminder).filter(at__gte=begin)
+        steps += self._changes(later[:CHANGES])
         return Explanation(
             self.reminder, self.timezone, begin, end, worst(findings), conclusion, steps
         )
@@ -170,7 +171,7 @@ class Case:
         text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
         data = {"id": reminder.pk, "status": reminder.status, "error": reminder.error}
         yield Step("reminder", 0, text, reminder.created_at, data)
-        past = reminder.changes.filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
+        past = history.of_its_schedule(reminder).filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
         yield from self._changes(reversed(past))
         yield self._rule(self._held(at))
 

@@ -1,6 +1,6 @@
-"""What changed of a reminder, and what held until then: so that its past can be explained.
+"""What changed of a reminder, who changed it, and what held until then.
 
-A firing leaves nothing here (it has its occurrence), nor does a creation (`created_at` tells).
+So its past can be explained. A firing on time leaves nothing here: it has its occurrence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,17 +9,25 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.acted import Acted, Diff, shown, text_of, whose
+from notifications.models import Channel
 
 
-class Change(models.Model):
-    """One change of a reminder, written in the transaction that makes it and never edited."""
+class Change(Acted):
+    """One change of a reminder, written in the transaction that makes it and never edited.
+
+    `detail` holds no words of its owner's; `diff` does, for who may see the reminder.
+    """
 
     class Verb(models.TextChoices):
-        EDITED = "edited"  # `detail` names the fields, never what they say
+        CREATED = "created"  # `before` is what it was created as
+        EDITED = "edited"  # `detail` names the fields, `diff` has what they said
         PAUSED = "paused"
         RESUMED = "resumed"
         DELETED = "deleted"
+        TRIGGERED = "triggered"  # fired at once, beside its schedule
         SET_ASIDE = "set_aside"  # the tick could not fire it; `detail` is the error
         REPLANNED = "replanned"  # by the command of that name; `detail` is the move
 
@@ -48,14 +56,34 @@ class Change(models.Model):
         return f"{self.reminder_id} {self.verb}"
 
 
-def change(reminder: Any, verb: Change.Verb, now: datetime, detail: str = "") -> Change:
-    """Return the record of a change, not saved; `reminder` is still as it was before it."""
-    return Change(reminder=reminder, at=now, verb=verb, before=held(reminder), detail=detail)
+# What says nothing of why a reminder did or did not fire.
+PLAIN = (Change.Verb.CREATED, Change.Verb.TRIGGERED)
 
 
-def note(reminder: Any, verb: Change.Verb, now: datetime, detail: str = "") -> None:
+def change(
+    reminder: Any, verb: Change.Verb, now: datetime, detail: str = "", diff: Diff | None = None
+) -> Change:
+    """Return the record of a change by who is at work, not saved.
+
+    `reminder` is still as it was before it.
+    """
+    before = held(reminder)
+    return Change(
+        reminder=reminder, at=now, verb=verb, before=before, detail=detail, diff=diff, **whose()
+    )
+
+
+def note(
+    reminder: Any, verb: Change.Verb, now: datetime, detail: str = "", diff: Diff | None = None
+) -> None:
     """Record a change, with the row locked and still as it was before it."""
-    change(reminder, verb, now, detail).save()
+    change(reminder, verb, now, detail, diff).save()
+
+
+def of_its_schedule(reminder: Any) -> QuerySet[Change]:
+    """Return what an explanation of its firings tells."""
+    changes: QuerySet[Change] = reminder.changes.exclude(verb__in=PLAIN)
+    return changes
 
 
 def held(reminder: Any) -> dict[str, str]:
@@ -81,34 +109,45 @@ def until(reminder: Any, following: Change) -> Any:
     return found
 
 
-def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Any] | None]) -> list[str]:
-    """Name what an edit changes of the stored reminder.
+def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None]) -> Diff:
+    """Return what an edit changes of the stored reminder, by the name of the field.
 
-    `many` has, by field, what is to be in a relation to many; None leaves it.
+    `many` has, by field, the channels that are to be there; None leaves those that are.
     """
     fixed = {"id", "owner", "status"}
     fields = [f for f in stored._meta.concrete_fields if f.editable and f.name not in fixed]
     names = [f.name for f in fields if f.value_from_object(stored) != f.value_from_object(edit)]
+    diff: Diff = {name: [text_of(stored, name), text_of(edit, name)] for name in names}
     for name, rows in many.items():
-        if rows is not None and {r.pk for r in rows} != {r.pk for r in getattr(stored, name).all()}:
-            names.append(name)
-    return names
+        if rows is None:
+            continue
+        old = set(getattr(stored, name).values_list("pk", flat=True))
+        new = {row.pk for row in rows}
+        if old != new:
+            diff[name] = [_names(old), _names(new)]
+    return diff
+
+
+def _names(ids: Iterable[int]) -> str:
+    told = Channel.objects.filter(pk__in=ids).only("kind", "name", "verified_at").order_by("pk")
+    return shown(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
 
 
 def forget(before: datetime, batch: int) -> Iterator[int]:
     """Remove what changed `before`, by batch; yield how many each time.
 
-    The last change of a reminder stays: it tells since when it has been as it is. Ids grow with
-    time: the first batch that holds nothing old is the end.
+    The last change of a reminder's schedule stays: it tells since when that has been as it is. Ids
+    grow with time: the first batch that holds nothing old is the end.
     """
     last = 0
     rows = Change.objects.order_by("pk").values_list("pk", "at")
     newer = Change.objects.filter(reminder=OuterRef("reminder"), pk__gt=OuterRef("pk"))
+    is_told = Q(verb__in=PLAIN) | Exists(newer.exclude(verb__in=PLAIN))
     while found := list(rows.filter(pk__gt=last)[:batch]):
         old = [pk for pk, at in found if at < before]
         if not old:
             return
-        yield Change.objects.filter(Exists(newer), pk__in=old).delete()[0]
+        yield Change.objects.filter(is_told, pk__in=old).delete()[0]
         last = found[-1][0]
 
 

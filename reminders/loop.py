@@ -85,4 +85,5 @@ def skip_next(reminder: Reminder, now: datetime, by: By) -> Occurrence | None:
 def _note(
     occurrence: Occurrence, verb: Response.Verb, now: datetime, by: By, detail: str = ""
 ) -> None:
-    Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **by._asdict())
+    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **who)

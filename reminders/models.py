@@ -290,6 +290,8 @@ class Reminder(models.Model):
             self.validate(channels, further)
             self._take_over(now, {"channels": channels, "escalate_channels": further})
         self._save_unique()
+        if is_new:
+            note(self, Change.Verb.CREATED, now)
         if channels is not None:
             self.channels.set(channels)
         if further is not None:
@@ -362,8 +364,8 @@ class Reminder(models.Model):
         if stored is None or stored.version != self.version:
             raise EditConflict
         self.version += 1
-        if names := edited(stored, self, channels):
-            note(stored, Change.Verb.EDITED, now, ", ".join(names))
+        if diff := edited(stored, self, channels):
+            note(stored, Change.Verb.EDITED, now, ", ".join(diff), diff)
         self.fired_count = stored.fired_count
         if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
             self.fired_due_at = stored.fired_due_at

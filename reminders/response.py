@@ -1,19 +1,12 @@
 """Who answered an occurrence, when, how and through which face."""
 
-from typing import NamedTuple
-
 from django.conf import settings
 from django.db import models
 
+from accounts.acting import By
 from notifications.models import Channel
 
-
-class By(NamedTuple):
-    """Who does something: through which face, and as whom or through the link of which channel."""
-
-    face: str
-    user_id: int | None = None
-    channel_id: int | None = None
+__all__ = ["By", "Response"]
 
 
 class Response(models.Model):

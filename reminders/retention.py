@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts import idempotency
 from accounts.models import FOAM_ID
 from notifications import flood
+from notifications import history as channel_changes
 from notifications import retention as deliveries
 from notifications.bulk import bulk_cursor
 from notifications.causes import following
@@ -107,6 +108,7 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
         yield Removed(0, gone.deliveries, gone.attempts)
     for _ in history.forget(before, BATCH):
         yield Removed()
+    channel_changes.forget(before)
     while revision.forget(before, BATCH):
         yield Removed()
 

@@ -90,7 +90,11 @@ def changes(user: User) -> Iterator[Row]:
         "verb",
         "before",
         "detail",
+        "diff",
+        "face",
         reminder="reminder_id",
+        user="user_id",
+        token="token_id",  # noqa: S106
     )
 
 

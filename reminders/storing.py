@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from notifications.bulk import write_or_isolate
 from notifications.models import Channel
 from reminders.arrival import Arrival
+from reminders.history import Change, change
 from reminders.models import ExternalIdTaken, Reminder, is_taken
 
 
@@ -81,6 +82,7 @@ def _write(news: Sequence[New], now: datetime) -> int:
         # What a write that was undone had given it.
         reminder.pk = None
     Reminder.objects.bulk_create(reminders)
+    Change.objects.bulk_create(change(row, Change.Verb.CREATED, now) for row in reminders)
     attach, further = Reminder.channels.through, Reminder.escalate_channels.through
     attach.objects.bulk_create(
         attach(reminder_id=new.reminder.pk, channel_id=channel.pk)

@@ -79,10 +79,12 @@ MISSED: dict[str, str] = {
     Missed.DELETED: "it was deleted {late} after it was due, before a tick had fired it",
 }
 CHANGE: dict[str, str] = {
+    Change.Verb.CREATED: "created",
     Change.Verb.EDITED: "edited",
     Change.Verb.PAUSED: "paused",
     Change.Verb.RESUMED: "resumed, to go on with the first occurrence after that",
     Change.Verb.DELETED: "deleted",
+    Change.Verb.TRIGGERED: "fired at once, beside its schedule",
     Change.Verb.SET_ASIDE: "set aside, because the tick could not fire it",
     Change.Verb.REPLANNED: "planned anew by the rules of time zones",
 }

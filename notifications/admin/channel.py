@@ -13,9 +13,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import report, search
 from accounts.forms import StoringForm
+from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
 from notifications import flood, holding, probe, verification
 from notifications.admin.rows import OfUsers
+from notifications.history import WORDS
 from notifications.models import NEEDS_NO_PROOF, Channel
 
 # What people know a channel by.
@@ -70,7 +72,7 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, Listed, ModelAdmin):
+class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", StateFilter)
@@ -133,6 +135,9 @@ class ChannelAdmin(OfUsers, Listed, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def acts_of(self, obj: Channel) -> list[Source]:
+        return [of_acts(obj.changes.all(), WORDS)]
 
     @display(
         description="State",

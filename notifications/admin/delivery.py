@@ -11,6 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import report, search
+from accounts.history import ShowsHistory
 from accounts.lists import Listed
 from accounts.timezones import known
 from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, owner_link
@@ -47,7 +48,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
+class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     list_display = (
         "title",
         "channel",
@@ -139,4 +140,4 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
                 return f"it is {delivery.status}, and only dead ones can be retried"
             return "its channel is not verified"
 
-        report.run(request, self, deliveries, act, "Queued")
+        report.run(request, self, deliveries, act, "Queued", noted="Queued again.")

@@ -22,6 +22,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.forms import StoringForm
+from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
 from accounts.timezones import in_words
 from notifications.admin import OfUsers
@@ -30,12 +31,15 @@ from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import DueFilter, StateFilter
 from reminders.admin.search import FINDS_REMINDERS, found
 from reminders.admin.story import PAGES, SHOWN, VERDICT_COLOURS, outcomes
+from reminders.exchange.pages import Moves
 from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import span
 from reminders.models import Reminder
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
+from reminders.response import Response
+from reminders.verdicts import CHANGE, RESPONSE
 
 PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
 
@@ -54,7 +58,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(OfUsers, Listed, ReminderActions, ModelAdmin):
+class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = (StateFilter, DueFilter, "misfire", ("timezone", NewestValues))
@@ -115,6 +119,8 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, ModelAdmin):
         ),
         ("Dates", {"fields": ("created_at", "updated_at")}),
     )
+    actions = (*ReminderActions.actions, *Moves.actions)
+    actions_list = Moves.actions_list
     actions_detail = ("explain",)
 
     class Media:
@@ -184,6 +190,11 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, ModelAdmin):
         }
         return TemplateResponse(request, "reminders/explain.html", context)
 
+    def acts_of(self, obj: Reminder) -> list[Source]:
+        answers = Response.objects.filter(occurrence__reminder=obj)
+        told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
+        return [of_acts(obj.changes.all(), CHANGE), Source(told, _answered)]
+
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder stands nowhere yet.
         return self.fieldsets if obj else self.fieldsets[1:-1]
@@ -250,3 +261,10 @@ def _leads(schedule: Schedule) -> str:
         return ""
     words = [f"{span(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
+
+
+def _answered(response: Response) -> Entry:
+    due = f"{response.occurrence.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    until = f", {response.detail}" if response.detail else ""
+    what = f"{RESPONSE.get(response.verb, response.verb)} what was due on {due}{until}"
+    return Entry(response.at, who(response), FACES.get(response.face, ""), what, {})

@@ -5,8 +5,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from reminders.exchange import crontab, icalendar, jsonl
-from reminders.exchange.reading import Reading
+from reminders.exchange.reading import Reading, Unreadable
 from reminders.models import Reminder
+
+# What may be asked for over the web at once; a command has no such limit.
+MOST = 10_000
+
+
+class TooMany(Unreadable):
+    """The file asks for more than MOST."""
 
 
 class Format(NamedTuple):
@@ -49,3 +56,17 @@ def of_file(name: str) -> Format | None:
     if name.rpartition("/")[2] == "crontab":
         return FORMATS["crontab"]
     return next((each for each in ALL if name.lower().endswith(each.suffixes)), None)
+
+
+def read_some(content: bytes, format: Format, timezone: str) -> Reading:
+    """Read a file that came over the web; `timezone` is for times without one.
+
+    Raises Unreadable, or TooMany of it.
+    """
+    reading = format.read(content, timezone)
+    asked = len(reading.channels) + sum(
+        1 + len(draft.arrival.skipped if draft.arrival else ()) for draft in reading.drafts
+    )
+    if asked > MOST:
+        raise TooMany(f"One request takes up to {MOST} reminders, and this has {asked}. Split it.")
+    return reading

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
+from accounts.acting import Face, acting, at_work
 from accounts.api import field_errors
 from accounts.models import User
 from notifications import portable
@@ -95,7 +96,7 @@ def take(
 
     `step` is called with how many drafts have been dealt with since.
     """
-    with _alone(user), _tried(dry_run):
+    with acting(at_work()._replace(face=Face.IMPORT.value)), _alone(user), _tried(dry_run):
         taking = _Taking(user, now, Report(dry_run, losses=list(reading.losses)))
         taking.take_channels(reading.channels, may_write=may_write_channels)
         for begin in range(0, len(reading.drafts), CHUNK):
@@ -158,7 +159,9 @@ class _Taking:
             with transaction.atomic():
                 restored = portable.restore(self.user, draft.fields)
                 if restored.is_changed and not may_write:
-                    raise ValidationError("This token lacks the scope channels:write.")
+                    raise ValidationError(
+                        "To write channels needs a right of its own: channels:write."
+                    )
         except DjangoValidationError as error:
             return self._refused(draft.where, key, as_serializer_error(error))
         except ValidationError as error:

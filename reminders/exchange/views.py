@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import IO, Any
@@ -32,8 +33,6 @@ from reminders.exchange.taking import Busy, take
 from reminders.models import Reminder
 from reminders.views import ReminderFilter
 
-# What one request may ask for; a command has no such limit.
-MOST = 10_000
 BINARY = "application/octet-stream"
 # Of the lines of an answer, so much goes out at once.
 BLOCK = 64 * 1024
@@ -138,13 +137,7 @@ class ExportView(ApiView, GenericAPIView[Reminder]):
         if format.name == "jsonl" and not _may(request, Scope.CHANNELS_READ):
             raise PermissionDenied(f"This token lacks the scope {Scope.CHANNELS_READ}.")
         reminders = self.filter_queryset(self.get_queryset())
-        assert format.write is not None
-        response = StreamingHttpResponse(
-            _blocks(format.write(stream(reminders), timezone.now())),
-            content_type=f"{format.media_types[0]}; charset=utf-8",
-        )
-        response["Content-Disposition"] = f'attachment; filename="reminders{format.suffixes[0]}"'
-        return response
+        return as_file(reminders, format, timezone.now())
 
 
 def _may(request: Request, scope: str) -> bool:
@@ -177,16 +170,21 @@ def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
 
 def _read(content: bytes, format: Format, timezone: str) -> Reading:
     try:
-        reading = format.read(content, timezone)
+        return formats.read_some(content, format, timezone)
     except Unreadable as error:
-        raise ValidationError({"file": str(error)}, code="unreadable") from None
-    asked = len(reading.channels) + sum(
-        1 + len(draft.arrival.skipped if draft.arrival else ()) for draft in reading.drafts
+        code = "too_many" if isinstance(error, formats.TooMany) else "unreadable"
+        raise ValidationError({"file": str(error)}, code=code) from None
+
+
+def as_file(reminders: QuerySet[Reminder], format: Format, now: datetime) -> StreamingHttpResponse:
+    """Give out reminders in a format that FOAM writes, as a file that is written as it is read."""
+    assert format.write is not None
+    response = StreamingHttpResponse(
+        _blocks(format.write(stream(reminders), now)),
+        content_type=f"{format.media_types[0]}; charset=utf-8",
     )
-    if asked > MOST:
-        message = f"One request takes up to {MOST} reminders, and this has {asked}. Split it."
-        raise ValidationError({"file": message}, code="too_many")
-    return reading
+    response["Content-Disposition"] = f'attachment; filename="reminders{format.suffixes[0]}"'
+    return response
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[str]:

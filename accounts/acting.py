@@ -1,0 +1,53 @@
+"""Who is at work, and by which face: what is recorded meanwhile says so.
+
+A face says it once, where it begins, and nothing on the way passes it on. Where no face has said
+anything it is FOAM itself: the tick, a worker, a migration.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from django.db.models import TextChoices
+
+
+class Face(TextChoices):
+    FOAM = "foam", "FOAM"
+    ADMIN = "admin"
+    API = "api", "API"
+    ACCOUNT = "account", "Own account"  # the pages under /account/
+    COMMAND = "command"
+    IMPORT = "import"
+    LINK = "link"  # in a message, without signing in
+
+
+class By(NamedTuple):
+    """Who does something: through which face, and as whom or through the link of which channel.
+
+    `token_id` is the program of that user's that asked, where it was one.
+    """
+
+    face: str
+    user_id: int | None = None
+    channel_id: int | None = None
+    token_id: int | None = None
+
+
+FOAM = By(Face.FOAM.value)
+_by: ContextVar[By] = ContextVar("acting", default=FOAM)
+
+
+@contextmanager
+def acting(by: By) -> Iterator[None]:
+    """Have all that is done inside recorded as done by this one."""
+    before = _by.set(by)
+    try:
+        yield
+    finally:
+        _by.reset(before)
+
+
+def at_work() -> By:
+    """Return who is at work."""
+    return _by.get()
