@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts.models import FOAM_ID, ApiToken, User
@@ -126,6 +127,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(outbox, "transport", lambda kind: recorder)
     return recorder
+
+
+@pytest.fixture
+def empty_cache(db) -> None:
+    """Take away what a test before has kept there: no flush does."""
+    cache.clear()
 
 
 @pytest.fixture

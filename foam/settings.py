@@ -442,6 +442,9 @@ UNFOLD = {
     "SITE_TITLE": "FOAM",
     "SITE_HEADER": "FOAM",
     "SITE_SYMBOL": "alarm",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("foam/icon.svg")}
+    ],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

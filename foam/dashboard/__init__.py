@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the page shows to its context: to each of staff, what they may view."""
-    now, here = timezone.now(), zone(request.user.timezone)
+    user: Any = request.user
+    now, here = timezone.now(), zone(user.timezone)
 
     def may_view(model: type[models.Model]) -> bool:
         return admin.site.get_model_admin(model).has_view_permission(request)

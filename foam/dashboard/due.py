@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
@@ -62,10 +63,9 @@ def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
     ahead = Reminder.objects.of_users().filter(
         status=Reminder.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
     )
-    fires = list(ahead.order_by("next_fire_at").values_list("next_fire_at", flat=True)[: CAP + 1])
-    if len(fires) > CAP:
-        return None
-    return now, _by_hour(Counter((fire - begin) // HOUR for fire in fires).items()), None
+    fires = ahead.order_by("next_fire_at").values_list("next_fire_at", flat=True)[: CAP + 1]
+    counted = Counter((fire - begin) // HOUR for fire in fires if fire)
+    return None if counted.total() > CAP else (now, _by_hour(counted.items()), None)
 
 
 def _estimate(now: datetime) -> tuple[datetime, list[int], int | None]:
@@ -74,8 +74,9 @@ def _estimate(now: datetime) -> tuple[datetime, list[int], int | None]:
         cursor.execute(SIZE)
         (pages,) = cursor.fetchone() or (0,)
         share = min(1.0, PAGES / max(1, pages))
-        values = {"percent": 100 * share, "foam": FOAM_ID, "now": now, "begin": begin}
-        cursor.execute(SAMPLE, {**values, "end": begin + HOURS * HOUR})
+        values: dict[str, Any] = {"percent": 100 * share, "foam": FOAM_ID}
+        times = {"now": now, "begin": begin, "end": begin + HOURS * HOUR}
+        cursor.execute(SAMPLE, {**values, **times})
         found = cursor.fetchall()
     counts = _by_hour((hour, round(number / share)) for hour, number in found)
     return now, counts, sum(number for _, number in found)

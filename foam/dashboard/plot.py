@@ -51,7 +51,7 @@ class Plot:
     columns: list[Column] = field(default_factory=list)
     hours: list[str] = field(default_factory=list)
     levels: list[str] = field(default_factory=list)
-    table: list[Sequence[str]] = field(default_factory=list)
+    table: Sequence[Sequence[str]] = ()
     # Where the bars that hang down begin.
     line: str = ""
 
@@ -76,7 +76,12 @@ def down(value: float, most: float, look: str, line: float = ABOVE) -> list[Bar]
 
 
 def rows(first: int, last: int, of: int, look: str) -> list[Bar]:
-    """Return the bar over the rows from `first` to `last`, of so many, counted from below."""
+    """Return the bar over the rows from `first` to `last`, of so many, counted from below.
+
+    There is none where the last comes before the first.
+    """
+    if last < first:
+        return []
     row = HEIGHT / of
     return [Bar.of(HEIGHT - (last + 1) * row, (last - first + 1) * row, look)]
 

@@ -1,12 +1,13 @@
 """The plots of the front page: what is due, what was sent and failed, and how late it was."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import tzinfo
 from itertools import accumulate
 
 from foam.dashboard import plot
 from foam.dashboard.due import Due
-from foam.dashboard.plot import Column, Plot
+from foam.dashboard.plot import Bar, Column, Plot
 from foam.dashboard.state import attempts
 from notifications import meter
 from notifications.hours import HOUR, Hour
@@ -34,7 +35,7 @@ def due(found: Due, zone: tzinfo) -> Plot:
     return Plot(
         "due",
         title,
-        f"In all {about}{total:,}, most of them in the hour from {plot.clock(busiest, zone)} on: "
+        f"In all {about}{total:,}. The busiest hour, from {plot.clock(busiest, zone)} on, has "
         f"{about}{most:,}. {how}",
         [Column(plot.up(n, most, "due"), f"{at}: {about}{n:,}") for at, n in told],
         plot.named(begins, zone),
@@ -45,104 +46,104 @@ def due(found: Due, zone: tzinfo) -> Plot:
 
 def sent(hours: list[Hour], zone: tzinfo) -> Iterator[Plot]:
     """Yield a plot for each kind of channel by which anything was tried."""
+    names = [_named(hour, zone) for hour in hours]
     for kind in Channel.Kind:
         tried = [attempts(hour, kind.value) for hour in hours]
         went = [each["sent"] for each in tried]
         failed = [sum(each.values()) - each["sent"] for each in tried]
         if not any(went) and not any(failed):
             continue
-        most_sent, most_failed = max(1, *went), max(1, *failed)
-        # One measure for both.
-        most = max(most_sent, most_failed * plot.ABOVE / (plot.HEIGHT - plot.ABOVE))
-        below = most * (plot.HEIGHT - plot.ABOVE) / plot.ABOVE
-        said = [
-            (f"{n:,}", f"{bad:,}") if hour.counted_from else (NOT_COUNTED, NOT_COUNTED)
-            for hour, n, bad in zip(hours, went, failed, strict=True)
-        ]
-        names = [_named(hour, zone) for hour in hours]
+        # One measure for both: so much is as high as the room above the line.
+        below = (plot.HEIGHT - plot.ABOVE) / plot.ABOVE
+        most = max(1, *went, *(n / below for n in failed))
+        columns, table = [], [("Hour from", "Sent", "Failed attempts")]
+        for hour, name, n, bad in zip(hours, names, went, failed, strict=True):
+            if hour.counted_from is None:
+                columns.append(_unknown(name))
+                table.append((name, NOT_COUNTED, NOT_COUNTED))
+                continue
+            bars = plot.up(n, most, "sent", plot.ABOVE) + plot.down(bad, most * below, "failed")
+            columns.append(Column(bars, f"{name}: {n:,} sent, {bad:,} failed"))
+            table.append((name, f"{n:,}", f"{bad:,}"))
         yield Plot(
             kind.value,
             kind.label,
             f"{sum(went):,} sent, {sum(failed):,} failed attempts.",
-            [
-                Column(
-                    plot.up(n, most, "sent", plot.ABOVE) + plot.down(bad, below, "failed"),
-                    f"{name}: {told[0]} sent, {told[1]} failed",
-                )
-                for name, told, n, bad in zip(names, said, went, failed, strict=True)
-            ],
+            columns,
             plot.named([hour.begin for hour in hours], zone),
-            [f"{most_sent:,}"],
-            [
-                ("Hour from", "Sent", "Failed attempts"),
-                *((name, *told) for name, told in zip(names, said, strict=True)),
-            ],
+            [f"{most:,.0f}"],
+            table,
             line=f"{plot.ABOVE:.2f}",
         )
 
 
 def lateness(hours: list[Hour], zone: tzinfo) -> Plot:
-    """Draw each hour from the bucket of its 50th percentile to those of its 95th and 99th."""
+    """Draw each hour from the step of its 50th percentile to those of its 95th and 99th."""
     title, counts = "How late messages were", [_late(hour) for hour in hours]
     in_all = [sum(each) for each in zip(*counts, strict=True)]
     if not sum(in_all):
         return Plot("lateness", title, "No message has been timed in the last 24 hours.")
-    found = [[_bucket(each, share) for share in SHARES] for each in counts]
-    columns, table = [], [("Hour from", "Half of them", "95 %", "99 %")]
-    for hour, buckets in zip(hours, found, strict=True):
+    columns: list[Column] = []
+    table: list[tuple[str, ...]] = [("Hour from", "Half of them", "95 %", "99 %")]
+    for hour, counted in zip(hours, counts, strict=True):
         name = _named(hour, zone)
-        if buckets[0] is None:
-            columns.append(Column([], f"{name}: nothing timed"))
-            table.append((name, "", "", ""))
+        if not sum(counted):
+            is_known = hour.counted_from is not None
+            columns.append(Column([], f"{name}: nothing timed") if is_known else _unknown(name))
+            table.append((name, *("–" if is_known else NOT_COUNTED for _ in SHARES)))
             continue
-        half, most, nearly_all = (each or 0 for each in buckets)
-        bars = plot.rows(half, most, len(BOUNDS), "late")
-        if nearly_all > most:
-            bars += plot.rows(most + 1, nearly_all, len(BOUNDS), "latest")
-        told = (within(half), within(most), within(nearly_all))
-        said = f"{name}: half {told[0]}, 95 % {told[1]}, 99 % {told[2]}"
-        columns.append(Column(bars, said))
+        steps = _percentiles(counted)
+        told = [at_most(step) for step in steps]
+        said = f"{name}: half {told[0]} late, 95 % {told[1]}, 99 % {told[2]}"
+        columns.append(Column(_rows(*steps), said))
         table.append((name, *told))
-    half, most, nearly_all = (_bucket(in_all, share) or 0 for share in SHARES)
+    half, most, nearly_all = (at_most(step) for step in _percentiles(in_all))
     return Plot(
         "lateness",
         title,
-        f"Of {sum(in_all):,} messages half were handed over {within(half)} of their time, 95 % "
-        f"{within(most)}, 99 % {within(nearly_all)}.",
+        f"Of {sum(in_all):,} messages half were {half} late, 95 % {most}, 99 % {nearly_all}.",
         columns,
         plot.named([hour.begin for hour in hours], zone),
-        [_level(index) for index in reversed(range(len(BOUNDS)))],
+        [_level(step) for step in reversed(range(len(BOUNDS)))],
         table,
     )
 
 
+def _unknown(name: str) -> Column:
+    return Column(plot.rows(0, 0, 1, "unknown"), f"{name}: {NOT_COUNTED}")
+
+
+def _rows(half: int, most: int, nearly_all: int) -> list[Bar]:
+    bars = plot.rows(half, most, len(BOUNDS), "late")
+    return [*bars, *plot.rows(most + 1, nearly_all, len(BOUNDS), "latest")]
+
+
 def _late(hour: Hour) -> list[int]:
-    """Return how many messages fell into each bucket."""
+    """Return how many messages fell into each of the meter's steps."""
     return [
         sum(hour.sums[meter.LATENESS.bucket(bound, kind=kind)] for kind in Channel.Kind.values)
         for bound in BOUNDS
     ]
 
 
-def _bucket(counts: list[int], share: float) -> int | None:
-    """Return which bucket holds the value that this share does not exceed; None of nothing."""
-    total = sum(counts)
-    reached = (index for index, upto in enumerate(accumulate(counts)) if upto >= share * total)
-    return next(reached) if total else None
+def _percentiles(counts: list[int]) -> list[int]:
+    """Return which step holds the value that each of SHARES does not exceed."""
+    upto = list(accumulate(counts))
+    return [bisect_left(upto, share * upto[-1]) for share in SHARES]
 
 
-def within(bucket: int) -> str:
-    """Say how late at most: the bucket's upper bound, as the meter knows no better."""
-    bound = BOUNDS[bucket]
-    return f"later than {_span(BOUNDS[-2])}" if bound == float("inf") else f"within {_span(bound)}"
+def at_most(step: int) -> str:
+    """Say how late at most: by the end of the step, as the meter knows no better."""
+    bound = BOUNDS[step]
+    return f"more than {_span(BOUNDS[-2])}" if bound == float("inf") else f"at most {_span(bound)}"
 
 
-def _level(bucket: int) -> str:
+def _level(step: int) -> str:
     """Name some of the heights: so many names are enough to read the others by."""
-    bound = BOUNDS[bucket]
+    bound = BOUNDS[step]
     if bound == float("inf"):
-        return "later"
-    return _span(bound) if bound in {0.1, 1, 10, 60, 3600} else ""
+        return f"over {_span(BOUNDS[-2])}"
+    return _span(bound) if bound in {0.1, 1, 10, 60} else ""
 
 
 def _span(seconds: float) -> str:
@@ -154,5 +155,6 @@ def _span(seconds: float) -> str:
 
 def _named(hour: Hour, zone: tzinfo) -> str:
     name = plot.day_and_clock(hour.begin, zone)
-    is_part = hour.counted_from and hour.counted_from - hour.begin > HOUR / 60
-    return f"{name} (from {plot.clock(hour.counted_from, zone)} on)" if is_part else name
+    since = hour.counted_from or hour.begin
+    is_part = since - hour.begin > HOUR / 60
+    return f"{name} (from {plot.clock(since, zone)} on)" if is_part else name

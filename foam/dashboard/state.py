@@ -130,9 +130,9 @@ def _alive(ready: dict[str, Any], may_view: MayView) -> Iterator[Figure]:
 
 def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     stored = Reminder.objects.of_users()
-    due = stored.due(now).order_by("next_fire_at")
+    due = _by("next_fire_at", stored.due(now))
     url = listed(Reminder, status__exact="active", next_fire_at__lte=iso(now))
-    yield _overdue("Reminders overdue", due, "next_fire_at", now, OVERDUE, url)
+    yield _overdue("Reminders overdue", due, now, OVERDUE, url)
     # None is pushed further ahead than that; a backlog, which may be long, comes after them.
     latest = now + SET_ASIDE
     nearest = stored.due(latest).order_by("-next_fire_at").values("error")[: CAP + 1]
@@ -146,25 +146,31 @@ def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
 
 
 def _follow_ups(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    due = Occurrence.objects.of_users().filter(follow_up_at__lte=now).order_by("follow_up_at")
+    due = _by("follow_up_at", Occurrence.objects.of_users().filter(follow_up_at__lte=now))
     url = listed(Occurrence, follow_up_at__lte=iso(now))
-    yield _overdue("Snoozes and nags overdue", due, "follow_up_at", now, OVERDUE, url)
+    yield _overdue("Snoozes and nags overdue", due, now, OVERDUE, url)
 
 
 def _deliveries(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     queued = Delivery.objects.of_users().filter(status="queued", next_attempt_at__lte=now)
-    due = queued.order_by("next_attempt_at")
     url = listed(Delivery, status__exact="queued", next_attempt_at__lte=iso(now))
-    yield _overdue("Deliveries due and not taken", due, "next_attempt_at", now, WAITING, url)
+    due = _by("next_attempt_at", queued)
+    yield _overdue("Deliveries due and not taken", due, now, WAITING, url)
     # What is leased is among the oldest: of a backlog no more is looked at.
-    oldest = Delivery.objects.of_users().filter(next_attempt_at__lte=now)
-    oldest = oldest.order_by("next_attempt_at").values("status", "leased_until")[: CAP + 1]
+    waiting = Delivery.objects.of_users().filter(next_attempt_at__lte=now)
+    oldest = waiting.order_by("next_attempt_at").values("status", "leased_until")[: CAP + 1]
     is_lost = Q(status="sending", leased_until__lte=now)
     found = oldest.aggregate(all=Count("*"), lost=Count("status", filter=is_lost))
     yield _stuck(
         "Deliveries whose lease has run out",
         found["lost"],
-        listed(Delivery, status__exact="sending", leased_until__lte=iso(now)),
+        # What is leased was due then: so its rows are found by the index of those.
+        listed(
+            Delivery,
+            status__exact="sending",
+            leased_until__lte=iso(now),
+            next_attempt_at__lte=iso(now),
+        ),
         is_more=found["all"] > CAP and found["lost"] > 0,
     )
     yield _given_up(hours)
@@ -232,15 +238,19 @@ def many(number: int) -> str:
 
 
 def _overdue(
-    label: str, due: models.QuerySet, field: str, now: datetime, limit: timedelta, url: str
+    label: str, since: models.QuerySet, now: datetime, limit: timedelta, url: str
 ) -> Figure:
-    number = due[: CAP + 1].count()
-    oldest = due.values_list(field, flat=True).first()
+    """Tell of rows that are due, by the instants since when they are, the oldest first."""
+    oldest = since.first()
     if oldest is None:
         return Figure(label, "none", Level.WELL, url)
     waits = now - oldest
-    text = f"{many(number)}, the oldest for {roughly(waits)}"
+    text = f"{many(since[: CAP + 1].count())}, the oldest for {roughly(waits)}"
     return Figure(label, text, Level.WRONG if waits > limit else Level.WELL, url)
+
+
+def _by(field: str, rows: models.QuerySet) -> models.QuerySet:
+    return rows.order_by(field).values_list(field, flat=True)
 
 
 def _stuck(label: str, number: int, url: str, *, is_more: bool) -> Figure:

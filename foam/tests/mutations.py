@@ -99,6 +99,7 @@ SENTRY = "foam/sentry.py"
 
 TEST_LOGS = "foam/tests/test_logs.py"
 TEST_METER = "notifications/tests/test_meter.py"
+TEST_DASHBOARD = "foam/tests/test_dashboard.py"
 TEST_METRICS = "foam/tests/test_metrics.py"
 TEST_PROBES = "foam/tests/test_probes.py"
 TEST_DOCTOR = "foam/tests/test_doctor.py"
@@ -1519,6 +1520,26 @@ MUTATIONS = [
             "    return plain",
         ),
         [TEST_CALENDAR_READ],
+    ),
+    Mutation(
+        "P9",
+        "dashboard: figures are shown to whom they are not for",
+        edit(
+            "foam/dashboard/__init__.py",
+            "        return admin.site.get_model_admin(model).has_view_permission(request)\n",
+            "        return True\n",
+        ),
+        [TEST_DASHBOARD],
+    ),
+    Mutation(
+        "P5",
+        "dashboard: what is not cheap is read each time",
+        edit(
+            "foam/dashboard/turns.py",
+            "        cache.set(KEY, found, KEPT_S)\n",
+            "",
+        ),
+        [TEST_DASHBOARD],
     ),
 ]
 
