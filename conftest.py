@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
@@ -183,6 +184,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(outbox, "transport", lambda kind: recorder)
     return recorder
+
+
+@pytest.fixture
+def empty_cache(db) -> None:
+    """Take away what a test before has kept there: no flush does."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -127,12 +127,12 @@ def page(now: datetime) -> str:
     failed: list[str] = []
     for name, read in PARTS.items():
         try:
-            with _bounded():
+            with bounded():
                 samples += list(read(now))
         except Error:
             failed.append(name)
     try:
-        with _bounded():
+        with bounded():
             counted = meter.sums()
     except Error:
         failed.append("counters")
@@ -148,7 +148,8 @@ def page(now: datetime) -> str:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def bounded() -> Iterator[None]:
+    """End each query after PATIENCE_MS, with an OperationalError."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")

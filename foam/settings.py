@@ -443,10 +443,14 @@ UNFOLD = {
     "SITE_TITLE": "FOAM",
     "SITE_HEADER": "FOAM",
     "SITE_SYMBOL": "alarm",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("foam/icon.svg")}
+    ],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("foam/admin.css")],
+    "DASHBOARD_CALLBACK": "foam.dashboard.show",
     "COLORS": {
         # Sea green, from light to dark.
         "primary": {

@@ -1,9 +1,12 @@
 """Which reminders meet a clock change, and what becomes of their occurrences."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Count
 
 from reminders.models import Reminder, Unreadable
 from reminders.recurrence import ClockChange, Fold, Gap, RecurrenceError
@@ -76,6 +79,19 @@ def zones(after: datetime, until: datetime, owner: Any = None) -> dict[str, list
         if changes:
             found[name] = changes
     return found
+
+
+def ahead(after: datetime, until: datetime) -> list[tuple[Turn, int]]:
+    """Return the clock changes of active reminders' zones in (after, until], soonest first.
+
+    Each with how many reminders are in that zone. Zones that cannot be read are left out.
+    """
+    counted = _active(None).order_by().values_list("timezone").annotate(number=Count("pk"))
+    found = []
+    for name, number in counted:
+        with suppress(RecurrenceError):
+            found += [(turn, number) for turn in turns(name, after, until)]
+    return sorted(found, key=lambda each: (each[0].at, -each[1], each[0].timezone))
 
 
 def count(zones: dict[str, list[Turn] | str], owner: Any = None) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from notifications import meter, outbox
+from notifications import hours, meter, outbox
 from notifications.bulk import bulk_cursor, by_index, write_or_isolate
 from reminders import follow_up
 from reminders.count import Count
@@ -61,6 +61,7 @@ def tick(now: datetime) -> int:
     meter.keep_all(TICK.of([time.monotonic() - began]))
     if beat_heart(now):
         meter.fold()
+        hours.mark(now)
     meter.settle()
     return fired
 

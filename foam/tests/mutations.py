@@ -100,6 +100,7 @@ SENTRY = "foam/sentry.py"
 
 TEST_LOGS = "foam/tests/test_logs.py"
 TEST_METER = "notifications/tests/test_meter.py"
+TEST_DASHBOARD = "foam/tests/test_dashboard.py"
 TEST_METRICS = "foam/tests/test_metrics.py"
 TEST_PROBES = "foam/tests/test_probes.py"
 TEST_DOCTOR = "foam/tests/test_doctor.py"
@@ -1593,6 +1594,26 @@ MUTATIONS = [
             "```text\npython manage.py canary",
         ),
         [f"{TEST_DOCS}::test_every_block_says_what_it_is"],
+    ),
+    Mutation(
+        "P9",
+        "dashboard: figures are shown to whom they are not for",
+        edit(
+            "foam/dashboard/__init__.py",
+            "        return admin.site.get_model_admin(model).has_view_permission(request)\n",
+            "        return True\n",
+        ),
+        [TEST_DASHBOARD],
+    ),
+    Mutation(
+        "P5",
+        "dashboard: what is not cheap is read each time",
+        edit(
+            "foam/dashboard/turns.py",
+            "        cache.set(KEY, found, KEPT_S)\n",
+            "",
+        ),
+        [TEST_DASHBOARD],
     ),
 ]
 

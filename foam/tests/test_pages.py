@@ -1,10 +1,13 @@
 """The pages, in a real browser, at desktop and phone width."""
 
 import shutil
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
+from notifications import hours, meter
 from reminders.models import Reminder
 
 CHROMIUM = next(
@@ -121,11 +124,37 @@ def test_staff_who_sign_in_come_to_the_admin_whose_banner_says_that_nothing_tick
     assert page.get_by_role("alert").inner_text().startswith("Reminders are not firing.")
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/admin/reminders/reminder/"])
-def test_admin_fits_the_screen(staff_page, make_reminder, path):
+def test_list_in_the_admin_fits_the_screen(staff_page, make_reminder):
     make_reminder(title="A reminder with quite a long title that has to go somewhere " * 2)
-    staff_page.goto(path)
+    staff_page.goto("/admin/reminders/reminder/")
     assert fits(staff_page)
+
+
+def test_front_page_of_the_admin_is_drawn_and_fits_the_screen(
+    staff_page, make_reminder, empty_cache
+):
+    now, said = timezone.now(), []
+    soon = (now + timedelta(minutes=90)).replace(tzinfo=None, microsecond=0)
+    make_reminder(starts_at=soon, stored_at=now)
+    hours.mark(now)
+    sent, failed = (
+        meter.ATTEMPTS.series(kind="email", outcome=each) for each in ("sent", "transient")
+    )
+    meter.add(Counter({sent: 2_000_000, failed: 3}) + meter.LATENESS.of([0.2, 3], kind="email"))
+    staff_page.on("console", lambda message: said.append(message.text))
+    staff_page.goto("/admin/")
+    assert fits(staff_page)
+    pictures = staff_page.get_by_role("img", name="Reminders due in the next 24 hours")
+    assert pictures.bounding_box()["height"] > 100
+    assert all(
+        bar.bounding_box()["height"] >= 1
+        for look in ("due", "sent", "failed", "late")
+        for bar in staff_page.locator(f"rect.foam-{look}").all()
+    )
+    staff_page.get_by_text("As a table").first.click()
+    assert staff_page.get_by_role("columnheader", name="Reminders due").is_visible()
+    assert fits(staff_page)
+    assert said == []
 
 
 def test_trouble_of_a_channel_is_shown_whole(staff_page, channel, now):
