@@ -17,6 +17,7 @@ from accounts.models import FOAM_ID, validate_timezone
 from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.arrival import Arrival
+from reminders.backlog import Backlog
 from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
@@ -31,7 +32,16 @@ from reminders.tally import Tally
 from reminders.template import problem
 
 # All models of this app: Django finds them here.
-__all__ = ["Change", "Heartbeat", "Occurrence", "Reminder", "Response", "Revision", "Tally"]
+__all__ = [
+    "Backlog",
+    "Change",
+    "Heartbeat",
+    "Occurrence",
+    "Reminder",
+    "Response",
+    "Revision",
+    "Tally",
+]
 
 ONE_EXTERNAL_ID = "reminders_reminder_external_id_once_per_owner"
 TAKEN = "You already have a reminder with this external_id."
