@@ -27,10 +27,11 @@ from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam
 from notifications.models import Delivery
 from reminders import dispatch, loop
+from reminders.backlog_admin import BacklogAdmin
 from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import span
-from reminders.models import Occurrence, Reminder
+from reminders.models import Backlog, Occurrence, Reminder
 from reminders.moment import clocks
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
@@ -322,6 +323,9 @@ def _leads(schedule: Schedule) -> str:
 
 def _by(request: HttpRequest) -> loop.By:
     return loop.By("admin", request.user.pk)
+
+
+admin.site.register(Backlog, BacklogAdmin)
 
 
 class ResponseInline(WrittenByFoam, TabularInline):

@@ -19,7 +19,6 @@ LATE = timedelta(seconds=60)
 # So much of what was allowed and not used can be made up for: one that ticks each second needs no
 # more, and after a pause the receivers get no burst.
 BURST = timedelta(seconds=1)
-FOAM = "FOAM itself"
 
 
 class BacklogQuerySet(models.QuerySet["Backlog"]):
@@ -94,9 +93,15 @@ class Backlog(models.Model):
     def who(self) -> str:
         """Who has decided, in words."""
         if not self.face:
-            return FOAM
-        through = "by a command" if self.face == Response.Face.COMMAND else f"in the {self.face}"
+            return "FOAM itself"
+        through = "in the admin" if self.face == Response.Face.ADMIN else "by a command"
         return f"{self.decided_by} {through}" if self.decided_by else f"somebody {through}"
+
+    @property
+    def text(self) -> str:
+        """Say in a sentence what becomes of what is late."""
+        rate = f"at most {self.rate:,} a second" if self.rate else "as fast as they can"
+        return SAYS[self.Decision(self.decision)].format(rate=rate, who=self.who)
 
     @property
     def is_paced(self) -> bool:
@@ -123,3 +128,12 @@ class Backlog(models.Model):
     def end(self, now: datetime) -> None:
         self.ended_at = now
         self.save(update_fields=["ended_at"])
+
+
+SAYS = {
+    Backlog.Decision.HOLD: "Late reminders wait until somebody decides: held by {who}.",
+    Backlog.Decision.RELEASE: "Late reminders go out by their own policies, {rate}: by {who}.",
+    Backlog.Decision.COALESCE: "Late reminders say the newest alone, {rate}: decided by {who}.",
+    Backlog.Decision.DROP: "Late reminders are recorded as missed and say nothing: decided by "
+    "{who}.",
+}

@@ -35,6 +35,9 @@ BATCH = 2000
 FIRST = 250
 # Of what an outage has left so many at a time: what is on time comes between.
 LATE_BATCH = 500
+# It waits while more messages wait for a worker than it takes in a second, or than these: what is
+# on time queues behind them.
+QUEUED = 1000
 # A tick stops taking batches after this; the next one goes on.
 BUDGET = timedelta(seconds=10)
 # How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
@@ -161,8 +164,8 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
         share, since = backlog.share(now)
         limit = LATE_BATCH
         if backlog.is_paced:
-            # What is on time would wait behind them there.
-            limit = min(limit, share, backlog.rate - outbox.count_due(now, backlog.rate))
+            room = max(backlog.rate, QUEUED)
+            limit = min(limit, share, room - outbox.count_due(now, room))
         if limit <= 0:
             return 0, 0, BEGINNING
         claimed = claim(backlog.due_before, limit)

@@ -15,7 +15,8 @@ from reminders.response import By
 log = logging.getLogger(__name__)
 
 HIGHEST_RATE = 1_000_000
-NOTHING = "No reminder is overdue: there is nothing to decide."
+NOTHING = "No reminder is late: there is nothing to decide."
+CHANGED = "This is about another backlog than the one that is open now: look again."
 
 
 def notice(now: datetime, fewest: int) -> Backlog | None:
@@ -34,11 +35,14 @@ def notice(now: datetime, fewest: int) -> Backlog | None:
     return Backlog.objects.open().first()
 
 
-def decide(decision: str, now: datetime, by: By, rate: int | None = None) -> Backlog:
+def decide(
+    decision: str, now: datetime, by: By, rate: int | None = None, seen: int | None = None
+) -> Backlog:
     """Decide what becomes of the open backlog; where none is open, of what is late at `now`.
 
-    `rate` is in reminders a second, 0 any; left out it stays as it is. Waits for the batch that a
-    tick is firing: all that comes after follows this decision. Raises ValidationError.
+    `rate` is in reminders a second, 0 any; left out it stays as it is. `seen` is the id of the one
+    that whoever decides has looked at, 0 where none was open; another one is left alone. Waits for
+    the batch that a tick is firing: what comes after follows this decision. Raises ValidationError.
     """
     if decision not in Backlog.Decision.values:
         raise ValidationError({"decision": f"must be one of {', '.join(Backlog.Decision.values)}."})
@@ -46,6 +50,8 @@ def decide(decision: str, now: datetime, by: By, rate: int | None = None) -> Bac
         raise ValidationError({"rate": f"must be a whole number from 0 to {HIGHEST_RATE}."})
     with transaction.atomic():
         found = Backlog.objects.locked()
+        if seen is not None and seen != (found.pk if found else 0):
+            raise ValidationError(CHANGED)
         if found is None:
             if not _count(now, 1):
                 raise ValidationError(NOTHING)
@@ -57,6 +63,11 @@ def decide(decision: str, now: datetime, by: By, rate: int | None = None) -> Bac
         found.save(update_fields=["decision", "decided_at", "face", "decided_by", "rate"])
     log.warning("backlog decided id=%d decision=%s rate=%d", found.pk, decision, found.rate)
     return found
+
+
+def count_left(backlog: Backlog) -> int:
+    """Return how many of it have not had their turn."""
+    return Reminder.objects.due(backlog.due_before).of_users().count()
 
 
 def _count(now: datetime, limit: int) -> int:

@@ -21,7 +21,7 @@ def dispatch() -> None:
     now = clock()
     end = now + WATCH
     engine.tick(now)
-    # What is due already is held by another tick or the backlog, or the tick has used up its budget.
+    # What is due already another tick has, or the backlog, or one that used up its budget left it.
     following = engine.next_fire_at(now)
     while following is not None and following <= end:
         time.sleep(max(0, (following - clock()).total_seconds()))
