@@ -94,8 +94,9 @@ class Backlog(models.Model):
         """Who has decided, in words."""
         if not self.face:
             return "FOAM itself"
-        through = "in the admin" if self.face == Response.Face.ADMIN else "by a command"
-        return f"{self.decided_by} {through}" if self.decided_by else f"somebody {through}"
+        if self.face == Response.Face.COMMAND:
+            return "a command"
+        return f"{self.decided_by or 'somebody'} in the {self.face}"
 
     @property
     def text(self) -> str:

@@ -44,6 +44,7 @@ from reminders.verdicts import (
 
 # So many fires of one moment are told; a rule by the minute has 1,440 a day.
 SHOWN = 10
+# What has waited in one of so many before the last is told without it.
 BACKLOGS = 20
 # So many changes before the moment, and so many after it.
 CHANGES = 3
@@ -276,9 +277,8 @@ class Case:
 
     @cached_property
     def _backlogs(self) -> list[Backlog]:
-        """The last ones that may have had a reminder in them, the newest first."""
-        since = Backlog.objects.filter(due_before__gte=self.reminder.created_at)
-        return list(since.select_related("decided_by")[:BACKLOGS])
+        """The last ones, the newest first."""
+        return list(Backlog.objects.select_related("decided_by")[:BACKLOGS])
 
     def _backlog(self, fire: Fire, at: datetime) -> Backlog | None:
         """Return the backlog in which a fire waited for its turn at a moment, if in one."""
