@@ -482,8 +482,9 @@ UNFOLD = {
                         "title": "Backlog",
                         "icon": "hourglass_top",
                         "link": reverse_lazy("admin:reminders_backlog"),
-                        "permission": lambda request: request.user.has_perm(
-                            "reminders.view_backlog"
+                        "permission": lambda request: any(
+                            request.user.has_perm(f"reminders.{verb}_backlog")
+                            for verb in ("view", "decide")
                         ),
                     },
                 ],

@@ -35,10 +35,10 @@ from reminders.verdicts import (
     Finding,
     Verdict,
     fired,
+    its_turn,
     missed,
     name_of,
     summary,
-    waits,
     worst,
 )
 
@@ -356,7 +356,7 @@ class Case:
         if planned is not None and backlog is not None and backlog.ended_at is None:
             ahead = Reminder.objects.due(planned.fire_at).exclude(pk=reminder.pk)
             before = ahead.order_by("next_fire_at")[: MANY + 1].count()
-            return Verdict.OVERDUE, f"it is {late} overdue: {waits(backlog, before)}", [beat]
+            return Verdict.OVERDUE, f"it is {late} overdue: {its_turn(backlog, before)}", [beat]
         return Verdict.OVERDUE, f"it is {late} overdue: ticks run, and one will fire it", [beat]
 
     def _pause(self, at: datetime) -> str:

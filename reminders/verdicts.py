@@ -173,11 +173,12 @@ def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
     return f"it was set aside until then: {set_aside.detail}"
 
 
-def waits(backlog: Backlog, before: int) -> str:
+def its_turn(backlog: Backlog, before: int) -> str:
     """Say why something overdue has not fired; so many others have their turn before it."""
     since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
     if backlog.decision == Backlog.Decision.HOLD:
-        return f"held back by {backlog} since {since} until somebody decides; by {backlog.who}"
+        waits = f"it waits in {backlog}, open since {since}, until somebody decides"
+        return f"{waits}: held by {backlog.who}"
     ahead = f"more than {MANY:,}" if before > MANY else f"{before:,}"
     return f"it waits for its turn in {backlog}, open since {since}, after {ahead}. {backlog.text}"
 

@@ -333,8 +333,8 @@ def test_explain_says_that_it_is_held_and_by_whom(make_late, staff, now):
     overdue.decide("hold", now, By("admin", staff.pk))
     dispatch.tick(now)
     told = explain(late[0], now).conclusion
-    assert "held back by backlog" in told
-    assert "by grace in the admin" in told
+    assert "it waits in backlog" in told
+    assert "until somebody decides: held by grace in the admin." in told
 
 
 def test_explain_says_how_many_have_their_turn_before(make_late, now):
