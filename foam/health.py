@@ -15,6 +15,7 @@ from accounts.timezones import tzdata_version
 from foam.broker import Broker
 from notifications import outbox
 from notifications.transports.null import LATE
+from reminders.backlog import Backlog
 from reminders.canary import Canary
 from reminders.dispatch import last_tick, next_fire_at
 
@@ -35,9 +36,11 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
 
     `seconds` tells how long ago the last tick and canary were, and how long the longest-waiting
     reminder and delivery have been overdue: a backlog that is being worked off is no trouble.
-    `tzdata` is no check either: it tells by which rules this process plans.
+    `tzdata` is no check either: it tells by which rules this process plans. Nor is `backlog`: what
+    becomes of late reminders while that is told apart, else "none".
     """
     checks = {"database": "ok", "broker": _broker(), "tick": "unknown", "canary": "unknown"}
+    late: str | None = None
     seconds = dict.fromkeys(("tick", "canary", "overdue_reminder", "overdue_delivery"))
     try:
         pulse = Pulse.take(now)
@@ -48,17 +51,25 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
             "overdue_reminder": _age(next_fire_at(), now) or 0.0,
             "overdue_delivery": _age(outbox.due_since(now), now) or 0.0,
         }
+        late = backlog() or "none"
     except Error:
         checks["database"] = "The database does not answer."
     is_ok = all(checks[name] == "ok" for name in CHECKS if name not in excluded)
     status = "ok" if is_ok else "failing"
-    return {"status": status, **checks, "seconds": seconds, "tzdata": tzdata_version()}
+    told = {"backlog": late, "seconds": seconds, "tzdata": tzdata_version()}
+    return {"status": status, **checks, **told}
 
 
 def trouble(now: datetime) -> str:
     """Say in a sentence or two that reminders do not fire or arrive; empty when they do both."""
     pulse = Pulse.take(now)
     return pulse.tick_trouble or pulse.canary_trouble
+
+
+def backlog() -> str:
+    """Say in a sentence what becomes of late reminders; empty while no backlog is open."""
+    found = Backlog.objects.open().select_related("decided_by").first()
+    return found.text if found else ""
 
 
 @dataclass(frozen=True, slots=True)

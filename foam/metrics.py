@@ -25,6 +25,7 @@ from notifications import meter, outbox
 from notifications.models import Channel
 from notifications.transports import TRANSPORTS
 from reminders import dispatch
+from reminders.backlog import Backlog
 from reminders.models import Occurrence, Reminder
 
 CAP = 10_000
@@ -106,6 +107,7 @@ METRICS = [
     _gauge("foam_firing", "1 while the tick is fresh and canaries arrive, as /readyz has it."),
     _gauge("foam_overdue_seconds", "How long the longest-waiting one has been due."),
     _gauge("foam_overdue", f"How many are due and not taken; counted up to {CAP}."),
+    _gauge("foam_backlog", "1 for the decision in force while a backlog is open; else 0."),
     _gauge("foam_deliveries", f"Unfinished deliveries by state; the first {CAP} of them."),
     _gauge("foam_queue_length", "Wake-ups on the broker that no worker has taken."),
     _gauge("foam_channels", f"Channels that nothing is sent to; counted up to {CAP}."),
@@ -188,6 +190,9 @@ def _overdue(now: datetime) -> Iterator[Sample]:
     oldest = outbox.due_since(now)
     waits = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
     yield "foam_overdue_seconds", {"what": "delivery"}, waits
+    in_force = Backlog.objects.open().values_list("decision", flat=True).first()
+    for decision in Backlog.Decision.values:
+        yield "foam_backlog", {"decision": decision}, float(decision == in_force)
 
 
 # The first by age, which those that are due or leased are: by notifications_delivery_due.

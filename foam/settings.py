@@ -333,6 +333,14 @@ _flood = env.str("FOAM_FLOOD_LIMIT", default="60")
 if not _flood.isdecimal() or int(_flood) > 1_000_000:
     raise ImproperlyConfigured("FOAM_FLOOD_LIMIT must be a number from 0 to 1000000.")
 FOAM_FLOOD_LIMIT = int(_flood)
+_backlog = env.str("FOAM_BACKLOG_RATE", default="1000")
+if not _backlog.isdecimal() or int(_backlog) > 1_000_000:
+    raise ImproperlyConfigured("FOAM_BACKLOG_RATE must be a number from 0 to 1000000.")
+FOAM_BACKLOG_RATE = int(_backlog)
+_hold_over = env.str("FOAM_BACKLOG_HOLD_OVER", default="0")
+if not _hold_over.isdecimal() or int(_hold_over) > 1_000_000_000:
+    raise ImproperlyConfigured("FOAM_BACKLOG_HOLD_OVER must be a number from 0 to 1000000000.")
+FOAM_BACKLOG_HOLD_OVER = int(_hold_over)
 FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
 # What a canary that arrives asks for: an address of the operator's, so any network will do.
 FOAM_HEARTBEAT_URL = env.str("FOAM_HEARTBEAT_URL", default="")
@@ -475,6 +483,15 @@ UNFOLD = {
                 "items": [
                     _link("Reminders", "alarm", "reminders_reminder"),
                     _link("Occurrences", "event_available", "reminders_occurrence"),
+                    {
+                        "title": "Backlog",
+                        "icon": "hourglass_top",
+                        "link": reverse_lazy("admin:reminders_backlog"),
+                        "permission": lambda request: any(
+                            request.user.has_perm(f"reminders.{verb}_backlog")
+                            for verb in ("view", "decide")
+                        ),
+                    },
                 ],
             },
             {

@@ -183,6 +183,12 @@ def has_due(now: datetime) -> bool:
     return Delivery.objects.due(now).exists()
 
 
+def count_due(now: datetime, limit: int) -> int:
+    """Return how many deliveries wait for a worker, up to `limit`."""
+    due = Delivery.objects.due(now).exclude(held__in=Delivery.TO_COLLECT)
+    return due.order_by("next_attempt_at")[:limit].count()
+
+
 def due_since(now: datetime) -> datetime | None:
     """Return since when what is due and not being sent has waited, at the longest."""
     due = Delivery.objects.due(now).order_by("next_attempt_at")

@@ -7,20 +7,22 @@ parallel ticks share the work instead of waiting for each other.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Exists
 
 from notifications import hours, meter, outbox
 from notifications.bulk import bulk_cursor, by_index, write_or_isolate
-from reminders import follow_up
+from reminders import follow_up, overdue
+from reminders.backlog import LATE, Backlog
 from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
-from reminders.misfire import Plan, plan
+from reminders.misfire import Missed, Plan, coalesced, dropped, plan
 from reminders.models import EditConflict, Heartbeat, Occurrence, Reminder
 from reminders.occurrence import reference
 from reminders.place import GoesOn
@@ -31,12 +33,18 @@ log = logging.getLogger(__name__)
 BATCH = 2000
 # Of a backlog the first are committed at once, so that the deliverers have something to do.
 FIRST = 250
+# Of what an outage has left so many at a time: what is on time comes between.
+LATE_BATCH = 500
+# It waits while more messages wait for a worker than it takes in a second, or than these: what is
+# on time queues behind them.
+QUEUED = 1000
 # A tick stops taking batches after this; the next one goes on.
 BUDGET = timedelta(seconds=10)
 # How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
 SET_ASIDE = timedelta(minutes=5)
 # Writing the heartbeat at every tick would make the idle tick an UPDATE.
 HEARTBEAT_EVERY = timedelta(seconds=5)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 # For operators: how late what fires is recorded, how long a tick takes, what could not fire.
 FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
@@ -46,79 +54,161 @@ TICK = meter.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
 def tick(now: datetime) -> int:
     """Fire everything due at `now`, batch by batch; return how many occurrences fired.
 
+    Of a backlog, which an outage leaves, what its decision and rate allow; what is on time first.
     Then says again what waits for an answer: see `follow_up`. Also wakes the deliverers when
     deliveries are due, which makes up for any lost wake-up.
     """
     began = time.monotonic()
     end = began + BUDGET.total_seconds()
-    claimed, fired = fire_batch(now, FIRST)
+    last, is_open = _last_tick_and_backlog()
+    backlog = None
+    if last is None or abs(now - last) > LATE:
+        backlog = overdue.notice(now, FIRST)
+    elif is_open:
+        backlog = Backlog.objects.open().first()
+    after = backlog.due_before if backlog else BEGINNING
+    claimed, fired = fire_batch(now, FIRST, after=after)
     if claimed:
-        is_backlog = claimed == FIRST and _is_more_than_a_batch(now)
-        fired += _drain_at_once(now, end) if is_backlog else _drain(now, end)
+        is_burst = claimed == FIRST and _is_more_than_a_batch(now, after)
+        fired += (_drain_at_once if is_burst else _drain)(now, end, after)
+    if backlog:
+        fired += _drain_backlog(now, began, end)
     follow_up.speak_due(now, end)
     if outbox.has_due(now):
         outbox.wake()
     meter.keep_all(TICK.of([time.monotonic() - began]))
-    if beat_heart(now):
+    if last is None or not timedelta(0) <= now - last < HEARTBEAT_EVERY:
+        beat_heart(now)
         meter.fold()
         hours.mark(now)
     meter.settle()
     return fired
 
 
-def _is_more_than_a_batch(now: datetime) -> bool:
+def _last_tick_and_backlog() -> tuple[datetime | None, bool]:
+    """Ask both in one query; without a tick nothing is known of the other."""
+    is_open = Exists(Backlog.objects.open())
+    return Heartbeat.objects.filter(name="tick").values_list("at", is_open).first() or (None, False)
+
+
+def _is_more_than_a_batch(now: datetime, after: datetime) -> bool:
     """Below that a second connection costs more than it gains."""
-    due = Reminder.objects.due(now).order_by("next_fire_at").values_list("pk", flat=True)
-    return bool(due[BATCH : BATCH + 1])
+    due = Reminder.objects.due(now).filter(next_fire_at__gt=after).order_by("next_fire_at")
+    return bool(due.values_list("pk", flat=True)[BATCH : BATCH + 1])
 
 
-def _drain(now: datetime, end: float) -> int:
+def _drain(now: datetime, end: float, after: datetime) -> int:
     fired = 0
     claimed = BATCH
     while claimed and time.monotonic() < end:
-        claimed, count = fire_batch(now)
+        claimed, count = fire_batch(now, after=after)
         fired += count
     return fired
 
 
-def _drain_at_once(now: datetime, end: float) -> int:
+def _drain_at_once(now: datetime, end: float, after: datetime) -> int:
     """As `_drain`, two batches at a time: while the database writes one, the other is computed."""
     with ThreadPoolExecutor(1) as beside:
-        other = beside.submit(_drain_beside, now, end)
-        return _drain(now, end) + other.result()
+        other = beside.submit(_drain_beside, now, end, after)
+        return _drain(now, end, after) + other.result()
 
 
-def _drain_beside(now: datetime, end: float) -> int:
+def _drain_beside(now: datetime, end: float, after: datetime) -> int:
     """As `_drain`, in a thread, whose connection nobody else would close."""
     try:
-        return _drain(now, end)
+        return _drain(now, end, after)
     finally:
         connection.close()
 
 
-def next_fire_at() -> datetime | None:
-    """Return when the next reminder is due, or the oldest that is due already."""
-    active = Reminder.objects.filter(status=Reminder.Status.ACTIVE)
+def _drain_backlog(now: datetime, began: float, end: float) -> int:
+    """Fire what the backlog may have by `now`; before each of its batches, what comes due."""
+    fired = 0
+    claimed = LATE_BATCH
+    while claimed and time.monotonic() < end:
+        claimed, count, after = fire_late(now)
+        fired += count
+        if claimed:
+            clock = now + timedelta(seconds=time.monotonic() - began)
+            fired += fire_batch(clock, after=after)[1]
+    return fired
+
+
+def next_fire_at(after: datetime = BEGINNING) -> datetime | None:
+    """Return when the next reminder is due, after that instant; else the oldest that is due."""
+    active = Reminder.objects.filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=after)
     return active.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
 
 
-def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
+def fire_batch(
+    now: datetime, limit: int = BATCH, *, after: datetime = BEGINNING
+) -> tuple[int, int]:
     """Claim up to `limit` due reminders and fire them; return how many were claimed, and fired.
+
+    What was due at or before `after` is left to the backlog.
+    """
+    with transaction.atomic():
+        claimed = claim(now, limit, after)
+        return len(claimed), _fire(claimed, now, plan_of) if claimed else 0
+
+
+def fire_late(now: datetime) -> tuple[int, int, datetime]:
+    """As `fire_batch`, of the open backlog, as it was decided; with what it leaves to others.
+
+    Whoever has the backlog locked fires alone, so that all ticks keep to one rate, and nobody
+    changes the decision meanwhile. A backlog of which nothing is left has ended.
+    """
+    with transaction.atomic():
+        backlog = Backlog.objects.locked(skip=True)
+        if backlog is None or backlog.decision == Backlog.Decision.HOLD:
+            return 0, 0, BEGINNING
+        share, since = backlog.share(now)
+        limit = LATE_BATCH
+        if backlog.is_paced:
+            room = max(backlog.rate, QUEUED)
+            limit = min(limit, share, room - outbox.count_due(now, room))
+        if limit <= 0:
+            return 0, 0, BEGINNING
+        claimed = claim(backlog.due_before, limit)
+        fired = _fire(claimed, now, _decided(backlog)) if claimed else 0
+        if claimed:
+            backlog.spend(len(claimed), since)
+        elif not Reminder.objects.due(backlog.due_before).exists():
+            backlog.end(now)
+            log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.taken)
+        return len(claimed), fired, backlog.due_before
+
+
+def _decided(backlog: Backlog) -> "Decide":
+    """Return what becomes of each reminder of a backlog."""
+
+    def coalesce(reminder: Due | Reminder, now: datetime) -> Planned:
+        found = plan_of(reminder, now)
+        reason = f"{Missed.COALESCED}: {backlog}."
+        return found._replace(plan=coalesced(found.plan, now, reason))
+
+    def drop(reminder: Due | Reminder, now: datetime) -> Planned:
+        first, going_on = _planned(reminder)
+        decided = dropped(going_on, first, backlog.due_before, f"{Missed.DROPPED}: {backlog}.")
+        return _going_on(reminder, decided, going_on)
+
+    decisions = {Backlog.Decision.COALESCE: coalesce, Backlog.Decision.DROP: drop}
+    return decisions.get(Backlog.Decision(backlog.decision), plan_of)
+
+
+def _fire(claimed: "Sequence[Due]", now: datetime, decide: "Decide") -> int:
+    """Fire what is claimed, within the transaction that has; return how many fired.
 
     A reminder that raises is set aside with its error, and the batch goes on without it.
     """
     began = time.monotonic()
-    with transaction.atomic():
-        claimed = claim(now, limit)
-        if not claimed:
-            return 0, 0
-        by_index()
-        planned, failed = _plan_each(claimed, now)
-        fired, refused = write_or_isolate(planned, lambda rows: write(rows, now))
-        failed += [(each.reminder, error) for each, error in refused]
-        for reminder, error in failed:
-            set_aside(reminder, error, now)
-        count_batch(len(claimed), len(failed))
+    by_index()
+    planned, failed = _plan_each(claimed, now, decide)
+    fired, refused = write_or_isolate(planned, lambda rows: write(rows, now))
+    failed += [(each.reminder, error) for each, error in refused]
+    for reminder, error in failed:
+        set_aside(reminder, error, now)
+    count_batch(len(claimed), len(failed))
     log.info(
         "dispatched claimed=%d fired=%d set_aside=%d seconds=%.3f",
         len(claimed),
@@ -126,7 +216,7 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
         len(failed),
         time.monotonic() - began,
     )
-    return len(claimed), fired
+    return fired
 
 
 def count_batch(claimed: int, failed: int) -> None:
@@ -147,6 +237,7 @@ SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exda
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
 WHERE status = 'active' AND next_fire_at <= %(now)s
+    AND next_fire_at > %(after)s
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """
@@ -196,10 +287,10 @@ class Due(NamedTuple):
         )
 
 
-def claim(now: datetime, limit: int) -> list[Due]:
+def claim(now: datetime, limit: int, after: datetime = BEGINNING) -> list[Due]:
     """Lock the due reminders that no one else is firing, oldest first, and read them."""
     with bulk_cursor() as cursor:
-        cursor.execute(CLAIM, {"now": now, "limit": limit}, binary=True)
+        cursor.execute(CLAIM, {"now": now, "after": after, "limit": limit}, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 
 
@@ -212,14 +303,17 @@ class Planned(NamedTuple):
 
 
 Failed = tuple[Any, Exception]
+Decide = Callable[[Due, datetime], Planned]
 
 
-def _plan_each(reminders: Sequence[Due], now: datetime) -> tuple[list[Planned], list[Failed]]:
+def _plan_each(
+    reminders: Sequence[Due], now: datetime, decide: Decide
+) -> tuple[list[Planned], list[Failed]]:
     planned: list[Planned] = []
     failed: list[Failed] = []
     for reminder in reminders:
         try:
-            planned.append(plan_of(reminder, now))
+            planned.append(decide(reminder, now))
         except Exception as error:
             failed.append((reminder, error))
     return planned, failed
@@ -227,14 +321,21 @@ def _plan_each(reminders: Sequence[Due], now: datetime) -> tuple[list[Planned], 
 
 def plan_of(reminder: Due | Reminder, now: datetime) -> Planned:
     """Decide what a due reminder fires now, what it missed, and when it is next due."""
+    first, going_on = _planned(reminder)
+    decided = plan(going_on, first, now, reminder.misfire, reminder.grace)
+    return _going_on(reminder, decided, going_on)
+
+
+def _planned(reminder: Due | Reminder) -> tuple[Fire, GoesOn]:
     assert reminder.next_due_at is not None
     due_at, lead = reminder.next_due_at, reminder.next_lead
     first = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
-    going_on = GoesOn(reminder.schedule, first, reminder.next_walls)
-    decided = plan(going_on, first, now, reminder.misfire, reminder.grace)
-    return Planned(
-        reminder, decided, going_on.walls(decided.next) if decided.next is not None else None
-    )
+    return first, GoesOn(reminder.schedule, first, reminder.next_walls)
+
+
+def _going_on(reminder: Due | Reminder, decided: Plan, going_on: GoesOn) -> Planned:
+    walls = going_on.walls(decided.next) if decided.next is not None else None
+    return Planned(reminder, decided, walls)
 
 
 def set_aside(due: Due, error: Exception, now: datetime) -> None:
@@ -374,13 +475,9 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     return occurrence
 
 
-def beat_heart(now: datetime) -> bool:
-    """Note that a tick has run, and has come to its end; tell whether it was time to note it."""
-    fresh = Heartbeat.objects.filter(name="tick", at__gt=now - HEARTBEAT_EVERY, at__lte=now)
-    if fresh.exists():
-        return False
+def beat_heart(now: datetime) -> None:
+    """Note that a tick has run, and has come to its end."""
     Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
-    return True
 
 
 def last_tick() -> datetime | None:

@@ -7,6 +7,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import F, Prefetch, Q
@@ -16,6 +17,7 @@ from notifications.explain import Step, deliveries_of
 from notifications.models import Delivery
 from reminders import history, moment
 from reminders.aftermath import Aftermath
+from reminders.backlog import Backlog
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
 from reminders.message import LATE, span
@@ -27,11 +29,13 @@ from reminders.response import Response
 from reminders.tally import Tally
 from reminders.verdicts import (
     CHANGE,
+    MANY,
     OCCURRENCE,
     STATUS,
     Finding,
     Verdict,
     fired,
+    its_turn,
     missed,
     name_of,
     summary,
@@ -40,6 +44,8 @@ from reminders.verdicts import (
 
 # So many fires of one moment are told; a rule by the minute has 1,440 a day.
 SHOWN = 10
+# What has waited in one of so many before the last is told without it.
+BACKLOGS = 20
 # So many changes before the moment, and so many after it.
 CHANGES = 3
 # The tick beats its heart every few seconds.
@@ -235,6 +241,7 @@ class Case:
         """Explain what is recorded."""
         late = max(occurrence.recorded_at - fire.fire_at, timedelta(0))
         set_aside = self._set_aside(occurrence) if late >= LATE else None
+        backlog = self._backlog(fire, occurrence.recorded_at) if late >= LATE else None
         status = occurrence.status
         what = OCCURRENCE.get(status, status)
         due = self._due(fire, occurrence)
@@ -243,10 +250,10 @@ class Case:
             verdict, text = Verdict.SKIPPED, after.skipped()
             why = text
         elif status == Occurrence.Status.MISSED:
-            verdict, text = Verdict.MISSED, missed(occurrence, late, set_aside)
+            verdict, text = Verdict.MISSED, missed(occurrence, late, set_aside, backlog)
             why = text
         else:
-            text = fired(late, set_aside)
+            text = fired(late, set_aside, backlog)
             if due.what == "triggered":
                 text = "it was fired by hand"
             verdict, outcome = after.outcome()
@@ -287,6 +294,19 @@ class Case:
             recorded_at__gt=found.at, recorded_at__lt=occurrence.recorded_at
         ).exclude(recorded_at=F("due_at"))
         return None if since.exists() else found
+
+    @cached_property
+    def _backlogs(self) -> list[Backlog]:
+        """The last ones, the newest first."""
+        return list(Backlog.objects.select_related("decided_by")[:BACKLOGS])
+
+    def _backlog(self, fire: Fire, at: datetime) -> Backlog | None:
+        """Return the backlog in which a fire waited for its turn at a moment, if in one."""
+        for each in self._backlogs:
+            is_open = each.opened_at <= at and (each.ended_at is None or at <= each.ended_at)
+            if is_open and fire.fire_at <= each.due_before:
+                return each
+        return None
 
     # What is not recorded
 
@@ -351,6 +371,12 @@ class Case:
         if tick is None or self.now - tick > STALE:
             why = f"it is {late} overdue, and nothing ticks: are the worker and beat running?"
             return Verdict.OVERDUE, why, [beat]
+        planned = planned_fire(reminder)
+        backlog = self._backlog(planned, self.now) if planned else None
+        if planned is not None and backlog is not None and backlog.ended_at is None:
+            ahead = Reminder.objects.due(planned.fire_at).exclude(pk=reminder.pk)
+            before = ahead.order_by("next_fire_at")[: MANY + 1].count()
+            return Verdict.OVERDUE, f"it is {late} overdue: {its_turn(backlog, before)}", [beat]
         return Verdict.OVERDUE, f"it is {late} overdue: ticks run, and one will fire it", [beat]
 
     def _pause(self, at: datetime) -> str:

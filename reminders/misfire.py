@@ -26,6 +26,9 @@ class Missed(StrEnum):
     EDITED = "The schedule was changed before this could be sent."
     PAUSED = "Paused before this could be sent."
     DELETED = "Deleted before this could be sent."
+    # Recorded with which backlog, after a colon.
+    COALESCED = "Coalesced with a later one by staff"
+    DROPPED = "Dropped by staff"
 
 
 SUPERSEDED = Missed.SUPERSEDED.value
@@ -61,6 +64,20 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
     # Several leads may speak at one instant, each of another occurrence: none is the older one.
     older = [fire for fire in due if fire.fire_at < due[-1].fire_at]
     return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
+
+
+def coalesced(plan: Plan, now: datetime, reason: str) -> Plan:
+    """Of what a plan would fire keep the newest; the older ones are missed for this `reason`."""
+    is_last = plan.next is None or plan.next.fire_at > now
+    kept = [f for f in plan.fires if is_last and f.fire_at == plan.fires[-1].fire_at]
+    older = [(fire, reason) for fire in plan.fires if fire not in kept]
+    return Plan(kept, [*plan.missed, *older], plan.next)
+
+
+def dropped(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Plan:
+    """Miss `first` and all that came due after it until then, for this `reason`."""
+    due, following = due_until(schedule, first, until)
+    return Plan([], [(fire, reason) for fire in due], following)
 
 
 def due_until(

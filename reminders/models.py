@@ -18,6 +18,7 @@ from accounts.timezones import known
 from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.arrival import Arrival
+from reminders.backlog import Backlog
 from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
@@ -32,7 +33,16 @@ from reminders.tally import Tally
 from reminders.template import problem
 
 # All models of this app: Django finds them here.
-__all__ = ["Change", "Heartbeat", "Occurrence", "Reminder", "Response", "Revision", "Tally"]
+__all__ = [
+    "Backlog",
+    "Change",
+    "Heartbeat",
+    "Occurrence",
+    "Reminder",
+    "Response",
+    "Revision",
+    "Tally",
+]
 
 ONE_EXTERNAL_ID = "reminders_reminder_external_id_once_per_owner"
 TAKEN = "You already have a reminder with this external_id."

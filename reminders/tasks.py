@@ -21,13 +21,13 @@ def dispatch() -> None:
     now = clock()
     end = now + WATCH
     engine.tick(now)
-    following = engine.next_fire_at()
-    # What is due already is held by another tick, or was left by one that used up its budget.
-    while following is not None and now < following <= end:
+    # What is due already another tick has, or the backlog, or one that used up its budget left it.
+    following = engine.next_fire_at(now)
+    while following is not None and following <= end:
         time.sleep(max(0, (following - clock()).total_seconds()))
         now = max(following, clock())
         engine.tick(now)
-        following = engine.next_fire_at()
+        following = engine.next_fire_at(now)
 
 
 @shared_task(time_limit=600)

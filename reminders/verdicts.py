@@ -9,6 +9,7 @@ from accounts.timezones import in_words
 from notifications import digest
 from notifications.explain import Step, waits_for
 from notifications.models import Attempt, Delivery
+from reminders.backlog import Backlog
 from reminders.follow_up import ESCALATE, NAG, SNOOZE
 from reminders.history import Change
 from reminders.loop import ACKNOWLEDGED, SNOOZED
@@ -77,6 +78,10 @@ MISSED: dict[str, str] = {
     Missed.EDITED: "its schedule was changed {late} after it was due, before a tick had fired it",
     Missed.PAUSED: "it was paused {late} after it was due, before a tick had fired it",
     Missed.DELETED: "it was deleted {late} after it was due, before a tick had fired it",
+    Missed.COALESCED: "FOAM came to it {late} late, and staff had decided that of what was overdue "
+    "each reminder says the newest alone",
+    Missed.DROPPED: "FOAM came to it {late} late, and staff had decided that what was overdue is "
+    "not sent",
 }
 CHANGE: dict[str, str] = {
     Change.Verb.CREATED: "created",
@@ -88,6 +93,10 @@ CHANGE: dict[str, str] = {
     Change.Verb.SET_ASIDE: "set aside, because the tick could not fire it",
     Change.Verb.REPLANNED: "planned anew by the rules of time zones",
 }
+
+
+# More that have their turn before are not counted.
+MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +138,51 @@ def name_of(fire: Fire, timezone: str) -> str:
     return f"{name}, {span(fire.lead)} before" if fire.lead else name
 
 
-def fired(late: timedelta, set_aside: Change | None) -> str:
+def fired(late: timedelta, set_aside: Change | None, backlog: Backlog | None = None) -> str:
     """Say how late something fired, and why."""
     if late < timedelta(seconds=1):
         return "it fired on time"
     if late < LATE:
         return f"it fired {late.total_seconds():.0f} s late"
-    return f"it fired {span(late)} late, for {delay(set_aside)}"
+    return f"it fired {span(late)} late, for {delay(set_aside, backlog)}"
 
 
-def missed(occurrence: Occurrence, late: timedelta, set_aside: Change | None) -> str:
+def missed(
+    occurrence: Occurrence,
+    late: timedelta,
+    set_aside: Change | None,
+    backlog: Backlog | None = None,
+) -> str:
     """Say why something did not fire: what its reason means, and why FOAM was late for it."""
-    meaning = MISSED.get(occurrence.reason)
+    meaning = MISSED.get(occurrence.reason.partition(":")[0])
     why = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
-    return f"it was missed: {why}; {delay(set_aside)}" if late >= LATE else f"it was missed: {why}"
+    told = f"it was missed: {why}"
+    return f"{told}; {delay(set_aside, backlog)}" if late >= LATE else told
 
 
-def delay(set_aside: Change | None) -> str:
+def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
     """Say what kept a tick from firing something for long."""
+    if backlog is not None:
+        opened = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
+        decided = f"{backlog.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+        return (
+            "nothing was dispatched when it was due, and from then on it waited for its turn in "
+            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.who} "
+            f"at {decided}"
+        )
     if set_aside is None:
         return "nothing was dispatched when it was due: no tick ran, or it had a backlog"
     return f"it was set aside until then: {set_aside.detail}"
+
+
+def its_turn(backlog: Backlog, before: int) -> str:
+    """Say why something overdue has not fired; so many others have their turn before it."""
+    since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
+    if backlog.decision == Backlog.Decision.HOLD:
+        waits = f"it waits in {backlog}, open since {since}, until somebody decides"
+        return f"{waits}: held by {backlog.who}"
+    ahead = f"more than {MANY:,}" if before > MANY else f"{before:,}"
+    return f"it waits for its turn in {backlog}, open since {since}, after {ahead}. {backlog.text}"
 
 
 def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, str]:

@@ -33,6 +33,7 @@ CHANNELS = "notifications/models.py"
 PROBE = "notifications/probe.py"
 WEBHOOK = "notifications/transports/webhook.py"
 MISFIRE = "reminders/misfire.py"
+OVERDUE = "reminders/overdue.py"
 TASKS = "reminders/tasks.py"
 ACTIONS = "notifications/actions.py"
 ANSWERS = "reminders/answers.py"
@@ -43,6 +44,7 @@ MIGRATE_ONCE = "foam/management/commands/migrate_once.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 REMINDERS_0008 = "reminders/migrations/0008_loop.py"
 REMINDERS_0009 = "reminders/migrations/0009_loop_at_work.py"
+REMINDERS_0014 = "reminders/migrations/0014_backlog.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
 NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 APPRISE = "notifications/transports/apprise.py"
@@ -114,6 +116,8 @@ TEST_VERIFICATION = "notifications/tests/test_verification.py"
 TEST_DISABLING = "notifications/tests/test_disabling.py"
 TEST_ROTATION = "notifications/tests/test_rotation.py"
 TEST_RACES = "foam/tests/test_races.py"
+TEST_BACKLOG = "reminders/tests/test_backlog.py"
+TEST_BACKLOG_RACES = "foam/tests/test_backlog_races.py"
 TEST_LOOP_RACES = "foam/tests/test_loop_races.py"
 TEST_LOOP = "reminders/tests/test_loop.py"
 TEST_FOLLOW_UP = "reminders/tests/test_follow_up.py"
@@ -225,8 +229,8 @@ MUTATIONS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        claimed = claim(now, limit)",
-            "    if True:\n        claimed = claim(now, limit)",
+            "    with transaction.atomic():\n        claimed = claim(now, limit, after)",
+            "    if True:\n        claimed = claim(now, limit, after)",
         ),
         [TEST_CRASHES, TEST_RACES],
     ),
@@ -1614,6 +1618,92 @@ MUTATIONS = [
             "",
         ),
         [TEST_DASHBOARD],
+    ),
+    Mutation(
+        "P8",
+        "backlog: parallel ticks do not share the rate",
+        edit(DISPATCH, "Backlog.objects.locked(skip=True)", "Backlog.objects.open().first()"),
+        [TEST_BACKLOG_RACES],
+    ),
+    Mutation(
+        "P8",
+        "backlog: a tick waits for whoever decides",
+        edit(DISPATCH, "Backlog.objects.locked(skip=True)", "Backlog.objects.locked()"),
+        [f"{TEST_BACKLOG_RACES}::test_tick_does_not_wait_for_who_is_deciding"],
+    ),
+    Mutation(
+        "P8",
+        "backlog: a decision does not wait for the batch that is being fired",
+        [
+            Edit("reminders/backlog.py", ".select_for_update(no_key=True, skip_locked=skip)"),
+        ],
+        [f"{TEST_BACKLOG_RACES}::test_decision_waits_for_the_batch_that_is_being_fired"],
+    ),
+    Mutation(
+        "P5",
+        "backlog: what is late goes before what is on time",
+        edit(DISPATCH, "after = backlog.due_before if backlog else BEGINNING", "after = BEGINNING"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P5",
+        "backlog: messages of late ones pile up before those on time",
+        edit(DISPATCH, "room - outbox.count_due(now, room)", "room"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P5",
+        "backlog: a burst that takes long is one",
+        edit(DISPATCH, "    if last is None or abs(now - last) > LATE:", "    if True:"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P8",
+        "backlog: two are open",
+        edit(REMINDERS_0014, "nulls_distinct=False", "nulls_distinct=None"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P8",
+        "backlog: FOAM drops by itself",
+        edit(
+            REMINDERS_0014,
+            "models.Q(('decision__in', ['hold', 'release']), ",
+            "models.Q(('decision__in', ['hold', 'release', 'drop']), ",
+        ),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P8",
+        "backlog: what comes later is dropped as well",
+        edit(OVERDUE, "            if found.takes_more:\n", "            if True:\n"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P8",
+        "backlog: it ends while something of it is left",
+        edit(
+            DISPATCH,
+            "elif not Reminder.objects.due(backlog.due_before).exists():",
+            "else:",
+        ),
+        [f"{TEST_BACKLOG_RACES}::test_backlog_is_open_while_another_has_what_is_left_of_it"],
+    ),
+    Mutation(
+        "P5",
+        "backlog: the canary is held as well",
+        edit(OVERDUE, "    canary.update(next_fire_at=now)\n"),
+        [TEST_BACKLOG],
+    ),
+    Mutation(
+        "P8",
+        "backlog: coalesced ones say more than their policy",
+        edit(
+            MISFIRE,
+            "    older = [(fire, reason) for fire in plan.fires if fire not in kept]",
+            "    older, kept = [], plan.fires",
+        ),
+        [TEST_BACKLOG],
     ),
 ]
 

@@ -246,6 +246,16 @@ def test_production_refuses_a_heartbeat_address_that_is_none(
         load()
 
 
+@pytest.mark.parametrize("name", ["FOAM_BACKLOG_RATE", "FOAM_BACKLOG_HOLD_OVER"])
+@pytest.mark.parametrize("value", ["-1", "many", "1e3", "99999999999"])
+def test_production_refuses_numbers_of_a_backlog_that_are_none(
+    name: str, value: str, production: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=f"{name} must be a number"):
+        load()
+
+
 @pytest.mark.parametrize("name", ["FOAM_SIGNUP", "FOAM_OIDC_SIGNUP"])
 def test_sign_up_is_closed_in_production_and_nothing_but_open_or_closed(
     name: str, production: None, monkeypatch: pytest.MonkeyPatch

@@ -120,6 +120,7 @@ def test_readyz_is_well_once_the_canary_has_arrived(client):
         "broker": "ok",
         "tick": "ok",
         "canary": "ok",
+        "backlog": "none",
         "seconds": seconds,
         "tzdata": tzdata_version(),
     }

@@ -17,7 +17,7 @@ from notifications import outbox
 from notifications.flood import Flood
 from notifications.models import Verification
 from reminders import dispatch
-from reminders.models import Reminder
+from reminders.models import Backlog, Reminder
 from reminders.revision import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -28,6 +28,7 @@ NOT_EXPORTED = {
     EmailConfirmation: "not used: codes are kept in the session",
     SocialToken: "not kept",
     IdempotencyKey: "answers that were given already, for a day",
+    Backlog: "what staff decided after an outage, which is the operator's",
     Revision: "when a reminder was changed, for programs that keep a copy",
     Flood: "counts of messages, which are in the export themselves",
     Verification: "a code on its way, which is a secret",

@@ -1,0 +1,115 @@
+"""The admin's page of the backlog: what each decision would do, and the decision."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+from unfold.admin import ModelAdmin
+
+from accounts.timezones import in_words
+from notifications.admin import WrittenByFoam
+from reminders import overdue
+from reminders.backlog import Backlog
+from reminders.outlook import SAYS, look
+from reminders.response import By
+
+DECIDED = {
+    Backlog.Decision.HOLD: "Held: they wait until somebody decides.",
+    Backlog.Decision.RELEASE: "Released: they go out by their own policies.",
+    Backlog.Decision.COALESCE: "Coalesced: each says the newest alone.",
+    Backlog.Decision.DROP: "Dropped: they are recorded as missed, and nothing is sent.",
+}
+
+
+@admin.register(Backlog)
+class BacklogAdmin(WrittenByFoam, ModelAdmin):
+    list_display = (
+        "opened_at",
+        "due_before",
+        "decision",
+        "who",
+        "decided_at",
+        "taken",
+        "ended_at",
+    )
+    list_select_related = ("decided_by",)
+    ordering = ("-id",)
+    fields = (*list_display, "rate")
+    readonly_fields = fields
+
+    def get_urls(self) -> Any:
+        view = require_http_methods(["GET", "POST"])(self.admin_site.admin_view(self.page))
+        return [path("now/", view, name="reminders_backlog"), *super().get_urls()]
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        """Show how the backlog stands; by POST decide, what sends or drops after a confirmation."""
+        may_decide = request.user.has_perm("reminders.decide_backlog")
+        if not (may_decide or self.has_view_permission(request)):
+            raise PermissionDenied
+        asked, error = "", ""
+        if request.method == "POST":
+            if not may_decide:
+                raise PermissionDenied
+            asked = request.POST.get("decision", "")
+            if asked == Backlog.Decision.HOLD or "sure" in request.POST:
+                try:
+                    return self._decide(request, asked)
+                except ValidationError as refusal:
+                    asked, error = "", " ".join(refusal.messages)
+        return self._show(request, may_decide, asked, error)
+
+    def _decide(self, request: HttpRequest, decision: str) -> HttpResponse:
+        seen, rate = (_number(request, name) for name in ("seen", "rate"))
+        by = By("admin", request.user.pk)
+        backlog = overdue.decide(decision, timezone.now(), by, rate, seen)
+        self.log_change(request, backlog, backlog.text)
+        self.message_user(request, DECIDED[Backlog.Decision(decision)])
+        return redirect("admin:reminders_backlog")
+
+    def _show(self, request: HttpRequest, may_decide: bool, asked: str, error: str) -> HttpResponse:
+        try:
+            rate = _number(request, "rate")
+        except ValidationError as refusal:
+            rate, asked, error = None, "", error or " ".join(refusal.messages)
+        now = timezone.now()
+        outlook = look(now, rate)
+        chosen = next((each for each in outlook.outcomes if each.decision == asked), None)
+        zone = request.user.timezone  # type: ignore[union-attr]
+        backlog = outlook.backlog
+        is_held = backlog is not None and backlog.decision == Backlog.Decision.HOLD
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Backlog",
+            "opts": self.opts,
+            "outlook": outlook,
+            "backlog": backlog,
+            "seen": backlog.pk if backlog else 0,
+            "rate": outlook.rate,
+            "error": error,
+            "chosen": chosen,
+            "may_decide": may_decide and outlook.overdue > 0,
+            "may_hold": not is_held,
+            "label_type": "warning" if is_held else "info",
+            "hold_text": SAYS[Backlog.Decision.HOLD],
+            "oldest": outlook.oldest_due_at and in_words(outlook.oldest_due_at, zone),
+            "due_before": in_words(outlook.due_before, zone),
+            "decided_at": backlog and in_words(backlog.decided_at, zone),
+            "opened_at": backlog and in_words(backlog.opened_at, zone),
+        }
+        return TemplateResponse(request, "reminders/backlog.html", context)
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    """Read a number of the form; None where it is left out."""
+    text = request.POST.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise ValidationError({name: f"{name}: must be a whole number, 0 or more."})
+    return int(text)

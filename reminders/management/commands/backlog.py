@@ -1,0 +1,141 @@
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.timezones import iso
+from reminders import overdue
+from reminders.backlog import Backlog
+from reminders.management.progress import Progress
+from reminders.outlook import Outcome, Outlook, look
+from reminders.response import By
+
+# What cannot be taken back.
+FOR_GOOD = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
+
+
+class Command(BaseCommand):
+    help = (
+        "Show what an outage has left overdue and what each decision would do; or decide. "
+        "Without a decision late reminders go out by their own policies, by and by."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        decisions = parser.add_mutually_exclusive_group()
+        for decision, help_ in (
+            ("hold", "late reminders wait until somebody decides"),
+            ("release", "each by its own misfire policy"),
+            ("coalesce", "each says one message, the newest; older ones are recorded as missed"),
+            ("drop", "none says anything; they are recorded as missed"),
+        ):
+            decisions.add_argument(
+                f"--{decision}", dest="decision", action="store_const", const=decision, help=help_
+            )
+        parser.add_argument(
+            "--rate", type=int, metavar="N", help="so many reminders a second; 0: no limit"
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="coalesce or drop without asking first"
+        )
+        parser.add_argument("--watch", action="store_true", help="wait until the backlog has ended")
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        outlook = look(timezone.now(), options["rate"])
+        if decision := options["decision"]:
+            if decision in FOR_GOOD and not (options["yes"] or self.may(decision, outlook)):
+                raise CommandError(f"Nothing was decided: say --yes to {decision} without asking.")
+            outlook = self.decide(decision, options["rate"], outlook)
+        elif options["rate"] is not None and options["rate"] < 0:
+            raise CommandError("--rate must be 0 or more.")
+        if options["json"]:
+            self.stdout.write(json.dumps(as_data(outlook)))
+        else:
+            self.stdout.write("\n".join(lines(outlook)))
+        if options["watch"]:
+            self.watch(outlook)
+
+    def may(self, decision: str, outlook: Outlook) -> bool:
+        """Ask on a terminal; elsewhere nobody is there to answer."""
+        if not (sys.stdin.isatty() and self.stdout.isatty()):
+            return False
+        for line in lines(outlook):
+            self.stdout.write(line)
+        answer = input(f"{decision.capitalize()} {outlook.count} reminders? [y/N] ")
+        return answer.strip().lower() in {"y", "yes"}
+
+    def decide(self, decision: str, rate: int | None, seen: Outlook) -> Outlook:
+        pk = seen.backlog.pk if seen.backlog else 0
+        now = timezone.now()
+        try:
+            overdue.decide(decision, now, By("command"), rate, pk)
+        except ValidationError as refusal:
+            raise CommandError(" ".join(refusal.messages)) from refusal
+        return look(now)
+
+    def watch(self, outlook: Outlook) -> None:
+        """Show the drain on a terminal until nothing of it is left."""
+        progress, left = Progress(self.stderr, outlook.overdue), outlook.overdue
+        while outlook.backlog is not None and left:
+            time.sleep(1)
+            before, left = left, overdue.count_left(outlook.backlog)
+            progress.step(before - left)
+        progress.clear()
+
+
+def lines(outlook: Outlook) -> Iterator[str]:
+    if outlook.oldest_due_at is None:
+        yield "Nothing is overdue."
+    else:
+        due = f"due from {iso(outlook.oldest_due_at)} to {iso(outlook.due_before)}"
+        yield f"{outlook.count} overdue, {due}."
+    if outlook.backlog:
+        yield outlook.backlog.text
+    if not outlook.overdue:
+        return
+    policies = ", ".join(f"{name} {count:,}" for name, count in outlook.by_misfire.items())
+    yield f"Misfire policies: {policies}. {outlook.basis}"
+    yield ""
+    yield f"{'':10}{'messages':>12}{'missed':>12}  takes"
+    yield from map(line, outlook.outcomes)
+
+
+def line(outcome: Outcome) -> str:
+    what = f"{outcome.messages:>12,}{outcome.missed:>12,}"
+    return f"{outcome.decision:10}{what}  {outcome.duration}"
+
+
+def as_data(outlook: Outlook) -> dict[str, Any]:
+    backlog = outlook.backlog
+    return {
+        "backlog": backlog
+        and {
+            "id": backlog.pk,
+            "decision": backlog.decision,
+            "decided_by": backlog.who,
+            "decided_at": iso(backlog.decided_at),
+            "opened_at": iso(backlog.opened_at),
+            "rate": backlog.rate,
+            "taken": backlog.taken,
+        },
+        "due_before": iso(outlook.due_before),
+        "overdue": outlook.overdue,
+        "oldest_due_at": outlook.oldest_due_at and iso(outlook.oldest_due_at),
+        "by_misfire": outlook.by_misfire,
+        "looked_at": outlook.looked_at,
+        "exact": outlook.is_exact,
+        "outcomes": {
+            each.decision: {
+                "messages": each.messages,
+                "missed": each.missed,
+                "seconds": each.seconds,
+            }
+            for each in outlook.outcomes
+        },
+    }
