@@ -7,7 +7,7 @@ a filter may still have to read whole is given up in time, and whoever asked is 
 from collections.abc import Iterable
 from functools import cached_property
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from django.contrib import admin, messages
@@ -99,8 +99,8 @@ class Listed:
     """
 
     finds: str
-    search_help_text = "Id, owner or words"
-    change_list_template = "admin/accounts/list.html"
+    search_help_text: ClassVar[Any] = "Id, owner or words"
+    change_list_template: Any = "admin/accounts/list.html"
 
     paginator: Any = Paginator
     show_full_result_count = False
