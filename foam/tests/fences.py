@@ -9,6 +9,7 @@ are checked by the parsers of what it calls.
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,16 @@ class Fence:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each line, without comments."""
-        lines = self.script.replace("\\\n", " ").splitlines()
-        return [words for line in lines if (words := shlex.split(line, comments=True))]
+        """The words of each command, without comments; what stands in quotes may have lines."""
+        found: list[list[str]] = []
+        begun = ""
+        for line in self.script.replace("\\\n", " ").splitlines():
+            begun = f"{begun}\n{line}".lstrip("\n")
+            with suppress(ValueError):
+                found.append(shlex.split(begun, comments=True))
+                begun = ""
+        assert not begun, f"{self}: a quote does not end"
+        return [words for words in found if words]
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"

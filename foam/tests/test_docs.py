@@ -26,6 +26,7 @@ from foam.handbook.screenshots import FOLDER, LARGEST, SHOTS
 from foam.tests.fences import COMMANDS, FENCES, PAGES, ROOT, Fence, name
 from foam.tests.terminal import Terminal, committed, first_run, in_use, terminal
 from foam.tests.test_pages import CHROMIUM, FLAGS
+from reminders.management.options import user
 
 # What is to be read: output, data, code of others.
 TO_READ = {"text", "json", "jsonl", "yaml", "python", "sql", "ini"}
@@ -36,6 +37,7 @@ WALKS = {"README.md", "docs/quickstart.md"}
 RUN = [path for path in PAGES if any(f.is_run for f in FENCES if f.page == name(path))]
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
 TARGETS = dict(make_targets())
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SOURCES = [
     file
     for app in ("foam", "reminders", "notifications", "accounts", "benchmarks")
@@ -85,6 +87,16 @@ def test_words_that_are_only_parsed_can_be_parsed(fence: Fence):
             check_words(part)
 
 
+@pytest.mark.parametrize("fence", [f for f in FENCES if "docker compose" in f.text], ids=str)
+def test_services_and_commands_for_docker_are_there(fence: Fence):
+    for words in fence.commands:
+        if words[:2] == ["docker", "compose"]:
+            named = {word.partition("=")[0] for word in words if word.startswith("foam_")}
+            assert named <= SERVICES.keys()
+        if "manage.py" in words:
+            check_words(words)
+
+
 def split(words: list[str]) -> list[list[str]]:
     """Return the commands of a line that are joined by &&."""
     parts: list[list[str]] = [[]]
@@ -108,7 +120,11 @@ def check_words(words: list[str]) -> None:
             PROGRAMS[target](arguments)
     elif "manage.py" in words:
         command, *arguments = words[words.index("manage.py") + 1 :]
-        parser(get_commands()[command], command).parse_args(arguments)
+        asked = parser(get_commands()[command], command)
+        for action in asked._actions:
+            # That there is nobody of that name is no matter of words.
+            action.type = str if action.type is user else action.type
+        asked.parse_args(arguments)
     elif words[:2] == ["python", "-m"]:
         assert find_spec(words[2])
     else:
