@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notifications.models import Attempt, Delivery
+from accounts.pauses import Pause
+from notifications.models import FOREVER, Attempt, Delivery
 from notifications.retry import MAX_ATTEMPTS
 
 
@@ -44,6 +45,7 @@ HELD: dict[str, str] = {
     Delivery.Held.QUIET: "held by quiet hours",
     Delivery.Held.DIGEST: "held for a digest",
     Delivery.Held.FLOOD: "held by the flood guard",
+    Delivery.Held.PAUSED: "it waited for the end of its channel's pause",
     Delivery.Held.ALONE: "it waited for others, and went out as itself, as there were none",
 }
 ATTEMPT: dict[str, str] = {
@@ -99,6 +101,7 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
         )
     if delivery.next_attempt_at is not None:
         at = delivery.leased_until or delivery.next_attempt_at
+        at = at if at < FOREVER else None
         yield Step("next", depth + 1, waits_for(delivery, attempts, now), at)
 
 
@@ -157,10 +160,14 @@ def waits_for(
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
     if why := channel.transport.unavailable():
         return f"this kind of channel is not set up on this server: {why}"
+    if channel.is_paused(now):
+        return f"its channel is {channel.pause_told()}"
     if delivery.held and next_attempt_at > now:
         return f"{_held(delivery)} {then}"
     if channel.is_held(now):
         return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
+    if next_attempt_at <= now and (pause := Pause.objects.everything(now)):
+        return f"everything is {pause.told('UTC')}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
     failed = (
@@ -178,4 +185,6 @@ def _held(delivery: Delivery) -> str:
         beyond = f": more than {limit} within the hour" if limit else ""
         return f"held by the flood guard{beyond}; a digest goes out"
     again = "the next attempt is" if delivery.attempt else "the first attempt is"
+    if delivery.held == Delivery.Held.PAUSED:
+        return f"held by a pause of its channel: {again}"
     return f"held by quiet hours: {again}"

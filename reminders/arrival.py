@@ -11,9 +11,10 @@ class Arrival(NamedTuple):
 
     `status` as in Reminder.Status. One that was active goes on with its first occurrence from now,
     and is finished when there is none; the others have no plan, and need no future. The due
-    instants of `skipped` are let pass.
+    instants of `skipped` are let pass. One that is paused is so until `paused_until`, or until somebody resumes it.
     """
 
     status: str = "active"
     fired: Count = Count()
     skipped: tuple[datetime, ...] = ()
+    paused_until: datetime | None = None

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from accounts.models import FOAM_ID
+from accounts.pauses import EVERYTHING
 from notifications import meter, outbox
 from notifications.bulk import bulk_cursor, by_index, write_or_isolate
-from reminders import follow_up
+from reminders import follow_up, pausing
 from reminders.count import Count
 from reminders.history import Change, first_line, note
 from reminders.message import Message, message
-from reminders.misfire import Plan, plan
+from reminders.misfire import Missed, Plan, plan
 from reminders.models import EditConflict, Heartbeat, Occurrence, Reminder
 from reminders.occurrence import reference
 from reminders.place import GoesOn
@@ -43,15 +45,39 @@ FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 
 TICK = meter.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10))
 
 
+# The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due. None
+# while everything is paused, but for the canary, which has a statement of its own: what waits
+# meanwhile may be all that there is, and is not looked through for it.
+CLAIM, CLAIM_CANARY = (
+    """
+SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
+    rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
+    fired_count, fired_due_at,
+    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
+        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
+    error, urgent, least(nag_every, escalate_after),
+    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
+FROM reminders_reminder r
+WHERE status = 'active' AND next_fire_at <= %(now)s AND {whose}
+ORDER BY next_fire_at LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
+""".replace("{whose}", whose)
+    for whose in (f"NOT {EVERYTHING}", f"r.id = {FOAM_ID}")
+)
+
+
 def tick(now: datetime) -> int:
     """Fire everything due at `now`, batch by batch; return how many occurrences fired.
 
-    Then says again what waits for an answer: see `follow_up`. Also wakes the deliverers when
-    deliveries are due, which makes up for any lost wake-up.
+    Before that it resumes what was paused until now (see `pausing`), and then says again what waits
+    for an answer (see `follow_up`). Also wakes the deliverers when deliveries are due, which makes
+    up for any lost wake-up.
     """
     began = time.monotonic()
     end = began + BUDGET.total_seconds()
-    claimed, fired = fire_batch(now, FIRST)
+    found = pausing.look(now)
+    pausing.resume(found.over, now)
+    claimed, fired = fire_canary(now) if found.everything else fire_batch(now, FIRST)
     if claimed:
         is_backlog = claimed == FIRST and _is_more_than_a_batch(now)
         fired += _drain_at_once(now, end) if is_backlog else _drain(now, end)
@@ -101,14 +127,14 @@ def next_fire_at() -> datetime | None:
     return active.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
 
 
-def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
+def fire_batch(now: datetime, limit: int = BATCH, *, sql: str = CLAIM) -> tuple[int, int]:
     """Claim up to `limit` due reminders and fire them; return how many were claimed, and fired.
 
     A reminder that raises is set aside with its error, and the batch goes on without it.
     """
     began = time.monotonic()
     with transaction.atomic():
-        claimed = claim(now, limit)
+        claimed = claim(now, limit, sql)
         if not claimed:
             return 0, 0
         by_index()
@@ -128,6 +154,11 @@ def fire_batch(now: datetime, limit: int = BATCH) -> tuple[int, int]:
     return len(claimed), fired
 
 
+def fire_canary(now: datetime) -> tuple[int, int]:
+    """As `fire_batch`, while everything is paused."""
+    return fire_batch(now, 1, sql=CLAIM_CANARY)
+
+
 def count_batch(claimed: int, failed: int) -> None:
     sums = meter.BATCH.of([claimed], of="dispatch")
     if failed:
@@ -135,26 +166,11 @@ def count_batch(claimed: int, failed: int) -> None:
     meter.add(sums)
 
 
-# The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due.
-CLAIM = """
-SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
-    rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
-    fired_count, fired_due_at,
-    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
-        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
-    error, urgent, least(nag_every, escalate_after),
-    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
-FROM reminders_reminder r
-WHERE status = 'active' AND next_fire_at <= %(now)s
-ORDER BY next_fire_at LIMIT %(limit)s
-FOR NO KEY UPDATE SKIP LOCKED
-"""
-
-
 class Due(NamedTuple):
     """A claimed reminder: what of its row decides what fires and what is said."""
 
     pk: int
+    owner_id: int
     title: str
     body: str
     tags: list[str]
@@ -195,10 +211,10 @@ class Due(NamedTuple):
         )
 
 
-def claim(now: datetime, limit: int) -> list[Due]:
+def claim(now: datetime, limit: int, sql: str = CLAIM) -> list[Due]:
     """Lock the due reminders that no one else is firing, oldest first, and read them."""
     with bulk_cursor() as cursor:
-        cursor.execute(CLAIM, {"now": now, "limit": limit}, binary=True)
+        cursor.execute(sql, {"now": now, "limit": limit}, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 
 
@@ -216,9 +232,15 @@ Failed = tuple[Any, Exception]
 def _plan_each(reminders: Sequence[Due], now: datetime) -> tuple[list[Planned], list[Failed]]:
     planned: list[Planned] = []
     failed: list[Failed] = []
+    oldest = min(each.next_due_at - each.next_lead for each in reminders)
+    silences = pausing.of_owners((each.owner_id for each in reminders), oldest, now)
     for reminder in reminders:
+        silent = [each for each in silences.get(reminder.owner_id, ()) if each.is_of(reminder.tags)]
         try:
-            planned.append(plan_of(reminder, now))
+            found = plan_of(reminder, now)
+            if silent:
+                found = found._replace(plan=pausing.silenced(found.plan, silent, now))
+            planned.append(found)
         except Exception as error:
             failed.append((reminder, error))
     return planned, failed
@@ -275,7 +297,7 @@ WHERE r.id = n.id
 def write(planned: Sequence[Planned], now: datetime) -> int:
     """Record occurrences, post their messages and advance the reminders; return how many fired."""
     reminders = {reminder.pk: reminder for reminder, _, _ in planned}
-    missed = {r.pk: r.missed_count + len(plan.missed) for r, plan, _ in planned}
+    missed = {r.pk: r.missed_count + count_missed(plan) for r, plan, _ in planned}
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
     posts: list[outbox.Post] = []
     new = record(planned, now)
@@ -291,6 +313,11 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     meter.add(FIRED.of(late))
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
+
+
+def count_missed(plan: Plan) -> int:
+    """Return how many are to be told of: not what somebody did not want to hear."""
+    return sum(reason != Missed.SILENCED for _, reason in plan.missed)
 
 
 def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:

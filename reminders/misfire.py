@@ -26,6 +26,7 @@ class Missed(StrEnum):
     EDITED = "The schedule was changed before this could be sent."
     PAUSED = "Paused before this could be sent."
     DELETED = "Deleted before this could be sent."
+    SILENCED = "All of its user, or one of its tags, was paused."
 
 
 SUPERSEDED = Missed.SUPERSEDED.value
