@@ -13,12 +13,14 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import closing, emails, tokens
+from accounts import closing, emails, pause_page, pauses, tokens
 from accounts.forms import StoringForm
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
+from accounts.pauses import Pause
 
 admin.site.unregister(Group)
 
@@ -68,7 +70,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         ),
     )
     readonly_fields = ("last_login", "date_joined", "closed_at")
-    actions = ("close_accounts", "remove_second_factors")
+    actions = ("pause", "resume", "close_accounts", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
@@ -77,6 +79,27 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         obj.store(timezone.now())
         if "email" in form.changed_data:
             emails.trust(obj)
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_pause")
+
+    @admin.action(description="Pause all reminders of selected users…", permissions=["pause"])
+    def pause(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, users, with_reason=True)
+        if isinstance(asked, HttpResponse):
+            return asked
+        for user in users:
+            pauses.begin(
+                Pause.Scope.USER, timezone.now(), owner=user, by=request.user, **asked.cleaned_data
+            )
+        self.message_user(request, f"Paused {len(users)}.")
+        return None
+
+    @admin.action(description="Resume all reminders of selected users", permissions=["pause"])
+    def resume(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        now = timezone.now()
+        count = sum(pauses.end(Pause.Scope.USER, now, owner=user) for user in users)
+        self.message_user(request, f"Resumed {count} of {len(users)}.")
 
     def has_superuser_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser
@@ -204,3 +227,76 @@ class ApiTokenAdmin(ModelAdmin):
         for token in chosen:
             token.revoke(now)
         return len(chosen)
+
+
+class PauseForm(StoringForm):
+    """A new pause; later, its end and its reason."""
+
+    by: User
+
+    class Meta:
+        model = Pause
+        fields: list[str] = []  # the admin names them
+
+    def validate_unique(self) -> None:
+        """One that is there is changed, and one that is over leaves its place."""
+
+    def validate_constraints(self) -> None:
+        """As for `validate_unique`; who stores says by field what is wrong."""
+
+    def store(self) -> None:
+        pause = self.instance
+        kind = {"scope": pause.scope, "owner": pause.owner, "tag": pause.tag}
+        told = {"until": pause.until, "reason": pause.reason}
+        self.instance, _ = pauses.begin(now=timezone.now(), by=self.by, **kind, **told)
+
+
+@admin.register(Pause)
+class PauseAdmin(ModelAdmin):
+    """Of tags, of users and of everything: for reminders and channels there are actions."""
+
+    form = PauseForm
+    list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
+    list_filter = ("scope", "ended_at")
+    search_fields = ("owner__username", "tag", "reason")
+    list_select_related = ("owner", "made_by")
+    ordering = ("-id",)
+    autocomplete_fields = ("owner",)
+    fields = ("scope", "owner", "tag", "until", "reason")
+    readonly_fields = ("scope", "owner", "tag", "made_by", "created_at", "ended_at")
+    actions = ("end",)
+
+    def get_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return (*self.fields, "made_by", "created_at", "ended_at") if obj else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kw)
+        form.by = request.user
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
+        is_over = obj is not None and not obj.is_active(timezone.now())
+        return not is_over and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
+        """The form has stored it."""
+
+    @display(description="State", label={"paused": "warning", "over": "info"})
+    def show_state(self, pause: Pause) -> str:
+        return "paused" if pause.is_active(timezone.now()) else "over"
+
+    @admin.action(description="End selected pauses", permissions=["change"])
+    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> None:
+        now = timezone.now()
+        count = sum(each.is_active(now) for each in chosen)
+        for pause in chosen:
+            pause.end(now)
+        self.message_user(request, f"Ended {count}.")

@@ -5,7 +5,7 @@ What it covers is left as it is, and is asked about when its turn comes. A singl
 single channel have a pause of their own, in their rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -102,6 +102,10 @@ class Pause(models.Model):
     def is_active(self, now: datetime) -> bool:
         return self.ended_at is None and (self.until is None or self.until > now)
 
+    def is_of(self, tags: Collection[str]) -> bool:
+        """Whether it covers what has these tags, of its owner or of everybody."""
+        return not self.tag or self.tag in tags
+
     def told(self, timezone: str) -> str:
         """Say since when, until when and why, on the clock of that zone."""
         end = self.ended_at or self.until
@@ -142,6 +146,12 @@ def begin(
         return Pause.objects.update_or_create(
             **key, defaults=told, create_defaults={**told, "created_at": now}
         )
+
+
+def end(scope: str, now: datetime, *, owner: Any = None, tag: str = "") -> int:
+    """End the pause of this kind; return how many that were, which is none or one."""
+    active = Pause.objects.active(now).filter(scope=scope, owner=owner, tag=tag)
+    return active.update(ended_at=now)
 
 
 def _problems(wanted: Pause, now: datetime) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ ALLOWED: dict[str, str] = {
         "The release before pauses no channel."
     ),
     "notifications.0013_pause: "
-    "Create constraint notifications_delivery_held_known on model delivery": (
+    "Create not valid constraint notifications_delivery_held_known on model delivery": (
         "It accepts what the one before accepted, and one word more."
     ),
     "reminders.0011_revision: Raw SQL operation": (

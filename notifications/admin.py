@@ -5,12 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts import pause_page
 from accounts.forms import StoringForm
 from notifications import flood, holding, probe, verification
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
@@ -109,7 +110,7 @@ class ChannelAdmin(OfUsers, ModelAdmin):
         "created_at",
         "updated_at",
     )
-    actions = ("verify", "test", "enable", "disable", "close")
+    actions = ("verify", "test", "pause", "resume", "enable", "disable", "close")
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         is_asked = obj is not None and not obj.is_verified
@@ -129,6 +130,7 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             "disabled": "danger",
             "deleted": "warning",
             "left alone": "warning",
+            "paused": "warning",
             "not verified": "warning",
             "not set up": "info",
         },
@@ -140,6 +142,8 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             return "disabled"
         if not channel.is_verified:
             return "not verified"
+        if channel.is_paused(timezone.now()):
+            return "paused"
         if channel.is_held(timezone.now()):
             return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
@@ -186,6 +190,24 @@ class ChannelAdmin(OfUsers, ModelAdmin):
             yield channels
         except (probe.TooMany, probe.Unusable) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
+
+    @admin.action(description="Pause selected channels…", permissions=["change"])
+    def pause(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, channels)
+        if isinstance(asked, HttpResponse):
+            return asked
+        now = timezone.now()
+        for channel in channels:
+            holding.pause(channel, now, asked.cleaned_data["until"])
+        self.message_user(request, f"Paused {len(channels)}.")
+        return None
+
+    @admin.action(description="Resume selected channels", permissions=["change"])
+    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        now = timezone.now()
+        for channel in channels:
+            holding.resume(channel, now)
+        self.message_user(request, f"Resumed {len(channels)}.")
 
     @admin.action(description="Enable selected channels", permissions=["change"])
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:

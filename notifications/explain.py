@@ -101,8 +101,8 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
         )
     if delivery.next_attempt_at is not None:
         at = delivery.leased_until or delivery.next_attempt_at
-        at = at if at < FOREVER else None
-        yield Step("next", depth + 1, waits_for(delivery, attempts, now), at)
+        then = at if at < FOREVER else None
+        yield Step("next", depth + 1, waits_for(delivery, attempts, now), then)
 
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
@@ -158,22 +158,30 @@ def waits_for(
         number, is_alive = delivery.attempt, delivery.leased_until > now
         ahead = f"attempt {number} is under way: its worker's lease runs out {then}"
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
-    if why := channel.transport.unavailable():
-        return f"this kind of channel is not set up on this server: {why}"
-    if channel.is_paused(now):
-        return f"its channel is {channel.pause_told()}"
+    if why := _stopped(delivery, now):
+        return why
     if delivery.held and next_attempt_at > now:
         return f"{_held(delivery)} {then}"
     if channel.is_held(now):
         return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
-    if next_attempt_at <= now and (pause := Pause.objects.everything(now)):
-        return f"everything is {pause.told('UTC')}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
     failed = (
         f"attempt {attempts[-1].number} failed: the next one" if attempts else "the first attempt"
     )
     return f"{failed} is {then}"
+
+
+def _stopped(delivery: Delivery, now: datetime) -> str:
+    """Say what lets nothing go out to a delivery's channel, whenever its next attempt is."""
+    channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
+    if why := channel.transport.unavailable():
+        return f"this kind of channel is not set up on this server: {why}"
+    if channel.is_paused(now):
+        return f"its channel is {channel.pause_told()}"
+    is_due = next_attempt_at is not None and next_attempt_at <= now
+    pause = Pause.objects.everything(now) if is_due else None
+    return f"everything is {pause.told('UTC')}" if pause else ""
 
 
 def _held(delivery: Delivery) -> str:

@@ -178,7 +178,10 @@ def replan(channels: Collection[int], now: datetime) -> int:
     if not rows:
         return 0
     rules = rules_of(channels)
-    found = [_again(rules.get(channel), *row, now) for _, channel, *row in rows]
+    found = [
+        _again(rules.get(channel), held, urgent, made_at, now)
+        for _, channel, held, urgent, made_at in rows
+    ]
     with bulk_cursor() as cursor:
         cursor.execute(
             REPLAN,

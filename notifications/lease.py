@@ -28,14 +28,14 @@ IS_FREE = f"""
 (held IS NULL OR held NOT IN ('digest', 'flood')) AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})
 """
 # The scan then begins where the canary's is due, for what waits meanwhile may be very much.
-UNLESS_PAUSED = f"""
+UNLESS_PAUSED = """
 next_attempt_at >= (
-    SELECT CASE WHEN {EVERYTHING} THEN (
+    SELECT CASE WHEN {everything} THEN (
         SELECT min(next_attempt_at) FROM notifications_delivery
-        WHERE channel_id = {FOAM_ID} AND next_attempt_at IS NOT NULL
+        WHERE channel_id = 0 AND next_attempt_at IS NOT NULL
     ) ELSE '-infinity' END
 )
-"""
+""".replace("{everything}", EVERYTHING)
 
 # Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
 OLDEST = """
@@ -118,11 +118,12 @@ WITH RECURSIVE {due}, lost AS (
             ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
                 || ', and this channel would rather lose a message than repeat it.' END
     FROM due WHERE d.id = due.id AND is_over
-), paused AS (
+), paused AS MATERIALIZED (
+    SELECT id, paused_until FROM notifications_channel WHERE paused_until > %(now)s
+), put_off AS (
     UPDATE notifications_delivery d SET status = 'queued', leased_until = NULL, held = 'paused',
-        next_attempt_at = c.paused_until
-    FROM notifications_channel c JOIN due ON due.channel_id = c.id
-    WHERE c.paused_until > %(now)s AND d.id = due.id AND NOT is_over
+        next_attempt_at = paused.paused_until
+    FROM paused JOIN due ON due.channel_id = paused.id WHERE d.id = due.id AND NOT is_over
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s

@@ -175,7 +175,7 @@ class Channel(models.Model):
                 condition=Q(held_until__isnull=False),
                 name="notifications_channel_held",
             ),
-            # lease.PAUSED and holding.SPECIAL: nothing, as a rule.
+            # lease.LEASE_SQL and holding.SPECIAL: nothing, as a rule.
             models.Index(
                 fields=["paused_until"],
                 condition=Q(paused_until__isnull=False),
@@ -507,7 +507,8 @@ class Delivery(models.Model):
                 name="notifications_delivery_end_has_reason",
             ),
             models.CheckConstraint(
-                condition=Q(held=None) | Q(held__in=["quiet", "digest", "flood", "alone", "paused"]),
+                condition=Q(held=None)
+                | Q(held__in=["quiet", "digest", "flood", "alone", "paused"]),
                 name="notifications_delivery_held_known",
             ),
             models.CheckConstraint(

@@ -22,6 +22,7 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts import pause_page
 from accounts.forms import StoringForm
 from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam
@@ -32,6 +33,7 @@ from reminders.fields import WallClockField
 from reminders.message import span
 from reminders.models import Occurrence, Reminder
 from reminders.moment import clocks
+from reminders.pausing import covering
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.response import Response
@@ -87,6 +89,8 @@ class ReminderAdmin(OfUsers, ModelAdmin):
     }
     readonly_fields = (
         "show_status",
+        "paused_until",
+        "show_pauses",
         "show_upcoming",
         "show_deliveries",
         "show_trouble",
@@ -130,6 +134,8 @@ class ReminderAdmin(OfUsers, ModelAdmin):
             {
                 "fields": (
                     "show_status",
+                    "paused_until",
+                    "show_pauses",
                     "show_deliveries",
                     "show_trouble",
                     "created_at",
@@ -235,6 +241,12 @@ class ReminderAdmin(OfUsers, ModelAdmin):
     def show_status(self, reminder: Reminder) -> str:
         return "deleted" if reminder.deleted_at else reminder.status
 
+    @display(description="Covered by")
+    def show_pauses(self, reminder: Reminder) -> str:
+        """Of a tag, of all of its user, or of everything."""
+        pauses = covering(reminder, timezone.now())
+        return "; ".join(f"{each}: {each.told(reminder.timezone)}" for each in pauses) or "—"
+
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:
         return reminder.error or "—"
@@ -268,12 +280,16 @@ class ReminderAdmin(OfUsers, ModelAdmin):
         )
         return format_html_join("", "<div>{} UTC · {} · {} {}</div>", lines) or "None yet."
 
-    @admin.action(description="Pause selected reminders", permissions=["change"])
-    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+    @admin.action(description="Pause selected reminders…", permissions=["change"])
+    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, reminders)
+        if isinstance(asked, HttpResponse):
+            return asked
         now = timezone.now()
         for reminder in reminders:
-            reminder.pause(now)
+            reminder.pause(now, asked.cleaned_data["until"])
         self.message_user(request, f"Paused {len(reminders)}.")
+        return None
 
     @admin.action(description="Resume selected reminders", permissions=["change"])
     def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:

@@ -43,10 +43,10 @@ WITH o AS MATERIALIZED (
     ORDER BY follow_up_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT o.id, r.owner_id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at, o.snoozes,
-    o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id, r.title,
-    r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence, r.exdates,
-    r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
+SELECT o.id, r.owner_id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at,
+    o.snoozes, o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id,
+    r.title, r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence,
+    r.exdates, r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id),
     ARRAY(SELECT channel_id FROM reminders_reminder_escalate_channels c WHERE c.reminder_id = r.id)
 FROM o JOIN reminders_reminder r ON r.id = o.reminder_id

@@ -429,8 +429,8 @@ class Reminder(models.Model):
         self._lock()
         if self.status == self.Status.PAUSED:
             note(self, Change.Verb.RESUMED, now)
-            is_over = self.paused_until is not None and self.paused_until <= now
-            self.plan(self.paused_until - timedelta.resolution if is_over else now)  # type: ignore[operator]
+            until = self.paused_until
+            self.plan(until - timedelta.resolution if until and until <= now else now)
             snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
             snoozed.update(follow_up_at=Greatest("speaks_again_at", Value(now)))
             self._touch()

@@ -83,16 +83,16 @@ def silenced(plan: Plan, silences: Collection[Silence], now: datetime) -> Plan:
 
 
 # One round trip of each tick: two probes of indexes that hold nothing as a rule.
-LOOK = f"""
-SELECT {EVERYTHING}, ARRAY(
+LOOK = """
+SELECT {everything}, ARRAY(
     SELECT id FROM reminders_reminder WHERE status = 'paused' AND paused_until <= %(now)s
     ORDER BY paused_until LIMIT %(limit)s
 )
-"""
+""".replace("{everything}", EVERYTHING)
 
 
 class Look(NamedTuple):
-    """Whether everything is paused, and the reminders whose own pause is over, the longest first."""
+    """Whether everything is paused, and whose own pause is over: these ids, the longest first."""
 
     everything: bool
     over: list[int]
@@ -131,9 +131,17 @@ def _resume(pk: int, now: datetime) -> bool:
         return False
 
 
-def covering(reminder: Any, at: datetime) -> list[Pause]:
-    """Return the pauses of its owner, and of everything, that a reminder is under at a moment."""
-    own = Q(owner=reminder.owner_id, tag__in=["", *reminder.tags])
-    begun = Pause.objects.filter(own | Q(scope=Pause.Scope.EVERYTHING), created_at__lte=at)
-    rows = begun.alias(end=Least("until", "ended_at")).filter(Q(end=None) | Q(end__gt=at))
+def of_owner(owner: int, at: datetime) -> list[Pause]:
+    """Return the pauses of a user, and of everything, that lasted at a moment."""
+    begun = Pause.objects.filter(
+        Q(owner=owner) | Q(scope=Pause.Scope.EVERYTHING), created_at__lte=at
+    )
+    rows = begun.alias(over_at=Least("until", "ended_at")).filter(
+        Q(over_at=None) | Q(over_at__gt=at)
+    )
     return list(rows.select_related("owner").order_by(F("owner").asc(nulls_last=True), "pk"))
+
+
+def covering(reminder: Any, at: datetime) -> list[Pause]:
+    """Return the pauses that a reminder was under at a moment, as it is tagged now."""
+    return [each for each in of_owner(reminder.owner_id, at) if each.is_of(reminder.tags)]

@@ -77,6 +77,8 @@ MISSED: dict[str, str] = {
     Missed.EDITED: "its schedule was changed {late} after it was due, before a tick had fired it",
     Missed.PAUSED: "it was paused {late} after it was due, before a tick had fired it",
     Missed.DELETED: "it was deleted {late} after it was due, before a tick had fired it",
+    Missed.SILENCED: "all of its user, or one of its tags, was paused when FOAM came to it, {late} "
+    "after it was due",
 }
 CHANGE: dict[str, str] = {
     Change.Verb.EDITED: "edited",
