@@ -238,12 +238,6 @@ class PauseForm(StoringForm):
         model = Pause
         fields: list[str] = []  # the admin names them
 
-    def validate_unique(self) -> None:
-        """One that is there is changed, and one that is over leaves its place."""
-
-    def validate_constraints(self) -> None:
-        """As for `validate_unique`; who stores says by field what is wrong."""
-
     def store(self) -> None:
         pause = self.instance
         kind = {"scope": pause.scope, "owner": pause.owner, "tag": pause.tag}

@@ -99,6 +99,21 @@ class Pause(models.Model):
         who = self.owner.username if self.owner else ""
         return f"tag “{self.tag}” of {who}" if self.tag else f"all reminders of {who}"
 
+    def clean(self) -> None:
+        if problems := dict(self._problems()):
+            raise ValidationError(problems)
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        is_of_everything = self.scope == self.Scope.EVERYTHING
+        if is_of_everything and self.owner_id is not None:
+            yield "owner", "Leave this empty: everything is nobody's own."
+        if not is_of_everything and self.owner_id is None:
+            yield "owner", "Say whose reminders."
+        if self.scope == self.Scope.TAG and not self.tag:
+            yield "tag", "Say which tag."
+        if self.scope != self.Scope.TAG and self.tag:
+            yield "tag", "Only a pause of the scope `tag` has one."
+
     def is_active(self, now: datetime) -> bool:
         return self.ended_at is None and (self.until is None or self.until > now)
 
@@ -135,9 +150,7 @@ def begin(
     """
     wanted = Pause(scope=scope, owner=owner, tag=tag, until=until, reason=reason, created_at=now)
     wanted.full_clean(validate_unique=False, validate_constraints=False)
-    problems = dict(_problems(wanted, now))
-    if problems:
-        raise ValidationError(problems)
+    check_until(until, now)
     key = {"scope": scope, "owner": owner, "tag": tag, "ended_at": None}
     told = {"until": until, "reason": reason, "made_by": by}
     with transaction.atomic():
@@ -152,22 +165,6 @@ def end(scope: str, now: datetime, *, owner: Any = None, tag: str = "") -> int:
     """End the pause of this kind; return how many that were, which is none or one."""
     active = Pause.objects.active(now).filter(scope=scope, owner=owner, tag=tag)
     return active.update(ended_at=now)
-
-
-def _problems(wanted: Pause, now: datetime) -> Iterator[tuple[str, str]]:
-    is_of_everything = wanted.scope == Pause.Scope.EVERYTHING
-    if is_of_everything and wanted.owner_id is not None:
-        yield "owner", "Leave this empty: everything is nobody's own."
-    if not is_of_everything and wanted.owner_id is None:
-        yield "owner", "Say whose reminders."
-    if wanted.scope == Pause.Scope.TAG and not wanted.tag:
-        yield "tag", "Say which tag."
-    if wanted.scope != Pause.Scope.TAG and wanted.tag:
-        yield "tag", "Only a pause of the scope `tag` has one."
-    try:
-        check_until(wanted.until, now)
-    except ValidationError as error:
-        yield "until", error.message_dict["until"][0]
 
 
 def check_until(until: datetime | None, now: datetime) -> None:

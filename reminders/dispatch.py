@@ -58,7 +58,8 @@ SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurr
     error, urgent, least(nag_every, escalate_after),
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
-WHERE status = 'active' AND next_fire_at <= %(now)s AND {whose}
+WHERE status = 'active' AND next_fire_at <= %(now)s
+    AND {whose}
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """.replace("{whose}", whose)

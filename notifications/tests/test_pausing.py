@@ -230,7 +230,7 @@ def test_lease_looks_for_paused_channels_by_an_index_that_is_empty_as_a_rule(cha
         values = {"now": now, "until": now, "limit": 10}
         cursor.execute(f"EXPLAIN (ANALYZE) {lease.LEASE_OLDEST}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Scan using notifications_channel_paused" in plan
+    assert "Index Scan on notifications_channel_paused" in plan
     assert "Index Scan using notifications_delivery_due" in plan
     assert "Sort" not in plan
 
