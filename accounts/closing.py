@@ -75,7 +75,9 @@ def _erase(user: User, now: datetime) -> None:
     _end_sessions(user)
     for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()
-    Pause.objects.filter(owner=user).delete()
+    paused = Pause.objects.filter(owner=user)
+    forget_log(Pause, paused.values_list("pk", flat=True))
+    paused.delete()
     forget_log(User, [user.pk])
     user.groups.clear()
     user.user_permissions.clear()
