@@ -13,14 +13,16 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import closing, emails, report, search, tokens
+from accounts import closing, emails, pause_page, pauses, report, search, tokens
 from accounts.forms import StoringForm
 from accounts.history import ShowsHistory
 from accounts.lists import Listed, NewestValues
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
+from accounts.pauses import Pause
 
 # The page that asks for confirmation names each.
 CLOSED_AT_ONCE = 500
@@ -77,7 +79,7 @@ class UserAdmin(ShowsHistory, Listed, DjangoUserAdmin, ModelAdmin):
         ),
     )
     readonly_fields = ("last_login", "date_joined", "closed_at")
-    actions = ("close_accounts", "remove_second_factors")
+    actions = ("pause", "resume", "close_accounts", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
@@ -93,6 +95,35 @@ class UserAdmin(ShowsHistory, Listed, DjangoUserAdmin, ModelAdmin):
         obj.store(timezone.now())
         if "email" in form.changed_data:
             emails.trust(obj)
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_pause")
+
+    @admin.action(description="Pause all reminders of selected users…", permissions=["pause"])
+    def pause(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, users, with_reason=True)
+        if isinstance(asked, HttpResponse):
+            return asked
+        now, told = timezone.now(), asked.cleaned_data
+
+        def act(user: User) -> str | None:
+            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **told)
+            return None
+
+        noted = "Paused all reminders."
+        report.run(request, self, users, act, "Paused all reminders of", noted=noted)
+        return None
+
+    @admin.action(description="Resume all reminders of selected users", permissions=["pause"])
+    def resume(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        now = timezone.now()
+
+        def act(user: User) -> str | None:
+            is_ended = pauses.end(Pause.Scope.USER, now, owner=user)
+            return None if is_ended else "they were not paused"
+
+        noted = "Resumed all reminders."
+        report.run(request, self, users, act, "Resumed all reminders of", noted=noted)
 
     def has_superuser_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser
@@ -236,3 +267,74 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
             return None
 
         report.run(request, self, chosen, act, "Revoked")
+
+
+class PauseForm(StoringForm):
+    """A new pause; later, its end and its reason."""
+
+    by: User
+
+    class Meta:
+        model = Pause
+        fields: list[str] = []  # the admin names them
+
+    def store(self) -> None:
+        pause = self.instance
+        kind = {"scope": pause.scope, "owner": pause.owner, "tag": pause.tag}
+        told = {"until": pause.until, "reason": pause.reason}
+        self.instance, _ = pauses.begin(now=timezone.now(), by=self.by, **kind, **told)
+
+
+@admin.register(Pause)
+class PauseAdmin(ShowsHistory, ModelAdmin):
+    """Of tags, of users and of everything: for reminders and channels there are actions."""
+
+    form = PauseForm
+    list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
+    list_filter = ("scope", "ended_at")
+    search_fields = ("owner__username", "tag", "reason")
+    list_select_related = ("owner", "made_by")
+    ordering = ("-id",)
+    autocomplete_fields = ("owner",)
+    fields = ("scope", "owner", "tag", "until", "reason")
+    readonly_fields = ("scope", "owner", "tag", "made_by", "created_at", "ended_at")
+    actions = ("end",)
+
+    def get_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return (*self.fields, "made_by", "created_at", "ended_at") if obj else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kw)
+        form.by = request.user
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
+        is_over = obj is not None and not obj.is_active(timezone.now())
+        return not is_over and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
+        """The form has stored it."""
+
+    @display(description="State", label={"paused": "warning", "over": "info"})
+    def show_state(self, pause: Pause) -> str:
+        return "paused" if pause.is_active(timezone.now()) else "over"
+
+    @admin.action(description="End selected pauses", permissions=["change"])
+    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> None:
+        now = timezone.now()
+
+        def act(pause: Pause) -> str | None:
+            if not pause.is_active(now):
+                return "it was over before"
+            pause.end(now)
+            return None
+
+        report.run(request, self, chosen, act, "Ended")

@@ -21,6 +21,7 @@ from psycopg.errors import DeadlockDetected
 
 from accounts.idempotency import IdempotencyKey
 from accounts.models import FOAM_ID, ApiToken, User
+from accounts.pauses import Pause
 
 # What other apps do when an account is closed, in the same transaction and in this order: end what
 # runs, and erase what was said. Each is called twice, and finds little to do the second time.
@@ -76,6 +77,9 @@ def _erase(user: User, now: datetime) -> None:
     _end_sessions(user)
     for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()
+    paused = Pause.objects.filter(owner=user)
+    forget_log(Pause, paused.values_list("pk", flat=True))
+    paused.delete()
     forget_log(User, [user.pk])
     user.groups.clear()
     user.user_permissions.clear()

@@ -13,6 +13,7 @@ from django.db.models import Model, QuerySet
 
 from accounts.api import iso_duration
 from accounts.models import ApiToken, User
+from accounts.pauses import Pause
 
 Row = dict[str, Any]
 # Of which all are in memory at once.
@@ -122,4 +123,17 @@ sections += [
         ),
     ),
     Section("token", ApiToken, _tokens),
+    Section(
+        "pause",
+        Pause,
+        lambda user: read(
+            Pause.objects.filter(owner=user),
+            "scope",
+            "tag",
+            "until",
+            "reason",
+            "created_at",
+            "ended_at",
+        ),
+    ),
 ]

@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 
 from accounts import emails, quiet
 from accounts.idempotency import IdempotencyKey  # noqa: F401  Django finds models here
+from accounts.pauses import Pause  # noqa: F401
 from accounts.timezones import zone
 
 # FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from accounts import tokens
 from accounts.api import Instant, StrictSerializer
 from accounts.models import API_SCOPES, ApiToken, User
+from accounts.pauses import LONGEST, Pause
 
 
 class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
@@ -121,3 +122,34 @@ class MadeTokenSerializer(ApiTokenSerializer):
     class Meta(ApiTokenSerializer.Meta):
         fields = [*ApiTokenSerializer.Meta.fields, "secret"]
         read_only_fields = fields
+
+
+UNTIL = f"Null or left out for until somebody ends it; at most {LONGEST.days} days ahead."
+
+
+class UntilSerializer(StrictSerializer):
+    """When a pause ends by itself."""
+
+    until = Instant(default=None, allow_null=True, help_text=UNTIL)
+
+
+class PauseSerializer(StrictSerializer, serializers.ModelSerializer[Pause]):
+    scope = serializers.ChoiceField([Pause.Scope.TAG.value, Pause.Scope.USER.value])
+    until = Instant(default=None, allow_null=True, help_text=UNTIL)
+
+    class Meta:
+        model = Pause
+        fields = ["id", "scope", "tag", "until", "reason", "created_at"]
+        read_only_fields = ["created_at"]
+        extra_kwargs: ClassVar = {
+            "tag": {"help_text": "Of the reminders, with the scope `tag`; else empty."},
+            "reason": {"help_text": "Told where it is explained why something did not fire."},
+        }
+
+
+class PausedBySerializer(serializers.ModelSerializer[Pause]):
+    """The pause that covers something."""
+
+    class Meta:
+        model = Pause
+        fields = ["scope", "tag", "until", "reason"]

@@ -1,10 +1,11 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.views import ApiTokenViewSet, ExportView, MeView
+from accounts.views import ApiTokenViewSet, ExportView, MeView, PauseViewSet
 
 router = SimpleRouter()
 router.register("tokens", ApiTokenViewSet, basename="token")
+router.register("pauses", PauseViewSet, basename="pause")
 
 urlpatterns = [
     path("me/", MeView.as_view(), name="me"),

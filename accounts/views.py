@@ -7,19 +7,21 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import RetrieveUpdateAPIView
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import export, tokens
+from accounts import export, pauses, tokens
 from accounts.api import ApiView, OwnedViewSet
 from accounts.models import ApiToken, User
+from accounts.pauses import Pause
 from accounts.serializers import (
     ApiTokenSerializer,
     MadeTokenSerializer,
     MeSerializer,
     NewTokenSerializer,
+    PauseSerializer,
     RenameTokenSerializer,
 )
 
@@ -84,6 +86,36 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         """Revoke a token: it is refused from now on, and stays in the list as revoked."""
         self.get_object().revoke(timezone.now())
         return Response(status=204)
+
+
+class PauseViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin, DestroyModelMixin):
+    """Pauses of all your reminders, or of those with a tag. What falls into one does not fire.
+
+    A reminder alone and a channel have actions of their own for this.
+    """
+
+    model = Pause
+    scope = "reminders"
+    serializer_class = PauseSerializer
+
+    def get_queryset(self) -> QuerySet[Pause]:
+        found: Any = super().get_queryset()
+        return found.active(timezone.now())
+
+    @extend_schema(responses={200: PauseSerializer, 201: PauseSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Begin a pause (201), or give the one that there is another end and reason (200)."""
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        user = request.user
+        pause, is_new = pauses.begin(
+            now=timezone.now(), owner=user, by=user, **asked.validated_data
+        )
+        return Response(self.get_serializer(pause).data, 201 if is_new else 200)
+
+    def perform_destroy(self, instance: Pause) -> None:
+        """It is ended, and kept to explain what did not fire."""
+        instance.end(timezone.now())
 
 
 class JsonLinesRenderer(BaseRenderer):

@@ -54,8 +54,19 @@ ALLOWED: dict[str, str] = {
     "Create constraint accounts_apitoken_calendar_alone on model apitoken": (
         "The release before gives no token the scope calendar:read."
     ),
+    "accounts.0007_pause: Raw SQL operation": (
+        "A trigger of a new table, of which the release before knows nothing."
+    ),
     "notifications.0010_closing: Raw SQL operation": (
         "A trigger that refuses what belongs to a closed account; the release before has none."
+    ),
+    "notifications.0013_pause: "
+    "Create constraint notifications_channel_pause_ends on model channel": (
+        "The release before pauses no channel."
+    ),
+    "notifications.0013_pause: "
+    "Create not valid constraint notifications_delivery_held_known on model delivery": (
+        "It accepts what the one before accepted, and one word more."
     ),
     "reminders.0011_revision: Raw SQL operation": (
         "Triggers that mark each change in a new table, those of the release before as well."

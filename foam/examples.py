@@ -69,9 +69,16 @@ CHANNEL = {
     "disabled_reason": "",
     "held_until": None,
     "held_reason": "",
+    "paused_at": None,
+    "paused_until": None,
     "not_set_up": "",
     "created_at": "2026-11-20T08:12:40Z",
     "updated_at": "2026-11-20T08:12:40Z",
+}
+PAUSED_CHANNEL = {
+    **CHANNEL,
+    "paused_at": "2026-11-23T17:12:31Z",
+    "paused_until": "2026-12-07T08:00:00Z",
 }
 NEW_CHANNEL = {"kind": "webhook", "name": "Dashboard", "address": "https://example.com/hook"}
 DELIVERY = {
@@ -133,6 +140,8 @@ REMINDER = {
     "tags": ["team"],
     "external_id": "calendar-17",
     "status": "active",
+    "paused_until": None,
+    "paused_by": None,
     "next_due_at": "2026-11-23T17:00:00Z",
     "schedule_text": "every Monday at 18:00 (Europe/Berlin)",
     "error": "",
@@ -140,6 +149,24 @@ REMINDER = {
     "created_at": "2026-11-20T08:12:40Z",
     "updated_at": "2026-11-20T08:12:40Z",
 }
+# What is asked of the API has no end that passes.
+OPEN_END = {"until": None}
+PAUSED = {
+    **REMINDER,
+    "status": "paused",
+    "paused_until": "2026-12-07T08:00:00Z",
+    "next_due_at": None,
+    "version": 2,
+}
+PAUSE = {
+    "id": 6,
+    "scope": "tag",
+    "tag": "team",
+    "until": "2026-12-07T08:00:00Z",
+    "reason": "Holidays",
+    "created_at": "2026-11-23T17:12:31Z",
+}
+NEW_PAUSE = {"scope": "tag", "tag": "team", **OPEN_END, "reason": "Holidays"}
 NEW_REMINDER = {
     "title": "Stand-up",
     "starts_at": "2090-11-20T18:00:00",
@@ -309,6 +336,8 @@ EXAMPLES = {
     "channels_partial_update": ok(CHANNEL, {"name": "Dashboard"}),
     "channels_destroy": Example(),
     "channels_enable": ok(CHANNEL),
+    "channels_pause": ok(PAUSED_CHANNEL, OPEN_END),
+    "channels_resume": ok(CHANNEL, {"drop": False}),
     "channels_rotate_secret": ok({**CHANNEL, "secret": "whsec_MfKQ9r8GKYqrTwjU"}),
     "channels_test": Example(
         None, {200: TESTED, 202: {**TESTED, "status": "queued", "outcome": None, "detail": ""}}
@@ -327,6 +356,10 @@ EXAMPLES = {
     "occurrences_retrieve": ok(RESPONDED),
     "occurrences_acknowledge": ok(ACKNOWLEDGED),
     "occurrences_snooze": ok(SNOOZED, {"for": "PT10M"}),
+    "pauses_list": ok(PAUSE),
+    "pauses_create": Example(NEW_PAUSE, {200: PAUSE, 201: PAUSE}),
+    "pauses_retrieve": ok(PAUSE),
+    "pauses_destroy": Example(),
     "reminders_list": ok(REMINDER),
     "reminders_create": created(REMINDER, NEW_REMINDER),
     "reminders_retrieve": ok(REMINDER),
@@ -335,7 +368,7 @@ EXAMPLES = {
     "reminders_destroy": Example(),
     "reminders_explain": ok(EXPLANATION),
     "reminders_occurrences": ok(OCCURRENCE),
-    "reminders_pause": ok({**REMINDER, "status": "paused", "next_due_at": None, "version": 2}),
+    "reminders_pause": ok(PAUSED, OPEN_END),
     "reminders_resume": ok({**REMINDER, "version": 3}),
     "reminders_skip": ok({**RESPONDED, "status": "skipped", "reason": "Skipped."}),
     "reminders_trigger": created(OCCURRENCE),

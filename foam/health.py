@@ -11,6 +11,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
+from accounts.pauses import Pause
 from accounts.timezones import tzdata_version
 from foam.broker import Broker
 from notifications import outbox
@@ -36,14 +37,17 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
 
     `seconds` tells how long ago the last tick and canary were, and how long the longest-waiting
     reminder and delivery have been overdue: a backlog that is being worked off is no trouble.
-    `tzdata` is no check either: it tells by which rules this process plans. Nor is `backlog`: what
-    becomes of late reminders while that is told apart, else "none".
+    `tzdata` is no check either: it tells by which rules this process plans. Nor is `paused`, which
+    says since when everything is paused, and until when; empty when it is not. Nor is `backlog`:
+    what becomes of late reminders while that is told apart, else "none".
     """
     checks = {"database": "ok", "broker": _broker(), "tick": "unknown", "canary": "unknown"}
     late: str | None = None
+    paused = ""
     seconds = dict.fromkeys(("tick", "canary", "overdue_reminder", "overdue_delivery"))
     try:
         pulse = Pulse.take(now)
+        paused = pulse.paused_told
         checks |= {"tick": pulse.tick_trouble or "ok", "canary": pulse.canary_trouble or "ok"}
         seconds |= {
             "tick": _age(pulse.tick_at, now),
@@ -56,14 +60,14 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
         checks["database"] = "The database does not answer."
     is_ok = all(checks[name] == "ok" for name in CHECKS if name not in excluded)
     status = "ok" if is_ok else "failing"
-    told = {"backlog": late, "seconds": seconds, "tzdata": tzdata_version()}
+    told = {"paused": paused, "backlog": late, "seconds": seconds, "tzdata": tzdata_version()}
     return {"status": status, **checks, **told}
 
 
 def trouble(now: datetime) -> str:
     """Say in a sentence or two that reminders do not fire or arrive; empty when they do both."""
     pulse = Pulse.take(now)
-    return pulse.tick_trouble or pulse.canary_trouble
+    return pulse.tick_trouble or pulse.canary_trouble or pulse.paused_told
 
 
 def backlog() -> str:
@@ -79,10 +83,11 @@ class Pulse:
     now: datetime
     tick_at: datetime | None
     canary: Canary | None
+    paused: Pause | None
 
     @classmethod
     def take(cls, now: datetime) -> Self:
-        return cls(now, last_tick(), Canary.look())
+        return cls(now, last_tick(), Canary.look(), Pause.objects.everything(now))
 
     @property
     def arrived_at(self) -> datetime | None:
@@ -116,6 +121,10 @@ class Pulse:
         if self.arrived_at:
             what = f"The last canary that arrived was due {self._ago(self.arrived_at)}"
         return f"Reminders are not arriving. {what}: is the deliver worker running, or far behind?"
+
+    @property
+    def paused_told(self) -> str:
+        return f"Everything is {self.paused.told('UTC')}." if self.paused else ""
 
     def _ago(self, at: datetime) -> str:
         return f"{int((self.now - at).total_seconds())} s ago"

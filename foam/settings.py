@@ -421,6 +421,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "deliveries", "description": "Messages on their way to your channels."},
         {"name": "inbox", "description": "Your in-app inbox."},
         {"name": "me", "description": "Your profile."},
+        {"name": "pauses", "description": "Silence for a while, of a tag or of all of yours."},
         {"name": "tokens", "description": "The keys that your programs carry."},
     ],
     "OAS_VERSION": "3.1.0",
@@ -433,6 +434,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "notifications.models.Delivery.Status",
         "TokenStatus": "accounts.models.ApiToken.Status",
         "Scope": "accounts.models.Scope",
+        "PauseScope": "accounts.pauses.Pause.Scope",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -483,6 +485,7 @@ UNFOLD = {
                 "items": [
                     _link("Reminders", "alarm", "reminders_reminder"),
                     _link("Occurrences", "event_available", "reminders_occurrence"),
+                    _link("Pauses", "pause_circle", "accounts_pause"),
                     {
                         "title": "Backlog",
                         "icon": "hourglass_top",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from accounts.pauses import Pause
 from notifications.causes import cause_of
-from notifications.models import Attempt, Delivery
+from notifications.models import FOREVER, Attempt, Delivery
 from notifications.retry import MAX_ATTEMPTS
 
 
@@ -47,6 +48,7 @@ HELD: dict[str, str] = {
     Delivery.Held.QUIET: "held by quiet hours",
     Delivery.Held.DIGEST: "held for a digest",
     Delivery.Held.FLOOD: "held by the flood guard",
+    Delivery.Held.PAUSED: "it waited for the end of its channel's pause",
     Delivery.Held.ALONE: "it waited for others, and went out as itself, as there were none",
 }
 ATTEMPT: dict[str, str] = {
@@ -111,7 +113,8 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
         )
     if delivery.next_attempt_at is not None:
         at = delivery.leased_until or delivery.next_attempt_at
-        yield Step("next", depth + 1, waits_for(delivery, attempts, now), at)
+        then = at if at < FOREVER else None
+        yield Step("next", depth + 1, waits_for(delivery, attempts, now), then)
 
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
@@ -177,8 +180,8 @@ def waits_for(
         number, is_alive = delivery.attempt, delivery.leased_until > now
         ahead = f"attempt {number} is under way: its worker's lease runs out {then}"
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
-    if why := channel.transport.unavailable():
-        return f"this kind of channel is not set up on this server: {why}"
+    if why := _stopped(delivery, now):
+        return why
     if delivery.held and next_attempt_at > now:
         return f"{_held(delivery)} {then}"
     if channel.is_held(now):
@@ -191,6 +194,18 @@ def waits_for(
     return f"{failed} is {then}"
 
 
+def _stopped(delivery: Delivery, now: datetime) -> str:
+    """Say what lets nothing go out to a delivery's channel, whenever its next attempt is."""
+    channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
+    if why := channel.transport.unavailable():
+        return f"this kind of channel is not set up on this server: {why}"
+    if channel.is_paused(now):
+        return f"its channel is {channel.pause_told()}"
+    is_due = next_attempt_at is not None and next_attempt_at <= now
+    pause = Pause.objects.everything(now) if is_due else None
+    return f"everything is {pause.told('UTC')}" if pause else ""
+
+
 def _held(delivery: Delivery) -> str:
     """Say what holds a delivery, up to the word for how long."""
     if delivery.held == Delivery.Held.DIGEST:
@@ -200,4 +215,6 @@ def _held(delivery: Delivery) -> str:
         beyond = f": more than {limit} within the hour" if limit else ""
         return f"held by the flood guard{beyond}; a digest goes out"
     again = "the next attempt is" if delivery.attempt else "the first attempt is"
+    if delivery.held == Delivery.Held.PAUSED:
+        return f"held by a pause of its channel: {again}"
     return f"held by quiet hours: {again}"

@@ -1,8 +1,8 @@
-"""When a message may go out: at once, after quiet hours, or with others in a digest.
+"""When a message may go out: at once, after quiet hours or a pause, or with others in a digest.
 
 It is decided once for each message, when it is posted, and anew when its channel or its owner
-changes. A channel without quiet hours, digest and flood guard is in no index of those that have
-any: it costs nothing.
+changes. A channel without quiet hours, pause, digest and flood guard is in no index of those that
+have any: it costs nothing.
 """
 
 from collections import defaultdict
@@ -15,13 +15,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
+from accounts.pauses import check_until
 from accounts.quiet import Quiet, quiet_until
 from notifications import flood
 from notifications.bulk import bulk_cursor
-from notifications.models import UNGUARDED, Channel, Delivery, limit_of
+from notifications.models import FOREVER, UNGUARDED, Channel, Delivery, limit_of
 from notifications.windows import HOUR, end_of_day, end_of_window, hour_of
 
-QUIET, DIGEST, FLOOD = Delivery.Held.QUIET, Delivery.Held.DIGEST, Delivery.Held.FLOOD
+QUIET, PAUSED = Delivery.Held.QUIET, Delivery.Held.PAUSED
+DIGEST, FLOOD = Delivery.Held.DIGEST, Delivery.Held.FLOOD
+DROPPED = "Dropped when its channel was resumed."
 
 # Of these channels those that hold anything, each by a partial index. The ids are a subquery: to
 # weigh each of thousands would take the planner longer than to look them all up.
@@ -32,8 +35,11 @@ WHERE c.id = ANY ({ids}) AND (c.digest_at IS NOT NULL OR c.digest_every IS NOT N
 UNION ALL
 SELECT {columns} FROM accounts_user u JOIN notifications_channel c ON c.owner_id = u.id
 WHERE c.id = ANY ({ids}) AND (u.quiet_from IS NOT NULL OR u.quiet_weekends)
+UNION ALL
+SELECT {columns} FROM notifications_channel c JOIN accounts_user u ON u.id = c.owner_id
+WHERE c.id = ANY ({ids}) AND c.paused_until IS NOT NULL
 """.format(
-    columns="c.id, c.kind, c.digest_at, c.digest_every, c.flood_limit,"
+    columns="c.id, c.kind, c.digest_at, c.digest_every, c.flood_limit, c.paused_until,"
     " u.timezone, u.quiet_from, u.quiet_until, u.quiet_weekends",
     ids="(SELECT %(ids)b::bigint[])::bigint[]",
     unguarded=tuple(UNGUARDED),
@@ -55,9 +61,11 @@ class Rules(NamedTuple):
     digest_every: timedelta | None
     limit: int
     quiet: Quiet
+    paused_until: datetime | None = None
 
     def awake(self, at: datetime) -> datetime:
         """Return the first instant from `at` on at which its owner may be disturbed."""
+        at = max(at, self.paused_until or at)
         is_ever_quiet = self.quiet.quiet_from is not None or self.quiet.quiet_weekends
         # An inbox disturbs nobody.
         return _awake(self.quiet, at) if is_ever_quiet and self.kind != "inbox" else at
@@ -80,7 +88,13 @@ class Rules(NamedTuple):
         at = self.awake(posted_at)
         if held == FLOOD and self.limit:
             return self.awake(hour_of(at) + HOUR), FLOOD
-        return at, QUIET if at > posted_at else None
+        return at, self.why(posted_at, at)
+
+    def why(self, since: datetime, at: datetime) -> str | None:
+        """Return what holds a message from then until `at`, if it is held."""
+        if at <= since:
+            return None
+        return PAUSED if since < (self.paused_until or since) else QUIET
 
 
 @lru_cache(maxsize=4096)
@@ -93,8 +107,8 @@ def rules_of(channels: Collection[int]) -> dict[int, Rules]:
     with bulk_cursor() as cursor:
         cursor.execute(SPECIAL, {"ids": list(channels)}, binary=True)
         return {
-            pk: Rules(kind, at, every, limit_of(kind, limit), Quiet(*quiet))
-            for pk, kind, at, every, limit, *quiet in cursor.fetchall()
+            pk: Rules(kind, at, every, limit_of(kind, limit), Quiet(*quiet), paused_until)
+            for pk, kind, at, every, limit, paused_until, *quiet in cursor.fetchall()
         }
 
 
@@ -122,7 +136,7 @@ def plan(posts: Sequence[Post], now: datetime) -> Plan:
         at, held = firsts[post.channel_id]
         if held:
             found.ats[i], found.helds[i] = at, held
-        if held != DIGEST and rules[post.channel_id].limit:
+        if held != DIGEST and rules[post.channel_id].limit and at < FOREVER:
             counted[post.channel_id, hour_of(at)].append(i)
     for i in _beyond_the_limit(counted, rules):
         found.ats[i], found.helds[i] = rules[posts[i].channel_id].first(now, FLOOD)
@@ -156,15 +170,18 @@ def replan(channels: Collection[int], now: datetime) -> int:
         channel__in=channels, status="queued", next_attempt_at__gt=now
     )
     rows = list(
-        waiting.filter(Q(held=QUIET) | Q(held__in=Delivery.TO_COLLECT))
+        waiting.filter(Q(held__in=[QUIET, PAUSED]) | Q(held__in=Delivery.TO_COLLECT))
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", "channel_id", "held", "created_at")
+        .values_list("pk", "channel_id", "held", "urgent", "created_at")
     )
     if not rows:
         return 0
     rules = rules_of(channels)
-    found = [_again(rules.get(channel), held, made_at, now) for _, channel, held, made_at in rows]
+    found = [
+        _again(rules.get(channel), held, urgent, made_at, now)
+        for _, channel, held, urgent, made_at in rows
+    ]
     with bulk_cursor() as cursor:
         cursor.execute(
             REPLAN,
@@ -178,17 +195,22 @@ def replan(channels: Collection[int], now: datetime) -> int:
 
 
 def _again(
-    rules: Rules | None, held: str | None, posted_at: datetime, now: datetime
+    rules: Rules | None, held: str | None, urgent: bool, posted_at: datetime, now: datetime
 ) -> tuple[datetime, str | None]:
     if rules is None:
         return now, None
+    if urgent:
+        # It waits for nothing but a pause.
+        at = max(now, rules.paused_until or now)
+        return at, rules.why(now, at)
     at, why = rules.first(posted_at, held)
-    if why == DIGEST and held == QUIET:
+    if why == DIGEST and held in {QUIET, PAUSED}:
         # It waits for nothing but the end of these hours, or for its next attempt after them.
-        at, why = rules.awake(posted_at), QUIET
+        at = rules.awake(posted_at)
+        why = rules.why(posted_at, at)
     if at <= now:
         at = rules.awake(now)
-        why = why if why in Delivery.TO_COLLECT else QUIET if at > now else None
+        why = why if why in Delivery.TO_COLLECT else rules.why(now, at)
     return at, why
 
 
@@ -201,3 +223,33 @@ def store(channel: Channel, now: datetime, changed: Iterable[str] | None = None)
     """Check and save a channel, and decide anew for what it holds: what every face calls."""
     channel.store(changed)
     replan([channel.pk], now)
+
+
+@transaction.atomic
+def pause(channel: Channel, now: datetime, until: datetime | None = None) -> None:
+    """Let messages to a channel wait until then, or until it is resumed, urgent ones as well.
+
+    What is paused gets another end by it. ValidationError names `until`. What is just being sent
+    may still arrive; what else is due is put off when a worker would take it.
+    """
+    check_until(until, now)
+    stored = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
+    since = stored.paused_at if stored.is_paused(now) else now
+    _set_pause(channel, now, paused_at=since, paused_until=until or FOREVER)
+
+
+@transaction.atomic
+def resume(channel: Channel, now: datetime, *, drop: bool = False) -> None:
+    """End the pause of a channel: what waits for that goes out, or with `drop` is cancelled."""
+    Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
+    if drop:
+        waiting = Delivery.objects.filter(channel=channel, held=PAUSED, next_attempt_at__gt=now)
+        waiting.cancel(DROPPED, now)
+    _set_pause(channel, now, paused_at=None, paused_until=None)
+
+
+def _set_pause(channel: Channel, now: datetime, **values: datetime | None) -> None:
+    kept = Channel.objects.filter(pk=channel.pk, deleted_at=None)
+    kept.exclude(**values).update(**values, updated_at=now)
+    replan([channel.pk], now)
+    channel.refresh_from_db()

@@ -11,6 +11,8 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import FOAM_ID
+from accounts.pauses import EVERYTHING
 from notifications import codes, meter
 from notifications.bulk import bulk_cursor, by_index
 from notifications.models import message_id
@@ -20,15 +22,27 @@ BATCH = 500
 # Longer than a round with its slowest message can take, which is given up within 20 s.
 LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 
-# What waits to be collected is nobody's to send, however long its window is over.
-NOT_COLLECTED = "(held IS NULL OR held NOT IN ('digest', 'flood'))"
+# What waits to be collected is nobody's to send, however long its window is over. While everything
+# is paused only the canary's is sent.
+IS_FREE = f"""
+(held IS NULL OR held NOT IN ('digest', 'flood')) AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})
+"""
+# The scan then begins where the canary's is due, for what waits meanwhile may be very much.
+UNLESS_PAUSED = """
+next_attempt_at >= (
+    SELECT CASE WHEN {everything} THEN (
+        SELECT min(next_attempt_at) FROM notifications_delivery
+        WHERE channel_id = 0 AND next_attempt_at IS NOT NULL
+    ) ELSE '-infinity' END
+)
+""".replace("{everything}", EVERYTHING)
 
 # Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
 OLDEST = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
-        AND {is_free}
+        AND {is_free} AND {unless_paused}
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -71,7 +85,7 @@ due AS MATERIALIZED (
 THIS = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
-    WHERE id = %(id)s AND status = 'queued'
+    WHERE id = %(id)s AND status = 'queued' AND {is_free}
     FOR UPDATE SKIP LOCKED
 )
 """
@@ -84,7 +98,8 @@ IS_OVER = """
 ))
 """
 
-# The lease. An attempt whose worker never came back is uncertain.
+# The lease. An attempt whose worker never came back is uncertain. What is due on a channel that is
+# paused is put off to the end of that, whoever has queued it meanwhile.
 LEASE_SQL = """
 WITH RECURSIVE {due}, lost AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
@@ -103,11 +118,17 @@ WITH RECURSIVE {due}, lost AS (
             ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
                 || ', and this channel would rather lose a message than repeat it.' END
     FROM due WHERE d.id = due.id AND is_over
+), paused AS MATERIALIZED (
+    SELECT id, paused_until FROM notifications_channel WHERE paused_until > %(now)s
+), put_off AS (
+    UPDATE notifications_delivery d SET status = 'queued', leased_until = NULL, held = 'paused',
+        next_attempt_at = paused.paused_until
+    FROM paused JOIN due ON due.channel_id = paused.id WHERE d.id = due.id AND NOT is_over
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
-WHERE d.id = due.id AND NOT is_over
+WHERE d.id = due.id AND NOT is_over AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
     d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once,
     CASE WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0
@@ -117,7 +138,8 @@ RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
     LEASE_SQL.format(
-        due=due.format(is_over=IS_OVER, is_free=NOT_COLLECTED), lost=meter.LOST.series()
+        due=due.format(is_over=IS_OVER, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
+        lost=meter.LOST.series(),
     )
     for due in (OLDEST, OF_CHANNELS, THIS)
 )

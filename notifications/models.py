@@ -24,6 +24,8 @@ from notifications.transports import TRANSPORTS, Transport, transport
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 # As `message_id` makes it, of ids and times that fit into theirs.
 MESSAGE_ID = re.compile(r"foam_([0-9]{1,18})_([0-9a-f]{1,14})")
+# When a pause ends that has no end: a moment that can be compared, and never comes.
+FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 # For so long both secrets of a webhook are good, once the new one is made.
 ROTATION = timedelta(hours=24)
 # What leads to nobody but the user, or to nobody at all.
@@ -107,6 +109,9 @@ class Channel(models.Model):
     failing_since = models.DateTimeField(null=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
     held_until = models.DateTimeField(null=True, editable=False)
+    # Since when its owner wants silence, and until when: FOREVER where somebody has to resume it.
+    paused_at = models.DateTimeField(null=True, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
     holds = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -147,6 +152,11 @@ class Channel(models.Model):
                 name="notifications_channel_digest_window",
                 violation_error_message="A digest's window is from 15 minutes to 24 hours long.",
             ),
+            models.CheckConstraint(
+                condition=Q(paused_at=None, paused_until=None)
+                | Q(paused_at__isnull=False, paused_until__isnull=False),
+                name="notifications_channel_pause_ends",
+            ),
         ]
         indexes = [
             # holding.SPECIAL: a channel that is not in it costs nothing when messages are posted.
@@ -168,6 +178,12 @@ class Channel(models.Model):
                 fields=["held_until"],
                 condition=Q(held_until__isnull=False),
                 name="notifications_channel_held",
+            ),
+            # lease.LEASE_SQL and holding.SPECIAL: nothing, as a rule.
+            models.Index(
+                fields=["paused_until"],
+                condition=Q(paused_until__isnull=False),
+                name="notifications_channel_paused",
             ),
         ]
 
@@ -195,6 +211,16 @@ class Channel(models.Model):
     def is_held(self, now: datetime) -> bool:
         return self.held_until is not None and self.held_until > now
 
+    def is_paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until > now
+
+    def pause_told(self) -> str:
+        """Say until when it is paused."""
+        assert self.paused_until is not None
+        if self.paused_until == FOREVER:
+            return "paused until somebody resumes it"
+        return f"paused until {self.paused_until:%Y-%m-%d %H:%M} UTC"
+
     @property
     def limit(self) -> int:
         """How many messages an hour go out at once; 0 for any number."""
@@ -214,6 +240,8 @@ class Channel(models.Model):
             return f"Disabled: {self.disabled_reason}"
         if not self.is_verified:
             return "Not verified yet: nothing is sent this way until it is."
+        if self.is_paused(now):
+            return f"It is {self.pause_told()}."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
         return self.transport.unavailable()
@@ -430,6 +458,7 @@ class Delivery(models.Model):
         DIGEST = "digest"  # waits for the end of a window, to be collected; no worker leases it
         FLOOD = "flood"  # likewise, as one of too many within an hour
         ALONE = "alone"  # waited like these, had no company, and went out as itself
+        PAUSED = "paused"  # waits, or waited, for the end of its channel's pause
 
     # What is to be collected before anything is sent.
     TO_COLLECT: ClassVar = [Held.DIGEST, Held.FLOOD]
@@ -502,7 +531,8 @@ class Delivery(models.Model):
                 name="notifications_delivery_end_has_reason",
             ),
             models.CheckConstraint(
-                condition=Q(held=None) | Q(held__in=["quiet", "digest", "flood", "alone"]),
+                condition=Q(held=None)
+                | Q(held__in=["quiet", "digest", "flood", "alone", "paused"]),
                 name="notifications_delivery_held_known",
             ),
             models.CheckConstraint(

@@ -21,6 +21,8 @@ def channels(user: User) -> Iterator[Row]:
         "digest_every",
         "flood_limit",
         "verified_at",
+        "paused_at",
+        "paused_until",
         "disabled_at",
         "disabled_reason",
         "created_at",

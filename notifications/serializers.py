@@ -11,7 +11,7 @@ from accounts.api import IsoDuration, StrictSerializer
 from accounts.models import ApiToken, Scope
 from notifications import holding
 from notifications.actions import links
-from notifications.models import Attempt, Channel, Delivery, InboxMessage
+from notifications.models import FOREVER, Attempt, Channel, Delivery, InboxMessage
 from notifications.probe import Sent
 
 
@@ -57,6 +57,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     held_reason = serializers.CharField(
         read_only=True, help_text="What its receiver did to be left alone; empty once it answers."
     )
+    paused_at = serializers.SerializerMethodField(
+        help_text="Since when messages to it wait, by its owner's wish; null when they do not."
+    )
+    paused_until = serializers.SerializerMethodField(
+        help_text="When that ends by itself; null when it does not."
+    )
     not_set_up = serializers.SerializerMethodField(
         help_text="Why nothing can be sent this way on this server; empty when it can."
     )
@@ -80,6 +86,8 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "disabled_reason",
             "held_until",
             "held_reason",
+            "paused_at",
+            "paused_until",
             "not_set_up",
             "created_at",
             "updated_at",
@@ -97,6 +105,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
 
     def get_held_until(self, channel: Channel) -> datetime | None:
         return channel.held_until if channel.is_held(timezone.now()) else None
+
+    def get_paused_at(self, channel: Channel) -> datetime | None:
+        return channel.paused_at if channel.is_paused(timezone.now()) else None
+
+    def get_paused_until(self, channel: Channel) -> datetime | None:
+        return ever(channel.paused_until) if channel.is_paused(timezone.now()) else None
 
     def get_not_set_up(self, channel: Channel) -> str:
         return channel.transport.unavailable()
@@ -132,6 +146,17 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         shown = super().to_representation(channel)
         shown["secret"] = channel.secret if self.reveal else channel.masked_secret
         return shown
+
+
+def ever(at: datetime | None) -> datetime | None:
+    """Return a moment that comes, and None for one that does not."""
+    return None if at is None or at >= FOREVER else at
+
+
+class ResumeSerializer(StrictSerializer):
+    drop = serializers.BooleanField(
+        default=False, help_text="Cancel what waits for the end of the pause."
+    )
 
 
 class CodeSerializer(StrictSerializer):
@@ -192,6 +217,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     message_id = serializers.CharField(
         read_only=True, help_text="The id that the receiver sees, the same at each attempt."
     )
+    next_attempt_at = serializers.SerializerMethodField(
+        help_text="Null when it has ended, or waits for somebody to resume its channel."
+    )
 
     class Meta:
         model = Delivery
@@ -213,6 +241,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "created_at",
             "finished_at",
         ]
+
+    def get_next_attempt_at(self, delivery: Delivery) -> datetime | None:
+        return ever(delivery.next_attempt_at)
 
 
 class DeliveryDetailSerializer(DeliverySerializer):

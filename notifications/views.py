@@ -15,7 +15,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
-from notifications import probe, verification
+from accounts.serializers import UntilSerializer
+from notifications import holding, probe, verification
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.serializers import (
     ChannelSerializer,
@@ -23,6 +24,7 @@ from notifications.serializers import (
     DeliveryDetailSerializer,
     DeliverySerializer,
     InboxMessageSerializer,
+    ResumeSerializer,
     TestSerializer,
     VerificationSerializer,
     own_channels,
@@ -51,6 +53,29 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         """Use a channel again that was disabled."""
         channel = self.get_object()
         channel.enable()
+        return Response(self.get_serializer(channel).data)
+
+    @extend_schema(request=UntilSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, **kwargs: Any) -> Response:
+        """Let messages to it wait until then, or until it is resumed; urgent ones, too.
+
+        Doing it again gives the pause another end.
+        """
+        channel = self.get_object()
+        asked = UntilSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        holding.pause(channel, timezone.now(), asked.validated_data["until"])
+        return Response(self.get_serializer(channel).data)
+
+    @extend_schema(request=ResumeSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, **kwargs: Any) -> Response:
+        """End the pause: what waits for that goes out, or is cancelled with `drop`."""
+        channel = self.get_object()
+        asked = ResumeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        holding.resume(channel, timezone.now(), drop=asked.validated_data["drop"])
         return Response(self.get_serializer(channel).data)
 
     @extend_schema(

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import Exists
 
+from accounts.models import FOAM_ID
+from accounts.pauses import EVERYTHING
 from notifications import hours, meter, outbox
 from notifications.bulk import bulk_cursor, by_index, write_or_isolate
-from reminders import follow_up, overdue
+from reminders import follow_up, overdue, pausing
 from reminders.backlog import LATE, Backlog
 from reminders.count import Count
 from reminders.history import Change, first_line, note
@@ -45,29 +47,60 @@ SET_ASIDE = timedelta(minutes=5)
 # Writing the heartbeat at every tick would make the idle tick an UPDATE.
 HEARTBEAT_EVERY = timedelta(seconds=5)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
+# The heartbeat of the first tick that found everything paused; gone when it no longer is.
+SILENCE = "silence"
 
 # For operators: how late what fires is recorded, how long a tick takes, what could not fire.
 FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
 TICK = meter.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10))
 
 
+# The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due. None
+# while everything is paused, but for the canary, which has a statement of its own: what waits
+# meanwhile may be all that there is, and is not looked through for it.
+CLAIM, CLAIM_CANARY = (
+    """
+SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
+    rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
+    fired_count, fired_due_at,
+    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
+        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
+    error, urgent, least(nag_every, escalate_after),
+    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
+FROM reminders_reminder r
+WHERE status = 'active' AND next_fire_at <= %(now)s AND next_fire_at > %(after)s
+    AND {whose}
+ORDER BY next_fire_at LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
+""".replace("{whose}", whose)
+    for whose in (f"NOT {EVERYTHING}", f"r.id = {FOAM_ID}")
+)
+
+
 def tick(now: datetime) -> int:
     """Fire everything due at `now`, batch by batch; return how many occurrences fired.
 
-    Of a backlog, which an outage leaves, what its decision and rate allow; what is on time first.
-    Then says again what waits for an answer: see `follow_up`. Also wakes the deliverers when
-    deliveries are due, which makes up for any lost wake-up.
+    Before that it resumes what was paused until now: see `pausing`. Of a backlog, which an outage
+    or a pause of everything leaves, it fires what its decision and rate allow; what is on time
+    first. Then it says again what waits for an answer: see `follow_up`. Also wakes the deliverers
+    when deliveries are due, which makes up for any lost wake-up.
     """
     began = time.monotonic()
     end = began + BUDGET.total_seconds()
-    last, is_open = _last_tick_and_backlog()
-    backlog = None
-    if last is None or abs(now - last) > LATE:
-        backlog = overdue.notice(now, FIRST)
-    elif is_open:
-        backlog = Backlog.objects.open().first()
-    after = backlog.due_before if backlog else BEGINNING
-    claimed, fired = fire_batch(now, FIRST, after=after)
+    found = pausing.look(now)
+    pausing.resume(found.over, now)
+    last, silent_since, is_open = _before()
+    if found.everything:
+        if silent_since is None:
+            Heartbeat.objects.get_or_create(name=SILENCE, defaults={"at": now})
+        backlog, after = None, BEGINNING
+        claimed, fired = fire_canary(now)
+    else:
+        backlog = _backlog(now, silent_since or last, is_open)
+        if silent_since is not None:
+            Heartbeat.objects.filter(name=SILENCE).delete()
+        after = backlog.due_before if backlog else BEGINNING
+        claimed, fired = fire_batch(now, FIRST, after=after)
     if claimed:
         is_burst = claimed == FIRST and _is_more_than_a_batch(now, after)
         fired += (_drain_at_once if is_burst else _drain)(now, end, after)
@@ -85,10 +118,22 @@ def tick(now: datetime) -> int:
     return fired
 
 
-def _last_tick_and_backlog() -> tuple[datetime | None, bool]:
-    """Ask both in one query; without a tick nothing is known of the other."""
-    is_open = Exists(Backlog.objects.open())
-    return Heartbeat.objects.filter(name="tick").values_list("at", is_open).first() or (None, False)
+def _before() -> tuple[datetime | None, datetime | None, bool]:
+    """Tell when a tick last ran, since when all have been silent, and if a backlog is open.
+
+    In one query; without a tick nothing is known of the others.
+    """
+    beats = Heartbeat.objects.filter(name__in=("tick", SILENCE))
+    rows = list(beats.values_list("name", "at", Exists(Backlog.objects.open())))
+    at = {name: at for name, at, _ in rows}
+    return at.get("tick"), at.get(SILENCE), any(is_open for *_, is_open in rows)
+
+
+def _backlog(now: datetime, fired_at: datetime | None, is_open: bool) -> Backlog | None:
+    """Return the open backlog; after a while in which nothing could fire, one of what is late."""
+    if fired_at is None or abs(now - fired_at) > LATE:
+        return overdue.notice(now, FIRST)
+    return Backlog.objects.open().first() if is_open else None
 
 
 def _is_more_than_a_batch(now: datetime, after: datetime) -> bool:
@@ -141,14 +186,14 @@ def next_fire_at(after: datetime = BEGINNING) -> datetime | None:
 
 
 def fire_batch(
-    now: datetime, limit: int = BATCH, *, after: datetime = BEGINNING
+    now: datetime, limit: int = BATCH, *, after: datetime = BEGINNING, sql: str = CLAIM
 ) -> tuple[int, int]:
     """Claim up to `limit` due reminders and fire them; return how many were claimed, and fired.
 
     What was due at or before `after` is left to the backlog.
     """
     with transaction.atomic():
-        claimed = claim(now, limit, after)
+        claimed = claim(now, limit, after, sql)
         return len(claimed), _fire(claimed, now, plan_of) if claimed else 0
 
 
@@ -219,6 +264,11 @@ def _fire(claimed: "Sequence[Due]", now: datetime, decide: "Decide") -> int:
     return fired
 
 
+def fire_canary(now: datetime) -> tuple[int, int]:
+    """As `fire_batch`, while everything is paused."""
+    return fire_batch(now, 1, sql=CLAIM_CANARY)
+
+
 def count_batch(claimed: int, failed: int) -> None:
     sums = meter.BATCH.of([claimed], of="dispatch")
     if failed:
@@ -226,27 +276,11 @@ def count_batch(claimed: int, failed: int) -> None:
     meter.add(sums)
 
 
-# The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due.
-CLAIM = """
-SELECT id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
-    rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
-    fired_count, fired_due_at,
-    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
-        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
-    error, urgent, least(nag_every, escalate_after),
-    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
-FROM reminders_reminder r
-WHERE status = 'active' AND next_fire_at <= %(now)s
-    AND next_fire_at > %(after)s
-ORDER BY next_fire_at LIMIT %(limit)s
-FOR NO KEY UPDATE SKIP LOCKED
-"""
-
-
 class Due(NamedTuple):
     """A claimed reminder: what of its row decides what fires and what is said."""
 
     pk: int
+    owner_id: int
     title: str
     body: str
     tags: list[str]
@@ -287,10 +321,10 @@ class Due(NamedTuple):
         )
 
 
-def claim(now: datetime, limit: int, after: datetime = BEGINNING) -> list[Due]:
+def claim(now: datetime, limit: int, after: datetime = BEGINNING, sql: str = CLAIM) -> list[Due]:
     """Lock the due reminders that no one else is firing, oldest first, and read them."""
     with bulk_cursor() as cursor:
-        cursor.execute(CLAIM, {"now": now, "after": after, "limit": limit}, binary=True)
+        cursor.execute(sql, {"now": now, "after": after, "limit": limit}, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 
 
@@ -311,9 +345,15 @@ def _plan_each(
 ) -> tuple[list[Planned], list[Failed]]:
     planned: list[Planned] = []
     failed: list[Failed] = []
+    oldest = min(each.next_due_at - each.next_lead for each in reminders)
+    silences = pausing.of_owners((each.owner_id for each in reminders), oldest, now)
     for reminder in reminders:
+        silent = [each for each in silences.get(reminder.owner_id, ()) if each.is_of(reminder.tags)]
         try:
-            planned.append(decide(reminder, now))
+            found = decide(reminder, now)
+            if silent:
+                found = found._replace(plan=pausing.silenced(found.plan, silent, now))
+            planned.append(found)
         except Exception as error:
             failed.append((reminder, error))
     return planned, failed
@@ -377,7 +417,7 @@ WHERE r.id = n.id
 def write(planned: Sequence[Planned], now: datetime) -> int:
     """Record occurrences, post their messages and advance the reminders; return how many fired."""
     reminders = {reminder.pk: reminder for reminder, _, _ in planned}
-    missed = {r.pk: r.missed_count + len(plan.missed) for r, plan, _ in planned}
+    missed = {r.pk: r.missed_count + count_missed(plan) for r, plan, _ in planned}
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
     posts: list[outbox.Post] = []
     new = record(planned, now)
@@ -393,6 +433,11 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     meter.add(FIRED.of(late))
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
+
+
+def count_missed(plan: Plan) -> int:
+    """Return how many are to be told of: not what somebody did not want to hear."""
+    return sum(reason != Missed.SILENCED for _, reason in plan.missed)
 
 
 def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:

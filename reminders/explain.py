@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import F, Prefetch, Q
 
+from accounts.pauses import Pause
 from accounts.timezones import in_words, tzdata_version
 from notifications.explain import Step, deliveries_of
 from notifications.models import Delivery
@@ -21,9 +22,11 @@ from reminders.backlog import Backlog
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
 from reminders.message import LATE, span
+from reminders.misfire import Missed
 from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
 from reminders.occurrence import occurrence_id
+from reminders.pausing import covering
 from reminders.recurrence import Fire, RecurrenceError, Schedule
 from reminders.response import Response
 from reminders.tally import Tally
@@ -172,6 +175,8 @@ class Case:
     def _head(self, at: datetime) -> Iterator[Step]:
         reminder = self.reminder
         status = STATUS.get(reminder.status, reminder.status)
+        if reminder.paused_until:
+            status = f"paused until {self._tell(reminder.paused_until)}: it goes on then"
         if reminder.deleted_at:
             status = f"deleted on {self._tell(reminder.deleted_at)}"
         text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
@@ -261,6 +266,12 @@ class Case:
         data = {"id": occurrence.pk, "status": status, "reason": occurrence.reason}
         data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.total_seconds()}
         steps = [due, Step(what, 2, text, occurrence.recorded_at, data)]
+        if occurrence.reason == Missed.SILENCED:
+            pauses = covering(self.reminder, fire.fire_at) or covering(
+                self.reminder, occurrence.recorded_at
+            )
+            why = "; ".join([why, *(self._told(pause) for pause in pauses)])
+            steps += [self._paused(pause) for pause in pauses]
         if status != Occurrence.Status.SKIPPED:
             steps += after.steps()
         return Finding(verdict, self._name(fire), why, steps)
@@ -346,6 +357,9 @@ class Case:
         held = self._held(fire.fire_at)
         if held.status == Reminder.Status.PAUSED:
             is_still = reminder.status == Reminder.Status.PAUSED and fire.fire_at > self.now
+            if is_still and reminder.paused_until and fire.fire_at >= reminder.paused_until:
+                when = self._tell(reminder.paused_until)
+                return Verdict.UPCOMING, f"the reminder is paused until {when}, and goes on then"
             verb = "is" if is_still else "was"
             return Verdict.PAUSED, f"the reminder {verb} paused{self._pause(fire.fire_at)}"
         if not expects(held, fire):
@@ -361,9 +375,19 @@ class Case:
                 why = (
                     f"it may not fire, for the reminder is set aside: {first_line(reminder.error)}"
                 )
+            elif pauses := [
+                pause
+                for pause in covering(reminder, self.now)
+                if pause.owner_id and pause.is_active(fire.fire_at)
+            ]:
+                why = "; ".join(map(self._told, pauses))
+                return Verdict.PAUSED, f"it will not fire: {why}", list(map(self._paused, pauses))
             return Verdict.UPCOMING, why, []
         late = span(self.now - fire.fire_at)
         beat = Step("tick", 3, "a tick last ran" if tick else "no tick has ever run", tick)
+        if pause := Pause.objects.everything(self.now):
+            why = f"it is {late} overdue: {self._told(pause)}; its misfire policy decides then"
+            return Verdict.OVERDUE, why, [self._paused(pause)]
         if reminder.error:
             again = Step("next", 3, "it is tried again then", reminder.next_fire_at)
             why = f"it is {late} overdue, set aside with an error: {first_line(reminder.error)}"
@@ -371,20 +395,31 @@ class Case:
         if tick is None or self.now - tick > STALE:
             why = f"it is {late} overdue, and nothing ticks: are the worker and beat running?"
             return Verdict.OVERDUE, why, [beat]
-        planned = planned_fire(reminder)
+        return Verdict.OVERDUE, f"it is {late} overdue: {self._turn()}", [beat]
+
+    def _turn(self) -> str:
+        """Say when a reminder that is due has its turn, while ticks run."""
+        planned = planned_fire(self.reminder)
         backlog = self._backlog(planned, self.now) if planned else None
-        if planned is not None and backlog is not None and backlog.ended_at is None:
-            ahead = Reminder.objects.due(planned.fire_at).exclude(pk=reminder.pk)
-            before = ahead.order_by("next_fire_at")[: MANY + 1].count()
-            return Verdict.OVERDUE, f"it is {late} overdue: {its_turn(backlog, before)}", [beat]
-        return Verdict.OVERDUE, f"it is {late} overdue: ticks run, and one will fire it", [beat]
+        if planned is None or backlog is None or backlog.ended_at is not None:
+            return "ticks run, and one will fire it"
+        ahead = Reminder.objects.due(planned.fire_at).exclude(pk=self.reminder.pk)
+        return its_turn(backlog, ahead.order_by("next_fire_at")[: MANY + 1].count())
 
     def _pause(self, at: datetime) -> str:
         changes = self.reminder.changes
         began = changes.filter(verb=Change.Verb.PAUSED, at__lt=at).last()
         ended = changes.filter(verb=Change.Verb.RESUMED, at__gte=at).first()
         since = f" since {self._tell(began.at)}" if began else ""
-        return f"{since}, until {self._tell(ended.at)}" if ended else since
+        end = ended.at if ended else self.reminder.paused_until
+        return f"{since}, until {self._tell(end)}" if end else since
+
+    def _told(self, pause: Pause) -> str:
+        return f"{pause}: {pause.told(self.timezone)}"
+
+    def _paused(self, pause: Pause) -> Step:
+        data = {"id": pause.pk, "scope": pause.scope, "tag": pause.tag}
+        return Step("paused", 3, self._told(pause), pause.created_at, data)
 
     def _nothing(self, asked: Span) -> Finding:
         """Explain why nothing was due then."""

@@ -16,9 +16,11 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.pauses import Pause
 from accounts.timezones import iso
 from notifications import meter, outbox
 from notifications.bulk import bulk_cursor, write_or_isolate
+from reminders import pausing
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
 from reminders.occurrence import Occurrence, reference
@@ -36,17 +38,19 @@ SNOOZE, NAG, ESCALATE = "snooze", "nag", "escalate"
 
 # The due ones that no other tick has, oldest first: one probe of reminders_occurrence_follow_up.
 CLAIM = """
-SELECT o.id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at, o.snoozes,
-    o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id, r.title,
-    r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence, r.exdates,
-    r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
+WITH o AS MATERIALIZED (
+    SELECT * FROM reminders_occurrence WHERE follow_up_at <= %(now)s
+    ORDER BY follow_up_at LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT o.id, r.owner_id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at,
+    o.snoozes, o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id,
+    r.title, r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence,
+    r.exdates, r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id),
     ARRAY(SELECT channel_id FROM reminders_reminder_escalate_channels c WHERE c.reminder_id = r.id)
-FROM reminders_occurrence o JOIN reminders_reminder r ON r.id = o.reminder_id
+FROM o JOIN reminders_reminder r ON r.id = o.reminder_id
     JOIN accounts_user u ON u.id = r.owner_id
-WHERE o.follow_up_at <= %(now)s
-ORDER BY o.follow_up_at LIMIT %(limit)s
-FOR NO KEY UPDATE OF o SKIP LOCKED
 """
 
 GO_ON = """
@@ -97,6 +101,7 @@ class Open(NamedTuple):
     """A claimed occurrence that nobody has answered, and what its reminder has for such."""
 
     pk: int
+    owner_id: int
     status: str
     due_at: datetime
     recorded_at: datetime
@@ -148,6 +153,14 @@ def decide(each: Open, now: datetime) -> tuple[list[str], Open]:
     return says, each._replace(follow_up_at=min(filter(None, ahead), default=None))
 
 
+def put_off(each: Open, silences: Sequence[pausing.Silence], now: datetime) -> Open:
+    """Return how a row stands that is paused: what is snoozed waits for the end, the rest ends."""
+    if each.status != SNOOZED:
+        return each._replace(follow_up_at=None)
+    ends = [silence.end for silence in silences if silence.end is not None]
+    return each._replace(follow_up_at=min([*ends, now + pausing.LOOK_AGAIN]))
+
+
 def is_due(at: datetime | None, now: datetime) -> bool:
     return at is not None and at <= now
 
@@ -155,6 +168,8 @@ def is_due(at: datetime | None, now: datetime) -> bool:
 def speak_due(now: datetime, end: float) -> int:
     """Say all that is due, until the monotonic `end`; return how many messages that were."""
     if not Occurrence.objects.filter(follow_up_at__lte=now).exists():
+        return 0
+    if Pause.objects.everything(now):
         return 0
     claimed, total = speak_batch(now)
     while claimed == BATCH and time.monotonic() < end:
@@ -200,7 +215,12 @@ Failed = tuple[int, Exception]
 def _decide_each(claimed: Sequence[Open], now: datetime) -> tuple[list[Done], list[Failed]]:
     decided: list[Done] = []
     failed: list[Failed] = []
+    silences = pausing.of_owners((each.owner_id for each in claimed), now, now)
     for each in claimed:
+        mine = silences.get(each.owner_id, ())
+        if silent := [silence for silence in mine if silence.is_of(each.words.tags)]:
+            decided.append((put_off(each, silent, now), []))
+            continue
         try:
             says, then = decide(each, now)
             due_at = each.follow_up_at or now

@@ -29,6 +29,7 @@ class Missed(StrEnum):
     # Recorded with which backlog, after a colon.
     COALESCED = "Coalesced with a later one by staff"
     DROPPED = "Dropped by staff"
+    SILENCED = "All of its user, or one of its tags, was paused."
 
 
 SUPERSEDED = Missed.SUPERSEDED.value

@@ -14,6 +14,7 @@ from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
 from accounts.models import FOAM_ID, validate_timezone
+from accounts.pauses import check_until
 from accounts.timezones import known
 from notifications.causes import following
 from notifications.models import Channel, Delivery
@@ -177,6 +178,8 @@ class Reminder(models.Model):
     # Null where there is none: only what was given has to be unique.
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    # When the tick resumes one that is paused; null for one that somebody has to resume.
+    paused_until = models.DateTimeField(null=True, editable=False)
     next_fire_at = models.DateTimeField(null=True, editable=False)
     next_due_at = models.DateTimeField(null=True, editable=False)
     next_lead = models.DurationField(default=NO_LEAD, editable=False)
@@ -229,6 +232,12 @@ class Reminder(models.Model):
             ),
             # The API's list, by owner and in the order of its cursor.
             models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
+            # pausing.LOOK: nothing, as a rule.
+            models.Index(
+                fields=["paused_until"],
+                condition=Q(status="paused", paused_until__isnull=False),
+                name="reminders_reminder_resume",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -343,11 +352,13 @@ class Reminder(models.Model):
 
     def _arrive(self, arrival: Arrival, now: datetime) -> None:
         self.fired_count, self.fired_due_at = arrival.fired
-        if arrival.status == self.Status.ACTIVE:
+        is_over = arrival.paused_until is not None and arrival.paused_until <= now
+        if arrival.status == self.Status.ACTIVE or is_over:
             self.plan(now)
         else:
             self._expect(None)
             self.status = self.Status(arrival.status)
+            self.paused_until = arrival.paused_until
 
     def _save_unique(self) -> None:
         """Save; ExternalIdTaken where another has the external_id, however late it came."""
@@ -407,31 +418,37 @@ class Reminder(models.Model):
             raise ValidationError({field: "A reminder can only use its owner's channels."})
 
     @transaction.atomic
-    def pause(self, now: datetime) -> None:
-        """Say nothing until resumed. Pausing what is paused changes nothing.
+    def pause(self, now: datetime, until: datetime | None = None) -> None:
+        """Say nothing until then, or until resumed; ValidationError names `until`.
 
-        What nags and escalates about what has fired ends; what is snoozed waits for the resume.
+        What is paused gets another end by it, and what is finished stays so. What nags and
+        escalates about what has fired ends; what is snoozed waits for the resume.
         """
+        check_until(until, now)
         self._lock()
-        if self.status != self.Status.ACTIVE:
+        same = (self.Status.PAUSED, until)
+        if self.status == self.Status.FINISHED or (self.status, self.paused_until) == same:
             return
-        note(self, Change.Verb.PAUSED, now)
-        self._miss_due(now, Missed.PAUSED)
-        self._expect(None)
-        self.status = self.Status.PAUSED
-        self.occurrences.rest()
+        note(self, Change.Verb.PAUSED, now, f"until {until:%Y-%m-%dT%H:%M:%SZ}" if until else "")
+        if self.status == self.Status.ACTIVE:
+            self._miss_due(now, Missed.PAUSED)
+            self._expect(None)
+            self.occurrences.rest()
+        self.status, self.paused_until = same
         self._touch()
 
     @transaction.atomic
     def resume(self, now: datetime) -> None:
         """Go on with the first occurrence after `now`; what fell into the pause does not fire.
 
-        But for what was snoozed until then, which somebody has asked to hear of again.
+        But for what was snoozed until then, which somebody has asked to hear of again. Where the
+        pause is over, it ended when it was to end, however late it is now: what is due then fires.
         """
         self._lock()
         if self.status == self.Status.PAUSED:
             note(self, Change.Verb.RESUMED, now)
-            self.plan(now)
+            until = self.paused_until
+            self.plan(until - timedelta.resolution if until and until <= now else now)
             snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
             snoozed.update(follow_up_at=Greatest("speaks_again_at", Value(now)))
             self._touch()
@@ -530,6 +547,7 @@ class Reminder(models.Model):
         self.next_due_at = fire.due_at if fire else None
         self.next_lead = fire.lead if fire else NO_LEAD
         self.next_walls = None
+        self.paused_until = None
         self.error = ""
 
     def _miss_due(self, now: datetime, reason: Missed) -> None:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts import idempotency
+from accounts import idempotency, pauses
 from accounts.models import FOAM_ID
 from notifications import flood
 from notifications import history as channel_changes
@@ -110,6 +110,8 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
         yield Removed()
     channel_changes.forget(before)
     while revision.forget(before, BATCH):
+        yield Removed()
+    while pauses.forget(before, BATCH):
         yield Removed()
 
 

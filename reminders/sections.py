@@ -40,6 +40,7 @@ def reminders(user: User) -> Iterator[Row]:
         "tags",
         "external_id",
         "status",
+        "paused_until",
         "next_due_at",
         "fired_count",
         "error",

@@ -1,18 +1,22 @@
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import DurationField
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
 from accounts.api import Instant, IsoDuration, StrictSerializer
 from accounts.models import validate_timezone
+from accounts.serializers import PausedBySerializer
 from accounts.timezones import zone
 from notifications.models import Channel
 from notifications.serializers import own_channels
+from reminders import pausing
 from reminders.fields import WallClockField
 from reminders.loop import check_until
 from reminders.models import Occurrence, Reminder
@@ -20,6 +24,9 @@ from reminders.preview import DEFAULT_COUNT
 from reminders.response import Response
 from reminders.sentence import MAX_LENGTH
 from reminders.verdicts import Verdict
+
+# A moment after each that a pause may end at.
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class WallClock(serializers.DateTimeField):
@@ -70,6 +77,10 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     escalate_channels = OwnChannels(
         many=True, required=False, help_text="Ids of your channels, for `escalate_after`."
     )
+    paused_by = serializers.SerializerMethodField(
+        help_text="The pause of a tag, of all of yours or of everything that covers it now; null "
+        "for none. It has its plan meanwhile."
+    )
 
     class Meta:
         model = Reminder
@@ -97,6 +108,8 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "tags",
             "external_id",
             "status",
+            "paused_until",
+            "paused_by",
             "next_due_at",
             "schedule_text",
             "error",
@@ -104,13 +117,32 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["status", "next_due_at", "schedule_text", "error", "version"]
+        read_only_fields = [
+            "status",
+            "paused_until",
+            "next_due_at",
+            "schedule_text",
+            "error",
+            "version",
+        ]
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
 
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         channels = [channel for channel in reminder.channels.all() if channel.deleted_at is None]
         return [channel.pk for channel in channels if not channel.is_verified]
+
+    @extend_schema_field(PausedBySerializer(allow_null=True))
+    def get_paused_by(self, reminder: Reminder) -> dict[str, Any] | None:
+        """Return the pause that lasts longest; they are looked up once for all that are shown."""
+        known = cast("dict[str, Any]", self.context).setdefault("pauses", {})
+        if reminder.owner_id not in known:
+            known[reminder.owner_id] = pausing.of_owner(reminder.owner_id, timezone.now())
+        mine = [pause for pause in known[reminder.owner_id] if pause.is_of(reminder.tags)]
+        if not mine:
+            return None
+        longest = max(mine, key=lambda pause: pause.until or NEVER)
+        return dict(PausedBySerializer(longest).data)
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
         shown = super().to_representation(reminder)

@@ -82,6 +82,8 @@ MISSED: dict[str, str] = {
     "each reminder says the newest alone",
     Missed.DROPPED: "FOAM came to it {late} late, and staff had decided that what was overdue is "
     "not sent",
+    Missed.SILENCED: "all of its user, or one of its tags, was paused when FOAM came to it, {late} "
+    "after it was due",
 }
 CHANGE: dict[str, str] = {
     Change.Verb.CREATED: "created",

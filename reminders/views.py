@@ -15,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
+from accounts.serializers import UntilSerializer
 from notifications.serializers import own_channels
 from reminders import dispatch, loop
 from reminders.explain import explain
@@ -119,12 +120,17 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     def perform_destroy(self, instance: Reminder) -> None:
         instance.close(timezone.now())
 
-    @extend_schema(request=None)
+    @extend_schema(request=UntilSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
-        """Fire nothing until it is resumed. Doing it again changes nothing."""
+        """Fire nothing until then, or until it is resumed.
+
+        Doing it again changes nothing, or gives the pause another end.
+        """
         reminder = self.get_object()
-        reminder.pause(timezone.now())
+        asked = UntilSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        reminder.pause(timezone.now(), asked.validated_data["until"])
         return Response(self.get_serializer(reminder).data)
 
     @extend_schema(request=None)

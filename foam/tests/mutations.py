@@ -61,6 +61,8 @@ TAKING = "reminders/exchange/taking.py"
 CACHE = "accounts/cache.py"
 CLOSING = "accounts/closing.py"
 CHANNELS_CLOSING = "notifications/closing.py"
+PAUSING = "reminders/pausing.py"
+ACCOUNTS_0007 = "accounts/migrations/0007_pause.py"
 ADAPTERS = "accounts/adapters.py"
 SIGN_IN_MIDDLEWARE = "accounts/middleware.py"
 INBOX = "notifications/transports/inbox.py"
@@ -148,6 +150,8 @@ TEST_CALENDAR_READ = "reminders/tests/test_calendar_read.py"
 TEST_CALENDAR_WRITE = "reminders/tests/test_calendar_write.py"
 TEST_BULK = "foam/tests/test_bulk_actions.py"
 TEST_ADMIN_LISTS = "foam/tests/test_admin_lists.py"
+TEST_PAUSING = "reminders/tests/test_pausing.py"
+TEST_CHANNEL_PAUSING = "notifications/tests/test_pausing.py"
 
 
 @dataclass(frozen=True)
@@ -229,8 +233,8 @@ MUTATIONS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        claimed = claim(now, limit, after)",
-            "    if True:\n        claimed = claim(now, limit, after)",
+            "    with transaction.atomic():\n        claimed = claim(now, limit, after, sql)",
+            "    if True:\n        claimed = claim(now, limit, after, sql)",
         ),
         [TEST_CRASHES, TEST_RACES],
     ),
@@ -285,13 +289,13 @@ MUTATIONS = [
     Mutation(
         "P1",
         "follow-up: no lock",
-        edit(FOLLOW_UP, "FOR NO KEY UPDATE OF o SKIP LOCKED\n"),
+        edit(FOLLOW_UP, "FOR NO KEY UPDATE SKIP LOCKED\n"),
         [TEST_LOOP_RACES],
     ),
     Mutation(
         "P1",
         "follow-up: waits for others",
-        edit(FOLLOW_UP, "FOR NO KEY UPDATE OF o SKIP LOCKED", "FOR NO KEY UPDATE OF o"),
+        edit(FOLLOW_UP, "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),
         [TEST_LOOP_RACES],
     ),
     Mutation(
@@ -1704,6 +1708,102 @@ MUTATIONS = [
             "    older, kept = [], plan.fires",
         ),
         [TEST_BACKLOG],
+    ),
+    Mutation(
+        "pause",
+        "pause: the tick goes on while everything is paused",
+        edit(DISPATCH, 'f"NOT {EVERYTHING}"', '"TRUE"'),
+        [f"{TEST_PAUSING}::test_a_batch_that_begins_after_the_pause_claims_nothing"],
+    ),
+    Mutation(
+        "pause",
+        "pause: workers go on while everything is paused",
+        edit(LEASE, " AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})"),
+        [
+            f"{TEST_CHANNEL_PAUSING}::test_lease_of_channels_and_of_one_take_nothing_while_everything_is_paused"
+        ],
+    ),
+    Mutation(
+        "pause",
+        "pause: the canary stops with everything",
+        edit(
+            DISPATCH,
+            "fire_canary(now) if found.everything else fire_batch(now, FIRST)",
+            "fire_batch(now, FIRST)",
+        ),
+        [f"{TEST_PAUSING}::test_nothing_is_claimed_while_everything_is_paused_but_the_canary"],
+    ),
+    Mutation(
+        "pause",
+        "pause: follow-ups go on while everything is paused",
+        edit(FOLLOW_UP, "if Pause.objects.everything(now):", "if False:"),
+        [f"{TEST_PAUSING}::test_follow_ups_wait_while_everything_is_paused"],
+    ),
+    Mutation(
+        "pause",
+        "pause: what it covers fires",
+        edit(DISPATCH, "            if silent:", "            if False:"),
+        [f"{TEST_PAUSING}::test_what_a_pause_covers_is_missed_and_goes_on_with_its_next"],
+    ),
+    Mutation(
+        "pause",
+        "pause: what fell into it fires when the tick is late",
+        edit(
+            PAUSING,
+            "(self.begin <= fire_at or self.lasts(now)) and self.lasts(fire_at)",
+            "self.lasts(now)",
+        ),
+        [f"{TEST_PAUSING}::test_what_fell_into_a_pause_does_not_fire_when_the_tick_is_later"],
+    ),
+    Mutation(
+        "pause",
+        "pause: what it covers nags on",
+        edit(
+            FOLLOW_UP,
+            "decided.append((put_off(each, silent, now), []))\n            continue",
+            "pass",
+        ),
+        [f"{TEST_PAUSING}::test_nag_ends_and_what_is_snoozed_waits_for_the_end"],
+    ),
+    Mutation(
+        "pause",
+        "pause: who resumes late loses what is due at its end",
+        edit(MODELS, "until - timedelta.resolution if until and until <= now else now", "now"),
+        [f"{TEST_PAUSING}::test_what_is_due_when_the_pause_ends_fires_however_late_the_tick_is"],
+    ),
+    Mutation(
+        "pause",
+        "pause: nobody resumes",
+        edit(DISPATCH, "    pausing.resume(found.over, now)\n"),
+        [f"{TEST_PAUSING}::test_tick_resumes_when_the_pause_is_over"],
+    ),
+    Mutation(
+        "pause",
+        "pause: two of a kind at once",
+        edit(
+            ACCOUNTS_0007,
+            ", models.UniqueConstraint(condition=models.Q(('ended_at', None), "
+            "('owner__isnull', False)), fields=('owner', 'tag'), name='accounts_pause_one_open')",
+        ),
+        [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
+    ),
+    Mutation(
+        "pause",
+        "pause: what was queued before goes to a channel that is paused",
+        [
+            Edit(LEASE, " AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)\n", "\n"),
+            Edit(LEASE, "WHERE paused_until > %(now)s\n", "WHERE FALSE\n"),
+        ],
+        [
+            f"{TEST_CHANNEL_PAUSING}::test_what_was_queued_before_waits_as_well",
+            "foam/tests/test_pause_races.py::test_what_is_posted_beside_a_pause_waits_like_the_rest",
+        ],
+    ),
+    Mutation(
+        "pause",
+        "pause: what waits for a channel stays where it is when that is resumed",
+        edit(HOLDING, "    replan([channel.pk], now)\n    channel.refresh_from_db()\n"),
+        [f"{TEST_CHANNEL_PAUSING}::test_pause_without_an_end_lasts_until_somebody_resumes"],
     ),
 ]
 

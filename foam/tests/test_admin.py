@@ -9,7 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from accounts import pauses
 from accounts.models import FOAM_ID, ApiToken, User
+from accounts.pauses import Pause
+from foam import health
 from notifications import outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
@@ -33,8 +36,8 @@ def later(make_reminder):
     return make_reminder(starts_at=datetime(2090, 1, 2, 18, 0), recurrence="FREQ=WEEKLY")
 
 
-def act(client, name, rows, model="reminders_reminder"):
-    chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+def act(client, name, rows, model="reminders_reminder", **asked):
+    chosen = {"action": name, "_selected_action": [row.pk for row in rows], **asked}
     answer = client.post(reverse(f"admin:{model}_changelist"), chosen, follow=True)
     assert answer.status_code == 200
     return [str(message) for message in answer.context["messages"]]
@@ -231,12 +234,79 @@ def test_reminder_can_be_edited(staff_client, later, channel):
 
 
 def test_action_pauses_and_resumes(staff_client, later):
-    act(staff_client, "pause", [later])
+    until = (timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
+    asked = {"confirmed": "1", "until": f"{until:%Y-%m-%dT%H:%M}"}
+    assert act(staff_client, "pause", [later], **asked) == ["Paused 1."]
     later.refresh_from_db()
-    assert later.status == "paused"
+    assert (later.status, later.paused_until) == ("paused", until)
     act(staff_client, "resume", [later])
     later.refresh_from_db()
     assert later.status == "active"
+
+
+def test_action_asks_until_when_to_pause(staff_client, later):
+    chosen = {"action": "pause", "_selected_action": [later.pk]}
+    url = reverse("admin:reminders_reminder_changelist")
+    page = staff_client.post(url, chosen).content.decode()
+    assert 'type="datetime-local"' in page
+    refused = staff_client.post(url, {**chosen, "confirmed": "1", "until": "2020-01-01T00:00"})
+    assert "Give a moment in the future" in refused.content.decode()
+    later.refresh_from_db()
+    assert later.status == "active"
+
+
+def test_action_pauses_and_resumes_a_channel(staff_client, channel):
+    table = "notifications_channel"
+    assert act(staff_client, "pause", [channel], table, confirmed="1") == ["Paused 1."]
+    channel.refresh_from_db()
+    assert channel.is_paused(timezone.now())
+    assert act(staff_client, "resume", [channel], table) == ["Resumed 1."]
+    channel.refresh_from_db()
+    assert channel.paused_at is None
+
+
+def test_action_pauses_and_resumes_a_user(staff_client, user):
+    asked = {"confirmed": "1", "reason": "Holidays"}
+    assert act(staff_client, "pause", [user], "accounts_user", **asked) == ["Paused 1."]
+    assert user.pauses.get().reason == "Holidays"
+    assert act(staff_client, "resume", [user], "accounts_user") == ["Resumed 1 of 1."]
+    assert not user.pauses.get().is_active(timezone.now())
+
+
+def test_staff_pause_everything_and_every_page_says_so(staff_client):
+    form = {"scope": "everything", "reason": "Wrong import"}
+    answer = staff_client.post(reverse("admin:accounts_pause_add"), form)
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    pause = Pause.objects.everything(timezone.now())
+    assert pause.made_by.username == "grace"
+    assert pauses_told(staff_client) == "Everything is " + pause.told("UTC") + "."
+    assert act(staff_client, "end", [pause], "accounts_pause")[-1] == "Ended 1."
+    assert Pause.objects.everything(timezone.now()) is None
+
+
+def pauses_told(client):
+    trouble = health.trouble(timezone.now())
+    # Nothing ticks in a test, which is the worse trouble.
+    assert trouble.startswith("Reminders are not firing")
+    return health.Pulse.take(timezone.now()).paused_told
+
+
+def test_pause_names_the_field_at_fault_in_the_admin(staff_client, user):
+    add = reverse("admin:accounts_pause_add")
+    errors = staff_client.post(add, {"scope": "tag", "owner": user.pk}).context["adminform"].errors
+    assert errors["tag"] == ["Say which tag."]
+    errors = staff_client.post(add, {"scope": "user"}).context["adminform"].errors
+    assert errors["owner"] == ["Say whose reminders."]
+
+
+def test_pause_is_changed_in_the_admin_and_fixed_when_it_is_over(staff_client, user):
+    pause, _ = pauses.begin("user", timezone.now(), owner=user)
+    page = reverse("admin:accounts_pause_change", args=[pause.pk])
+    staff_client.post(page, {"reason": "Ill"})
+    pause.refresh_from_db()
+    assert pause.reason == "Ill"
+    pause.end(timezone.now())
+    assert staff_client.post(page, {"reason": "Well"}).status_code == 403
 
 
 def test_action_fires_now(staff_client, later):

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from accounts import closing
+from accounts import closing, pauses
 from accounts.models import ApiToken, User
 from notifications import outbox
 from notifications.lease import lease
@@ -74,7 +74,8 @@ def told_all(client, now, settings, recorder):
     reminder.store(now + MINUTE)
     hook.disable(f"answered 410: no {MARK}", now + MINUTE)
     InboxMessage.objects.create(channel=inbox, message_id="1", title=MARK, body=MARK, due_at=now)
-    for row in (user, reminder, hook):
+    pause, _ = pauses.begin("tag", now, owner=user, tag=MARK, reason=MARK)
+    for row in (user, reminder, hook, pause):
         LogEntry.objects.log_actions(user.pk, [row], CHANGE, [MARK], single_object=True)
     return user
 

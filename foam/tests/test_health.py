@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
+from accounts import pauses
 from accounts.models import FOAM_ID, User
 from accounts.timezones import tzdata_version
 from foam import broker, health
@@ -121,6 +122,7 @@ def test_readyz_is_well_once_the_canary_has_arrived(client):
         "tick": "ok",
         "canary": "ok",
         "backlog": "none",
+        "paused": "",
         "seconds": seconds,
         "tzdata": tzdata_version(),
     }
@@ -207,6 +209,20 @@ def test_readyz_fails_when_the_database_is_down(client, monkeypatch):
     assert report["database"] == "The database does not answer."
     assert (report["broker"], report["tick"], report["canary"]) == ("ok", "unknown", "unknown")
     assert set(report["seconds"].values()) == {None}
+
+
+# While everything is paused
+
+
+def test_readyz_is_well_and_says_since_when_everything_is_paused(client, planted, now, woken):
+    pauses.begin("everything", now - MINUTE, reason="Wrong import")
+    dispatch.tick(now)
+    outbox.deliver_due(now)
+    told = health.readiness(now)
+    assert (told["tick"], told["canary"]) == ("ok", "ok")
+    assert told["paused"].startswith("Everything is paused since Monday 23 November 2026 at 16:59")
+    assert told["paused"].endswith("until somebody ends it (Wrong import).")
+    assert health.trouble(now) == told["paused"]
 
 
 # Nobody else's business

@@ -14,6 +14,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import pauses
 from accounts.models import API_SCOPES, ApiToken
 from conftest import client_of
 from foam.tests.operations import IDS, MARK, NUMBERS, OPERATIONS
@@ -72,6 +73,7 @@ def ids(user, channel, make_reminder, now):
     dispatch.tick(now)
     outbox.deliver_due(now)
     token, _ = ApiToken.issue(user, MARK)
+    pause, _ = pauses.begin("tag", timezone.now(), owner=user, tag=MARK, reason=MARK)
     message = InboxMessage.objects.create(
         channel=inbox, message_id=MARK, title=MARK, body=MARK, due_at=now
     )
@@ -82,6 +84,7 @@ def ids(user, channel, make_reminder, now):
         "deliveries": Delivery.objects.get(channel=channel).pk,
         "inbox": message.pk,
         "tokens": token.pk,
+        "pauses": pause.pk,
     }
 
 

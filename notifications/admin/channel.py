@@ -5,13 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import report, search
+from accounts import pause_page, report, search
 from accounts.forms import StoringForm
 from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
@@ -115,7 +115,7 @@ class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
         "created_at",
         "updated_at",
     )
-    actions = ("verify", "test", "enable", "disable", "close")
+    actions = ("verify", "test", "pause", "resume", "enable", "disable", "close")
 
     def find(self, rows: QuerySet[Channel], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
@@ -146,6 +146,7 @@ class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
             "disabled": "danger",
             "deleted": "warning",
             "left alone": "warning",
+            "paused": "warning",
             "not verified": "warning",
             "not set up": "info",
         },
@@ -157,6 +158,8 @@ class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
             return "disabled"
         if not channel.is_verified:
             return "not verified"
+        if channel.is_paused(timezone.now()):
+            return "paused"
         if channel.is_held(timezone.now()):
             return "left alone"
         return "not set up" if channel.transport.unavailable() else "in use"
@@ -203,6 +206,32 @@ class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
             yield channels
         except (probe.TooMany, probe.Unusable) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
+
+    @admin.action(description="Pause selected channels…", permissions=["change"])
+    def pause(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, channels)
+        if isinstance(asked, HttpResponse):
+            return asked
+        now, until = timezone.now(), asked.cleaned_data["until"]
+
+        def act(channel: Channel) -> str | None:
+            holding.pause(channel, now, until)
+            return None
+
+        report.run(request, self, channels, act, "Paused")
+        return None
+
+    @admin.action(description="Resume selected channels", permissions=["change"])
+    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+        now = timezone.now()
+
+        def act(channel: Channel) -> str | None:
+            if not channel.is_paused(now):
+                return "it was not paused"
+            holding.resume(channel, now)
+            return None
+
+        report.run(request, self, channels, act, "Resumed")
 
     @admin.action(description="Enable selected channels", permissions=["change"])
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:

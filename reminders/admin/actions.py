@@ -2,10 +2,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import report
+from accounts import pause_page, report
 from reminders import dispatch, loop
 from reminders.admin.by import by
 from reminders.models import Reminder
@@ -16,18 +16,24 @@ class ReminderActions:
 
     actions = ("pause", "resume", "skip_next", "fire_now", "close")
 
-    @admin.action(description="Pause selected reminders", permissions=["change"])
-    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
-        now = timezone.now()
+    @admin.action(description="Pause selected reminders…", permissions=["change"])
+    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        asked = pause_page.ask(request, self, reminders)
+        if isinstance(asked, HttpResponse):
+            return asked
+        now, until = timezone.now(), asked.cleaned_data["until"]
 
         def act(reminder: Reminder) -> str | None:
-            before = reminder.status
-            reminder.pause(now)
-            if before == reminder.status == Reminder.Status.PAUSED:
-                return "it was paused before"
+            before = reminder.status, reminder.paused_until
+            reminder.pause(now, until)
+            if before == (reminder.status, reminder.paused_until):
+                return (
+                    "it was paused before" if reminder.paused_until == until else _state(reminder)
+                )
             return None if reminder.status == Reminder.Status.PAUSED else _state(reminder)
 
         report.run(request, self, reminders, act, "Paused")
+        return None
 
     @admin.action(description="Resume selected reminders", permissions=["change"])
     def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:

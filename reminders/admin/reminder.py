@@ -36,6 +36,7 @@ from reminders.explain import explain
 from reminders.fields import WallClockField
 from reminders.message import span
 from reminders.models import Reminder
+from reminders.pausing import covering
 from reminders.preview import messages, preview
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.response import Response
@@ -74,6 +75,8 @@ class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, Model
     }
     readonly_fields = (
         "show_status",
+        "paused_until",
+        "show_pauses",
         "show_upcoming",
         "show_next",
         "show_outcomes",
@@ -84,7 +87,16 @@ class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, Model
     fieldsets = (
         (
             "How it stands",
-            {"fields": ("show_status", "show_next", "show_trouble", "show_outcomes")},
+            {
+                "fields": (
+                    "show_status",
+                    "paused_until",
+                    "show_pauses",
+                    "show_next",
+                    "show_trouble",
+                    "show_outcomes",
+                )
+            },
         ),
         (None, {"fields": ("owner", "title", "body", "channels", "tags", "external_id")}),
         (
@@ -223,6 +235,12 @@ class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, Model
     )
     def show_status(self, reminder: Reminder) -> str:
         return "deleted" if reminder.deleted_at else reminder.status
+
+    @display(description="Covered by")
+    def show_pauses(self, reminder: Reminder) -> str:
+        """Of a tag, of all of its user, or of everything."""
+        pauses = covering(reminder, timezone.now())
+        return "; ".join(f"{each}: {each.told(reminder.timezone)}" for each in pauses) or "—"
 
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:

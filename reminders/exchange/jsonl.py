@@ -31,7 +31,7 @@ MOST_FIRED = 2**31 - 1
 
 # As the API takes them: all that is not only told.
 FIELDS = tuple(name for name, each in ReminderSerializer().fields.items() if not each.read_only)
-STATE = ("status", "fired_count", "fired_due_at", "skipped")
+STATE = ("status", "fired_count", "fired_due_at", "skipped", "paused_until")
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 # NUL, and half of a character: JSON can write them, nothing can store them.
@@ -82,6 +82,7 @@ def _reminder(
     reminder: Reminder, keys: dict[str, list[str]], skipped: list[datetime]
 ) -> dict[str, Any]:
     shown = {name: _plain(getattr(reminder, name)) for name in FIELDS if name not in keys} | keys
+    until = reminder.paused_until
     return {
         "type": "reminder",
         **{name: shown[name] for name in FIELDS},
@@ -89,6 +90,8 @@ def _reminder(
         "fired_count": reminder.fired_count,
         "fired_due_at": reminder.fired_due_at and _instant(reminder.fired_due_at),
         "skipped": [_instant(due_at) for due_at in skipped],
+        # Only where there is one: a FOAM of before does not know it.
+        **({"paused_until": _instant(until)} if until else {}),
     }
 
 
@@ -197,10 +200,14 @@ def _arrival(found: dict[str, Any], number: int) -> Arrival | None:
     newest, skipped = found.get("fired_due_at"), found.get("skipped", [])
     is_short = isinstance(skipped, list) and len(skipped) <= MOST_SKIPPED
     _check(is_short, number, f"skipped is a list of up to {MOST_SKIPPED} instants.")
+    until = found.get("paused_until")
+    is_asked = until is None or status == Reminder.Status.PAUSED
+    _check(is_asked, number, "paused_until goes with the status paused.")
     return Arrival(
         status,
         Count(fired, None if newest is None else _moment(newest, "fired_due_at", number)),
         tuple(_moment(each, "skipped", number) for each in skipped),
+        None if until is None else _moment(until, "paused_until", number),
     )
 
 

@@ -61,6 +61,8 @@ def test_created_reminder_is_answered_whole(standup, user):
         "tags": [],
         "external_id": None,
         "status": "active",
+        "paused_until": None,
+        "paused_by": None,
         "next_due_at": "2030-01-07T17:00:00Z",
         "schedule_text": standup["schedule_text"],
         "error": "",
@@ -282,7 +284,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ):
     for _ in range(10):
         make_reminder()
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         api.get(URL)
 
 

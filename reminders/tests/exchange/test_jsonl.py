@@ -96,6 +96,21 @@ class TestThereAndBack:
         imported(stranger, content, now + timedelta(days=1))
         assert Reminder.objects.get(owner=stranger).status == "paused"
 
+    def test_end_of_a_pause_arrives_and_one_that_is_over_is_none(
+        self, user, stranger, make_reminder, now
+    ):
+        daily = make_reminder(recurrence="FREQ=DAILY")
+        daily.pause(now - timedelta(minutes=1), now + timedelta(hours=1))
+        content = exported(user)
+        assert f'"paused_until":"{now + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"' in content.decode()
+        imported(stranger, content, now)
+        arrived = Reminder.objects.get(owner=stranger)
+        assert (arrived.status, arrived.paused_until) == ("paused", now + timedelta(hours=1))
+        arrived.close(now)
+        imported(stranger, content, now + timedelta(days=1))
+        arrived = Reminder.objects.owned_by(stranger).get()
+        assert (arrived.status, arrived.paused_until) == ("active", None)
+
     def test_finished_reminder_arrives_finished(self, user, stranger, reminder, now):
         Reminder.objects.update(status="finished", next_fire_at=None, next_due_at=None)
         self.there_and_back(user, stranger)
@@ -302,6 +317,8 @@ def test_reminder_may_leave_out_what_the_api_lets_it():
         (b'{"type":"reminder","fired_due_at":"2026-02-30T00:00:00Z"}', "holds instants"),
         (b'{"type":"reminder","skipped":["2026-11-23T17:00:00"]}', "skipped holds instants"),
         (b'{"type":"reminder","skipped":7}', "skipped is a list"),
+        (b'{"type":"reminder","paused_until":"2026-11-23T17:00:00Z"}', "goes with the status"),
+        (b'{"type":"reminder","status":"paused","paused_until":7}', "paused_until holds"),
     ],
 )
 def test_line_that_cannot_be_read_is_refused_by_its_number(line, why):

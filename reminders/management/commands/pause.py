@@ -1,0 +1,105 @@
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime, parse_duration
+
+from accounts import pauses
+from accounts.models import FOAM_ID, User
+from accounts.pauses import Pause
+from notifications import holding
+from notifications.models import Channel
+from reminders.models import Reminder
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Command(BaseCommand):
+    help = "Pause a reminder, a channel, a tag of a user, all of a user's, or everything."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_what(parser)
+        end = parser.add_mutually_exclusive_group()
+        end.add_argument("--until", metavar="T", help="with an offset or Z: 2026-11-30T08:00:00Z")
+        end.add_argument("--for", metavar="LENGTH", dest="length", help="30m, 2h, 3d or PT2H")
+        parser.add_argument("--reason", default="", help="of a user, a tag or everything")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        until = until_of(options, now)
+        try:
+            told = self.pause(options, until, now)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        end = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until somebody resumes it"
+        self.stdout.write(f"Paused {end}: {told}.")
+
+    def pause(self, options: dict[str, Any], until: datetime | None, now: datetime) -> str:
+        found = find(options)
+        if isinstance(found, Reminder):
+            found.pause(now, until)
+            return f"reminder {found.pk}, which is {found.status}"
+        if isinstance(found, Channel):
+            holding.pause(found, now, until)
+            return f"channel {found.pk}"
+        return str(pauses.begin(now=now, until=until, reason=options["reason"], **found)[0])
+
+
+def add_what(parser: ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--everything", action="store_true", help="all of everybody")
+    what.add_argument("--user", metavar="NAME", help="all of this user's reminders")
+    what.add_argument("--channel", metavar="ID", type=int)
+    what.add_argument("--reminder", metavar="ID", type=int)
+    parser.add_argument("--tag", default="", help="with --user: only reminders with this tag")
+
+
+def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
+    """Return what is meant: a row, or what tells a pause of a tag, a user or everything."""
+    tag = options["tag"]
+    if tag and options["user"] is None:
+        raise CommandError("--tag goes with --user: say whose.")
+    if options["everything"]:
+        return {"scope": Pause.Scope.EVERYTHING}
+    if (name := options["user"]) is not None:
+        owner = User.objects.exclude(pk=FOAM_ID).filter(username=name, closed_at=None).first()
+        if owner is None:
+            raise CommandError(f"There is no user {name!r}.")
+        return {"scope": Pause.Scope.TAG if tag else Pause.Scope.USER, "owner": owner, "tag": tag}
+    model: Any = Reminder if options["reminder"] is not None else Channel
+    pk = options["reminder"] if model is Reminder else options["channel"]
+    found = model.objects.of_users().filter(pk=pk, deleted_at=None).first()
+    if found is None:
+        raise CommandError(f"There is no {model._meta.verbose_name} {pk}.")
+    return found
+
+
+def until_of(options: dict[str, Any], now: datetime) -> datetime | None:
+    if options["until"] is not None:
+        try:
+            until = parse_datetime(options["until"])
+        except ValueError:
+            until = None
+        if until is None or until.tzinfo is None:
+            raise CommandError("--until: give an instant with an offset or Z.")
+        return until
+    if options["length"] is None:
+        return None
+    length = length_of(options["length"])
+    if length is None:
+        raise CommandError("--for: give a length such as 30m, 2h, 3d or PT2H.")
+    try:
+        return now + length
+    except OverflowError:
+        raise CommandError("--for: this is out of range.") from None
+
+
+def length_of(text: str) -> timedelta | None:
+    """Read 30m, 2h, 3d or an ISO 8601 duration."""
+    number, unit = text[:-1], text[-1:]
+    if unit in UNITS and number.isascii() and number.isdigit() and len(number) < 7:
+        return timedelta(**{UNITS[unit]: int(number)})
+    return parse_duration(text) if text.startswith("P") else None
