@@ -36,7 +36,7 @@ class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ShowsHistory, Listed, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -309,7 +309,7 @@ class PauseAdmin(ShowsHistory, ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
     ) -> Any:
-        form = super().get_form(request, obj, change, **kw)
+        form: Any = super().get_form(request, obj, change, **kw)
         form.by = request.user
         return form
 

@@ -60,11 +60,11 @@ ALLOWED: dict[str, str] = {
     "notifications.0010_closing: Raw SQL operation": (
         "A trigger that refuses what belongs to a closed account; the release before has none."
     ),
-    "notifications.0013_pause: "
+    "notifications.0014_pause: "
     "Create constraint notifications_channel_pause_ends on model channel": (
         "The release before pauses no channel."
     ),
-    "notifications.0013_pause: "
+    "notifications.0014_pause: "
     "Create not valid constraint notifications_delivery_held_known on model delivery": (
         "It accepts what the one before accepted, and one word more."
     ),

@@ -44,7 +44,7 @@ MIGRATE_ONCE = "foam/management/commands/migrate_once.py"
 REMINDERS_0001 = "reminders/migrations/0001_initial.py"
 REMINDERS_0008 = "reminders/migrations/0008_loop.py"
 REMINDERS_0009 = "reminders/migrations/0009_loop_at_work.py"
-REMINDERS_0014 = "reminders/migrations/0014_backlog.py"
+REMINDERS_0015 = "reminders/migrations/0015_backlog.py"
 NOTIFICATIONS_0001 = "notifications/migrations/0001_initial.py"
 NOTIFICATIONS_0003 = "notifications/migrations/0003_tally.py"
 APPRISE = "notifications/transports/apprise.py"
@@ -1664,14 +1664,14 @@ MUTATIONS = [
     Mutation(
         "P8",
         "backlog: two are open",
-        edit(REMINDERS_0014, "nulls_distinct=False", "nulls_distinct=None"),
+        edit(REMINDERS_0015, "nulls_distinct=False", "nulls_distinct=None"),
         [TEST_BACKLOG],
     ),
     Mutation(
         "P8",
         "backlog: FOAM drops by itself",
         edit(
-            REMINDERS_0014,
+            REMINDERS_0015,
             "models.Q(('decision__in', ['hold', 'release']), ",
             "models.Q(('decision__in', ['hold', 'release', 'drop']), ",
         ),

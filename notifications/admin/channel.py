@@ -72,7 +72,7 @@ class ChannelForm(StoringForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, KeepsChanges, Listed, ModelAdmin):
+class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", StateFilter)

@@ -71,7 +71,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     list_select_related = ("channel__owner",)
     ordering = ("-id",)
     sortable_by = ()
-    fieldsets = (
+    fieldsets: Any = (
         (None, {"fields": ("show_status", "channel", "show_owner", "show_story")}),
         ("What it says", {"fields": ("title", "body", "message_id")}),
         (

@@ -14,7 +14,7 @@ from reminders.models import Reminder
 class ReminderActions:
     """What staff do to many reminders at once, each by the function of the API."""
 
-    actions = ("pause", "resume", "skip_next", "fire_now", "close")
+    actions: tuple[str, ...] = ("pause", "resume", "skip_next", "fire_now", "close")
 
     @admin.action(description="Pause selected reminders…", permissions=["change"])
     def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:

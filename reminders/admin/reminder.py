@@ -59,7 +59,7 @@ class ReminderForm(StoringForm):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, ModelAdmin):
+class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin):
     form = ReminderForm
     list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
     list_filter = (StateFilter, DueFilter, "misfire", ("timezone", NewestValues))
@@ -142,7 +142,7 @@ class ReminderAdmin(OfUsers, KeepsChanges, Listed, ReminderActions, Moves, Model
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
         return found(rows, text)
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # What is due next comes first where that is asked for: the tick has an index of it.
         return ("next_fire_at", "id") if DueFilter.parameter_name in request.GET else ("-id",)
 

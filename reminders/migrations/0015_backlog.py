@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reminders', '0013_closing'),
+        ('reminders', '0014_history'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

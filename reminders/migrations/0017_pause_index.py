@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('reminders', '0014_pause'),
+        ('reminders', '0016_pause'),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0012_meter_indexes'),
+        ('notifications', '0013_history'),
         # lease.py asks whether everything is paused.
         ('accounts', '0007_pause'),
     ]

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('notifications', '0013_pause'),
+        ('notifications', '0014_pause'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reminders', '0013_closing'),
+        ('reminders', '0015_backlog'),
         # dispatch.py asks whether everything is paused.
         ('accounts', '0007_pause'),
     ]
