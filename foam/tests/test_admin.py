@@ -486,3 +486,21 @@ def test_token_whose_time_staff_change_is_spoken_of_then(staff_client, user):
     token.refresh_from_db()
     assert (token.scopes, token.expires_at.year) == (["me:read"], 2090)
     assert Reminder.objects.get(owner=user).next_due_at == token.expires_at
+
+
+def test_accounts_are_closed_after_a_page_that_names_them(staff_client, user, stranger):
+    url, chosen = reverse("admin:accounts_user_changelist"), [user.pk, stranger.pk]
+    form = {"action": "close_accounts", "_selected_action": chosen}
+    page = staff_client.post(url, form).content.decode()
+    assert "ada@example.com" in page
+    assert User.objects.filter(closed_at=None).count() == 3
+    answer = staff_client.post(url, {**form, "confirmed": "1"}, follow=True)
+    assert [str(each) for each in answer.context["messages"]] == ["Closed the accounts of 2."]
+    assert User.objects.filter(closed_at=None).count() == 1
+
+
+def test_more_accounts_than_a_page_names_are_not_closed(staff_client, user, stranger, monkeypatch):
+    monkeypatch.setattr("accounts.admin.CLOSED_AT_ONCE", 1)
+    [said] = act(staff_client, "close_accounts", [user, stranger], "accounts_user")
+    assert said.startswith("At most 1 can be done at once")
+    assert User.objects.filter(closed_at=None).count() == 3
