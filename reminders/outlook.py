@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Func, IntegerField
+from django.db.models import BigIntegerField, Func, Value
 from django.db.models.functions import Abs, Mod
 
 from reminders.backlog import LATE, Backlog
@@ -166,7 +166,9 @@ class _Tried:
 def _try(late, overdue: int, due_before: datetime, now: datetime) -> _Tried:  # type: ignore[no-untyped-def]
     """Plan all of them, or some that are taken evenly, until time is up."""
     if overdue > SAMPLE:
-        mixed = Abs(Func("pk", function="hashint8", output_field=IntegerField()))
+        mixed = Abs(
+            Func("pk", Value(0), function="hashint8extended", output_field=BigIntegerField())
+        )
         late = late.alias(mixed=Mod(mixed, -(-overdue // SAMPLE))).filter(mixed=0)
     chosen = list(late[: 2 * SAMPLE])
     of_channels = Reminder.channels.through.objects.filter(reminder__in=[r.pk for r in chosen])

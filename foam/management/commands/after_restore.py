@@ -42,8 +42,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Ids go on {gap:,} further than the backup had come.")
         now = timezone.now()
         due = Reminder.objects.due(now).order_by("misfire").values_list("misfire")
-        for misfire, count in due.annotate(number=Count("pk")):
+        counts = list(due.annotate(number=Count("pk")))
+        for misfire, count in counts:
             self.stdout.write(f"{count:>12,}  reminders came due since; misfire is {misfire}")
+        if counts:
+            self.stdout.write("              manage.py backlog holds or drops them, if you like")
         waiting = Delivery.objects.of_users().unfinished().count()
         self.stdout.write(
             f"{waiting:>12,}  messages were waiting; they go out under the ids that they had"
