@@ -154,6 +154,12 @@ def strict(settings):
     settings.FOAM_STAFF_SECOND_FACTOR = True
 
 
+@pytest.fixture(autouse=True)
+def late_codes(settings):
+    """The code of a step that ended while it was typed is taken: no test looks at the clock."""
+    settings.MFA_TOTP_TOLERANCE = 1
+
+
 def with_app(user):
     secret = generate_totp_secret()
     TOTP.activate(user, secret)

@@ -86,7 +86,7 @@ def test_broker_of_any_kind_that_does_not_answer_is_told_at_once(settings, addre
     settings.FOAM_BROKER = broker.read(address, "")
     began = time.monotonic()
     assert health.readiness(now)["broker"].startswith("The broker does not answer.")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 # At work
@@ -201,16 +201,16 @@ def sentinel(tmp_path):
             return process
 
         first = start("--port", str(master), *quiet)
-        processes.wait_until(lambda: is_up(master), 10, "the master answers")
+        processes.wait_until(lambda: is_up(master), 30, "the master answers")
         start("--port", str(replica), "--replicaof", "127.0.0.1", str(master), *quiet)
-        processes.wait_until(lambda: follows(replica), 20, "the replica follows")
+        processes.wait_until(lambda: follows(replica), 30, "the replica follows")
         start(str(config), "--sentinel")
         processes.wait_until(lambda: knows_replica(watch), 30, "the sentinel knows both")
         yield first, f"sentinel://127.0.0.1:{watch}/0?master_name=foam"
 
 
 def client(port):
-    return redis.Redis(port=port, socket_timeout=1)
+    return redis.Redis(port=port, socket_timeout=5)
 
 
 def is_up(port):

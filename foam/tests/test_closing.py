@@ -159,7 +159,7 @@ def test_what_is_just_being_made_is_waited_for_and_ended(user, channel, now, bea
     made, closed = threading.Event(), threading.Event()
 
     def close():
-        made.wait(5)
+        made.wait(60)
         closing.close(user, now)
         closed.set()
         connection.close()

@@ -200,7 +200,7 @@ def test_worker_killed_while_its_receiver_answers_repeats_under_the_same_id(
 ):
     receiver.script(Hang())
     with running(DELIVER, tmp_path / "deliver.log") as doomed:
-        receiver.wait_for(1, timeout=20)
+        receiver.wait_for(1, timeout=30)
         os.killpg(doomed.pid, signal.SIGKILL)
     outbox.deliver_due(timezone.now() + outbox.LEASE)
     first, second = receiver.requests

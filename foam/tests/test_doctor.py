@@ -313,7 +313,7 @@ def test_check_that_hangs_or_breaks_holds_up_none_of_the_others(now):
     ]
     began = time.monotonic()
     found = list(doctor.examine(now, checks, 0.2))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert [(each.check, each.state) for each in found] == [
         ("slow", "fail"),
         ("broken", "fail"),

@@ -108,7 +108,7 @@ def test_channels_are_verified_by_challenge_and_by_mailed_code_and_then_used(
 
     assert api.post(f"channels/{hook['id']}/verify/", {})["is_verified"]
     assert not api.post(f"channels/{mail['id']}/verify/", {})["is_verified"]
-    (letter,) = smtp_receiver.wait_for(1, timeout=20)
+    (letter,) = smtp_receiver.wait_for(1, timeout=30)
     [code] = re.findall(r"The code is (\d{6})", letter.message.get_body(["plain"]).get_content())
     assert api.post(f"channels/{mail['id']}/verify/", {"code": code})["is_verified"]
 
@@ -119,8 +119,8 @@ def test_channels_are_verified_by_challenge_and_by_mailed_code_and_then_used(
 
     chosen = [hook["id"], mail["id"]]
     api.post("reminders/", {"title": "Tea", "starts_at": in_seconds(1), "channels": chosen})
-    assert http_receiver.wait_for(2, timeout=20)
-    assert smtp_receiver.wait_for(3, timeout=20)[-1].message["Subject"] == "Tea"
+    assert http_receiver.wait_for(2, timeout=30)
+    assert smtp_receiver.wait_for(3, timeout=30)[-1].message["Subject"] == "Tea"
 
 
 def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
@@ -138,19 +138,19 @@ def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
         },
     )
 
-    (request,) = http_receiver.wait_for(1, timeout=20)
+    (request,) = http_receiver.wait_for(1, timeout=30)
     payload = Webhook(hook["secret"]).verify(request.body, request.headers)
     assert payload["data"]["title"] == "Stand-up"
     assert payload["data"]["reminder_id"] == reminder["id"]
 
-    (letter,) = smtp_receiver.wait_for(1, timeout=20)
+    (letter,) = smtp_receiver.wait_for(1, timeout=30)
     assert letter.recipients == ["ada@example.com"]
     assert letter.message["Subject"] == "Stand-up"
     assert "Bring coffee." in letter.plain
 
     processes.wait_until(
         lambda: not Delivery.objects.of_users().unfinished().exists(),
-        10,
+        30,
         "both outcomes are recorded",
     )
     shown = api.get("deliveries/")["results"]
@@ -175,7 +175,7 @@ def test_two_beats_and_two_workers_send_each_message_once(stack, http_receiver, 
     http_receiver.wait_for(count, timeout=30)
     # By the time that a later one has come, a second copy of an earlier one would have.
     api.post("reminders/", {"title": "Last", "starts_at": in_seconds(2), "channels": [hook["id"]]})
-    requests = http_receiver.wait_for(count + 1, timeout=20)
+    requests = http_receiver.wait_for(count + 1, timeout=30)
     assert len({request.headers["webhook-id"] for request in requests}) == count + 1
     assert len(requests) == count + 1
     assert Occurrence.objects.of_users().count() == count + 1
@@ -196,7 +196,7 @@ def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     processes.wait_until(
         lambda: Delivery.objects.of_users().get().status == "sent",
-        10,
+        30,
         "the second outcome is recorded",
     )
     delivery = api.get(f"deliveries/{Delivery.objects.of_users().get().pk}/")
@@ -206,7 +206,7 @@ def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
 def test_canary_arrives_and_is_missed_three_minutes_later(stack):
     api = stack()
     processes.wait_until(
-        lambda: canary.Canary.look().arrived_due_at is not None, 20, "the canary arrives"
+        lambda: canary.Canary.look().arrived_due_at is not None, 30, "the canary arrives"
     )
     with urllib.request.urlopen(f"{api.base}/readyz", timeout=10) as answer:
         report = json.load(answer)

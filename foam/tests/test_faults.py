@@ -123,7 +123,7 @@ def ids(receiver):
 def ended(receiver):
     """Wait until all is recorded; return what became of the attempts at what this receiver got."""
     here = deliveries(receiver)
-    wait_until(lambda: not here.unfinished().exists(), 20, "all outcomes are recorded")
+    wait_until(lambda: not here.unfinished().exists(), 30, "all outcomes are recorded")
     return list(here.order_by("attempts").values_list("attempts__outcome", flat=True))
 
 
@@ -153,14 +153,14 @@ def test_broker_that_is_flushed_again_and_again_loses_nothing(rig, remind, recei
         remind(seconds, times=5)
     for arrived in range(1, 16):
         rig.flush_broker()
-        receiver.wait_for(arrived, timeout=20)
+        receiver.wait_for(arrived, timeout=30)
     assert all_came_once(receiver, 15)
 
 
 def test_what_came_due_while_the_broker_was_down_fires_when_it_is_back(rig, remind, receiver):
     rig.stop_server("redis", crash=True)
     due_at = remind(1, times=5)
-    wait_until(lambda: timezone.now() > due_at + timedelta(seconds=1), 10, "it is late")
+    wait_until(lambda: timezone.now() > due_at + timedelta(seconds=1), 30, "it is late")
     assert receiver.requests == []
     rig.start_server("redis")
     assert all_came_once(receiver, 5)
@@ -169,10 +169,10 @@ def test_what_came_due_while_the_broker_was_down_fires_when_it_is_back(rig, remi
 def test_message_on_its_way_is_not_broken_off_when_the_broker_restarts(rig, remind, receiver):
     receiver.script(Hold())
     remind()
-    receiver.wait_for(1, timeout=20)
+    receiver.wait_for(1, timeout=30)
     said = len(rig.said("deliver"))
     rig.restart_redis()
-    wait_until(lambda: "Connected to" in rig.said("deliver")[said:], 20, "it is back")
+    wait_until(lambda: "Connected to" in rig.said("deliver")[said:], 30, "it is back")
     receiver.release()
     assert ended(receiver) == ["sent"]
     remind()
@@ -184,7 +184,7 @@ def test_message_on_its_way_is_not_broken_off_when_the_broker_restarts(rig, remi
 def test_database_that_restarts_over_a_due_instant_loses_nothing(rig, remind, receiver, crash):
     remind(1, times=5)
     remind(2, times=5)
-    receiver.wait_for(1, timeout=20)
+    receiver.wait_for(1, timeout=30)
     rig.restart_postgres(crash=crash)
     connection.close()
     assert all_came_once(receiver, 10)
@@ -195,7 +195,7 @@ def test_answer_that_came_while_the_database_was_down_is_recorded_when_it_is_bac
 ):
     receiver.script(Hold())
     remind()
-    receiver.wait_for(1, timeout=20)
+    receiver.wait_for(1, timeout=30)
     rig.stop_server("postgres", crash=True)
     receiver.release()
     rig.wait_for_words("deliver", "the database fails", 20)
@@ -208,7 +208,7 @@ def test_answer_that_came_while_the_database_was_down_is_recorded_when_it_is_bac
 def test_process_of_a_worker_killed_while_sending_is_made_up_for(rig, remind, receiver):
     receiver.script(Hang())
     remind()
-    receiver.wait_for(1, timeout=20)
+    receiver.wait_for(1, timeout=30)
     for pid in children(rig, "deliver"):
         os.kill(pid, signal.SIGKILL)
     leases_run_out(receiver)
@@ -224,9 +224,9 @@ def test_beats_that_come_and_go_fire_each_once(rig, remind, receiver):
         rig.wait_for_words(name, "is starting.")
     for seconds in (1, 3, 5):
         remind(seconds, times=5)
-    receiver.wait_for(5, timeout=20)
+    receiver.wait_for(5, timeout=30)
     rig.kill("beat")
-    receiver.wait_for(10, timeout=20)
+    receiver.wait_for(10, timeout=30)
     rig.start_again("beat")
     rig.kill("beat2")
     assert all_came_once(receiver, 15)
@@ -237,7 +237,7 @@ def test_power_cut_while_sending_loses_nothing_and_explains_each_copy(rig, remin
     # By then some are recorded, some have been answered, and two are on their way.
     receiver.script(*[Reply()] * 10, Hang(), Hang())
     remind(1, times=20)
-    receiver.wait_for(12, timeout=20)
+    receiver.wait_for(12, timeout=30)
     for name in PROGRAMS:
         rig.kill(name)
     for server in ("postgres", "redis"):

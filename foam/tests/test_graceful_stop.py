@@ -62,7 +62,7 @@ def web(user, tmp_path):
         processes.wait_until(
             lambda: processes.answers(f"http://127.0.0.1:{port}/healthz"), 60, "web answers"
         )
-        processes.wait_until(lambda: len(workers_of(process)) == 2, 10, "it has two workers")
+        processes.wait_until(lambda: len(workers_of(process)) == 2, 30, "it has two workers")
         yield process
     assert "Traceback" not in log.read_text()
 
@@ -103,7 +103,7 @@ def test_web_that_is_told_to_end_answers_what_is_under_way_and_refuses_others(we
             # Each worker has four threads; who is not yet their business waits for one.
             processes.wait_until(lambda: held_up() >= 4, 30, "requests are under way")
             web.send_signal(signal.SIGTERM)
-            processes.wait_until(lambda: is_refused(web.port), 10, "it takes nobody in")
+            processes.wait_until(lambda: is_refused(web.port), 30, "it takes nobody in")
             assert not any(each.done() for each in asked)
         assert [each.result() for each in asked] == [200] * 12
     assert web.wait(30) == 0
@@ -115,9 +115,9 @@ def test_web_that_is_told_to_end_serves_whoever_had_connected_and_waits_in_the_q
         each.suspend()
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask) for _ in range(8)]
-        processes.wait_until(lambda: waiting_at(web.port) == 8, 10, "they are connected")
+        processes.wait_until(lambda: waiting_at(web.port) == 8, 30, "they are connected")
         web.send_signal(signal.SIGTERM)
-        processes.wait_until(lambda: b"signal: term" in web.log.read_bytes(), 10, "it was told")
+        processes.wait_until(lambda: b"signal: term" in web.log.read_bytes(), 30, "it was told")
         for each in workers:
             each.resume()
         assert [each.result() for each in asked] == [200] * 8
@@ -252,7 +252,7 @@ def test_worker_that_is_told_to_end_records_what_it_began_and_gives_the_rest_bac
         receiver.wait_for(1, timeout=60)
         worker.send_signal(signal.SIGTERM)
         processes.wait_until(
-            lambda: statuses()["sending"] == len(receiver.requests), 20, "what waits is given back"
+            lambda: statuses()["sending"] == len(receiver.requests), 30, "what waits is given back"
         )
         begun = len(receiver.requests)
         assert worker.poll() is None
@@ -264,7 +264,7 @@ def test_worker_that_is_told_to_end_records_what_it_began_and_gives_the_rest_bac
         # As each tick does: the first one's own wake-up may have gone with it.
         wake(env)
         receiver.wait_for(200, timeout=30)
-        processes.wait_until(lambda: statuses() == {"sent": 200}, 20, "all is recorded")
+        processes.wait_until(lambda: statuses() == {"sent": 200}, 30, "all is recorded")
     ids = Counter(request.headers["webhook-id"] for request in receiver.requests)
     assert sorted(ids.values()) == [1] * 200
 

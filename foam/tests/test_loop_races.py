@@ -95,7 +95,7 @@ def test_snooze_that_comes_while_its_reminder_is_paused_waits_for_the_resume(fir
         with transaction.atomic():
             occurrence.reminder.pause(now)
             paused.set()
-            processes.wait_until(lambda: sql(WAITING) == (1,), 20, "the snooze waits for it")
+            processes.wait_until(lambda: sql(WAITING) == (1,), 30, "the snooze waits for it")
 
     def snooze():
         paused.wait(20)

@@ -86,7 +86,7 @@ def bouncer(transactional_db, tmp_path_factory):
     netloc = database.netloc.rpartition("@")[0] + f"@127.0.0.1:{own}"
     env["DATABASE_URL"] = database._replace(netloc=netloc).geturl()
     try:
-        processes.wait_until(lambda: listens(own) or process.poll() is not None, 10, "it listens")
+        processes.wait_until(lambda: listens(own) or process.poll() is not None, 30, "it listens")
         assert process.poll() is None
         yield env
     finally:

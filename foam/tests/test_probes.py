@@ -66,7 +66,7 @@ def test_worker_that_waits_for_its_broker_leaves_word(settings, tmp_path, monkey
     settings.FOAM_ALIVE_DIR = str(tmp_path)
     monkeypatch.setattr(alive, "EVERY", 0.01)
     with leaving_word("deliver@here"):
-        processes.wait_until((tmp_path / "deliver@here").exists, 5, "word is left")
+        processes.wait_until((tmp_path / "deliver@here").exists, 30, "word is left")
 
 
 @pytest.mark.e2e

@@ -24,7 +24,7 @@ from foam.stack.ports import check_port
 from foam.stack.processes import Child
 from foam.stack.terminal import Problem
 
-PATIENCE = 20
+PATIENCE = 60
 # `foam` itself would import Celery, which is of no use here and slow.
 SUPERVISOR = """
 import sys, types

@@ -69,7 +69,7 @@ class Receiver(Generic[Kept]):
             self._kept.append(thing)
             self._changed.notify_all()
 
-    def wait_for(self, count: int, timeout: float = 10) -> list[Kept]:
+    def wait_for(self, count: int, timeout: float = 30) -> list[Kept]:
         """Return everything that has arrived, in order, as soon as there are `count` of it."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._kept) >= count, timeout):

@@ -312,10 +312,10 @@ def test_birthday_before_1900_falls_on_the_same_days():
     ],
 )
 def test_what_is_no_calendar_or_a_bomb_is_refused_at_once(content):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(Unreadable):
         read(content, HOME)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(
@@ -330,9 +330,9 @@ def test_what_is_no_calendar_or_a_bomb_is_refused_at_once(content):
     ],
 )
 def test_hostile_event_costs_no_more_than_milliseconds(bomb):
-    begin = time.perf_counter()
+    begin = time.process_time()
     read(calendar(bomb), HOME)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def test_text_folded_within_a_character_is_read():

@@ -49,19 +49,19 @@ HEAVY = {
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_bomb_is_refused_in_milliseconds(text):
     read("every day at noon", ZONE, NOW)
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(Misunderstood):
         read(text, ZONE, NOW)
     # Most take one or two; the rest is for a machine that is busy.
-    assert time.perf_counter() - begin < 0.25
+    assert time.process_time() - begin < 0.25
 
 
 @pytest.mark.parametrize("text", HEAVY.values(), ids=HEAVY)
 def test_heavy_sentence_is_read_in_milliseconds(text):
     read("every day at noon", ZONE, NOW)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert read(text, ZONE, NOW).fields["recurrence"] == "FREQ=DAILY"
-    assert time.perf_counter() - begin < 0.25
+    assert time.process_time() - begin < 0.25
 
 
 words = st.sampled_from(sorted({word for phrase, _ in PHRASES for word in phrase.split()}))
