@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -71,7 +71,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     list_select_related = ("channel__owner",)
     ordering = ("-id",)
     sortable_by = ()
-    fieldsets: Any = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("show_status", "channel", "show_owner", "show_story")}),
         ("What it says", {"fields": ("title", "body", "message_id")}),
         (
