@@ -253,8 +253,8 @@ MUTATIONS = [
         "level: a window of a minute",
         edit(
             DISPATCH,
-            "next_fire_at <= %(now)s\n",
-            "next_fire_at BETWEEN %(now)s - interval '1 min' AND %(now)s\n",
+            "next_fire_at <= %(now)s AND",
+            "next_fire_at BETWEEN %(now)s - interval '1 min' AND %(now)s AND",
         ),
         [TEST_DISPATCH],
     ),
@@ -1658,7 +1658,7 @@ MUTATIONS = [
     Mutation(
         "P5",
         "backlog: a burst that takes long is one",
-        edit(DISPATCH, "    if last is None or abs(now - last) > LATE:", "    if True:"),
+        edit(DISPATCH, "    if fired_at is None or abs(now - fired_at) > LATE:", "    if True:"),
         [TEST_BACKLOG],
     ),
     Mutation(
@@ -1728,8 +1728,8 @@ MUTATIONS = [
         "pause: the canary stops with everything",
         edit(
             DISPATCH,
-            "fire_canary(now) if found.everything else fire_batch(now, FIRST)",
-            "fire_batch(now, FIRST)",
+            "        claimed, fired = fire_canary(now)\n",
+            "        claimed, fired = fire_batch(now, FIRST)\n",
         ),
         [f"{TEST_PAUSING}::test_nothing_is_claimed_while_everything_is_paused_but_the_canary"],
     ),

@@ -267,9 +267,10 @@ def test_action_pauses_and_resumes_a_channel(staff_client, channel):
 
 def test_action_pauses_and_resumes_a_user(staff_client, user):
     asked = {"confirmed": "1", "reason": "Holidays"}
-    assert act(staff_client, "pause", [user], "accounts_user", **asked) == ["Paused 1."]
+    said = ["Paused all reminders of 1."]
+    assert act(staff_client, "pause", [user], "accounts_user", **asked) == said
     assert user.pauses.get().reason == "Holidays"
-    assert act(staff_client, "resume", [user], "accounts_user") == ["Resumed 1 of 1."]
+    assert act(staff_client, "resume", [user], "accounts_user") == ["Resumed all reminders of 1."]
     assert not user.pauses.get().is_active(timezone.now())
 
 

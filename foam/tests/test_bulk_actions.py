@@ -27,7 +27,8 @@ def act(client, staff):
 
     def act(name, rows, across=False):
         url = reverse("admin:reminders_reminder_changelist")
-        chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+        # Who pauses is asked until when.
+        chosen = {"action": name, "confirmed": "1", "_selected_action": [row.pk for row in rows]}
         answer = client.post(url, {**chosen, "select_across": int(across)}, follow=True)
         [said] = answer.context["messages"]
         return said.level_tag, re.sub("<[^>]*>", "", str(said)), answer.content.decode()
