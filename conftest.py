@@ -55,6 +55,13 @@ def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -> None:
+    """Copy the database that FOAM_TEST_TEMPLATE names, which saves five seconds of migrations."""
+    if template := os.environ.get("FOAM_TEST_TEMPLATE"):
+        connection.settings_dict["TEST"]["TEMPLATE"] = template
+
+
 def empty() -> None:
     """Take away what a test with real transactions left.
 
