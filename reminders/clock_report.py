@@ -1,12 +1,10 @@
 """Which reminders meet a clock change, and what becomes of their occurrences."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-from django.db.models import Count
 
 from reminders.models import Reminder, Unreadable
 from reminders.recurrence import ClockChange, Fold, Gap, RecurrenceError
@@ -81,17 +79,16 @@ def zones(after: datetime, until: datetime, owner: Any = None) -> dict[str, list
     return found
 
 
-def ahead(after: datetime, until: datetime) -> list[tuple[Turn, int]]:
-    """Return the clock changes of active reminders' zones in (after, until], soonest first.
+def ahead(timezones: Iterable[str], after: datetime, until: datetime) -> list[Turn]:
+    """Return the clock changes of these zones in (after, until], soonest first.
 
-    Each with how many reminders are in that zone. Zones that cannot be read are left out.
+    Zones that cannot be read are left out.
     """
-    counted = _active(None).order_by().values_list("timezone").annotate(number=Count("pk"))
-    found = []
-    for name, number in counted:
+    found: list[Turn] = []
+    for name in timezones:
         with suppress(RecurrenceError):
-            found += [(turn, number) for turn in turns(name, after, until)]
-    return sorted(found, key=lambda each: (each[0].at, -each[1], each[0].timezone))
+            found += turns(name, after, until)
+    return sorted(found, key=lambda turn: turn.at)
 
 
 def count(zones: dict[str, list[Turn] | str], owner: Any = None) -> int:

@@ -59,7 +59,7 @@ def read(now: datetime, here: tzinfo, may_view: state.MayView) -> dict[str, Any]
         "due_at": ahead and ahead.at.astimezone(here),
         "sent": None if last is None else list(plots.sent(last, here)),
         "lateness": last and plots.lateness(last, here),
-        "changes": changes and changes[1],
-        "changes_at": changes and changes[0].astimezone(here),
+        "changes": changes,
+        "changes_at": changes and changes.at.astimezone(here),
         "unread": unread,
     }

@@ -5,15 +5,13 @@ with the table. What was found is kept for a minute.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.core.cache import cache
-from django.db import connection
 
-from accounts.models import FOAM_ID
+from foam.dashboard import sample
 from foam.metrics import CAP
 from notifications.hours import HOUR, beginning
 from reminders.models import Reminder
@@ -23,15 +21,8 @@ KEY, KEPT_S = "dashboard:due", 60
 # Of some twenty reminders each.
 PAGES = 1000
 
-SIZE = """
-SELECT pg_relation_size('reminders_reminder') / current_setting('block_size')::int
-"""
-SAMPLE = """
-SELECT floor(extract(epoch FROM next_fire_at - %(begin)s) / 3600)::int AS hour, count(*)
-FROM reminders_reminder TABLESAMPLE SYSTEM (%(percent)s)
-WHERE status = 'active' AND id <> %(foam)s AND next_fire_at > %(now)s AND next_fire_at < %(end)s
-GROUP BY hour
-"""
+BY_HOUR = "floor(extract(epoch FROM next_fire_at - %(begin)s) / 3600)::int"
+AHEAD = "next_fire_at > %(now)s AND next_fire_at < %(end)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +56,16 @@ def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
     )
     fires = ahead.order_by("next_fire_at").values_list("next_fire_at", flat=True)[: CAP + 1]
     counted = Counter((fire - begin) // HOUR for fire in fires if fire)
-    return None if counted.total() > CAP else (now, _by_hour(counted.items()), None)
+    return None if counted.total() > CAP else (now, _by_hour(counted), None)
 
 
 def _estimate(now: datetime) -> tuple[datetime, list[int], int | None]:
     begin = beginning(now)
-    with connection.cursor() as cursor:
-        cursor.execute(SIZE)
-        (pages,) = cursor.fetchone() or (0,)
-        share = min(1.0, PAGES / max(1, pages))
-        values: dict[str, Any] = {"percent": 100 * share, "foam": FOAM_ID}
-        times = {"now": now, "begin": begin, "end": begin + HOURS * HOUR}
-        cursor.execute(SAMPLE, {**values, **times})
-        found = cursor.fetchall()
-    counts = _by_hour((hour, round(number / share)) for hour, number in found)
-    return now, counts, sum(number for _, number in found)
+    times = {"now": now, "begin": begin, "end": begin + HOURS * HOUR}
+    found, share = sample.count(PAGES, BY_HOUR, AHEAD, **times)
+    counts = _by_hour({hour: round(number / share) for hour, number in found.items()})
+    return now, counts, None if share == 1 else sum(found.values())
 
 
-def _by_hour(found: Iterable[tuple[int, int]]) -> list[int]:
-    by_hour = dict(found)
-    return [by_hour.get(hour, 0) for hour in range(HOURS)]
+def _by_hour(found: Mapping[int, int]) -> list[int]:
+    return [found.get(hour, 0) for hour in range(HOURS)]

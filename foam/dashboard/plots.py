@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from itertools import accumulate
 
-from foam.dashboard import plot
+from foam.dashboard import plot, sample
 from foam.dashboard.due import Due
 from foam.dashboard.plot import Bar, Column, Plot
 from foam.dashboard.state import attempts
@@ -22,7 +22,6 @@ def due(found: Due, zone: tzinfo) -> Plot:
     title, total = "Reminders due in the next 24 hours", sum(found.counts)
     if not total:
         return Plot("due", title, "No reminder is due in the next 24 hours.")
-    about = "" if found.seen is None else "about "
     most, begins = max(found.counts), [found.begin + n * HOUR for n in range(len(found.counts))]
     busiest = begins[found.counts.index(most)]
     how = (
@@ -35,13 +34,17 @@ def due(found: Due, zone: tzinfo) -> Plot:
     return Plot(
         "due",
         title,
-        f"In all {about}{total:,}. The busiest hour, from {plot.clock(busiest, zone)} on, has "
-        f"{about}{most:,}. {how}",
-        [Column(plot.up(n, most, "due"), f"{at}: {about}{n:,}") for at, n in told],
+        f"In all {_many(total, found)}. The busiest hour, from {plot.clock(busiest, zone)} on, has "
+        f"{_many(most, found)}. {how}",
+        [Column(plot.up(n, most, "due"), f"{at}: {_many(n, found)}") for at, n in told],
         plot.named(begins, zone),
-        [f"{about}{most:,}"],
-        [("Hour from", "Reminders due"), *((at, f"{about}{n:,}") for at, n in told)],
+        [_many(most, found)],
+        [("Hour from", "Reminders due"), *((at, _many(n, found)) for at, n in told)],
     )
+
+
+def _many(number: int, found: Due) -> str:
+    return sample.many(number, is_exact=found.seen is None)
 
 
 def sent(hours: list[Hour], zone: tzinfo) -> Iterator[Plot]:

@@ -1,6 +1,7 @@
-"""The clock changes ahead that meet stored reminders' zones.
+"""The clock changes ahead in the zones of active reminders.
 
-To find them the reminders are read whole, by their zones: they are kept for an hour.
+Which zones these are is seen from a sample of the reminders: of all of them, where they are not
+very many. What was found is kept for an hour.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from itertools import groupby
 
 from django.core.cache import cache
 
+from foam.dashboard import sample
+from foam.dashboard.sample import many
 from foam.dashboard.state import listed
 from reminders import clock_report
 from reminders.clock_report import Turn
@@ -18,6 +21,8 @@ from reminders.models import Reminder
 
 AHEAD = timedelta(days=14)
 KEY, KEPT_S = "dashboard:clock-changes", 3600
+# Of some twenty reminders each.
+PAGES = 5000
 # So many zones of one change are named.
 NAMED = 5
 
@@ -32,33 +37,39 @@ class Change:
     further: int
 
 
-def read(now: datetime) -> tuple[datetime, list[Change]]:
-    """Return as of when it is, and the changes within AHEAD, soonest first."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was found at `at`, soonest first; `is_whole` where all reminders were looked at."""
+
+    at: datetime
+    changes: list[Change]
+    is_whole: bool
+
+
+def read(now: datetime) -> Changes:
+    """Return the changes within AHEAD, as of an hour ago at most."""
     found = cache.get(KEY)
     if found is None:
-        found = now, [_row(*each) for each in clock_report.ahead(now, now + AHEAD)]
+        found = now, *sample.count(PAGES, "timezone")
         cache.set(KEY, found, KEPT_S)
-    at, rows = found
-    turns = [(Turn(name, moment, before, after), n) for name, moment, before, after, n in rows]
-    return at, list(_changes(turns, now))
+    at, zones, share = found
+    return Changes(at, list(_changes(zones, share, now)), share == 1)
 
 
-def _row(turn: Turn, number: int) -> tuple[str, datetime, timedelta, timedelta, int]:
-    return turn.timezone, turn.at, turn.before, turn.after, number
-
-
-def _changes(turns: list[tuple[Turn, int]], now: datetime) -> Iterator[Change]:
-    ahead = sorted((each for each in turns if each[0].at > now), key=_together)
-    for (at, by), each in groupby(ahead, key=_together):
-        zones = [(turn.timezone, f"{number:,}", _listed(turn)) for turn, number in each]
+def _changes(zones: dict[str, int], share: float, now: datetime) -> Iterator[Change]:
+    ahead = clock_report.ahead(zones, now, now + AHEAD)
+    # Those with most reminders are named.
+    ahead.sort(key=lambda turn: (*_together(turn), -zones[turn.timezone], turn.timezone))
+    for (at, by), turns in groupby(ahead, key=_together):
+        told = [_told(turn, zones[turn.timezone], share) for turn in turns]
         way = "forward" if by > timedelta(0) else "back"
-        yield Change(at, f"{span(abs(by))} {way}", zones[:NAMED], len(zones[NAMED:]))
+        yield Change(at, f"{span(abs(by))} {way}", told[:NAMED], len(told[NAMED:]))
 
 
-def _together(ahead: tuple[Turn, int]) -> tuple[datetime, timedelta]:
-    turn = ahead[0]
+def _together(turn: Turn) -> tuple[datetime, timedelta]:
     return turn.at, turn.after - turn.before
 
 
-def _listed(turn: Turn) -> str:
-    return listed(Reminder, status__exact="active", timezone__exact=turn.timezone)
+def _told(turn: Turn, found: int, share: float) -> tuple[str, str, str]:
+    url = listed(Reminder, status__exact="active", timezone__exact=turn.timezone)
+    return turn.timezone, many(round(found / share), is_exact=share == 1), url

@@ -247,14 +247,23 @@ def test_overdue_reminders_are_not_among_those_to_come(reminder, now):
     assert sum(due.read(now + MINUTE).counts) == 0
 
 
-def test_many_due_reminders_are_estimated_from_a_sample(make_reminder, now, monkeypatch):
+def test_many_due_reminders_are_counted_on_all_pages_of_a_small_table(
+    make_reminder, now, monkeypatch
+):
     monkeypatch.setattr(due, "CAP", 2)
     for _ in range(4):
         make_reminder(starts_at=datetime(2026, 11, 23, 20, 15))
     found = due.read(now)
-    # All pages of a small table are in the sample.
-    assert (found.counts[3], sum(found.counts), found.seen) == (4, 4, 4)
-    assert "about 4. Estimated from a sample" in plots.due(found, UTC_ZONE).text
+    assert (found.counts[3], sum(found.counts), found.seen) == (4, 4, None)
+
+
+def test_estimate_is_told_with_two_digits_and_what_it_is_from(now):
+    plot = plots.due(Due(now, now, [38_251, 0, 7], 765), UTC_ZONE)
+    assert plot.text == (
+        "In all about 38,000. The busiest hour, from 17:00 on, has about 38,000. Estimated from a "
+        "sample in which 765 were found; each reminder counts once, when it speaks next."
+    )
+    assert [row[1] for row in plot.table[1:]] == ["about 38,000", "about 0", "about 7"]
 
 
 def test_what_is_due_is_kept_for_a_while_and_says_as_of_when(make_reminder, now):
@@ -318,9 +327,18 @@ def test_clock_changes_ahead_are_told_with_how_many_reminders_meet_them(make_rem
     fields = {"recurrence": "FREQ=DAILY", "stored_at": now}
     for name in ("Europe/Berlin", "Europe/Berlin", "Europe/Paris", "Asia/Kolkata"):
         make_reminder(timezone=name, **fields)
-    (change,) = turns.read(now)[1]
+    (change,) = turns.read(now).changes
     assert (change.at, change.text) == (datetime(2027, 3, 28, 1, tzinfo=UTC), "1 h forward")
     assert [zone[:2] for zone in change.zones] == [("Europe/Berlin", "2"), ("Europe/Paris", "1")]
+
+
+def test_clock_changes_are_kept_for_an_hour_and_not_told_when_they_are_past(make_reminder):
+    before = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
+    make_reminder(timezone="Europe/Berlin", recurrence="FREQ=DAILY", stored_at=before)
+    assert len(turns.read(before).changes) == 1
+    make_reminder(timezone="Europe/Paris", recurrence="FREQ=DAILY", stored_at=before)
+    assert len(turns.read(before + MINUTE).changes[0].zones) == 1
+    assert turns.read(before + 31 * MINUTE).changes == []
 
 
 # The page
@@ -450,24 +468,36 @@ def scans():
         return dict(cursor.fetchall())
 
 
+# About half of the pages of what `many` stores.
+HALF = 350
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("most", [metrics.CAP, 100], ids=["counted", "estimated"])
-def test_page_reads_no_table_whole_but_for_clock_changes_once_an_hour(many, now, monkeypatch, most):
+def test_page_reads_no_table_whole(many, now, monkeypatch, most):
     monkeypatch.setattr(due, "CAP", most)
+    monkeypatch.setattr(due, "PAGES", HALF)
     with transaction.atomic():
         before = scans()
-        turns.read(now)
-        once = {**before, "reminders_reminder": before["reminders_reminder"] + 1}
-        assert scans() == once
         found = read(now)
-        assert scans() == once
+        assert scans() == before
     assert ("Estimated" in found["due"].text) == (most == 100)
 
 
-def test_sample_stands_for_the_whole(many, now, monkeypatch):
+def test_sample_leaves_most_out_and_stands_for_the_whole(many, now, monkeypatch):
     exact = sum(due.read(now).counts)
     monkeypatch.setattr(due, "CAP", 100)
-    # About half of them.
-    monkeypatch.setattr(due, "PAGES", 350)
+    monkeypatch.setattr(due, "PAGES", HALF)
     cache.clear()
-    assert sum(due.read(now).counts) == pytest.approx(exact, rel=0.25)
+    found = due.read(now)
+    assert exact * 0.3 < found.seen < exact * 0.7
+    assert sum(found.counts) == pytest.approx(exact, rel=0.25)
+
+
+def test_clock_changes_of_many_reminders_are_seen_from_a_sample(many, monkeypatch):
+    monkeypatch.setattr(turns, "PAGES", HALF)
+    Reminder.objects.update(timezone="Europe/Berlin")
+    found = turns.read(datetime(2027, 3, 20, 12, tzinfo=UTC))
+    ((name, number, _),) = found.changes[0].zones
+    assert (name, found.is_whole) == ("Europe/Berlin", False)
+    assert int(number.removeprefix("about ").replace(",", "")) == pytest.approx(MANY, rel=0.25)
