@@ -520,6 +520,8 @@ UNFOLD = {
                     _link("Periodic tasks", "schedule", "django_celery_beat_periodictask"),
                     _link("Intervals", "timer", "django_celery_beat_intervalschedule"),
                     _link("Crontabs", "calendar_month", "django_celery_beat_crontabschedule"),
+                    _link("Clocked", "alarm_on", "django_celery_beat_clockedschedule"),
+                    _link("Solar events", "wb_twilight", "django_celery_beat_solarschedule"),
                 ],
             },
         ],

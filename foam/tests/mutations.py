@@ -87,6 +87,7 @@ LIMITS = "accounts/limits.py"
 BATCH = "reminders/batch.py"
 SYNC = "reminders/sync.py"
 REMINDERS_0011 = "reminders/migrations/0011_revision.py"
+REMINDERS_0014 = "reminders/migrations/0014_history.py"
 
 TEST_API_RACES = "foam/tests/test_api_races.py"
 TEST_BATCH = "reminders/tests/test_batch.py"
@@ -1807,6 +1808,48 @@ MUTATIONS = [
         "pause: what waits for a channel stays where it is when that is resumed",
         edit(HOLDING, "    replan([channel.pk], now)\n    channel.refresh_from_db()\n"),
         [f"{TEST_CHANNEL_PAUSING}::test_pause_without_an_end_lasts_until_somebody_resumes"],
+    ),
+    Mutation(
+        "history",
+        "history: the API does not say who is at work",
+        edit(API, "        handler = acting(_by(request))(handler)\n"),
+        ["reminders/tests/test_who.py"],
+    ),
+    Mutation(
+        "history",
+        "history: the admin does not say who is at work",
+        edit("foam/settings.py", '    "accounts.middleware.who_acts",\n'),
+        ["reminders/tests/test_who.py"],
+    ),
+    Mutation(
+        "P10",
+        "history: the secret of a channel is kept",
+        edit("notifications/history.py", 'SECRET = {"secret"}', "SECRET: set[str] = set()"),
+        ["reminders/tests/test_who.py"],
+    ),
+    Mutation(
+        "P10",
+        "history: what was said outlives its account",
+        edit("reminders/closing.py", '.update(detail="", diff=None)', '.update(detail="")'),
+        ["reminders/tests/test_who.py"],
+    ),
+    Mutation(
+        "operations",
+        "operations: staff can delete the tick",
+        edit(REMINDERS_0014, "BEFORE UPDATE OR DELETE ON", "BEFORE UPDATE ON"),
+        ["foam/tests/test_own_tasks.py"],
+    ),
+    Mutation(
+        "operations",
+        "operations: the interval of the tick has no limits",
+        edit(REMINDERS_0014, "NOT BETWEEN 1 AND 60 AND EXISTS", "< 0 AND EXISTS"),
+        ["foam/tests/test_own_tasks.py"],
+    ),
+    Mutation(
+        "P2",
+        "import: what is taken in is not what was tried",
+        edit("reminders/exchange/pages.py", "return bool(tried == asked)", "return True"),
+        ["foam/tests/test_import_page.py"],
     ),
 ]
 

@@ -14,7 +14,11 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.models import FOAM_ID, User, validate_timezone
 from reminders.exchange import formats
@@ -46,13 +50,17 @@ class ExportForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    file = forms.FileField(help_text="JSON Lines, a calendar or a crontab, up to 10 MiB.")
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="JSON Lines, a calendar or a crontab, up to 10 MiB.",
+    )
     format = forms.ChoiceField(
         choices=[("", "As the file's name tells"), *((name, LABELS[name]) for name in FORMATS)],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
     timezone = forms.CharField(
+        label="Time zone",
         max_length=64,
         required=False,
         validators=[validate_timezone],

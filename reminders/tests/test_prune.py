@@ -14,6 +14,7 @@ from django_celery_beat.models import PeriodicTask
 
 from notifications import outbox
 from notifications import retention as delivery_retention
+from notifications.history import ChannelChange
 from notifications.ledger import Period
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.transports import TransportError
@@ -133,6 +134,23 @@ def test_changes_go_but_for_the_last_one_of_each_reminder(make_reminder, now, la
     retention.prune(later, KEEP)
     kept = Change.objects.values_list("reminder", "verb", "at")
     assert list(kept) == [(calm.pk, "paused", now), (busy.pk, "paused", later)]
+
+
+def test_who_created_and_triggered_a_reminder_is_forgotten_in_time(make_reminder, now, later):
+    reminder = make_reminder(recurrence="FREQ=DAILY")
+    reminder.pause(now)
+    dispatch.trigger(reminder, now)
+    retention.prune(later, KEEP)
+    assert [change.verb for change in Change.objects.all()] == ["paused"]
+
+
+def test_changes_of_channels_go(channel, now, later):
+    for at in (now, later):
+        channel.disable("Nobody is there.", at)
+        channel.enable()
+    ChannelChange.objects.filter(verb="enabled").delete()
+    retention.prune(later, KEEP)
+    assert [change.at for change in ChannelChange.objects.all()] == [later]
 
 
 def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, later):
