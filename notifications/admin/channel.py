@@ -199,7 +199,7 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         self, request: HttpRequest, channels: QuerySet[Channel]
     ) -> Iterator[QuerySet[Channel]]:
         """Yield the channel that was chosen, one at a time as each takes a while; show refusals."""
-        if len(channels) != 1:
+        if len(channels[:2]) != 1:
             self.message_user(request, "Choose one channel at a time.", messages.WARNING)
             channels = channels.none()
         try:
