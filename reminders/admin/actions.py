@@ -26,11 +26,10 @@ class ReminderActions:
         def act(reminder: Reminder) -> str | None:
             before = reminder.status, reminder.paused_until
             reminder.pause(now, until)
-            if before == (reminder.status, reminder.paused_until):
-                return (
-                    "it was paused before" if reminder.paused_until == until else _state(reminder)
-                )
-            return None if reminder.status == Reminder.Status.PAUSED else _state(reminder)
+            if reminder.status != Reminder.Status.PAUSED:
+                return _state(reminder)
+            is_same = before == (reminder.status, reminder.paused_until)
+            return "it was paused before" if is_same else None
 
         report.run(request, self, reminders, act, "Paused")
         return None

@@ -149,9 +149,7 @@ def test_one_that_cannot_be_resumed_stops_nobody(make_reminder, now, caplog):
 def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(
-            f"EXPLAIN {pausing.LOOK}", {"now": now, "after": dispatch.BEGINNING, "limit": 10}
-        )
+        cursor.execute(f"EXPLAIN {pausing.LOOK}", {"now": now, "limit": 10})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "reminders_reminder_resume" in plan
     assert "accounts_pause_one_of_everything" in plan
@@ -308,7 +306,10 @@ def test_claim_reads_nothing_while_everything_is_paused(make_reminder, now):
     pauses.begin("everything", now)
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN (ANALYZE) {dispatch.CLAIM}", {"now": now, "limit": 10})
+        cursor.execute(
+            f"EXPLAIN (ANALYZE) {dispatch.CLAIM}",
+            {"now": now, "after": dispatch.BEGINNING, "limit": 10},
+        )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "One-Time Filter" in plan
     (scan,) = [line for line in plan.splitlines() if "reminders_reminder_due" in line]

@@ -74,7 +74,7 @@ def test_creation_is_recorded_alone_and_in_a_batch(api, user):
 def test_bulk_action_of_the_admin_is_recorded_for_each(client, staff, make_reminder):
     rows = [make_reminder(), make_reminder()]
     client.force_login(staff)
-    chosen = {"action": "pause", "_selected_action": [row.pk for row in rows]}
+    chosen = {"action": "pause", "confirmed": "1", "_selected_action": [row.pk for row in rows]}
     client.post("/admin/reminders/reminder/", chosen)
     told = Change.objects.filter(verb="paused").values_list("reminder", "face", "user")
     assert sorted(told) == [(row.pk, "admin", staff.pk) for row in rows]
