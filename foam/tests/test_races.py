@@ -85,7 +85,7 @@ def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
     for _ in range(3):
         make_reminder()
 
-    def break_down(now, end):
+    def break_down(now, end, after):
         raise OperationalError("no connection left")
 
     monkeypatch.setattr(dispatch, "_drain_beside", break_down)
@@ -143,10 +143,10 @@ def test_what_a_tick_has_claimed_is_its_own_until_it_has_fired(make_reminder, no
         finally:
             connection.close()
 
-    def look_beside(claimed, at):
+    def look_beside(claimed, at, decide):
         with ThreadPoolExecutor(1) as beside:
             free.append(beside.submit(claim_beside).result())
-        return plan_each(claimed, at)
+        return plan_each(claimed, at, decide)
 
     monkeypatch.setattr(dispatch, "_plan_each", look_beside)
     assert dispatch.tick(now) == 1
