@@ -160,6 +160,13 @@ def test_channel_tells_what_it_was_and_nothing_of_its_secret(api, user):
     assert secret not in str(told.values())
 
 
+def test_secret_that_is_set_by_hand_is_only_told_to_be_another(channel):
+    channel.secret = channel.transport.make_secret()
+    channel.store()
+    edit = channel.changes.get(verb="edited")
+    assert (edit.detail, edit.diff) == ("secret", {"secret": None})
+
+
 def test_channel_that_is_deleted_forgets_where_it_led(user, channel, now):
     channel.address = "https://ada.example/"
     channel.store()
