@@ -13,13 +13,15 @@ from django.core.cache import cache
 
 from foam.dashboard import sample
 from foam.metrics import CAP
+from foam.version import VERSION
 from notifications.hours import HOUR, beginning
 from reminders.models import Reminder
 
 HOURS = 24
-KEY, KEPT_S = "dashboard:due", 60
+# Another release may keep something else.
+KEY, KEPT_S = f"dashboard:due:{VERSION}", 60
 # Of some twenty reminders each.
-PAGES = 1000
+PAGES = 3000
 
 BY_HOUR = "floor(extract(epoch FROM next_fire_at - %(begin)s) / 3600)::int"
 AHEAD = "next_fire_at > %(now)s AND next_fire_at < %(end)s"

@@ -14,13 +14,15 @@ from django.core.cache import cache
 from foam.dashboard import sample
 from foam.dashboard.sample import many
 from foam.dashboard.state import listed
+from foam.version import VERSION
 from reminders import clock_report
 from reminders.clock_report import Turn
 from reminders.message import span
 from reminders.models import Reminder
 
 AHEAD = timedelta(days=14)
-KEY, KEPT_S = "dashboard:clock-changes", 3600
+# Another release may keep something else.
+KEY, KEPT_S = f"dashboard:clock-changes:{VERSION}", 3600
 # Of some twenty reminders each.
 PAGES = 5000
 # So many zones of one change are named.
