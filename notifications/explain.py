@@ -60,18 +60,27 @@ ATTEMPT: dict[str, str] = {
 }
 
 
+# By the moment that is asked about, whether everything is paused: once for what is read together.
+Silences = dict[datetime, Pause | None]
+SILENCES = "_silences"
+
+
 def deliveries_of(owner_id: int, causes: Iterable[str]) -> list[Delivery]:
     """Return the deliveries of some causes, and of what followed from them, oldest first.
 
     With their channels, attempts and digests.
     """
-    return list(
+    found = list(
         Delivery.objects.of(*causes)
         .filter(channel__owner=owner_id)
         .select_related("channel", "digest__channel")
         .prefetch_related("attempts", "digest__attempts")
         .order_by("id")
     )
+    silences: Silences = {}
+    for delivery in found:
+        setattr(delivery, SILENCES, silences)
+    return found
 
 
 def story_of(delivery: Delivery, now: datetime) -> Iterator[Step]:
@@ -202,8 +211,15 @@ def _stopped(delivery: Delivery, now: datetime) -> str:
     if channel.is_paused(now):
         return f"its channel is {channel.pause_told()}"
     is_due = next_attempt_at is not None and next_attempt_at <= now
-    pause = Pause.objects.everything(now) if is_due else None
+    pause = _everything(delivery, now) if is_due else None
     return f"everything is {pause.told('UTC')}" if pause else ""
+
+
+def _everything(delivery: Delivery, now: datetime) -> Pause | None:
+    silences: Silences = delivery.__dict__.setdefault(SILENCES, {})
+    if now not in silences:
+        silences[now] = Pause.objects.everything(now)
+    return silences[now]
 
 
 def _held(delivery: Delivery) -> str:

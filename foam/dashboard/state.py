@@ -16,6 +16,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
+from accounts.pauses import Pause
 from accounts.timezones import iso
 from foam import health
 from foam.doctor.finding import FAIL, OK
@@ -24,6 +25,7 @@ from foam.metrics import CAP, bounded
 from notifications import meter
 from notifications.hours import Hour
 from notifications.models import Channel, Delivery
+from reminders.backlog import Backlog
 from reminders.dispatch import SET_ASIDE
 from reminders.message import roughly, span
 from reminders.models import Occurrence, Reminder
@@ -217,6 +219,23 @@ def _channels(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
 
 # The list, in its order: what stands for each where it cannot be read, whose figures they are, and
 # what counts them.
+def _late(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
+    """Of the open backlog: what becomes of it, and that somebody is to decide where it is held."""
+    if told := health.backlog():
+        held = Backlog.objects.open().filter(decision=Backlog.Decision.HOLD).exists()
+        level = Level.LOOK if held else Level.NOTE
+        yield Figure("Backlog", told, level, reverse("admin:reminders_backlog"))
+
+
+def _silence(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
+    active = Pause.objects.active(now)
+    if everything := Pause.objects.everything(now):
+        told = f"everything is {everything.told('UTC')}"
+        yield Figure("Pauses", told, Level.LOOK, listed(Pause))
+    elif count := active[: CAP + 1].count():
+        yield Figure("Pauses", f"{many(count)} of tags or users", Level.NOTE, listed(Pause))
+
+
 FIGURES: list[
     tuple[str, type[models.Model], Callable[[datetime, list[Hour]], Iterable[Figure]]]
 ] = [
@@ -224,6 +243,8 @@ FIGURES: list[
     ("Snoozes and nags", Occurrence, _follow_ups),
     ("Deliveries", Delivery, _deliveries),
     ("Channels", Channel, _channels),
+    ("Backlog", Backlog, _late),
+    ("Pauses", Pause, _silence),
 ]
 
 

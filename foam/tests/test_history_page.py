@@ -40,7 +40,7 @@ def acts(client, row):
 
 
 def act(client, name, rows, model="reminders/reminder"):
-    chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+    chosen = {"action": name, "confirmed": "1", "_selected_action": [row.pk for row in rows]}
     assert client.post(f"/admin/{model}/", chosen).status_code == 302
 
 

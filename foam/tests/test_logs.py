@@ -139,6 +139,7 @@ def test_id_that_is_odd_is_replaced(client, odd):
     assert len(given) == 32
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("path", "lines"), [("foam/icon.svg", 0), ("foam/none.svg", 1)])
 def test_file_of_a_page_is_told_only_when_it_is_missing(client, caplog, path, lines):
     with caplog.at_level("INFO"):

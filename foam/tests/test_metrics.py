@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -95,15 +96,23 @@ def test_channels_that_nothing_is_sent_to_are_counted(channel, now):
 LATER = timedelta(minutes=1)
 
 
+@pytest.fixture
+def nothing_waits():
+    """What tests before have sent, no worker may have taken."""
+    with current_app.connection_for_write() as broker:
+        for queue in ("dispatch", "deliver"):
+            broker.default_channel.queue_purge(queue)
+
+
+@pytest.mark.usefixtures("nothing_waits")
 def test_build_and_broker_are_told(now):
     assert any(name == "foam_build_info" for name, _ in read(now))
     assert value(now, "foam_up", what="broker") == 1
     assert value(now, "foam_queue_length", queue="deliver") == 0
 
 
+@pytest.mark.usefixtures("nothing_waits")
 def test_wake_ups_that_nobody_takes_are_counted(now):
-    from celery import current_app
-
     with current_app.connection_for_write() as broker:
         queue = broker.SimpleQueue("deliver")
         queue.put({})

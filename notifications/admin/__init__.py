@@ -3,7 +3,7 @@
 from notifications.admin.channel import ChannelAdmin
 from notifications.admin.delivery import DELIVERY_COLOURS, DeliveryAdmin
 from notifications.admin.inbox import InboxMessageAdmin
-from notifications.admin.rows import OfUsers, WrittenByFoam, owner_link
+from notifications.admin.rows import OfUsers, WrittenByFoam, once, owner_link
 
 __all__ = [
     "DELIVERY_COLOURS",
@@ -12,5 +12,6 @@ __all__ = [
     "InboxMessageAdmin",
     "OfUsers",
     "WrittenByFoam",
+    "once",
     "owner_link",
 ]

@@ -14,7 +14,7 @@ from accounts import report, search
 from accounts.history import ShowsHistory
 from accounts.lists import Listed
 from accounts.timezones import known
-from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, owner_link
+from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
 from notifications.chain import PAGES, chain, lines_of
 from notifications.explain import story_of
 from notifications.models import Delivery
@@ -116,6 +116,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
         return request.user.has_perm("notifications.change_delivery")
 
     @display(description="Its story")
+    @once
     def show_story(self, delivery: Delivery) -> SafeString:
         steps = story_of(delivery, timezone.now())
         here = reverse(PAGES["delivery"], args=[delivery.pk])

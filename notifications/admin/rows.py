@@ -1,7 +1,8 @@
 """What the pages of channels and messages, and of what causes these, have in common."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,6 +13,8 @@ from django.utils.safestring import SafeString
 from accounts import search
 from accounts.models import User
 from notifications.models import Channel
+
+T = TypeVar("T")
 
 # So many of the channels of those owners that a search names are looked at.
 CHANNELS = 1000
@@ -45,6 +48,19 @@ def found_in_channels(rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]
         ids = list(channels.values_list("pk", flat=True)[:CHANNELS])
         yield search.containing(search.newest(rows.filter(channel__in=ids)), rest, "title")
     yield search.containing(search.newest(rows), words, "title")
+
+
+def once(show: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
+    """Have what is shown of a row made once: the template of its page asks several times."""
+
+    @wraps(show)
+    def shown(self: Any, row: Any) -> T:
+        made: dict[str, T] = row.__dict__.setdefault("_shown", {})
+        if show.__name__ not in made:
+            made[show.__name__] = show(self, row)
+        return made[show.__name__]
+
+    return shown
 
 
 def owner_link(owner: User) -> SafeString:

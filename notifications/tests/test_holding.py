@@ -221,6 +221,7 @@ def test_messages_that_nothing_holds_are_looked_up_in_one_query(
         assert holding.plan(posts, now) == ([], [])
 
 
+@pytest.mark.usefixtures("unknown")
 @pytest.mark.parametrize("index", ["accounts_user_quiet", "notifications_channel_special"])
 def test_special_channels_are_found_by_partial_indexes(index, channel):
     with connection.cursor() as cursor:

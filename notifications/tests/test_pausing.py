@@ -223,6 +223,7 @@ def test_delivery_tells_that_everything_is_paused(channel, now):
     assert last.text.startswith("everything is paused since")
 
 
+@pytest.mark.usefixtures("unknown")
 def test_lease_looks_for_paused_channels_by_an_index_that_is_empty_as_a_rule(channel, now):
     post(channel, now)
     with bulk_cursor() as cursor:
@@ -235,6 +236,7 @@ def test_lease_looks_for_paused_channels_by_an_index_that_is_empty_as_a_rule(cha
     assert "Sort" not in plan
 
 
+@pytest.mark.usefixtures("unknown")
 def test_lease_begins_at_the_canary_while_everything_is_paused(planted, channel, now):
     for number in range(50):
         post(channel, now - HOUR, str(number))

@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from accounts import report
 from accounts.lists import Listed
 from accounts.timezones import in_words
-from notifications.admin import OfUsers, WrittenByFoam, owner_link
+from notifications.admin import OfUsers, WrittenByFoam, once, owner_link
 from reminders import loop
 from reminders.admin.by import by
 from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
@@ -104,6 +104,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
 
     @display(description="Its story")
+    @once
     def show_story(self, occurrence: Occurrence) -> SafeString:
         return story(occurrence, timezone.now())
 

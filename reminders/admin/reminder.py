@@ -25,7 +25,7 @@ from accounts.forms import StoringForm
 from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
 from accounts.timezones import in_words
-from notifications.admin import OfUsers
+from notifications.admin import OfUsers, once
 from notifications.chain import lines_of
 from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import DueFilter, StateFilter
@@ -237,6 +237,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         return "deleted" if reminder.deleted_at else reminder.status
 
     @display(description="Covered by")
+    @once
     def show_pauses(self, reminder: Reminder) -> str:
         """Of a tag, of all of its user, or of everything."""
         pauses = covering(reminder, timezone.now())
@@ -247,6 +248,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         return reminder.error or "—"
 
     @display(description="Preview")
+    @once
     def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
             shown = _preview(reminder) if reminder.pk else PREVIEW_HINT
@@ -262,6 +264,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         )
 
     @display(description="Last outcomes")
+    @once
     def show_outcomes(self, reminder: Reminder) -> SafeString | str:
         return outcomes(reminder, timezone.now())
 

@@ -180,7 +180,7 @@ def test_reminder_says_what_it_does_until_it_is_done(api, user, occurrence):
     answer = api.patch(url, wish).json()
     assert {name: answer[name] for name in wish} == wish
     assert api.get(url).json() == answer
-    change = Reminder.objects.get().changes.get()
+    change = Reminder.objects.get().changes.get(verb="edited")
     assert set(change.detail.split(", ")) == set(wish)
 
 

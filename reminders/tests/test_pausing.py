@@ -146,6 +146,7 @@ def test_one_that_cannot_be_resumed_stops_nobody(make_reminder, now, caplog):
     assert "RecurrenceError" in broken.error
 
 
+@pytest.mark.usefixtures("unknown")
 def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -300,6 +301,7 @@ def test_a_batch_that_begins_after_the_pause_claims_nothing(daily, now):
     assert dispatch.fire_batch(now) == (0, 0)
 
 
+@pytest.mark.usefixtures("unknown")
 def test_claim_reads_nothing_while_everything_is_paused(make_reminder, now):
     for _ in range(20):
         make_reminder(recurrence="FREQ=DAILY")

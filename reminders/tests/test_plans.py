@@ -14,13 +14,6 @@ WHERE relname IN ('reminders_occurrence', 'reminders_reminder')
 """
 
 
-@pytest.fixture
-def unknown(db):
-    """Tables of which no statistics are known; to build an index leaves some."""
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE reminders_reminder, reminders_occurrence CASCADE")
-
-
 @pytest.mark.usefixtures("unknown", "woken")
 def test_firing_does_not_read_tables_whole_that_have_just_begun_to_grow(make_reminder, now):
     for _ in range(100):
