@@ -68,7 +68,7 @@ SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurr
     error, urgent, least(nag_every, escalate_after),
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
-WHERE status = 'active' AND next_fire_at <= %(now)s AND next_fire_at > %(after)s
+WHERE status = 'active' AND next_fire_at <= %(until)s AND next_fire_at > %(after)s
     AND {whose}
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
@@ -193,7 +193,7 @@ def fire_batch(
     What was due at or before `after` is left to the backlog.
     """
     with transaction.atomic():
-        claimed = claim(now, limit, after, sql)
+        claimed = claim(now, limit, after, sql=sql)
         return len(claimed), _fire(claimed, now, plan_of) if claimed else 0
 
 
@@ -214,7 +214,7 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
             limit = min(limit, share, room - outbox.count_due(now, room))
         if limit <= 0:
             return 0, 0, BEGINNING
-        claimed = claim(backlog.due_before, limit)
+        claimed = claim(now, limit, until=backlog.due_before)
         fired = _fire(claimed, now, _decided(backlog)) if claimed else 0
         if claimed:
             backlog.spend(len(claimed), since)
@@ -321,10 +321,20 @@ class Due(NamedTuple):
         )
 
 
-def claim(now: datetime, limit: int, after: datetime = BEGINNING, sql: str = CLAIM) -> list[Due]:
-    """Lock the due reminders that no one else is firing, oldest first, and read them."""
+def claim(
+    now: datetime,
+    limit: int,
+    after: datetime = BEGINNING,
+    until: datetime | None = None,
+    sql: str = CLAIM,
+) -> list[Due]:
+    """Lock the due reminders that no one else is firing, oldest first, and read them.
+
+    Those that were due later than `after`, and at `until` at the latest, which is `now` by default.
+    """
+    asked = {"now": now, "after": after, "until": until or now, "limit": limit}
     with bulk_cursor() as cursor:
-        cursor.execute(sql, {"now": now, "after": after, "limit": limit}, binary=True)
+        cursor.execute(sql, asked, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 
 

@@ -237,8 +237,8 @@ MUTATIONS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        claimed = claim(now, limit, after, sql)",
-            "    if True:\n        claimed = claim(now, limit, after, sql)",
+            "    with transaction.atomic():\n        claimed = claim(now, limit, after, sql=sql)",
+            "    if True:\n        claimed = claim(now, limit, after, sql=sql)",
         ),
         [TEST_CRASHES, TEST_RACES],
     ),
@@ -257,7 +257,7 @@ MUTATIONS = [
         "level: a window of a minute",
         edit(
             DISPATCH,
-            "next_fire_at <= %(now)s AND",
+            "next_fire_at <= %(until)s AND",
             "next_fire_at BETWEEN %(now)s - interval '1 min' AND %(now)s AND",
         ),
         [TEST_DISPATCH],
@@ -1850,6 +1850,14 @@ MUTATIONS = [
         "import: what is taken in is not what was tried",
         edit("reminders/exchange/pages.py", "return bool(tried == asked)", "return True"),
         ["foam/tests/test_import_page.py"],
+    ),
+    Mutation(
+        "P8",
+        "backlog: a pause of everything leaves none",
+        edit(
+            DISPATCH, "_backlog(now, silent_since or last, is_open)", "_backlog(now, last, is_open)"
+        ),
+        [f"{TEST_BACKLOG}::test_what_waited_for_a_pause_of_everything_to_end_goes_at_the_rate"],
     ),
 ]
 

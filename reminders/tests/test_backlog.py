@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from accounts import pauses
 from notifications import outbox
 from notifications.bulk import bulk_cursor
 from notifications.ledger import Period
@@ -277,7 +278,10 @@ def test_database_lets_nobody_drop_who_has_not_decided(make_late, now):
 def test_tick_finds_both_sides_of_a_backlog_by_the_same_index(reminder, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {dispatch.CLAIM}", {"now": now, "after": now - LATE, "limit": 500})
+        cursor.execute(
+            f"EXPLAIN {dispatch.CLAIM}",
+            {"now": now, "after": now - LATE, "until": now, "limit": 500},
+        )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Scan using reminders_reminder_due" in plan
     assert "Sort" not in plan
@@ -353,3 +357,37 @@ def test_explain_says_who_dropped_it(make_late, staff, now):
     told = explain(late[0], now).conclusion
     assert "staff had decided that what was overdue is not sent" in told
     assert "drop, decided by grace in the admin" in told
+
+
+# After a pause of everything
+
+
+def test_what_waited_for_a_pause_of_everything_to_end_goes_at_the_rate(make_late, now):
+    begun = now - 2 * HOUR
+    dispatch.tick(begun)
+    pauses.begin("everything", begun, until=now)
+    for minute in range(0, 120, 10):
+        dispatch.tick(begun + minute * MINUTE)
+    dispatch.tick(now - SECOND)
+    make_late(4)
+    fired = [dispatch.tick(now + i * SECOND) for i in range(6)]
+    assert fired == [1, 1, 1, 1, 0, 0]
+    assert Backlog.objects.get().ended_at is not None
+
+
+def test_pause_of_everything_for_a_moment_leaves_no_backlog(make_reminder, now):
+    dispatch.tick(now - MINUTE)
+    pauses.begin("everything", now - SECOND, until=now + SECOND)
+    for _ in range(4):
+        make_reminder()
+    dispatch.tick(now)
+    assert dispatch.tick(now + SECOND) == 4
+    assert not Backlog.objects.exists()
+
+
+def test_backlog_waits_while_everything_is_paused(make_late, now):
+    make_late(4)
+    dispatch.tick(now)
+    pauses.begin("everything", now, until=now + MINUTE)
+    assert [dispatch.tick(now + i * SECOND) for i in range(1, 5)] == [0, 0, 0, 0]
+    assert dispatch.tick(now + MINUTE) == 1

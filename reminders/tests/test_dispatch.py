@@ -183,7 +183,9 @@ def test_tick_without_work_reads_only(reminder, now, django_assert_num_queries):
 def test_tick_finds_the_due_by_its_partial_index(make_reminder, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {dispatch.CLAIM}", {"now": now, "after": now - DAY, "limit": 10})
+        cursor.execute(
+            f"EXPLAIN {dispatch.CLAIM}", {"now": now, "after": now - DAY, "until": now, "limit": 10}
+        )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Scan using reminders_reminder_due" in plan
     assert re.search(r"Index Cond: \(\(next_fire_at <= .* AND \(next_fire_at > ", plan)

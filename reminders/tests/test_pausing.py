@@ -310,7 +310,7 @@ def test_claim_reads_nothing_while_everything_is_paused(make_reminder, now):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
             f"EXPLAIN (ANALYZE) {dispatch.CLAIM}",
-            {"now": now, "after": dispatch.BEGINNING, "limit": 10},
+            {"now": now, "after": dispatch.BEGINNING, "until": now, "limit": 10},
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "One-Time Filter" in plan
