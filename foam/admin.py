@@ -42,7 +42,7 @@ for private in (
 
 STAYS_ON = (
     "Without the tick nothing fires, so it cannot be switched off here. "
-    "To send nothing for a while, pause what is not to speak."
+    "To send nothing for a while, pause everything: see Pauses."
 )
 NOT_PRUNED = "While “prune” is switched off, nothing that is old is removed: the database grows."
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts import emails, tokens
@@ -23,6 +23,7 @@ from foam.tests import processes
 from foam.tests.fences import ROOT, Fence
 from notifications.models import Delivery
 from reminders import canary
+from reminders.dispatch import last_tick
 from reminders.models import Reminder
 
 WARM = Path(__file__).with_name("warm.py")
@@ -173,12 +174,19 @@ def begin() -> None:
         for app in OURS
         for model in apps.get_app_config(app).get_models(include_auto_created=True)
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+    processes.wait_until(lambda: truncated(tables), PATIENCE, "nothing is locked")
     canary.plant(timezone.now())
     # A test before may have taken them away.
     import_module("reminders.migrations.0002_tick").add_tick(apps, None)
     import_module("reminders.migrations.0005_prune").add_prune(apps, None)
+
+
+def truncated(tables: list[str]) -> bool:
+    """Empty them, unless FOAM's processes are just at work in some, and wait for us in others."""
+    with suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        return True
+    return False
 
 
 def first_run(here: Terminal) -> None:
@@ -210,6 +218,7 @@ def in_use() -> str:
         )
         reminder.store(now)
     _, secret = tokens.make(ada, "docs", now, scopes=tokens.USUAL_SCOPES, expires_at=None)
+    processes.wait_until(lambda: last_tick() is not None, PATIENCE, "a tick has run")
     return secret
 
 
