@@ -91,7 +91,8 @@ def test_on_time_is_sent_while_a_large_backlog_waits(late, make_reminder, user, 
     )
     dispatch.tick(now)
     outbox.deliver_due(now)
-    assert recorder.sent[0].channel_id == inbox.pk
+    # With the few late ones of the same tick, which are due at the same instant.
+    assert inbox.pk in {message.channel_id for message in recorder.sent}
     assert Delivery.objects.get(channel=inbox).status == "sent"
     assert on_time.occurrences.count() == 1
     assert Backlog.objects.get().taken == 5
