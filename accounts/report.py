@@ -112,7 +112,7 @@ def run(
         if row is None:
             report.refused(None, GONE)
         else:
-            _do(row, lambda row: _noting(request, row, act, noted or f"{done}."), report)
+            _do(request, row, act, noted or f"{done}.", report)
     level = messages.SUCCESS
     if report.reasons or report.left:
         level = messages.WARNING if report.finished else messages.ERROR
@@ -135,17 +135,12 @@ def _each(rows: QuerySet[Any], chosen: list[Any]) -> Iterator[Any]:
         yield from (found.get(pk) for pk in batch)
 
 
-def _noting(request: HttpRequest, row: Model, act: Act, noted: str) -> str | None:
-    why = act(row)
-    if why is None:
-        note_admin(request, row, noted)
-    return why
-
-
-def _do(row: Model, act: Act, report: Report) -> None:
+def _do(request: HttpRequest, row: Model, act: Act, noted: str, report: Report) -> None:
     try:
         with transaction.atomic():
             why = act(row)
+            if why is None:
+                note_admin(request, row, noted)
     except ValidationError as refusal:
         why = " ".join(refusal.messages).rstrip(".")
     except ObjectDoesNotExist:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.acted import Acted, Diff, text_of, whose
+from accounts.acted import Acted, Diff, diff_of, whose
 
 # What is shown to nobody: that it was changed is all that is kept.
 SECRET = {"secret"}
@@ -77,14 +77,7 @@ def note(
 
 def edited(stored: models.Model, edit: models.Model, names: Iterable[str]) -> Diff:
     """Return what became of those of these fields that an edit changes."""
-    fields = [stored._meta.get_field(name) for name in sorted(names)]
-    return {
-        field.name: None
-        if field.name in SECRET
-        else [text_of(stored, field.name), text_of(edit, field.name)]
-        for field in fields
-        if field.value_from_object(stored) != field.value_from_object(edit)  # type: ignore[union-attr]
-    }
+    return diff_of(stored, edit, sorted(names), SECRET)
 
 
 def forget(before: datetime) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.acted import Acted, Diff, shown, text_of, whose
+from accounts.acted import Acted, Diff, diff_of, shown, whose
 from notifications.models import Channel
 
 
@@ -116,8 +116,7 @@ def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None])
     """
     fixed = {"id", "owner", "status"}
     fields = [f for f in stored._meta.concrete_fields if f.editable and f.name not in fixed]
-    names = [f.name for f in fields if f.value_from_object(stored) != f.value_from_object(edit)]
-    diff: Diff = {name: [text_of(stored, name), text_of(edit, name)] for name in names}
+    diff = diff_of(stored, edit, [field.name for field in fields])
     for name, rows in many.items():
         if rows is None:
             continue
