@@ -358,10 +358,10 @@ def _plan_each(
     oldest = min(each.next_due_at - each.next_lead for each in reminders)
     silences = pausing.of_owners((each.owner_id for each in reminders), oldest, now)
     for reminder in reminders:
-        silent = [each for each in silences.get(reminder.owner_id, ()) if each.is_of(reminder.tags)]
         try:
             found = decide(reminder, now)
-            if silent:
+            if of_owner := silences.get(reminder.owner_id):
+                silent = [each for each in of_owner if each.is_of(reminder.tags)]
                 found = found._replace(plan=pausing.silenced(found.plan, silent, now))
             planned.append(found)
         except Exception as error:
@@ -447,7 +447,7 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
 
 def count_missed(plan: Plan) -> int:
     """Return how many are to be told of: not what somebody did not want to hear."""
-    return sum(reason != Missed.SILENCED for _, reason in plan.missed)
+    return sum(reason != Missed.SILENCED for _, reason in plan.missed) if plan.missed else 0
 
 
 def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:

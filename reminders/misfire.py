@@ -62,6 +62,8 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
         return Plan(fires, [(fire, TOO_LATE) for fire in late], following)
     if following is not None and following.fire_at <= now:
         return Plan([], [(fire, SUPERSEDED) for fire in due], following)
+    if len(due) == 1:
+        return Plan(due, [], following)
     # Several leads may speak at one instant, each of another occurrence: none is the older one.
     older = [fire for fire in due if fire.fire_at < due[-1].fire_at]
     return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)

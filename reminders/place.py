@@ -29,7 +29,10 @@ def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
 
     For the lead of `fire` itself: the local time asked for, also where a gap moved it.
     """
-    due, fires = _seconds(fire.due_at), _seconds(fire.fire_at)
+    due = _seconds(fire.due_at)
+    if schedule.leads == (fire.lead,):
+        return [wall_time(schedule.asked_wall(due))]
+    fires = _seconds(fire.fire_at)
     return [
         wall_time(
             schedule.asked_wall(due)
