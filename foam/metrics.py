@@ -24,7 +24,7 @@ from foam.version import VERSION
 from notifications import meter, outbox
 from notifications.models import Channel
 from notifications.transports import TRANSPORTS
-from reminders import dispatch
+from reminders import dispatch, firing
 from reminders.backlog import Backlog
 from reminders.models import Occurrence, Reminder
 
@@ -72,7 +72,7 @@ METRICS = [
         "where nothing held it and the channel was answering.",
         **_KINDS,
     ),
-    _histogram(dispatch.FIRED, "How long after its time an occurrence was recorded as fired."),
+    _histogram(firing.FIRED, "How long after its time an occurrence was recorded as fired."),
     _histogram(meter.ATTEMPT, "How long attempts took, until the receiver's answer.", **_KINDS),
     _histogram(dispatch.TICK, "How long a tick took."),
     _histogram(meter.BATCH, "How many rows a batch had.", of=("dispatch", "deliver")),

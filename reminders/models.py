@@ -224,7 +224,7 @@ class Reminder(models.Model):
         ]
         indexes = [
             # Each index here is written once more whenever a reminder fires: no more than needed.
-            # dispatch.claim: the due ones, oldest first. The only index that the tick reads.
+            # firing.claim: the due ones, oldest first. The only index that the tick reads.
             models.Index(
                 fields=["next_fire_at"],
                 condition=Q(status="active"),
@@ -232,7 +232,7 @@ class Reminder(models.Model):
             ),
             # The API's list, by owner and in the order of its cursor.
             models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
-            # pausing.LOOK: nothing, as a rule.
+            # dispatch.LOOK: nothing, as a rule.
             models.Index(
                 fields=["paused_until"],
                 condition=Q(status="paused", paused_until__isnull=False),

@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField, Func, Value
 from django.db.models.functions import Abs, Mod
 
 from reminders.backlog import LATE, Backlog
-from reminders.dispatch import plan_of
+from reminders.firing import plan_of
 from reminders.message import span
 from reminders.models import Reminder
 from reminders.recurrence import Fire, RecurrenceError

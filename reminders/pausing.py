@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Least
 
-from accounts.pauses import EVERYTHING, Pause
+from accounts.pauses import Pause
 from notifications.bulk import bulk_cursor
 from reminders.history import first_line
 from reminders.misfire import Missed, Plan
@@ -80,29 +80,6 @@ def silenced(plan: Plan, silences: Collection[Silence], now: datetime) -> Plan:
     missed = [(fire, reason if is_silent(fire) else why) for fire, why in plan.missed]
     missed += [(fire, reason) for fire in plan.fires if is_silent(fire)]
     return Plan([fire for fire in plan.fires if not is_silent(fire)], missed, plan.next)
-
-
-# One round trip of each tick: two probes of indexes that hold nothing as a rule.
-LOOK = """
-SELECT {everything}, ARRAY(
-    SELECT id FROM reminders_reminder WHERE status = 'paused' AND paused_until <= %(now)s
-    ORDER BY paused_until LIMIT %(limit)s
-)
-""".replace("{everything}", EVERYTHING)
-
-
-class Look(NamedTuple):
-    """Whether everything is paused, and whose own pause is over: these ids, the longest first."""
-
-    everything: bool
-    over: list[int]
-
-
-def look(now: datetime) -> Look:
-    with bulk_cursor() as cursor:
-        cursor.execute(LOOK, {"now": now, "limit": BATCH})
-        (row,) = cursor.fetchall()
-        return Look(*row)
 
 
 def resume(over: Iterable[int], now: datetime) -> int:

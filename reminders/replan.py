@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from reminders import dispatch
+from reminders import firing
 from reminders.history import Change, change
 from reminders.misfire import Plan
 from reminders.models import Reminder, Unreadable
@@ -92,7 +92,7 @@ def apply(ids: Sequence[int], now: datetime) -> Batch:
             for (row, _, _), move in zip(planned, found.moves, strict=True)
         )
         missed = {row.pk: row.missed_count for row, _, _ in planned}
-        dispatch.advance(planned, missed, {row.pk: row.count for row, _, _ in planned})
+        firing.advance(planned, missed, {row.pk: row.count for row, _, _ in planned})
     return found
 
 
@@ -110,7 +110,7 @@ def _waiting(now: datetime) -> Any:
     )
 
 
-def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[dispatch.Planned]]:
+def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[firing.Planned]]:
     """Return what changes, and the rows with their new plan, ready to be written."""
     batch, planned = Batch(), []
     for row in rows:
@@ -124,7 +124,7 @@ def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[dispatch.Planned]]:
             continue
         if new != old or row.error:
             batch.moves.append(Move(*who, old, new))
-            planned.append(dispatch.Planned(row, Plan(next=new), walls))
+            planned.append(firing.Planned(row, Plan(next=new), walls))
     return batch, planned
 
 
@@ -134,7 +134,7 @@ def _replan(row: Reminder, now: datetime) -> tuple[Fire, Fire | None, Any]:
     old = Fire(row.next_due_at - row.next_lead, row.next_due_at, row.next_lead)
     if old.fire_at <= now:
         # Set aside when it was due: what it fires and when it is next due is for the tick to say.
-        dispatch.plan_of(row, now)
+        firing.plan_of(row, now)
         return old, old, row.next_walls
     new, kept = find(row.schedule, old, row.next_walls, now)
     return old, new, kept or None

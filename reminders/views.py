@@ -17,7 +17,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api import Conflict, OwnedViewSet
 from accounts.serializers import UntilSerializer
 from notifications.serializers import own_channels
-from reminders import dispatch, loop
+from reminders import firing, loop
 from reminders.explain import explain
 from reminders.models import Occurrence, Reminder
 from reminders.parse import parse
@@ -145,7 +145,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, **kwargs: Any) -> Response:
         """Fire now, beside the schedule, which does not move."""
-        occurrence = dispatch.trigger(self.get_object(), timezone.now())
+        occurrence = firing.trigger(self.get_object(), timezone.now())
         return Response(OccurrenceSerializer(occurrence).data, status=201)
 
     @extend_schema(responses=PreviewSerializer, filters=False)

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from notifications.models import Delivery
 from reminders.count import Count
-from reminders.dispatch import plan_of
+from reminders.firing import plan_of
 from reminders.message import message
 from reminders.models import Occurrence, Reminder, reference
 

@@ -26,6 +26,7 @@ FAILED = "FAILED "
 
 REPORT = "accounts/report.py"
 DISPATCH = "reminders/dispatch.py"
+FIRING = "reminders/firing.py"
 OUTBOX = "notifications/outbox.py"
 LEASE = "notifications/lease.py"
 RECORD = "notifications/record.py"
@@ -208,13 +209,13 @@ MUTATIONS = [
     Mutation(
         "P1",
         "claim: no lock",
-        edit(DISPATCH, "FOR NO KEY UPDATE SKIP LOCKED\n"),
+        edit(FIRING, "FOR NO KEY UPDATE SKIP LOCKED\n"),
         [TEST_RACES],
     ),
     Mutation(
         "P1",
         "claim: waits for others",
-        edit(DISPATCH, "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),
+        edit(FIRING, "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),
         [TEST_RACES],
     ),
     Mutation(
@@ -222,14 +223,14 @@ MUTATIONS = [
         "occurrence: no unique constraint",
         [
             without_constraint(REMINDERS_0001, "reminders_occurrence_once"),
-            Edit(DISPATCH, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
+            Edit(FIRING, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
         ],
         [TEST_DISPATCH],
     ),
     Mutation(
         "P1",
         "occurrence: conflict raises",
-        edit(DISPATCH, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
+        edit(FIRING, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
         [TEST_DISPATCH],
     ),
     Mutation(
@@ -237,8 +238,8 @@ MUTATIONS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        claimed = claim(now, limit, after, sql=sql)",
-            "    if True:\n        claimed = claim(now, limit, after, sql=sql)",
+            "    with transaction.atomic():\n        claimed = ",
+            "    if True:\n        claimed = ",
         ),
         [TEST_CRASHES, TEST_RACES],
     ),
@@ -256,7 +257,7 @@ MUTATIONS = [
         "P1",
         "level: a window of a minute",
         edit(
-            DISPATCH,
+            FIRING,
             "next_fire_at <= %(until)s AND",
             "next_fire_at BETWEEN %(now)s - interval '1 min' AND %(now)s AND",
         ),
@@ -755,7 +756,7 @@ MUTATIONS = [
     Mutation(
         "P8",
         "misfire: what was missed is not recorded",
-        edit(DISPATCH, " for fire in plan.fires), *plan.missed]", " for fire in plan.fires)]"),
+        edit(FIRING, " for fire in plan.fires), *plan.missed]", " for fire in plan.fires)]"),
         [TEST_DISPATCH],
     ),
     Mutation(
@@ -1716,7 +1717,7 @@ MUTATIONS = [
     Mutation(
         "pause",
         "pause: the tick goes on while everything is paused",
-        edit(DISPATCH, 'f"NOT {EVERYTHING}"', '"TRUE"'),
+        edit(FIRING, 'f"NOT {EVERYTHING}"', '"TRUE"'),
         [f"{TEST_PAUSING}::test_a_batch_that_begins_after_the_pause_claims_nothing"],
     ),
     Mutation(
@@ -1746,7 +1747,7 @@ MUTATIONS = [
     Mutation(
         "pause",
         "pause: what it covers fires",
-        edit(DISPATCH, "            if silent:", "            if False:"),
+        edit(DISPATCH, "if of_owner := silences.get(reminder.owner_id):", "if False:"),
         [f"{TEST_PAUSING}::test_what_a_pause_covers_is_missed_and_goes_on_with_its_next"],
     ),
     Mutation(
@@ -1778,7 +1779,7 @@ MUTATIONS = [
     Mutation(
         "pause",
         "pause: nobody resumes",
-        edit(DISPATCH, "    pausing.resume(found.over, now)\n"),
+        edit(DISPATCH, "    pausing.resume(found.resumable, now)\n"),
         [f"{TEST_PAUSING}::test_tick_resumes_when_the_pause_is_over"],
     ),
     Mutation(
@@ -1854,9 +1855,7 @@ MUTATIONS = [
     Mutation(
         "P8",
         "backlog: a pause of everything leaves none",
-        edit(
-            DISPATCH, "_backlog(now, silent_since or last, is_open)", "_backlog(now, last, is_open)"
-        ),
+        edit(DISPATCH, "= found.silent_since or found.last_tick", "= found.last_tick"),
         [f"{TEST_BACKLOG}::test_what_waited_for_a_pause_of_everything_to_end_goes_at_the_rate"],
     ),
 ]

@@ -16,7 +16,7 @@ from foam import health
 from notifications import outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
-from reminders import canary, dispatch
+from reminders import canary, dispatch, firing
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -66,14 +66,14 @@ def form_of(**changes):
 
 @pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model.__name__)
 def test_every_list_opens(staff_client, later, model):
-    dispatch.trigger(later, timezone.now())
+    firing.trigger(later, timezone.now())
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     assert staff_client.get(url).status_code == 200
 
 
 @pytest.mark.parametrize("model", [Reminder, Occurrence, Channel, Delivery, PeriodicTask])
 def test_every_row_opens(staff_client, later, model):
-    dispatch.trigger(later, timezone.now())
+    firing.trigger(later, timezone.now())
     row = model.objects.first()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
     assert staff_client.get(url).status_code == 200
@@ -130,7 +130,7 @@ def test_what_a_reminder_does_until_it_is_done_can_be_said(staff_client, user):
 
 def test_occurrences_can_be_acknowledged_and_snoozed(staff_client, staff, later):
     now = timezone.now()
-    done, snoozed = (dispatch.trigger(later, now + timedelta(seconds=n)) for n in (0, 1))
+    done, snoozed = (firing.trigger(later, now + timedelta(seconds=n)) for n in (0, 1))
     model = "reminders_occurrence"
     assert act(staff_client, "snooze", [snoozed], model) == ["Snoozed 1."]
     assert act(staff_client, "acknowledge", [done], model) == ["Acknowledged 1."]
@@ -343,7 +343,7 @@ def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, n
 def test_delivery_tells_its_cause_and_what_it_waits_for(staff_client, later, user):
     now = timezone.now()
     Channel.objects.update(digest_every=timedelta(hours=1))
-    occurrence = dispatch.trigger(later, now)
+    occurrence = firing.trigger(later, now)
     delivery = Delivery.objects.get()
     url = f"/admin/notifications/delivery/{delivery.pk}/change/"
     page = staff_client.get(url).content.decode()
@@ -358,7 +358,7 @@ def test_delivery_tells_its_cause_and_what_it_waits_for(staff_client, later, use
 
 def test_occurrence_tells_only_its_own_story(staff_client, later, recorder):
     now = timezone.now()
-    first, second = (dispatch.trigger(later, now - timedelta(seconds=n)) for n in (1, 0))
+    first, second = (firing.trigger(later, now - timedelta(seconds=n)) for n in (1, 0))
     outbox.deliver_due(now)
     page = staff_client.get(f"/admin/reminders/occurrence/{second.pk}/change/").content.decode()
     told, other = (Delivery.objects.get(reference=each.reference) for each in (second, first))
@@ -369,7 +369,7 @@ def test_occurrence_tells_only_its_own_story(staff_client, later, recorder):
 
 
 def test_reminder_that_cannot_be_read_any_more_opens(staff_client, later):
-    dispatch.trigger(later, timezone.now())
+    firing.trigger(later, timezone.now())
     Reminder.objects.update(timezone="Mars/Olympus")
     for path in ("", f"{later.pk}/change/"):
         page = staff_client.get(f"/admin/reminders/reminder/{path}")

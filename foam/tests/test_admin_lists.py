@@ -12,7 +12,7 @@ from accounts.models import User
 from foam.rig import fill
 from notifications import outbox
 from notifications.models import Channel, Delivery, InboxMessage
-from reminders import dispatch
+from reminders import firing
 from reminders.models import Occurrence, Reminder
 
 LISTS = {
@@ -48,7 +48,7 @@ def fired(make_reminder, woken, now):
 
     def fired(**fields):
         reminder = make_reminder(starts_at=datetime(2090, 1, 2), **fields)
-        occurrence = dispatch.trigger(reminder, now)
+        occurrence = firing.trigger(reminder, now)
         outbox.deliver_due(now)
         return reminder, occurrence
 
@@ -162,7 +162,7 @@ def test_page_takes_the_same_queries_however_much_was_sent(
     before = count()
     for minute in range(1, 4):
         at = occurrence.due_at + timedelta(minutes=minute)
-        dispatch.trigger(reminder, at)
+        firing.trigger(reminder, at)
         outbox.deliver_due(at)
     assert count() == before
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notifications import outbox
 from notifications.models import Channel, Delivery
-from reminders import dispatch, overdue
+from reminders import dispatch, firing, overdue
 from reminders.models import Backlog, Occurrence, Reminder
 from reminders.response import By
 
@@ -55,14 +55,14 @@ def test_tick_does_not_wait_for_who_is_deciding(late, make_reminder, now):
 
 def test_decision_waits_for_the_batch_that_is_being_fired(late, now, monkeypatch):
     dispatch.tick(now)
-    fires, write = threading.Event(), dispatch.write
+    fires, write = threading.Event(), firing.write
 
     def slowly(planned, at):
         fires.set()
         threading.Event().wait(0.3)
         return write(planned, at)
 
-    monkeypatch.setattr(dispatch, "write", slowly)
+    monkeypatch.setattr(firing, "write", slowly)
 
     def decide():
         fires.wait(10)

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from accounts import report
-from reminders import dispatch
+from reminders import firing
 from reminders.models import EditConflict, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -51,7 +51,7 @@ def test_what_was_not_done_is_counted_by_reason_and_named_with_links(act, some, 
 
 
 def test_row_that_raises_stops_no_other(act, some, monkeypatch, caplog):
-    fire = dispatch.trigger
+    fire = firing.trigger
 
     def trigger(reminder, now):
         occurrence = fire(reminder, now)
@@ -61,7 +61,7 @@ def test_row_that_raises_stops_no_other(act, some, monkeypatch, caplog):
             raise RuntimeError("broken")
         return occurrence
 
-    monkeypatch.setattr(dispatch, "trigger", trigger)
+    monkeypatch.setattr(firing, "trigger", trigger)
     with caplog.at_level(logging.ERROR):
         level, said, _ = act("fire_now", some)
     assert level == "warning"

@@ -21,7 +21,7 @@ from foam.tests.mutations import PROJECT
 from notifications import hours, meter, outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
-from reminders import canary, dispatch
+from reminders import canary, dispatch, firing
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken", "empty_cache")]
@@ -136,7 +136,7 @@ def test_backlog_that_is_seconds_old_is_no_trouble(reminder, now):
 def test_reminders_that_were_set_aside_are_counted_and_found(make_reminder, staff_client, now):
     make_reminder(recurrence="FREQ=DAILY")
     make_reminder(recurrence="FREQ=DAILY")
-    (first, _) = dispatch.claim(now, 2)
+    (first, _) = firing.claim(now, 2)
     dispatch.set_aside(first, ValueError("boom"), now)
     aside = Reminder.objects.get(pk=first.pk)
     label = "Reminders set aside with an error"

@@ -256,10 +256,10 @@ def test_drill_is_red_when_foam_forgets_a_channel(tmp_path):
     for part in ("accounts", "foam", "notifications", "reminders", "manage.py"):
         copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
         copy(PROJECT / part, project / part)
-    dispatch = project / "reminders" / "dispatch.py"
+    firing = project / "reminders" / "firing.py"
     sound, broken = "for channel_id in channel_ids\n", "for channel_id in channel_ids[:1]\n"
-    assert sound in dispatch.read_text()
-    dispatch.write_text(dispatch.read_text().replace(sound, broken))
+    assert sound in firing.read_text()
+    firing.write_text(firing.read_text().replace(sound, broken))
     done = drill(tmp_path, "--provider", "instant", project=project)
     result = json.loads(done.stdout)
     assert (done.returncode, result["green"]) == (1, False), done.stderr

@@ -16,7 +16,7 @@ from conftest import client_of
 from notifications import outbox
 from notifications.models import Channel, Delivery
 from notifications.transports import TransportError
-from reminders import dispatch, loop
+from reminders import firing, loop
 from reminders.history import Change
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -133,7 +133,7 @@ def test_tokens_that_are_revoked_together_are_logged_each(staff_client, user, st
 
 
 def test_delivery_that_is_retried_tells_who_did(staff_client, staff, reminder, recorder, now):
-    dispatch.trigger(reminder, now)
+    firing.trigger(reminder, now)
     recorder.fail_with(TransportError("gone", permanent=True))
     outbox.deliver_due(now)
     act(staff_client, "retry", [Delivery.objects.get()], "notifications/delivery")
@@ -165,6 +165,6 @@ def test_note_of_what_records_itself_is_not_told_twice(rf, staff, reminder):
 
 
 def test_acknowledgement_tells_who_it_was(staff_client, user, reminder, now):
-    occurrence = dispatch.trigger(reminder, now)
+    occurrence = firing.trigger(reminder, now)
     loop.acknowledge(occurrence, now, loop.By("api", user.pk))
     assert (user.username, "through the API") in {one[:2] for one in acts(staff_client, reminder)}

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from notifications import outbox
 from notifications.actions import Pressed
 from notifications.models import Attempt, Delivery
-from reminders import answers, dispatch
+from reminders import answers, dispatch, firing
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [
@@ -139,7 +139,7 @@ def test_what_a_tick_has_claimed_is_its_own_until_it_has_fired(make_reminder, no
     def claim_beside():
         try:
             with transaction.atomic():
-                return dispatch.claim(now, 1)
+                return firing.claim(now, 1)
         finally:
             connection.close()
 

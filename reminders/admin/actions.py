@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import pause_page, report
-from reminders import dispatch, loop
+from reminders import firing, loop
 from reminders.admin.by import by
 from reminders.models import Reminder
 
@@ -63,7 +63,7 @@ class ReminderActions:
         def act(reminder: Reminder) -> str | None:
             if reminder.deleted_at is not None:
                 return "it is deleted"
-            dispatch.trigger(reminder, now)
+            firing.trigger(reminder, now)
             return None
 
         report.run(request, self, reminders, act, "Fired")

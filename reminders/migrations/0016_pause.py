@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('reminders', '0015_backlog'),
-        # dispatch.py asks whether everything is paused.
+        # firing.py asks whether everything is paused.
         ('accounts', '0007_pause'),
     ]
 

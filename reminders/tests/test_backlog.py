@@ -12,7 +12,7 @@ from notifications import outbox
 from notifications.bulk import bulk_cursor
 from notifications.ledger import Period
 from notifications.models import Delivery
-from reminders import dispatch, ledger, overdue
+from reminders import dispatch, firing, ledger, overdue
 from reminders.backlog import BURST, LATE, Backlog
 from reminders.explain import explain
 from reminders.models import Heartbeat, Occurrence
@@ -279,7 +279,7 @@ def test_tick_finds_both_sides_of_a_backlog_by_the_same_index(reminder, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"EXPLAIN {dispatch.CLAIM}",
+            f"EXPLAIN {firing.CLAIM}",
             {"now": now, "after": now - LATE, "until": now, "limit": 500},
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())

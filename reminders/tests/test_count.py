@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications.models import Channel, Delivery
-from reminders import dispatch
+from reminders import dispatch, firing
 from reminders.count import REACH, Count
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -66,7 +66,7 @@ def test_message_sent_by_hand_takes_no_number_from_the_series(daily, now):
     reminder = daily()
     dispatch.tick(now)
     reminder.refresh_from_db()
-    dispatch.trigger(reminder, now + HOUR)
+    firing.trigger(reminder, now + HOUR)
     dispatch.tick(now + DAY)
     assert said() == ["1", "2", "2"]
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from notifications import outbox
 from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery
-from reminders import dispatch, tasks
+from reminders import dispatch, firing, tasks
 from reminders.models import Heartbeat, Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -184,7 +184,7 @@ def test_tick_finds_the_due_by_its_partial_index(make_reminder, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"EXPLAIN {dispatch.CLAIM}", {"now": now, "after": now - DAY, "until": now, "limit": 10}
+            f"EXPLAIN {firing.CLAIM}", {"now": now, "after": now - DAY, "until": now, "limit": 10}
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Scan using reminders_reminder_due" in plan
@@ -210,7 +210,7 @@ def test_tick_leaves_a_heartbeat(db, now):
 
 
 def test_tick_that_breaks_down_leaves_no_heartbeat(reminder, now, monkeypatch):
-    monkeypatch.setattr(dispatch, "write", lambda planned, now: 1 / 0)
+    monkeypatch.setattr(firing, "write", lambda planned, now: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         dispatch.tick(now)
     assert dispatch.last_tick() is None
@@ -231,7 +231,7 @@ def test_heartbeat_follows_a_clock_that_was_set_back(db, now):
 def test_trigger_fires_beside_the_schedule(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     earlier = now - timedelta(minutes=10)
-    dispatch.trigger(reminder, earlier)
+    firing.trigger(reminder, earlier)
     assert Occurrence.objects.get().due_at == earlier
     assert Delivery.objects.count() == 1
     assert reread(reminder).next_due_at == now

@@ -11,7 +11,7 @@ from notifications.explain import ATTEMPT, DELIVERY
 from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TransportError
-from reminders import dispatch, retention
+from reminders import dispatch, firing, retention
 from reminders.explain import explain
 from reminders.history import Change
 from reminders.misfire import Missed
@@ -278,7 +278,7 @@ def test_firing_without_a_message_is_told(standup, channel, now):
 
 def test_firing_by_hand_is_told_as_such(standup, recorder, now):
     reminder = standup()
-    dispatch.trigger(reminder, now - MINUTE)
+    firing.trigger(reminder, now - MINUTE)
     outbox.deliver_due(now)
     answer = ask(reminder, now, "2026-11-23T17:59")
     assert "it was fired by hand; accepted by Webhook: Hook" in answer.conclusion

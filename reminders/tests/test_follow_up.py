@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery
-from reminders import dispatch, follow_up, loop
+from reminders import dispatch, firing, follow_up, loop
 from reminders.loop import By
 from reminders.models import Occurrence, Reminder
 
@@ -147,7 +147,7 @@ def test_what_has_fired_does_not_begin_to_nag_by_an_edit(fired, now):
 
 
 def test_what_was_fired_by_hand_nags(make_reminder, now):
-    dispatch.trigger(make_reminder(nag_every=TEN), now - HOUR)
+    firing.trigger(make_reminder(nag_every=TEN), now - HOUR)
     dispatch.tick(now - HOUR + TEN)
     assert said() == ["nag:1"]
 
@@ -310,7 +310,7 @@ def test_tick_finds_what_to_follow_up_by_its_partial_index(fired, now):
 
 def test_urgent_reminder_posts_urgently(fired, now, monkeypatch):
     posted = []
-    monkeypatch.setattr(dispatch.outbox, "post", lambda posts, now: posted.extend(posts) or 0)
+    monkeypatch.setattr(firing.outbox, "post", lambda posts, now: posted.extend(posts) or 0)
     fired(urgent=True, nag_every=TEN)
     dispatch.tick(now + TEN)
     assert [post.urgent for post in posted] == [True, True]

@@ -8,7 +8,7 @@ from django.utils.dateparse import parse_datetime
 
 from conftest import client_of
 from notifications.models import Channel
-from reminders import dispatch, loop
+from reminders import firing, loop
 from reminders.loop import By
 from reminders.models import Occurrence, Reminder
 
@@ -25,7 +25,7 @@ def occurrence(make_reminder):
     now = timezone.now()
     start = (now + DAY).replace(tzinfo=None, microsecond=0)
     reminder = make_reminder(starts_at=start, recurrence="FREQ=DAILY", stored_at=now)
-    return dispatch.trigger(reminder, now)
+    return firing.trigger(reminder, now)
 
 
 def post(api, occurrence, action, body=None):
@@ -66,8 +66,8 @@ def test_occurrence_shows_who_answered_how(api, user, occurrence):
 
 def test_occurrences_are_listed_newest_first_and_filtered(api, occurrence, make_reminder):
     reminder = occurrence.reminder
-    later = dispatch.trigger(reminder, occurrence.due_at + DAY)
-    other = dispatch.trigger(make_reminder(recurrence="FREQ=DAILY"), occurrence.due_at)
+    later = firing.trigger(reminder, occurrence.due_at + DAY)
+    other = firing.trigger(make_reminder(recurrence="FREQ=DAILY"), occurrence.due_at)
     loop.acknowledge(later, later.due_at, By("command"))
 
     def listed(**query):

@@ -12,7 +12,7 @@ from accounts import pauses
 from accounts.pauses import Pause
 from notifications.bulk import bulk_cursor
 from notifications.models import Channel, Delivery
-from reminders import dispatch, history, loop, pausing
+from reminders import dispatch, firing, history, loop, pausing
 from reminders.explain import explain
 from reminders.loop import By
 from reminders.misfire import Missed
@@ -150,7 +150,7 @@ def test_one_that_cannot_be_resumed_stops_nobody(make_reminder, now, caplog):
 def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {pausing.LOOK}", {"now": now, "limit": 10})
+        cursor.execute(f"EXPLAIN {dispatch.LOOK}", {"now": now, "limit": 10, "silence": ""})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "reminders_reminder_resume" in plan
     assert "accounts_pause_one_of_everything" in plan
@@ -309,8 +309,8 @@ def test_claim_reads_nothing_while_everything_is_paused(make_reminder, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"EXPLAIN (ANALYZE) {dispatch.CLAIM}",
-            {"now": now, "after": dispatch.BEGINNING, "until": now, "limit": 10},
+            f"EXPLAIN (ANALYZE) {firing.CLAIM}",
+            {"now": now, "after": firing.BEGINNING, "until": now, "limit": 10},
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "One-Time Filter" in plan

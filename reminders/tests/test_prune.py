@@ -18,7 +18,7 @@ from notifications.history import ChannelChange
 from notifications.ledger import Period
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.transports import TransportError
-from reminders import dispatch, ledger, loop, retention, tasks
+from reminders import dispatch, firing, ledger, loop, retention, tasks
 from reminders.history import Change
 from reminders.loop import By
 from reminders.models import Occurrence, Reminder
@@ -139,7 +139,7 @@ def test_changes_go_but_for_the_last_one_of_each_reminder(make_reminder, now, la
 def test_who_created_and_triggered_a_reminder_is_forgotten_in_time(make_reminder, now, later):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     reminder.pause(now)
-    dispatch.trigger(reminder, now + HOUR)
+    firing.trigger(reminder, now + HOUR)
     retention.prune(later, KEEP)
     assert [change.verb for change in Change.objects.all()] == ["paused"]
 

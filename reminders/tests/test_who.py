@@ -15,7 +15,7 @@ from notifications import actions
 from notifications.history import ChannelChange
 from notifications.models import Channel, Delivery
 from notifications.transports import Message
-from reminders import answers, batch, dispatch
+from reminders import answers, batch, dispatch, firing
 from reminders.exchange import formats
 from reminders.exchange.taking import take
 from reminders.models import Change, Reminder
@@ -109,7 +109,7 @@ def test_command_is_recorded(monkeypatch, reminder, user):
 
 def test_link_of_a_message_is_recorded(client, make_reminder, channel):
     reminder, now = make_reminder(), timezone.now()
-    dispatch.trigger(reminder, now)
+    firing.trigger(reminder, now)
     (link,) = [each for each in links_of(Delivery.objects.get()) if each.action == answers.STRANGER]
     assert client.post(link.url).status_code == 200
     assert last(ChannelChange.objects) == ("disabled", "link", None)
