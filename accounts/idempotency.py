@@ -24,6 +24,8 @@ from rest_framework.exceptions import APIException, ValidationError
 from accounts.encryption import EncryptedTextField
 
 HEADER = "Idempotency-Key"
+# Printable ASCII; HTTP takes spaces at its ends away.
+KEY = r"[ -~]{1,255}"
 KEEP = timedelta(hours=24)
 # Longer than any request of ours talks to the network.
 LEASE = timedelta(seconds=60)
@@ -114,7 +116,7 @@ def read_whole(request: HttpRequest) -> None:
 def key_of(request: HttpRequest) -> str | None:
     """Return the key of a POST; None without one. ValidationError names the header."""
     key = request.headers.get(HEADER) if request.method == "POST" else None
-    if key is not None and not re.fullmatch(r"[ -~]{1,255}", key):
+    if key is not None and not re.fullmatch(KEY, key):
         raise ValidationError({HEADER: "Give 1 to 255 printable ASCII characters, such as a UUID."})
     return key
 

@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.parsers import FormParser, MultiPartParser
 
+from accounts import idempotency
 from accounts.api import ApiView, StrictSerializer
 from accounts.permissions import needed_scope
 from foam.examples import EXAMPLES
@@ -102,8 +103,8 @@ FORMS = (FormParser, MultiPartParser)
 
 
 KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    idempotency.HEADER,
+    {"type": "string", "pattern": f"^{idempotency.KEY}$"},
     OpenApiParameter.HEADER,
     description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
     "and gets the first answer.",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.api import ApiView
 from accounts.encryption import fernet
-from accounts.idempotency import IdempotencyKey
+from accounts.idempotency import HEADER, IdempotencyKey
 from conftest import client_of
 from foam.tests.test_races import at_once
 from notifications import probe
@@ -82,6 +82,15 @@ def test_key_that_is_none_is_named(api, key):
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
     assert not Reminder.objects.exists()
+
+
+def test_document_allows_the_keys_that_are_taken(api):
+    document = api.get("/openapi.json").json()
+    of_post = document["paths"]["/api/v1/reminders/"]["post"]["parameters"]
+    (pattern,) = (each["schema"]["pattern"] for each in of_post if each["name"] == HEADER)
+    for key in ("a", "two words", "~" * 255, "", "é", "~" * 256):
+        is_allowed = re.search(pattern, key) is not None
+        assert (post(api, key={HEADER: key}).status_code == 201) == is_allowed, key
 
 
 def test_refusal_is_replayed_as_well(api):
