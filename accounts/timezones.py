@@ -51,6 +51,7 @@ def clocks(instant: datetime, timezone: str) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} ({day}{utc:%H:%M:%S} UTC)"
 
 
+@lru_cache(maxsize=1024)
 def iso(instant: datetime) -> str:
     """Return an instant as programs read it: 2026-11-23T17:00:00Z."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

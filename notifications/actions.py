@@ -11,7 +11,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from cryptography.hazmat.primitives.hashes import SHA512
 from django.conf import settings
+
+from notifications.mac import Mac
 
 # After the due instant. It does not depend on the attempt, so that both copies of one are the same.
 LIFETIME = timedelta(days=14)
@@ -81,14 +84,21 @@ def register(prefix: str, actions: Sequence[Action]) -> None:
 
 def links(message: Answerable) -> list[Link]:
     """Return the links that go with a message; none where its cause offers no actions."""
+    by_name = urls(message)
+    actions = _registered[message.reference.partition(":")[0]] if by_name else ()
+    return [Link(action, by_name[action.name]) for action in actions]
+
+
+def urls(message: Answerable) -> dict[str, str]:
+    """As `links`, by the name of the action: what programs are sent, with every message."""
     actions = _registered.get(message.reference.partition(":")[0])
     if not actions:
-        return []
+        return {}
     expires = int((message.due_at + LIFETIME).timestamp())
     base = f"{message.reference}.{message.channel_id}.{expires:x}"
-    tags = _tags(_keys()[0], base)
-    start = settings.FOAM_BASE_URL + PATH + base
-    return [Link(action, f"{start}.{action.name}.{tags[action.slot]}") for action in actions]
+    tags = _tags(_macs()[0], base)
+    start = f"{settings.FOAM_BASE_URL}{PATH}{base}"
+    return {name: f"{start}.{name}.{tags[slot]}" for name, _, slot, _ in actions}
 
 
 def read(token: str, now: datetime) -> Pressed:
@@ -101,7 +111,7 @@ def read(token: str, now: datetime) -> Pressed:
     action = next((each for each in actions if each.name == name), None)
     base = f"{reference}.{channel}.{expires}"
     if action is None or not any(
-        hmac.compare_digest(_tags(key, base)[action.slot], tag) for key in _keys()
+        hmac.compare_digest(_tags(mac, base)[action.slot], tag) for mac in _macs()
     ):
         raise BadLink("This link is not one of ours.")
     expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
@@ -110,21 +120,20 @@ def read(token: str, now: datetime) -> Pressed:
     return Pressed(action, reference, int(channel), expires_at)
 
 
-def _keys() -> tuple[bytes, ...]:
+def _macs() -> tuple[Mac, ...]:
     return _derived(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
 
 
 @lru_cache(maxsize=4)
-def _derived(key: str, fallbacks: tuple[str, ...]) -> tuple[bytes, ...]:
+def _derived(key: str, fallbacks: tuple[str, ...]) -> tuple[Mac, ...]:
     """Return keys for links alone: what is signed elsewhere with the same secret is no link."""
     return tuple(
-        hmac.digest(each.encode(), b"foam.notifications.actions", "sha512")
+        Mac(hmac.digest(each.encode(), b"foam.notifications.actions", "sha512"), SHA512())
         for each in (key, *fallbacks)
     )
 
 
-def _tags(key: bytes, base: str) -> list[str]:
+def _tags(mac: Mac, base: str) -> list[str]:
     """Return the tag of each slot: all in one encoding, as they go with every message."""
-    mac = hmac.digest(key, base.encode(), "sha512")
-    text = urlsafe_b64encode(mac[: SLOTS * TAG]).decode()
+    text = urlsafe_b64encode(mac(base.encode())[: SLOTS * TAG]).decode()
     return [text[begin : begin + TAG_LENGTH] for begin in range(0, len(text), TAG_LENGTH)]

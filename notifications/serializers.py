@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 from accounts.api import IsoDuration, StrictSerializer
 from accounts.models import ApiToken, Scope
 from notifications import holding
-from notifications.actions import links
+from notifications.actions import urls
 from notifications.models import FOREVER, Attempt, Channel, Delivery, InboxMessage
 from notifications.probe import Sent
 
@@ -268,4 +268,4 @@ class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
         token = self.context["request"].auth
         if isinstance(token, ApiToken) and Scope.REMINDERS_WRITE not in token.scopes:
             return {}
-        return {link.action.name: link.url for link in links(message)}
+        return urls(message)

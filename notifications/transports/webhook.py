@@ -15,11 +15,13 @@ from typing import Any
 
 import orjson
 import pycurl
+from cryptography.hazmat.primitives.hashes import SHA256
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts.timezones import iso
-from notifications.actions import links
+from notifications.actions import urls
+from notifications.mac import Mac
 from notifications.transports.base import (
     BATCH,
     Message,
@@ -133,7 +135,7 @@ class WebhookSender:
         self._policy = policy()
         self._lanes: Lanes[Aimed] = Lanes()
         self._channels: defaultdict[str, set[int]] = defaultdict(set)
-        self._keys: dict[str, bytes] = {}
+        self._macs: dict[str, Mac] = {}
         self._targets: dict[str, Target] = {}
         self._outcomes: list[Outcome] = []
         self._left: list[Message] = []
@@ -210,7 +212,7 @@ class WebhookSender:
         while self._lanes and len(self._multi) < most:
             lane, ticket, (message, target, _) = self._lanes.take(now)
             try:
-                request = _request(message, target, self._keys)
+                request = _request(message, target, self._macs)
                 self._multi.start(request, (lane, ticket, message, target))
             except Exception as bug:
                 self._lanes.ended(lane, ticket, 0)
@@ -231,14 +233,16 @@ def _clean_secret(secret: str) -> str:
     return secret
 
 
-def _request(message: Message, target: Target, keys: dict[str, bytes]) -> Request:
-    if message.sealed_secret not in keys:
-        keys[message.sealed_secret] = base64.b64decode(message.secret.removeprefix(PREFIX))
+def _request(message: Message, target: Target, macs: dict[str, Mac]) -> Request:
+    """Return what is sent; `macs` has what to sign with, by the secret as it is stored."""
+    mac = macs.get(message.sealed_secret)
+    if mac is None:
+        mac = macs[message.sealed_secret] = _mac(message.secret)
     body = payload(message)
     timestamp = int(time.time())
-    signature = _sign(keys[message.sealed_secret], message.id, timestamp, body)
+    signature = _sign(mac, message.id, timestamp, body)
     if message.sealed_previous_secret:
-        previous = base64.b64decode(message.previous_secret.removeprefix(PREFIX))
+        previous = _mac(message.previous_secret)
         signature = f"{signature} {_sign(previous, message.id, timestamp, body)}"
     headers = [
         "Content-Type: application/json",
@@ -250,23 +254,28 @@ def _request(message: Message, target: Target, keys: dict[str, bytes]) -> Reques
     return Request(target.url, headers, body)
 
 
-def _sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign as Standard Webhooks 1.0 says, "Symmetric": in one call, a tenth of its library's."""
+def _mac(secret: str) -> Mac:
+    key = base64.b64decode(secret.removeprefix(PREFIX))
     if not key:
         raise ValueError("a webhook without a secret cannot be signed")
-    signed = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, "sha256")
+    return Mac(key, SHA256())
+
+
+def _sign(mac: Mac, message_id: str, timestamp: int, body: bytes) -> str:
+    """Sign as Standard Webhooks 1.0 says, "Symmetric": a fraction of what its library takes."""
+    signed = mac(f"{message_id}.{timestamp}.".encode() + body)
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
 def payload(message: Message) -> bytes:
-    rest = dict(message.data)
-    kind = rest.pop("type", "reminder.due")
     due_at = iso(message.due_at)
     ours: dict[str, Any] = {"title": message.title, "body": message.body, "due_at": due_at}
-    if answers := links(message):
-        ours["actions"] = {link.action.name: link.url for link in answers}
-    content = {"type": kind, "timestamp": due_at, "data": ours | rest | ours}
-    return orjson.dumps(content)
+    if answers := urls(message):
+        ours["actions"] = answers
+    # Ours come first, and are not overwritten.
+    data = {**ours, **message.data, **ours}
+    kind = data.pop("type", "reminder.due")
+    return orjson.dumps({"type": kind, "timestamp": due_at, "data": data})
 
 
 def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
