@@ -23,13 +23,17 @@ def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
 
 
 def by_index() -> None:
-    """Have the statements of this transaction look rows up by index, whatever statistics say.
+    """Have the statements of this transaction go along an index, whatever statistics say.
 
     Of a table that has just begun to grow, or was just restored, they say nothing: then the planner
-    reads all of it to find the few hundred that a worker takes.
+    reads all of it to find the few hundred that a worker takes. And they do not know of a burst:
+    where few are thought to be due, all that are would be gathered and sorted for each batch.
     """
     with bulk_cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "SELECT set_config('enable_seqscan', 'off', TRUE),"
+            " set_config('enable_bitmapscan', 'off', TRUE)"
+        )
 
 
 def write_or_isolate(

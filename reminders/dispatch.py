@@ -185,6 +185,7 @@ def fire_batch(
     What was due at or before `after` is left to the backlog.
     """
     with transaction.atomic():
+        by_index()
         claimed = firing.claim(now, limit, after, sql=sql)
         return len(claimed), _fire(claimed, now, firing.plan_of) if claimed else 0
 
@@ -206,6 +207,7 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
             limit = min(limit, share, room - outbox.count_due(now, room))
         if limit <= 0:
             return 0, 0, BEGINNING
+        by_index()
         claimed = firing.claim(now, limit, until=backlog.due_before)
         fired = _fire(claimed, now, _decided(backlog)) if claimed else 0
         if claimed:
@@ -240,7 +242,6 @@ def _fire(claimed: Sequence[Due], now: datetime, decide: Decide) -> int:
     A reminder that raises is set aside with its error, and the batch goes on without it.
     """
     began = time.monotonic()
-    by_index()
     planned, failed = _plan_each(claimed, now, decide)
     fired, refused = write_or_isolate(planned, lambda rows: firing.write(rows, now))
     failed += [(each.reminder, error) for each, error in refused]

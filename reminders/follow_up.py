@@ -19,7 +19,7 @@ from django.db import transaction
 from accounts.pauses import Pause
 from accounts.timezones import iso
 from notifications import meter, outbox
-from notifications.bulk import bulk_cursor, write_or_isolate
+from notifications.bulk import bulk_cursor, by_index, write_or_isolate
 from reminders import pausing
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
@@ -185,6 +185,7 @@ def speak_batch(now: datetime) -> tuple[int, int]:
     and the batch goes on without it.
     """
     with transaction.atomic():
+        by_index()
         decided, failed = _decide_each(claim(now), now)
         claimed = len(decided) + len(failed)
         said, refused = write_or_isolate(decided, lambda rows: _write(rows, now))

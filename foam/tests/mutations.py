@@ -238,7 +238,7 @@ MUTATIONS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        claimed = ",
+            "    with transaction.atomic():\n        by_index()\n        claimed = ",
             "    if True:\n        claimed = ",
         ),
         [TEST_CRASHES, TEST_RACES],
@@ -308,7 +308,7 @@ MUTATIONS = [
         "follow-up: no transaction",
         edit(
             FOLLOW_UP,
-            "    with transaction.atomic():\n        decided, failed",
+            "    with transaction.atomic():\n        by_index()\n        decided, failed",
             "    if True:\n        decided, failed",
         ),
         [TEST_LOOP_RACES],
@@ -607,6 +607,12 @@ MUTATIONS = [
     ),
     Mutation(
         "P5",
+        "lease: all of a burst is sorted for each batch",
+        edit("notifications/bulk.py", "'enable_bitmapscan', 'off'", "'enable_bitmapscan', 'on'"),
+        ["notifications/tests/test_plans.py"],
+    ),
+    Mutation(
+        "P5",
         "claim: held for ever by a machine that is gone",
         edit(
             SETTINGS,
@@ -786,7 +792,7 @@ MUTATIONS = [
     Mutation(
         "P10",
         "link: its tag is not looked at",
-        edit(ACTIONS, "hmac.compare_digest(_tags(key, base)[action.slot], tag)", "True"),
+        edit(ACTIONS, "hmac.compare_digest(_tags(mac, base)[action.slot], tag)", "True"),
         [TEST_ACTIONS],
     ),
     Mutation(

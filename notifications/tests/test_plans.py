@@ -72,15 +72,31 @@ def little_known(channel, now, woken):
     outbox.post(posts, now)
 
 
-def read_whole(call):
-    """Return how often a call read all of the deliveries."""
-    count = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'notifications_delivery'"
+@pytest.fixture
+def burst(little_known, channel, now):
+    """Thousands have become due since PostgreSQL looked, when it were a few hundred."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE notifications_delivery")
+    posts = [
+        outbox.Post(channel.pk, f"burst:{number}", "Title", "Body", now) for number in range(5000)
+    ]
+    outbox.post(posts, now)
+
+
+def count(column, call):
+    """Return by how much a figure of PostgreSQL's for the deliveries grew with a call."""
+    sql = f"SELECT {column} FROM pg_stat_xact_user_tables WHERE relname = 'notifications_delivery'"
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(count)
+        cursor.execute(sql)
         (before,) = cursor.fetchone()
         call()
-        cursor.execute(count)
+        cursor.execute(sql)
         return cursor.fetchone()[0] - before
+
+
+def read_whole(call):
+    """Return how often a call read all of the deliveries."""
+    return count("seq_scan", call)
 
 
 def test_a_lease_does_not_read_a_table_whole_that_has_just_begun_to_grow(little_known, now):
@@ -91,3 +107,7 @@ def test_recording_does_not_read_a_table_whole_that_has_just_begun_to_grow(littl
     leased = lease(now, 100)
     outcomes = [Outcome(each.message, timedelta(0)) for each in leased]
     assert read_whole(lambda: record(outcomes, leased, now)) == 0
+
+
+def test_a_lease_of_few_reads_few_of_a_burst(burst, now):
+    assert count("idx_tup_fetch", lambda: lease(now, 10)) < 100
