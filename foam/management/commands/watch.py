@@ -1,6 +1,5 @@
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,21 +20,28 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         follow_occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
-        attempts = Attempt.objects.of_users().select_related("delivery__channel")
-        follow_attempts = Follow(attempts)
+        follow_attempts = Follow(Attempt.objects.of_users().select_related("delivery__channel"))
         started, trouble = timezone.now(), ""
         while True:
-            for occurrence in follow_occurrences.new():
+            occurrences, more = follow_occurrences.new()
+            for occurrence in occurrences:
                 self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
-            for attempt in follow_attempts.new():
+            self.say_more(more, "occurrences")
+            attempts, more = follow_attempts.new()
+            for attempt in attempts:
                 good = attempt.outcome == Attempt.Outcome.SENT
                 self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
+            self.say_more(more, "attempts")
             trouble = self.watch_health(started, trouble)
             time.sleep(options["every"])
 
     def say(self, text: str, style: Any) -> None:
         self.stdout.write(style(f"{timezone.now():%H:%M:%S}  {text}"))
         self.stdout.flush()
+
+    def say_more(self, count: int, what: str) -> None:
+        if count:
+            self.say(f"and {count:,} more {what}", self.style.MIGRATE_HEADING)
 
     def of_occurrence(self, occurrence: Occurrence) -> str:
         due = f"{occurrence.reminder.title!r}, due {occurrence.due_at:%H:%M:%S} UTC"
@@ -67,23 +73,30 @@ class Command(BaseCommand):
 
 
 class Follow:
-    """The rows that are new since the last time, each once.
+    """The rows that are new since the last time, each once; of a burst the first.
 
     Ids are handed out before rows are committed, so a lower one can appear after a higher one:
     the last WINDOW ids are asked for again, and those shown before left out.
     """
 
     WINDOW = 1000
+    SHOWN = 20
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
         last = rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
         self.seen = set(last)
 
-    def new(self) -> Iterator[Any]:
+    def new(self) -> tuple[list[Any], int]:
+        """Return up to SHOWN of them, oldest first, and how many more there are."""
         after = max(self.seen, default=0) - self.WINDOW
-        for row in self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk"):
-            self.seen.add(row.pk)
-            yield row
+        fresh = self.rows.filter(pk__gt=after).order_by("pk")
+        shown = list(fresh.exclude(pk__in=self.seen)[: self.SHOWN])
+        self.seen.update(row.pk for row in shown)
+        more: set[int] = set()
+        if len(shown) == self.SHOWN:
+            more.update(fresh.exclude(pk__in=self.seen).values_list("pk", flat=True))
+            self.seen |= more
         newest = max(self.seen, default=0)
         self.seen = {pk for pk in self.seen if pk > newest - self.WINDOW}
+        return shown, len(more)

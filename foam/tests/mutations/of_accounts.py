@@ -1,0 +1,330 @@
+"""Guarantees of accounts."""
+
+from foam.tests.mutations.mutation import Edit, Mutation, edit
+from foam.tests.mutations.paths import (
+    ACCOUNTS,
+    ACCOUNTS_0005,
+    ACCOUNTS_0006,
+    ACCOUNTS_0007,
+    ADAPTERS,
+    API,
+    AUTHENTICATION,
+    CACHE,
+    CLOSING,
+    IDEMPOTENCY,
+    LIMITS,
+    REPORT,
+    SIGN_IN_MIDDLEWARE,
+    TEST_ADMIN_LISTS,
+    TEST_API_RACES,
+    TEST_BULK,
+    TEST_CACHE,
+    TEST_CLOSING,
+    TEST_CLOSING_ALONE,
+    TEST_CONDITIONAL,
+    TEST_FEED,
+    TEST_IDEMPOTENCY,
+    TEST_ISOLATION,
+    TEST_LIMITS,
+    TEST_OIDC,
+    TEST_PAUSING,
+    TEST_SIGN_IN,
+    TEST_TOKEN_API,
+    TEST_TOKEN_RACES,
+    TOKENS,
+)
+
+OF_ACCOUNTS = [
+    Mutation(
+        "P9",
+        "isolation: what is another's is found",
+        edit(
+            "accounts/api.py",
+            "self.model.objects.owned_by(self.request.user)",
+            "self.model.objects.all()",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: no token is asked for one",
+        edit("accounts/permissions.py", "return needed in request.auth.scopes", "return True"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: whoever may read may write",
+        edit("accounts/permissions.py", "'read' if is_read else 'write'", "'read'"),
+        ["accounts/tests/test_tokens.py"],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it was revoked",
+        edit(
+            ACCOUNTS,
+            "            revoked_at=None,\n            user__is_active=True,\n",
+            "            user__is_active=True,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it has expired",
+        edit(
+            ACCOUNTS,
+            "            models.Q(expires_at=None) | models.Q(expires_at__gt=now),\n"
+            "            revoked_at=None,\n",
+            "            revoked_at=None,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good though its user is not active",
+        edit(ACCOUNTS, "            user__is_active=True,\n"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: gives a scope that it lacks",
+        edit(TOKENS, "if scope not in maker.scopes]", "if scope not in Scope.values]"),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: makes one that outlives it",
+        edit(TOKENS, "if maker.expires_at is not None and (", "if maker.revoked_at and ("),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: revoked since it asked, and makes one",
+        edit(TOKENS, '(of=("self",)).valid(now).filter', '(of=("self",)).filter'),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: those who make one at once do not count each other",
+        edit(
+            TOKENS,
+            "User.objects.select_for_update(no_key=True).get",
+            "User.objects.get",
+        ),
+        [TEST_TOKEN_RACES],
+    ),
+    Mutation(
+        "API",
+        "idempotency: a repeat acts again",
+        edit(
+            IDEMPOTENCY,
+            "OR (k.status IS NULL AND k.leased_until <= %(now)s",
+            "OR (k.status IS NOT NULL",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: a key is not unique",
+        [
+            Edit(
+                "accounts/migrations/0003_idempotency.py",
+                "models.UniqueConstraint(fields=('user', 'key'), "
+                "name='accounts_idempotencykey_once')",
+            ),
+            Edit(
+                IDEMPOTENCY,
+                "ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+                "ON CONFLICT (id) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+            ),
+        ],
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the effect is kept without its answer",
+        edit(
+            API,
+            "idempotency.once_leased if self._is_talking else idempotency.once",
+            "idempotency.once_leased",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: another body gets the answer of the first",
+        edit(IDEMPOTENCY, "first is not None and first.fingerprint != asked.fingerprint", "False"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the lease of who died does not run out",
+        edit(IDEMPOTENCY, "k.leased_until <= %(now)s", "k.leased_until <= %(old)s"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "P10",
+        "idempotency: an answer with a secret is stored as it is",
+        edit(IDEMPOTENCY, "body = EncryptedTextField(blank=True)", "body = models.TextField()"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "tag: of the version alone",
+        edit(API, "f'\"{edition}-{tag}\"' if edition", "f'\"{edition}\"' if edition"),
+        [TEST_CONDITIONAL],
+    ),
+    Mutation(
+        "API",
+        "If-Match: what it was compared with is not locked",
+        edit(API, "_base_manager.select_for_update(no_key=True)", "_base_manager.all()"),
+        [TEST_API_RACES],
+    ),
+    Mutation(
+        "API",
+        "limits: a request that is refused counts",
+        edit(LIMITS, "    if allowed then\n", "    if true then\n"),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "API",
+        "limits: without Redis nothing goes on",
+        edit(
+            LIMITS, "    except RedisError as error:\n", "    except ZeroDivisionError as error:\n"
+        ),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "P9",
+        "sign in: what is added at once is new to all",
+        edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
+        [TEST_CACHE],
+    ),
+    Mutation(
+        "P9",
+        "sign in: another port of the host is another count",
+        edit(ADAPTERS, "return login.lower()", 'return f"{request.get_host()}:{login.lower()}"'),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "staff: a session from before need not show its factor",
+        edit(SIGN_IN_MIDDLEWARE, "if not has_shown_second_factor(request):", "if False:"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P10",
+        "second factor: stored as it is",
+        edit(ADAPTERS, "return encryption.encrypt(text)", "return text"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "team account: an address that nobody has verified",
+        edit(ADAPTERS, "if not verified:", "if False:"),
+        [TEST_OIDC],
+    ),
+    Mutation(
+        "P10",
+        "closing: something is made for a closed account",
+        edit(ACCOUNTS_0005, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: what is just being made is not looked for again",
+        edit(
+            CLOSING,
+            "        for closer in closers:\n            closer(user, now)\n        _erase",
+            "        _erase",
+        ),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: two superusers do not wait for each other",
+        edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
+        [TEST_CLOSING_ALONE],
+    ),
+    Mutation(
+        "P10",
+        "feed: the token of a program opens one",
+        edit(ACCOUNTS, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its secret opens the API",
+        edit(AUTHENTICATION, "                .for_api()\n"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its scope may stand beside others",
+        edit(ACCOUNTS_0006, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises ends the action",
+        edit(REPORT, "    except Exception:\n", "    except ZeroDivisionError:\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises leaves what it had begun",
+        edit(REPORT, "        with transaction.atomic():\n", "        if True:\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: as many as are chosen",
+        edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "lists: all rows are counted",
+        edit(
+            "accounts/lists.py",
+            "        count = rows.order_by()[: COUNTED + 1].count()\n",
+            "        count = rows.count()\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: a title is looked for in all rows",
+        edit(
+            "accounts/search.py",
+            "    return rows.filter(pk__gt=left[0]) if left else rows\n",
+            "    return rows\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: there is no time limit",
+        edit(
+            "accounts/lists.py",
+            """[f"{PATIENCE}s"]""",
+            """["0"]""",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "pause",
+        "pause: two of a kind at once",
+        edit(
+            ACCOUNTS_0007,
+            ", models.UniqueConstraint(condition=models.Q(('ended_at', None), "
+            "('owner__isnull', False)), fields=('owner', 'tag'), name='accounts_pause_one_open')",
+        ),
+        [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
+    ),
+    Mutation(
+        "history",
+        "history: the API does not say who is at work",
+        edit(API, "        handler = acting(_by(request))(handler)\n"),
+        ["reminders/tests/test_who.py"],
+    ),
+]
