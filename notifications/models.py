@@ -234,12 +234,21 @@ class Channel(models.Model):
         times = f", {self.holds} times in a row" if self.holds > 1 else ""
         return f"no answer in time{times}"
 
-    def trouble(self, now: datetime) -> str:
-        """Say why nothing is sent this way at present; empty when all is well."""
+    @property
+    def refusal(self) -> str:
+        """Say why what is posted to it is cancelled; empty when it is not."""
+        if self.deleted_at:
+            return "Deleted."
         if self.disabled_at:
             return f"Disabled: {self.disabled_reason}"
         if not self.is_verified:
             return "Not verified yet: nothing is sent this way until it is."
+        return ""
+
+    def trouble(self, now: datetime) -> str:
+        """Say why nothing is sent this way at present; empty when all is well."""
+        if refusal := self.refusal:
+            return refusal
         if self.is_paused(now):
             return f"It is {self.pause_told()}."
         if self.is_held(now):

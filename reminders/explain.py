@@ -382,7 +382,8 @@ class Case:
             ]:
                 why = "; ".join(map(self._told, pauses))
                 return Verdict.PAUSED, f"it will not fire: {why}", list(map(self._paused, pauses))
-            return Verdict.UPCOMING, why, []
+            unreached, steps = self._unreached()
+            return Verdict.UPCOMING, f"{why}{unreached}", steps
         late = span(self.now - fire.fire_at)
         beat = Step("tick", 3, "a tick last ran" if tick else "no tick has ever run", tick)
         if pause := Pause.objects.everything(self.now):
@@ -396,6 +397,20 @@ class Case:
             why = f"it is {late} overdue, and nothing ticks: are the worker and beat running?"
             return Verdict.OVERDUE, why, [beat]
         return Verdict.OVERDUE, f"it is {late} overdue: {self._turn()}", [beat]
+
+    def _unreached(self) -> tuple[str, list[Step]]:
+        """Say whom what fires next will not reach as its channels stand, if anybody."""
+        channels = list(self.reminder.channels.order_by("pk"))
+        refused = [each for each in channels if each.refusal]
+        told = "; ".join(f"{each}: {each.refusal.rstrip('.')}" for each in refused)
+        steps = [
+            Step("channel", 3, f"not to {each}: {each.refusal}", None, {"id": each.pk})
+            for each in refused
+        ]
+        if not refused:
+            return "", []
+        whom = "reach nobody:" if len(refused) == len(channels) else "not reach"
+        return f", and {whom} {told}", steps
 
     def _turn(self) -> str:
         """Say when a reminder that is due has its turn, while ticks run."""

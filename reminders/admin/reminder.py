@@ -61,7 +61,7 @@ class ReminderForm(StoringForm):
 @admin.register(Reminder)
 class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin):
     form = ReminderForm
-    list_display = ("title", "owner", "schedule_text", "show_next", "show_status", "show_trouble")
+    list_display = ("title", "owner", "show_schedule", "show_next", "show_status", "show_trouble")
     list_filter = (StateFilter, DueFilter, "misfire", ("timezone", NewestValues))
     search_fields = ("title",)
     finds = FINDS_REMINDERS
@@ -223,6 +223,10 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The form has stored the channels, too."""
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
+        found: QuerySet[Reminder] = super().get_queryset(request).prefetch_related("channels")
+        return found
+
     @display(description="Next due")
     def show_next(self, reminder: Reminder) -> str:
         if reminder.next_due_at is None:
@@ -245,7 +249,16 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
 
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:
-        return reminder.error or "—"
+        """What keeps it from firing, or the next firing from its channels."""
+        found = [reminder.error] if reminder.error else []
+        if reminder.next_due_at:
+            refused = [each for each in reminder.channels.all() if each.refusal]
+            found += [f"{each}: {each.refusal}" for each in refused]
+        return "; ".join(found) or "—"
+
+    @display(description="Schedule")
+    def show_schedule(self, reminder: Reminder) -> str:
+        return reminder.schedule_text
 
     @display(description="Preview")
     @once

@@ -512,6 +512,21 @@ def test_new_reminder_says_what_comes(standup, now):
     assert answer.verdict == Verdict.UPCOMING
 
 
+def test_next_says_whom_it_will_not_reach(standup, user, channel, now):
+    inbox = Channel.objects.inbox_of(user)
+    reminder = standup(channels=[channel, inbox])
+    channel.disable("answered 410", now - HOUR)
+    answer = ask(reminder, now - MINUTE, "")
+    assert answer.conclusion.endswith(
+        "it will fire in 1 min, and not reach Webhook: Hook: Disabled: answered 410."
+    )
+    assert words_of(answer, "channel") == ["not to Webhook: Hook: Disabled: answered 410"]
+    inbox.disable("no more", now - HOUR)
+    assert "and reach nobody: Webhook: Hook: Disabled: answered 410; In-app inbox: " in (
+        ask(reminder, now - MINUTE, "").conclusion
+    )
+
+
 # Clock changes, and how the moment is given
 
 
