@@ -13,7 +13,7 @@ from django.db import Error, connections
 
 from foam import logs
 from foam.doctor import broker, clock, database, host, mail, running
-from foam.doctor.finding import Check, Finding, fail, warn
+from foam.doctor.finding import Check, Finding, fail, unknown
 
 # For one check, in seconds; longer than its own time-outs.
 PATIENCE = 15.0
@@ -50,9 +50,10 @@ def _findings(check: Check, now: datetime) -> list[Finding]:
     try:
         return list(check.look(now))
     except Error as error:
-        return [
-            warn(check.name, f"Not known, as the database failed: {logs.told(error)}", "See above.")
-        ]
+        # Without a state it did not come from PostgreSQL: there was none to ask.
+        is_away = getattr(error.__cause__, "sqlstate", None) is None
+        why = "does not answer." if is_away else f"failed: {logs.told(error)}"
+        return [unknown(check.name, f"Not known, as the database {why}")]
     except Exception as bug:
         return [fail(check.name, f"The check itself failed: {logs.told(bug)}", "Report this.")]
     finally:

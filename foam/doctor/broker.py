@@ -8,7 +8,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 from redis import Redis, RedisError
 
-from foam.doctor.finding import Check, Finding, fail, ok, warn
+from foam.doctor.finding import Check, Finding, fail, ok, unknown, warn
 from foam.metrics import queue_lengths
 
 BROKER, QUEUES = "broker", "queues"
@@ -50,7 +50,7 @@ def look_at_queues(now: datetime) -> Iterator[Finding]:
     try:
         lengths = queue_lengths()
     except (BrokerError, OSError):
-        yield warn(QUEUES, "Not known, as the broker does not answer.", "See above.")
+        yield unknown(QUEUES, "Not known, as the broker does not answer.")
         return
     for queue, length in lengths.items():
         if length > MANY:

@@ -9,7 +9,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`state` is ok, warn or fail; `fix` is empty when all is well."""
+    """`state` is ok, warn or fail; `fix` is empty when all is well, or told by another finding."""
 
     check: str
     state: str
@@ -31,6 +31,11 @@ def ok(check: str, text: str) -> Finding:
 
 def warn(check: str, text: str, fix: str) -> Finding:
     return Finding(check, WARN, text, fix)
+
+
+def unknown(check: str, text: str) -> Finding:
+    """Of what cannot be looked at, for a reason that another finding tells."""
+    return Finding(check, WARN, text)
 
 
 def fail(check: str, text: str, fix: str) -> Finding:

@@ -1,6 +1,7 @@
 """The doctor: each thing is broken in turn, and is named with its fix; the rest is told as ever."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -186,7 +187,8 @@ def test_broker_that_is_away_is_told_by_each_check(settings, monkeypatch):
     # The clocks of the others are compared all the same.
     assert worst(clock.look_at_clock)[0] == "ok"
     monkeypatch.setattr(broker, "queue_lengths", lambda: (_ for _ in ()).throw(OSError()))
-    assert worst(broker.look_at_queues)[0] == "warn"
+    (unknown,) = broker.look_at_queues(timezone.now())
+    assert (unknown.state, unknown.fix) == ("warn", "")
 
 
 @pytest.mark.parametrize(
@@ -331,6 +333,29 @@ def test_command_ends_with_1_when_something_fails(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "CHECKS", [Check("x", lambda now: [1 / 0])])
     with pytest.raises(CommandError, match="1 failed, 0 to look at"):
         call_command("doctor")
+
+
+def test_command_without_a_database_ends_with_a_sentence():
+    env = processes.environment(DATABASE_URL="postgres://foam@127.0.0.1:1/foam")
+    command = [sys.executable, "manage.py", "ledger"]
+    done = subprocess.run(
+        command, check=False, env=env, cwd=processes.PROJECT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The database failed: OperationalError: connection failed")
+    assert "manage.py doctor" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_command_without_settings_ends_with_a_sentence():
+    env = {name: text for name, text in os.environ.items() if not name.startswith("FOAM_")}
+    command = [sys.executable, "manage.py", "doctor"]
+    done = subprocess.run(
+        command, check=False, env=env, cwd=processes.PROJECT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Not set up: Set the environment variable ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_doctor_works_when_everything_is_down():
