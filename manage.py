@@ -22,8 +22,10 @@ def main(words: list[str]) -> None:
     except (ImproperlyConfigured, InterfaceError, OperationalError) as error:
         if "--traceback" in words:
             raise
-        is_ours = isinstance(error, ImproperlyConfigured)
-        sys.exit(f"Not set up: {error}" if is_ours else f"{FAILED} {logs.told(error)}\n{DOCTOR}")
+        is_of_settings = isinstance(error, ImproperlyConfigured)
+        sys.exit(
+            f"Not set up: {error}" if is_of_settings else f"{FAILED} {logs.told(error)}\n{DOCTOR}"
+        )
 
 
 if __name__ == "__main__":
