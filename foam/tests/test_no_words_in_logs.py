@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -35,6 +36,12 @@ def ask(base: str, method: str, path: str, secret: str, body: dict | None = None
     except urllib.error.HTTPError as refusal:
         said = refusal.read()
     return json.loads(said) if said.startswith(b"{") else {}
+
+
+def told(log: Path, request_id: str = "") -> list[dict]:
+    """Return the lines of a log, or those of one request."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [each for each in lines if not request_id or each.get("request_id") == request_id]
 
 
 def test_no_word_address_token_or_link_of_a_story_is_logged(
@@ -92,6 +99,14 @@ def test_no_word_address_token_or_link_of_a_story_is_logged(
         processes.wait_until(
             lambda: Reminder.objects.get(pk=bad["id"]).error != "", 30, "the bad one is set aside"
         )
+        # Whoever has the id of a request finds what it woke; now and then a tick's round is first.
+        for _ in range(5):
+            if any(each["event"] == "delivered" for each in told(logs["worker"], ID)):
+                break
+            say(f"reminders/{good['id']}/trigger/")
+            processes.wait_until(
+                lambda: not Delivery.objects.of_users().unfinished().exists(), 30, "it is sent"
+            )
 
     lines = {name: log.read_text() for name, log in logs.items()}
     secrets = [MARKER, token, *Channel.objects.exclude(secret="").values_list("secret", flat=True)]
@@ -99,8 +114,7 @@ def test_no_word_address_token_or_link_of_a_story_is_logged(
         assert len(text) > 500, name
         for secret in secrets:
             assert secret not in text, f"{name} logs {secret[:6]}"
-    told = [json.loads(line) for line in lines["worker"].splitlines() if line.startswith("{")]
-    # Whoever has the id of a request finds what it woke.
-    assert any(each.get("request_id") == ID and each["event"] == "delivered" for each in told)
-    assert {"dispatched", "attempt failed"} <= {each["event"] for each in told}
-    assert any(each["event"].endswith("set aside") for each in told)
+    assert "delivered" in {each["event"] for each in told(logs["worker"], ID)}
+    events = {each["event"] for each in told(logs["worker"])}
+    assert {"dispatched", "attempt failed"} <= events
+    assert any(event.endswith("set aside") for event in events)
