@@ -1,6 +1,7 @@
 """`updated_since`: what has changed, what is deleted, and nothing missed."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,10 +27,28 @@ def ids(page):
     return [each["id"] for each in page["results"]]
 
 
+def settle():
+    """Wait for what is at work in any database here: changes since it began would come again."""
+
+    def ask(which):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_snapshot_{which}(pg_current_snapshot())::text::bigint")
+            return cursor.fetchone()[0]
+
+    newest, deadline = ask("xmax"), time.monotonic() + 60
+    while ask("xmin") < newest:
+        assert time.monotonic() < deadline, "an older transaction does not end"
+
+
+def copied(api):
+    """Return where a program has come to that has a copy of everything."""
+    settle()
+    return changes(api, "start")["sync"]
+
+
 @pytest.fixture
 def mark(api, make_reminder):
-    """Where a program has come to that has a copy of everything."""
-    return changes(api, "start")["sync"]
+    return copied(api)
 
 
 def test_a_copy_begins_with_all_there_is(api, make_reminder, now):
@@ -46,7 +65,7 @@ def test_nothing_has_changed_since(api, mark):
 
 def test_changes_come_in_their_order(api, make_reminder, now):
     first, _, third = (make_reminder() for _ in range(3))
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     third.pause(now - timedelta(minutes=1))
     api.patch(f"{URL}{first.pk}/", {"title": "New"})
     new = make_reminder()
@@ -55,7 +74,7 @@ def test_changes_come_in_their_order(api, make_reminder, now):
 
 def test_deleted_reminder_leaves_a_tombstone_without_words(api, make_reminder, now):
     reminder = make_reminder(external_id="e1", title="Secret")
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     reminder.close(now)
     assert changes(api, mark)["deleted"] == [
         {"id": reminder.pk, "external_id": "e1", "version": 2, "deleted_at": "2026-11-23T17:00:00Z"}
@@ -63,7 +82,7 @@ def test_deleted_reminder_leaves_a_tombstone_without_words(api, make_reminder, n
 
 
 def test_what_another_deleted_is_not_told(api, stranger_api, make_reminder, now):
-    mark = changes(stranger_api, "start")["sync"]
+    mark = copied(stranger_api)
     make_reminder().close(now)
     page = changes(stranger_api, mark)
     assert (page["results"], page["deleted"]) == ([], [])
@@ -71,7 +90,7 @@ def test_what_another_deleted_is_not_told(api, stranger_api, make_reminder, now)
 
 def test_firing_is_no_change(api, make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     assert dispatch.tick(now) == 1
     reminder.refresh_from_db()
     assert reminder.next_due_at > now
@@ -82,10 +101,11 @@ def test_firing_is_no_change(api, make_reminder, now):
 def test_pages_lead_to_all_of_it_and_then_to_what_comes_after(api, make_reminder, since):
     begin = {
         "start": "start",
-        "mark": changes(api, "start")["sync"],
+        "mark": copied(api),
         "instant": (timezone.now() - timedelta(hours=1)).isoformat(),
     }[since]
     made = [make_reminder().pk for _ in range(5)]
+    settle()
     page = changes(api, begin, page_size=2)
     seen = ids(page)
     while page["next"]:
@@ -99,6 +119,7 @@ def test_pages_lead_to_all_of_it_and_then_to_what_comes_after(api, make_reminder
 
 def test_change_between_two_pages_is_not_missed(api, make_reminder, now):
     made = [make_reminder() for _ in range(4)]
+    settle()
     page = changes(api, "start", page_size=2)
     made[0].pause(now - timedelta(minutes=1))
     page = api.get(page["next"]).json()
@@ -108,7 +129,7 @@ def test_change_between_two_pages_is_not_missed(api, make_reminder, now):
 def test_change_that_commits_late_is_not_missed(api, make_reminder, now):
     """The first to change is the last to commit: the time of its change would pass it by."""
     slow, quick = make_reminder(), make_reminder()
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     changed, may_commit = threading.Event(), threading.Event()
 
     def change_slowly():
@@ -133,7 +154,7 @@ def test_change_that_commits_late_is_not_missed(api, make_reminder, now):
 
 def test_bulk_changes_count_whoever_makes_them(api, make_reminder):
     reminder = make_reminder()
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     Reminder.objects.filter(pk=reminder.pk).update(version=7)
     assert ids(changes(api, mark)) == [reminder.pk]
 
@@ -182,7 +203,7 @@ def test_prune_forgets_what_no_mark_asks_for(make_reminder, monkeypatch):
 def test_queries_are_the_same_however_many_have_changed(
     api, make_reminder, django_assert_num_queries
 ):
-    mark = changes(api, "start")["sync"]
+    mark = copied(api)
     for _ in range(10):
         make_reminder()
     # The token, the horizon, the changes, the reminders, both sorts of channels, the pauses.
