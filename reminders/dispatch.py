@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from accounts.pauses import EVERYTHING
 from notifications import hours, meter, outbox
-from notifications.bulk import bulk_cursor, by_index, write_or_isolate
+from notifications.bulk import bulk_cursor, write_or_isolate
 from reminders import firing, follow_up, overdue, pausing
 from reminders.backlog import LATE, Backlog
 from reminders.firing import BEGINNING, Due, Planned
@@ -185,7 +185,6 @@ def fire_batch(
     What was due at or before `after` is left to the backlog.
     """
     with transaction.atomic():
-        by_index()
         claimed = firing.claim(now, limit, after, sql=sql)
         return len(claimed), _fire(claimed, now, firing.plan_of) if claimed else 0
 
@@ -207,7 +206,6 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
             limit = min(limit, share, room - outbox.count_due(now, room))
         if limit <= 0:
             return 0, 0, BEGINNING
-        by_index()
         claimed = firing.claim(now, limit, until=backlog.due_before)
         fired = _fire(claimed, now, _decided(backlog)) if claimed else 0
         if claimed:

@@ -185,7 +185,6 @@ def speak_batch(now: datetime) -> tuple[int, int]:
     and the batch goes on without it.
     """
     with transaction.atomic():
-        by_index()
         decided, failed = _decide_each(claim(now), now)
         claimed = len(decided) + len(failed)
         said, refused = write_or_isolate(decided, lambda rows: _write(rows, now))
@@ -201,6 +200,7 @@ def speak_batch(now: datetime) -> tuple[int, int]:
 
 def claim(now: datetime) -> list[Open]:
     """Lock the due occurrences that no other tick has, oldest first, and read them."""
+    by_index()
     with bulk_cursor() as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()

@@ -78,7 +78,7 @@ OF_REMINDERS = [
         "batch: no transaction",
         edit(
             DISPATCH,
-            "    with transaction.atomic():\n        by_index()\n        claimed = ",
+            "    with transaction.atomic():\n        claimed = ",
             "    if True:\n        claimed = ",
         ),
         [TEST_CRASHES, TEST_RACES],
@@ -126,7 +126,7 @@ OF_REMINDERS = [
         "follow-up: no transaction",
         edit(
             FOLLOW_UP,
-            "    with transaction.atomic():\n        by_index()\n        decided, failed",
+            "    with transaction.atomic():\n        decided, failed",
             "    if True:\n        decided, failed",
         ),
         [TEST_LOOP_RACES],
