@@ -400,8 +400,7 @@ class Case:
 
     def _unreached(self) -> tuple[str, list[Step]]:
         """Say whom what fires next will not reach as its channels stand, if anybody."""
-        channels = list(self.reminder.channels.order_by("pk"))
-        refused = [each for each in channels if each.refusal]
+        refused = self.reminder.refusing()
         told = "; ".join(f"{each}: {each.refusal.rstrip('.')}" for each in refused)
         steps = [
             Step("channel", 3, f"not to {each}: {each.refusal}", None, {"id": each.pk})
@@ -409,7 +408,8 @@ class Case:
         ]
         if not refused:
             return "", []
-        whom = "reach nobody:" if len(refused) == len(channels) else "not reach"
+        is_all = len(refused) == self.reminder.channels.count()
+        whom = "reach nobody:" if is_all else "not reach"
         return f", and {whom} {told}", steps
 
     def _turn(self) -> str:

@@ -243,6 +243,11 @@ class Reminder(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def refusing(self) -> list[Channel]:
+        """Return those of its channels, by id, that nothing would go out by as they stand."""
+        channels = sorted(self.channels.all(), key=lambda each: each.pk)
+        return [each for each in channels if each.refusal]
+
     @property
     def schedule(self) -> Schedule:
         return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})

@@ -252,8 +252,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         """What keeps it from firing, or the next firing from its channels."""
         found = [reminder.error] if reminder.error else []
         if reminder.next_due_at:
-            refused = [each for each in reminder.channels.all() if each.refusal]
-            found += [f"{each}: {each.refusal}" for each in refused]
+            found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
         return "; ".join(found) or "—"
 
     @display(description="Schedule")
