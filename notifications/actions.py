@@ -82,16 +82,19 @@ def register(prefix: str, actions: Sequence[Action]) -> None:
     _registered[prefix] = tuple(actions)
 
 
+def _offered(reference: str) -> tuple[Action, ...]:
+    return _registered.get(reference.partition(":")[0], ())
+
+
 def links(message: Answerable) -> list[Link]:
     """Return the links that go with a message; none where its cause offers no actions."""
     by_name = urls(message)
-    actions = _registered[message.reference.partition(":")[0]] if by_name else ()
-    return [Link(action, by_name[action.name]) for action in actions]
+    return [Link(action, by_name[action.name]) for action in _offered(message.reference)]
 
 
 def urls(message: Answerable) -> dict[str, str]:
     """As `links`, by the name of the action: what programs are sent, with every message."""
-    actions = _registered.get(message.reference.partition(":")[0])
+    actions = _offered(message.reference)
     if not actions:
         return {}
     expires = int((message.due_at + LIFETIME).timestamp())
@@ -107,7 +110,7 @@ def read(token: str, now: datetime) -> Pressed:
     if len(parts) != 5 or not token.isascii():
         raise BadLink("This link is not one of ours.")
     reference, channel, expires, name, tag = parts
-    actions = _registered.get(reference.partition(":")[0], ())
+    actions = _offered(reference)
     action = next((each for each in actions if each.name == name), None)
     base = f"{reference}.{channel}.{expires}"
     if action is None or not any(
