@@ -90,13 +90,10 @@ class Follow:
     def new(self) -> tuple[list[Any], int]:
         """Return up to SHOWN of them, oldest first, and how many more there are."""
         after = max(self.seen, default=0) - self.WINDOW
-        fresh = self.rows.filter(pk__gt=after).order_by("pk")
-        shown = list(fresh.exclude(pk__in=self.seen)[: self.SHOWN])
-        self.seen.update(row.pk for row in shown)
-        more: set[int] = set()
-        if len(shown) == self.SHOWN:
-            more.update(fresh.exclude(pk__in=self.seen).values_list("pk", flat=True))
-            self.seen |= more
+        fresh = self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk")
+        ids = list(fresh.values_list("pk", flat=True))
+        shown = list(self.rows.filter(pk__in=ids[: self.SHOWN]).order_by("pk"))
+        self.seen.update(ids)
         newest = max(self.seen, default=0)
         self.seen = {pk for pk in self.seen if pk > newest - self.WINDOW}
-        return shown, len(more)
+        return shown, len(ids[self.SHOWN :])
