@@ -28,6 +28,10 @@ def by_index() -> None:
     Of a table that has just begun to grow, or was just restored, they say nothing: then the planner
     reads all of it to find the few hundred that a worker takes. And they do not know of a burst:
     where few are thought to be due, all that are would be gathered and sorted for each batch.
+
+    The batch itself is joined as `d.id = ANY (ARRAY[batch.id])`. That is `d.id = batch.id` to all
+    but the planner, who then knows one way only: from each of the batch to its row. An equation he
+    may turn around, to read all rows in the order of the index, where he believes them to be few.
     """
     with bulk_cursor() as cursor:
         cursor.execute(

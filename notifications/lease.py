@@ -117,18 +117,20 @@ WITH RECURSIVE {due}, lost AS (
             THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
             ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
                 || ', and this channel would rather lose a message than repeat it.' END
-    FROM due WHERE d.id = due.id AND is_over
+    FROM due WHERE d.id = ANY (ARRAY[due.id]) AND is_over
 ), paused AS MATERIALIZED (
     SELECT id, paused_until FROM notifications_channel WHERE paused_until > %(now)s
 ), put_off AS (
     UPDATE notifications_delivery d SET status = 'queued', leased_until = NULL, held = 'paused',
         next_attempt_at = paused.paused_until
-    FROM paused JOIN due ON due.channel_id = paused.id WHERE d.id = due.id AND NOT is_over
+    FROM paused JOIN due ON due.channel_id = paused.id
+    WHERE d.id = ANY (ARRAY[due.id]) AND NOT is_over
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
-WHERE d.id = due.id AND NOT is_over AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
+WHERE d.id = ANY (ARRAY[due.id]) AND NOT is_over
+    AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
     d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once,
     CASE WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0
@@ -225,9 +227,11 @@ def _leased(row: tuple[Any, ...]) -> Leased:
 # It goes back as it was: it has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
-    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, c.held_until)
-FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt), notifications_channel c
-WHERE c.id = d.channel_id AND d.id = o.id AND d.attempt = o.attempt
+    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, (
+        SELECT held_until FROM notifications_channel c WHERE c.id = d.channel_id
+    ))
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
+WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
     AND CASE d.status WHEN 'sending' THEN TRUE END
 """
 
@@ -237,5 +241,6 @@ def release(messages: Sequence[Message]) -> None:
     if not messages:
         return
     ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
-    with bulk_cursor() as cursor:
+    with transaction.atomic(), bulk_cursor() as cursor:
+        by_index()
         cursor.execute(RELEASE_SQL, {"ids": ids, "attempts": attempts})

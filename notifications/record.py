@@ -35,7 +35,7 @@ WITH outcome AS (
     -- Erased meanwhile: what the receiver answered may tell to whom.
     SELECT o.id, o.attempt, o.kind, CASE d.title WHEN '' THEN '' ELSE o.detail END, o.latency,
         %(now)s
-    FROM outcome o JOIN notifications_delivery d ON d.id = o.id
+    FROM outcome o JOIN notifications_delivery d ON d.id = ANY (ARRAY[o.id])
     ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome,
         detail = EXCLUDED.detail, latency = EXCLUDED.latency, ended_at = EXCLUDED.ended_at
         WHERE notifications_attempt.outcome = 'uncertain'
@@ -49,7 +49,7 @@ UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_
     -- Whatever held the first attempt does not hold the next one.
     held = CASE WHEN o.next_attempt_at IS NULL THEN d.held END
 FROM outcome o
-WHERE d.id = o.id AND d.attempt = o.attempt
+WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
     -- As CASE: a plan that looks for what is sending first would read the whole table.
     AND CASE d.status WHEN 'sending' THEN TRUE WHEN 'cancelled' THEN o.status = 'sent' END
 """

@@ -161,7 +161,7 @@ UPDATE reminders_reminder r SET next_fire_at = n.due_at - n.lead, next_due_at = 
 FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
     %(walls)b::text[], %(missed)b::int[], %(fired)b::int[], %(fired_dues)b::timestamptz[])
     AS n(id, due_at, lead, walls, missed_count, fired_count, fired_due_at)
-WHERE r.id = n.id
+WHERE r.id = ANY (ARRAY[n.id])
 """
 
 

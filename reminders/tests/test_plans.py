@@ -24,3 +24,25 @@ def test_firing_does_not_read_tables_whole_that_have_just_begun_to_grow(make_rem
         assert dispatch.fire_batch(now, 50) == (50, 50)
         cursor.execute(SCANS)
         assert cursor.fetchone() == (before,)
+
+
+READ = """
+SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+WHERE relname = 'reminders_reminder'
+"""
+
+
+@pytest.mark.usefixtures("woken")
+def test_firing_few_reads_few_where_postgresql_believes_that_there_is_only_one(make_reminder, now):
+    make_reminder(recurrence="FREQ=DAILY")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reminders_reminder")
+    for _ in range(200):
+        make_reminder(recurrence="FREQ=DAILY")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(READ)
+        (before,) = cursor.fetchone()
+        assert dispatch.fire_batch(now, 10) == (10, 10)
+        cursor.execute(READ)
+        (after,) = cursor.fetchone()
+    assert after - before <= 50

@@ -116,15 +116,19 @@ OF_NOTIFICATIONS = [
         "attempt guard: none when recording",
         edit(
             RECORD,
-            "WHERE d.id = o.id AND d.attempt = o.attempt\n",
-            "WHERE d.id = o.id\n",
+            "WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt\n",
+            "WHERE d.id = ANY (ARRAY[o.id])\n",
         ),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P2",
         "attempt guard: none when releasing",
-        edit(LEASE, "d.id = o.id AND d.attempt = o.attempt\n", "d.id = o.id\n"),
+        edit(
+            LEASE,
+            "d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt\n",
+            "d.id = ANY (ARRAY[o.id])\n",
+        ),
         [TEST_OUTBOX],
     ),
     Mutation(
