@@ -46,33 +46,38 @@ def has_all_of_it_queued(fill):
     analyze()
 
 
-def has_met_a_burst(fill):
-    """Thousands have become due since PostgreSQL looked, when they were a few hundred."""
-    fill("first", 300)
-    analyze()
-    fill("burst", 5000)
-
-
-def was_emptied_and_has_met_a_burst(fill):
-    """The pages are those of thousands that are gone: PostgreSQL thinks of them as empty still."""
-    fill("pruned", 5000)
+def empty(fill, number, left):
+    """Have a table of so many hold a few, as PostgreSQL knows, in the pages of all of them."""
+    fill("pruned", number)
     Delivery.objects.all().delete()
-    fill("first", 1)
+    fill("left", left)
     analyze()
+
+
+def has_met_a_burst_with_few_in_it(fill):
+    empty(fill, 5000, left=20)
     fill("burst", 5000)
+
+
+def has_met_a_burst_with_one_in_it(fill):
+    empty(fill, 10_000, left=1)
+    fill("burst", 2000)
 
 
 TABLES = [
     has_just_begun_to_grow,
     has_all_of_it_queued,
-    has_met_a_burst,
-    was_emptied_and_has_met_a_burst,
+    has_met_a_burst_with_few_in_it,
+    has_met_a_burst_with_one_in_it,
 ]
 
 
 @pytest.fixture(params=TABLES, ids=lambda table: table.__name__)
 def table(request, fill):
     """A table of deliveries that are due, in a state that has led a planner astray."""
+    with connection.cursor() as cursor:
+        # Not the pages that tests before have left behind.
+        cursor.execute("TRUNCATE notifications_delivery CASCADE")
     request.param(fill)
 
 
@@ -93,15 +98,15 @@ def read_by(call):
 
 
 def test_a_lease_reads_only_what_it_takes(table, now):
-    assert read_by(lambda: lease(now, 100)) <= 100 * A_FEW
+    assert read_by(lambda: lease(now, 10)) <= 10 * A_FEW
 
 
 def test_recording_reads_only_what_was_leased(table, now):
-    leased = lease(now, 100)
+    leased = lease(now, 10)
     outcomes = [Outcome(each.message, timedelta(0)) for each in leased]
-    assert read_by(lambda: record(outcomes, leased, now)) <= 100 * A_FEW
+    assert read_by(lambda: record(outcomes, leased, now)) <= 10 * A_FEW
 
 
 def test_putting_back_reads_only_what_was_leased(table, now):
-    messages = [each.message for each in lease(now, 100)]
-    assert read_by(lambda: release(messages)) <= 100 * A_FEW
+    messages = [each.message for each in lease(now, 10)]
+    assert read_by(lambda: release(messages)) <= 10 * A_FEW

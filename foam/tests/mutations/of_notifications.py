@@ -217,6 +217,16 @@ OF_NOTIFICATIONS = [
     ),
     Mutation(
         "P5",
+        "lease: an equation that the planner may turn around",
+        edit(
+            LEASE,
+            "d.id = ANY (ARRAY[due.id]) AND NOT is_over\n    AND",
+            "d.id = due.id AND NOT is_over\n    AND",
+        ),
+        ["notifications/tests/test_plans.py"],
+    ),
+    Mutation(
+        "P5",
         "lease: all of a burst is sorted for each batch",
         edit("notifications/bulk.py", "'enable_bitmapscan', 'off'", "'enable_bitmapscan', 'on'"),
         ["notifications/tests/test_plans.py"],
