@@ -17,6 +17,7 @@ def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
     With `%(name)b` an array travels in PostgreSQL's binary form, which takes a quarter of the time
     that the literals of Django's cursor take. Errors are Django's, as ever.
     """
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor

@@ -31,6 +31,7 @@ class Receiver(Generic[Kept]):
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.connections = 0
+        self.ended = 0
         self.port = 0
         self._tls = tls
         self._kept: list[Kept] = []
@@ -68,6 +69,12 @@ class Receiver(Generic[Kept]):
         with self._changed:
             self._kept.append(thing)
             self._changed.notify_all()
+
+    def wait_for_end(self, count: int, timeout: float = 30) -> None:
+        """Return as soon as so many connections have ended."""
+        with self._changed:
+            ended = self._changed.wait_for(lambda: self.ended >= count, timeout)
+        assert ended, f"{self.ended} of {count} connections ended within {timeout} s"
 
     def wait_for(self, count: int, timeout: float = 30) -> list[Kept]:
         """Return everything that has arrived, in order, as soon as there are `count` of it."""
@@ -182,6 +189,9 @@ class HttpReceiver(Receiver[Request]):
         if self._stopping.is_set():
             writer.transport.abort()  # a TLS client that is not reading would keep us waiting
         writer.close()
+        with self._changed:
+            self.ended += 1
+            self._changed.notify_all()
 
     async def _answer(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -461,6 +461,12 @@ def test_connection_is_kept_for_the_next_batch(transport, receiver):
     assert [r.connection for r in receiver.wait_for(2)] == [1, 1]
 
 
+def test_idle_connection_ends_when_the_transport_is_closed(transport, receiver):
+    outcome_of(transport, receiver)
+    transport.close()
+    receiver.wait_for_end(1, timeout=5)
+
+
 def test_connection_that_was_closed_in_between_is_replaced(transport, receiver):
     receiver.script(Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
     outcome_of(transport, receiver)
