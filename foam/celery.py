@@ -18,6 +18,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
+from django.db import close_old_connections
 from kombu.transport.redis import Channel
 from kombu.utils.objects import cached_property
 
@@ -67,6 +68,17 @@ def collect_seldom(**_: object) -> None:
 def end_rounds(**_: object) -> None:
     """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
     shutdown.requested.set()
+
+
+# Connections to the database live as long as Django says, which asks before and after a request.
+
+
+@task_prerun.connect
+@task_postrun.connect
+def keep_connection(task: Any, **_: object) -> None:
+    """Close one that is too old or broken; have the others tried before they are used again."""
+    if not task.request.is_eager:
+        close_old_connections()
 
 
 # Logs: ours, instead of what Celery puts in their place; LOG_LEVEL counts, and not --loglevel.

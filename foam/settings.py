@@ -1,6 +1,7 @@
 """One settings file, read from the environment. docs/settings.md lists every name."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -292,6 +293,9 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # leave a process again whose connection was cut.
 CELERY_TASK_PUBLISH_RETRY = FOAM_BROKER.is_rabbitmq
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
+# Or Celery closes a worker's connection to the database around each task. How long one is kept is
+# Django's to say (CONN_MAX_AGE), which foam.celery asks.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -148,6 +148,50 @@ def children(rig, name):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def sessions():
+    """Return the processes of PostgreSQL that serve others than this test."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            " AND datname = current_database() AND pid != pg_backend_pid()"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+def tick(rig):
+    """Wait until a tick that begins from now on has ended."""
+    Heartbeat.objects.all().delete()
+    wait_until(Heartbeat.objects.exists, 30, "it ticks")
+
+
+def opened():
+    """Return how many sessions have been opened so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sessions FROM pg_stat_database WHERE datname = current_database()")
+        return cursor.fetchone()[0]
+
+
+def test_tick_uses_the_session_of_the_one_before(rig):
+    tick(rig)
+    before = opened()
+    for _ in range(3):
+        tick(rig)
+    assert opened() == before
+
+
+def test_tick_whose_session_was_lost_opens_another_and_does_not_fail(rig):
+    tick(rig)
+    said = len(rig.said("dispatch"))
+    lost = sessions()
+    sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'idle' AND pid != pg_backend_pid()"
+    )
+    tick(rig)
+    assert not sessions() & lost
+    assert "ERROR" not in rig.said("dispatch")[said:]
+
+
 def test_broker_that_is_flushed_again_and_again_loses_nothing(rig, remind, receiver):
     for seconds in (1, 2, 3):
         remind(seconds, times=5)

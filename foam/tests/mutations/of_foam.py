@@ -38,6 +38,18 @@ OF_FOAM = [
         [f"{TEST_FAULTS}::test_message_on_its_way_is_not_broken_off_when_the_broker_restarts"],
     ),
     Mutation(
+        "P5",
+        "worker: opens a session for each task",
+        edit(SETTINGS, "CELERY_DB_REUSE_MAX = sys.maxsize", "CELERY_DB_REUSE_MAX = None"),
+        [f"{TEST_FAULTS}::test_tick_uses_the_session_of_the_one_before"],
+    ),
+    Mutation(
+        "P4",
+        "worker: a tick fails whose session was lost",
+        edit("foam/celery.py", "        close_old_connections()\n", "        pass\n"),
+        [f"{TEST_FAULTS}::test_tick_whose_session_was_lost_opens_another_and_does_not_fail"],
+    ),
+    Mutation(
         "P4",
         "broker: RabbitMQ's dead connection is not made anew",
         edit(SETTINGS, "= FOAM_BROKER.is_rabbitmq", "= False"),
