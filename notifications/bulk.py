@@ -24,11 +24,12 @@ def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
 
 
 def by_index() -> None:
-    """Have the statements of this transaction go along an index, whatever statistics say.
+    """Have the statements of this transaction go along the index that has the order they ask for.
 
-    Of a table that has just begun to grow, or was just restored, they say nothing: then the planner
-    reads all of it to find the few hundred that a worker takes. And they do not know of a burst:
-    where few are thought to be due, all that are would be gathered and sorted for each batch.
+    Whatever statistics say: of a table that has just begun to grow, or was just restored, nothing,
+    and of a burst that has just become due they do not know. Then the planner would read all of the
+    table, or gather all that is due by whatever index and sort it, for each batch of a few hundred.
+    Without sorting an ORDER BY names the index.
 
     The batch itself is joined as `d.id = ANY (ARRAY[batch.id])`. That is `d.id = batch.id` to all
     but the planner, who then knows one way only: from each of the batch to its row. An equation he
@@ -37,7 +38,8 @@ def by_index() -> None:
     with bulk_cursor() as cursor:
         cursor.execute(
             "SELECT set_config('enable_seqscan', 'off', TRUE),"
-            " set_config('enable_bitmapscan', 'off', TRUE)"
+            " set_config('enable_sort', 'off', TRUE),"
+            " set_config('enable_incremental_sort', 'off', TRUE)"
         )
 
 

@@ -52,28 +52,33 @@ due AS MATERIALIZED (
 HEADS = """
 WITH RECURSIVE head AS (
     SELECT 1 AS number, (
-        SELECT min(channel_id) FROM notifications_delivery
+        SELECT channel_id FROM notifications_delivery
         WHERE channel_id > %(after)s AND next_attempt_at IS NOT NULL
+        ORDER BY channel_id, next_attempt_at LIMIT 1
     ) AS channel_id
     UNION ALL
     SELECT number + 1, (
-        SELECT min(channel_id) FROM notifications_delivery
+        SELECT channel_id FROM notifications_delivery
         WHERE channel_id > head.channel_id AND next_attempt_at IS NOT NULL
+        ORDER BY channel_id, next_attempt_at LIMIT 1
     )
     FROM head WHERE channel_id IS NOT NULL AND number < %(limit)s
 )
 SELECT channel_id FROM head WHERE channel_id IS NOT NULL
 """
 
-# Whose turn it is among these channels, a few of each.
+# Whose turn it is among these channels, a few of each. As a range of both columns: only the index
+# of both can then be used, and never that of the times of all channels.
 OF_CHANNELS = """
 due AS MATERIALIZED (
     SELECT d.* FROM notifications_channel c
     CROSS JOIN LATERAL (
         SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
-        WHERE channel_id = c.id AND next_attempt_at <= %(now)s
+        WHERE next_attempt_at IS NOT NULL
+            AND (channel_id, next_attempt_at) >= (c.id, '-infinity'::timestamptz)
+            AND (channel_id, next_attempt_at) <= (c.id, %(now)s)
             AND (leased_until IS NULL OR leased_until <= %(now)s) AND {is_free}
-        ORDER BY next_attempt_at LIMIT %(each)s
+        ORDER BY channel_id, next_attempt_at LIMIT %(each)s
         FOR UPDATE SKIP LOCKED
     ) d
     WHERE c.id = ANY (%(channels)s) AND c.kind = ANY (%(kinds)s)
@@ -189,7 +194,8 @@ def lease_this(delivery_id: int, now: datetime) -> Leased | None:
 
 def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
     """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
-    with bulk_cursor() as cursor:
+    with transaction.atomic(), bulk_cursor() as cursor:
+        by_index()
         cursor.execute(HEADS, {"after": after, "limit": limit})
         return [channel for (channel,) in cursor.fetchall()]
 

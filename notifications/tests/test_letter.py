@@ -250,6 +250,7 @@ def test_recipient_is_whom_the_letter_is_to(head, address, recipient):
         '"a\r\nb"@example.com',
         '"a\x01b"@example.com',
         "ada@example.com, eve@example.com",
+        " .\r\nBcc: eve@example.com\r\n",
     ],
 )
 def test_what_is_no_address_is_not_written_to(head, address):

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from notifications import outbox
-from notifications.lease import lease, release
-from notifications.models import Delivery
+from notifications.lease import channels_with_work, lease, lease_of_channels, release
+from notifications.models import Channel, Delivery
 from notifications.record import record
 from notifications.transports import Outcome
 
@@ -46,6 +47,15 @@ def has_all_of_it_queued(fill):
     analyze()
 
 
+def had_ended_all_of_it(fill):
+    """When PostgreSQL looked; it has grown anew."""
+    fill("ended", 5000)
+    Delivery.objects.update(status="sent", next_attempt_at=None, finished_at=F("created_at"))
+    analyze()
+    Delivery.objects.all().delete()
+    fill("burst", 1000)
+
+
 def empty(fill, number, left):
     """Have a table of so many hold a few, as PostgreSQL knows, in the pages of all of them."""
     fill("pruned", number)
@@ -67,6 +77,7 @@ def has_met_a_burst_with_one_in_it(fill):
 TABLES = [
     has_just_begun_to_grow,
     has_all_of_it_queued,
+    had_ended_all_of_it,
     has_met_a_burst_with_few_in_it,
     has_met_a_burst_with_one_in_it,
 ]
@@ -99,6 +110,27 @@ def read_by(call):
 
 def test_a_lease_reads_only_what_it_takes(table, now):
     assert read_by(lambda: lease(now, 10)) <= 10 * A_FEW
+
+
+@pytest.fixture
+def other(table, user, now):
+    """Another channel, for which a few are due beside all of these."""
+    other = Channel.objects.create(
+        owner=user, kind="webhook", name="Other", address="http://127.0.0.1:9/", verified_at=now
+    )
+    outbox.post([outbox.Post(other.pk, f"other:{n}", "Title", "Body", now) for n in range(5)], now)
+    return other.pk
+
+
+def test_a_lease_of_some_channels_reads_nothing_of_the_others(other, now):
+    assert read_by(lambda: lease_of_channels(now, [other], ["webhook"], 10)) <= 10 * A_FEW
+
+
+def test_channels_with_work_are_found_without_their_history(other, channel):
+    Delivery.objects.filter(channel=channel).update(
+        status="sent", next_attempt_at=None, finished_at=F("created_at")
+    )
+    assert read_by(lambda: channels_with_work(-1)) <= A_FEW
 
 
 def test_recording_reads_only_what_was_leased(table, now):

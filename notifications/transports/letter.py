@@ -113,7 +113,11 @@ def _address(address: str) -> str:
     """Return the address as a header has it; most need nothing done."""
     if PLAIN_ADDRESS.fullmatch(address):
         return address
-    return sanitize_address(address, "utf-8")
+    try:
+        return sanitize_address(address, "utf-8")
+    except (AttributeError, TypeError) as error:
+        # Python's own parser stumbles over some of what is no address.
+        raise ValueError("Invalid address") from error
 
 
 def _envelope_address(address: str) -> str:

@@ -226,9 +226,19 @@ OF_NOTIFICATIONS = [
         ["notifications/tests/test_plans.py"],
     ),
     Mutation(
+        "P6",
+        "lease: for one channel the due of all are looked through",
+        edit(
+            LEASE,
+            "ORDER BY channel_id, next_attempt_at LIMIT %(each)s",
+            "ORDER BY next_attempt_at LIMIT %(each)s",
+        ),
+        ["notifications/tests/test_plans.py"],
+    ),
+    Mutation(
         "P5",
         "lease: all of a burst is sorted for each batch",
-        edit("notifications/bulk.py", "'enable_bitmapscan', 'off'", "'enable_bitmapscan', 'on'"),
+        edit("notifications/bulk.py", "'enable_sort', 'off'", "'enable_sort', 'on'"),
         ["notifications/tests/test_plans.py"],
     ),
     Mutation(
