@@ -8,11 +8,12 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA512
 from django.conf import settings
+from django.core.signals import setting_changed
 
 from notifications.mac import Mac
 
@@ -99,9 +100,10 @@ def urls(message: Answerable) -> dict[str, str]:
         return {}
     expires = int((message.due_at + LIFETIME).timestamp())
     base = f"{message.reference}.{message.channel_id}.{expires:x}"
-    tags = _tags(_macs()[0], base)
-    start = f"{settings.FOAM_BASE_URL}{PATH}{base}"
-    return {name: f"{start}.{name}.{tags[slot]}" for name, _, slot, _ in actions}
+    (mac, *_), where = _ours()
+    tags = _tags(mac, base)
+    start = f"{where}{base}"
+    return {name: f"{start}.{name}.{_tag(tags, slot)}" for name, _, slot, _ in actions}
 
 
 def read(token: str, now: datetime) -> Pressed:
@@ -114,7 +116,7 @@ def read(token: str, now: datetime) -> Pressed:
     action = next((each for each in actions if each.name == name), None)
     base = f"{reference}.{channel}.{expires}"
     if action is None or not any(
-        hmac.compare_digest(_tags(mac, base)[action.slot], tag) for mac in _macs()
+        hmac.compare_digest(_tag(_tags(mac, base), action.slot), tag) for mac in _ours()[0]
     ):
         raise BadLink("This link is not one of ours.")
     expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
@@ -123,20 +125,27 @@ def read(token: str, now: datetime) -> Pressed:
     return Pressed(action, reference, int(channel), expires_at)
 
 
-def _macs() -> tuple[Mac, ...]:
-    return _derived(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
+@cache
+def _ours() -> tuple[tuple[Mac, ...], str]:
+    """Return keys for links alone, the first to make them with, and what a link begins with.
 
-
-@lru_cache(maxsize=4)
-def _derived(key: str, fallbacks: tuple[str, ...]) -> tuple[Mac, ...]:
-    """Return keys for links alone: what is signed elsewhere with the same secret is no link."""
-    return tuple(
-        Mac(hmac.digest(each.encode(), b"foam.notifications.actions", "sha512"), SHA512())
-        for each in (key, *fallbacks)
+    What is signed elsewhere with the same secret is no link.
+    """
+    macs = tuple(
+        Mac(hmac.digest(str(each).encode(), b"foam.notifications.actions", "sha512"), SHA512())
+        for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
+    return macs, f"{settings.FOAM_BASE_URL}{PATH}"
 
 
-def _tags(mac: Mac, base: str) -> list[str]:
-    """Return the tag of each slot: all in one encoding, as they go with every message."""
-    text = urlsafe_b64encode(mac(base.encode())[: SLOTS * TAG]).decode()
-    return [text[begin : begin + TAG_LENGTH] for begin in range(0, len(text), TAG_LENGTH)]
+# Only tests change settings while they run.
+setting_changed.connect(lambda **_: _ours.cache_clear(), weak=False)
+
+
+def _tags(mac: Mac, base: str) -> str:
+    """Return the tags of all slots: in one encoding, as they go with every message."""
+    return urlsafe_b64encode(mac(base.encode())[: SLOTS * TAG]).decode()
+
+
+def _tag(tags: str, slot: int) -> str:
+    return tags[slot * TAG_LENGTH : (slot + 1) * TAG_LENGTH]

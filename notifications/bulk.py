@@ -10,37 +10,37 @@ from django.db import DataError, IntegrityError, connection, transaction
 T = TypeVar("T")
 
 
+# For the rest of a transaction. Without sorting, an ORDER BY names the index that it goes along.
+BY_INDEX = """
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+SET LOCAL enable_incremental_sort = off
+"""
+
+
 @contextmanager
-def bulk_cursor() -> Iterator[psycopg.Cursor[Any]]:
+def bulk_cursor(*, by_index: bool = False) -> Iterator[psycopg.Cursor[Any]]:
     """Yield a cursor in Django's own connection and transaction that binds on the server.
 
     With `%(name)b` an array travels in PostgreSQL's binary form, which takes a quarter of the time
     that the literals of Django's cursor take. Errors are Django's, as ever.
-    """
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
 
-
-def by_index() -> None:
-    """Have the statements of this transaction go along the index that has the order they ask for.
-
-    Whatever statistics say: of a table that has just begun to grow, or was just restored, nothing,
-    and of a burst that has just become due they do not know. Then the planner would read all of the
-    table, or gather all that is due by whatever index and sort it, for each batch of a few hundred.
-    Without sorting an ORDER BY names the index.
+    `by_index` has the statements of this transaction go along the index that has the order they ask
+    for, whatever statistics say: of a table that has just begun to grow, or was just restored,
+    nothing, and of a burst that has just become due they do not know. Then the planner would read
+    all of the table, or gather all that is due by whatever index and sort it, for each batch of a
+    few hundred.
 
     The batch itself is joined as `d.id = ANY (ARRAY[batch.id])`. That is `d.id = batch.id` to all
     but the planner, who then knows one way only: from each of the batch to its row. An equation he
     may turn around, to read all rows in the order of the index, where he believes them to be few.
     """
-    with bulk_cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('enable_seqscan', 'off', TRUE),"
-            " set_config('enable_sort', 'off', TRUE),"
-            " set_config('enable_incremental_sort', 'off', TRUE)"
-        )
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        if by_index:
+            cursor.execute(BY_INDEX)
+        yield cursor
 
 
 def write_or_isolate(

@@ -22,6 +22,7 @@ from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TRANSPORTS, Transport, transport
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+MICROSECOND = timedelta(microseconds=1)
 # As `message_id` makes it, of ids and times that fit into theirs.
 MESSAGE_ID = re.compile(r"foam_([0-9]{1,18})_([0-9a-f]{1,14})")
 # When a pause ends that has no end: a moment that can be compared, and never comes.
@@ -613,7 +614,7 @@ def message_id(delivery_id: int, created_at: datetime) -> str:
 
     The time is in it because a database that is set up anew counts its rows from 1 again.
     """
-    return f"foam_{delivery_id}_{(created_at - EPOCH) // timedelta(microseconds=1):x}"
+    return f"foam_{delivery_id}_{(created_at - EPOCH) // MICROSECOND:x}"
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):

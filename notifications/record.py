@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from notifications import meter
-from notifications.bulk import bulk_cursor, by_index
+from notifications.bulk import bulk_cursor
 from notifications.holding import rules_of
 from notifications.lease import Leased
 from notifications.models import Channel, Delivery
@@ -79,8 +79,7 @@ def record(
         _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
         for outcome, each in zip(outcomes, leased, strict=True)
     ]
-    with transaction.atomic(), bulk_cursor() as cursor:
-        by_index()
+    with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
         cursor.execute(
             RECORD_SQL,
             {
@@ -304,5 +303,7 @@ def _disable_failing(dead: Sequence[Message], now: datetime) -> None:
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
     gone = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
+    if not gone:
+        return
     for channel in Channel.objects.filter(pk__in=gone, disabled_at=None):
         channel.disable(gone[channel.pk], now)

@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts.models import FOAM_ID
 from accounts.pauses import EVERYTHING
 from notifications import meter, outbox
-from notifications.bulk import bulk_cursor, by_index
+from notifications.bulk import bulk_cursor
 from reminders.count import Count
 from reminders.history import Change, note
 from reminders.message import Message, message
@@ -107,9 +107,8 @@ def claim(
 
     Those that were due later than `after`, and at `until` at the latest, which is `now` by default.
     """
-    by_index()
     asked = {"now": now, "after": after, "until": until or now, "limit": limit}
-    with bulk_cursor() as cursor:
+    with bulk_cursor(by_index=True) as cursor:
         cursor.execute(sql, asked, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 

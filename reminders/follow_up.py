@@ -19,7 +19,7 @@ from django.db import transaction
 from accounts.pauses import Pause
 from accounts.timezones import iso
 from notifications import meter, outbox
-from notifications.bulk import bulk_cursor, by_index, write_or_isolate
+from notifications.bulk import bulk_cursor, write_or_isolate
 from reminders import pausing
 from reminders.count import Count
 from reminders.message import Message, again, lateness, roughly
@@ -200,8 +200,7 @@ def speak_batch(now: datetime) -> tuple[int, int]:
 
 def claim(now: datetime) -> list[Open]:
     """Lock the due occurrences that no other tick has, oldest first, and read them."""
-    by_index()
-    with bulk_cursor() as cursor:
+    with bulk_cursor(by_index=True) as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()
     begin = Open._fields.index("words")

@@ -67,16 +67,16 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     seconds: float
-    retry_after: int
-    redirect: str
+    retry_after: int = 0
+    redirect: str = ""
     # libcurl's error, 0 when the response is whole; a status may have come all the same.
-    errno: int
-    error: str
-    os_errno: int
+    errno: int = 0
+    error: str = ""
+    os_errno: int = 0
     # Why the address that the name led to was not connected to.
-    refusal: str
+    refusal: str = ""
     # The receiver may have got the request, whole or in part.
-    is_sent: bool
+    is_sent: bool = False
 
     @property
     def is_hung(self) -> bool:
@@ -113,10 +113,13 @@ class Exchange:
 
     def reply(self, errno: int, error: str) -> Reply:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        took = time.monotonic() - self._began
+        if errno == 0 and 200 <= status < 300:
+            return Reply(status, self._body, took)
         return Reply(
             status=status if status >= 200 else 0,
             body=self._body,
-            seconds=time.monotonic() - self._began,
+            seconds=took,
             retry_after=self.curl.getinfo(pycurl.RETRY_AFTER) if status in {429, 503} else 0,
             redirect=(self.curl.getinfo(pycurl.REDIRECT_URL) or "") if 300 <= status < 400 else "",
             errno=errno,

@@ -180,8 +180,8 @@ OF_NOTIFICATIONS = [
         "id: another at each attempt",
         edit(
             LEASE,
-            "id=message_id(id_, created_at),",
-            'id=f"{message_id(id_, created_at)}_{attempt}",',
+            "attempt, message_id(id_, created_at),",
+            'attempt, f"{message_id(id_, created_at)}_{attempt}",',
         ),
         [TEST_OUTBOX],
     ),
@@ -238,7 +238,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P5",
         "lease: all of a burst is sorted for each batch",
-        edit("notifications/bulk.py", "'enable_sort', 'off'", "'enable_sort', 'on'"),
+        edit("notifications/bulk.py", "enable_sort = off", "enable_sort = on"),
         ["notifications/tests/test_plans.py"],
     ),
     Mutation(
@@ -354,7 +354,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "link: its tag is not looked at",
-        edit(ACTIONS, "hmac.compare_digest(_tags(mac, base)[action.slot], tag)", "True"),
+        edit(ACTIONS, "hmac.compare_digest(_tag(_tags(mac, base), action.slot), tag)", "True"),
         [TEST_ACTIONS],
     ),
     Mutation(
