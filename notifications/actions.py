@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from cryptography.hazmat.primitives.hashes import SHA512
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.encoding import force_bytes
 
 from notifications.mac import Mac
 
@@ -132,7 +133,7 @@ def _ours() -> tuple[tuple[Mac, ...], str]:
     What is signed elsewhere with the same secret is no link.
     """
     macs = tuple(
-        Mac(hmac.digest(str(each).encode(), b"foam.notifications.actions", "sha512"), SHA512())
+        Mac(hmac.digest(force_bytes(each), b"foam.notifications.actions", "sha512"), SHA512())
         for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
     return macs, f"{settings.FOAM_BASE_URL}{PATH}"
