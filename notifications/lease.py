@@ -227,7 +227,7 @@ UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
     ))
 FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
 WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
-    AND CASE d.status WHEN 'sending' THEN TRUE END
+    AND d.status = 'sending'
 """
 
 

@@ -50,8 +50,7 @@ UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_
     held = CASE WHEN o.next_attempt_at IS NULL THEN d.held END
 FROM outcome o
 WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
-    -- As CASE: a plan that looks for what is sending first would read the whole table.
-    AND CASE d.status WHEN 'sending' THEN TRUE WHEN 'cancelled' THEN o.status = 'sent' END
+    AND (d.status = 'sending' OR d.status = 'cancelled' AND o.status = 'sent')
 """
 
 
@@ -194,7 +193,8 @@ def _clip(detail: str) -> str:
 HOLD_RETRY = """
 UPDATE notifications_delivery d SET next_attempt_at = o.at, held = 'quiet'
 FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(ats)b::timestamptz[]) AS o(id, attempt, at)
-WHERE d.id = o.id AND d.attempt = o.attempt AND d.status = 'queued' AND NOT d.urgent
+WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt AND d.status = 'queued'
+    AND NOT d.urgent
 """
 
 

@@ -59,7 +59,7 @@ UPDATE reminders_occurrence o SET status = n.status, speaks_again_at = n.speaks_
 FROM unnest(%(ids)b::bigint[], %(statuses)b::text[], %(speaks)b::timestamptz[],
     %(nags)b::smallint[], %(escalated)b::timestamptz[], %(follow_ups)b::timestamptz[])
     AS n(id, status, speaks_again_at, nags, escalated_at, follow_up_at)
-WHERE o.id = n.id
+WHERE o.id = ANY (ARRAY[n.id])
 """
 
 

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 
 from notifications import outbox
 from notifications.lease import channels_with_work, lease, lease_of_channels, release
 from notifications.models import Channel, Delivery
 from notifications.record import record
+from notifications.tests.counters import READ, counted
 from notifications.transports import Outcome
 
 # A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
@@ -92,20 +93,9 @@ def table(request, fill):
     request.param(fill)
 
 
-READ_SQL = """
-SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
-WHERE relname = 'notifications_delivery'
-"""
-
-
 def read_by(call):
     """Return how many rows of the deliveries a call reads."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(READ_SQL)
-        (before,) = cursor.fetchone()
-        call()
-        cursor.execute(READ_SQL)
-        return cursor.fetchone()[0] - before
+    return counted(READ, ["notifications_delivery"], call)
 
 
 def test_a_lease_reads_only_what_it_takes(table, now):

@@ -136,7 +136,7 @@ OF_NOTIFICATIONS = [
         "status guard: none when recording",
         edit(
             RECORD,
-            "CASE d.status WHEN 'sending' THEN TRUE WHEN 'cancelled' THEN o.status = 'sent' END",
+            "(d.status = 'sending' OR d.status = 'cancelled' AND o.status = 'sent')",
             "true",
         ),
         [TEST_OUTBOX],
