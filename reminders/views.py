@@ -245,7 +245,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
         return Response(OccurrenceDetailSerializer(occurrence).data)
 
     @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
-    @action(detail=True, filterset_class=None)
+    @action(detail=True, filterset_class=None, ordering_fields=())
     def occurrences(self, request: Request, **kwargs: Any) -> Response:
         """What has fired, was skipped or was missed, newest first."""
         page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))

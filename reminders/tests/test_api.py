@@ -357,3 +357,9 @@ def test_options_of_an_external_id_tell_what_can_be_sent(api, make_reminder):
     assert answer.status_code == 200
     assert "title" in answer.json()["actions"]["PUT"]
     assert api.options(f"{URL}by-external-id/ticket-2/").status_code == 200
+
+
+def test_occurrences_of_a_reminder_are_not_ordered_as_reminders_are(api, make_reminder):
+    url = f"/api/v1/reminders/{make_reminder().pk}/occurrences/"
+    asked = api.get(url, {"ordering": "next_due_at"})
+    assert (asked.status_code, asked.json()) == (200, api.get(url).json())
