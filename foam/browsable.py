@@ -26,6 +26,7 @@ from foam.prose import describe
 # Nothing from elsewhere, and no script or style within a page.
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 WRITING = ("POST", "PUT", "PATCH")
+ABSENT = {401, 404, 410}
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class Renderer(BrowsableAPIRenderer):
         crumbs = breadcrumbs(request.path)
         # An address that only takes a POST is opened for its form.
         is_form = request.method == "GET" and response.status_code == 405 and bool(page.forms)
+        # What is not there, or not this user's, can be neither changed nor deleted.
+        is_there = response.status_code not in ABSENT
         return {
             "view": view,
             "request": request,
@@ -73,9 +76,10 @@ class Renderer(BrowsableAPIRenderer):
             "content": "" if is_form else as_html(content, getattr(view, "basename", None)),
             "problem": data if response.status_code >= 400 and not is_form else None,
             "other_errors": page.other_errors(),
-            "forms": page.forms,
-            "actions": list(page.actions()),
-            "delete": page.delete(),
+            "forms": page.forms if is_there else [],
+            "is_form": is_form,
+            "actions": list(page.actions()) if is_there else [],
+            "delete": page.delete() if is_there else None,
             "filters": self.get_filter_form(data, view, request),
             "login": first_url("account_login", "admin:login"),
             "logout": first_url("account_logout", "admin:logout"),
@@ -95,7 +99,7 @@ class Page:
         found = []
         if self._allows("POST"):
             name = self._handler("POST")
-            title = "Create" if name == "create" else titled(name)
+            title = self._title(name)
             form = self._form(self.view, name, title, "POST", self.request.get_full_path())
             form.is_open = form.is_open or name != "create"
             found.append(form)
@@ -138,6 +142,11 @@ class Page:
             for text in texts
             if name not in shown
         ]
+
+    def _title(self, name: str) -> str:
+        """Return the words of a form's button: the action's name, or the last step of its path."""
+        step = self.request.path.rstrip("/").rsplit("/", 1)[-1]
+        return titled(step.replace("-", "_") if name == "post" else name)
 
     @property
     def _is_action(self) -> bool:

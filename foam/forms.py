@@ -89,7 +89,7 @@ def _input(name: str, each: Any, value: Any, errors: list[str], *, is_sent: bool
     kind = kind_of(each)
     if value is empty:
         value = each.get_initial()
-    child = kind_of(each.child) if kind == "list" else ""
+    items = items_of(each, kind)
     return Input(
         name=name,
         label=str(each.label or name.replace("_", " ").capitalize()),
@@ -98,8 +98,8 @@ def _input(name: str, each: Any, value: Any, errors: list[str], *, is_sent: bool
         is_required=each.required and kind != "checkbox",
         may_be_null=each.allow_null,
         value=_chosen(value) if kind == "multiple" else written(value, kind),
-        example=ITEMS.get(child, "") if kind == "list" else ITEMS.get(kind, "").split(",")[0],
-        items=child,
+        example=ITEMS.get(items, "") if kind == "list" else ITEMS.get(kind, "").split(",")[0],
+        items=items,
         choices=list(_choices(each, kind)),
         errors=errors,
         is_sent=is_sent,
@@ -119,6 +119,14 @@ def kind_of(each: Any) -> str:
         is_long = each.style.get("base_template") == "textarea.html"
         return "textarea" if is_long or (each.max_length or LONG) > LONG else "text"
     return "text"
+
+
+def items_of(field: Any, kind: str) -> str:
+    """Return the kind of the items that a field holds: "number" for the ids of related rows."""
+    if kind == "list":
+        return kind_of(field.child)
+    related = getattr(field, "child_relation", field)
+    return "number" if isinstance(related, serializers.PrimaryKeyRelatedField) else ""
 
 
 def _choices(each: Any, kind: str) -> Iterable[tuple[str, str]]:

@@ -64,6 +64,27 @@ def follow(
     return middleware
 
 
+def error_pages(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Give a body to an error that Django answers without one, such as 405 for a wrong method."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code < 400 or response.streaming or response.content:
+            return response
+        detail = f"This address does not take {request.method}."
+        if response.status_code != 405:
+            detail = "The server cannot answer this request."
+        page = problems.answer(request, response.status_code, detail)
+        response.content = page.content
+        for name, value in page.items():
+            response[name] = value
+        return response
+
+    return middleware
+
+
 def limit_body(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
@@ -79,7 +100,7 @@ def limit_body(
         if length.isdigit() and int(length) > limit and request.path_info in _imports():
             limit = settings.FOAM_IMPORT_MAX_SIZE
         if length.isdigit() and int(length) > limit:
-            return problems.response(413, f"The body is larger than {limit} bytes.")
+            return problems.answer(request, 413, f"The body is larger than {limit} bytes.")
         return get_response(request)
 
     return middleware

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as ApiValidationError
 from rest_framework.response import Response
@@ -15,6 +16,11 @@ from accounts.api import Conflict, field_errors
 from reminders.models import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
+# For pages without a script, whose only form signs out.
+PAGE_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -65,13 +71,46 @@ def response(status: int, detail: str) -> HttpResponse:
     return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE)
 
 
+def wants_page(request: HttpRequest) -> bool:
+    """Whether the client is a browser: its Accept header puts HTML before JSON."""
+    types = [CONTENT_TYPE, "application/json", "text/html"]
+    return request.get_preferred_type(types) == "text/html"
+
+
+def answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    """Return an error as a page for a browser, and as a problem document for a program.
+
+    The page reads neither session nor database: it is shown when these fail, too.
+    """
+    if not wants_page(request):
+        return response(status, detail)
+    context = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    page = HttpResponse(render_to_string("foam/error.html", context), status=status)
+    page["Content-Security-Policy"] = PAGE_CSP
+    return page
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return response(404, "There is nothing at this address. /docs lists what there is.")
+    detail = "There is nothing at this address."
+    return answer(request, 404, detail if wants_page(request) else f"{detail} See /docs.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return response(400, "This request cannot be used.")
+    return answer(request, 400, "The server cannot read this request. Go back and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    detail = "Your account may not open this. Ask an administrator of this FOAM for access."
+    return answer(request, 403, detail)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    detail = (
+        "This form is too old, or it came from another site. Go back, reload the page and send "
+        "the form again. Cookies must be allowed."
+    )
+    return answer(request, 403, detail)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return response(500, "Something went wrong on our side. It has been logged.")
+    return answer(request, 500, "Something went wrong on our side. It has been logged.")

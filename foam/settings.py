@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "foam.middleware.follow",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "foam.middleware.error_pages",
     "foam.middleware.limit_body",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -156,6 +157,7 @@ TEMPLATES = [
 # People
 
 AUTH_USER_MODEL = "accounts.User"
+CSRF_FAILURE_VIEW = "foam.problems.csrf_failure"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account_home"
 LOGOUT_REDIRECT_URL = "account_login"

@@ -39,5 +39,6 @@ urlpatterns = [
 ]
 
 handler400 = "foam.problems.bad_request"
+handler403 = "foam.problems.forbidden"
 handler404 = "foam.problems.not_found"
 handler500 = "foam.problems.server_error"

@@ -1,13 +1,13 @@
 """The front door: welcome, health and readiness."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,13 +20,20 @@ from foam.nouns import nouns
 
 
 class WelcomeView(APIView):
-    """FOAM fires each reminder once, on time, and can prove it."""
+    """The front door: a page for a person, the addresses in JSON for a program."""
 
     permission_classes = [AllowAny]
-    authentication_classes: list[Any] = []
+    # A session alone: a program's token, good or bad, changes nothing here.
+    authentication_classes = [SessionAuthentication]
+    renderer_classes = [JSONRenderer, TemplateHTMLRenderer]
     schema = None
 
     def get(self, request: Request) -> Response:
+        if request.accepted_renderer.format == "html":
+            is_open = settings.FOAM_SIGNUP == "open"
+            answer = Response({"is_signup_open": is_open}, template_name="foam/welcome.html")
+            answer["Content-Security-Policy"] = problems.PAGE_CSP
+            return answer
         links = {
             name: settings.FOAM_BASE_URL + reverse(view)
             for name, view in (

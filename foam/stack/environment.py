@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ from foam.stack.ports import web_port
 from foam.stack.processes import Child, Signals, stop
 from foam.stack.servers import Postgres, Redis
 from foam.stack.terminal import step
+
+# The names that foam/settings.py reads.
+SETTING = re.compile(r"(FOAM|EMAIL|SENTRY|LOG)_\w+|(DATABASE|REDIS)_URL|ALLOWED_HOSTS|SECRET_KEY")
 
 
 @contextmanager
@@ -39,9 +43,15 @@ def servers(
             stop(child, signals, 10)
 
 
-def development(folder: Folder | None, urls: dict[str, str]) -> dict[str, str]:
-    """What FOAM's settings ask for; whatever the environment already says, it keeps."""
-    return {**defaults(folder, web_port()), **os.environ, **urls}
+def development(
+    folder: Folder | None, urls: dict[str, str], running: dict[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of FOAM's processes, from the weakest source to the strongest.
+
+    These are the defaults of development, the settings of the FOAM that is `running` in this
+    folder, the environment of this command, and the addresses of the servers.
+    """
+    return {**defaults(folder, web_port()), **(running or {}), **os.environ, **urls}
 
 
 def defaults(folder: Folder | None, port: int) -> dict[str, str]:
@@ -56,19 +66,26 @@ def defaults(folder: Folder | None, port: int) -> dict[str, str]:
     }
 
 
+def settings_of(env: dict[str, str]) -> dict[str, str]:
+    """Return the variables that FOAM's settings read: a command beside it needs the same."""
+    return {name: value for name, value in env.items() if SETTING.match(name)}
+
+
 @contextmanager
-def published(folder: Folder, urls: dict[str, str]) -> Iterator[None]:
-    """Leave word where the servers are, for commands that are run beside us."""
-    write_private(folder.running, json.dumps(urls))
+def published(folder: Folder, env: dict[str, str], urls: dict[str, str]) -> Iterator[None]:
+    """Write the addresses of the servers and FOAM's settings to a file, for `make manage`."""
+    running = {"servers": urls, "settings": settings_of(env)}
+    write_private(folder.running, json.dumps(running))
     try:
         yield
     finally:
         folder.running.unlink(missing_ok=True)
 
 
-def running_urls(folder: Folder) -> dict[str, str] | None:
+def running_environment(folder: Folder) -> dict[str, str] | None:
+    """Return the environment for a command beside the FOAM that runs in this folder; or None."""
     try:
-        urls: dict[str, str] = json.loads(folder.running.read_text())
+        running = json.loads(folder.running.read_text())
     except OSError:
         return None
-    return urls
+    return development(folder, running["servers"], running["settings"])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foam.stack.environment import development, running_urls, servers
+from foam.stack.environment import development, running_environment, servers
 from foam.stack.folder import Folder, Locked
 from foam.stack.processes import POLL, Signals, Stop, die_with_parent
 from foam.stack.terminal import Problem, leave_stdout_alone
@@ -31,10 +31,10 @@ def execute(words: list[str], signals: Signals, *, ephemeral: bool) -> int:
             return attend(words, development(folder, urls), signals)
     except Locked as locked:
         # Beside `run`, in its folder and with its servers.
-        running = running_urls(locked.folder)
-        if running is None:
+        env = running_environment(locked.folder)
+        if env is None:
             raise
-        return attend(words, development(locked.folder, running), signals)
+        return attend(words, env, signals)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ CONTINUED = re.compile(
     r"\s|Traceback|During handling|The above exception|[\w.]+(Error|Exception)\b"
 )
 COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+# `manage.py watch` shows each failed attempt, with its reason: once is enough.
+SHOWN_BY_WATCH = re.compile(r" WARNING notifications\.record (more )?attempts? failed ")
 # A traceback tells most in its first lines and its last; the log file has it all.
 MOST_LINES = 40
 
@@ -39,7 +41,9 @@ class Tail:
 
     def troubles(self) -> Iterator[str]:
         for line in self.lines():
-            if found := LEVEL.search(line[:80]):
+            if SHOWN_BY_WATCH.search(line[:120]):
+                self.level = "INFO"
+            elif found := LEVEL.search(line[:80]):
                 self.level, self.shown = found[1], 0
             elif line.startswith("Traceback") and self.level not in COLOURS:
                 self.level, self.shown = "ERROR", 0

@@ -31,9 +31,8 @@ def run(signals: Signals) -> int:
         with (
             stopping(signals),
             servers(folder, signals, ephemeral=False) as (urls, embedded),
-            published(folder, urls),
+            published(folder, env := development(folder, urls), urls),
         ):
-            env = development(folder, urls)
             with step("Migrations applied"):
                 manage(["migrate", "--no-input"], folder, env, signals)
             with programs(folder, env, port, signals) as children:

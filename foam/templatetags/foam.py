@@ -1,9 +1,24 @@
 from django import template
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from foam import health
+from foam.browsable import titled
+from foam.prose import describe as as_html
 
 register = template.Library()
+
+
+@register.filter
+def parameter_label(name: str) -> str:
+    """Return the label of a query parameter: "Due before" for `due_before`."""
+    return titled(name)
+
+
+@register.filter
+def describe(text: str) -> SafeString:
+    """Return a help text as HTML, with `code` for what stands in backticks."""
+    return as_html(text)
 
 
 @register.simple_tag

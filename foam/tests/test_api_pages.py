@@ -56,6 +56,21 @@ def test_reminder_is_made_with_leads_and_tags(own):
 
 
 @once
+def test_channels_are_chosen_in_the_form(own, channel):
+    own.goto("/api/v1/reminders/")
+    form = unfold(own, "Create")
+    form.get_by_label("Title").fill("Stand-up")
+    form.get_by_label("Starts at").fill("2090-01-02T18:00")
+    form.get_by_label("Channels", exact=True).select_option(str(channel.pk))
+    form.get_by_label("Escalate channels").select_option(str(channel.pk))
+    form.get_by_label("Escalate after").fill("PT1H")
+    press(form, "Create")
+    answered(own, 201)
+    reminder = Reminder.objects.get()
+    assert [row.pk for row in reminder.channels.all()] == [channel.pk]
+
+
+@once
 def test_error_is_shown_at_its_field_and_what_was_typed_stays(own):
     own.goto("/api/v1/reminders/")
     form = unfold(own, "Create")

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from foam.stack.environment import published, running_environment
 from foam.stack.external import check_database, check_redis
-from foam.stack.folder import EPHEMERAL_PREFIX, PROJECT
+from foam.stack.folder import EPHEMERAL_PREFIX, PROJECT, Folder
 from foam.stack.logs import Tail
 from foam.stack.ports import check_port
 from foam.stack.processes import Child
@@ -343,3 +344,46 @@ def test_run_fires_the_first_reminder_and_stops_when_told(project):
     finally:
         run.kill()
         run.communicate()
+
+
+def test_terminal_leaves_failed_attempts_to_watch(tmp_path):
+    log = tmp_path / "deliver.log"
+    log.write_text(
+        "2026-11-30 06:57:38,863 WARNING notifications.record attempt failed delivery=1\n"
+        "2026-11-30 06:57:38,863 WARNING notifications.record more attempts failed count=3\n"
+        "2026-11-30 06:57:38,863 WARNING notifications.outbox could not wake the deliverers: x\n"
+    )
+    tail = Tail(Child("deliver", None, log, signal.SIGTERM, signal.SIGKILL))  # type: ignore[arg-type]
+    lines = list(tail.troubles())
+    assert len(lines) == 1
+    assert "could not wake" in lines[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    for name in ("FOAM_PORT", "FOAM_BASE_URL", "EMAIL_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Folder(tmp_path, {})
+
+
+def test_command_has_the_settings_of_the_foam_beside_it(folder):
+    env = {"FOAM_BASE_URL": "http://127.0.0.1:8104", "EMAIL_URL": "smtp://mail:25", "HOME": "/x"}
+    with published(folder, env, {"DATABASE_URL": "postgres://one"}):
+        running = running_environment(folder)
+    assert running is not None
+    assert running["FOAM_BASE_URL"] == "http://127.0.0.1:8104"
+    assert running["EMAIL_URL"] == "smtp://mail:25"
+    assert running["DATABASE_URL"] == "postgres://one"
+    assert running["HOME"] != "/x"
+
+
+def test_environment_of_a_command_is_stronger_than_the_foam_beside_it(folder, monkeypatch):
+    monkeypatch.setenv("EMAIL_URL", "smtp://mine:25")
+    with published(folder, {"EMAIL_URL": "smtp://mail:25"}, {}):
+        running = running_environment(folder)
+    assert running is not None
+    assert running["EMAIL_URL"] == "smtp://mine:25"
+
+
+def test_no_environment_where_no_foam_runs(folder):
+    assert running_environment(folder) is None

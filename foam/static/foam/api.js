@@ -1,21 +1,25 @@
 // Sends the forms of the browsable API as JSON, so that lists, numbers and null are what they are.
 "use strict";
 
-// What a list is made of, with commas between.
-function listed(text, items) {
-  const found = text.split(",").map((item) => item.trim()).filter(Boolean);
-  return items === "number" ? found.map((item) => (/^-?[0-9]+$/.test(item) ? Number(item) : item)) : found;
+// One item as JSON has it; text that is no number stays text, for the server to refuse by name.
+function itemOf(text, items) {
+  return items === "number" && /^-?[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+function itemsOf(texts, items) {
+  return texts.map((text) => itemOf(text.trim(), items)).filter((item) => item !== "");
 }
 
 // The value of an input as the API takes it; undefined for nothing.
 function valueOf(input) {
   const { kind, items } = input.dataset;
   if (kind === "checkbox") return input.checked;
-  if (kind === "multiple") return [...input.selectedOptions].map((option) => option.value);
-  if (kind === "list") return listed(input.value, items);
+  if (kind === "multiple") return itemsOf([...input.selectedOptions].map((option) => option.value), items);
+  if (kind === "list") return itemsOf(input.value.split(","), items);
   if (input.value === "") return "null" in input.dataset ? null : "";
   if (kind === "json") return JSON.parse(input.value);
-  if (kind === "number") return Number(input.value);
+  if (kind === "select") return itemOf(input.value, items);
+  if (kind === "number") return itemOf(input.value, "number");
   if (kind === "instant") return new Date(input.value).toISOString();
   return input.value;
 }
