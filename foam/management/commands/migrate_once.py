@@ -153,6 +153,9 @@ def give_up_soon(
 
     CREATE INDEX CONCURRENTLY is in none: it waits for as long as it takes, and nobody for it.
     """
-    if context["connection"].in_atomic_block:
-        execute(LOCK_TIMEOUT, None, False, context)
+    session = context["connection"]
+    if session.in_atomic_block:
+        # On a cursor of its own: that of the statement may be a server-side one, which only reads.
+        with session.wrap_database_errors, session.create_cursor() as cursor:
+            cursor.execute(LOCK_TIMEOUT)
     return execute(sql, params, many, context)
