@@ -19,6 +19,19 @@ SET LOCAL enable_incremental_sort = off
 
 
 @contextmanager
+def in_index_order() -> Iterator[None]:
+    """Open a transaction whose queries read rows in the order of an index, and never sort them.
+
+    For a page of a list. Without statistics PostgreSQL expects few rows of an owner, and would read
+    all of them to sort them.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(BY_INDEX)
+        yield
+
+
+@contextmanager
 def bulk_cursor(*, by_index: bool = False) -> Iterator[psycopg.Cursor[Any]]:
     """Yield a cursor in Django's own connection and transaction that binds on the server.
 

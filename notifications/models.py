@@ -560,6 +560,12 @@ class Delivery(models.Model):
             ),
             # The API's list: newest first within an owner's channels.
             models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
+            # The same for the few that ended badly, whose newest may lie far back.
+            models.Index(
+                fields=["channel", "-id"],
+                condition=Q(status__in=["dead", "cancelled"]),
+                name="notifications_delivery_ended_badly",
+            ),
             # lease.OF_CHANNELS, where one has so much due that the others must be looked for.
             models.Index(
                 fields=["channel", "next_attempt_at"],
@@ -701,7 +707,9 @@ class InboxMessageQuerySet(models.QuerySet["InboxMessage"]):
 class InboxMessage(models.Model):
     """A message that has arrived in a user's in-app inbox."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="inbox_messages")
+    channel = models.ForeignKey(
+        Channel, models.CASCADE, related_name="inbox_messages", db_index=False
+    )
     # The delivery's message_id: a repeated attempt finds its message already here.
     message_id = models.CharField(max_length=64, unique=True)
     # The cause, for the links that answer it. In the database by default, too: a worker that has
@@ -714,6 +722,12 @@ class InboxMessage(models.Model):
     read_at = models.DateTimeField(null=True, blank=True)
 
     objects = InboxMessageQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # The API's list: newest first within an owner's inbox.
+            models.Index(fields=["channel", "-id"], name="notifications_inbox_list"),
+        ]
 
     def __str__(self) -> str:
         return self.title

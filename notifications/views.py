@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -17,6 +18,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api import Conflict, OwnedViewSet
 from accounts.serializers import UntilSerializer
 from notifications import holding, probe, verification
+from notifications.first_rows import first_rows
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.serializers import (
     ChannelSerializer,
@@ -160,7 +162,14 @@ class DeliveryFilter(filters.FilterSet):
         fields = ["status", "reference", "held", "urgent"]
 
 
-class DeliveryViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+class OfChannels(OwnedViewSet):
+    """Rows that belong to a user through the user's channels."""
+
+    def first_rows(self, rows: QuerySet[Any], limit: int, *, is_falling: bool) -> list[Any]:
+        return first_rows(rows, self.request.user, limit, is_falling=is_falling)
+
+
+class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     """Messages on their way to your channels. One of them, read alone, shows each attempt."""
 
     model = Delivery
@@ -194,7 +203,7 @@ class InboxFilter(filters.FilterSet):
 
 
 @extend_schema_view(list=extend_schema(summary="List what has arrived in your inbox"))
-class InboxViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+class InboxViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     """Your in-app inbox."""
 
     model = InboxMessage

@@ -13,9 +13,11 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
+from accounts.lookups import EqualsAny
 from accounts.models import FOAM_ID, validate_timezone
 from accounts.pauses import check_until
 from accounts.timezones import known
+from notifications.bulk import in_index_order
 from notifications.causes import following
 from notifications.models import Channel, Delivery
 from reminders.arrival import Arrival
@@ -75,7 +77,13 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         return self.filter(deleted_at=None)
 
     def owned_by(self, user: Any) -> Self:
-        return self.kept().filter(owner=user)
+        return self.kept().filter(EqualsAny("owner_id", getattr(user, "pk", user)))
+
+    def first_rows(self, limit: int, *, is_falling: bool) -> list["Reminder"]:
+        """Return an owner's first rows by id, along the index (owner, -id)."""
+        order = ("owner_id", "-pk") if is_falling else ("-owner_id", "pk")
+        with in_index_order():
+            return list(self.order_by(*order)[:limit])
 
     def with_channels(self) -> Self:
         """With what is told of their channels: not their secrets, which would be deciphered."""

@@ -111,6 +111,9 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
         found: Any = super().get_queryset()
         return found.with_channels()
 
+    def first_rows(self, rows: Any, limit: int, *, is_falling: bool) -> Any:
+        return rows.first_rows(limit, is_falling=is_falling)
+
     def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(owner=self.request.user, now=timezone.now())
 

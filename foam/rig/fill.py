@@ -214,6 +214,34 @@ WHERE id > %(before)s ORDER BY id
 """
 
 
+def share_out(owners: int, share: float, seed: int = 1) -> None:
+    """Give a share of the stored reminders to other owners: a few large ones and many small.
+
+    The asker of a benchmark is then one owner among many, as in a FOAM that a team uses.
+    """
+    User.objects.bulk_create(
+        User(username=f"rig-{n}", email=f"rig-{n}@example.com") for n in range(owners)
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SELECT setseed(%s)", [1 / (seed + 1)])
+        cursor.execute(SHARE_SQL, {"owners": owners, "share": share})
+
+
+# The cube of a random number: the first of 20,000 owners gets a thirtieth, most get a few.
+SHARE_SQL = """
+UPDATE reminders_reminder r SET owner_id = o.id
+FROM (
+    SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts_user
+    WHERE username LIKE 'rig-%%'
+) o, (
+    SELECT id, 1 + floor(power(random(), 3) * %(owners)s) AS place FROM reminders_reminder
+    WHERE id > 0 AND random() < %(share)s
+) s
+WHERE s.id = r.id AND o.place = s.place
+"""
+
+
 def columns(model: type[Reminder], without: Iterable[str]) -> str:
     names = [field.column or "" for field in model._meta.concrete_fields]
     return ", ".join(name for name in names if name not in without)

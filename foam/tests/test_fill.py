@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import Count
 
 from foam.rig import fill
 from foam.rig.burst import percentile
@@ -30,6 +31,16 @@ def test_stored_reminders_stand_as_the_engine_plans_them(channels, now, monkeypa
     assert len(kept) == 150
     assert stored == [replanned(reminder, now) for reminder in kept]
     assert not Reminder.objects.filter(pk__gt=0).due(now + fill.LATER).exists()
+
+
+def test_reminders_are_shared_out_among_owners_of_many_sizes(channels, now, monkeypatch):
+    monkeypatch.setattr(fill, "TEMPLATES", 60)
+    fill.add_stored(1000, channels, now)
+    fill.share_out(20, 0.5)
+    owned = Reminder.objects.filter(pk__gt=0).values_list("owner__username")
+    sizes = dict(owned.annotate(number=Count("pk")))
+    assert 400 < sizes.pop("rig") < 600
+    assert max(sizes.values()) > 5 * min(sizes.values())
 
 
 def test_due_reminders_are_all_due_at_the_instant(channels, now):

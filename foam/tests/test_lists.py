@@ -156,7 +156,7 @@ def test_lists_take_the_same_queries_however_long(api, one_of_each, make_reminde
         with CaptureQueriesContext(connection) as queries:
             answer = api.get(f"/api/v1/{noun}")
         assert answer.json()["results"]
-        return len(queries)
+        return sum(query["sql"].startswith("SELECT") for query in queries)
 
     # The first use of a token is written down.
     count()

@@ -1,0 +1,21 @@
+"""Conditions that leave PostgreSQL's planner one way to find rows."""
+
+from typing import Any
+
+from django.db.models import BooleanField, Func
+
+
+class EqualsAny(Func):
+    """`column = ANY (ARRAY[value])`: the same rows as `column = value`, and another plan.
+
+    After `column = value` PostgreSQL treats `ORDER BY column, id` as `ORDER BY id`, and may walk
+    the whole primary key past the rows of all other owners. Here the column stays a part of the
+    order, which only an index that begins with it has.
+    """
+
+    template = "%(expressions)s])"
+    arg_joiner = " = ANY (ARRAY["
+    output_field = BooleanField()
+
+    def __init__(self, column: Any, value: Any) -> None:
+        super().__init__(column, value)

@@ -1,0 +1,29 @@
+import django.db.models.deletion
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    # Beside a running FOAM: the indexes are built without a lock that anybody waits for.
+    atomic = False
+
+    dependencies = [
+        ('notifications', '0015_pause_validated'),
+    ]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('status__in', ['dead', 'cancelled'])), fields=['channel', '-id'], name='notifications_delivery_ended_badly'),
+        ),
+        AddIndexConcurrently(
+            model_name='inboxmessage',
+            index=models.Index(fields=['channel', '-id'], name='notifications_inbox_list'),
+        ),
+        migrations.AlterField(
+            model_name='inboxmessage',
+            name='channel',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='inbox_messages', to='notifications.channel'),
+        ),
+    ]
