@@ -1,6 +1,7 @@
 """When to try again: the ladder that Standard Webhooks recommends. Pure."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from random import Random
 
 MAX_ATTEMPTS = 10
@@ -37,3 +38,19 @@ def backoff(
     if retry_after is not None:
         wait = max(wait, min(retry_after, LONGEST))
     return wait
+
+
+def requested_wait(header: str, now: datetime) -> timedelta | None:
+    """Return the wait that a `Retry-After` header asks for, LONGEST at most; None without one.
+
+    The header is a number of seconds or a date (RFC 9110, section 10.2.3).
+    """
+    if header.isascii() and header.isdigit():
+        wait = timedelta(seconds=int(header[:9]))
+    else:
+        try:
+            moment = parsedate_to_datetime(header)
+            wait = moment.replace(tzinfo=moment.tzinfo or UTC) - now
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return min(wait, LONGEST) if wait > timedelta(0) else None

@@ -126,6 +126,13 @@ class Endless:
 
 
 @dataclass(frozen=True)
+class Trickle:
+    """Answer with a status, and send a byte of the body every tenth of a second, without end."""
+
+    status: int = 200
+
+
+@dataclass(frozen=True)
 class Meet:
     """Answer 200 with the challenge that the request has, or just so where it has none."""
 
@@ -141,7 +148,7 @@ class Meet:
         )
 
 
-Deed = Reply | Hang | Hold | Close | Endless | Meet
+Deed = Reply | Hang | Hold | Close | Endless | Trickle | Meet
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,8 @@ class HttpReceiver(Receiver[Request]):
             return True
         if isinstance(deed, Endless):
             await _pour(deed, writer)
+        if isinstance(deed, Trickle):
+            await _trickle(deed, writer)
         writer.write(getattr(deed, "first", b""))
         await writer.drain()
         if isinstance(deed, Hang):
@@ -233,6 +242,14 @@ async def _pour(deed: Endless, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(deed.chunk)
         await writer.drain()
+
+
+async def _trickle(deed: Trickle, writer: asyncio.StreamWriter) -> None:
+    writer.write(f"HTTP/1.1 {deed.status} X\r\nContent-Length: 100000\r\n\r\n".encode())
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.1)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from notifications import actions, outbox
 from notifications.actions import Action
 from notifications.encryption import fernet
 from notifications.models import Channel, Delivery
-from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
+from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
 from notifications.transports import transport as transport_of
 from notifications.transports.apprise import HELPERS, AppriseTransport
@@ -174,6 +174,12 @@ def test_answer_that_is_none_may_work_later(transport, server, deed):
 def test_answer_without_end_is_cut_off(transport, server):
     server.script(Endless())
     assert outcome_of(transport, server).error is None
+
+
+def test_status_decides_though_the_answer_trickles(transport, server):
+    server.script(Trickle(200))
+    outcome = outcome_of(transport, server)
+    assert (outcome.error, outcome.answer) == (None, "answered 200")
 
 
 def test_server_that_is_not_there_may_be_there_later(transport):

@@ -16,7 +16,7 @@ from notifications.models import Attempt, Channel, Delivery
 from notifications.retry import LADDER, MAX_ATTEMPTS
 from notifications.tests.receivers import Hang, HttpReceiver
 from notifications.transports import TransportError, base
-from notifications.transports.multi import Lane
+from notifications.transports.lanes import Lane
 from notifications.transports.webhook import WebhookTransport
 
 pytestmark = pytest.mark.django_db

@@ -2,6 +2,7 @@ import base64
 import json
 import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,9 @@ from notifications import actions
 from notifications.actions import Action
 from notifications.encryption import fernet
 from notifications.tests.certificates import Authority
-from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
+from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
-from notifications.transports.multi import Lane, Lanes
+from notifications.transports.lanes import Lane, Lanes
 from notifications.transports.null import get
 from notifications.transports.webhook import UNDER_WAY, WebhookTransport
 
@@ -302,6 +303,55 @@ def test_body_that_never_comes_does_not_make_an_accepted_message_fail(impatient,
     assert outcome_of(impatient, receiver).error is None
 
 
+@pytest.mark.parametrize("status", [200, 204, 302, 410, 500])
+def test_status_decides_though_the_body_trickles(transport, receiver, status):
+    receiver.script(Trickle(status))
+    outcome = outcome_of(transport, receiver)
+    assert outcome.latency < timedelta(seconds=5)
+    text = outcome.answer if outcome.error is None else outcome.error.detail
+    assert text.startswith(f"answered {status}")
+
+
+def test_status_of_the_request_before_is_none_of_the_next(impatient, receiver):
+    receiver.script(Reply(200), Hang())
+    assert outcome_of(impatient, receiver).error is None
+    assert outcome_of(impatient, receiver).error.hung
+
+
+def test_slow_channel_delays_no_other_channel_of_its_host(transport, receiver):
+    receiver.default = Hang()
+    sender = transport.sender()
+    slow = [message(receiver.url, n, channel_id=1) for n in range(1, 7)]
+    sender.add([*slow, message(receiver.url, 7, channel_id=2)])
+    began, arrived = time.monotonic(), set()
+    while 7 not in arrived and time.monotonic() - began < 10:
+        sender.poll(0.05)
+        arrived = {delivery_of(request) for request in receiver.requests}
+    sender.close()
+    assert 7 in arrived
+    assert time.monotonic() - began < 5
+
+
+def delivery_of(request) -> int:
+    return int(request.headers["webhook-id"].split("_")[1])
+
+
+@pytest.mark.parametrize("hours", [7, 12, 24])
+def test_retry_after_is_obeyed_up_to_a_day(transport, receiver, hours):
+    receiver.script(Reply(429, headers={"Retry-After": str(hours * 3600)}))
+    assert outcome_of(transport, receiver).error.retry_after == timedelta(hours=hours)
+
+
+def test_certificate_that_is_not_accepted_is_told_as_such(transport, tmp_path):
+    """The name has an IPv6 address, too, where nothing listens: that is not the reason."""
+    tls = Authority().context(tmp_path, x509.DNSName("localhost"))
+    with HttpReceiver(tls=tls) as receiver:
+        address = f"https://localhost:{receiver.port}/"
+        [outcome] = send(transport, message(address))
+    assert outcome.error.detail.startswith("the TLS certificate was not accepted: ")
+    assert "refused" not in outcome.error.detail
+
+
 def test_interim_answer_is_no_answer(impatient, receiver):
     receiver.script(Hang(b"HTTP/1.1 103 Early Hints\r\n\r\n"))
     assert outcome_of(impatient, receiver).error.detail == "timed out after 0 s"
@@ -567,20 +617,20 @@ def take_all(lanes: Lanes) -> list:
 def test_peers_take_turns():
     lanes: Lanes[str] = Lanes()
     for item in ("a1", "a2", "a3", "b1"):
-        lanes.add(item[0], item)
+        lanes.add(item[0], 1, item, now=0)
     assert [item for _, _, item in take_all(lanes)] == ["a1", "b1"]
 
 
 def test_peer_that_answers_quickly_is_given_more_at_once():
     lanes: Lanes[int] = Lanes()
     for n in range(10_000):
-        lanes.add("a", n)
+        lanes.add("a", 1, n, now=0)
     sizes = []
     for _ in range(8):
         taken = take_all(lanes)
         sizes.append(len(taken))
         for lane, ticket, _ in taken:
-            lanes.ended(lane, ticket, 0.01)
+            lanes.end(lane, ticket, 0.01, now=0)
     assert sizes == [1, 4, 8, 16, 32, 64, 128, 128]
     assert Lane.MANY < UNDER_WAY
 
@@ -588,33 +638,68 @@ def test_peer_that_answers_quickly_is_given_more_at_once():
 def test_peer_that_answers_slowly_is_given_few_at_once():
     lanes: Lanes[int] = Lanes()
     for n in range(100):
-        lanes.add("a", n)
+        lanes.add("a", 1, n, now=0)
     sizes = []
     for _ in range(3):
         taken = take_all(lanes)
         sizes.append(len(taken))
         for lane, ticket, _ in taken:
-            lanes.ended(lane, ticket, 5)
+            lanes.end(lane, ticket, 5, now=0)
     assert sizes == [1, 4, 4]
 
 
 def test_peer_that_hung_is_given_one_at_a_time_again():
     lanes: Lanes[int] = Lanes()
     for n in range(100):
-        lanes.add("a", n)
+        lanes.add("a", 1, n, now=0)
     [(lane, ticket, _)] = take_all(lanes)
-    lanes.ended(lane, ticket, 0.01)
+    lanes.end(lane, ticket, 0.01, now=0)
     for lane, ticket, _ in take_all(lanes):
-        lanes.hung(lane, ticket)
+        lanes.end_hung(lane, ticket, now=0)
     assert lane.room == 1
 
 
 def test_lane_that_was_emptied_has_no_turn():
     lanes: Lanes[int] = Lanes()
-    lanes.add("a", 1)
+    lanes.add("a", 1, 1, now=0)
     [lane] = lanes
     assert lanes.clear(lane) == [1]
     assert not lanes
+
+
+def test_channels_of_a_host_take_turns():
+    lanes: Lanes[str] = Lanes()
+    for item in ("a1", "a2", "b1", "a3"):
+        lanes.add("host", ord(item[0]), item, now=0)
+    [(lane, ticket, first)] = take_all(lanes)
+    lanes.end(lane, ticket, 0.01, now=0)
+    assert [first, *(item for *_, item in take_all(lanes))] == ["a1", "b1", "a2", "a3"]
+
+
+def test_late_channel_leaves_the_host_to_its_other_channels():
+    lanes: Lanes[str] = Lanes()
+    for item in ("a1", "a2", "b1", "b2"):
+        lanes.add("host", ord(item[0]), item, now=0)
+    assert [item for *_, item in take_all(lanes)] == ["a1"]
+    later = Lane.QUICK + 0.1
+    assert lanes.count_late(later) == 1
+    assert lanes.take(later)[2] == "b1"
+    # The host still has not answered: one at a time.
+    assert not lanes
+    assert lanes.count_late(2 * later) == 2
+    assert not lanes
+
+
+def test_host_that_hangs_holds_no_more_places_than_many():
+    lanes: Lanes[int] = Lanes()
+    for channel in range(1000):
+        lanes.add("host", channel, channel, now=0)
+    for second in range(1000):
+        lanes.count_late(2 * second)
+        while lanes:
+            lanes.take(2 * second)
+    [lane] = lanes
+    assert len(lane.under_way) == Lane.MANY
 
 
 # What may be set up

@@ -1,14 +1,12 @@
-"""Many HTTP requests at once: libcurl's multi interface, and whose turn it is."""
+"""Many HTTP requests at once, by libcurl's multi interface."""
 
 import os
 import socket
 import ssl
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import count, takewhile
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from itertools import takewhile
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import pycurl
 
@@ -22,6 +20,8 @@ TOO_MUCH = 64 * 1024
 # To look after many costs as much as to end a few of them: not more often than this, in seconds.
 CROWD = 32
 PAUSE = 0.003
+# A request that has a status is given this time, in seconds, for the rest of its answer.
+TRICKLE = 1.0
 # Idle connections that stay open for the next batch.
 KEPT_CONNECTIONS = 256
 
@@ -67,7 +67,8 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     seconds: float
-    retry_after: int = 0
+    # The header, as it came.
+    retry_after: str = ""
     redirect: str = ""
     # libcurl's error, 0 when the response is whole; a status may have come all the same.
     errno: int = 0
@@ -100,27 +101,34 @@ class Exchange:
             self.curl.setopt(option, value)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        self._headers: list[bytes] = []
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._headers.append)
 
     def prepare(self, request: Request) -> None:
         self._body = b""
+        self._headers.clear()
         self._read = 0
         self._is_opened = False
         self._refusal = ""
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self.curl.setopt(pycurl.URL, request.url)
         self.curl.setopt(pycurl.HTTPHEADER, request.headers)
         self.curl.setopt(pycurl.POSTFIELDS, request.body)
 
+    def has_status(self) -> bool:
+        """Tell whether the receiver's final status is here; 1xx is none."""
+        return bool(self.curl.getinfo(pycurl.RESPONSE_CODE) >= 200)
+
     def reply(self, errno: int, error: str) -> Reply:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        took = time.monotonic() - self._began
+        took = time.monotonic() - self.began
         if errno == 0 and 200 <= status < 300:
             return Reply(status, self._body, took)
         return Reply(
             status=status if status >= 200 else 0,
             body=self._body,
             seconds=took,
-            retry_after=self.curl.getinfo(pycurl.RETRY_AFTER) if status in {429, 503} else 0,
+            retry_after=self._header(b"retry-after") if status in {429, 503} else "",
             redirect=(self.curl.getinfo(pycurl.REDIRECT_URL) or "") if 300 <= status < 400 else "",
             errno=errno,
             error=error,
@@ -129,6 +137,14 @@ class Exchange:
             refusal="" if self._is_opened else self._refusal,
             is_sent=errno != 0 and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0,
         )
+
+    def _header(self, name: bytes) -> str:
+        """Return the last value of a header of the response; empty without one."""
+        for line in reversed(self._headers):
+            key, _, value = line.partition(b":")
+            if key.strip().lower() == name:
+                return value.decode("latin-1").strip()
+        return ""
 
     def _write(self, chunk: bytes) -> int | None:
         self._read += len(chunk)
@@ -178,7 +194,7 @@ class Multi(Generic[T]):
             time.sleep(max(0.0, self._looked_at + PAUSE - time.monotonic()))
             self._looked_at = time.monotonic()
         self._multi.perform()
-        if ended := self._ended():
+        if ended := [*self._ended(), *self._answered()]:
             return ended
         due = self._multi.timeout()
         self._multi.select(min(longest, due / 1000) if due >= 0 else longest)
@@ -194,6 +210,17 @@ class Multi(Generic[T]):
             for curl, errno, error in broken:
                 ended.append(self._end(curl, errno, error))
         return ended
+
+    def _answered(self) -> list[tuple[T, Reply]]:
+        """End the exchanges whose status came more than TRICKLE ago, though a body goes on.
+
+        The status decides. A receiver that trickles its body would hold its place for nothing.
+        """
+        until = time.monotonic() - TRICKLE
+        exchanges = (exchange for exchange, _ in self._under_way.values())
+        late = takewhile(lambda exchange: exchange.began < until, exchanges)
+        answered = [exchange.curl for exchange in late if exchange.has_status()]
+        return [self._end(curl, 0, "") for curl in answered]
 
     def _end(self, curl: pycurl.Curl, errno: int, error: str) -> tuple[T, Reply]:
         exchange, purpose = self._under_way.pop(curl)
@@ -214,101 +241,3 @@ class Multi(Generic[T]):
         for exchange in self._idle:
             exchange.curl.close()
         self._multi.close()
-
-
-@dataclass(slots=True)
-class Lane(Generic[T]):
-    """What waits for one peer. `room` is how many of it may be under way at once."""
-
-    peer: str
-    waiting: deque[T] = field(default_factory=deque)
-    # When each that is under way began, by its ticket, oldest first.
-    began: dict[int, float] = field(default_factory=dict)
-    room: int = 1
-    is_queued: bool = False
-
-    # So many of one peer may be under way; no more are taken on while twice as many wait.
-    MANY: ClassVar[int] = 128
-    # An answer within so many seconds is a quick one.
-    QUICK: ClassVar[float] = 1.0
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.waiting) > 2 * self.MANY
-
-    def is_slow(self, now: float) -> bool:
-        """Tell whether something has been under way for longer than QUICK."""
-        return bool(self.began) and now - next(iter(self.began.values())) > self.QUICK
-
-    def late(self, now: float) -> int:
-        """Count what has been under way for longer than QUICK."""
-        return sum(
-            1 for _ in takewhile(lambda began: now - began > self.QUICK, self.began.values())
-        )
-
-
-class Lanes(Generic[T]):
-    """A lane for each peer; those with something to send and room for it take turns.
-
-    A peer that has not answered yet has room for one, so that one that hangs holds one place and
-    one name resolver. After an answer it has room for FEW, and each answer within QUICK makes room
-    for one more, up to MANY: a fast peer gets there in seven round trips, and one that works
-    serially settles where it answers within QUICK.
-    """
-
-    FEW = 4
-
-    def __init__(self) -> None:
-        self._lanes: dict[str, Lane[T]] = {}
-        self._ready: deque[Lane[T]] = deque()
-        self._tickets = count()
-        self.waiting = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._ready)
-
-    def __iter__(self) -> Iterator[Lane[T]]:
-        return iter(self._lanes.values())
-
-    def add(self, peer: str, item: T) -> None:
-        lane = self._lanes.get(peer) or self._lanes.setdefault(peer, Lane(peer))
-        lane.waiting.append(item)
-        self.waiting += 1
-        self._queue(lane)
-
-    def take(self, now: float) -> tuple[Lane[T], int, T]:
-        """Return whose turn it is, a ticket to give back at the end, and what is to be sent."""
-        lane = self._ready.popleft()
-        lane.is_queued = False
-        item = lane.waiting.popleft()
-        self.waiting -= 1
-        ticket = next(self._tickets)
-        lane.began[ticket] = now
-        self._queue(lane)
-        return lane, ticket, item
-
-    def ended(self, lane: Lane[T], ticket: int, seconds: float) -> None:
-        del lane.began[ticket]
-        lane.room = min(max(self.FEW, lane.room + (seconds < lane.QUICK)), lane.MANY)
-        self._queue(lane)
-
-    def hung(self, lane: Lane[T], ticket: int) -> None:
-        """Begin anew with a peer that hung, with one at a time."""
-        del lane.began[ticket]
-        lane.room = 1
-        self._queue(lane)
-
-    def clear(self, lane: Lane[T]) -> list[T]:
-        """Take out what waits in a lane."""
-        items = list(lane.waiting)
-        lane.waiting.clear()
-        self.waiting -= len(items)
-        if lane.is_queued:
-            self._ready.remove(lane)
-            lane.is_queued = False
-        return items
-
-    def _queue(self, lane: Lane[T]) -> None:
-        if lane.waiting and len(lane.began) < lane.room and not lane.is_queued:
-            lane.is_queued = True
-            self._ready.append(lane)

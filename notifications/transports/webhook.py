@@ -18,10 +18,12 @@ import pycurl
 from cryptography.hazmat.primitives.hashes import SHA256
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.timezones import iso
 from notifications.actions import urls
 from notifications.mac import Mac
+from notifications.retry import requested_wait
 from notifications.transports.base import (
     BATCH,
     Message,
@@ -32,7 +34,8 @@ from notifications.transports.base import (
     internal_error,
     send_within,
 )
-from notifications.transports.multi import Lane, Lanes, Multi, Reply, Request, ca_file
+from notifications.transports.lanes import Lane, Lanes
+from notifications.transports.multi import Multi, Reply, Request, ca_file
 from notifications.transports.outbound import Policy, Refused, Target, check_url
 
 PREFIX = "whsec_"
@@ -57,6 +60,9 @@ FAILURES = {
     pycurl.E_PEER_FAILED_VERIFICATION: "the TLS certificate was not accepted",
     pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
 }
+
+# The failures that the system's own error number explains.
+CONNECTION_ERRORS = {pycurl.E_COULDNT_CONNECT, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR}
 
 # A message, where it goes, as checked just now, and since when it waits; then whose turn it was, by
 # which ticket.
@@ -130,7 +136,7 @@ class WebhookTransport(Transport):
 
 
 class WebhookSender:
-    """Sends to many peers at once, each in a lane of its own."""
+    """Sends to many hosts at once, each in a lane of its own."""
 
     def __init__(self, multi: Multi[Sending]) -> None:
         self._multi = multi
@@ -143,14 +149,15 @@ class WebhookSender:
         self._left: list[Message] = []
 
     def room(self) -> int:
-        """What waits in a full lane takes no room: nothing more is added to it."""
-        waiting = sum(len(lane.waiting) for lane in self._lanes if not lane.is_full)
+        """Return how many messages more are of use; those in a full lane are not counted."""
+        waiting = sum(lane.waiting for lane in self._lanes if not lane.is_full)
         return ROOM - waiting - len(self._multi)
 
     def busy(self) -> Collection[int]:
         now = time.monotonic()
-        peers = [lane.peer for lane in self._lanes if lane.is_full or lane.is_slow(now)]
-        return {channel for peer in peers for channel in self._channels[peer]}
+        full = [lane.peer for lane in self._lanes if lane.is_full]
+        late = [lane.late_channels(now) for lane in self._lanes if lane.is_slow(now)]
+        return set().union(*late, *(self._channels[peer] for peer in full))
 
     def add(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -164,7 +171,8 @@ class WebhookSender:
                 self._outcomes.append(Outcome(message, timedelta(0), error=error))
             else:
                 self._channels[target.peer].add(message.channel_id)
-                self._lanes.add(target.peer, (message, target, time.monotonic()))
+                now = time.monotonic()
+                self._lanes.add(target.peer, message.channel_id, (message, target, now), now)
         self._begin()
 
     def _target(self, address: str) -> Target:
@@ -178,11 +186,11 @@ class WebhookSender:
             for (lane, ticket, message, target), reply in self._multi.wait(
                 0 if self._outcomes else wait
             ):
+                now = time.monotonic()
                 if reply.is_hung:
-                    self._lanes.hung(lane, ticket)
-                    self._left += [left for left, *_ in self._lanes.clear(lane)]
+                    self._left += [left for left, *_ in self._lanes.end_hung(lane, ticket, now)]
                 else:
-                    self._lanes.ended(lane, ticket, reply.seconds)
+                    self._lanes.end(lane, ticket, reply.seconds, now)
                 self._outcomes.append(_outcome(message, target, reply))
             self._begin()
         outcomes, self._outcomes = self._outcomes, []
@@ -191,9 +199,12 @@ class WebhookSender:
     def put_back(self, everything: bool) -> list[Message]:
         now = time.monotonic()
         for lane in self._lanes:
-            waits_since = lane.waiting[0][2] if lane.waiting else now
-            if everything or lane.is_slow(now) or now - waits_since > send_within():
+            oldest = min((queue[0][2] for queue in lane.queues.values()), default=now)
+            if everything or now - oldest > send_within():
                 self._left += [message for message, *_ in self._lanes.clear(lane)]
+            elif lane.is_slow(now):
+                waiting = self._lanes.clear(lane, lane.late_channels(now))
+                self._left += [message for message, *_ in waiting]
         left, self._left = self._left, []
         return left
 
@@ -209,15 +220,15 @@ class WebhookSender:
 
     def _begin(self) -> None:
         now = time.monotonic()
-        # Peers that hang leave the places to others.
-        most = min(UNDER_WAY + sum(lane.late(now) for lane in self._lanes), SOCKETS)
+        # Late requests leave their places to others.
+        most = min(UNDER_WAY + self._lanes.count_late(now), SOCKETS)
         while self._lanes and len(self._multi) < most:
             lane, ticket, (message, target, _) = self._lanes.take(now)
             try:
                 request = _request(message, target, self._macs)
                 self._multi.start(request, (lane, ticket, message, target))
             except Exception as bug:
-                self._lanes.ended(lane, ticket, 0)
+                self._lanes.end(lane, ticket, 0, now)
                 error = internal_error(bug, message.delivery_id)
                 self._outcomes.append(Outcome(message, timedelta(0), error=error))
 
@@ -317,8 +328,7 @@ def _answered(message: Message, reply: Reply) -> TransportError:
         to = f" to {_readable(reply.redirect, message)}" if reply.redirect else ""
         text = f"a redirect{to}, which is not followed"
     detail = f"answered {reply.status}: {text}" if text else f"answered {reply.status}"
-    wait = timedelta(seconds=reply.retry_after) if reply.retry_after > 0 else None
-    return TransportError(detail, retry_after=wait)
+    return TransportError(detail, retry_after=requested_wait(reply.retry_after, timezone.now()))
 
 
 def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
@@ -328,7 +338,9 @@ def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
         detail = f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}"
         return TransportError(detail, hung=True, uncertain=reply.is_sent)
     what = FAILURES.get(reply.errno, "failed")
-    why = os.strerror(reply.os_errno) if reply.os_errno else _readable(reply.error, message)
+    # Another address of the name may have failed before: its errno is not this failure's.
+    has_errno = reply.os_errno and reply.errno in CONNECTION_ERRORS
+    why = os.strerror(reply.os_errno) if has_errno else _readable(reply.error, message)
     return TransportError(f"{what}: {why}", uncertain=reply.is_sent)
 
 

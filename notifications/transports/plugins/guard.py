@@ -6,17 +6,21 @@ offer send through `requests`, whose exchanges are kept for the outcome.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from notifications.transports.outbound import NETWORKS_SETTING, Policy
 
 CONNECT_WITHIN = 5.0
 # Read of an answer at most, and shown to people.
 TOO_MUCH = 64 * 1024
+# A service that has told its status is given this time, in seconds, for the rest of its answer.
+TRICKLE = 1.0
 
 SOCKETS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
 PROCESSES = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
@@ -88,14 +92,15 @@ class Guard:
 
 
 def _read(response: requests.Response) -> str:
-    """Read a bounded answer; its status counts although the rest of it never comes."""
-    content = b""
+    """Read an answer of bounded length and time; its status counts without the rest, too."""
+    content, until = b"", time.monotonic() + TRICKLE
     try:
-        for chunk in response.iter_content(16 * 1024):
+        # What has come, and not a whole chunk: a service may send a byte a second.
+        while chunk := response.raw.read1(16 * 1024, decode_content=True):
             content += chunk
-            if len(content) > TOO_MUCH:
+            if len(content) > TOO_MUCH or time.monotonic() > until:
                 break
-    except requests.RequestException:
+    except (requests.RequestException, HTTPError, OSError):
         pass
     finally:
         response.close()

@@ -5,7 +5,6 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from apprise import Apprise, NotifyFormat, OverflowMode
 from apprise.plugins.base import NotifyBase
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from notifications.retry import requested_wait
 from notifications.transports.outbound import Policy, Refused, check_url
 from notifications.transports.plugins import guard
 from notifications.transports.plugins.guard import Exchange, Guard
@@ -142,15 +142,8 @@ def _broken(error: Exception | None) -> dict[str, Any]:
 
 
 def _retry_after(exchange: Exchange) -> float:
-    """Return for how many seconds we are asked to wait; 0 when we are not."""
+    """Return the number of seconds that the service wants to be left alone; 0 without a wish."""
     if exchange.status not in {429, 503}:
         return 0
-    value = exchange.headers.get("Retry-After", "")
-    try:
-        return float(value) if value.isdecimal() else _until(parsedate_to_datetime(value))
-    except (TypeError, ValueError):
-        return 0
-
-
-def _until(moment: datetime) -> float:
-    return (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    wait = requested_wait(exchange.headers.get("Retry-After", ""), datetime.now(UTC))
+    return wait.total_seconds() if wait else 0
