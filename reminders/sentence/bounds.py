@@ -7,33 +7,10 @@ from . import days
 from .clocks import clock
 from .cursor import Cursor, Found
 from .days import Day
-from .errors import refuse
-from .lexicon import UNIT_NAMES
+from .errors import ambiguous, refuse
+from .lengths import Length, lengths
+from .lexicon import ADVERBS
 from .tokens import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """So many units: months are not a number of days."""
-
-    number: float
-    unit: str
-
-    @property
-    def span(self) -> timedelta | None:
-        """Its length in time; None for months and years, which have none."""
-        units = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "fortnight": 1209600}
-        if self.unit not in units:
-            return None
-        try:
-            return timedelta(seconds=self.number * units[self.unit])
-        except OverflowError:
-            refuse("This is too far away.")
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it is measured in hours and minutes, not in days of the calendar."""
-        return self.unit in ("minute", "hour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +20,22 @@ class Until:
     length: Length | None = None
 
 
-def lengths(c: Cursor) -> list[Length] | None:
-    """Read 20 minutes, an hour and a half, half an hour, 1h30m, 2 hours 30 minutes."""
-    if c.phrase("half an hour", "half hour", "a half hour"):
-        return [Length(30, "minute")]
-    span = c.value("span")
-    if span is not None:
-        return [Length(span.total_seconds() / 60, "minute")]
-    if c.phrase("an hour and a half", "one and a half hours"):
-        return [Length(90, "minute")]
-    if c.phrase("a couple of", "couple of"):
-        number: int | None = 2
-    else:
-        number = 1 if c.word("a", "an", "the") else c.number()
-    if number is None:
-        return None
-    half = c.phrase("and a half") is not None
-    unit = c.one_of(UNIT_NAMES)
-    if unit is None or (half and unit not in ("hour", "day", "minute")):
-        return None
-    return [Length(number + 0.5 * half, unit)]
-
-
 def delay(c: Cursor) -> Found:
-    """Read "in 20 minutes", "2 hours from now", "a week from today"."""
+    """Read "in 20 minutes", "2 hours from now", "a week from today", "3 days later"."""
     has_in = c.word("in", "after") is not None
     found = lengths(c)
     if found is None:
         return None
-    while more := c.attempt(lambda: lengths(c) if c.word("and", ",") or has_in else None):
+    while more := c.attempt(lambda: _more(c)):
         found += more
-    if not has_in and not c.phrase("from now", "from today"):
+    if not has_in and not c.phrase("from now", "from today", "later", "hence"):
         return None
     return None if has_in and c.word("before", "after") else {"delay": tuple(found)}
+
+
+def _more(c: Cursor) -> list[Length] | None:
+    c.word("and", ",")
+    return lengths(c)
 
 
 def until(c: Cursor) -> Found:
@@ -121,14 +81,23 @@ def _at(c: Cursor) -> Clock | None:
 
 
 def times_or_length(c: Cursor) -> Found:
-    """Read "for 10 times", "10 times", "for 3 weeks", "5 occurrences"."""
+    """Read "for 10 times", ", 10 times", "for 3 weeks", "5 occurrences"."""
+    is_apart = c.at > 0 and c.tokens[c.at - 1].text == ","
     has_for = c.phrase("for the next", "for")
+    begin = c.at
     number = c.attempt(c.number)
-    if number is not None and c.word("times", "occurrences", "time"):
-        return None if c.ahead({"a", "an", "per", "every", "each"}) else {"count": number}
+    if number is not None and (noun := c.word("times", "occurrences", "time")):
+        if c.ahead({"a", "an", "per", "every", "each", *ADVERBS}):
+            return None
+        if not has_for and not is_apart and noun != "occurrences":
+            ambiguous(
+                f"“{number} times” may be so often each time, or {number} times and no more: write "
+                f"“for {number} times”, or how often, such as “twice a day at 8 and 20”."
+            )
+        return {"count": number}
     if not has_for:
         return None
-    c.at -= number is not None
+    c.at = begin
     found = lengths(c)
     return {"until": Until(length=found[0])} if found else None
 
@@ -147,8 +116,19 @@ def starting(c: Cursor) -> Found:
             "start": Day(lambda today: fixed),
             "times": [Clock(moment.hour, moment.minute, moment.second)],
         }
+    if both := c.attempt(lambda: _from_to(c)):
+        return both
     found = c.attempt(lambda: days.single(c)) or c.attempt(lambda: _month(c))
     return {"start": found} if found else None
+
+
+def _from_to(c: Cursor) -> Found:
+    """Read the dates of "from Dec 1 to Dec 24"; "from Monday to Friday" may be of every week."""
+    first = days.calendar_date(c) or c.attempt(lambda: _tomorrow(c))
+    if first is None or not c.word("to", "until", "till", "through", "thru", "-"):
+        return None
+    last = days.calendar_date(c)
+    return None if last is None else {"start": first, "until": Until(last)}
 
 
 def _month(c: Cursor) -> Day | None:
@@ -158,7 +138,10 @@ def _month(c: Cursor) -> Day | None:
 
 def leaving_out(c: Cursor) -> Found:
     """Read "except on Dec 25 and Jan 1", "except Sundays", "but not in August"."""
-    if not c.phrase("except for", "except", "excluding", "but not", "not", "without", "skipping"):
+    if not c.phrase(
+        "except for", "except", "excepting", "excluding", "but not", "not", "without", "skipping",
+        "apart from", "aside from", "other than", "with the exception of", "save for",
+    ):  # fmt: skip
         return None
     c.word("on", "in", "for")
     months = c.attempt(lambda: None if _is_date(c) else days.months(c))

@@ -4,45 +4,153 @@ from datetime import time, timedelta
 
 from .cursor import Cursor, Found
 from .errors import ambiguous, refuse
-from .lexicon import PARTS, UNIT_NAMES
+from .lexicon import DIGITS, PARTS, UNIT_NAMES
 from .tokens import Clock, is_plain, is_sure
 
 # After a bare number these say that it is no time.
 _COUNTED = {*UNIT_NAMES, "times", "time", "%", "x", "days'"}
 
 _MOVED = {
-    **{"half past": 30, "quarter past": 15, "a quarter past": 15},
-    **{"quarter to": -15, "a quarter to": -15},
+    **dict.fromkeys(("half past", "half-past"), 30),
+    **{f"{a}quarter {joint}": 15 for a in ("", "a ") for joint in ("past", "after")},
+    **{f"{a}quarter {joint}": -15 for a in ("", "a ") for joint in ("to", "till")},
 }
+# They add nothing to a time.
+_EXACTLY = ("sharp", "on the dot", "prompt", "promptly", "exactly", "my time", "local time")
+_HALVES = {"am": 0, "a.m": 0, "pm": 12, "p.m": 12}
 
 
 def times(c: Cursor) -> Found:
     """Read the times of a day, each with what part of the day it was said to be in."""
-    has_at = c.phrase("at", "@", "by", "around") is not None
-    clocks = c.several(lambda: clock(c, is_told=has_at))
+    c.word("exactly")
+    preposition = c.phrase("at exactly", "at", "@", "by", "around")
+    clocks = c.several(lambda: clock(c, is_told=preposition is not None, is_at=_is_at(preposition)))
     if not clocks:
         return None
     found: dict[str, object] = {"times": clocks}
     if named := part(c):
         found["part"] = named
+    c.phrase(*_EXACTLY)
     return found
 
 
-def clock(c: Cursor, *, is_told: bool) -> Clock | None:
-    """Read one time; a bare number is one only where it `is_told` that a time comes."""
+def _is_at(preposition: str | None) -> bool:
+    return preposition is not None and preposition not in ("by", "around")
+
+
+def clock(c: Cursor, *, is_told: bool, is_at: bool = False) -> Clock | None:
+    """Read one time; a bare number is one only where it `is_told` that a time comes.
+
+    Four digits are a time after "at" (`is_at`); after "by" they may be a year.
+    """
     if c.word("noon", "midday"):
         return Clock(12)
     if c.word("midnight"):
         return Clock(0)
     if phrase := c.phrase(*_MOVED):
         return _moved(c, _MOVED[phrase])
-    found = c.value("clock")
+    _refuse_half(c)
+    found = c.value("clock") or c.value("hours")
     if isinstance(found, Clock):
         return found
-    return c.attempt(lambda: _bare(c, is_told=is_told))
+    for read in (_counted_minutes, _digits, _in_words, _bare):
+        found = c.attempt(lambda read=read: read(c, is_told, is_at))  # type: ignore[misc]
+        if isinstance(found, Clock):
+            return found
+    return None
 
 
-def _bare(c: Cursor, *, is_told: bool) -> Clock | None:
+def _refuse_half(c: Cursor) -> None:
+    """Refuse "half 9", which is half past 9 in England and half past 8 elsewhere."""
+    begin = c.at
+    hour = c.number() if c.word("half") else None
+    if hour is not None and 1 <= hour <= 12 and not c.ahead(_COUNTED):
+        ambiguous(
+            f"“half {hour}” may be {hour}:30 or {(hour - 2) % 12 + 1}:30: write one of them, or "
+            f"“half past {hour}”."
+        )
+    c.at = begin
+
+
+def _counted_minutes(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
+    """Read 20 past 8, at ten to nine, 10 minutes to 9."""
+    token, minutes = c.token, c.number()
+    if token is None or minutes is None or not 1 <= minutes <= 59:
+        return None
+    has_unit = c.word("minutes", "mins", "min") is not None
+    joint = c.word("past", "after", "to", "till")
+    if joint is None or not (has_unit or joint == "past" or (is_at and joint == "to")):
+        return None
+    at = c.attempt(lambda: clock(c, is_told=True))
+    if at is None or at.minute:
+        return None
+    if joint == "to" and token.kind == "number" and not has_unit:
+        ambiguous(
+            f"“{minutes} to …” may be {minutes} minutes before it, or from {minutes} on: write "
+            f"“{minutes} minutes to …”, or a time such as 8:50."
+        )
+    return _shifted(at, -minutes if joint in ("to", "till") else minutes)
+
+
+def _digits(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
+    """Read 0900 and 18h after "at", and 0900 hours."""
+    token = c.token
+    if token is None:
+        return None
+    c.at += 1
+    hours = token.text.removesuffix("h")
+    if token.kind == "span" and is_told and hours.isdigit() and len(hours) <= 2:
+        return _of_day(token.text, hours, 0)
+    if token.kind != "number" or len(token.text) != 4:
+        return None
+    has_hours = c.word("hours", "hrs", "h") is not None
+    if not (is_at or (has_hours and (is_told or token.text[0] == "0"))):
+        return None
+    return _of_day(token.text, token.text[:2], int(token.text[2:]))
+
+
+def _of_day(text: str, hour: str, minute: int) -> Clock:
+    if int(hour) > 23 or minute > 59:
+        refuse(f"“{text}” is no time of day: write 18:00 or 6pm.")
+    return Clock(int(hour), minute, is_sure=is_sure(hour))
+
+
+def _in_words(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
+    """Read ten thirty and seven pm; and 7 in the morning, where no word of a title is before it."""
+    is_first = c.is_after_clause or c.at == 0
+    hour = c.number()
+    if hour is None:
+        return None
+    minute = c.attempt(lambda: _minute_word(c)) if is_told else None
+    half = c.one_of(_HALVES)
+    if hour > 23 and (minute is not None or half is not None):
+        refuse(f"{hour} is no hour of the day: write 18:30 or 6:30pm.")
+    if half is not None:
+        if not 1 <= hour <= 12:
+            refuse(f"{hour} is no hour of 12: write 18:30 or 6:30pm.")
+        return Clock(hour % 12 + half, minute or 0, is_half=True)
+    if minute is not None or (is_first and not is_told and hour <= 23 and _is_before_part(c)):
+        return Clock(hour, minute or 0, is_sure=is_sure(str(hour)))
+    return None
+
+
+def _minute_word(c: Cursor) -> int | None:
+    if c.word("oh", "o"):
+        minute = c.one_of(DIGITS)
+    else:
+        minute = c.number_word()
+        minute = minute if minute is not None and 10 <= minute <= 59 else None
+    return None if c.ahead(_COUNTED) else minute
+
+
+def _is_before_part(c: Cursor) -> bool:
+    begin = c.at
+    named = part(c)
+    c.at = begin
+    return named is not None
+
+
+def _bare(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
     token, hour = c.token, c.number()
     if token is None or hour is None:
         return None
@@ -56,11 +164,13 @@ def _bare(c: Cursor, *, is_told: bool) -> Clock | None:
 
 def _moved(c: Cursor, minutes: int) -> Clock | None:
     at = clock(c, is_told=True)
-    if at is None or at.minute:
-        return None
+    return None if at is None or at.minute else _shifted(at, minutes)
+
+
+def _shifted(at: Clock, minutes: int) -> Clock:
     moved = timedelta(hours=at.hour, minutes=minutes) % timedelta(days=1)
     hours, seconds = divmod(moved.seconds, 3600)
-    return Clock(hours, seconds // 60, is_sure=at.is_sure)
+    return Clock(hours, seconds // 60, is_sure=at.is_sure, is_half=at.is_half)
 
 
 def part(c: Cursor) -> str | None:
@@ -80,7 +190,10 @@ def window(c: Cursor) -> Found:
     if first is None or not c.word(*joints, "to", "-", "–"):
         return None
     last = clock(c, is_told=True)
-    return None if last is None else {"window": (first, last)}
+    if last is None:
+        return None
+    c.phrase(*_EXACTLY)
+    return {"window": (first, last), **({"is_event": True} if word == "from" else {})}
 
 
 def hours(c: Cursor) -> Found:
@@ -115,7 +228,8 @@ def settle(clocks: list[Clock], part: str | None) -> list[time]:
     if part is not None:
         return sorted({_in_part(each, part) for each in clocks})
     # One hour that can only be of 24 tells how the others are counted.
-    is_24 = any(each.hour > 12 or each.hour == 0 for each in clocks)
+    is_24 = any((each.hour > 12 or each.hour == 0) and not each.is_half for each in clocks)
+    _refuse_one_half(clocks)
     for each in clocks:
         if not each.is_sure and not is_24:
             early, late = time(each.hour, each.minute), time(each.hour + 12, each.minute)
@@ -125,6 +239,17 @@ def settle(clocks: list[Clock], part: str | None) -> list[time]:
                 f"{written}pm or {late:%H:%M}."
             )
     return sorted({each.time for each in clocks})
+
+
+def _refuse_one_half(clocks: list[Clock]) -> None:
+    """Refuse "at 8 and 9pm": the pm may be that of both."""
+    halves = [clock for clock in clocks if clock.is_half]
+    for clock in clocks:
+        if halves and clock.is_plain:
+            ambiguous(
+                f"“{clock.hour}” may be {clock.hour}am or {clock.hour}pm beside "
+                f"{halves[0].time:%H:%M}: write am or pm with each."
+            )
 
 
 def _in_part(each: Clock, part: str) -> time:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from .lexicon import NUMBERS, ORDINALS
+from .lexicon import DIGITS, NUMBERS, ORDINALS, TENS
 from .tokens import Token
 
 T = TypeVar("T")
+# Longer names of days and months are written out, and have no dot of their own.
+_ABBREVIATION = 5
 # What a clause has read: names of `Said` with their values, or None where it is not there.
 Found = dict[str, Any] | None
 
@@ -51,7 +53,15 @@ class Cursor:
         if text is None:
             return None
         self.at += 1
+        if len(text) <= _ABBREVIATION and text not in NUMBERS:
+            self._dot(token)
         return meanings[text]
+
+    def _dot(self, token: Token) -> None:
+        """Read the dot of an abbreviation: Dec., Mon."""
+        dot = self.token
+        if dot is not None and dot.text == "." and dot.start == token.end:
+            self.at += 1
 
     def value(self, kind: str) -> Any:
         """Read a token of this kind, and return its value."""
@@ -67,7 +77,14 @@ class Cursor:
         if token is not None and token.kind == "number" and len(token.text) > 5:
             return None
         found: int | None = self.value("number")
-        return found if found is not None else self.one_of(NUMBERS)
+        return found if found is not None else self.number_word()
+
+    def number_word(self) -> int | None:
+        """Read three, twenty, twenty five or twenty-five."""
+        tens = self.one_of(TENS)
+        if tens is None:
+            return self.one_of(NUMBERS)
+        return tens + (self.one_of(DIGITS) or 0)
 
     def ordinal(self) -> int | None:
         """Read 2nd, second or last; -2 for "2nd to last"."""
@@ -97,7 +114,7 @@ class Cursor:
 
     def _between(self) -> bool:
         is_comma = self.word(",", "&", "+") is not None
-        return self.word("and", "&") is not None or is_comma
+        return self.word("and", "&", "/") is not None or is_comma
 
     def ahead(self, texts: Collection[str]) -> bool:
         return self.token is not None and self.token.text in texts

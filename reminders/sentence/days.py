@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from .calendar import months_later
 from .cursor import Cursor, Found
-from .errors import refuse
+from .errors import ambiguous, refuse
 from .lexicon import MONTHS, PLURAL_WEEKDAYS, WEEKDAYS, WEEKEND, WORKDAYS
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -87,21 +87,49 @@ def single(c: Cursor) -> Day | None:
     """Read one day, with or without "on"."""
     c.word("on", "by")
     c.word("the")
-    for read in (_named, _in_week, _in_month, calendar_date, _weekday, _nth_day):
+    for read in (_shifted, _named, _in_week, _in_month, calendar_date, _weekday, _nth_day):
         found = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
         if found is not None:
             return found
     return None
 
 
+_NAMED = {"today": 0, "tomorrow": 1, "tmrw": 1, "tomorow": 1, "day after tomorrow": 2}
+
+
 def _named(c: Cursor) -> Day | None:
-    if c.phrase("today"):
-        return Day(lambda today: today)
-    if c.phrase("tomorrow", "tmrw", "tomorow"):
-        return Day(lambda today: today + DAY)
-    if c.phrase("day after tomorrow"):
-        return Day(lambda today: today + 2 * DAY)
-    return None
+    phrase = c.phrase(*_NAMED)
+    if phrase is None:
+        return None
+    days = _NAMED[phrase] + 7 * (c.attempt(lambda: _week_behind(c)) is not None)
+    return Day(lambda today: today + days * DAY)
+
+
+def _shifted(c: Cursor) -> Day | None:
+    """Read a week from Monday, two weeks on Friday, 2 weeks today, 3 days after tomorrow."""
+    number = 1 if c.word("a", "one") else c.number()
+    steps = c.one_of({"week": 7, "weeks": 7, "fortnight": 14, "day": 1, "days": 1})
+    if number is None or steps is None:
+        return None
+    is_named = steps > 1 and c.ahead({"today", "tomorrow"})
+    if not (c.word("from", "after") or is_named or (steps > 1 and c.word("on"))):
+        return None
+    base = single(c)
+    if base is None:
+        return None
+    # Said on a Monday, Monday is the next one.
+    ahead = DAY * base.moves
+    return Day(lambda today: base.find(today + ahead) + number * steps * DAY)
+
+
+def _week_behind(c: Cursor) -> str | None:
+    """Read the week of "Monday week", which is a week after Monday, and not of "Monday week 3"."""
+    phrase = c.word("week")
+    return phrase if phrase and (c.token is None or c.token.text in _BEHIND_WEEK) else None
+
+
+# After these words "Monday week" is a day; before others the week may be of the title.
+_BEHIND_WEEK = {"at", "@", ",", "in", "noon", "midnight", "by", "around", ".", "!"}
 
 
 def _in_week(c: Cursor) -> Day | None:
@@ -123,9 +151,23 @@ def _weekday_of_week(c: Cursor) -> Day | None:
     if c.phrase("in a week"):
         coming = weekday(number).find
         return Day(lambda today: coming(today + DAY) + WEEK)
+    if c.attempt(lambda: _week_behind(c)):
+        return _week_after(number)
     weeks = {"next week": 1, "of next week": 1, "this week": 0, "of this week": 0}
     phrase = c.phrase(*weeks)
     return of_week(number, weeks[phrase]) if phrase else None
+
+
+def _week_after(number: int) -> Day:
+    def find(today: date) -> date:
+        if today.weekday() == number:
+            ambiguous(
+                f"Today is {today:%A}: “{today:%A} week” may be in one week or in two. Write “in 1 "
+                "week” or a date."
+            )
+        return weekday(number).find(today) + WEEK
+
+    return Day(find)
 
 
 def _after_on(c: Cursor) -> int | None:
@@ -180,15 +222,53 @@ def _weekday(c: Cursor) -> Day | None:
 def calendar_date(c: Cursor) -> Day | None:
     """Read 2026-11-23, Nov 23, 23 November 2026, or Monday, Nov 23, which it must be."""
     number = c.attempt(lambda: _day_before_date(c))
-    found = c.value("date")
+    day = c.attempt(lambda: _of_year(c)) or c.attempt(lambda: _written_date(c))
+    if day is None and number is not None:
+        day = c.attempt(lambda: _nth_day(c))
+    return day if day is None or number is None else _checked(day, number)
+
+
+def _written_date(c: Cursor) -> Day | None:
+    found = c.value("date") or c.value("day_first")
     if found is not None:
-        day = Day(lambda today: found)
+        return Day(lambda today: found)
+    named = c.value("named_date")
+    if named is not None:
+        year = named.year or _year(c)
+        pair: tuple[int, int] | None = (named.month, named.day)
     else:
         pair = month_and_day(c)
-        if pair is None:
-            return None
-        day = date_of_year(*pair, _year(c))
-    return day if number is None else _checked(day, number)
+        year = _year(c) if pair else None
+    if pair is None:
+        return None
+    years = None if year else c.attempt(lambda: _years_ahead(c))
+    return date_of_year(*pair, year) if years is None else _in_year(pair, years)
+
+
+def _of_year(c: Cursor) -> Day | None:
+    """Read next year on March 1."""
+    years = _years_ahead(c)
+    if years is None:
+        return None
+    c.word("on", ",")
+    pair = month_and_day(c)
+    return None if pair is None else _in_year(pair, years)
+
+
+def _years_ahead(c: Cursor) -> int | None:
+    c.word("of", ",")
+    years = c.one_of({"this": 0, "next": 1})
+    return years if years is not None and c.word("year") else None
+
+
+def _in_year(pair: tuple[int, int], years: int) -> Day:
+    month, day = pair
+    date_of_year(month, day)
+
+    def find(today: date) -> date:
+        return date_of_year(month, day, today.year + years).find(today)
+
+    return Day(find)
 
 
 def _day_before_date(c: Cursor) -> int | None:
@@ -209,16 +289,18 @@ def _checked(day: Day, number: int) -> Day:
 
 
 def month_and_day(c: Cursor) -> tuple[int, int] | None:
-    """Read Nov 23, November 23rd, 23 Nov or the 23rd of November."""
+    """Read Nov 23, November 23rd, 23 Nov, 23. Nov or the 23rd of November."""
     month = c.one_of(MONTHS)
     if month is not None:
         c.word("the")
         day = _day_number(c)
         return None if day is None else (month, day)
     c.word("the")
-    day = _day_number(c)
-    if day is None:
+    token, day = c.token, _day_number(c)
+    if day is None or token is None:
         return None
+    if c.ahead({"."}) and c.tokens[c.at].start == token.end:
+        c.at += 1
     c.word("of")
     month = c.one_of(MONTHS)
     return None if month is None else (month, day)

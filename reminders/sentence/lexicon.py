@@ -42,31 +42,30 @@ MONTHS = {
     for name in names.split()
 }
 
+_TEENS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_SMALL = _TEENS.split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), start=2)}
+DIGITS = dict(zip(_SMALL[:9], range(1, 10), strict=True))
 NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ],
-        start=1,
-    )
+    **dict(zip(_SMALL, range(1, 20), strict=True)),
+    **TENS,
+    **{f"{ten}-{one}": TENS[ten] + DIGITS[one] for ten in TENS for one in DIGITS},
 }
+_TO_TWENTIETH = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_NTHS = _TO_TWENTIETH.split()
 # Those by which days are counted; -1 counts from the end.
 ORDINALS = {
-    word: number
-    for number, word in enumerate(["first", "second", "third", "fourth", "fifth"], start=1)
-} | {"last": -1}
+    **{word: number for number, word in enumerate(_NTHS, start=1)},
+    **{f"twenty-{word}": 20 + number for number, word in enumerate(_NTHS[:9], start=1)},
+    **{"thirtieth": 30, "thirty-first": 31, "last": -1},
+}
 
 # The parts of a day: what it is where no time is said, and the first and last hour that fit.
 PARTS = {
@@ -106,14 +105,26 @@ ADVERBS = {
     "yearly": "year",
     "annually": "year",
 }
+# Every so many months or minutes, in a word or two.
+HALVES = {
+    **dict.fromkeys(("semiannually", "semi-annually", "half-yearly", "half yearly"), "half year"),
+    **dict.fromkeys(("half-hourly", "half hourly"), "half hour"),
+}
 # Of two meanings each.
+_TWO_WEEKS = ("every 2 weeks", "twice a week on Monday and Thursday")
+_TWO_MONTHS = ("every 2 months", "on the 1st and 15th of every month")
+_TWO_YEARS = ("every 6 months", "every 2 years")
 TWO_MEANINGS = {
-    "biweekly": ("every 2 weeks", "twice a week on Monday and Thursday"),
-    "bi-weekly": ("every 2 weeks", "twice a week on Monday and Thursday"),
-    "bimonthly": ("every 2 months", "on the 1st and 15th of every month"),
-    "bi-monthly": ("every 2 months", "on the 1st and 15th of every month"),
-    "biannually": ("every 6 months", "every 2 years"),
-    "semiweekly": ("twice a week on Monday and Thursday", "every 2 weeks"),
+    **dict.fromkeys(("biweekly", "bi-weekly", "semiweekly", "semi-weekly"), _TWO_WEEKS),
+    **dict.fromkeys(("bimonthly", "bi-monthly"), _TWO_MONTHS),
+    **dict.fromkeys(("biannually", "bi-annually", "biyearly", "bi-yearly"), _TWO_YEARS),
+    **dict.fromkeys(("biennially", "bi-ennially"), _TWO_YEARS),
+    **dict.fromkeys(
+        ("semimonthly", "semi-monthly"), ("on the 1st and 15th of every month", "every 2 weeks")
+    ),
+    **dict.fromkeys(("bihourly", "bi-hourly"), ("every 2 hours", "every 30 minutes")),
+    **dict.fromkeys(("bidaily", "bi-daily"), ("every 2 days", "twice a day at 8 and 20")),
+    **dict.fromkeys(("triweekly", "tri-weekly"), ("every 3 weeks", "3 times a week on …")),
 }
 
 # Left over, these say of a repeat, an end or a day that was not understood: it is never a title.
@@ -121,8 +132,10 @@ TELLING = {
     *("every", "each", "until", "till", "except", "excluding", "starting", "beginning", "repeat"),
     *("weekday", "weekdays", "weekend", "weekends", "workday", "workdays", "nightly", "recurring"),
     *("today", "tomorrow", "tonight", "yesterday", "ago", "noon", "midnight", "fortnight"),
-    *("everyday", "repeatedly", "biannual", "am", "pm", "a.m", "p.m"),
+    *("everyday", "repeatedly", "am", "pm", "a.m", "p.m", "thrice", "o'clock", "oclock"),
+    *("biannual", "semiannual", "semi-annual", "half-year", "half-hour", "quarter-hour"),
     *ADVERBS,
+    *HALVES,
     *TWO_MEANINGS,
     *PLURAL_WEEKDAYS,
 }

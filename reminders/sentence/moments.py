@@ -18,22 +18,19 @@ def moment(c: Cursor) -> Found:
 
 def day(c: Cursor) -> Found:
     """Read tomorrow, next Friday evening, on 23 November 2026, a week from Monday."""
-    found = c.attempt(lambda: _week_from(c)) or c.attempt(lambda: days.single(c))
+    found = days.single(c)
     if found is None:
         return None
     named = c.word("morning", "afternoon", "evening", "night") or part(c)
     return {"day": found, "part": named} if named else {"day": found}
 
 
-def _week_from(c: Cursor) -> Day | None:
-    weeks = 1 if c.phrase("a week from", "one week from") else 0
-    weeks = weeks or (2 if c.phrase("two weeks from", "2 weeks from") else 0)
-    found = days.single(c) if weeks else None
-    if found is None:
-        return None
-    # Said on a Monday, Monday is the next one.
-    base, ahead = found, days.DAY * found.moves
-    return Day(lambda today: base.find(today + ahead) + weeks * days.WEEK)
+def period(c: Cursor) -> Found:
+    """Read this week, next month, next year: the days of a repeat, or the first of them."""
+    c.word("in", "during", "for")
+    offset = c.one_of({"this": 0, "next": 1})
+    unit = c.word("week", "month", "year") if offset is not None else None
+    return None if unit is None else {"period": (unit, offset)}
 
 
 def of_day(c: Cursor) -> Found:
@@ -57,9 +54,21 @@ def urgent(c: Cursor) -> Found:
 
 
 def filler(c: Cursor) -> Found:
-    """Read what says nothing: remind me to, please; and "once", for what is not repeated."""
+    """Read what says nothing: remind me to, create a reminder to, please; and "once"."""
     if c.word("once"):
         return {"once": True}
     if c.phrase("please remind me", "remind me", "please", "and remind me"):
         return {}
-    return {} if c.at == 0 and c.phrase("reminder to", "reminder for", "reminder") else None
+    if c.at > 1:
+        return None
+    if c.phrase(*_REQUESTS):
+        c.word("for", "to", "about", "that")
+        return {}
+    return {} if c.phrase("reminder to", "reminder for", "reminder") else None
+
+
+_REQUESTS = tuple(
+    f"{verb} {article}reminder"
+    for verb in ("create", "set", "set up", "make", "add", "schedule")
+    for article in ("a ", "me a ", "")
+)

@@ -37,7 +37,7 @@ def _named(c: Cursor) -> str | None:
         if found is None and token.text.split("/")[0] in _areas():
             refuse(f"“{token.text}” is no time zone: write a name such as Europe/Berlin.")
         return found
-    if c.word("utc", "gmt", "z") is not None:
+    if c.word("utc", "gmt") or (c.is_after_clause and c.word("z", "zulu")):
         c.word("time")
         return "UTC"
     if token.text in ABBREVIATIONS and token.kind == "word" and c.is_after_clause:
@@ -55,9 +55,23 @@ def _city(c: Cursor, *, has_in: bool) -> str | None:
         name = " ".join(token.text for token in words)
         if len(words) == count and name in cities():
             c.at = begin + count
+            zone_name = cities()[name]
+            _country(c, zone_name)
             has_time = c.word("time") is not None
-            return cities()[name] if has_time or (has_in and c.is_after_clause) else None
+            return zone_name if has_time or (has_in and c.is_after_clause) else None
     return None
+
+
+def _country(c: Cursor, zone_name: str) -> None:
+    """Read the country after a city, if it is that of the zone: Paris, France."""
+    begin = c.at
+    c.word(",")
+    name = " ".join(token.text for token in c.tokens[c.at : c.at + _WORDS])
+    for country in _countries().get(zone_name, ()):
+        if f"{name} ".startswith(f"{country} "):
+            c.at += len(country.split())
+            return
+    c.at = begin
 
 
 @cache
@@ -71,9 +85,31 @@ def _areas() -> frozenset[str]:
 
 
 @cache
+def _countries() -> dict[str, tuple[str, ...]]:
+    """Return what the country of each zone is called, in lower case."""
+    names = dict(row[:2] for row in _table("iso3166.tab"))
+    said = {code: (name.lower(), *_COUNTRIES.get(code, ())) for code, name in names.items()}
+    return {row[2].strip(): said.get(row[0], ()) for row in _table("zone.tab")}
+
+
+# What people say besides the names of tzdata.
+_COUNTRIES = {
+    "US": ("usa", "us", "united states of america"),
+    "GB": ("uk", "united kingdom", "england", "great britain"),
+    "AE": ("uae",),
+    "KR": ("south korea", "korea"),
+    "CZ": ("czechia",),
+}
+
+
+@cache
 def cities() -> dict[str, str]:
     """Return the zones by the cities that they are named for, of the places tzdata lists."""
-    table = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    zones = [row[2].strip() for row in rows if len(row) > 2]
+    zones = [row[2].strip() for row in _table("zone.tab")]
     return {name.split("/")[-1].replace("_", " ").lower(): name for name in zones}
+
+
+def _table(name: str) -> list[list[str]]:
+    text = resources.files("tzdata").joinpath("zoneinfo", name).read_text("utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    return [row for row in rows if len(row) > 1]

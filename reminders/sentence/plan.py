@@ -7,10 +7,11 @@ from typing import Any
 from reminders.recurrence import RecurrenceError, Schedule, canonical, local_time, to_utc
 
 from . import repeating, rules
-from .bounds import Length
 from .calendar import months_later
-from .days import Day, date_of_year, of_month, weekday
+from .days import Day, date_of_year, of_month, of_week, weekday
 from .errors import EXAMPLES, ambiguous, refuse
+from .lengths import Length
+from .repeating import span_of
 from .repeats import Repeat
 from .told import Told
 
@@ -50,7 +51,7 @@ def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
 
 def _once(told: Told) -> dict[str, Any]:
     for name, what in _OF_REPEATS.items():
-        if name in told.said:
+        if name in told.said and not (name == "window" and "is_event" in told.said):
             refuse(
                 f"There is {what} but no repeat: begin it with one, such as “every day” or "
                 "“every Monday”.",
@@ -66,9 +67,19 @@ def _once(told: Told) -> dict[str, Any]:
     if "delay" in told.said:
         return _delayed(told)
     day = _day(told)
-    if day is None and not (told.get("times") or told.get("part")):
+    times = _start_of_event(told) if "window" in told.said else told.times()
+    if day is None and not times:
         refuse(f"There is no time in this: say when. {EXAMPLES}")
-    return {"starts_at": _coming(told, day, _single(told.times_or_default()))}
+    return {"starts_at": _coming(told, day, _single(times or told.times_or_default()))}
+
+
+def _start_of_event(told: Told) -> list[time]:
+    """Return the first time of "from 3pm to 4pm"; a reminder has no end."""
+    if told.times():
+        refuse("Times of day are said in two ways.", "contradiction")
+    begin, end = (time(*divmod(minute, 60)) for minute in span_of(told.said["window"]))
+    told.assumed.append(f"It ends at {end:%H:%M}, which is not kept: a reminder has no end.")
+    return [begin]
 
 
 def _single(times: list[time]) -> time:
@@ -80,10 +91,13 @@ def _single(times: list[time]) -> time:
 def _day(told: Told) -> Day | None:
     """Return the day that a one-off names in any of the ways that a repeat could name it, too."""
     found: list[Day] = [told.said["day"]] if "day" in told.said else []
-    if days := told.get("weekdays"):
-        if len(days) > 1:
-            ambiguous("Several days are no one reminder: write “every” before them to repeat it.")
-        found.append(weekday(days[0]))
+    weekdays = told.get("weekdays", ())
+    if len(weekdays) > 1:
+        ambiguous("Several days are no one reminder: write “every” before them to repeat it.")
+    if "period" in told.said:
+        found.append(first_of(*told.said["period"], *weekdays))
+    elif weekdays:
+        found.append(weekday(weekdays[0]))
     if dates := told.get("dates"):
         found += [date_of_year(*pair) for pair in dates]
     months = told.get("months", ())
@@ -110,6 +124,16 @@ def _day(told: Told) -> Day | None:
     return found[0] if found else None
 
 
+def first_of(unit: str, offset: int, number: int = 0) -> Day:
+    """Return the day that "next week" or "next month" means of a reminder for once."""
+    if unit == "week" and (offset or number):
+        return of_week(number, offset)
+    if unit == "month" and offset and not number:
+        return of_month(1, offset)
+    which = "next" if offset else "this"
+    refuse(f"Which day of {which} {unit}? Write “{which} {unit} on …”, or a date.")
+
+
 def _last_day_of(month: int) -> Day:
     first = date_of_year(month, 1)
     return Day(lambda today: of_month(-1, 0).find(first.find(today.replace(day=1))), moves=False)
@@ -117,6 +141,8 @@ def _last_day_of(month: int) -> Day:
 
 def _nth_weekday(told: Told) -> Day:
     months = told.get("months")
+    if len(told.get("ordinals") or told.get("workdays")) > 1:
+        ambiguous("Several days are no one reminder: write one sentence for each, or “every year”.")
     if not months:
         ambiguous("Of which month? Write “of every month”, “of January”, or a date.")
     rule = canonical(rules.text_of({**told.said, "repeat": Repeat("YEARLY")}))
@@ -157,7 +183,7 @@ def _is_over(told: Told, wall: datetime) -> bool:
 
 def _at_moment(told: Told) -> dict[str, Any]:
     moment: datetime = told.said["moment"]
-    if told.get("times") or _day(told) is not None:
+    if told.get("times") or "window" in told.said or _day(told) is not None:
         refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     if moment.tzinfo is not None:
         moment = local_time(moment, told.timezone)
@@ -169,8 +195,8 @@ def _at_moment(told: Told) -> dict[str, Any]:
 def _delayed(told: Told) -> dict[str, Any]:
     """In minutes and hours it is that long; in days and more the wall clock shows the same."""
     lengths: tuple[Length, ...] = told.said["delay"]
-    if _day(told) is not None:
-        refuse("Two days are said: one reminder without a repeat has one.", "contradiction")
+    if _day(told) is not None or "window" in told.said:
+        refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     exact = sum((x.span or timedelta() for x in lengths if x.is_exact), timedelta())
     day = told.today
     for length in lengths:

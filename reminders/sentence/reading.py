@@ -1,5 +1,6 @@
 """From a sentence to what it says: every word is of a clause or of the title, or is refused."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,9 @@ from .cursor import Cursor, Found
 from .errors import EXAMPLES, refuse
 from .lexicon import LINKS, OPENERS, TELLING
 from .plan import Plan, plan
-from .tokens import Token, tokens
+from .rules import WITHIN_A_DAY
+from .title import QUOTES, Title
+from .tokens import Token, plain, tokens
 
 MAX_LENGTH = 300
 
@@ -31,6 +34,7 @@ CLAUSES: tuple[Callable[[Cursor], Found], ...] = (
     clocks.minutes,
     clocks.times,
     moments.moment,
+    moments.period,
     moments.day,
     moments.of_day,
     bounds.delay,
@@ -46,6 +50,8 @@ _COUNTS = {"number", "span", "ordinal", "mark"}
 _ENDS = tuple("!?…)")
 # Marks that say nothing between clauses.
 _SEPARATORS = frozenset(",;:.-–—()")
+# Clauses that tell nothing of a time.
+_BESIDE = {"", "tags", "urgent", "once"}
 # Said more than once, these add up.
 _ADDING = {"tags", "leads", "but", "also"}
 # Said more than once, these do not go together even when they say the same.
@@ -119,8 +125,11 @@ def _check(text: str) -> None:
         refuse(f"A sentence has at most {MAX_LENGTH} characters.")
     if not text.strip():
         refuse(f"Say what to remind of, and when. {EXAMPLES}")
-    if not text.isprintable():
+    printable = plain(text.strip())
+    if "\n" in printable or "\r" in printable:
         refuse("A sentence is one line of text.")
+    if odd := next((mark for mark in printable if not mark.isprintable()), ""):
+        refuse(f"A sentence is text that can be seen: it has no U+{ord(odd):04X}.")
 
 
 def _cut(found: list[Token]) -> _Sentence:
@@ -186,12 +195,47 @@ def _title(text: str, found: list[Token], sentence: _Sentence) -> Piece | None:
         )
         refuse(f"Which of these is the title, {shown}? Put the whole title in quotes. {EXAMPLES}")
     begin, end = sentence.rest[0]
-    if begin and found[begin].text in OPENERS and end - begin > 1:
-        begin += 1
+    is_opened = begin > 0 and found[begin].text in OPENERS and end - begin > 1
+    begin += is_opened
+    Title(
+        text,
+        found[begin:end],
+        before=None if is_opened else _last_before(found, sentence, begin),
+        is_ended=_clause_after(found, sentence, end),
+        has_time=_has_time(sentence.said),
+    ).check()
     start, stop = found[begin].start, found[end - 1].end
     while text[stop : stop + 1] in _ENDS and (text[stop] != ")" or "(" in text[start:stop]):
         stop += 1
     return Piece("title", text[start:stop], start, stop)
+
+
+def _last_before(found: list[Token], sentence: _Sentence, begin: int) -> Token | None:
+    """Return the last word of the clause about time before the title, if only marks part them."""
+    ends = {end for name, _, end in sentence.clauses if name not in _BESIDE}
+    while begin and begin not in ends:
+        if found[begin - 1].text not in _SEPARATORS or found[begin - 1].text == ":":
+            return None
+        begin -= 1
+    return found[begin - 1] if begin else None
+
+
+def _clause_after(found: list[Token], sentence: _Sentence, end: int) -> bool:
+    begins = {begin for name, begin, _ in sentence.clauses if name not in _BESIDE}
+    while end < len(found) and end not in begins and found[end].text in _SEPARATORS:
+        end += 1
+    return end in begins
+
+
+def _has_time(said: dict[str, Any]) -> bool:
+    """Whether the sentence says a time of day, or needs none."""
+    repeat = said.get("repeat")
+    delay = said.get("delay", ())
+    return (
+        any(name in said for name in ("times", "moment", "window", "hours", "minutes", "pasted"))
+        or (repeat is not None and repeat.freq in WITHIN_A_DAY)
+        or any(length.is_exact for length in delay)
+    )
 
 
 def _check_rest(text: str, found: list[Token], begin: int, end: int) -> None:
@@ -214,7 +258,7 @@ def _is_link(token: Token, links: Collection[str]) -> bool:
 
 def _refuse_rest(text: str, found: list[Token], begin: int, end: int) -> NoReturn:
     shown = text[found[begin].start : found[end - 1].end]
-    refuse(f"“{shown}” was not understood. {EXAMPLES}")
+    refuse(f"“{shown}” was not understood. {EXAMPLES} {QUOTES}")
 
 
 def _piece(text: str, found: list[Token], clause: tuple[str, int, int], planned: Plan) -> Piece:
@@ -229,4 +273,5 @@ def _written(found: list[Token], begin: int, end: int) -> str:
 
 
 def _unquoted(title: str) -> str:
-    return title[1:-1].strip() if title[0] in '"“' and title[-1] in '"”' else title
+    title = re.sub(r"[^\S ]", " ", title)
+    return title[1:-1].strip() if title[0] in '"“„«' and title[-1] in '"”“»' else title

@@ -9,6 +9,7 @@ from reminders.recurrence import Schedule, canonical, local_time, to_utc
 from .bounds import Until
 from .calendar import months_later
 from .clocks import settle
+from .days import Day
 from .errors import refuse
 from .repeats import Repeat
 from .rules import WITHIN_A_DAY, listed, text_of
@@ -29,6 +30,8 @@ def repeating(told: Told) -> dict[str, Any]:
                 "be put in quotes.",
                 "contradiction",
             )
+    if "period" in said:
+        _bound(told)
     repeat: Repeat = said.get("repeat") or said["implied"]
     rule = text_of(said)
     if "window" in said or repeat.freq in WITHIN_A_DAY:
@@ -47,6 +50,28 @@ def repeating(told: Told) -> dict[str, Any]:
     if any(day > 28 for day in said.get("month_days", ())):
         told.assumed.append("Months without such a day are left out.")
     return fields
+
+
+def _bound(told: Told) -> None:
+    """Begin and end the repeat with "this week" or "next month"."""
+    if any(name in told.said for name in ("start", "until", "count")):
+        refuse("A start or an end is said in two ways.", "contradiction")
+    unit, offset = told.said["period"]
+    begin, end = _days_of(unit, told.today)
+    for _ in range(offset):
+        begin, end = _days_of(unit, end + _DAY)
+    begin = max(begin, told.today)
+    told.said["start"] = Day(lambda today: begin)
+    told.said["until"] = Until(Day(lambda today: end))
+
+
+def _days_of(unit: str, day: date) -> tuple[date, date]:
+    """Return the first and the last day of the week, month or year that a day is in."""
+    if unit == "week":
+        begin = day - day.weekday() * _DAY
+        return begin, begin + 6 * _DAY
+    begin = day.replace(day=1) if unit == "month" else day.replace(month=1, day=1)
+    return begin, months_later(begin, 1 if unit == "month" else 12) - _DAY
 
 
 def _clock_list(told: Told) -> list[time]:
@@ -127,23 +152,46 @@ def _start_time(told: Told) -> time:
 
 def _windowed(said: dict[str, Any], repeat: Repeat, rule: str) -> tuple[str, list[time]]:
     """Return the rule of every so many minutes or hours between two times of day."""
-    begin, end = _span(said["window"])
+    begin, end = span_of(said["window"])
     step = repeat.interval * (60 if repeat.freq == "HOURLY" else 1)
     if step % 60 and (60 % step or begin % 60 or end % 60):
-        refuse("Between two hours steps are 5, 10, 15, 20 or 30 minutes, or whole hours.")
+        return _stepped(rule, range(begin, end, step))
     # The end counts where the hours alone can say so.
     minutes = range(begin, end + 1 if step % 60 == 0 else end, step)
     times = [time(*divmod(minute, 60)) for minute in minutes]
-    days = [part for part in rule.split(";")[1:] if not part.startswith("INTERVAL")]
-    hours = listed(sorted({at.hour for at in times}))
-    daily = ";".join(["FREQ=DAILY", *days, f"BYHOUR={hours}"])
+    daily = _daily(rule, times)
     within = sorted({at.minute for at in times})
     return (daily if len(within) == 1 else f"{daily};BYMINUTE={listed(within)}"), times
 
 
-def _span(window: tuple[Clock, Clock]) -> tuple[int, int]:
+def _daily(rule: str, times: list[time]) -> str:
+    days = [part for part in rule.split(";")[1:] if not part.startswith("INTERVAL")]
+    hours = listed(sorted({at.hour for at in times}))
+    return ";".join(["FREQ=DAILY", *days, f"BYHOUR={hours}"])
+
+
+def _stepped(rule: str, minutes: range) -> tuple[str, list[time]]:
+    """Return the rule of steps that are no grid of hours, by their places in one that is."""
+    times = [time(*divmod(minute, 60)) for minute in minutes]
+    within = sorted({at.minute for at in times})
+    grid = [time(h, m) for h in sorted({at.hour for at in times}) for m in within]
+    places = [place for place, at in enumerate(grid, start=1) if at in times]
+    if "BYSETPOS" in rule or places[-1] > _LAST_PLACE:
+        refuse("Between two hours steps are 5, 10, 15, 20 or 30 minutes, or whole hours.")
+    rule = f"{_daily(rule, times)};BYMINUTE={listed(within)}"
+    return f"{rule};BYSETPOS={listed(places)}" if len(places) < len(grid) else rule, times
+
+
+# BYSETPOS counts to 366.
+_LAST_PLACE = 366
+
+
+def span_of(window: tuple[Clock, Clock]) -> tuple[int, int]:
     """Return both ends in minutes of the day."""
-    settle(list(window), None)
+    first, last = window
+    # "Between 9 and 5pm" begins in the morning: 21:00 would be after its end.
+    is_morning = first.is_plain and last.is_half and first.hour + 12 >= last.hour
+    settle([last] if is_morning else [first, last], None)
     begin, end = (clock.hour * 60 + clock.minute for clock in window)
     if begin >= end:
         refuse("A span of hours begins before it ends: write “between 9 and 17”.", "contradiction")

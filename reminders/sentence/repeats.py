@@ -7,8 +7,10 @@ from . import days
 from .clocks import part
 from .cursor import Cursor, Found
 from .errors import ambiguous, refuse
+from .lengths import lengths, quarters
 from .lexicon import (
     ADVERBS,
+    HALVES,
     ORDINALS,
     PARTS,
     TWO_MEANINGS,
@@ -49,32 +51,54 @@ def _adverb(c: Cursor) -> Found:
         ambiguous(f"“{c.token.text}” has two meanings: write “{first}” or “{second}”.")
     if c.word("nightly"):
         return {"repeat": Repeat("DAILY"), "part": "night"}
+    if half := c.phrase(*HALVES):
+        return {"repeat": _HALF[HALVES[half]]}
     unit = c.one_of(ADVERBS)
-    return None if unit is None else {"repeat": of_unit(unit)}
+    return None if unit is None else _counted(c, {"repeat": of_unit(unit)}, unit)
+
+
+_HALF = {"half year": Repeat("MONTHLY", 6), "half hour": Repeat("MINUTELY", 30)}
+
+
+def _counted(c: Cursor, said: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Read how often after "every day" and "daily": twice, 3 times."""
+    number = c.attempt(lambda: _how_often(c))
+    return said if number is None else {**said, "so_often": (number, unit)}
+
+
+def _how_often(c: Cursor) -> int | None:
+    number = _TIMES.get(c.word(*_TIMES) or "") or c.number()
+    if number is None or (c.tokens[c.at - 1].text not in _TIMES and not c.word("times", "x")):
+        return None
+    return number
+
+
+_TIMES = {"once": 1, "twice": 2, "thrice": 3}
 
 
 def _so_often(c: Cursor) -> Found:
-    """Read "twice a day": how many times or days have to be said beside it."""
-    number = {"once": 1, "twice": 2}.get(c.word("once", "twice") or "")
+    """Read "twice a day", "3 times daily": how many times or days have to be said beside it."""
+    number = _how_often(c)
     if number is None:
-        number = c.number()
-        if number is None or not c.word("times", "x"):
-            return None
-    if not c.word("a", "an", "per", "every", "each"):
         return None
-    unit = c.one_of(UNIT_NAMES)
+    unit = c.one_of(ADVERBS)
+    if unit is None:
+        unit = c.one_of(UNIT_NAMES) if c.word("a", "an", "per", "every", "each") else None
     return None if unit is None else {"repeat": of_unit(unit), "so_often": (number, unit)}
 
 
 def _plural(c: Cursor) -> Found:
     """Read "on Mondays and Fridays", "on weekdays": they say of themselves that they repeat."""
     is_bare = not c.word("on") and not c.is_after_clause
+    interval = 2 if c.word("alternate", "alternating") else 1
+    if interval == 1:
+        c.word("all")
     begin = c.at
     found = days.weekdays(c)
     texts = [token.text for token in c.tokens[begin : c.at]]
     if found is None or not any(text.endswith("s") and text not in WEEKDAYS for text in texts):
         return None
-    said: dict[str, object] = {"implied": Repeat("WEEKLY"), "weekdays": found}
+    said: dict[str, object] = {"implied": Repeat("WEEKLY", interval), "weekdays": found}
     return _with_part(c, {**said, "is_bare": True} if is_bare else said)
 
 
@@ -82,7 +106,7 @@ def _each(c: Cursor) -> Found:
     if not c.word("every", "each"):
         return None
     c.word("single")
-    for read in (_half, _nth, _units, _weekdays, _date, _part):
+    for read in (_half, _end, _nth, _units, _weekdays, _date, _part):
         found = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
         if found is not None:
             return found
@@ -92,44 +116,69 @@ def _each(c: Cursor) -> Found:
 def _half(c: Cursor) -> Found:
     if c.phrase("half hour", "half an hour", "half-hour"):
         return {"repeat": Repeat("MINUTELY", 30)}
-    return {"repeat": Repeat("MONTHLY", 6)} if c.phrase("half year", "half a year") else None
+    if minutes := quarters(c):
+        return {"repeat": Repeat("MINUTELY", minutes)}
+    phrase = c.phrase("half year", "half a year", "half-year")
+    return {"repeat": Repeat("MONTHLY", 6)} if phrase else None
+
+
+def _end(c: Cursor) -> Found:
+    """Read every month end, every end of the month."""
+    phrase = c.phrase("month end", "month-end", "end of the month", "end of month")
+    return {"repeat": Repeat("MONTHLY"), "month_days": (-1,)} if phrase else None
 
 
 def _units(c: Cursor) -> Found:
     """Read every day, every 3 weeks, every other month, every weekday."""
     number = _interval(c)
     if number is None:
-        span = c.value("span")
-        minutes, rest = divmod(span.total_seconds(), 60) if span else (0, 0)
-        return {"repeat": Repeat("MINUTELY", int(minutes))} if minutes and not rest else None
+        return _span(c)
     if number == 1 and c.word("weekday", "workday", "work-day"):
         return _with_part(c, {"repeat": Repeat("WEEKLY"), "weekdays": WORKDAYS})
     if number == 1 and (c.phrase("business day", "working day", "work day")):
         return _with_part(c, {"repeat": Repeat("WEEKLY"), "weekdays": WORKDAYS})
-    if number == 1 and c.word("weekend"):
+    if number == 1 and c.phrase("weekend", "week end", "week-end"):
         return _with_part(c, {"repeat": Repeat("WEEKLY"), "weekdays": WEEKEND})
     unit = c.one_of(UNIT_NAMES)
     if unit is None:
         return None
     if not number:
         refuse("An interval begins at 1: write every day, or every 2 days.")
-    return {"repeat": of_unit(unit, number)}
+    said: dict[str, Any] = {"repeat": of_unit(unit, number)}
+    return _counted(c, said, unit) if number == 1 else said
+
+
+def _span(c: Cursor) -> Found:
+    """Read every 90m, every 1h30m, every 1.5 hours, every 2days."""
+    found = lengths(c)
+    span = found[0].span if found else None
+    if not found or span is None:
+        return None
+    minutes, seconds = divmod(span.total_seconds(), 60)
+    if seconds or not minutes:
+        return None
+    days, minutes_left = divmod(int(minutes), 24 * 60)
+    if days and not minutes_left and not found[0].is_exact:
+        return {"repeat": Repeat("DAILY", days)}
+    return {"repeat": Repeat("MINUTELY", int(minutes))}
 
 
 def _interval(c: Cursor) -> int | None:
     """Read other, 3, three or third; 1 where nothing is said, None where it is 1h30m."""
-    if c.token is not None and c.token.kind == "span":
+    if c.token is not None and c.token.kind in ("span", "hours", "decimal"):
         return None
-    if c.word("other", "alternate"):
+    if c.word("other", "alternate", "alternating"):
         return 2
     number = c.number()
     if number is None:
         number = c.attempt(lambda: c.ordinal() if not c.ahead({"last"}) else None)
+    if number is not None and number < 0:
+        return None
     return 1 if number is None else number
 
 
 def _weekdays(c: Cursor) -> Found:
-    interval = 2 if c.word("other", "alternate") else 1
+    interval = 2 if c.word("other", "alternate", "alternating") else 1
     found = days.weekdays(c)
     if found is None:
         return None
@@ -152,9 +201,8 @@ def _part(c: Cursor) -> Found:
 
 def _date(c: Cursor) -> Found:
     """Read every January, every December 24th, every 5th of November."""
-    pair = c.attempt(lambda: days.month_and_day(c))
+    pair = c.attempt(lambda: _pair(c))
     if pair is not None:
-        days.date_of_year(*pair)
         return {"repeat": Repeat("YEARLY"), "dates": (pair,)}
     months = days.months(c)
     return {"repeat": Repeat("YEARLY"), "months": months} if months else None
@@ -166,9 +214,13 @@ def _nth(c: Cursor) -> Found:
     found = nth(c)
     if found is None:
         return None
+    has_noun = c.tokens[c.at - 1].text in ("day", "days")
     of = _of(c)
     number = found["nth"]
-    if of is None and "ordinals" in found and not {each[0] for each in number} <= {1, -1}:
+    if of is None and has_noun:
+        return _nth_days(number)
+    counted = {n if isinstance(n, int) else n[0] for n in number}
+    if of is None and "month_days" not in found and not counted <= {1, -1}:
         text = " ".join(token.text for token in c.tokens[begin : c.at])
         ambiguous(
             f"“every {text}” has two meanings: write “every {text} of the month”, or, for a "
@@ -177,6 +229,14 @@ def _nth(c: Cursor) -> Found:
     if "ordinals" not in found and of is None and c.ahead(UNIT_NAMES):
         return None
     return _joined({**found, "of": of or "month"}, is_each=True)
+
+
+def _nth_days(days: tuple[int, ...]) -> None:
+    """Leave "every 2nd day" to be every 2 days; refuse those that are neither that nor a date."""
+    if len(days) > 1 or days[0] < 2:
+        ambiguous(
+            "Which of the days? Write “every 2 days”, or “on the 1st and 15th of every month”."
+        )
 
 
 def nth(c: Cursor) -> dict[str, Any] | None:
@@ -250,7 +310,7 @@ def _joined(found: dict[str, Any], *, is_each: bool) -> Found:
     if of == "month":
         return {**found, "repeat": Repeat("MONTHLY")}
     if not isinstance(of[0], bool):
-        said = {**found, "months": of}
+        said = {**found, "months": of, "of_months": True}
         return {**said, "repeat": Repeat("YEARLY")} if is_each else said
     each, unit, interval = of
     if not each and not is_each:
@@ -279,7 +339,10 @@ def on(c: Cursor) -> Found:
 
 
 def _pair(c: Cursor) -> tuple[int, int] | None:
-    pair = days.month_and_day(c)
+    named = c.value("named_date")
+    if named is not None and named.year is not None:
+        return None
+    pair = (named.month, named.day) if named else days.month_and_day(c)
     if pair is None or (c.token is not None and c.token.kind == "number"):
         return None
     days.date_of_year(*pair)

@@ -66,6 +66,12 @@ def _check_kind(said: dict[str, Any], repeat: Repeat, parts: dict[str, str]) -> 
             "every month”.",
             "contradiction",
         )
+    if repeat.freq == "MONTHLY" and "of_months" in said:
+        refuse(
+            "A day of one month comes once a year: write “every year on the 20th of February”, or "
+            "“every month on the 20th”.",
+            "contradiction",
+        )
     if repeat.freq == "YEARLY" and by_month and "BYMONTH" not in parts:
         ambiguous("Of which month? Write “of every month”, or “of January every year”.")
     of_the = said.get("of_the", "month")
