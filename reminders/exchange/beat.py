@@ -171,7 +171,7 @@ def _by_crontab(task: PeriodicTask, crontab: CrontabSchedule) -> dict[str, Any]:
         starts = _wall(task.start_time.astimezone(zone(name))) if task.start_time else LONG_AGO
         cron = _cron(crontab)
     except (ParseException, ValueError) as error:
-        raise Uncarried(f"its crontab cannot be read: {error}.") from None
+        raise Uncarried(f"its crontab cannot be read: {str(error).rstrip('.')}.") from None
     # By cron's own rule one of two day fields is enough, unless one of them is free.
     meets = cron.any_day or cron.any_weekday
     if task.expires is None and meets:

@@ -1,8 +1,8 @@
 """Crontabs: the files of cron(8), of a user or of the system. Pure.
 
-FOAM reminds, and runs nothing: each line becomes a reminder that says its command. A comment right
-above a line is its title. What a crontab has no word for is as it usually is: the start lies in the
-past, and the same at each import.
+FOAM reminds, and runs nothing: each line becomes a reminder that says its command. The comment
+right above a line, of one line or more, is its title. What a crontab has no word for is as it
+usually is: the start lies in the past, and the same at each import.
 """
 
 import hashlib
@@ -15,15 +15,6 @@ from reminders.exchange.reading import Draft, Loss, Reading, Unreadable
 from reminders.recurrence import RecurrenceError, canonical
 
 STARTS_AT = "2000-01-01T00:00:00"
-NICKNAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
 REMINDS = "FOAM reminds, and runs nothing: each reminder says the command that cron would run."
 ZONES = ("CRON_TZ", "TZ")
 
@@ -63,7 +54,8 @@ class _Crontab:
 
     def _take(self, line: str, number: int) -> None:
         if not line or line.startswith("#"):
-            self.comment = _heading(line)
+            said = _heading(line)
+            self.comment = f"{self.comment} {said}".strip() if said else ""
             return
         title, self.comment = self.comment, ""
         entry = _FIELDS.fullmatch(line)
@@ -95,7 +87,7 @@ class _Crontab:
             self._lose(number, f"@reboot is no time, so this is not carried over: {command[:200]}")
             return
         try:
-            recurrence = canonical(NICKNAMES.get(schedule.lower(), schedule))
+            recurrence = canonical(schedule)
         except RecurrenceError as error:
             self._lose(number, f"{error.message}. Not carried over: {command[:200]}")
             return

@@ -44,6 +44,18 @@ _MONTH = _Field("month", 1, 12, _MONTHS)
 _WEEKDAY = _Field("day of week", 0, 7, _WEEKDAYS)
 _FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
+# What each is short for; @reboot is no time.
+NICKNAMES = {
+    "@HOURLY": "0 * * * *",
+    "@DAILY": "0 0 * * *",
+    "@MIDNIGHT": "0 0 * * *",
+    "@WEEKLY": "0 0 * * 0",
+    "@MONTHLY": "0 0 1 * *",
+    "@YEARLY": "0 0 1 1 *",
+    "@ANNUALLY": "0 0 1 1 *",
+}
+# Of Quartz: the day so long before the last one.
+_BEFORE_LAST = re.compile(r"L-([0-9]{1,2})")
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _NEAREST = re.compile(r"([0-9]{1,2})W")
 _ORDINAL = re.compile(r"([0-9]|[A-Z]{3})(?:#([0-9])|L)")
@@ -112,14 +124,12 @@ class Cron:
 
 
 def parse(text: str) -> Cron:
-    """Parse five fields, in capitals. Raises RecurrenceError."""
-    fields = text.split()
-    if len(fields) != 5:
-        raise RecurrenceError(
-            "recurrence",
-            f"cron needs 5 fields (minute hour day-of-month month day-of-week), not {len(fields)}",
-        )
-    minute, hour, day, month, weekday = fields
+    """Parse five fields or a nickname, in capitals. Raises RecurrenceError."""
+    minute, hour, day, month, weekday = _fields(text)
+    if "?" in (day, weekday):
+        # Quartz counts its weekdays from Sunday, 1: the other field may mean another day.
+        name = _DAY if day == "?" else _WEEKDAY
+        raise _error(name, "?", "is of Quartz, whose MON is 2; write * and names of days")
     days, specials = _split_specials(day, _day_special)
     weekdays, ordinals = _split_specials(weekday, _weekday_special)
     return Cron(
@@ -135,6 +145,23 @@ def parse(text: str) -> Cron:
         ordinals=frozenset(ordinals),
         both_days=day.startswith("*") or weekday.startswith("*"),
     )
+
+
+def _fields(text: str) -> list[str]:
+    fields = NICKNAMES.get(text, text).split()
+    if text.startswith("@") and text not in NICKNAMES:
+        names = ", ".join(NICKNAMES).lower()
+        raise RecurrenceError(
+            "recurrence", f"{clipped(text.lower())} is none of the nicknames of cron: {names}"
+        )
+    if len(fields) != 5:
+        hint = "; leave out the seconds and the year" if len(fields) in (6, 7) else ""
+        raise RecurrenceError(
+            "recurrence",
+            "cron needs 5 fields (minute hour day-of-month month day-of-week), not "
+            f"{len(fields)}{hint}",
+        )
+    return fields
 
 
 def _error(field: _Field, item: str, why: str) -> RecurrenceError:
@@ -159,6 +186,9 @@ def _split_specials(
 def _day_special(item: str) -> int | str | None:
     if item in (LAST_DAY, LAST_WEEKDAY):
         return item
+    if before := _BEFORE_LAST.fullmatch(item):
+        rule = f"FREQ=MONTHLY;BYMONTHDAY=-{int(before[1]) + 1}"
+        raise _error(_DAY, item, f"days before the last are not counted here; write {rule}")
     match = _NEAREST.fullmatch(item)
     if match is None:
         return None
@@ -188,6 +218,8 @@ def _item(field: _Field, item: str) -> range:
         low, high = field.lowest, field.highest
     elif dash:
         low, high = _value(field, first, item), _value(field, last, item)
+        # Sunday ends a week as well as it begins one: SAT-SUN.
+        high = field.highest if last == _WEEKDAYS[0] and low > high else high
     else:
         low = high = _value(field, first, item)
         high = field.highest if slash else low

@@ -19,8 +19,9 @@ Recurrence = Rule | Cron | None
 def canonical(recurrence: str) -> str:
     """Return the one text for a recurrence: the same rule always gives the same text.
 
-    `recurrence` is empty (once), an RFC 5545 rule with or without `RRULE:`, or a 5-field cron
-    expression. Raises RecurrenceError on `recurrence`, naming the part and what is allowed.
+    `recurrence` is empty (once), an RFC 5545 rule with or without `RRULE:`, a 5-field cron
+    expression, or a nickname of cron such as @daily. Raises RecurrenceError on `recurrence`,
+    naming the part and what is allowed.
     """
     parsed = parse(recurrence)
     return parsed.text if parsed else ""
@@ -57,17 +58,15 @@ def _shared(canonical_text: str) -> Rule | Cron:
 def _parse_plain(plain: str) -> Rule | Cron:
     rule = plain.removeprefix("RRULE:")
     if rule != plain or "=" in plain or plain.startswith("FREQ"):
+        # A semicolon that ends a rule, and blanks behind one, mean nothing.
+        rule = re.sub(r"; +", ";", rule).removesuffix(";")
         if not _RULE.fullmatch(rule):
             raise RecurrenceError(
                 "recurrence",
                 "a rule is written NAME=VALUE;NAME=VALUE without spaces or other lines",
             )
         return rrule.parse(rule)
-    if plain.startswith("@"):
-        raise RecurrenceError(
-            "recurrence", "cron nicknames such as @daily are not supported; write 0 0 * * *"
-        )
-    if len(plain.split()) < 4 and not re.search(r"[0-9*]", plain):
+    if len(plain.split()) < 4 and not re.search(r"[0-9*@]", plain):
         raise RecurrenceError(
             "recurrence",
             "is neither a rule, such as FREQ=WEEKLY;BYDAY=MO, nor cron, such as 0 9 * * 1-5",

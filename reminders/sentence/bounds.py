@@ -9,7 +9,7 @@ from .cursor import Cursor, Found
 from .days import Day
 from .errors import ambiguous, refuse
 from .lengths import Length, lengths
-from .lexicon import ADVERBS
+from .lexicon import ADVERBS, UNITS
 from .tokens import Clock
 
 
@@ -23,14 +23,23 @@ class Until:
 def delay(c: Cursor) -> Found:
     """Read "in 20 minutes", "2 hours from now", "a week from today", "3 days later"."""
     has_in = c.word("in", "after") is not None
-    found = lengths(c)
+    found = lengths(c) or c.attempt(lambda: _possessive(c))
     if found is None:
         return None
     while more := c.attempt(lambda: _more(c)):
         found += more
+    if has_in:
+        c.phrase("time", "' time")
     if not has_in and not c.phrase("from now", "from today", "later", "hence"):
         return None
     return None if has_in and c.word("before", "after") else {"delay": tuple(found)}
+
+
+def _possessive(c: Cursor) -> list[Length] | None:
+    """Read the week of "in a week's time"."""
+    c.word("a", "an", "one")
+    unit = c.one_of({f"{name}'s": name for name in UNITS})
+    return [Length(1, unit)] if unit is not None and c.ahead({"time"}) else None
 
 
 def _more(c: Cursor) -> list[Length] | None:
@@ -128,7 +137,22 @@ def _from_to(c: Cursor) -> Found:
     if first is None or not c.word("to", "until", "till", "through", "thru", "-"):
         return None
     last = days.calendar_date(c)
-    return None if last is None else {"start": first, "until": Until(last)}
+    return None if last is None else {"start": _before_end(first, last), "until": Until(last)}
+
+
+def _before_end(first: Day, last: Day) -> Day:
+    """Refuse a start that is over while the end lies ahead: its next one is a year later."""
+
+    def find(today: date) -> date:
+        begin = first.find(today)
+        if first.moves and last.moves and last.find(today) < begin:
+            ambiguous(
+                "These dates are of this year and of the next: write their years, or only the end, "
+                "as in “until Dec 24”."
+            )
+        return begin
+
+    return Day(find)
 
 
 def _month(c: Cursor) -> Day | None:

@@ -181,19 +181,17 @@ def part(c: Cursor) -> str | None:
 
 
 def window(c: Cursor) -> Found:
-    """Read between which times of the day."""
+    """Read between which times of the day: "between 9 and 17", "from 3pm to 4pm", "3pm-4pm"."""
     word = c.word("between", "from")
-    if word is None:
-        return None
     joints = ("and",) if word == "between" else ("until", "till", "through")
-    first = clock(c, is_told=True)
-    if first is None or not c.word(*joints, "to", "-", "–"):
+    first = clock(c, is_told=True) if word else c.value("clock")
+    if first is None or not c.word(*joints, "to", "-"):
         return None
-    last = clock(c, is_told=True)
+    last = clock(c, is_told=True) if word else c.value("clock")
     if last is None:
         return None
     c.phrase(*_EXACTLY)
-    return {"window": (first, last), **({"is_event": True} if word == "from" else {})}
+    return {"window": (first, last), **({} if word == "between" else {"is_event": True})}
 
 
 def hours(c: Cursor) -> Found:

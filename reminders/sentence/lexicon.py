@@ -118,7 +118,7 @@ TWO_MEANINGS = {
     **dict.fromkeys(("biweekly", "bi-weekly", "semiweekly", "semi-weekly"), _TWO_WEEKS),
     **dict.fromkeys(("bimonthly", "bi-monthly"), _TWO_MONTHS),
     **dict.fromkeys(("biannually", "bi-annually", "biyearly", "bi-yearly"), _TWO_YEARS),
-    **dict.fromkeys(("biennially", "bi-ennially"), _TWO_YEARS),
+    **dict.fromkeys(("biennially", "bi-ennially"), _TWO_YEARS[::-1]),
     **dict.fromkeys(
         ("semimonthly", "semi-monthly"), ("on the 1st and 15th of every month", "every 2 weeks")
     ),

@@ -11,7 +11,7 @@ from .calendar import months_later
 from .days import Day, date_of_year, of_month, of_week, weekday
 from .errors import EXAMPLES, ambiguous, refuse
 from .lengths import Length
-from .repeating import span_of
+from .repeating import event_start
 from .repeats import Repeat
 from .told import Told
 
@@ -67,19 +67,10 @@ def _once(told: Told) -> dict[str, Any]:
     if "delay" in told.said:
         return _delayed(told)
     day = _day(told)
-    times = _start_of_event(told) if "window" in told.said else told.times()
+    times = [event_start(told)] if "window" in told.said else told.times()
     if day is None and not times:
         refuse(f"There is no time in this: say when. {EXAMPLES}")
     return {"starts_at": _coming(told, day, _single(times or told.times_or_default()))}
-
-
-def _start_of_event(told: Told) -> list[time]:
-    """Return the first time of "from 3pm to 4pm"; a reminder has no end."""
-    if told.times():
-        refuse("Times of day are said in two ways.", "contradiction")
-    begin, end = (time(*divmod(minute, 60)) for minute in span_of(told.said["window"]))
-    told.assumed.append(f"It ends at {end:%H:%M}, which is not kept: a reminder has no end.")
-    return [begin]
 
 
 def _single(times: list[time]) -> time:

@@ -197,10 +197,12 @@ def _title(text: str, found: list[Token], sentence: _Sentence) -> Piece | None:
     begin, end = sentence.rest[0]
     is_opened = begin > 0 and found[begin].text in OPENERS and end - begin > 1
     begin += is_opened
+    before = None if is_opened else _clause_before(found, sentence, begin)
     Title(
         text,
         found[begin:end],
-        before=None if is_opened else _last_before(found, sentence, begin),
+        before=found[before[2] - 1] if before else None,
+        is_after_place=before is not None and before[0] == "zone",
         is_ended=_clause_after(found, sentence, end),
         has_time=_has_time(sentence.said),
     ).check()
@@ -210,14 +212,16 @@ def _title(text: str, found: list[Token], sentence: _Sentence) -> Piece | None:
     return Piece("title", text[start:stop], start, stop)
 
 
-def _last_before(found: list[Token], sentence: _Sentence, begin: int) -> Token | None:
-    """Return the last word of the clause about time before the title, if only marks part them."""
-    ends = {end for name, _, end in sentence.clauses if name not in _BESIDE}
-    while begin and begin not in ends:
+def _clause_before(
+    found: list[Token], sentence: _Sentence, begin: int
+) -> tuple[str, int, int] | None:
+    """Return the clause about time before the title, if only marks part them."""
+    by_end = {clause[2]: clause for clause in sentence.clauses if clause[0] not in _BESIDE}
+    while begin and begin not in by_end:
         if found[begin - 1].text not in _SEPARATORS or found[begin - 1].text == ":":
             return None
         begin -= 1
-    return found[begin - 1] if begin else None
+    return by_end.get(begin)
 
 
 def _clause_after(found: list[Token], sentence: _Sentence, end: int) -> bool:

@@ -34,7 +34,9 @@ def repeating(told: Told) -> dict[str, Any]:
         _bound(told)
     repeat: Repeat = said.get("repeat") or said["implied"]
     rule = text_of(said)
-    if "window" in said or repeat.freq in WITHIN_A_DAY:
+    if _is_event(said, repeat):
+        times = [event_start(told)]
+    elif "window" in said or repeat.freq in WITHIN_A_DAY:
         rule, times = _within_a_day(told, repeat, rule)
     else:
         times = _clock_list(told)
@@ -50,6 +52,20 @@ def repeating(told: Told) -> dict[str, Any]:
     if any(day > 28 for day in said.get("month_days", ())):
         told.assumed.append("Months without such a day are left out.")
     return fields
+
+
+def _is_event(said: dict[str, Any], repeat: Repeat) -> bool:
+    """Whether "from 3pm to 4pm" is that of one event: of every day it may be a span of hours."""
+    return "is_event" in said and repeat.freq not in (*WITHIN_A_DAY, "DAILY")
+
+
+def event_start(told: Told) -> time:
+    """Return the first time of "from 3pm to 4pm"; a reminder has no end."""
+    if any(name in told.said for name in ("times", "hours", "minutes", "so_often")):
+        refuse("Times of day are said in two ways.", "contradiction")
+    begin, end = (time(*divmod(minute, 60)) for minute in span_of(told.said["window"]))
+    told.assumed.append(f"It ends at {end:%H:%M}, which is not kept: a reminder has no end.")
+    return begin
 
 
 def _bound(told: Told) -> None:
@@ -177,7 +193,10 @@ def _stepped(rule: str, minutes: range) -> tuple[str, list[time]]:
     grid = [time(h, m) for h in sorted({at.hour for at in times}) for m in within]
     places = [place for place, at in enumerate(grid, start=1) if at in times]
     if "BYSETPOS" in rule or places[-1] > _LAST_PLACE:
-        refuse("Between two hours steps are 5, 10, 15, 20 or 30 minutes, or whole hours.")
+        refuse(
+            "These steps do not fit into one rule: write steps of 5, 10, 15, 20 or 30 minutes, or "
+            "whole hours."
+        )
     rule = f"{_daily(rule, times)};BYMINUTE={listed(within)}"
     return f"{rule};BYSETPOS={listed(places)}" if len(places) < len(grid) else rule, times
 

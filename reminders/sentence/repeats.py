@@ -1,5 +1,6 @@
 """Repeats: every other Monday, daily, on the 1st of every month, twice a day."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,10 @@ def _counted(c: Cursor, said: dict[str, Any], unit: str) -> dict[str, Any]:
 
 
 def _how_often(c: Cursor) -> int | None:
+    token = c.token
+    if token is not None and token.kind == "mixed" and re.fullmatch("[0-9]{1,3}x", token.text):
+        c.at += 1
+        return int(token.text[:-1])
     number = _TIMES.get(c.word(*_TIMES) or "") or c.number()
     if number is None or (c.tokens[c.at - 1].text not in _TIMES and not c.word("times", "x")):
         return None
@@ -295,11 +300,21 @@ def _of(c: Cursor) -> Any:
 
 def days_of(c: Cursor) -> Found:
     """Read "on the first Monday of every month", "on the 1st and 15th"."""
+    begin = c.at
+    c.word("on", "by", "at")
+    if c.phrase(*_MONTH_ENDS):
+        return {"repeat": Repeat("MONTHLY"), "month_days": (-1,)}
+    c.at = begin
     c.word("on", "by")
     found = nth(c)
     if found is None:
         return None
     return _joined({**found, "of": _of(c)}, is_each=False)
+
+
+_MONTH_ENDS = tuple(
+    f"{the}end of {each} month" for the in ("the ", "") for each in ("every", "each")
+)
 
 
 def _joined(found: dict[str, Any], *, is_each: bool) -> Found:

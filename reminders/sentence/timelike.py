@@ -2,14 +2,26 @@
 
 import re
 
-from .lexicon import MONTHS, NUMBERS, ORDINALS, PARTS, UNIT_NAMES, WEEKDAYS
+from .lexicon import ADVERBS, MONTHS, NUMBERS, ORDINALS, PARTS, UNIT_NAMES, WEEKDAYS
 from .places import ABBREVIATIONS
 from .tokens import Token
 
 # Each says when, wherever it stands beside a schedule.
 _WHEN = (
     *("later", "soon", "now", "asap", "hence", "shortly", "immediately", "sometime", "someday"),
-    *("eod", "eow", "eom", "eoy", "cob", "onwards", "onward", "afterwards", "midweek", "ish"),
+    *(
+        "eod",
+        "eow",
+        "eom",
+        "eoy",
+        "cob",
+        "onwards",
+        "onward",
+        "afterwards",
+        "midweek",
+        "ish",
+        "while",
+    ),
 )
 # Each says which time, or how many of them, if one is beside it.
 _WHICH = (
@@ -26,6 +38,25 @@ _DAYS = (
     *("christmas", "easter", "halloween", "thanksgiving", "dawn", "dusk", "sunrise", "sunset"),
     *("lunchtime", "dinnertime", "bedtime", "noontime", "daytime", "nighttime", "daybreak"),
 )
+# Of neighbours, as a date of theirs is most often left in an English sentence.
+_FOREIGN = (
+    *("januar", "februar", "märz", "april", "juni", "juli", "oktober", "dezember", "janvier"),
+    *(
+        "février",
+        "avril",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ),
+    *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre"),
+    *("octubre", "noviembre", "diciembre", "uhr", "montag", "dienstag", "mittwoch", "donnerstag"),
+    *("freitag", "samstag", "sonntag", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"),
+    *("dimanche", "lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
+)
 _KINDS: dict[str, str] = {
     **dict.fromkeys(("eastern", "central", "mountain", "pacific", "zulu", "nyc"), "zone"),
     **dict.fromkeys(_WHICH, "which"),
@@ -34,19 +65,20 @@ _KINDS: dict[str, str] = {
     **dict.fromkeys((*PARTS, "mornings", "afternoons", "evenings", "nights"), "part"),
     **dict.fromkeys(_DAYS, "day"),
     **dict.fromkeys(("end", "start", "beginning"), "end"),
-    **dict.fromkeys((*MONTHS, *WEEKDAYS), "month"),
+    **dict.fromkeys((*_FOREIGN, *MONTHS, *WEEKDAYS), "month"),
     **dict.fromkeys(NUMBERS, "number word"),
-    **dict.fromkeys(("times", "x"), "times"),
-    **dict.fromkeys(("twice", "thrice"), "count"),
+    **dict.fromkeys(("times", "time", "x"), "times"),
+    **dict.fromkeys(("twice", "thrice", *ADVERBS), "count"),
     **dict.fromkeys(_WHEN, "when"),
 }
+_TOKENS = {"ordinal": "ordinal", "span": "with unit", "hours": "with unit", "decimal": "with unit"}
 _NAMES = "|".join(MONTHS)
 # Times and dates in one piece, wherever they stand.
 _WRITTEN = re.compile(
     r"[0-9]{1,2}(?:[:.]?[0-9]{2})?-?ish|noon-?ish|[0-9]{3,4}(?:h|z|hrs|hours)|[0-9]{1,4}uhr"
     rf"|(?:utc|gmt)[+\-]?[0-9].*|(?:{_NAMES})[\-/.]?[0-9]+|[0-9]+[\-/.]?(?:{_NAMES})[\-/.]?[0-9]*"
-    r"|[0-9]+x|x[0-9]+|mid-(?:week|month|year|day|morning|afternoon)|(?:week|month|year)-?end"
-    rf"|(?:mid|early|late)-(?:{_NAMES})|[0-9]{{4}}-?w[0-9]{{1,2}}(?:-[0-9])?"
+    r"|[0-9]+x|x[0-9]+|(?:cw|kw|wk|week)[0-9]{1,2}|mid-(?:week|month|year|day|morning|afternoon)|(?:week|month|year)-?end"
+    rf"|[0-9]+[年月日時分时]|(?:mid|early|late)-(?:{_NAMES})|[0-9]{{4}}-?w[0-9]{{1,2}}(?:-[0-9])?"
 )
 # Of 10-minute and 3months the unit.
 _WITH_UNIT = re.compile(rf"[0-9]+-?(?:{'|'.join((*_UNITS, *PARTS))})")
@@ -54,10 +86,11 @@ _WITH_UNIT = re.compile(rf"[0-9]+-?(?:{'|'.join((*_UNITS, *PARTS))})")
 
 def kind_of(token: Token, sentence: str) -> str:
     """Return what a word looks like: number, unit, zone, month, ...; "" for any other word."""
-    if token.kind in ("quoted", "tag", "mark"):
+    is_name = token.kind == "number" and sentence[: token.start].endswith("#")
+    if is_name or token.kind in ("quoted", "tag", "mark"):
         return ""
     if token.kind not in ("word", "mixed", "zone"):
-        return "ordinal" if token.kind == "ordinal" else "number"
+        return _TOKENS.get(token.kind, "number")
     text = token.text.removesuffix("'s")
     if _WRITTEN.fullmatch(text) or _is_pair(text):
         return "written"

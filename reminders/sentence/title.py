@@ -10,6 +10,7 @@ from typing import NoReturn
 from .errors import ambiguous, refuse
 from .lexicon import LINKS
 from .misspelling import similar_time_word
+from .places import cities
 from .timelike import kind_of
 from .tokens import Token
 
@@ -25,7 +26,7 @@ _HINTS = {
     "misspelt": "correct it",
     "": "write when as in “tomorrow at 18:00”, “in 2 weeks” or “every Monday at 9”",
 }
-_SAME_HINT = {"number word": "number", "written": "number", "with unit": "unit", "times": "count"}
+_SAME_HINT = {"number word": "number", "with unit": "unit", "times": "count"}
 _SAME_HINT |= {"abbreviation": "zone", "day": "month"}
 
 # The number after these is a name.
@@ -60,6 +61,15 @@ _MEALS_TEXT = """
 breakfast lunch dinner supper work school dawn dusk sunrise sunset lunchtime bedtime
 """
 _MEALS = frozenset(_MEALS_TEXT.split())
+_STATES_TEXT = """
+alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii
+idaho illinois indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan
+minnesota mississippi missouri montana nebraska nevada ohio oklahoma ontario oregon pennsylvania
+tennessee texas utah vermont virginia washington wisconsin wyoming
+"""
+_STATES = frozenset(_STATES_TEXT.split())
+# Of a state or a country: NY, UK.
+_LENGTH_OF_CODE = 2
 _ARTICLES = frozenset({"the", "a", "an"})
 _CURRENCY = "$€£¥%"
 # Between a number that may be an hour and these there is no noun that it counts.
@@ -72,8 +82,9 @@ _PREPOSITIONS = frozenset(_PREPOSITIONS_TEXT.split())
 class Title:
     """The words of a sentence that no clause has read, and what stands beside them.
 
-    `before` is the last word of a clause that stands right before them; `is_ended` when a clause
-    stands right after; `has_time` when the sentence says a time of day elsewhere.
+    `before` is the last word of the clause right before them; `is_after_place` says that it names
+    a zone. `is_ended` says that a clause stands right after them, `has_time` that the sentence
+    says a time of day elsewhere.
     """
 
     def __init__(
@@ -82,6 +93,7 @@ class Title:
         words: Sequence[Token],
         *,
         before: Token | None,
+        is_after_place: bool,
         is_ended: bool,
         has_time: bool,
     ) -> None:
@@ -90,7 +102,7 @@ class Title:
         self.kinds = [kind_of(word, text) for word in words]
         self.is_begun = before is not None
         self.is_after_unit = before is not None and kind_of(before, text) in ("unit", "month")
-        self.is_ended, self.has_time = is_ended, has_time
+        self.is_after_place, self.is_ended, self.has_time = is_after_place, is_ended, has_time
 
     def check(self) -> None:
         """Raise Misunderstood for what looks like time; otherwise these words are a title."""
@@ -108,7 +120,7 @@ class Title:
         at = self._skipped(range(len(self.words)))
         kind = self.kinds[at] if at < len(self.words) else ""
         if not kind:
-            self._check_zone_words()
+            self._check_place()
             return
         is_begun = self.is_after_unit if kind == "end" else self.is_begun
         is_free = not is_begun and all(w.text in _ARTICLES for w in self.words[:at])
@@ -120,17 +132,29 @@ class Title:
         following = self.words[at + 1] if at + 1 < len(self.words) else None
         if kind in ("when", "count") or following is None or self.kinds[at + 1]:
             return False
+        if kind == "ordinal" and following.text in ("thing", "light"):
+            return False
         if following.text in _CURRENCY:
             return True
         if kind == "number" or (kind == "number word" and self.words[at].text != "one"):
             return _is_counted(following)
         return following.text not in LINKS or (kind, at) == ("month", 0)
 
-    def _check_zone_words(self) -> None:
-        """Refuse “Boston time” right after a clause."""
+    def _check_place(self) -> None:
+        """Refuse what may be a zone right after a clause: Boston time, US Eastern, London."""
+        if not self.is_begun:
+            return
         names = [word.text for word in self.words[:4]]
-        if self.is_begun and "time" in names[1:]:
+        if "time" in names[1:]:
             self._refuse(0, names.index("time", 1), "zone")
+        zones = [n for n, kind in enumerate(self.kinds[:3]) if kind in ("zone", "abbreviation")]
+        is_state = self.is_after_place and (names[0] in _STATES or self._is_code(self.words[0]))
+        if zones or is_state or " ".join(names) in cities():
+            self._refuse(0, zones[0] if zones else 0, "zone")
+
+    def _is_code(self, word: Token) -> bool:
+        code = self.text[word.start : word.end]
+        return len(code) == _LENGTH_OF_CODE and code.isupper()
 
     def _check_end(self) -> None:
         backwards = range(len(self.words) - 1, -1, -1)
@@ -190,7 +214,7 @@ class Title:
         shown = self.text[self.words[first].start : self.words[last].end]
         kind = _SAME_HINT.get(kind, kind)
         hint = _HINTS.get(kind, _HINTS[""])
-        if kind == "number":
+        if kind == "number" and first == last:
             ambiguous(f"“{shown}” may be a time, a date or of the title: {hint}. {QUOTES}")
         refuse(f"“{shown}” was not understood, and looks like a time: {question}{hint}. {QUOTES}")
 

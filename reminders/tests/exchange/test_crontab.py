@@ -52,6 +52,26 @@ def test_comment_right_above_a_line_is_its_title(mine):
     assert draft.fields["body"] == "/usr/bin/backup --all"
 
 
+def test_comment_of_several_lines_is_a_title_as_a_whole():
+    content = b"""
+# Of something else
+
+# Adjust the time zone if the CMOS clock keeps local time, as opposed to
+# UTC time.  See adjkerntz(8) for details.
+1,31 0-5 * * * root adjkerntz -a
+"""
+    (draft,) = read(content, crontab.read_system).drafts
+    assert draft.fields["title"] == (
+        "Adjust the time zone if the CMOS clock keeps local time, as opposed to UTC time. "
+        "See adjkerntz(8) for details."
+    )
+
+
+def test_comment_before_an_entry_that_was_switched_off_is_that_entrys():
+    content = b"# Back up\n#0 3 * * * backup\n# Clean up\n0 4 * * * clean\n"
+    assert list(by_title(read(content))) == ["Clean up"]
+
+
 def test_entry_that_was_switched_off_is_no_title(mine):
     assert "new" in by_title(mine)
 
