@@ -36,8 +36,13 @@ class Cursor:
 
     def phrase(self, *phrases: str) -> str | None:
         """Read the first of these that is there, word by word."""
+        token = self.token
+        if token is None:
+            return None
         for phrase in phrases:
-            if self.attempt(lambda phrase=phrase: self._all(phrase.split())):  # type: ignore[misc]
+            if phrase.startswith(token.text) and self.attempt(
+                lambda phrase=phrase: self._all(phrase.split())  # type: ignore[misc]
+            ):
                 return phrase
         return None
 

@@ -8,7 +8,18 @@ from .tokens import Token
 
 # Each says when, wherever it stands beside a schedule.
 _WHEN = (
-    *("later", "soon", "now", "asap", "hence", "shortly", "immediately", "sometime", "someday"),
+    *(
+        "later",
+        "soon",
+        "now",
+        "asap",
+        "hence",
+        "earlier",
+        "shortly",
+        "immediately",
+        "sometime",
+        "someday",
+    ),
     *(
         "eod",
         "eow",
@@ -27,12 +38,23 @@ _WHEN = (
 _WHICH = (
     *("next", "this", "past", "coming", "following", "upcoming", "previous", "alternate"),
     *("alternating", "odd", "even", "any", "all", "half", "several", "few", "couple", "dozen"),
-    *("early", "late", "mid", "middle", "apart", "quarter", "quarters", "hundred"),
+    *(
+        "sharp",
+        "local",
+        "early",
+        "late",
+        "mid",
+        "middle",
+        "apart",
+        "quarter",
+        "quarters",
+        "hundred",
+    ),
 )
 _UNITS = (
     *UNIT_NAMES,
     *("second", "seconds", "sec", "secs", "decade", "decades", "semester", "weeknight"),
-    *("weeknights", "fortnights", "h", "d"),
+    *("weeknights", "fortnights", "h", "d", "kw", "cw"),
 )
 _DAYS = (
     *("christmas", "easter", "halloween", "thanksgiving", "dawn", "dusk", "sunrise", "sunset"),

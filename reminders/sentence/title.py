@@ -4,12 +4,14 @@ Words that no clause has read would become the title, and a wrong time would go 
 is looked at from both ends, and what is there of a time, a date or a length is asked about.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
 from .errors import ambiguous, refuse
 from .lexicon import LINKS
 from .misspelling import similar_time_word
+from .names import COMPOUNDS, LABELS, MEALS, NO_NAMES, NOUNS, PLACES, STATES, is_counted
 from .places import cities
 from .timelike import kind_of
 from .tokens import Token
@@ -29,47 +31,18 @@ _HINTS = {
 _SAME_HINT = {"number word": "number", "with unit": "unit", "times": "count"}
 _SAME_HINT |= {"abbreviation": "zone", "day": "month"}
 
-# The number after these is a name.
-_LABELS_TEXT = """
-room chapter gate page floor platform track bus tram train flight route highway exit unit
-apartment apt suite flat building block house lot box locker seat row section lesson episode
-part volume vol level grade class team group phase step stage version ticket issue invoice
-order case task question exercise problem figure appendix article no nr number channel studio
-terminal hall lab ward windows iphone ios android formula area apollo act scene psalm bay dock
-pier door desk line module sprint build release bug
-"""
-_LABELS = frozenset(_LABELS_TEXT.split())
-# Before a unit or a part of the day these make a thing of it: movie night, happy hour.
-_COMPOUNDS_TEXT = """
-movie date game quiz trivia poker pizza family girls boys ladies karaoke bingo taco film curry
-opening wedding election open-mic parents prom comedy mother's father's mothers fathers
-independence boxing labor labour memorial valentine's valentines veterans canada sports moving
-pay wash laundry leg cheat snow release demo school training new year's women's earth pi
-happy office power rush visiting coffee leap tax fiscal fashion restaurant
-"""
-_COMPOUNDS = frozenset(_COMPOUNDS_TEXT.split())
-_NOT_PLURAL_TEXT = """
-is was this yes as us bus gas class
-"""
-_NOT_PLURAL = frozenset(_NOT_PLURAL_TEXT.split())
-_COUNTED_TEXT = """
-people men women children percent eur usd gbp chf dollars euros kg km g ml l mg cm mm
-miles minutes
-"""
-_COUNTED = frozenset(_COUNTED_TEXT.split())
-_MEALS_TEXT = """
-breakfast lunch dinner supper work school dawn dusk sunrise sunset lunchtime bedtime
-"""
-_MEALS = frozenset(_MEALS_TEXT.split())
-_STATES_TEXT = """
-alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii
-idaho illinois indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan
-minnesota mississippi missouri montana nebraska nevada ohio oklahoma ontario oregon pennsylvania
-tennessee texas utah vermont virginia washington wisconsin wyoming
-"""
-_STATES = frozenset(_STATES_TEXT.split())
 # Of a state or a country: NY, UK.
 _LENGTH_OF_CODE = 2
+# Before a number, of a year: Q1 2027.
+_QUARTER = re.compile("q[1-4]")
+# Before these a word such as review is a verb.
+_DETERMINERS = ("the", "a", "an", "my", "our", "this")
+# A title that begins with one of these begins with a time that was not understood.
+_OPEN = ("since", "between", "during")
+# At the end of a sentence no time follows these.
+_DANGLING = ("at", "for", "between", "since", "@", "until", "the", "earlier")
+# Twenty-three is longer, and no hour that people write.
+_LONGEST_HOUR = 6
 _ARTICLES = frozenset({"the", "a", "an"})
 _CURRENCY = "$€£¥%"
 # Between a number that may be an hour and these there is no noun that it counts.
@@ -109,7 +82,8 @@ class Title:
         for n, word in enumerate(self.words):
             if word.kind == "word" and (meant := similar_time_word(word.text)):
                 self._refuse(n, n, "misspelt", f"is “{meant}” meant? ")
-            if self.kinds[n] == "written":
+            is_quarter = _QUARTER.fullmatch(word.text) and self.kinds[n + 1 : n + 2] == ["number"]
+            if self.kinds[n] == "written" or is_quarter:
                 self._refuse(n, n, "written")
         self._check_start()
         self._check_end()
@@ -128,27 +102,36 @@ class Title:
             self._refuse(0, at, kind)
 
     def _begins_name(self, at: int, kind: str) -> bool:
-        """Whether a word may begin a title: 2 tickets, first aid, week plan, March report."""
-        following = self.words[at + 1] if at + 1 < len(self.words) else None
-        if kind in ("when", "count") or following is None or self.kinds[at + 1]:
+        """Whether a word may begin a title: 2 tickets, first aid, 10-minute walk, March report."""
+        text = self.words[at].text
+        following = self.words[at + 1].text if at + 1 < len(self.words) else ""
+        if kind in ("when", "count") or not following or self.kinds[at + 1]:
             return False
-        if kind == "ordinal" and following.text in ("thing", "light"):
+        if kind == "number" or (kind == "number word" and text != "one"):
+            return following in _CURRENCY or is_counted(following)
+        if text.endswith("'s") or kind in ("end", "number word", "with unit"):
+            return following not in LINKS and (kind != "with unit" or "-" in text)
+        if text in NO_NAMES or kind == "abbreviation":
             return False
-        if following.text in _CURRENCY:
-            return True
-        if kind == "number" or (kind == "number word" and self.words[at].text != "one"):
-            return _is_counted(following)
-        return following.text not in LINKS or (kind, at) == ("month", 0)
+        return following in (PLACES if kind == "zone" else NOUNS) and self._is_noun(at + 1)
+
+    def _is_noun(self, at: int) -> bool:
+        """Whether a word such as review is none that is done to the next: review the budget."""
+        return at + 1 >= len(self.words) or self.words[at + 1].text not in _DETERMINERS
 
     def _check_place(self) -> None:
-        """Refuse what may be a zone right after a clause: Boston time, US Eastern, London."""
-        if not self.is_begun:
-            return
+        """Refuse what may be a zone at the start: Boston time, US Eastern, London."""
         names = [word.text for word in self.words[:4]]
         if "time" in names[1:]:
-            self._refuse(0, names.index("time", 1), "zone")
+            at = names.index("time", 1)
+            if self.is_begun or names[at - 1] not in COMPOUNDS["time"]:
+                self._refuse(0, at, "zone")
+        if not self.is_begun:
+            if names[0] in _OPEN:
+                self._refuse(0, 0, "")
+            return
         zones = [n for n, kind in enumerate(self.kinds[:3]) if kind in ("zone", "abbreviation")]
-        is_state = self.is_after_place and (names[0] in _STATES or self._is_code(self.words[0]))
+        is_state = self.is_after_place and (names[0] in STATES or self._is_code(self.words[0]))
         if zones or is_state or " ".join(names) in cities():
             self._refuse(0, zones[0] if zones else 0, "zone")
 
@@ -157,6 +140,8 @@ class Title:
         return len(code) == _LENGTH_OF_CODE and code.isupper()
 
     def _check_end(self) -> None:
+        if self.words[-1].text in _DANGLING:
+            self._refuse(len(self.words) - 1, len(self.words) - 1, "")
         backwards = range(len(self.words) - 1, -1, -1)
         at = backwards[min(self._skipped(backwards), len(self.words) - 1)]
         kind = self.kinds[at]
@@ -167,31 +152,28 @@ class Title:
             self._refuse(begin, at, kind)
 
     def _ends_name(self, at: int, kind: str) -> bool:
-        """Whether a word may end a title: room 12, movie night, plan for all."""
-        before, text = self.words[at - 1], self.words[at].text
+        """Whether a word may end a title: room 12, movie night, a plan for all."""
+        before, text = self.words[at - 1].text, self.words[at].text
         if kind == "number":
-            is_money = before.text in _CURRENCY and before.text != "%"
+            is_money = before in _CURRENCY and before != "%"
             return is_money or (self.has_time and self._label_before(at))
-        if kind in ("unit", "part"):
-            return before.text in _COMPOUNDS and not self.kinds[at - 1]
-        if kind in ("end", "times"):
-            return not self.kinds[at - 1] and before.text not in LINKS
-        is_last = not self.is_ended
-        if kind == "month":
-            return is_last and before.text not in LINKS
+        if kind in ("unit", "part", "times"):
+            return before in COMPOUNDS.get(text, ())
+        if kind == "end":
+            return not self.kinds[at - 1] and before not in LINKS
         if kind == "zone":
-            return is_last or text in ("central", "mountain")
-        return kind == "which" and is_last and text not in _ALWAYS
+            return before in _ARTICLES
+        return kind == "which" and not self.is_ended and text in ("all", "any")
 
     def _label_before(self, at: int) -> bool:
         names = [word.text for word in self.words[max(0, at - 2) : at] if word.text != "."]
-        return bool(names) and names[-1] in _LABELS
+        return bool(names) and names[-1] in LABELS
 
     def _check_inside(self) -> None:
         """Refuse what may be the time of day where none is said: dinner 7 with Ann, after lunch."""
         for n, word in enumerate(self.words[1:], start=1):
             before, following = self.words[n - 1], self.words[n + 1 : n + 2]
-            if word.text in _MEALS and before.text in ("at", "after", "before", "by", "during"):
+            if word.text in MEALS and before.text in ("at", "after", "before", "by", "during"):
                 self._refuse(n - 1, n, "")
             is_hour = self.kinds[n] in ("number", "number word") and len(word.text) <= _LONGEST_HOUR
             is_counted = not following or following[0].text not in _PREPOSITIONS
@@ -217,15 +199,3 @@ class Title:
         if kind == "number" and first == last:
             ambiguous(f"“{shown}” may be a time, a date or of the title: {hint}. {QUOTES}")
         refuse(f"“{shown}” was not understood, and looks like a time: {question}{hint}. {QUOTES}")
-
-
-def _is_counted(word: Token) -> bool:
-    """Whether a number before this word counts things: 2 tickets, 5 people."""
-    text = word.text
-    return text in _COUNTED or (text.endswith("s") and text not in _NOT_PLURAL and len(text) > 2)
-
-
-# At the end of a sentence these say which time, too.
-_ALWAYS = ("next", "early", "late", "apart", "half")
-# Twenty-three is longer, and no hour that people write.
-_LONGEST_HOUR = 6
