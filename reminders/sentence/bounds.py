@@ -26,7 +26,7 @@ def delay(c: Cursor) -> Found:
     found = lengths(c) or c.attempt(lambda: _possessive(c))
     if found is None:
         return None
-    while more := c.attempt(lambda: _more(c)):
+    while more := c.attempt(lambda before=found[-1]: _more(c, before)):  # type: ignore[misc]
         found += more
     if has_in:
         c.phrase("time", "' time")
@@ -42,9 +42,14 @@ def _possessive(c: Cursor) -> list[Length] | None:
     return [Length(1, unit)] if unit is not None and c.ahead({"time"}) else None
 
 
-def _more(c: Cursor) -> list[Length] | None:
+def _more(c: Cursor, before: Length) -> list[Length] | None:
+    """Read the 2 hours of "1 day 2 hours": they are shorter than what is before them."""
     c.word("and", ",")
-    return lengths(c)
+    found = lengths(c)
+    units = list(UNITS)
+    if not found or units.index(found[0].unit) >= units.index(before.unit):
+        return None
+    return found
 
 
 def until(c: Cursor) -> Found:
@@ -98,7 +103,8 @@ def times_or_length(c: Cursor) -> Found:
     if number is not None and (noun := c.word("times", "occurrences", "time")):
         if c.ahead({"a", "an", "per", "every", "each", *ADVERBS}):
             return None
-        if not has_for and not is_apart and noun != "occurrences":
+        is_end = c.token is None or c.token.kind == "mark"
+        if not has_for and not (is_apart and is_end) and noun != "occurrences":
             ambiguous(
                 f"“{number} times” may be so often each time, or {number} times and no more: write "
                 f"“for {number} times”, or how often, such as “twice a day at 8 and 20”."

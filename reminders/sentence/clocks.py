@@ -5,7 +5,8 @@ from datetime import time, timedelta
 from .cursor import Cursor, Found
 from .errors import ambiguous, refuse
 from .lexicon import DIGITS, PARTS, UNIT_NAMES
-from .tokens import Clock, is_plain, is_sure
+from .names import is_counted
+from .tokens import Clock, Token, is_plain, is_sure
 
 # After a bare number these say that it is no time.
 _COUNTED = {*UNIT_NAMES, "times", "time", "%", "x", "days'"}
@@ -93,13 +94,13 @@ def _counted_minutes(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
 
 
 def _digits(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
-    """Read 0900 and 18h after "at", and 0900 hours."""
+    """Read 0900 and 18h after "at", and 0900 hours; 2h is a length."""
     token = c.token
     if token is None:
         return None
     c.at += 1
     hours = token.text.removesuffix("h")
-    if token.kind == "span" and is_told and hours.isdigit() and len(hours) <= 2:
+    if token.kind == "span" and is_told and hours.isdigit() and len(hours) == 2:
         return _of_day(token.text, hours, 0)
     if token.kind != "number" or len(token.text) != 4:
         return None
@@ -158,8 +159,15 @@ def _bare(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
         return None
     if hour > 23:
         refuse(f"“{token.text}” is no hour of the day: write 18:00 or 6pm.")
+    if c.at > 1 and c.tokens[c.at - 2].text in (",", "and", "&") and _counts(c.token):
+        return None
     written = token.text if token.kind == "number" else str(hour)
     return Clock(hour, is_sure=is_sure(written), is_plain=is_plain(written))
+
+
+def _counts(token: Token | None) -> bool:
+    """Whether the number before this word counts it: 5 of "every day at 9, 5 pushups"."""
+    return token is not None and token.kind == "word" and is_counted(token.text)
 
 
 def _moved(c: Cursor, minutes: int) -> Clock | None:

@@ -111,10 +111,12 @@ def _shifted(c: Cursor) -> Day | None:
     steps = c.one_of({"week": 7, "weeks": 7, "fortnight": 14, "day": 1, "days": 1})
     if number is None or steps is None:
         return None
-    is_named = steps > 1 and c.ahead({"today", "tomorrow"})
-    if not (c.word("from", "after") or is_named or (steps > 1 and c.word("on"))):
+    joint = c.word("from", "after", "on")
+    if steps == 1 and joint in (None, "on"):
         return None
-    base = single(c)
+    # "Two weeks on Friday", but not "two weeks on Dec 5".
+    read = {None: _named, "on": _weekday}.get(joint, single)
+    base = read(c)
     if base is None:
         return None
     # Said on a Monday, Monday is the next one.

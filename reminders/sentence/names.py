@@ -19,9 +19,9 @@ _COMPOUNDS_TEXT = {
     "film curry opening wedding election open-mic parents prom comedy",
     "evening": "parents quiz theatre",
     "morning": "coffee",
-    "day": "mother's father's mothers fathers independence boxing labor labour memorial "
-    "veterans valentine's valentines canada sports moving pay wash laundry leg cheat snow release demo school "
-    "training women's earth pi wedding election",
+    "day": "mother's father's mothers fathers independence boxing labor labour memorial sports "
+    "valentine's valentines veterans canada moving pay wash laundry leg cheat snow release demo "
+    "school training women's earth pi wedding election",
     "hour": "happy rush power lunch golden",
     "hours": "office visiting opening",
     "week": "fashion restaurant spirit",

@@ -174,7 +174,7 @@ def _is_over(told: Told, wall: datetime) -> bool:
 
 def _at_moment(told: Told) -> dict[str, Any]:
     moment: datetime = told.said["moment"]
-    if told.get("times") or "window" in told.said or _day(told) is not None:
+    if told.get("times") or "window" in told.said or "delay" in told.said or _day(told) is not None:
         refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     if moment.tzinfo is not None:
         moment = local_time(moment, told.timezone)
