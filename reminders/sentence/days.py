@@ -131,7 +131,7 @@ def _week_behind(c: Cursor) -> str | None:
 
 
 # After these words "Monday week" is a day; before others the week may be of the title.
-_BEHIND_WEEK = {"at", "@", ",", "in", "noon", "midnight", "by", "around", ".", "!"}
+_BEHIND_WEEK = {"at", "@", ",", "in", "from", "noon", "midnight", "by", "around", ".", "!"}
 
 
 def _in_week(c: Cursor) -> Day | None:

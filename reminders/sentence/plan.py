@@ -32,6 +32,7 @@ class Plan:
 
 def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
     """Return fields of the schedule, as Schedule takes them; raises Misunderstood."""
+    now = now.astimezone(UTC)
     told = Told(said, now, timezone, local_time(now, timezone).replace(microsecond=0))
     fields: dict[str, Any] = {"timezone": timezone, "recurrence": "", "exdates": [], "rdates": []}
     fields |= {"gap": "after", "fold": "first", "leads": list(said.get("leads", [timedelta(0)]))}
@@ -186,7 +187,7 @@ def _at_moment(told: Told) -> dict[str, Any]:
 def _delayed(told: Told) -> dict[str, Any]:
     """In minutes and hours it is that long; in days and more the wall clock shows the same."""
     lengths: tuple[Length, ...] = told.said["delay"]
-    if _day(told) is not None or "window" in told.said:
+    if _day(told) is not None:
         refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     exact = sum((x.span or timedelta() for x in lengths if x.is_exact), timedelta())
     day = told.today
@@ -196,7 +197,7 @@ def _delayed(told: Told) -> dict[str, Any]:
             day = months_later(day, int(length.number * steps))
         elif not length.is_exact:
             day += length.span or timedelta()
-    times = told.times()
+    times = [event_start(told)] if "window" in told.said else told.times()
     if exact and times:
         refuse("A time goes with days from now, not with hours.", "contradiction")
     if exact or any(length.number % 1 for length in lengths):

@@ -38,9 +38,9 @@ _QUARTER = re.compile("q[1-4]")
 # Before these a word such as review is a verb.
 _DETERMINERS = ("the", "a", "an", "my", "our", "this")
 # A title that begins with one of these begins with a time that was not understood.
-_OPEN = ("since", "between", "during")
+_OPEN = ("since", "between", "during", "around")
 # At the end of a sentence no time follows these.
-_DANGLING = ("at", "for", "between", "since", "@", "until", "the", "earlier")
+_DANGLING = ("at", "for", "between", "since", "@", "until", "till", "the", "to", "around")
 # Twenty-three is longer, and no hour that people write.
 _LONGEST_HOUR = 6
 _ARTICLES = frozenset({"the", "a", "an"})
@@ -83,12 +83,16 @@ class Title:
             if word.kind == "word" and (meant := similar_time_word(word.text)):
                 self._refuse(n, n, "misspelt", f"is “{meant}” meant? ")
             is_quarter = _QUARTER.fullmatch(word.text) and self.kinds[n + 1 : n + 2] == ["number"]
-            if self.kinds[n] == "written" or is_quarter:
+            is_first_thing = self.kinds[n : n + 1] == ["ordinal"] and self._is_thing(n + 1)
+            if self.kinds[n] == "written" or is_quarter or is_first_thing:
                 self._refuse(n, n, "written")
         self._check_start()
         self._check_end()
         if not self.has_time:
             self._check_inside()
+
+    def _is_thing(self, at: int) -> bool:
+        return at < len(self.words) and self.words[at].text in ("thing", "light")
 
     def _check_start(self) -> None:
         at = self._skipped(range(len(self.words)))

@@ -212,7 +212,10 @@ def test_message_that_may_not_wait_is_not_sent_late():
         ({"expires": NOW}, "it has expired, at 2026-11-23T17:00:00Z."),
         ({"one_off": True, "total_run_count": 1}, "it was to run once, and has."),
         ({"crontab": {"hour": "25"}}, "its crontab cannot be read"),
-        ({"crontab": {"day_of_week": "8"}}, "its crontab cannot be read: Invalid end range: 8 > 6."),
+        (
+            {"crontab": {"day_of_week": "8"}},
+            "its crontab cannot be read: Invalid end range: 8 > 6.",
+        ),
     ],
 )
 def test_what_cannot_be_a_reminder_is_told(fields, why):
