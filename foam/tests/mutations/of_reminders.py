@@ -20,6 +20,7 @@ from foam.tests.mutations.paths import (
     REMINDERS_0011,
     REMINDERS_0014,
     REMINDERS_0015,
+    REPEATS,
     SYNC,
     TAKING,
     TASKS,
@@ -32,6 +33,7 @@ from foam.tests.mutations.paths import (
     TEST_CALENDAR_WRITE,
     TEST_CRASHES,
     TEST_DISPATCH,
+    TEST_EDGES,
     TEST_EXCHANGE_API,
     TEST_FEED,
     TEST_FOLLOW_UP,
@@ -43,6 +45,7 @@ from foam.tests.mutations.paths import (
     TEST_RACES,
     TEST_SYNC,
     TEST_TOKEN_EXPIRY,
+    TITLE,
 )
 
 OF_REMINDERS = [
@@ -329,6 +332,36 @@ OF_REMINDERS = [
         "sentence: at 5 is the morning",
         edit(CLOCKS, "if not each.is_sure and not is_24:", "if False:"),
         [TEST_PHRASES],
+    ),
+    Mutation(
+        "words",
+        "sentence: the edges of a title are not looked at",
+        edit(TITLE, "        self._check_start()\n        self._check_end()\n", ""),
+        [TEST_EDGES],
+    ),
+    Mutation(
+        "words",
+        "sentence: a time inside a title goes unseen",
+        edit(TITLE, "        if not self.has_time:\n            self._check_inside()\n", ""),
+        [TEST_EDGES],
+    ),
+    Mutation(
+        "words",
+        "sentence: a day that is misspelt is of the title",
+        edit(TITLE, 'word.kind == "word" and (meant', 'word.kind == "" and (meant'),
+        [TEST_EDGES],
+    ),
+    Mutation(
+        "words",
+        "sentence: every 2nd day is the 2nd of every month",
+        edit(REPEATS, "    if of is None and has_noun:\n", "    if False:\n"),
+        [TEST_EDGES],
+    ),
+    Mutation(
+        "words",
+        "sentence: 3 times daily is 3 times, and over",
+        edit("reminders/sentence/bounds.py", "is_apart and is_end", "is_apart or is_end"),
+        [TEST_EDGES],
     ),
     Mutation(
         "files",
