@@ -250,7 +250,9 @@ def _check_rest(text: str, found: list[Token], begin: int, end: int) -> None:
         if found[n].kind != "quoted" and found[n].text in TELLING:
             _refuse_rest(text, found, n, end)
     first, last = found[begin], found[end - 1]
-    if begin and (first.kind in _COUNTS or _is_link(first, LINKS - OPENERS)):
+    # After a colon anything may begin the title.
+    is_joined = begin > 0 and found[begin - 1].text != ":"
+    if is_joined and (first.kind in _COUNTS or _is_link(first, LINKS - OPENERS)):
         _refuse_rest(text, found, begin, end)
     if end < len(found) and _is_link(last, LINKS):
         _refuse_rest(text, found, end - 1, end + 1)

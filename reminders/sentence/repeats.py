@@ -223,7 +223,8 @@ def _nth(c: Cursor) -> Found:
     of = _of(c)
     number = found["nth"]
     if of is None and has_noun:
-        return _nth_days(number)
+        _check_nth_days(number)
+        return None
     counted = {n if isinstance(n, int) else n[0] for n in number}
     if of is None and "month_days" not in found and not counted <= {1, -1}:
         text = " ".join(token.text for token in c.tokens[begin : c.at])
@@ -236,8 +237,8 @@ def _nth(c: Cursor) -> Found:
     return _joined({**found, "of": of or "month"}, is_each=True)
 
 
-def _nth_days(days: tuple[int, ...]) -> None:
-    """Leave "every 2nd day" to be every 2 days; refuse those that are neither that nor a date."""
+def _check_nth_days(days: tuple[int, ...]) -> None:
+    """Refuse "every 1st day" and "every 2nd and 4th day"; "every 2nd day" is every 2 days."""
     if len(days) > 1 or days[0] < 2:
         ambiguous(
             "Which of the days? Write “every 2 days”, or “on the 1st and 15th of every month”."

@@ -87,6 +87,7 @@ _KINDS: dict[str, str] = {
     **dict.fromkeys((*PARTS, "mornings", "afternoons", "evenings", "nights"), "part"),
     **dict.fromkeys(_DAYS, "day"),
     **dict.fromkeys(("end", "start", "beginning"), "end"),
+    **dict.fromkeys(("mo", "tu", "th", "fr", "sa", "su"), "month"),
     **dict.fromkeys((*_FOREIGN, *MONTHS, *WEEKDAYS), "month"),
     **dict.fromkeys(NUMBERS, "number word"),
     **dict.fromkeys(("times", "time", "x"), "times"),

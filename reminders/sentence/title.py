@@ -80,7 +80,7 @@ class Title:
     def check(self) -> None:
         """Raise Misunderstood for what looks like time; otherwise these words are a title."""
         for n, word in enumerate(self.words):
-            if word.kind == "word" and (meant := similar_time_word(word.text)):
+            if word.kind in ("word", "mixed") and (meant := similar_time_word(word.text)):
                 self._refuse(n, n, "misspelt", f"is “{meant}” meant? ")
             is_quarter = _QUARTER.fullmatch(word.text) and self.kinds[n + 1 : n + 2] == ["number"]
             is_first_thing = self.kinds[n : n + 1] == ["ordinal"] and self._is_thing(n + 1)
@@ -198,7 +198,10 @@ class Title:
         while last + 1 < len(self.words) and self.kinds[last + 1]:
             last += 1
         shown = self.text[self.words[first].start : self.words[last].end]
-        kind = _SAME_HINT.get(kind, kind)
+        is_counted_unit = (
+            kind in ("number", "number word") and "unit" in self.kinds[first : last + 1]
+        )
+        kind = "unit" if is_counted_unit else _SAME_HINT.get(kind, kind)
         hint = _HINTS.get(kind, _HINTS[""])
         if kind == "number" and first == last:
             ambiguous(f"“{shown}” may be a time, a date or of the title: {hint}. {QUOTES}")

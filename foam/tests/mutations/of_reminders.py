@@ -348,7 +348,7 @@ OF_REMINDERS = [
     Mutation(
         "words",
         "sentence: a day that is misspelt is of the title",
-        edit(TITLE, 'word.kind == "word" and (meant', 'word.kind == "" and (meant'),
+        edit(TITLE, 'word.kind in ("word", "mixed") and', 'word.kind == "" and'),
         [TEST_EDGES],
     ),
     Mutation(
