@@ -1,7 +1,7 @@
 """Where users can be reached, and each message on its way there."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -36,6 +36,16 @@ UNGUARDED = ["inbox", "null", "webhook"]
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=15), timedelta(hours=24)
 
 
+# A channel of which no failure is known.
+UNFAILED: dict[str, Any] = {
+    "deaths": 0,
+    "failing_since": None,
+    "lost_at": None,
+    "rejection": "",
+    "rejected_at": None,
+}
+
+
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def of_users(self) -> Self:
         """All but FOAM's own."""
@@ -52,6 +62,16 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         return self.get_or_create(
             owner=user, kind="inbox", address="", deleted_at=None, defaults={"name": "Inbox"}
         )[0]
+
+    def make_inboxes(self, owner_ids: Collection[int]) -> None:
+        """Make the inbox of each of these users that has none yet."""
+        inboxes = Channel.objects.filter(kind="inbox", address="", deleted_at=None)
+        present = inboxes.filter(owner__in=owner_ids).values_list("owner_id", flat=True)
+        absent = sorted(set(owner_ids) - set(present) - {FOAM_ID})
+        self.bulk_create(
+            [Channel(owner_id=pk, kind="inbox", name="Inbox") for pk in absent],
+            ignore_conflicts=True,
+        )
 
 
 class Channel(models.Model):
@@ -108,6 +128,11 @@ class Channel(models.Model):
     # Deliveries that ended dead since one was last accepted, and when the first of them was posted.
     deaths = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
+    # When a message to it was first lost since one was last accepted; its owner was told then.
+    lost_at = models.DateTimeField(null=True, editable=False)
+    # The last permanent reply about its recipient, as `losses` compares it with those of others.
+    rejection = models.CharField(max_length=200, blank=True, db_default="", editable=False)
+    rejected_at = models.DateTimeField(null=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
     held_until = models.DateTimeField(null=True, editable=False)
     # Since when its owner wants silence, and until when: FOREVER where somebody has to resume it.
@@ -179,6 +204,12 @@ class Channel(models.Model):
                 fields=["held_until"],
                 condition=Q(held_until__isnull=False),
                 name="notifications_channel_held",
+            ),
+            # losses.is_widespread: those that were refused of late.
+            models.Index(
+                fields=["rejected_at"],
+                condition=Q(rejected_at__isnull=False),
+                name="notifications_channel_rejected",
             ),
             # lease.LEASE_SQL and holding.SPECIAL: nothing, as a rule.
             models.Index(
@@ -298,7 +329,7 @@ class Channel(models.Model):
 
     def _leads_elsewhere(self) -> None:
         """Start anew with a receiver that nobody has heard of: what waits was not meant for it."""
-        self._write(verified_at=None, deaths=0, failing_since=None, holds=0, held_until=None)
+        self._write(verified_at=None, holds=0, held_until=None, **UNFAILED)
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
@@ -335,21 +366,11 @@ class Channel(models.Model):
         if is_news:
             note(self.pk, ChannelChange.Verb.DISABLED, now, reason)
         if is_news and self.pk != FOAM_ID:
-            self._tell_owner(now)
+            self._tell_owner(notices.disabled(str(self), self.disabled_reason, self.pk, now), now)
 
-    def _tell_owner(self, now: datetime) -> None:
-        """Queue the notice for another channel that works: at best one that reaches further."""
-        others = Channel.objects.owned_by(self.owner_id).verified().exclude(pk=self.pk)
-        usable = [each for each in others.order_by("pk") if not each.trouble(now)]
-        told = next((each for each in usable if each.kind != "inbox"), None)
-        told = told or Channel.objects.inbox_of(self.owner)
-        if told.disabled_at is None:
-            notice = notices.disabled(str(self), self.disabled_reason, self.pk, now)
-            # Not by outbox.post, which is built on this module.
-            Delivery.objects.bulk_create(
-                [Delivery(channel=told, next_attempt_at=now, created_at=now, **notice)],
-                ignore_conflicts=True,
-            )
+    def _tell_owner(self, notice: notices.Notice, now: datetime) -> None:
+        Channel.objects.make_inboxes([self.owner_id])
+        notices.post([notice], now)
 
     @transaction.atomic
     def enable(self) -> None:
@@ -357,13 +378,12 @@ class Channel(models.Model):
         disabled = Channel.objects.filter(pk=self.pk, disabled_at__isnull=False)
         if disabled.update(disabled_at=None, disabled_reason=""):
             note(self.pk, ChannelChange.Verb.ENABLED)
-        self._write(deaths=0, failing_since=None)
+        self._write(**UNFAILED)
         self.refresh_from_db()
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
         """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
-        Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         is_news = Channel.objects.filter(pk=self.pk, deleted_at=None).update(
             deleted_at=now,
             address="",
@@ -371,6 +391,7 @@ class Channel(models.Model):
             previous_secret=None,
             previous_secret_until=None,
         )
+        Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         if is_news:
             ChannelChange.objects.filter(channel=self).update(diff=None)
             note(self.pk, ChannelChange.Verb.DELETED, now)
@@ -445,6 +466,16 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             next_attempt_at=None,
             leased_until=None,
             finished_at=now,
+        )
+
+    def revive(self, now: datetime) -> int:
+        """Queue the dead ones again, with a whole new ladder; return how many."""
+        return self.filter(status=Delivery.Status.DEAD).update(
+            status=Delivery.Status.QUEUED,
+            reason="",
+            finished_at=None,
+            next_attempt_at=now,
+            max_attempts=F("attempt") + MAX_ATTEMPTS,
         )
 
 
@@ -601,18 +632,8 @@ class Delivery(models.Model):
 
         Nor is one whose channel leads elsewhere by now, and has not been verified.
         """
-        channels = Channel.objects.verified()
-        return bool(
-            Delivery.objects.filter(
-                pk=self.pk, status=self.Status.DEAD, channel__in=channels
-            ).update(
-                status=self.Status.QUEUED,
-                reason="",
-                finished_at=None,
-                next_attempt_at=now,
-                max_attempts=F("attempt") + MAX_ATTEMPTS,
-            )
-        )
+        mine = Delivery.objects.filter(pk=self.pk, channel__in=Channel.objects.verified())
+        return bool(mine.revive(now))
 
 
 def message_id(delivery_id: int, created_at: datetime) -> str:

@@ -36,6 +36,7 @@ from notifications.record import record
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import (
     TRANSPORTS,
+    Fault,
     Message,
     Outcome,
     Transport,
@@ -359,8 +360,9 @@ class Round:
         return not any(len(sender) for sender in self._senders.values())
 
     def _add(self, kind: str, messages: Sequence[Message]) -> None:
-        if why := self._transport(kind).unavailable():
-            error = TransportError(why)
+        one = self._transport(kind)
+        if why := one.unavailable() or one.paused(self.clock()):
+            error = TransportError(why, fault=Fault.FOAM)
             self._outcomes += [Outcome(m, timedelta(0), error=error) for m in messages]
             return
         if kind not in self._senders:

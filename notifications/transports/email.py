@@ -13,6 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
 from notifications.actions import Link, links
+from notifications.transports import mail_login
 from notifications.transports.base import Message, Outcome, Transport, internal_error
 from notifications.transports.layout import not_me, texts
 from notifications.transports.letter import Letter, Letterhead, one_line, unsubscribe_headers
@@ -34,6 +35,9 @@ class EmailTransport(Transport):
 
     def unavailable(self) -> str:
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
+
+    def paused(self, now: datetime) -> str:
+        return mail_login.paused(now) if settings.EMAIL_HOST_USER else ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         if secret:
@@ -92,7 +96,7 @@ def _letters(
     spoilt: list[Outcome],
 ) -> Iterator[Letter]:
     """Write one letter after another; a message that cannot be written costs only itself."""
-    head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host())
+    head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host(), settings.FOAM_RETURN_PATH)
     for message in messages:
         if time.monotonic() >= deadline:
             return
