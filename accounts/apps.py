@@ -1,6 +1,8 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.mail.utils import DNS_NAME
 
 
 class AccountsConfig(AppConfig):
@@ -11,6 +13,9 @@ class AccountsConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415
 
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
+        if settings.FOAM_EHLO_NAME:
+            # Mails about accounts greet the mail server likewise; Django has no setting for it.
+            DNS_NAME._fqdn = settings.FOAM_EHLO_NAME
 
 
 def note_second_factor(request: Any, authenticator: Any, **kwargs: Any) -> None:
