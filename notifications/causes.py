@@ -52,6 +52,7 @@ OF_CHANNELS = {
     "notice": "a notice that a channel was disabled",
     "test": "a test message that somebody asked for",
     "unreachable": "a notice that a reminder had no channel left",
+    "unverified": "a notice that a channel is to be verified again",
     "verify": "the code that verifies a channel",
 }
 

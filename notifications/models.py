@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from accounts.acting import at_work
 from accounts.models import FOAM_ID
 from notifications import notices
 from notifications.encryption import EncryptedTextField
@@ -236,6 +237,18 @@ class Channel(models.Model):
         return self.verified_at is not None or self.kind in NEEDS_NO_PROOF
 
     @property
+    def is_usable(self) -> bool:
+        """Whether what is posted to it is sent."""
+        return self.deleted_at is None and self.disabled_at is None and self.is_verified
+
+    @property
+    def loss(self) -> str:
+        """Say that its last message was lost; empty when it was accepted."""
+        if self.lost_at is None:
+            return ""
+        return f"Its messages have not arrived since {self.lost_at:%Y-%m-%d %H:%M} UTC."
+
+    @property
     def destination(self) -> str:
         """What leads to the receiver: a change of it makes another channel of this one."""
         return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
@@ -285,7 +298,7 @@ class Channel(models.Model):
             return f"It is {self.pause_told()}."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
-        return self.transport.unavailable()
+        return self.transport.unavailable() or self.loss
 
     def clean(self) -> None:
         if self.kind not in self.Kind.values:
@@ -333,6 +346,11 @@ class Channel(models.Model):
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
+        if at_work().user_id not in (None, self.owner_id):
+            # Somebody else has changed it, such as staff.
+            self._tell_owner(
+                notices.unverified(str(self), self.pk, self.updated_at), self.updated_at
+            )
 
     def _write(self, **values: Any) -> None:
         Channel.objects.filter(pk=self.pk).update(**values)

@@ -18,9 +18,10 @@ from notifications.transports import TRANSPORTS, transport
 LONGEST_REASON = 500
 LONGEST_TITLE = 200
 
-DISABLED, LOST, UNREACHABLE = "notice:channel:", "lost:channel:", "unreachable:channel:"
+DISABLED, UNVERIFIED = "notice:channel:", "unverified:channel:"
+LOST, UNREACHABLE = "lost:channel:", "unreachable:channel:"
 # A message of these kinds that is lost is no reminder: no notice is posted about it.
-SILENT = ("notice:", "lost:", "unreachable:", "test:", "challenge:", "verify:")
+SILENT = ("notice:", "unverified:", "lost:", "unreachable:", "test:", "challenge:", "verify:")
 
 
 class Notice(NamedTuple):
@@ -84,7 +85,7 @@ def disabled(channel: str, reason: str, channel_id: int, at: datetime) -> Notice
     """Say that a channel was disabled: what, why, and how to use it again."""
     return Notice(
         channel_id,
-        f"{DISABLED}{channel_id}:{_stamp(at)}",
+        disabled_reference(channel_id, at),
         f"FOAM no longer sends to {channel}"[:LONGEST_TITLE],
         f"{channel} was disabled.\n"
         f"Why: {_sentence(reason[:LONGEST_REASON])}\n\n"
@@ -95,11 +96,15 @@ def disabled(channel: str, reason: str, channel_id: int, at: datetime) -> Notice
     )
 
 
+def disabled_reference(channel_id: int, at: datetime) -> str:
+    return f"{DISABLED}{channel_id}:{_stamp(at)}"
+
+
 def unverified(channel: str, channel_id: int, at: datetime) -> Notice:
     """Say that a channel is to be verified again, as its address was changed."""
     return Notice(
         channel_id,
-        f"{DISABLED}{channel_id}:{_stamp(at)}:unverified",
+        f"{UNVERIFIED}{channel_id}:{_stamp(at)}",
         f"FOAM sends nothing to {channel} until it is verified"[:LONGEST_TITLE],
         f"The address of {channel} was changed, so it has to be verified again. What waited for "
         "it was cancelled, and reminders do not go there until then.\n\n"
