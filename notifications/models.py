@@ -309,7 +309,15 @@ class Channel(models.Model):
         every = self.digest_every
         if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
-        self.address, self.secret = self.transport.clean(self.address, self.secret)
+        if self._is_led_elsewhere():
+            self.address, self.secret = self.transport.clean(self.address, self.secret)
+
+    def _is_led_elsewhere(self) -> bool:
+        """Tell whether address or secret are new: what was taken once stays, by whatever rule."""
+        if self._state.adding:
+            return True
+        stored = Channel.objects.get(pk=self.pk)
+        return (stored.address, stored.secret) != (self.address, self.secret)
 
     @transaction.atomic
     def store(self, changed: Iterable[str] | None = None) -> None:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.core.validators import validate_email
 
+from accounts.addresses import BadAddress, clean_email
 from notifications.actions import Link, links
 from notifications.transports import mail_login
 from notifications.transports.base import Message, Outcome, Transport, internal_error
@@ -20,8 +20,6 @@ from notifications.transports.letter import Letter, Letterhead, one_line, unsubs
 from notifications.transports.smtp import Session
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-# RFC 5321, 4.5.3.1.3, less the angle brackets.
-LONGEST_ADDRESS = 254
 
 
 class EmailTransport(Transport):
@@ -43,10 +41,9 @@ class EmailTransport(Transport):
         if secret:
             raise ValidationError({"secret": "E-mail has no secret: leave this empty."})
         try:
-            return _clean_address(address.strip()), ""
-        except (ValidationError, UnicodeError):
-            why = "Enter an e-mail address, such as ada@example.com."
-            raise ValidationError({"address": why}) from None
+            return clean_email(address.strip(" ")), ""
+        except BadAddress as error:
+            raise ValidationError({"address": str(error)}) from None
 
     def in_time(self, seconds: float) -> Transport:
         return EmailTransport(seconds)
@@ -129,12 +126,3 @@ def _unsubscribe(answers: Sequence[Link]) -> str:
 
 def _host() -> str:
     return urlsplit(settings.FOAM_BASE_URL).hostname or "localhost"
-
-
-def _clean_address(address: str) -> str:
-    validate_email(address)
-    local, _, domain = address.rpartition("@")
-    cleaned = f"{local}@{domain.encode('idna').decode('ascii').lower()}"
-    if len(cleaned) > LONGEST_ADDRESS or domain.startswith("["):
-        raise ValidationError("Too long, or an address literal.")
-    return cleaned
