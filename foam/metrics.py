@@ -94,6 +94,11 @@ METRICS = [
         **_KINDS,
         status=("sent", "dead"),
     ),
+    _counter(
+        "foam_bounces_total",
+        "Mails that bounced after the mail server had taken them, by where the cause lies.",
+        fault=tuple(Fault),
+    ),
     _counter("foam_leases_lost_total", "Deliveries taken over from a worker that never came back."),
     _counter(
         "foam_set_aside_total",

@@ -20,6 +20,8 @@ from notifications.models import Channel, Delivery
 # nothing that was posted for so long has been accepted.
 DEATHS = 3
 FAILING = timedelta(days=3)
+# The detail of an attempt is for people to read.
+DETAIL_LENGTH = 500
 # So many channels with the same permanent reply within so long: not their recipients' fault.
 SEVERAL = 3
 TOGETHER = timedelta(minutes=15)

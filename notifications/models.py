@@ -25,7 +25,8 @@ from notifications.transports import TRANSPORTS, Transport, transport
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 MICROSECOND = timedelta(microseconds=1)
 # As `message_id` makes it, of ids and times that fit into theirs.
-MESSAGE_ID = re.compile(r"foam_([0-9]{1,18})_([0-9a-f]{1,14})")
+# Of an e-mail it stands in its Message-ID, with a tag behind it.
+MESSAGE_ID = re.compile(r"<?foam_([0-9]{1,18})_([0-9a-f]{1,14})(?:\.[0-9a-f]+@[^\s@>]+)?>?")
 # When a pause ends that has no end: a moment that can be compared, and never comes.
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 # For so long both secrets of a webhook are good, once the new one is made.
@@ -469,7 +470,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def with_message_id(self, message_id: str) -> Self:
         """The one that a receiver has seen under this id, if any."""
-        found = MESSAGE_ID.fullmatch(message_id)
+        found = MESSAGE_ID.fullmatch(message_id.strip())
         if found is None:
             return self.none()
         created_at = EPOCH + timedelta(microseconds=int(found[2], 16))

@@ -13,15 +13,12 @@ from notifications import losses, meter
 from notifications.bulk import bulk_cursor
 from notifications.holding import rules_of
 from notifications.lease import Leased
-from notifications.losses import Loss
+from notifications.losses import DETAIL_LENGTH, Loss
 from notifications.models import Channel
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.transports import Fault, Outcome, mail_login
 
 log = logging.getLogger(__name__)
-
-# The detail of an attempt is for people to read.
-DETAIL_LENGTH = 500
 
 # Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
 # accepted all the same is sent: that is what happened.

@@ -13,6 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from accounts.addresses import BadAddress, clean_email
 from notifications.actions import Link, links
+from notifications.message_ids import signed
 from notifications.transports import mail_login
 from notifications.transports.base import Message, Outcome, Transport, internal_error
 from notifications.transports.layout import not_me, texts
@@ -76,7 +77,7 @@ class EmailTransport(Transport):
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[message.address],
             headers={
-                "Message-ID": f"<{message.id}@{_host()}>",
+                "Message-ID": f"<{signed(message.id)}@{_host()}>",
                 "Auto-Submitted": "auto-generated",
                 **unsubscribe_headers(_unsubscribe(answers)),
             },
@@ -110,7 +111,7 @@ def _letters(
 def write(head: Letterhead, message: Message) -> Letter:
     answers = links(message)
     return head.write(
-        message.id,
+        signed(message.id),
         message.address,
         one_line(message.title),
         texts(message, answers),
