@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from email import policy
 from email.message import Message
 from email.parser import BytesParser, HeaderParser
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from notifications.transports.base import Fault
 from notifications.transports.letter import one_line
@@ -89,15 +89,15 @@ def _parts(mail: Message) -> Iterator[Message]:
         part, count = waiting.pop(0), count + 1
         yield part
         if part.get_content_maintype() == "multipart" and part.is_multipart():
-            waiting = [*part.get_payload(), *waiting]  # type: ignore[list-item]
+            waiting = [*part.get_payload(), *waiting]
 
 
 def _quoted(part: Message) -> str:
     """Return the Message-ID of the message that a part returns, or quotes in its text."""
     kind = part.get_content_type()
     if kind == "message/rfc822" and part.is_multipart():
-        [returned] = part.get_payload()[:1]  # type: ignore[misc]
-        return str(returned.get("Message-ID", ""))  # type: ignore[union-attr]
+        returned: Any = part.get_payload(0)
+        return str(returned.get("Message-ID", ""))
     if kind in HEADERS or kind == "message/rfc822":
         return str(HeaderParser().parsestr(_text(part).lstrip()).get("Message-ID", ""))
     if part.get_content_maintype() == "text":

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from notifications.dsn import LIMIT
 
 TIMEOUT = 30.0
+IMAP_PORT, IMAPS_PORT = 143, 993
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -48,10 +49,10 @@ def _session(scheme: str, host: str, port: int | None) -> Iterator[imaplib.IMAP4
     context = ssl.create_default_context()
     if scheme == "imaps":
         session: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-            host, port or imaplib.IMAP4_SSL_PORT, ssl_context=context, timeout=TIMEOUT
+            host, port or IMAPS_PORT, ssl_context=context, timeout=TIMEOUT
         )
     else:
-        session = imaplib.IMAP4(host, port or imaplib.IMAP4_PORT, timeout=TIMEOUT)
+        session = imaplib.IMAP4(host, port or IMAP_PORT, timeout=TIMEOUT)
         if host not in LOOPBACK:
             # No password goes over a network in the clear.
             session.starttls(context)

@@ -70,7 +70,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         inboxes = Channel.objects.filter(kind="inbox", address="", deleted_at=None)
         present = inboxes.filter(owner__in=owner_ids).values_list("owner_id", flat=True)
         absent = sorted(set(owner_ids) - set(present) - {FOAM_ID})
-        self.bulk_create(
+        Channel.objects.bulk_create(
             [Channel(owner_id=pk, kind="inbox", name="Inbox") for pk in absent],
             ignore_conflicts=True,
         )

@@ -157,8 +157,8 @@ def _insert(
                 "helds": planned.helds,
             },
         )
-        count, channels, references = cursor.fetchone() or (0, None, None)
-    if channels and not to_unverified:
+        count, channels, references = cursor.fetchone() or (0, [], [])
+    if channels and references and not to_unverified:
         unreachable.tell(_unreached(posts, set(zip(channels, references, strict=True))), now)
     transaction.on_commit(wake, robust=True)
     return int(count)

@@ -134,9 +134,9 @@ def _counted(
     if has_failed:
         # How long a failure took tells nothing of when a message arrived.
         late = [None if o.error else seconds for o, seconds in zip(outcomes, late, strict=False)]
-        for outcome, each in zip(outcomes, leased, strict=True):
-            if outcome.error:
-                fault = outcome.error.fault
+        for tried, each in zip(outcomes, leased, strict=True):
+            if tried.error:
+                fault = tried.error.fault
                 sums[meter.FAILURES.series(kind=each.kind, fault=fault.value)] += 1
     for kind, count in Sums(kinds).items():
         if count == len(kinds):

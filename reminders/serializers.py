@@ -54,7 +54,7 @@ class OwnChannels(serializers.PrimaryKeyRelatedField):
         return super().to_internal_value(data)
 
 
-class LossSerializer(serializers.Serializer[Any]):
+class UndeliveredSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text="When it was given up.")
     channel = serializers.IntegerField(help_text="The channel that it did not reach.")
     delivery = serializers.IntegerField()
@@ -86,7 +86,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         help_text="False when none of its channels takes messages: each is deleted, disabled or "
         "not verified.",
     )
-    last_loss = LossSerializer(
+    last_loss = UndeliveredSerializer(
         read_only=True,
         allow_null=True,
         help_text="The message that did not arrive, when that is true of its last one; null when "

@@ -21,9 +21,9 @@ LOOK_EVERY = 5.0
 
 
 class Refusal(NamedTuple):
-    """How many times in a row a login was refused, and until when none is tried."""
+    """The `number` of refusals in a row, and until when no login is tried."""
 
-    count: int
+    number: int
     until: datetime
 
 
@@ -39,9 +39,9 @@ def refused(now: datetime) -> None:
     before = _read()
     if before and before.until > now:
         return
-    count = before.count + 1 if before else 1
-    length = min(FIRST * 2 ** (count - 1), LONGEST)
-    _Memory.refusal = Refusal(count, now + length)
+    number = before.number + 1 if before else 1
+    length = min(FIRST * 2 ** (number - 1), LONGEST)
+    _Memory.refusal = Refusal(number, now + length)
     cache.set(_key(), tuple(_Memory.refusal), 3 * length.total_seconds())
     cache.delete(_key("trial"))
 
