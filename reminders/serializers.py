@@ -86,9 +86,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         help_text="False when none of its channels takes messages: each is deleted, disabled or "
         "not verified.",
     )
-    last_loss = UndeliveredSerializer(
-        read_only=True,
-        allow_null=True,
+    last_loss = serializers.SerializerMethodField(
         help_text="The message that did not arrive, when that is true of its last one; null when "
         "it arrived, or is on its way.",
     )
@@ -151,6 +149,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         channels = [channel for channel in reminder.channels.all() if channel.deleted_at is None]
         return [channel.pk for channel in channels if not channel.is_verified]
+
+    @extend_schema_field(UndeliveredSerializer(allow_null=True))
+    def get_last_loss(self, reminder: Reminder) -> dict[str, Any] | None:
+        loss = reminder.last_loss
+        return dict(UndeliveredSerializer(loss).data) if loss else None
 
     @extend_schema_field(PausedBySerializer(allow_null=True))
     def get_paused_by(self, reminder: Reminder) -> dict[str, Any] | None:

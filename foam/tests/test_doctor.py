@@ -296,6 +296,15 @@ def test_mail_server_is_tried_without_a_letter(mailing):
     assert not mailing.mails
 
 
+def test_own_authorities_are_named_and_a_file_that_is_none_fails(monkeypatch, tmp_path):
+    assert worst(host.look_at_authorities)[0] == "ok"
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    state, text = worst(host.look_at_authorities)
+    assert (state, "SSL_CERT_FILE" in text) == ("fail", True)
+    (tmp_path / "none.pem").write_text("no certificate")
+    assert worst(host.look_at_authorities)[0] == "fail"
+
+
 def refuse_mail(channel, now, detail):
     Channel.objects.filter(pk=channel.pk).update(kind="email", address="ada@example.com")
     message = outbox.Post(channel.pk, "occurrence:1", "Title", "", now)
