@@ -12,13 +12,14 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.mail.message import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from accounts import encryption, mail
+from accounts import addresses, encryption, mail
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ class AccountAdapter(DefaultAccountAdapter):
         """Count by whom one signs in as, under whatever name and port of the host one asks."""
         login: str = credentials.get("email") or credentials.get("username") or ""
         return login.lower()
+
+    def clean_email(self, email: str) -> str:
+        """Take addresses that channels take: the same rule, whatever form they come by."""
+        try:
+            return addresses.clean_email(super().clean_email(email))
+        except addresses.BadAddress as error:
+            raise ValidationError(str(error)) from error
 
     def render_mail(
         self,

@@ -1,6 +1,11 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail.utils import DNS_NAME
+
+from accounts import addresses
 
 
 class AccountsConfig(AppConfig):
@@ -8,9 +13,21 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported from here on.
+        from allauth.account.fields import EmailField  # noqa: PLC0415
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415
 
+        # Before it makes an address lower case: the Kelvin sign would be a k by then.
+        EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
+        if settings.FOAM_EHLO_NAME:
+            # Mails about accounts greet the mail server likewise; Django has no setting for it.
+            DNS_NAME._fqdn = settings.FOAM_EHLO_NAME
+
+
+def refuse_lookalikes(email: str) -> None:
+    """Refuse an address whose letters become others: it would be somebody else's."""
+    if addresses.has_lookalikes(email):
+        raise ValidationError(addresses.NOT_ASCII)
 
 
 def note_second_factor(request: Any, authenticator: Any, **kwargs: Any) -> None:

@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from smtplib import SMTPException
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
@@ -13,6 +16,23 @@ log = logging.getLogger(__name__)
 def is_set_up() -> bool:
     """Tell whether a code that is sent can be read: by mail, or at a developer's terminal."""
     return bool(settings.EMAIL_URL) or not settings.PRODUCTION
+
+
+def tell(user: Any, subject: str, text: str) -> None:
+    """Send a mail to the verified address of an account, or log that it could not be sent."""
+    address = EmailAddress.objects.filter(user=user, verified=True).order_by("-primary").first()
+    if address is None or not is_set_up():
+        return
+    message = EmailMessage(
+        " ".join(subject.split()),
+        text,
+        to=[address.email],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    try:
+        message.send()
+    except (OSError, SMTPException) as error:
+        log.error("a mail to an account could not be sent: %s", type(error).__name__)
 
 
 class LogBackend(BaseEmailBackend):

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
 
-from accounts import emails, quiet
+from accounts import addresses, emails, quiet
 from accounts.idempotency import IdempotencyKey  # noqa: F401  Django finds models here
 from accounts.pauses import Pause  # noqa: F401
 from accounts.timezones import zone
@@ -44,6 +44,7 @@ class UserManager(DjangoUserManager["User"]):
     @transaction.atomic
     def create_superuser(self, *args: Any, **fields: Any) -> "User":
         user = super().create_superuser(*args, **fields)
+        user.clean_new_email("")
         emails.trust(user)
         return user
 
@@ -111,8 +112,18 @@ class User(AbstractUser):
             ),
         ]
 
+    def clean_new_email(self, stored: str) -> None:
+        """Check the address, where it is not the `stored` one: that stays what it is."""
+        if self.email and self.email != stored:
+            try:
+                self.email = addresses.clean_email(self.email)
+            except addresses.BadAddress as error:
+                raise ValidationError({"email": str(error)}) from error
+
     def clean(self) -> None:
         super().clean()
+        stored = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()
+        self.clean_new_email(stored or "")
         if found := quiet.problem(self.quiet_from, self.quiet_until):
             field, why = found
             raise ValidationError({field: why})

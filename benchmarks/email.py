@@ -153,6 +153,9 @@ def sink() -> Iterator[None]:
                 EMAIL_PORT=int(process.stdout.readline()),
                 EMAIL_TIMEOUT=10,
                 DEFAULT_FROM_EMAIL=SENDER,
+                SECRET_KEY="of the benchmark",  # noqa: S106
+                FOAM_RETURN_PATH="",
+                FOAM_EHLO_NAME="",
                 FOAM_BASE_URL="https://foam.example",
                 FOAM_LEASE_SECONDS=120,
             )

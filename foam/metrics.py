@@ -23,7 +23,7 @@ from foam.health import Pulse
 from foam.version import VERSION
 from notifications import meter, outbox
 from notifications.models import Channel
-from notifications.transports import TRANSPORTS
+from notifications.transports import TRANSPORTS, Fault
 from reminders import dispatch, firing
 from reminders.backlog import Backlog
 from reminders.models import Occurrence, Reminder
@@ -83,10 +83,21 @@ METRICS = [
         outcome=("sent", "transient", "permanent", "uncertain"),
     ),
     _counter(
+        "foam_attempt_failures_total",
+        "Failed attempts by where the cause lies: `foam` is the operator's to mend.",
+        **_KINDS,
+        fault=tuple(Fault),
+    ),
+    _counter(
         "foam_deliveries_ended_total",
         "Deliveries that a worker ended, by how.",
         **_KINDS,
         status=("sent", "dead"),
+    ),
+    _counter(
+        "foam_bounces_total",
+        "Mails that bounced after the mail server had taken them, by where the cause lies.",
+        fault=tuple(Fault),
     ),
     _counter("foam_leases_lost_total", "Deliveries taken over from a worker that never came back."),
     _counter(

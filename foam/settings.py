@@ -329,6 +329,22 @@ elif not PRODUCTION:
     EMAIL_BACKEND = "accounts.mail.LogBackend"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
+# The envelope's sender, to which bounces go; without it the address of FOAM_FROM_EMAIL.
+FOAM_RETURN_PATH = env.str("FOAM_RETURN_PATH", default="")
+if FOAM_RETURN_PATH and not re.fullmatch(r"[!-;=?-~]{1,64}@[A-Za-z0-9.-]{1,253}", FOAM_RETURN_PATH):
+    raise ImproperlyConfigured(
+        "FOAM_RETURN_PATH must be an e-mail address alone, such as bounces@foam.example.org."
+    )
+# The name by which FOAM greets mail servers. Empty: the name of this machine.
+_host_name = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_is_public_name = re.fullmatch(_host_name + r"\.[a-z][a-z0-9-]*", _base.hostname)
+FOAM_EHLO_NAME = env.str("FOAM_EHLO_NAME", default=_base.hostname if _is_public_name else "")
+if FOAM_EHLO_NAME and not re.fullmatch(_host_name + r"|\[[0-9A-Fa-f:.]+\]", FOAM_EHLO_NAME):
+    raise ImproperlyConfigured(
+        "FOAM_EHLO_NAME must be a host name, such as foam.example.org, or [192.0.2.1]."
+    )
+# Where `manage.py bounce --mailbox` reads: imaps://user:password@host/INBOX.
+FOAM_BOUNCE_MAILBOX = env.str("FOAM_BOUNCE_MAILBOX", default="")
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
 _lease = env.str("FOAM_LEASE_SECONDS", default="120")
 # A round begins messages for half a lease, and the slowest is given up 20 s later.

@@ -48,8 +48,11 @@ _registered: dict[str, Describe] = {}
 OF_CHANNELS = {
     "challenge": "the challenge that verifies a webhook",
     "digest": "a digest of messages that were collected",
+    "lost": "a notice that a message did not arrive",
     "notice": "a notice that a channel was disabled",
     "test": "a test message that somebody asked for",
+    "unreachable": "a notice that a reminder had no channel left",
+    "unverified": "a notice that a channel is to be verified again",
     "verify": "the code that verifies a channel",
 }
 

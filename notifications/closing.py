@@ -39,5 +39,5 @@ def close_channels(user: User, now: datetime) -> None:
     Verification.objects.filter(channel__in=ids).delete()
     done = ChannelChange.objects.filter(channel__in=ids)
     done.exclude(detail="", diff__isnull=True).update(detail="", diff=None)
-    channels.exclude(name=NAMELESS).update(name=NAMELESS, disabled_reason="")
+    channels.exclude(name=NAMELESS).update(name=NAMELESS, disabled_reason="", rejection="")
     forget_log(Channel, ids)

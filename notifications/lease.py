@@ -137,7 +137,7 @@ FROM due JOIN notifications_channel c ON c.id = due.channel_id
 WHERE d.id = ANY (ARRAY[due.id]) AND NOT is_over
     AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
-    d.reference, c.holds > 0 OR c.deaths > 0, c.at_most_once,
+    d.reference, c.holds > 0 OR c.deaths > 0 OR c.lost_at IS NOT NULL, c.at_most_once,
     CASE WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0
         THEN extract(epoch FROM least(d.due_at, d.created_at))::float8 END,
     c.id, c.kind, c.address, c.secret,

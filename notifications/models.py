@@ -1,7 +1,7 @@
 """Where users can be reached, and each message on its way there."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from accounts.acting import at_work
 from accounts.models import FOAM_ID
 from notifications import notices
 from notifications.encryption import EncryptedTextField
@@ -24,7 +25,8 @@ from notifications.transports import TRANSPORTS, Transport, transport
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 MICROSECOND = timedelta(microseconds=1)
 # As `message_id` makes it, of ids and times that fit into theirs.
-MESSAGE_ID = re.compile(r"foam_([0-9]{1,18})_([0-9a-f]{1,14})")
+# Of an e-mail it stands in its Message-ID, with a tag behind it.
+MESSAGE_ID = re.compile(r"<?foam_([0-9]{1,18})_([0-9a-f]{1,14})(?:\.[0-9a-f]+@[^\s@>]+)?>?")
 # When a pause ends that has no end: a moment that can be compared, and never comes.
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 # For so long both secrets of a webhook are good, once the new one is made.
@@ -34,6 +36,16 @@ NEEDS_NO_PROOF = ("inbox", "null")
 # Kinds without a flood guard unless told otherwise: programs want all of it.
 UNGUARDED = ["inbox", "null", "webhook"]
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=15), timedelta(hours=24)
+
+
+# A channel of which no failure is known.
+UNFAILED: dict[str, Any] = {
+    "deaths": 0,
+    "failing_since": None,
+    "lost_at": None,
+    "rejection": "",
+    "rejected_at": None,
+}
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -52,6 +64,16 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         return self.get_or_create(
             owner=user, kind="inbox", address="", deleted_at=None, defaults={"name": "Inbox"}
         )[0]
+
+    def make_inboxes(self, owner_ids: Collection[int]) -> None:
+        """Make the inbox of each of these users that has none yet."""
+        inboxes = Channel.objects.filter(kind="inbox", address="", deleted_at=None)
+        present = inboxes.filter(owner__in=owner_ids).values_list("owner_id", flat=True)
+        absent = sorted(set(owner_ids) - set(present) - {FOAM_ID})
+        Channel.objects.bulk_create(
+            [Channel(owner_id=pk, kind="inbox", name="Inbox") for pk in absent],
+            ignore_conflicts=True,
+        )
 
 
 class Channel(models.Model):
@@ -108,6 +130,11 @@ class Channel(models.Model):
     # Deliveries that ended dead since one was last accepted, and when the first of them was posted.
     deaths = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
+    # When a message to it was first lost since one was last accepted; its owner was told then.
+    lost_at = models.DateTimeField(null=True, editable=False)
+    # The last permanent reply about its recipient, as `losses` compares it with those of others.
+    rejection = models.CharField(max_length=200, blank=True, db_default="", editable=False)
+    rejected_at = models.DateTimeField(null=True, editable=False)
     # A receiver that hung is left alone until then; `holds` counts how often in a row.
     held_until = models.DateTimeField(null=True, editable=False)
     # Since when its owner wants silence, and until when: FOREVER where somebody has to resume it.
@@ -180,6 +207,12 @@ class Channel(models.Model):
                 condition=Q(held_until__isnull=False),
                 name="notifications_channel_held",
             ),
+            # losses.is_widespread: those that were refused of late.
+            models.Index(
+                fields=["rejected_at"],
+                condition=Q(rejected_at__isnull=False),
+                name="notifications_channel_rejected",
+            ),
             # lease.LEASE_SQL and holding.SPECIAL: nothing, as a rule.
             models.Index(
                 fields=["paused_until"],
@@ -203,6 +236,18 @@ class Channel(models.Model):
     @property
     def is_verified(self) -> bool:
         return self.verified_at is not None or self.kind in NEEDS_NO_PROOF
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what is posted to it is sent."""
+        return self.deleted_at is None and self.disabled_at is None and self.is_verified
+
+    @property
+    def loss(self) -> str:
+        """Say that its last message was lost; empty when it was accepted."""
+        if self.lost_at is None:
+            return ""
+        return f"Its messages have not arrived since {self.lost_at:%Y-%m-%d %H:%M} UTC."
 
     @property
     def destination(self) -> str:
@@ -254,7 +299,7 @@ class Channel(models.Model):
             return f"It is {self.pause_told()}."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
-        return self.transport.unavailable()
+        return self.transport.unavailable() or self.loss
 
     def clean(self) -> None:
         if self.kind not in self.Kind.values:
@@ -265,7 +310,15 @@ class Channel(models.Model):
         every = self.digest_every
         if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
-        self.address, self.secret = self.transport.clean(self.address, self.secret)
+        if self._is_led_elsewhere():
+            self.address, self.secret = self.transport.clean(self.address, self.secret)
+
+    def _is_led_elsewhere(self) -> bool:
+        """Tell whether address or secret are new: what was taken once stays, by whatever rule."""
+        if self._state.adding:
+            return True
+        stored = Channel.objects.get(pk=self.pk)
+        return (stored.address, stored.secret) != (self.address, self.secret)
 
     @transaction.atomic
     def store(self, changed: Iterable[str] | None = None) -> None:
@@ -298,10 +351,15 @@ class Channel(models.Model):
 
     def _leads_elsewhere(self) -> None:
         """Start anew with a receiver that nobody has heard of: what waits was not meant for it."""
-        self._write(verified_at=None, deaths=0, failing_since=None, holds=0, held_until=None)
+        self._write(verified_at=None, holds=0, held_until=None, **UNFAILED)
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
+        if at_work().user_id not in (None, self.owner_id):
+            # Somebody else has changed it, such as staff.
+            self._tell_owner(
+                notices.unverified(str(self), self.pk, self.updated_at), self.updated_at
+            )
 
     def _write(self, **values: Any) -> None:
         Channel.objects.filter(pk=self.pk).update(**values)
@@ -335,21 +393,11 @@ class Channel(models.Model):
         if is_news:
             note(self.pk, ChannelChange.Verb.DISABLED, now, reason)
         if is_news and self.pk != FOAM_ID:
-            self._tell_owner(now)
+            self._tell_owner(notices.disabled(str(self), self.disabled_reason, self.pk, now), now)
 
-    def _tell_owner(self, now: datetime) -> None:
-        """Queue the notice for another channel that works: at best one that reaches further."""
-        others = Channel.objects.owned_by(self.owner_id).verified().exclude(pk=self.pk)
-        usable = [each for each in others.order_by("pk") if not each.trouble(now)]
-        told = next((each for each in usable if each.kind != "inbox"), None)
-        told = told or Channel.objects.inbox_of(self.owner)
-        if told.disabled_at is None:
-            notice = notices.disabled(str(self), self.disabled_reason, self.pk, now)
-            # Not by outbox.post, which is built on this module.
-            Delivery.objects.bulk_create(
-                [Delivery(channel=told, next_attempt_at=now, created_at=now, **notice)],
-                ignore_conflicts=True,
-            )
+    def _tell_owner(self, notice: notices.Notice, now: datetime) -> None:
+        Channel.objects.make_inboxes([self.owner_id])
+        notices.post([notice], now)
 
     @transaction.atomic
     def enable(self) -> None:
@@ -357,13 +405,12 @@ class Channel(models.Model):
         disabled = Channel.objects.filter(pk=self.pk, disabled_at__isnull=False)
         if disabled.update(disabled_at=None, disabled_reason=""):
             note(self.pk, ChannelChange.Verb.ENABLED)
-        self._write(deaths=0, failing_since=None)
+        self._write(**UNFAILED)
         self.refresh_from_db()
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
         """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
-        Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         is_news = Channel.objects.filter(pk=self.pk, deleted_at=None).update(
             deleted_at=now,
             address="",
@@ -371,6 +418,7 @@ class Channel(models.Model):
             previous_secret=None,
             previous_secret_until=None,
         )
+        Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         if is_news:
             ChannelChange.objects.filter(channel=self).update(diff=None)
             note(self.pk, ChannelChange.Verb.DELETED, now)
@@ -422,7 +470,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def with_message_id(self, message_id: str) -> Self:
         """The one that a receiver has seen under this id, if any."""
-        found = MESSAGE_ID.fullmatch(message_id)
+        found = MESSAGE_ID.fullmatch(message_id.strip())
         if found is None:
             return self.none()
         created_at = EPOCH + timedelta(microseconds=int(found[2], 16))
@@ -445,6 +493,16 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             next_attempt_at=None,
             leased_until=None,
             finished_at=now,
+        )
+
+    def revive(self, now: datetime) -> int:
+        """Queue the dead ones again, with a whole new ladder; return how many."""
+        return self.filter(status=Delivery.Status.DEAD).update(
+            status=Delivery.Status.QUEUED,
+            reason="",
+            finished_at=None,
+            next_attempt_at=now,
+            max_attempts=F("attempt") + MAX_ATTEMPTS,
         )
 
 
@@ -601,18 +659,8 @@ class Delivery(models.Model):
 
         Nor is one whose channel leads elsewhere by now, and has not been verified.
         """
-        channels = Channel.objects.verified()
-        return bool(
-            Delivery.objects.filter(
-                pk=self.pk, status=self.Status.DEAD, channel__in=channels
-            ).update(
-                status=self.Status.QUEUED,
-                reason="",
-                finished_at=None,
-                next_attempt_at=now,
-                max_attempts=F("attempt") + MAX_ATTEMPTS,
-            )
-        )
+        mine = Delivery.objects.filter(pk=self.pk, channel__in=Channel.objects.verified())
+        return bool(mine.revive(now))
 
 
 def message_id(delivery_id: int, created_at: datetime) -> str:

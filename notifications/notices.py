@@ -1,28 +1,164 @@
-"""What FOAM itself has to tell users, in words."""
+"""What FOAM itself has to tell users, in words, and how it reaches them.
 
+A notice goes to its owner's inbox and, where there is one, to another channel that works. It is a
+delivery like any other, posted in the transaction of what it tells, once for each reference.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
+import orjson
 from django.conf import settings
 
+from notifications.bulk import bulk_cursor
+from notifications.retry import MAX_ATTEMPTS
+from notifications.transports import TRANSPORTS, transport
+
 LONGEST_REASON = 500
+LONGEST_TITLE = 200
+
+DISABLED, UNVERIFIED = "notice:channel:", "unverified:channel:"
+LOST, UNREACHABLE = "lost:channel:", "unreachable:channel:"
+# A message of these kinds that is lost is no reminder: no notice is posted about it.
+SILENT = ("notice:", "unverified:", "lost:", "unreachable:", "test:", "challenge:", "verify:")
 
 
-def disabled(channel: str, reason: str, channel_id: int, at: datetime) -> dict[str, Any]:
-    """Say that a channel was disabled: what, why, and how to use it again; a delivery's fields."""
-    return {
-        "reference": f"notice:channel:{channel_id}:{at:%Y%m%dT%H%M%S%fZ}",
-        "title": f"FOAM no longer sends to {channel}"[:200],
-        "body": (
-            f"{channel} was disabled.\n"
-            f"Why: {_sentence(reason[:LONGEST_REASON])}\n\n"
-            "Your reminders still go to their other channels. Once it works again, enable it: POST "
-            f"{settings.FOAM_BASE_URL}/api/v1/channels/{channel_id}/enable/, or ask your "
-            "administrator. What was cancelled meanwhile is not sent again."
-        ),
-        "due_at": at,
-        "data": {"type": "channel.disabled", "channel_id": channel_id},
-    }
+class Notice(NamedTuple):
+    """A message to the owner of a channel, about that channel."""
+
+    channel_id: int
+    reference: str
+    title: str
+    body: str
+    data: dict[str, object]
+
+
+# `order`: rather a channel that has not lost a message of late, then the oldest.
+POST = """
+INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, data, status,
+    attempt, max_attempts, next_attempt_at, reason, created_at, urgent)
+SELECT t.id, n.reference, n.title, n.body, %(now)s, n.data::jsonb, 'queued', 0, %(max_attempts)s,
+    %(now)s, '', %(now)s, FALSE
+FROM unnest(%(channels)b::bigint[], %(references)b::text[], %(titles)b::text[], %(bodies)b::text[],
+    %(datas)b::text[]) AS n(channel_id, reference, title, body, data)
+JOIN notifications_channel c ON c.id = n.channel_id
+CROSS JOIN LATERAL (
+    (SELECT i.id FROM notifications_channel i
+     WHERE i.owner_id = c.owner_id AND i.kind = 'inbox' AND i.id <> c.id
+         AND i.deleted_at IS NULL AND i.disabled_at IS NULL)
+    UNION ALL
+    (SELECT o.id FROM notifications_channel o
+     WHERE o.owner_id = c.owner_id AND o.kind = ANY (%(kinds)b) AND o.id <> c.id
+         AND o.deleted_at IS NULL AND o.disabled_at IS NULL AND o.verified_at IS NOT NULL
+         AND (o.held_until IS NULL OR o.held_until <= %(now)s)
+         AND (o.paused_until IS NULL OR o.paused_until <= %(now)s)
+     ORDER BY o.lost_at IS NOT NULL, o.id LIMIT %(others)s)
+) t
+ON CONFLICT (channel_id, reference) DO NOTHING
+"""
+
+
+def post(notices: Sequence[Notice], now: datetime, *, inbox_only: bool = False) -> None:
+    """Queue notices for their owners, whose inboxes exist, within the caller's transaction."""
+    if not notices:
+        return
+    kinds = [kind for kind in TRANSPORTS if kind not in ("inbox", "null")]
+    with bulk_cursor() as cursor:
+        cursor.execute(
+            POST,
+            {
+                "now": now,
+                "max_attempts": MAX_ATTEMPTS,
+                "channels": [each.channel_id for each in notices],
+                "references": [each.reference for each in notices],
+                "titles": [each.title for each in notices],
+                "bodies": [each.body for each in notices],
+                "datas": [orjson.dumps(each.data).decode() for each in notices],
+                "kinds": [kind for kind in kinds if not transport(kind).unavailable()],
+                "others": 0 if inbox_only else 1,
+            },
+        )
+
+
+def disabled(channel: str, reason: str, channel_id: int, at: datetime) -> Notice:
+    """Say that a channel was disabled: what, why, and how to use it again."""
+    return Notice(
+        channel_id,
+        disabled_reference(channel_id, at),
+        f"FOAM no longer sends to {channel}"[:LONGEST_TITLE],
+        f"{channel} was disabled.\n"
+        f"Why: {_sentence(reason[:LONGEST_REASON])}\n\n"
+        "Your reminders still go to their other channels. Once it works again, enable it: press "
+        f"“Enable again” here, POST {_address(channel_id)}enable/, or ask your administrator. "
+        "What was cancelled meanwhile is not sent again.",
+        {"type": "channel.disabled", "channel_id": channel_id},
+    )
+
+
+def disabled_reference(channel_id: int, at: datetime) -> str:
+    return f"{DISABLED}{channel_id}:{_stamp(at)}"
+
+
+def unverified(channel: str, channel_id: int, at: datetime) -> Notice:
+    """Say that a channel is to be verified again, as its address was changed."""
+    return Notice(
+        channel_id,
+        f"{UNVERIFIED}{channel_id}:{_stamp(at)}",
+        f"FOAM sends nothing to {channel} until it is verified"[:LONGEST_TITLE],
+        f"The address of {channel} was changed, so it has to be verified again. What waited for "
+        "it was cancelled, and reminders do not go there until then.\n\n"
+        f"Verify it: POST {_address(channel_id)}verify/, or ask your administrator.",
+        {"type": "channel.unverified", "channel_id": channel_id},
+    )
+
+
+class Failed(NamedTuple):
+    """A delivery that ended dead: its id, what it said, and why."""
+
+    delivery_id: int
+    title: str
+    reason: str
+
+
+def lost(channel: str, delivery: Failed, channel_id: int, at: datetime) -> Notice:
+    """Say that a message did not arrive, and why; the next one about this channel is silent."""
+    delivery_id, title, reason = delivery
+    return Notice(
+        channel_id,
+        f"{LOST}{channel_id}:{_stamp(at)}",
+        f"Did not arrive: {title}"[:LONGEST_TITLE],
+        f"“{title}” did not reach {channel}.\n"
+        f"Why: {_sentence(reason[:LONGEST_REASON])}\n\n"
+        "Further messages to this channel may be lost as well. FOAM says this once, until a "
+        f"message is accepted there. Test the channel: POST {_address(channel_id)}test/. Send the "
+        f"message again: POST {settings.FOAM_BASE_URL}/api/v1/deliveries/{delivery_id}/retry/. "
+        "Or ask your administrator.",
+        {"type": "delivery.lost", "channel_id": channel_id, "delivery_id": delivery_id},
+    )
+
+
+def unreachable(channel: str, title: str, reason: str, channel_id: int, at: datetime) -> Notice:
+    """Say that a reminder was due and had no channel that takes messages."""
+    return Notice(
+        channel_id,
+        f"{UNREACHABLE}{channel_id}:{_stamp(at)}",
+        f"Reached no one: {title}"[:LONGEST_TITLE],
+        f"“{title}” was due, and was not sent: none of its channels takes messages.\n"
+        f"Why: {channel}: {_sentence(reason[:LONGEST_REASON])}\n\n"
+        "Other reminders may lead there as well. FOAM says this once for a channel. See which: "
+        f"GET {settings.FOAM_BASE_URL}/api/v1/reminders/, those with `is_deliverable` false; give "
+        "them another channel, or enable or verify this one.",
+        {"type": "reminder.unreachable", "channel_id": channel_id},
+    )
+
+
+def _address(channel_id: int) -> str:
+    return f"{settings.FOAM_BASE_URL}/api/v1/channels/{channel_id}/"
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y%m%dT%H%M%S%fZ}"
 
 
 def _sentence(text: str) -> str:

@@ -18,7 +18,7 @@ from celery import current_app
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
-from notifications import digest, meter, shutdown
+from notifications import digest, meter, shutdown, unreachable
 from notifications.bulk import bulk_cursor
 from notifications.holding import Plan, plan
 from notifications.lease import (
@@ -32,10 +32,12 @@ from notifications.lease import (
     release,
 )
 from notifications.models import NEEDS_NO_PROOF, Delivery
+from notifications.notices import SILENT
 from notifications.record import record
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import (
     TRANSPORTS,
+    Fault,
     Message,
     Outcome,
     Transport,
@@ -43,6 +45,7 @@ from notifications.transports import (
     transport,
 )
 from notifications.transports.base import Sender
+from notifications.unreachable import Refused
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +83,7 @@ class Post(NamedTuple):
 # The last three arrays are empty where nothing is to be said by them. What is to be collected does
 # not wait for a channel that hung as well: its digest does.
 POST = """
+WITH posted AS (
 INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, data, status,
     attempt, max_attempts, next_attempt_at, reason, created_at, finished_at, urgent, held)
 SELECT c.id, p.reference, p.title, p.body, p.due_at, p.data::jsonb,
@@ -101,6 +105,11 @@ CROSS JOIN LATERAL (
         AS usable
 ) u
 ON CONFLICT (channel_id, reference) DO NOTHING
+RETURNING channel_id, reference, status
+)
+SELECT count(*), array_agg(channel_id) FILTER (WHERE status = 'cancelled'),
+    array_agg(reference) FILTER (WHERE status = 'cancelled')
+FROM posted
 """
 
 
@@ -148,9 +157,21 @@ def _insert(
                 "helds": planned.helds,
             },
         )
-        count = cursor.rowcount
+        count, channels, references = cursor.fetchone() or (0, [], [])
+    if channels and references and not to_unverified:
+        unreachable.tell(_unreached(posts, set(zip(channels, references, strict=True))), now)
     transaction.on_commit(wake, robust=True)
-    return count
+    return int(count)
+
+
+def _unreached(posts: Sequence[Post], cancelled: set[tuple[int, str]]) -> list[Refused]:
+    """Return the cancelled messages of those references that no other channel gets either."""
+    sent = {p.reference for p in posts if (p.channel_id, p.reference) not in cancelled}
+    return [
+        Refused(p.channel_id, p.reference, p.title)
+        for p in posts
+        if p.reference not in sent and not p.reference.startswith(SILENT)
+    ]
 
 
 def collect(now: datetime) -> int:
@@ -359,8 +380,9 @@ class Round:
         return not any(len(sender) for sender in self._senders.values())
 
     def _add(self, kind: str, messages: Sequence[Message]) -> None:
-        if why := self._transport(kind).unavailable():
-            error = TransportError(why)
+        one = self._transport(kind)
+        if why := one.unavailable() or one.paused(self.clock()):
+            error = TransportError(why, fault=Fault.FOAM)
             self._outcomes += [Outcome(m, timedelta(0), error=error) for m in messages]
             return
         if kind not in self._senders:

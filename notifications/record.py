@@ -3,24 +3,22 @@
 import logging
 from collections import Counter as Sums
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Q
 
-from notifications import meter
+from notifications import losses, meter
 from notifications.bulk import bulk_cursor
 from notifications.holding import rules_of
 from notifications.lease import Leased
-from notifications.models import Channel, Delivery
+from notifications.losses import DETAIL_LENGTH, Loss
+from notifications.models import Channel
 from notifications.retry import MAX_ATTEMPTS, backoff
-from notifications.transports import Message, Outcome
+from notifications.transports import Fault, Outcome, mail_login
 
 log = logging.getLogger(__name__)
-
-# The detail of an attempt is for people to read.
-DETAIL_LENGTH = 500
 
 # Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
 # accepted all the same is sent: that is what happened.
@@ -78,7 +76,10 @@ def record(
         _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
         for outcome, each in zip(outcomes, leased, strict=True)
     ]
+    dead = [_loss(o) for o, v in zip(outcomes, verdicts, strict=True) if v.status == "dead"]
     with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
+        if dead:
+            losses.lock({each.channel_id for each in dead})
         cursor.execute(
             RECORD_SQL,
             {
@@ -96,14 +97,23 @@ def record(
         )
         count: int = cursor.rowcount
         _keep_quiet(outcomes, verdicts)
+        losses.settle(dead, now)
         _disable_gone(outcomes, now)
-    dead = [o.message for o, v in zip(outcomes, verdicts, strict=True) if v.status == "dead"]
-    if dead:
-        _disable_failing(dead, now)
     _hold(outcomes, now)
     _let_go(outcomes, leased)
     _tell_failures(outcomes, leased, verdicts)
+    _note_login(outcomes, leased, now)
     return count
+
+
+def _loss(outcome: Outcome) -> Loss:
+    message, error = outcome.message, outcome.error
+    assert error is not None
+    counts = error.fault is Fault.RECEIVER
+    return Loss(
+        *(message.delivery_id, message.attempt, message.channel_id),
+        *(counts, error.permanent and not error.gone, error.detail),
+    )
 
 
 def _counted(
@@ -124,6 +134,10 @@ def _counted(
     if has_failed:
         # How long a failure took tells nothing of when a message arrived.
         late = [None if o.error else seconds for o, seconds in zip(outcomes, late, strict=False)]
+        for tried, each in zip(outcomes, leased, strict=True):
+            if tried.error:
+                fault = tried.error.fault
+                sums[meter.FAILURES.series(kind=each.kind, fault=fault.value)] += 1
     for kind, count in Sums(kinds).items():
         if count == len(kinds):
             told, seconds, waited = verdicts, took, late
@@ -139,6 +153,16 @@ def _counted(
             if status != "queued":
                 sums[meter.ENDED.series(kind=kind, status=status)] += number
     return sums
+
+
+def _note_login(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> None:
+    """Let all processes know whether the mail server takes FOAM's name and password."""
+    if any(outcome.error and outcome.error.login for outcome in outcomes):
+        mail_login.refused(now)
+    elif mail_login.is_refused():
+        pairs = zip(outcomes, leased, strict=True)
+        if any(o.error is None and each.kind == "email" for o, each in pairs):
+            mail_login.accepted()
 
 
 # The outcome and the status of what is accepted.
@@ -157,10 +181,11 @@ def _tell_failures(
     failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[0].error]
     for outcome, each, verdict in failed[:FAILURES_TOLD]:
         log.warning(
-            "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s "
+            "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s fault=%s "
             "seconds=%.3f",
             *(outcome.message.delivery_id, outcome.message.channel_id, each.kind),
             *(outcome.message.attempt, verdict.outcome, verdict.status),
+            outcome.error.fault.value if outcome.error else "",
             outcome.latency.total_seconds(),
         )
     if len(failed) > FAILURES_TOLD:
@@ -259,46 +284,9 @@ def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
     answered = {o.message.channel_id for o in failed if not (o.error and o.error.hung)}
     Channel.objects.filter(pk__in=answered, holds__gt=0).update(holds=0, held_until=None)
     accepted = {o.message.channel_id for o in failed if o.error is None}
-    Channel.objects.filter(pk__in=accepted, deaths__gt=0).update(deaths=0, failing_since=None)
-
-
-# A channel is given up when so many deliveries in a row ended dead, and nothing that was posted for
-# so long has been accepted.
-DEATHS = 3
-FAILING = timedelta(days=3)
-
-COUNT_DEATHS_SQL = """
-WITH died AS (
-    SELECT channel_id, count(*) AS number, min(created_at) AS since
-    FROM notifications_delivery WHERE id = ANY (%(ids)b) AND status = 'dead' GROUP BY channel_id
-), locked AS (
-    SELECT id FROM notifications_channel WHERE id IN (SELECT channel_id FROM died)
-    ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE notifications_channel c SET deaths = deaths + number,
-    failing_since = least(failing_since, since)
-FROM died JOIN locked ON locked.id = died.channel_id
-WHERE c.id = died.channel_id
-RETURNING c.id, disabled_at IS NULL AND deaths >= %(deaths)s AND failing_since <= %(before)s
-"""
-
-
-@transaction.atomic
-def _disable_failing(dead: Sequence[Message], now: datetime) -> None:
-    ids, before = [message.delivery_id for message in dead], now - FAILING
-    with bulk_cursor() as cursor:
-        cursor.execute(COUNT_DEATHS_SQL, {"ids": ids, "deaths": DEATHS, "before": before})
-        hopeless = [channel for channel, is_hopeless in cursor.fetchall() if is_hopeless]
-    # What failed for long may have been the message's fault, while others were accepted.
-    accepted = Delivery.objects.filter(channel=OuterRef("pk"), status="sent")
-    for channel in Channel.objects.filter(
-        ~Exists(accepted.filter(finished_at__gt=before)), pk__in=hopeless
-    ):
-        channel.disable(
-            f"{channel.deaths} deliveries in a row failed for good, and none has been accepted "
-            f"since {before:%d %B %H:%M} UTC.",
-            now,
-        )
+    Channel.objects.filter(Q(deaths__gt=0) | Q(lost_at__isnull=False), pk__in=accepted).update(
+        deaths=0, failing_since=None, lost_at=None, rejection="", rejected_at=None
+    )
 
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:

@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import DurationField, QuerySet
 from django.utils import timezone
@@ -84,6 +84,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "flood_limit",
             "is_enabled",
             "disabled_reason",
+            "lost_at",
             "held_until",
             "held_reason",
             "paused_at",
@@ -92,7 +93,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["verified_at", "disabled_reason"]
+        read_only_fields = ["verified_at", "disabled_reason", "lost_at"]
+        extra_kwargs: ClassVar = {
+            "lost_at": {
+                "help_text": "Since when its messages have not arrived; null once one is accepted."
+            }
+        }
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
 
@@ -156,6 +162,13 @@ def ever(at: datetime | None) -> datetime | None:
 class ResumeSerializer(StrictSerializer):
     drop = serializers.BooleanField(
         default=False, help_text="Cancel what waits for the end of the pause."
+    )
+
+
+class DependentsSerializer(serializers.Serializer[Any]):
+    reminders = serializers.IntegerField(help_text="How many reminders lead to the channel.")
+    undeliverable = serializers.IntegerField(
+        help_text="How many of them no other channel takes messages for."
     )
 
 

@@ -1,14 +1,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +23,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
 from accounts.serializers import UntilSerializer
-from notifications import holding, probe, verification
+from notifications import dependents, holding, probe, verification
 from notifications.first_rows import first_rows
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.serializers import (
@@ -25,6 +31,7 @@ from notifications.serializers import (
     CodeSerializer,
     DeliveryDetailSerializer,
     DeliverySerializer,
+    DependentsSerializer,
     InboxMessageSerializer,
     ResumeSerializer,
     TestSerializer,
@@ -42,12 +49,43 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     serializer_class = ChannelSerializer
     filterset_fields = ["kind"]
     talks = frozenset({"verify", "test"})
+    query_params: ClassVar = {"destroy": ("dry_run",)}
 
     def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
         serializer.save(owner=self.request.user)
 
-    def perform_destroy(self, instance: Channel) -> None:
-        instance.close(timezone.now())
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "dry_run",
+                OpenApiTypes.BOOL,
+                description="`true`: delete nothing, and answer 200 with the counts.",
+            )
+        ],
+        responses={
+            200: DependentsSerializer,
+            204: OpenApiResponse(description="Deleted; the counts are in the headers."),
+        },
+    )
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a channel: what waits for it is cancelled.
+
+        `FOAM-Reminders` of the answer says how many reminders led there, and
+        `FOAM-Reminders-Undeliverable` how many of them no other channel takes messages for.
+        """
+        text = request.query_params.get("dry_run", "false")
+        if text not in ("true", "false"):
+            raise ValidationError({"dry_run": "Give true or false."})
+        channel = self.get_object()
+        found = dependents.of(channel)
+        if text == "true":
+            return Response(DependentsSerializer(found).data)
+        channel.close(timezone.now())
+        headers = {
+            "FOAM-Reminders": str(found.reminders),
+            "FOAM-Reminders-Undeliverable": str(found.undeliverable),
+        }
+        return Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

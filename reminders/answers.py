@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 from django.db import transaction
 
 from accounts.timezones import in_words, zone
-from notifications import actions, answers
+from notifications import actions, answers, enabling
 from notifications.actions import Action, Pressed
 from notifications.answers import Answer, Gone
 from notifications.models import Channel, Delivery
@@ -185,7 +185,7 @@ def _stop(pressed: Pressed, now: datetime) -> Answer:
     channel = _channel(pressed)
     if _has_stopped(channel, _delivery(pressed)):
         return _stopped("Already stopped")
-    channel.disable(NOT_ME, now)
+    enabling.disable_for_recipient(channel, NOT_ME, now)
     return _stopped("Stopped")
 
 

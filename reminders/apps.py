@@ -14,13 +14,15 @@ class RemindersConfig(AppConfig):
         from accounts.closing import closers  # noqa: PLC0415
         from accounts.export import sections  # noqa: PLC0415
         from notifications import causes  # noqa: PLC0415
-        from reminders import answers, token_expiry  # noqa: PLC0415
+        from notifications import dependents as of_channel  # noqa: PLC0415
+        from reminders import answers, dependents, token_expiry  # noqa: PLC0415
         from reminders.causes import describe  # noqa: PLC0415
         from reminders.closing import close_reminders  # noqa: PLC0415
         from reminders.sections import SECTIONS  # noqa: PLC0415
 
         answers.offer()
         causes.register("occurrence", describe)
+        of_channel.register(dependents.count)
         token_expiry.watch()
         # Before their channels are closed: a tick that is firing them is waited for, and what it
         # posts is seen there.

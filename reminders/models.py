@@ -20,11 +20,13 @@ from accounts.timezones import known
 from notifications.bulk import in_index_order
 from notifications.causes import following
 from notifications.models import Channel, Delivery
+from reminders import last_loss
 from reminders.arrival import Arrival
 from reminders.backlog import Backlog
 from reminders.count import Count
 from reminders.fields import WallClockField
 from reminders.history import Change, edited, note
+from reminders.last_loss import LastLoss
 from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
 from reminders.occurrence import NO_LEAD, SKIPPED, Occurrence, reference, reference_of
@@ -87,10 +89,14 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
 
     def with_channels(self) -> Self:
         """With what is told of their channels: not their secrets, which would be deciphered."""
-        told = Channel.objects.only("kind", "verified_at", "deleted_at")
+        told = Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at")
         return self.prefetch_related(
             Prefetch("channels", told), Prefetch("escalate_channels", told)
         )
+
+    def with_last_loss(self) -> Self:
+        """With the message that did not arrive, where that is true of their last one."""
+        return self.annotate(**{last_loss.NAME: last_loss.expression()})
 
     def due(self, now: datetime) -> Self:
         """Those to fire, however late: level, not window."""
@@ -250,6 +256,16 @@ class Reminder(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def last_loss(self) -> LastLoss | None:
+        """The last message, if it did not arrive; None also where that was not read with it."""
+        return LastLoss.of(self.__dict__.get(last_loss.NAME))
+
+    @property
+    def is_deliverable(self) -> bool:
+        """Whether one of its channels takes messages."""
+        return any(channel.is_usable for channel in self.channels.all())
 
     def refusing(self) -> list[Channel]:
         """Return those of its channels, by id, that nothing would go out by as they stand."""

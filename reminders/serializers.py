@@ -54,6 +54,13 @@ class OwnChannels(serializers.PrimaryKeyRelatedField):
         return super().to_internal_value(data)
 
 
+class UndeliveredSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text="When it was given up.")
+    channel = serializers.IntegerField(help_text="The channel that it did not reach.")
+    delivery = serializers.IntegerField()
+    reason = serializers.CharField(help_text="Why, in the receiver's words where there are any.")
+
+
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
@@ -73,6 +80,15 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     )
     unverified_channels = serializers.SerializerMethodField(
         help_text="Those of them that are not verified yet: nothing is sent there until they are."
+    )
+    is_deliverable = serializers.BooleanField(
+        read_only=True,
+        help_text="False when none of its channels takes messages: each is deleted, disabled or "
+        "not verified.",
+    )
+    last_loss = serializers.SerializerMethodField(
+        help_text="The message that did not arrive, when that is true of its last one; null when "
+        "it arrived, or is on its way.",
     )
     escalate_channels = OwnChannels(
         many=True, required=False, help_text="Ids of your channels, for `escalate_after`."
@@ -100,6 +116,8 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "grace",
             "channels",
             "unverified_channels",
+            "is_deliverable",
+            "last_loss",
             "nag_every",
             "nag_max",
             "escalate_after",
@@ -131,6 +149,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         channels = [channel for channel in reminder.channels.all() if channel.deleted_at is None]
         return [channel.pk for channel in channels if not channel.is_verified]
+
+    @extend_schema_field(UndeliveredSerializer(allow_null=True))
+    def get_last_loss(self, reminder: Reminder) -> dict[str, Any] | None:
+        loss = reminder.last_loss
+        return dict(UndeliveredSerializer(loss).data) if loss else None
 
     @extend_schema_field(PausedBySerializer(allow_null=True))
     def get_paused_by(self, reminder: Reminder) -> dict[str, Any] | None:

@@ -109,7 +109,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
     def get_queryset(self) -> QuerySet[Reminder]:
         found: Any = super().get_queryset()
-        return found.with_channels()
+        return found.with_channels().with_last_loss()
 
     def first_rows(self, rows: Any, limit: int, *, is_falling: bool) -> Any:
         return rows.first_rows(limit, is_falling=is_falling)

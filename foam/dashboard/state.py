@@ -25,6 +25,7 @@ from foam.metrics import CAP, bounded
 from notifications import meter
 from notifications.hours import Hour
 from notifications.models import Channel, Delivery
+from notifications.transports import Fault
 from reminders.backlog import Backlog
 from reminders.dispatch import SET_ASIDE
 from reminders.message import roughly, span
@@ -34,6 +35,8 @@ from reminders.models import Occurrence, Reminder
 OVERDUE = timedelta(seconds=60)
 WAITING = timedelta(seconds=120)
 FAILING, ENOUGH = 0.5, 20
+# A filter's judgement of so many mails within an hour is more than a matter of single messages.
+SPAM = 20
 
 NOT_READ = "could not be read in time"
 FIRE_AND_ARRIVE = "Reminders fire and arrive."
@@ -177,6 +180,7 @@ def _deliveries(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     )
     yield _given_up(hours)
     yield from _failing(hours)
+    yield from _refused(hours)
 
 
 def _given_up(hours: list[Hour]) -> Figure:
@@ -199,6 +203,18 @@ def _failing(hours: list[Hour]) -> Iterator[Figure]:
             url = listed(Delivery, channel__kind__exact=kind.value, status__exact="queued")
             text = f"{failed:,} of {number:,} in this hour"
             yield Figure(f"Attempts that fail, {kind.label}", text, Level.WRONG, url)
+
+
+def _refused(hours: list[Hour]) -> Iterator[Figure]:
+    """Yield what the mail server has refused of late that is not the recipients' fault."""
+    url = listed(Delivery, channel__kind__exact="email", status__exact="queued")
+    for label, fault, most in (
+        ("Mails refused to FOAM itself", Fault.FOAM, 0),
+        ("Mails taken for spam", Fault.SPAM, SPAM),
+    ):
+        series = meter.FAILURES.series(kind="email", fault=fault.value)
+        if hours and (number := hours[-1].sums[series]) > most:
+            yield Figure(label, f"{number:,g} in this hour", Level.LOOK, url)
 
 
 def attempts(hour: Hour, kind: str) -> dict[str, int]:

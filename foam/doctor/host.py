@@ -1,6 +1,7 @@
 """This machine: what FOAM was told, its files, and the way to it from outside."""
 
 import os
+import ssl
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from django.conf import settings
 from foam.doctor.finding import Check, Finding, fail, ok, warn
 
 SETTINGS, KEYS, HTTPS, FILES, ADDRESS = "settings", "keys", "https", "files", "address"
+AUTHORITIES = "authorities"
 SHORTEST_SECRET = 50
 
 
@@ -154,7 +156,26 @@ def look_at_address(now: datetime) -> Iterator[Finding]:
         yield warn(ADDRESS, f"{url} answers, but not as FOAM.", "Look at FOAM_BASE_URL.")
 
 
+def look_at_authorities(now: datetime) -> Iterator[Finding]:
+    """Look at the file by which certificates of mail servers and webhooks are judged."""
+    own = os.environ.get("SSL_CERT_FILE", "")
+    path = own or ssl.get_default_verify_paths().cafile or ""
+    name = f"SSL_CERT_FILE, {own}," if own else f"the system's, {path or 'which is not there'},"
+    try:
+        ssl.create_default_context(cafile=path or None)
+    except OSError as error:
+        yield fail(
+            AUTHORITIES,
+            f"The file of certificate authorities ({name.rstrip(',')}) cannot be read: "
+            f"{error.strerror or type(error).__name__}.",
+            "Set SSL_CERT_FILE to a PEM file with the system's authorities and your own.",
+        )
+        return
+    yield ok(AUTHORITIES, f"Certificates are judged by {name} for mail, webhooks and chat alike.")
+
+
 CHECKS = [
+    Check(AUTHORITIES, look_at_authorities),
     Check(SETTINGS, look_at_settings),
     Check(KEYS, look_at_keys),
     Check(HTTPS, look_at_https),

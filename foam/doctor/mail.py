@@ -1,17 +1,29 @@
-"""The mail server: connect, TLS and sign in; a letter only to whom one is asked to send it."""
+"""The mail server: connect, TLS, sign in, and what it has refused of late.
 
+A letter is sent only where one is asked for.
+"""
+
+import os
 import smtplib
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db.models import OuterRef, Subquery
 
 from foam.doctor.finding import Check, Finding, fail, ok, warn
+from notifications.models import Attempt, Delivery
+from notifications.transports import Fault
+from notifications.transports.smtp_replies import fault_of, reply_in
 
-MAIL = "mail"
+MAIL, REFUSED = "mail", "mail refused"
 TIMEOUT = 5.0
+# So many of the mails that wait for another attempt are looked at, and so many may be spam to it.
+SAMPLE = 500
+SPAM = 20
 
 
 def look_at_mail(now: datetime) -> Iterator[Finding]:
@@ -41,8 +53,8 @@ def look_at_mail(now: datetime) -> Iterator[Finding]:
         yield fail(
             MAIL,
             f"TLS with the mail server fails: {error.reason or type(error).__name__}.",
-            "Its certificate has to be valid for the host in EMAIL_URL; 465 takes smtp+ssl://, "
-            "587 smtp+tls://.",
+            "Its certificate has to be valid for the host in EMAIL_URL, by an authority that this "
+            f"machine knows ({_authorities()}); 465 takes smtp+ssl://, 587 smtp+tls://.",
         )
     except (OSError, smtplib.SMTPException) as error:
         yield fail(
@@ -52,14 +64,22 @@ def look_at_mail(now: datetime) -> Iterator[Finding]:
         )
 
 
+def _authorities() -> str:
+    """Name the file of authorities that count here, for one's own."""
+    if own := os.environ.get("SSL_CERT_FILE"):
+        return f"SSL_CERT_FILE is {own}"
+    return f"{ssl.get_default_verify_paths().cafile}; SSL_CERT_FILE names another file"
+
+
 def _talk() -> Iterator[Finding]:
     where = (settings.EMAIL_HOST, settings.EMAIL_PORT)
     context = ssl.create_default_context()
+    name = settings.FOAM_EHLO_NAME or None
     client: smtplib.SMTP
     if settings.EMAIL_USE_SSL:
-        client = smtplib.SMTP_SSL(*where, timeout=TIMEOUT, context=context)
+        client = smtplib.SMTP_SSL(*where, name, timeout=TIMEOUT, context=context)
     else:
-        client = smtplib.SMTP(*where, timeout=TIMEOUT)
+        client = smtplib.SMTP(*where, name, timeout=TIMEOUT)
     with client:
         if settings.EMAIL_USE_TLS:
             client.starttls(context=context)
@@ -74,6 +94,35 @@ def _talk() -> Iterator[Finding]:
         )
         return
     yield ok(MAIL, f"{where[0]}:{where[1]} takes mail from {settings.DEFAULT_FROM_EMAIL}.")
+
+
+def look_at_refusals(now: datetime) -> Iterator[Finding]:
+    """Look at mails that wait for another attempt: what the server has refused FOAM itself."""
+    waiting = Delivery.objects.filter(
+        channel__kind="email", next_attempt_at__isnull=False, attempt__gt=0
+    ).order_by("next_attempt_at")[:SAMPLE]
+    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("detail")[:1]
+    details = waiting.annotate(detail=Subquery(last)).values_list("detail", flat=True)
+    replies = [reply for detail in details if detail and (reply := reply_in(detail))]
+    is_found = False
+    for fault, most, words in (
+        (Fault.FOAM, 0, "that FOAM may not send so"),
+        (Fault.SPAM, SPAM, "that they are spam"),
+    ):
+        refused = [reply for reply in replies if fault_of(reply) is fault]
+        if len(refused) > most:
+            is_found = True
+            codes = Counter(" ".join([str(r.code), r.status_text]).strip() for r in refused)
+            counts = ", ".join(f"{number} × {code}" for code, number in codes.most_common(3))
+            yield warn(
+                REFUSED,
+                f"The mail server says of {len(refused)} waiting mails {words} ({counts}).",
+                "See the reasons: the attempts of these deliveries in the admin. Look at "
+                "FOAM_FROM_EMAIL, FOAM_RETURN_PATH, the login in EMAIL_URL, and at SPF and DKIM. "
+                "They are tried again; what has died meanwhile: manage.py retry_dead --since …",
+            )
+    if not is_found:
+        yield ok(REFUSED, "The mail server refuses no mail for FOAM's own sake.")
 
 
 def send_to(address: str) -> Check:
@@ -95,4 +144,4 @@ def send_to(address: str) -> Check:
     return Check("letter", look)
 
 
-CHECKS = [Check(MAIL, look_at_mail)]
+CHECKS = [Check(MAIL, look_at_mail), Check(REFUSED, look_at_refusals)]

@@ -104,7 +104,8 @@ def test_ledger_balances_before_and_after(told_all, now, capsys):
     # Each raises where anything does not add up.
     call_command("ledger")
     after = capsys.readouterr().out
-    assert posted(before) == posted(after) == 5
+    # Two of them tell the owner that a message did not arrive.
+    assert posted(before) == posted(after) == 7
 
 
 def posted(ledger):

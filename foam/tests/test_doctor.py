@@ -18,7 +18,8 @@ from foam import doctor
 from foam.doctor import broker, clock, database, host, mail, running
 from foam.doctor.finding import Check, ok
 from foam.tests import processes
-from notifications.models import Channel
+from notifications import outbox
+from notifications.models import Attempt, Channel, Delivery
 from notifications.tests.receivers import SmtpReceiver
 
 pytestmark = pytest.mark.django_db
@@ -293,6 +294,37 @@ def mailing(settings):
 def test_mail_server_is_tried_without_a_letter(mailing):
     assert worst(mail.look_at_mail)[0] == "ok"
     assert not mailing.mails
+
+
+def test_own_authorities_are_named_and_a_file_that_is_none_fails(monkeypatch, tmp_path):
+    assert worst(host.look_at_authorities)[0] == "ok"
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    state, text = worst(host.look_at_authorities)
+    assert (state, "SSL_CERT_FILE" in text) == ("fail", True)
+    (tmp_path / "none.pem").write_text("no certificate")
+    assert worst(host.look_at_authorities)[0] == "fail"
+
+
+def refuse_mail(channel, now, detail):
+    Channel.objects.filter(pk=channel.pk).update(kind="email", address="ada@example.com")
+    message = outbox.Post(channel.pk, "occurrence:1", "Title", "", now)
+    outbox.post([message], now)
+    Delivery.objects.update(attempt=1)
+    Attempt.objects.create(
+        delivery=Delivery.objects.get(), number=1, outcome="transient", detail=detail, ended_at=now
+    )
+
+
+def test_mail_server_that_refuses_foam_itself_is_told(channel, now, woken):
+    refuse_mail(channel, now, "answered 554: 5.7.1 <foam@foam.example>: Sender address rejected")
+    state, text = worst(mail.look_at_refusals)
+    assert (state, "1 × 554 5.7.1" in text) == ("warn", True)
+
+
+@pytest.mark.parametrize("detail", ["answered 450: 4.2.0 greylisted", "answered 552: 5.2.2 full"])
+def test_mail_that_waits_for_its_recipient_is_not(channel, now, woken, detail):
+    refuse_mail(channel, now, detail)
+    assert worst(mail.look_at_refusals)[0] == "ok"
 
 
 def test_letter_is_sent_where_it_is_asked_for(mailing):

@@ -15,8 +15,9 @@ from accounts import pause_page, report, search
 from accounts.forms import StoringForm
 from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
-from notifications import flood, holding, probe, verification
+from notifications import dependents, flood, holding, probe, verification
 from notifications.admin.rows import OfUsers
+from notifications.dependents import Dependents
 from notifications.history import WORDS
 from notifications.models import NEEDS_NO_PROOF, Channel
 
@@ -258,11 +259,17 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
     @admin.action(description="Delete selected channels", permissions=["change"])
     def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         now = timezone.now()
+        counts: list[Dependents] = []
 
         def act(channel: Channel) -> str | None:
             if channel.deleted_at:
                 return "it was deleted before"
+            found = dependents.of(channel)
             channel.close(now)
+            counts.append(found)
             return None
 
         report.run(request, self, channels, act, "Deleted")
+        if sum(each.undeliverable for each in counts):
+            total = Dependents(*map(sum, zip(*counts, strict=True)))
+            self.message_user(request, f"Of reminders, {total}.", messages.WARNING)

@@ -35,9 +35,18 @@ class MailServer(Receiver[Taken]):
     HANG = "hang"
 
     def __init__(
-        self, *, pipelining: bool = True, in_pieces: bool = False, pause: float = 0
+        self,
+        *,
+        pipelining: bool = True,
+        in_pieces: bool = False,
+        pause: float = 0,
+        mechanisms: str = "",
     ) -> None:
         super().__init__()
+        # What AUTH is announced with, who greeted, and by which mechanisms somebody logged in.
+        self.mechanisms = mechanisms
+        self.greetings: list[str] = []
+        self.logins: list[str] = []
         self.pause = pause
         self.pipelining = pipelining
         self.in_pieces = in_pieces
@@ -123,9 +132,20 @@ class _Conversation:
 
     async def obey(self, verb: str, line: str) -> None:
         if verb == "EHLO":
+            self.server.greetings.append(line[5:])
             extensions = ["PIPELINING"] if self.server.pipelining else []
+            if self.server.mechanisms:
+                extensions.append(f"AUTH {self.server.mechanisms}")
             await self.say("\r\n".join(["250-mail.example", *(f"250-{e}" for e in extensions)]))
             await self.say("250 8BITMIME")
+        elif verb == "AUTH":
+            mechanism = line.split()[1]
+            self.server.logins.append(mechanism)
+            deed = self.server.deed("AUTH", "235 welcome")
+            if mechanism == "CRAM-MD5" and not deed.startswith("504"):
+                await self.say("334 PDEyMzRAbWFpbC5leGFtcGxlPg==")
+                await self.read_to(b"\r\n")
+            await self.say(deed)
         elif verb == "MAIL":
             await self.mail(line)
         elif verb == "RCPT":

@@ -294,7 +294,7 @@ def test_message_for_a_disabled_channel_is_recorded_as_cancelled(post, channel, 
 def test_message_for_a_channel_that_is_not_verified_is_recorded_as_cancelled(post, channel, now):
     Channel.objects.update(verified_at=None)
     post()
-    delivery = Delivery.objects.get()
+    delivery = Delivery.objects.get(channel=channel)
     assert (delivery.status, delivery.reason) == ("cancelled", "Channel not verified.")
 
 

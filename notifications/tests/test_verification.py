@@ -273,9 +273,10 @@ def test_dead_delivery_is_not_retried_where_the_address_was_changed(api, channel
     recorder.fail_with(TransportError("no", permanent=True))
     outbox.deliver_due(now)
     api.patch(f"{CHANNELS}{channel.pk}/", {"address": "https://other.example.com/"})
-    answer = api.post(f"/api/v1/deliveries/{Delivery.objects.get().pk}/retry/")
+    delivery = Delivery.objects.get(channel=channel)
+    answer = api.post(f"/api/v1/deliveries/{delivery.pk}/retry/")
     assert (answer.status_code, answer.json()["detail"]) == (409, "Its channel is not verified.")
-    assert not Delivery.objects.get().retry(now)
+    assert not delivery.retry(now)
 
 
 def test_edit_does_not_write_over_a_verification_meanwhile(mail, now):

@@ -4,9 +4,9 @@ from functools import cache
 
 from django.utils.module_loading import import_string
 
-from notifications.transports.base import Message, Outcome, Transport, TransportError
+from notifications.transports.base import Fault, Message, Outcome, Transport, TransportError
 
-__all__ = ["TRANSPORTS", "Message", "Outcome", "Transport", "TransportError", "transport"]
+__all__ = ["TRANSPORTS", "Fault", "Message", "Outcome", "Transport", "TransportError", "transport"]
 
 # In the order in which a round sends: what cannot be held up first.
 TRANSPORTS = {

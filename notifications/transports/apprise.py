@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from accounts.addresses import domain_to_ascii
 from notifications.actions import links
 from notifications.transports.base import (
     BATCH,
@@ -80,6 +81,10 @@ class AppriseTransport(Transport):
         self._pool().give_back(helper)
         if "host" not in reply:
             raise ValueError(reply["error"])
+        if not reply["host"].isascii():
+            # Its plug-in would look it up by IDNA 2003, where some letters are another's.
+            encoded = domain_to_ascii(reply["host"])
+            raise ValueError(f"Write the host in ASCII: {encoded} for {reply['host']}.")
         return reply["host"]
 
     def sender(self) -> Sender:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from enum import StrEnum
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Protocol
@@ -18,13 +19,24 @@ from notifications.encryption import decrypt
 log = logging.getLogger(__name__)
 
 
+class Fault(StrEnum):
+    """Where the cause of a failure lies; only RECEIVER counts towards disabling a channel."""
+
+    RECEIVER = "receiver"  # the address, or the server behind it
+    MESSAGE = "message"  # this message: another one may pass
+    FOAM = "foam"  # FOAM itself is refused, or not set up: for the operator to mend
+    SPAM = "spam"  # a filter's judgement of content or reputation
+    PASSING = "passing"  # a full mailbox, a busy server, the network
+
+
 class TransportError(Exception):
     """A send that failed.
 
     `permanent`: trying again cannot help. `retry_after`: how long the receiver asked us to wait.
     `gone`: the address itself is dead, so its channel is to be disabled. `hung`: there was no
     answer in time, so its channel is to be left alone for a while. `uncertain`: the receiver may
-    have taken the message all the same.
+    have taken the message all the same. `fault`: where the cause lies. `login`: the mail server
+    has refused FOAM's name or password.
     """
 
     def __init__(
@@ -36,6 +48,8 @@ class TransportError(Exception):
         gone: bool = False,
         hung: bool = False,
         uncertain: bool = False,
+        fault: Fault = Fault.RECEIVER,
+        login: bool = False,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -44,6 +58,8 @@ class TransportError(Exception):
         self.gone = gone
         self.hung = hung
         self.uncertain = uncertain
+        self.fault = fault
+        self.login = login
 
 
 class Message(NamedTuple):
@@ -104,6 +120,10 @@ class Transport:
 
     def unavailable(self) -> str:
         """Say in a sentence why nothing can be sent this way on this server; empty when it can."""
+        return ""
+
+    def paused(self, now: datetime) -> str:
+        """Say in a sentence why FOAM sends nothing this way for a while; empty as a rule."""
         return ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
@@ -348,4 +368,6 @@ def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:
     """Log an exception that no transport foresaw; the error to record: ours, so it may pass."""
     meter.error("transport")
     log.error("deliveries %s: internal error", delivery_ids, exc_info=bug)
-    return TransportError(f"Internal error: {type(bug).__name__}. The server's log has more.")
+    return TransportError(
+        f"Internal error: {type(bug).__name__}. The server's log has more.", fault=Fault.FOAM
+    )

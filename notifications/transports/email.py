@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.core.validators import validate_email
 
+from accounts.addresses import BadAddress, clean_email
 from notifications.actions import Link, links
+from notifications.message_ids import signed
+from notifications.transports import mail_login
 from notifications.transports.base import Message, Outcome, Transport, internal_error
 from notifications.transports.layout import not_me, texts
 from notifications.transports.letter import Letter, Letterhead, one_line, unsubscribe_headers
 from notifications.transports.smtp import Session
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-# RFC 5321, 4.5.3.1.3, less the angle brackets.
-LONGEST_ADDRESS = 254
 
 
 class EmailTransport(Transport):
@@ -35,14 +35,16 @@ class EmailTransport(Transport):
     def unavailable(self) -> str:
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
 
+    def paused(self, now: datetime) -> str:
+        return mail_login.paused(now) if settings.EMAIL_HOST_USER else ""
+
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         if secret:
             raise ValidationError({"secret": "E-mail has no secret: leave this empty."})
         try:
-            return _clean_address(address.strip()), ""
-        except (ValidationError, UnicodeError):
-            why = "Enter an e-mail address, such as ada@example.com."
-            raise ValidationError({"address": why}) from None
+            return clean_email(address.strip(" ")), ""
+        except BadAddress as error:
+            raise ValidationError({"address": str(error)}) from None
 
     def in_time(self, seconds: float) -> Transport:
         return EmailTransport(seconds)
@@ -75,7 +77,7 @@ class EmailTransport(Transport):
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[message.address],
             headers={
-                "Message-ID": f"<{message.id}@{_host()}>",
+                "Message-ID": f"<{signed(message.id)}@{_host()}>",
                 "Auto-Submitted": "auto-generated",
                 **unsubscribe_headers(_unsubscribe(answers)),
             },
@@ -92,7 +94,7 @@ def _letters(
     spoilt: list[Outcome],
 ) -> Iterator[Letter]:
     """Write one letter after another; a message that cannot be written costs only itself."""
-    head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host())
+    head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host(), settings.FOAM_RETURN_PATH)
     for message in messages:
         if time.monotonic() >= deadline:
             return
@@ -109,7 +111,7 @@ def _letters(
 def write(head: Letterhead, message: Message) -> Letter:
     answers = links(message)
     return head.write(
-        message.id,
+        signed(message.id),
         message.address,
         one_line(message.title),
         texts(message, answers),
@@ -125,12 +127,3 @@ def _unsubscribe(answers: Sequence[Link]) -> str:
 
 def _host() -> str:
     return urlsplit(settings.FOAM_BASE_URL).hostname or "localhost"
-
-
-def _clean_address(address: str) -> str:
-    validate_email(address)
-    local, _, domain = address.rpartition("@")
-    cleaned = f"{local}@{domain.encode('idna').decode('ascii').lower()}"
-    if len(cleaned) > LONGEST_ADDRESS or domain.startswith("["):
-        raise ValidationError("Too long, or an address literal.")
-    return cleaned

@@ -47,9 +47,10 @@ class Texts(NamedTuple):
 class Letterhead:
     """What the letters of a batch have in common, prepared once."""
 
-    def __init__(self, sender: str, host: str) -> None:
+    def __init__(self, sender: str, host: str, return_path: str = "") -> None:
+        """Without a `return_path` bounces go to the sender."""
         writer = sanitize_address(sender, "utf-8")
-        self._sender = _envelope_address(writer)
+        self._sender = return_path or _envelope_address(writer)
         self._host = punycode(host)
         # Nobody who writes a text can know it beforehand, and so end a part with it.
         boundary = f"=_{secrets.token_hex(12)}"

@@ -18,6 +18,8 @@ from ipaddress import (
 from typing import Self
 from urllib.parse import quote, urlsplit
 
+from accounts.addresses import BadAddress, domain_to_ascii, has_lookalikes
+
 Address = IPv4Address | IPv6Address
 
 NETWORKS_SETTING = "FOAM_ALLOWED_PRIVATE_NETWORKS"
@@ -147,6 +149,8 @@ def check_url(url: str, policy: Policy) -> Target:
         raise Refused("The address must begin with https:// or http://.")
     if "@" in parts.netloc:
         raise Refused("A user name or password in the address is not supported.")
+    if has_lookalikes(parts.netloc):
+        raise Refused("The host name has letters that stand for others: write the plain ones.")
     if "#" in url:
         raise Refused("The address must not have a fragment (#).")
     if port == 0:
@@ -196,13 +200,17 @@ def _ascii(text: str) -> str:
     if text.isascii():
         return text
     try:
-        encoded = text.encode("idna") if len(text) <= 253 else b""
-        if encoded.decode("idna") == text:
-            return encoded.decode("ascii")
-    except UnicodeError:
-        pass
-    # Also when encoding changed it: full-width digits, ligatures, other kinds of dot, ß.
-    raise Refused("The host name has letters that cannot be looked up; write its xn-- form.")
+        return domain_to_ascii(text)
+    except BadAddress as error:
+        raise Refused(f"{error} Or write its xn-- form.") from None
+
+
+def check_name(host: str) -> None:
+    """Refuse a name with a part that claims to be encoded (xn--) and is not; for new addresses."""
+    try:
+        domain_to_ascii(host)
+    except BadAddress as error:
+        raise Refused(str(error)) from None
 
 
 def _is_label(label: str) -> bool:

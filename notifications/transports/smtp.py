@@ -9,18 +9,20 @@ again here.
 """
 
 import smtplib
+import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from socket import socket
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
 
-from notifications.transports.base import TransportError
+from notifications.transports.base import Fault, TransportError
 from notifications.transports.letter import Letter, one_line
+from notifications.transports.smtp_replies import Reply, fault_of
 
 CRLF = b"\r\n"
 # The server takes its leave: what it was just told it has not taken, and may be told again.
@@ -28,11 +30,18 @@ BYE = 421
 TAKEN = 250
 # What lets a command's transaction go on. RSET only tidies up: its answer does not matter.
 GOOD = {"MAIL": {250}, "RCPT": {250, 251}, "DATA": {354}}
-# Final though they may be, these are about the session, not about this recipient or this text.
-ABOUT_US = {503, 530}
 # A letter is given up after this many times EMAIL_TIMEOUT, however slowly answers trickle in.
 PATIENCE = 2
 LONGEST_REPLY = 64 * 1024
+# Ways to log in, the best first: the password itself only over TLS, where that can be chosen.
+MECHANISMS = {
+    True: ("PLAIN", "LOGIN", "CRAM-MD5"),
+    False: ("CRAM-MD5", "PLAIN", "LOGIN"),
+}
+# What the server says of a mechanism that it does not take (RFC 4954, 4 and 6).
+NOT_OFFERED = {500, 501, 502, 504, 534, 538}
+# Name or password are wrong (RFC 4954, 6): another mechanism would only be another bad login.
+WRONG_PASSWORD = 535
 
 FAILURES = (smtplib.SMTPException, OSError)
 
@@ -53,7 +62,7 @@ class Session:
         self._connection: Connection | None = None
         self._is_fresh = True
         self._useless = 0
-        self._last_failure = ""
+        self._last_failure = TransportError("")
         self._give_up_at = 0.0
 
     def send(self, letters: Iterator[Letter]) -> Generator[TransportError | None]:
@@ -76,7 +85,7 @@ class Session:
 
     def _outcome(self, letter: Letter) -> TransportError | None:
         if self._useless >= self.USELESS:
-            return TransportError(self._last_failure)
+            return self._last_failure
         self._give_up_at = time.monotonic() + self._patience
         try:
             return self._deliver(letter)
@@ -101,7 +110,7 @@ class Session:
             self._close()
         self._is_fresh = False
         self._useless = 0
-        return refusal.error() if refusal else None
+        return _refused(refusal) if refusal else None
 
     def _open(self) -> "Connection":
         backend = _Backend(self._give_up_at)
@@ -110,7 +119,7 @@ class Session:
         except FAILURES as error:
             with suppress(*FAILURES):
                 backend.close()
-            self._fail(_why_not_opened(error))
+            self._fail(_not_opened(error))
         self._is_fresh = True
         self._connection = Connection(wire)
         return self._connection
@@ -121,16 +130,19 @@ class Session:
         is_used_up = not self._is_fresh and not _is_timeout(error)
         self._close()
         detail = f"The mail server broke the connection: {_words(error)}"
+        failure = TransportError(detail, uncertain=is_uncertain, fault=Fault.PASSING)
         if not is_used_up:
-            self._fail(detail, is_uncertain)
+            self._fail(failure)
         if is_uncertain:
-            raise TransportError(detail, uncertain=True)
+            raise failure
         raise _Dropped
 
-    def _fail(self, detail: str, is_uncertain: bool = False) -> NoReturn:
-        self._useless += 1
-        self._last_failure = detail
-        raise TransportError(detail, uncertain=is_uncertain)
+    def _fail(self, failure: TransportError) -> NoReturn:
+        """Raise a failure of a fresh connection; what follows may have to share its reason."""
+        # A login that is refused is not tried again: servers ban who guesses.
+        self._useless = self.USELESS if failure.login else self._useless + 1
+        self._last_failure = TransportError(failure.detail, fault=failure.fault)
+        raise failure
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -148,9 +160,9 @@ class Connection:
         self._pipelines = wire.has_extn("pipelining")
         self._begun: Letter | None = None
         self._commands: list[bytes] = []
-        self._refusal: Refusal | None = None
+        self._refusal: Reply | None = None
 
-    def deliver(self, letter: Letter, following: Callable[[], Letter | None]) -> "Refusal | None":
+    def deliver(self, letter: Letter, following: Callable[[], Letter | None]) -> Reply | None:
         """Return why the server refused the letter, None when it took it; begin the next one.
 
         A refusal counts although the connection breaks after it; it is then `is_broken`.
@@ -224,7 +236,7 @@ class Connection:
         text = _text(reply)
         if not 400 <= code < 600:
             raise smtplib.SMTPServerDisconnected(f"an answer out of step: {code} {text}".strip())
-        self._refusal = self._refusal or Refusal(verb, code, text)
+        self._refusal = self._refusal or Reply(verb, code, text)
 
     def _write(self, octets: bytes) -> None:
         if octets:
@@ -237,25 +249,35 @@ class Connection:
         return code, reply
 
 
-class Refusal(NamedTuple):
-    """The server's no, and to what: MAIL, RCPT, DATA or the text."""
-
-    verb: str
-    code: int
-    text: str
-
-    def error(self) -> TransportError:
-        """Only a reply about this recipient or this text is final."""
-        is_final = self.verb != "MAIL" and self.code >= 500 and self.code not in ABOUT_US
-        return TransportError(f"answered {self.code}: {self.text}", permanent=is_final)
-
-
 class Wire(smtplib.SMTP):
     """smtplib's connection, with an end to its patience: EMAIL_TIMEOUT for each whole answer."""
 
     def __init__(self, *args: Any, give_up_at: float, **options: Any) -> None:
         self.give_up_at = give_up_at
+        options["local_hostname"] = settings.FOAM_EHLO_NAME or options.get("local_hostname")
         super().__init__(*args, **options)
+
+    def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> Any:
+        """Log in by the best mechanism that both sides know, and once.
+
+        smtplib tries one after another with the same wrong password. Here the next one has its
+        turn only where the server does not really offer the first.
+        """
+        self.ehlo_or_helo_if_needed()
+        if not self.has_extn("auth"):
+            raise smtplib.SMTPNotSupportedError("The mail server offers no login (AUTH).")
+        self.user, self.password = user, password
+        advertised = self.esmtp_features["auth"].upper().split()
+        is_secret = isinstance(self.sock, ssl.SSLSocket)
+        mechanisms = [name for name in MECHANISMS[is_secret] if name in advertised]
+        for name in mechanisms:
+            answer = getattr(self, "auth_" + name.lower().replace("-", "_"))
+            try:
+                return self.auth(name, answer, initial_response_ok=initial_response_ok)
+            except smtplib.SMTPAuthenticationError as error:
+                if error.smtp_code not in NOT_OFFERED or name == mechanisms[-1]:
+                    raise
+        raise smtplib.SMTPException("FOAM and the mail server have no way to log in in common.")
 
     def send(self, s: Any) -> None:
         if self.sock:
@@ -354,12 +376,21 @@ def _dotted(content: bytes) -> bytes:
     return (CRLF + content).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
 
-def _why_not_opened(error: Exception) -> str:
+def _refused(reply: Reply) -> TransportError:
+    fault = fault_of(reply)
+    is_final = fault in (Fault.RECEIVER, Fault.MESSAGE)
+    return TransportError(f"answered {reply.code}: {reply.text}", permanent=is_final, fault=fault)
+
+
+def _not_opened(error: Exception) -> TransportError:
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"The mail server does not let us log in: {_answer(error)}"
+        detail = f"The mail server does not let us log in: {_answer(error)}"
+        return TransportError(detail, fault=Fault.FOAM, login=error.smtp_code == WRONG_PASSWORD)
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"The mail server turned us away: {_answer(error)}"
-    return f"The mail server cannot be reached: {_words(error)}"
+        detail = f"The mail server turned us away: {_answer(error)}"
+        return TransportError(detail, fault=Fault.FOAM)
+    detail = f"The mail server cannot be reached: {_words(error)}"
+    return TransportError(detail, fault=Fault.PASSING)
 
 
 def _answer(error: smtplib.SMTPResponseException) -> str:

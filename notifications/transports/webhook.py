@@ -36,7 +36,7 @@ from notifications.transports.base import (
 )
 from notifications.transports.lanes import Lane, Lanes
 from notifications.transports.multi import Multi, Reply, Request, ca_file
-from notifications.transports.outbound import Policy, Refused, Target, check_url
+from notifications.transports.outbound import Policy, Refused, Target, check_name, check_url
 
 PREFIX = "whsec_"
 # Requests under way at once: those that have not kept us waiting, and all of them. Well below the
@@ -107,7 +107,9 @@ class WebhookTransport(Transport):
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         try:
-            url = check_url(address.strip(), policy()).url
+            target = check_url(address.strip(), policy())
+            check_name(target.host)
+            url = target.url
         except Refused as refused:
             raise ValidationError({"address": str(refused)}) from None
         return url, _clean_secret(secret.strip())

@@ -224,8 +224,8 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         """The form has stored the channels, too."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
-        found: QuerySet[Reminder] = super().get_queryset(request).prefetch_related("channels")
-        return found
+        found: Any = super().get_queryset(request).prefetch_related("channels")
+        return found.with_last_loss()
 
     @display(description="Next due")
     def show_next(self, reminder: Reminder) -> str:
@@ -253,6 +253,8 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         found = [reminder.error] if reminder.error else []
         if reminder.next_due_at:
             found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
+        if loss := reminder.last_loss:
+            found.append(f"Its last message did not arrive: {loss.reason}")
         return "; ".join(found) or "—"
 
     @display(description="Schedule")

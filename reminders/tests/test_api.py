@@ -53,6 +53,8 @@ def test_created_reminder_is_answered_whole(standup, user):
         "grace": "PT5M",
         "channels": [inbox.pk],
         "unverified_channels": [],
+        "is_deliverable": True,
+        "last_loss": None,
         "nag_every": None,
         "nag_max": 3,
         "escalate_after": None,

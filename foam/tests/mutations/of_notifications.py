@@ -13,6 +13,7 @@ from foam.tests.mutations.paths import (
     LAYOUT,
     LEASE,
     LETTER,
+    LOSSES,
     METER,
     MULTI,
     NOTIFICATIONS_0001,
@@ -38,6 +39,7 @@ from foam.tests.mutations.paths import (
     TEST_JSONL,
     TEST_LAYOUT,
     TEST_LOGS,
+    TEST_LOSSES,
     TEST_METER,
     TEST_OUTBOX,
     TEST_PAGE,
@@ -475,8 +477,58 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P2",
         "channel: disabled though it takes other messages",
-        edit(RECORD, "        ~Exists(accepted.filter(finished_at__gt=before)), pk", "        pk"),
+        edit(LOSSES, "        ~Exists(accepted.filter(finished_at__gt=before)), pk", "        pk"),
         [TEST_DISABLING],
+    ),
+    Mutation(
+        "P2",
+        "channel: each lost message is told",
+        edit(LOSSES, "CASE WHEN before.lost_at IS NULL AND c", "CASE WHEN c"),
+        [f"{TEST_LOSSES}::test_first_lost_message_is_told_in_the_inbox_and_the_following_are_not"],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled by a fault of the server in between",
+        edit(RECORD, "error.fault is Fault.RECEIVER", "True"),
+        [f"{TEST_LOSSES}::test_what_is_not_the_receivers_fault_never_does"],
+    ),
+    Mutation(
+        "P2",
+        "channel: disabled for a reply that several addresses have had",
+        edit(
+            LOSSES, "if channel.rejection and is_widespread(channel.rejection, now):", "if False:"
+        ),
+        [f"{TEST_LOSSES}::test_same_reply_to_one_batch_disables_none"],
+    ),
+    Mutation(
+        "P2",
+        "mail: any 5xx is about the recipient",
+        edit(
+            "notifications/transports/smtp.py",
+            "is_final = fault in (Fault.RECEIVER, Fault.MESSAGE)",
+            "is_final = reply.code >= 500",
+        ),
+        ["notifications/tests/test_smtp_replies.py"],
+    ),
+    Mutation(
+        "P9",
+        "bounce: a forged one counts",
+        edit(
+            "notifications/message_ids.py",
+            "compare_digest(_tag(each, found[1]), found[2])",
+            "compare_digest(found[2], found[2])",
+        ),
+        ["notifications/tests/test_bounces.py::test_forged_or_foreign_id_changes_nothing"],
+    ),
+    Mutation(
+        "P9",
+        "mail: a domain is read by IDNA 2003",
+        edit(
+            "accounts/addresses.py",
+            'return idna.alabel(lower).decode("ascii")',
+            'return lower.encode("idna").decode("ascii")',
+        ),
+        ["accounts/tests/test_addresses.py::test_domain_is_encoded_by_idna_2008"],
     ),
     Mutation(
         "P10",

@@ -1,0 +1,63 @@
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+from django.utils import timezone
+
+from accounts.acting import By, Face, acting
+from notifications import bounces, mailboxes
+from notifications.dsn import LIMIT
+
+# sysexits.h: the mail server keeps the mail, and tries the pipe again.
+TEMPORARY_FAILURE = 75
+
+
+class Command(BaseCommand):
+    help = "Record bounces: one mail from a pipe, or those that wait in a mailbox."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        source = parser.add_mutually_exclusive_group()
+        source.add_argument(
+            "--mailbox", action="store_true", help="unseen mails by IMAP, of FOAM_BOUNCE_MAILBOX"
+        )
+        source.add_argument("--maildir", metavar="PATH", help="new mails of a Maildir")
+        source.add_argument("--mbox", metavar="PATH", help="unread mails of an mbox")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        counts: Counter[bounces.Result] = Counter()
+        try:
+            with acting(By(Face.COMMAND.value)):
+                for octets in self.mails(options):
+                    counts[bounces.take(octets, timezone.now())] += 1
+        except mailboxes.Unusable as error:
+            raise CommandError(str(error)) from error
+        except Error as error:
+            # The mail stays where it is. The server would return a failure to its sender.
+            self.stderr.write(f"The database cannot be used: {type(error).__name__}.")
+            sys.exit(TEMPORARY_FAILURE)
+        if not counts:
+            self.stdout.write("No mail waits.")
+        for result, number in counts.items():
+            self.stdout.write(f"{number} × {result.value}.")
+
+    def mails(self, options: dict[str, Any]) -> Iterator[bytes]:
+        if options["mailbox"]:
+            return mailboxes.of_imap(settings.FOAM_BOUNCE_MAILBOX)
+        if options["maildir"]:
+            return mailboxes.of_maildir(options["maildir"])
+        if options["mbox"]:
+            return mailboxes.of_mbox(options["mbox"])
+        return self.piped()
+
+    def piped(self) -> Iterator[bytes]:
+        """Yield the mail on standard input, cut; all of it is read, as the server writes it."""
+        source = sys.stdin.buffer
+        octets = source.read(LIMIT)
+        while source.read(LIMIT):
+            pass
+        yield octets
