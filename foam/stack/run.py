@@ -34,7 +34,7 @@ def run(signals: Signals) -> int:
             published(folder, env := development(folder, urls), urls),
         ):
             with step("Migrations applied"):
-                manage(["migrate", "--no-input"], folder, env, signals)
+                manage(["migrate_once"], folder, env, signals)
             with programs(folder, env, port, signals) as children:
                 with step("Web, workers and beat started"):
                     wait_until_healthy(port, [*embedded, *children], signals)
