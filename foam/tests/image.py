@@ -1,8 +1,8 @@
 """An image without a container: what the Dockerfile does, done in a folder of its own.
 
-Paths of the image lie in that folder, as `/app` does in FOLDER/root/app, and commands have them put in. The base
-image is this machine: its `python`, and the settings of its pip. Users are not made, as they would
-be this machine's: who is named by number may run processes all the same.
+Paths of the image lie in that folder, as `/app` does in FOLDER/root/app, and commands have them put
+in. The base image is this machine: its `python`, and the settings of its pip. Users are not made,
+as they would be this machine's: who is named by number may run processes all the same.
 """
 
 import os

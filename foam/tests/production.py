@@ -1,6 +1,6 @@
-"""FOAM as docker-compose.yml runs it: its commands, environments and health checks, as they are written.
+"""FOAM as docker-compose.yml runs it: its commands, environments and health checks, as written.
 
-What a container would have for itself is put in: the address of PostgreSQL and Redis, web's port, and /tmp.
+What a container has for itself is put in: the addresses of PostgreSQL and Redis, web's port, /tmp.
 """
 
 import base64
@@ -85,7 +85,7 @@ class Installation:
 
     def here(self, text: str, name: str) -> str:
         """Return a text of the compose file with what a container has for itself put in."""
-        return self.image.local(text).replace("/tmp/", f"{self.tmp_of(name)}/")  # noqa: S108
+        return self.image.local(text).replace("/tmp/", f"{self.tmp_of(name)}/")
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         words = self.services[name].command or self.image.command

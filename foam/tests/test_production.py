@@ -1,6 +1,7 @@
 """What users run: production's own commands, on an empty database, until a reminder has arrived.
 
-With FOAM_TEST_IMAGE=1 the steps of the Dockerfile are done first, in a clean folder, and it is their result that runs.
+With FOAM_TEST_IMAGE=1 the steps of the Dockerfile are done first, in a clean folder, and what comes
+of them is what runs.
 """
 
 import json
@@ -13,14 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from foam.stack.folder import Folder
 from foam.stack.processes import Signals, stop
 from foam.stack.servers import Postgres
 from foam.tests import image as images
-from foam.tests.production import BEAT, WEB, WORKER, Installation, new_database, secret_variables
+from foam.tests.production import Installation, new_database, secret_variables
 from notifications.tests.receivers import HttpReceiver, Meet
 
 pytestmark = pytest.mark.e2e
@@ -99,9 +99,7 @@ class Api:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/{path}", data, headers, method=method
-        )
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
@@ -110,7 +108,7 @@ class Api:
 def api(installation) -> Api:
     installation.manage(
         *("createsuperuser", "--no-input", "--username", "ada", "--email", "ada@example.com"),
-        DJANGO_SUPERUSER_PASSWORD="enigma-1843",  # noqa: S106
+        DJANGO_SUPERUSER_PASSWORD="enigma-1843",
     )
     return Api(installation)
 
