@@ -74,7 +74,7 @@ def database_of(text: str) -> dict[str, Any]:
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
         "HOST": host,
-        "PORT": ",".join(ports),
+        "PORT": ",".join(ports).strip(",") and ",".join(ports),
         "OPTIONS": parts,
     }
 

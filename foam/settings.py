@@ -116,6 +116,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "foam.urls"
+# Of gunicorn, which would refuse it in a traceback: here run.sh does so before it.
+env.number("WEB_CONCURRENCY", 3, 1, 1000)
 WSGI_APPLICATION = "foam.wsgi.application"
 
 TEMPLATES = [
@@ -305,9 +307,10 @@ elif not PRODUCTION:
     # Codes to sign up with are read at the terminal.
     EMAIL_BACKEND = "accounts.mail.LogBackend"
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.text("FOAM_FROM_EMAIL") or f"FOAM <foam@{_base.hostname}>"
-if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
-    refuse("FOAM_FROM_EMAIL", "a sender such as FOAM <foam@example.org>", DEFAULT_FROM_EMAIL)
+_sender = env.text("FOAM_FROM_EMAIL")
+DEFAULT_FROM_EMAIL = _sender or f"FOAM <foam@{_base.hostname}>"
+if _sender and "@" not in parseaddr(_sender)[1]:
+    refuse("FOAM_FROM_EMAIL", "a sender such as FOAM <foam@example.org>", _sender)
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.networks("FOAM_ALLOWED_PRIVATE_NETWORKS")
 # A round begins messages for half a lease, and the slowest is given up 20 s later.
 FOAM_LEASE_SECONDS = env.number("FOAM_LEASE_SECONDS", 120, 50, 3600)

@@ -43,7 +43,8 @@ class Variables:
             # As it stands: a secret may begin or end with anything.
             return value
         raise ImproperlyConfigured(
-            f"Set the environment variable {name}, such as {example} (see docs/settings.md)."
+            f"Set the environment variable {name}, such as {example} (see docs/settings.md; "
+            "in a checkout, `make manage` sets it)."
         )
 
     def one_of(self, name: str, default: str, *allowed: str) -> str:
