@@ -50,6 +50,7 @@ class Installation:
         self.image = image
         self.port = processes.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.variables = variables
         variables = {"FOAM_BASE_URL": self.url, "ALLOWED_HOSTS": "127.0.0.1", **variables}
         self.services = compose.services(file.read_text(), variables)
         self.servers = servers
