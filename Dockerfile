@@ -13,7 +13,7 @@ COPY . .
 # collectstatic loads the settings but opens no connection, so these values are used by nothing
 # and stay in this stage.
 RUN FOAM_BASE_URL=https://build.invalid ALLOWED_HOSTS=build.invalid \
-    SECRET_KEY=build FOAM_ENCRYPTION_KEYS=build \
+    SECRET_KEY=build FOAM_ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
     DATABASE_URL=postgres://build.invalid/build REDIS_URL=redis://build.invalid \
     /venv/bin/python manage.py collectstatic --noinput \
     && /venv/bin/python -m compileall -q accounts foam notifications reminders

@@ -4,13 +4,20 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db.migrations.executor import MigrationExecutor
+from psycopg import errors
 
 from accounts.acting import By, Face, acting
 from foam import logs
 
 FAILED = "The database failed:"
 DOCTOR = "manage.py doctor looks at it; --traceback shows what was asked."
+UNMIGRATED = (
+    "The database lacks tables of this version of FOAM: run `python manage.py migrate_once` "
+    "(in a checkout: make manage ARGS=migrate_once, or make run)."
+)
+MISSING = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 
 
 def main(words: list[str]) -> None:
@@ -26,6 +33,20 @@ def main(words: list[str]) -> None:
         sys.exit(
             f"Not set up: {error}" if is_of_settings else f"{FAILED} {logs.told(error)}\n{DOCTOR}"
         )
+    except ProgrammingError as error:
+        if "--traceback" in words or not lacks_migrations(error):
+            raise
+        sys.exit(UNMIGRATED)
+
+
+def lacks_migrations(error: ProgrammingError) -> bool:
+    """Tell whether a statement failed for a migration that is not applied yet."""
+    if not isinstance(error.__cause__, MISSING):
+        return False
+    # Its transaction is lost.
+    connection.close()
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from contextlib import ExitStack
 from logging.config import dictConfig
 from typing import Any
@@ -18,6 +19,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from kombu.transport.redis import Channel
 from kombu.utils.objects import cached_property
@@ -30,6 +32,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
 class Foam(Celery):
     """Without banners: what a program prints is its log."""
+
+    def _load_config(self) -> Any:
+        """End in a sentence where FOAM is not set up, and not in Celery's traceback."""
+        try:
+            return super()._load_config()
+        except ImproperlyConfigured as error:
+            sys.exit(f"Not set up: {error}")
 
     @cached_property
     def Worker(self) -> Any:

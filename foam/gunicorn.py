@@ -7,10 +7,18 @@ from pathlib import Path
 # gunicorn reads this before it looks for the application.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from foam import logs
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from foam.variables import Variables
+
+try:
+    _logging = settings.LOGGING
+    workers = Variables(os.environ).number("WEB_CONCURRENCY", 3, 1, 1000)
+except ImproperlyConfigured as error:
+    sys.exit(f"Not set up: {error}")
 
 bind = "0.0.0.0:8000"
-workers = int(os.environ.get("WEB_CONCURRENCY", "3"))
 worker_class = "foam.web.Worker"
 threads = 4
 # A worker whose threads hang still says that it is alive: this is for one that is stuck as a whole.
@@ -27,10 +35,7 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its own private file 
 control_socket_disable = True
 
 # One log for all: gunicorn's own lines look as FOAM's do.
-_form = "lines" if os.environ.get("FOAM_ENV") == "development" else "json"
-logconfig_dict = logs.config(
-    os.environ.get("FOAM_LOG_FORMAT") or _form, os.environ.get("LOG_LEVEL") or "INFO"
-)
+logconfig_dict = _logging
 # Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
 logger_class = "foam.access.Logger"
 

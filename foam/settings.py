@@ -1,66 +1,46 @@
 """One settings file, read from the environment. docs/settings.md lists every name."""
 
+import os
 import re
 import sys
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from foam import broker, logs
+from foam.variables import Variables, host_of, refuse
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-
-
-def required(name: str) -> str:
-    """Return the variable `name`, or refuse to start and say which one is missing."""
-    value = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(f"Set the environment variable {name} (see docs/settings.md).")
-    return value
-
-
-def one_of(name: str, default: str, *allowed: str) -> str:
-    value = env.str(name, default=default)
-    if value not in allowed:
-        raise ImproperlyConfigured(f"{name} must be {' or '.join(map(repr, allowed))}.")
-    return value
-
+env = Variables(os.environ)
 
 # Where we are
 
-FOAM_ENV = env.str("FOAM_ENV", default="production")
-if FOAM_ENV not in {"production", "development"}:
-    raise ImproperlyConfigured("FOAM_ENV must be 'production' or 'development'.")
+FOAM_ENV = env.one_of("FOAM_ENV", "production", "production", "development")
 PRODUCTION = FOAM_ENV == "production"
 DEBUG = False
 
-FOAM_BASE_URL = required("FOAM_BASE_URL").rstrip("/")
+env.required("FOAM_BASE_URL", "https://foam.example.org")
+FOAM_BASE_URL = env.web_address("FOAM_BASE_URL", "https://foam.example.org").rstrip("/")
 _base = urlsplit(FOAM_BASE_URL)
-if _base.scheme not in {"http", "https"} or not _base.hostname:
-    raise ImproperlyConfigured("FOAM_BASE_URL must be an http or https address.")
-ALLOWED_HOSTS = [name.strip() for name in required("ALLOWED_HOSTS").split(",")]
-FOAM_TRUST_PROXY = env.bool("FOAM_TRUST_PROXY", default=False)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS")
+FOAM_TRUST_PROXY = env.boolean("FOAM_TRUST_PROXY", False)
 
 # Secrets
 
-SECRET_KEY = required("SECRET_KEY")
-FOAM_ENCRYPTION_KEYS = [key.strip() for key in required("FOAM_ENCRYPTION_KEYS").split(",")]
+SECRET_KEY = env.required("SECRET_KEY", "the output of: openssl rand -hex 32")
+FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 
 # Storage
 
-required("DATABASE_URL")
-required("REDIS_URL")
-DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASES = {"default": env.database("DATABASE_URL")}
 # Behind PgBouncer each transaction may have another session: nothing may be kept in one.
-FOAM_PGBOUNCER = env.bool("FOAM_PGBOUNCER", default=False)
+FOAM_PGBOUNCER = env.boolean("FOAM_PGBOUNCER", False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
@@ -137,6 +117,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "foam.urls"
+# Of gunicorn, which would refuse it in a traceback: here run.sh does so before it.
+env.number("WEB_CONCURRENCY", 3, 1, 1000)
 WSGI_APPLICATION = "foam.wsgi.application"
 
 TEMPLATES = [
@@ -171,8 +153,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-FOAM_SIGNUP = one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
-FOAM_STAFF_SECOND_FACTOR = env.bool("FOAM_STAFF_SECOND_FACTOR", default=PRODUCTION)
+FOAM_SIGNUP = env.one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
+FOAM_STAFF_SECOND_FACTOR = env.boolean("FOAM_STAFF_SECOND_FACTOR", PRODUCTION)
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -213,22 +195,21 @@ SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"
-FOAM_OIDC_ISSUER = env.str("FOAM_OIDC_ISSUER", default="").rstrip("/")
-FOAM_OIDC_SIGNUP = one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")
-FOAM_OIDC_DOMAINS = [name.lower() for name in env.list("FOAM_OIDC_DOMAINS", default=[])]
+_issuer_example = "https://sso.example.org/realms/team"
+FOAM_OIDC_ISSUER = env.web_address("FOAM_OIDC_ISSUER", _issuer_example, tls=True).rstrip("/")
+FOAM_OIDC_SIGNUP = env.one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")
+_domains = env.items("FOAM_OIDC_DOMAINS")
+env.each("FOAM_OIDC_DOMAINS", _domains, host_of, "domains with commas between, such as example.org")
+FOAM_OIDC_DOMAINS = [name.lower() for name in _domains]
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if FOAM_OIDC_ISSUER:
-    _issuer = urlsplit(FOAM_OIDC_ISSUER)
-    _is_near = _issuer.hostname in {"127.0.0.1", "localhost", "::1"}
-    if not _issuer.hostname or _issuer.scheme not in {"https", "http" if _is_near else "https"}:
-        raise ImproperlyConfigured("FOAM_OIDC_ISSUER must be an https address.")
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
         "OAUTH_PKCE_ENABLED": True,
         "APP": {
             "provider_id": "team",
-            "name": env.str("FOAM_OIDC_NAME", default=_issuer.hostname),
-            "client_id": required("FOAM_OIDC_CLIENT_ID"),
-            "secret": required("FOAM_OIDC_CLIENT_SECRET"),
+            "name": env.text("FOAM_OIDC_NAME") or urlsplit(FOAM_OIDC_ISSUER).hostname,
+            "client_id": env.required("FOAM_OIDC_CLIENT_ID", "foam"),
+            "secret": env.required("FOAM_OIDC_CLIENT_SECRET", "what the provider gave"),
             "settings": {"server_url": FOAM_OIDC_ISSUER},
         },
     }
@@ -245,7 +226,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 if PRODUCTION:
-    STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+    STATIC_ROOT = env.text("STATIC_ROOT") or str(BASE_DIR / "staticfiles")
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -276,11 +257,10 @@ FOAM_IMPORT_MAX_SIZE = 10 * 1024 * 1024
 
 # Celery: messages are wake-ups, so results are not kept and a stale one may expire
 
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = env.redis("REDIS_URL")
 try:
     FOAM_BROKER = broker.read(
-        env.str("FOAM_BROKER_URL", default="") or REDIS_URL,
-        env.str("FOAM_REDIS_PREFIX", default="foam:"),
+        env.broker("FOAM_BROKER_URL") or REDIS_URL, env.text("FOAM_REDIS_PREFIX", "foam:")
     )
 except ValueError as error:
     raise ImproperlyConfigured(f"FOAM_BROKER_URL (or REDIS_URL) {error}.") from None
@@ -321,83 +301,66 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending
 
-EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_URL = env.text("EMAIL_URL")
 if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+    vars().update(env.mail("EMAIL_URL"))
 elif not PRODUCTION:
     # Codes to sign up with are read at the terminal.
     EMAIL_BACKEND = "accounts.mail.LogBackend"
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("FOAM_FROM_EMAIL", default=f"FOAM <foam@{_base.hostname}>")
+_sender = env.text("FOAM_FROM_EMAIL")
+DEFAULT_FROM_EMAIL = _sender or f"FOAM <foam@{_base.hostname}>"
+if _sender and "@" not in parseaddr(_sender)[1]:
+    refuse("FOAM_FROM_EMAIL", "a sender such as FOAM <foam@example.org>", _sender)
 # The envelope's sender, to which bounces go; without it the address of FOAM_FROM_EMAIL.
-FOAM_RETURN_PATH = env.str("FOAM_RETURN_PATH", default="")
-if FOAM_RETURN_PATH and not re.fullmatch(r"[!-;=?-~]{1,64}@[A-Za-z0-9.-]{1,253}", FOAM_RETURN_PATH):
-    raise ImproperlyConfigured(
-        "FOAM_RETURN_PATH must be an e-mail address alone, such as bounces@foam.example.org."
-    )
+FOAM_RETURN_PATH = env.matching(
+    "FOAM_RETURN_PATH",
+    r"[!-;=?-~]{1,64}@[A-Za-z0-9.-]{1,253}",
+    "an e-mail address alone, such as bounces@foam.example.org",
+)
 # The name by which FOAM greets mail servers. Empty: the name of this machine.
 _host_name = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
-_is_public_name = re.fullmatch(_host_name + r"\.[a-z][a-z0-9-]*", _base.hostname)
-FOAM_EHLO_NAME = env.str("FOAM_EHLO_NAME", default=_base.hostname if _is_public_name else "")
-if FOAM_EHLO_NAME and not re.fullmatch(_host_name + r"|\[[0-9A-Fa-f:.]+\]", FOAM_EHLO_NAME):
-    raise ImproperlyConfigured(
-        "FOAM_EHLO_NAME must be a host name, such as foam.example.org, or [192.0.2.1]."
-    )
+FOAM_EHLO_NAME = env.matching(
+    "FOAM_EHLO_NAME",
+    _host_name + r"|\[[0-9A-Fa-f:.]+\]",
+    "a host name, such as foam.example.org, or [192.0.2.1]",
+)
+if "FOAM_EHLO_NAME" not in os.environ and re.fullmatch(
+    _host_name + r"\.[a-z][a-z0-9-]*", _base.hostname or ""
+):
+    FOAM_EHLO_NAME = _base.hostname or ""
 # Where `manage.py bounce --mailbox` reads: imaps://user:password@host/INBOX.
-FOAM_BOUNCE_MAILBOX = env.str("FOAM_BOUNCE_MAILBOX", default="")
-FOAM_ALLOWED_PRIVATE_NETWORKS = env.list("FOAM_ALLOWED_PRIVATE_NETWORKS", default=[])
-_lease = env.str("FOAM_LEASE_SECONDS", default="120")
+FOAM_BOUNCE_MAILBOX = env.matching(
+    "FOAM_BOUNCE_MAILBOX",
+    r"imaps?://\S+@\S+",
+    "a mailbox such as imaps://user:password@imap.example.org/INBOX",
+    secret=True,
+)
+FOAM_ALLOWED_PRIVATE_NETWORKS = env.networks("FOAM_ALLOWED_PRIVATE_NETWORKS")
 # A round begins messages for half a lease, and the slowest is given up 20 s later.
-if not _lease.isdecimal() or not 50 <= int(_lease) <= 3600:
-    raise ImproperlyConfigured("FOAM_LEASE_SECONDS must be a number from 50 to 3600.")
-FOAM_LEASE_SECONDS = int(_lease)
-_flood = env.str("FOAM_FLOOD_LIMIT", default="60")
-if not _flood.isdecimal() or int(_flood) > 1_000_000:
-    raise ImproperlyConfigured("FOAM_FLOOD_LIMIT must be a number from 0 to 1000000.")
-FOAM_FLOOD_LIMIT = int(_flood)
-_backlog = env.str("FOAM_BACKLOG_RATE", default="1000")
-if not _backlog.isdecimal() or int(_backlog) > 1_000_000:
-    raise ImproperlyConfigured("FOAM_BACKLOG_RATE must be a number from 0 to 1000000.")
-FOAM_BACKLOG_RATE = int(_backlog)
-_hold_over = env.str("FOAM_BACKLOG_HOLD_OVER", default="0")
-if not _hold_over.isdecimal() or int(_hold_over) > 1_000_000_000:
-    raise ImproperlyConfigured("FOAM_BACKLOG_HOLD_OVER must be a number from 0 to 1000000000.")
-FOAM_BACKLOG_HOLD_OVER = int(_hold_over)
-FOAM_WEBHOOK_PORTS = env.list("FOAM_WEBHOOK_PORTS", cast=int, default=[80, 443])
+FOAM_LEASE_SECONDS = env.number("FOAM_LEASE_SECONDS", 120, 50, 3600)
+FOAM_FLOOD_LIMIT = env.number("FOAM_FLOOD_LIMIT", 60, 0, 1_000_000)
+FOAM_BACKLOG_RATE = env.number("FOAM_BACKLOG_RATE", 1000, 0, 1_000_000)
+FOAM_BACKLOG_HOLD_OVER = env.number("FOAM_BACKLOG_HOLD_OVER", 0, 0, 1_000_000_000)
+FOAM_WEBHOOK_PORTS = env.ports("FOAM_WEBHOOK_PORTS", "80,443")
 # What a canary that arrives asks for: an address of the operator's, so any network will do.
-FOAM_HEARTBEAT_URL = env.str("FOAM_HEARTBEAT_URL", default="")
-if FOAM_HEARTBEAT_URL and not re.fullmatch(r"https?://[!-~]+", FOAM_HEARTBEAT_URL):
-    raise ImproperlyConfigured("FOAM_HEARTBEAT_URL must be an http or https address.")
+_heartbeat_example = "https://hc-ping.com/your-uuid"
+FOAM_HEARTBEAT_URL = env.web_address("FOAM_HEARTBEAT_URL", _heartbeat_example, secret=True)
+_ascii = f"an address in ASCII, such as {_heartbeat_example}"
+env.matching("FOAM_HEARTBEAT_URL", "[!-~]+", _ascii, secret=True)
 
 # Retention
 
-_keep = env.str("FOAM_KEEP_DAYS", default="90")
-if not _keep.isdecimal() or not 1 <= int(_keep) <= 36500:
-    raise ImproperlyConfigured("FOAM_KEEP_DAYS must be a number from 1 to 36500.")
-FOAM_KEEP_DAYS = int(_keep)
+FOAM_KEEP_DAYS = env.number("FOAM_KEEP_DAYS", 90, 1, 36500)
 
 # API
 
-WINDOWS = {"s": 1, "min": 60, "h": 3600}
-
-
-def rate(name: str, default: str) -> tuple[int, int] | None:
-    """Return a limit such as 600/min as requests and seconds; None for `off`."""
-    value = env.str(name, default=default)
-    if value == "off":
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,5})/(s|min|h)", value)
-    if found is None:
-        raise ImproperlyConfigured(f"{name} must be a rate such as 10/s, 600/min, 5000/h, or off.")
-    return int(found[1]), WINDOWS[found[2]]
-
-
 # Of one token or session, of all of a user's, of those among them that write, and of an address
 # that has not said who it is.
-FOAM_API_RATE = rate("FOAM_API_RATE", "600/min")
-FOAM_API_USER_RATE = rate("FOAM_API_USER_RATE", "1200/min")
-FOAM_API_WRITE_RATE = rate("FOAM_API_WRITE_RATE", "600/min")
-FOAM_API_ANONYMOUS_RATE = rate("FOAM_API_ANONYMOUS_RATE", "120/min")
+FOAM_API_RATE = env.rate("FOAM_API_RATE", "600/min")
+FOAM_API_USER_RATE = env.rate("FOAM_API_USER_RATE", "1200/min")
+FOAM_API_WRITE_RATE = env.rate("FOAM_API_WRITE_RATE", "600/min")
+FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -552,16 +515,12 @@ UNFOLD = {
 
 # Operations: logs, metrics and errors. Ids and durations, never the words of a reminder
 
-FOAM_LOG_FORMAT = env.str("FOAM_LOG_FORMAT", default="json" if PRODUCTION else "lines")
-if FOAM_LOG_FORMAT not in logs.FORMATS:
-    raise ImproperlyConfigured("FOAM_LOG_FORMAT must be 'json' or 'lines'.")
-LOGGING = logs.config(FOAM_LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
+FOAM_LOG_FORMAT = env.one_of("FOAM_LOG_FORMAT", "json" if PRODUCTION else "lines", *logs.FORMATS)
+LOGGING = logs.config(FOAM_LOG_FORMAT, env.log_level("LOG_LEVEL"))
 # Whoever has it may read /metrics; without it nobody may, but for loopback in development.
-FOAM_METRICS_TOKEN = env.str("FOAM_METRICS_TOKEN", default="")
-if FOAM_METRICS_TOKEN and not re.fullmatch(r"[!-~]{16,}", FOAM_METRICS_TOKEN):
-    raise ImproperlyConfigured("FOAM_METRICS_TOKEN must be at least 16 visible characters.")
-SENTRY_DSN = env.str("SENTRY_DSN", default="")
-if SENTRY_DSN and not re.fullmatch(r"https?://[!-~]+@[!-~]+/\d+", SENTRY_DSN):
-    raise ImproperlyConfigured("SENTRY_DSN must be as Sentry shows it: https://KEY@HOST/NUMBER.")
+_visible = "at least 16 visible characters, such as the output of: openssl rand -hex 32"
+FOAM_METRICS_TOKEN = env.matching("FOAM_METRICS_TOKEN", r"[!-~]{16,}", _visible, secret=True)
+_dsn = "as Sentry shows it: https://KEY@HOST/NUMBER"
+SENTRY_DSN = env.matching("SENTRY_DSN", r"https?://[!-~]+@[!-~]+/\d+", _dsn, secret=True)
 # Where workers and beat leave word that they are alive, for `python -m foam.alive`.
-FOAM_ALIVE_DIR = env.str("FOAM_ALIVE_DIR", default="")
+FOAM_ALIVE_DIR = env.text("FOAM_ALIVE_DIR")

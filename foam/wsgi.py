@@ -1,7 +1,15 @@
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
+# By which gunicorn knows that a worker cannot start, and gives up.
+CANNOT_START = 3
 
-application = get_wsgi_application()
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    print(f"Not set up: {error}", file=sys.stderr, flush=True)
+    sys.exit(CANNOT_START)

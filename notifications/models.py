@@ -622,7 +622,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["channel", "-id"],
                 condition=Q(status__in=["dead", "cancelled"]),
-                name="notifications_delivery_ended_badly",
+                name="notifications_delivery_bad_end",
             ),
             # lease.OF_CHANNELS, where one has so much due that the others must be looked for.
             models.Index(

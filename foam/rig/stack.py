@@ -83,7 +83,7 @@ class Rig:
                 "REDIS_URL": self.url("redis"),
                 **self.settings,
             }
-            self.manage("migrate", "--no-input")
+            self.manage("migrate_once")
             if self.durable:
                 # Only now: to set up a database that reaches the disk takes ten seconds.
                 self._servers["postgres"][0].ephemeral = False

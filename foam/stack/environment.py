@@ -51,7 +51,10 @@ def development(
     These are the defaults of development, the settings of the FOAM that is `running` in this
     folder, the environment of this command, and the addresses of the servers.
     """
-    return {**defaults(folder, web_port()), **(running or {}), **os.environ, **urls}
+    env = {**defaults(folder, web_port()), **(running or {}), **os.environ, **urls}
+    # Where a machine sets it, each of nine processes compiles two thousand modules anew.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
 
 
 def defaults(folder: Folder | None, port: int) -> dict[str, str]:

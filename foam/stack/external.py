@@ -1,8 +1,11 @@
 """Servers of someone else's, named by DATABASE_URL and REDIS_URL."""
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
 
 from foam.stack.terminal import Problem
+from foam.variables import Variables
 
 SECONDS = 5
 OLDEST_POSTGRES = 15
@@ -13,14 +16,16 @@ def check_database(url: str) -> str:
     # Only where it is asked for: the embedded servers need no client of ours.
     import psycopg  # noqa: PLC0415
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql", "psql", "pgsql"):
-        raise Problem(f"DATABASE_URL names {parts.scheme or 'no scheme'}; FOAM needs postgres://.")
-    name = unquote(parts.path.lstrip("/"))
-    where = f"{name or 'no database'} on {unquote(parts.hostname or '')}:{parts.port or 5432}"
-    standard = parts._replace(scheme="postgresql").geturl()
     try:
-        with psycopg.connect(standard, connect_timeout=SECONDS) as connection:
+        database = Variables({"DATABASE_URL": url}).database("DATABASE_URL")
+    except ImproperlyConfigured as error:
+        raise Problem(str(error)) from None
+    where = f"{database['NAME']} on {hosts_of(database)}"
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
+    login = {name: database[key] for name, key in {**names, "port": "PORT"}.items()}
+    options = {"connect_timeout": SECONDS, **database["OPTIONS"]}
+    try:
+        with psycopg.connect(**login, **options) as connection:
             version = connection.info.server_version // 10000
     except psycopg.Error as error:
         raise Problem(f"PostgreSQL does not answer: {where}: {reason(error)}") from None
@@ -29,9 +34,22 @@ def check_database(url: str) -> str:
     return f"PostgreSQL {version}: {where}"
 
 
+def hosts_of(database: dict[str, str]) -> str:
+    """Name each host with its port, as in h1:5501,h2:5502."""
+    hosts = (database["HOST"] or "this machine").split(",")
+    ports = database["PORT"].split(",")
+    pairs = zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)
+    return ",".join(host if host[:1] == "/" else f"{host}:{port or 5432}" for host, port in pairs)
+
+
 def check_redis(url: str) -> str:
+    """Say which Redis answers at a URL."""
     import redis  # noqa: PLC0415
 
+    try:
+        url = Variables({"REDIS_URL": url}).redis("REDIS_URL")
+    except ImproperlyConfigured as error:
+        raise Problem(str(error)) from None
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or 6379}, database {parts.path.lstrip('/') or '0'}"
     try:

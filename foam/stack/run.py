@@ -17,6 +17,8 @@ from foam.stack.terminal import Problem, paint, say, step
 
 PYTHON = sys.executable
 WORKERS = ("dispatch", "deliver")
+# How manage.py begins when a setting stops it.
+NOT_SET_UP = "Not set up: "
 START_WITHIN = 60
 # Longer than a request or a task takes on a healthy day.
 STOP_WITHIN = 8
@@ -34,7 +36,7 @@ def run(signals: Signals) -> int:
             published(folder, env := development(folder, urls), urls),
         ):
             with step("Migrations applied"):
-                manage(["migrate", "--no-input"], folder, env, signals)
+                manage(["migrate_once"], folder, env, signals)
             with programs(folder, env, port, signals) as children:
                 with step("Web, workers and beat started"):
                     wait_until_healthy(port, [*embedded, *children], signals)
@@ -69,7 +71,9 @@ def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signa
     finally:
         stop(child, signals, STOP_WITHIN)
     if child.exit_code:
-        raise Problem(died(child))
+        last = "".join(child.last_words(1))
+        # A sentence about a setting needs no log around it.
+        raise Problem(last if last.startswith(NOT_SET_UP) else died(child))
     return log.read_text()
 
 

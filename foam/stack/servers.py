@@ -30,6 +30,12 @@ NO_REDIS = (
 
 class Postgres:
     name = "PostgreSQL 18"
+    # Of PostgreSQL's own, as the system may know no UTF-8 locale.
+    locale: tuple[str, ...] = (
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+    )
 
     def __init__(self, folder: Folder, *, ephemeral: bool) -> None:
         self.folder = folder
@@ -77,10 +83,7 @@ class Postgres:
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                # Of PostgreSQL's own, as the system may know no UTF-8 locale.
-                "--locale=C",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
+                *self.locale,
                 *(["--no-sync"] if self.ephemeral else []),
             ]
         )

@@ -133,12 +133,25 @@ def test_each_queue_has_a_worker_of_its_own():
     assert sorted(queues) == sorted(used | {settings.CELERY_TASK_DEFAULT_QUEUE})
 
 
-def test_health_checks_ask_the_nodes_that_run():
-    for name in ("foam_celery_worker", "foam_celery_beat"):
-        check = SERVICES[name]["healthcheck"]["test"][1]
-        asked = re.findall(r"(\w+)@\$\$\(hostname\)", check)
-        options = [word for words in celery_commands(name) for word in words]
-        assert asked == re.findall(r"--hostname=(\w+)@%h", " ".join(options))
+@pytest.mark.parametrize("name", OURS[1:])
+def test_health_check_wants_word_of_every_node_that_runs(name: str):
+    check = SERVICES[name]["healthcheck"]["test"][1]
+    options = [word for words in celery_commands(name) for word in words]
+    nodes = re.findall(r"--hostname=(\w+)@%h", " ".join(options))
+    assert re.findall(r"-name '(\w+)@\*'", check) == nodes
+    assert environment(name)["FOAM_ALIVE_DIR"] in check
+    assert SERVICES[name]["healthcheck"]["interval"] == "5s"
+
+
+def test_one_service_builds_the_image_that_all_three_run():
+    assert [name for name in OURS if "build" in SERVICES[name]] == ["foam_web"]
+    images = {(SERVICES[name]["image"], SERVICES[name]["pull_policy"]) for name in OURS}
+    assert images == {("foam", "never")}
+
+
+def test_redis_answers_from_another_container_whichever_image_it_is():
+    command = SERVICES["foam_redis"]["command"]
+    assert command[command.index("--protected-mode") + 1] == "no"
 
 
 def environment(service: str) -> dict[str, str | None]:
@@ -341,7 +354,7 @@ def test_every_setting_is_documented():
 
 def names_read() -> set[str]:
     text = (ROOT / "foam" / "settings.py").read_text()
-    return set(re.findall(r'\b(?:required|one_of|env(?:\.\w+)?)\(\s*"(\w+)"', text))
+    return set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text))
 
 
 # migrate_once

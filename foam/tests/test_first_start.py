@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-import uuid
+import sys
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -12,34 +11,48 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from foam.management.commands import migrate_once
-from foam.tests import processes
-from foam.tests.test_deployment import PRODUCTION
+from foam.tests.production import new_database
+from foam.tests.test_deployment import PRODUCTION, run
+
+NEW_ADMIN = "createsuperuser --no-input --username ada --email ada@example.com"
 
 
 @pytest.fixture
 def empty_database() -> Iterator[str]:
-    """The address of a database that nothing was ever done in, beside that of the tests."""
-    url, name = os.environ["DATABASE_URL"], f"foam_new_{uuid.uuid4().hex}"
-    with psycopg.connect(url, autocommit=True) as session:
-        session.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield urlsplit(url)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(url, autocommit=True) as session:
-        session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with new_database(os.environ["DATABASE_URL"]) as url:
+        yield url
+
+
+def manage(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "manage.py", *words], {**PRODUCTION, **settings})
 
 
 def test_migrate_once_makes_all_of_an_empty_database(empty_database: str):
-    env = {**PRODUCTION, "DATABASE_URL": empty_database}
-    done = subprocess.run(
-        ["python", "manage.py", "migrate_once"],
-        cwd=processes.PROJECT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = manage("migrate_once", DATABASE_URL=empty_database)
     assert done.returncode == 0, done.stderr[-2000:]
     with psycopg.connect(empty_database) as session:
         assert session.execute("SELECT username FROM accounts_user").fetchall() == [("(foam)",)]
+
+
+@pytest.mark.parametrize("words", ["createtoken ada", "ledger", NEW_ADMIN, "prune", "watch"])
+def test_command_on_an_empty_database_says_in_a_sentence_what_to_do(
+    words: str, empty_database: str
+):
+    done = manage(*words.split(), DATABASE_URL=empty_database)
+    assert done.returncode == 1
+    [sentence] = done.stderr.splitlines()
+    assert "run `python manage.py migrate_once`" in sentence
+
+
+def test_command_without_settings_says_in_a_sentence_what_to_do():
+    for words in (["createtoken", "ada"], ["nonsense"], ["migrate_once"]):
+        done = run([sys.executable, "manage.py", *words], {"PATH": PRODUCTION["PATH"]})
+        assert done.returncode == 1
+        [sentence] = done.stderr.splitlines()
+        assert sentence.startswith(
+            "Not set up: Set the environment variable FOAM_BASE_URL, such as"
+        )
+        assert "`make manage` sets it" in sentence
 
 
 @pytest.mark.django_db(transaction=True)

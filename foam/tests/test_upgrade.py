@@ -60,19 +60,27 @@ def git(*words: str) -> bytes:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def release_before(tmp_path_factory) -> Path:
-    """The tree as it was before the newest migration: tagged releases need not be fetched."""
+def commits_before() -> list[str]:
+    """Return the commits before each that added migrations, the newest first."""
     if git("rev-parse", "--is-shallow-repository").strip() != b"false":
         pytest.skip("the history is cut off here: git fetch --unshallow")
     # Along the line of what was released: a branch that is merged does not count by its own time.
     line = ("--first-parent", "--diff-merges=first-parent", "--diff-filter=A", "--no-patch")
-    paths = ("--", ":(glob)*/migrations/0*.py")
-    newest = git("log", "-1", *line, "--format=%H", *paths).decode().strip()
-    tree = tmp_path_factory.mktemp("before")
-    archive = git("archive", f"{newest}^")
-    subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
+    commits = git("log", "-20", *line, "--format=%H^", "--", ":(glob)*/migrations/0*.py")
+    return commits.decode().split()
+
+
+def lay_out(commit: str, tree: Path) -> Path:
+    """Put the files of a commit into a folder: tagged releases need not be fetched."""
+    tree.mkdir(exist_ok=True)
+    subprocess.run(["tar", "-x", "-C", tree], input=git("archive", commit), check=True)
     return tree
+
+
+@pytest.fixture(scope="module")
+def release_before(tmp_path_factory) -> Path:
+    """The tree as it was before the newest migration."""
+    return lay_out(commits_before()[0], tmp_path_factory.mktemp("before"))
 
 
 def test_release_before_fires_delivers_and_edits_on_the_new_schema(release_before, beat_rows):

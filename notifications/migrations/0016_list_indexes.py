@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('status__in', ['dead', 'cancelled'])), fields=['channel', '-id'], name='notifications_delivery_ended_badly'),
+            index=models.Index(condition=models.Q(('status__in', ['dead', 'cancelled'])), fields=['channel', '-id'], name='notifications_delivery_bad_end'),
         ),
         AddIndexConcurrently(
             model_name='inboxmessage',

@@ -232,3 +232,11 @@ def test_any_text_is_refused_or_accepted_and_nothing_else(text):
             continue
         assert target.url.isascii()
         assert check_url(target.url, PUBLIC) == target
+
+
+@pytest.mark.parametrize(
+    ("port", "is_allowed"), [(80, True), (7999, False), (8000, True), (8999, True), (9000, False)]
+)
+def test_ports_may_be_ranges(port, is_allowed):
+    for ranges in ([80, (8000, 8999)], [80, [8000, 8999]]):
+        assert (Policy.of([], ranges).port_refusal(port) == "") is is_allowed

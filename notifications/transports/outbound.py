@@ -4,7 +4,7 @@ A name can lead anywhere and elsewhere the next minute, so the address is judged
 is opened (`Policy.refusal`). `check_url` is the friendly first answer, in the form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import (
@@ -77,13 +77,13 @@ class Policy:
     """What the operator allows: private networks, and the ports of public hosts."""
 
     networks: tuple[IPv4Network | IPv6Network, ...]
-    ports: frozenset[int]
+    ports: tuple[range, ...]
 
     @classmethod
-    def of(cls, networks: Iterable[str], ports: Iterable[int]) -> Self:
-        return cls(
-            tuple(ip_network(network, strict=False) for network in networks), frozenset(ports)
-        )
+    def of(cls, networks: Iterable[str], ports: Iterable[int | Sequence[int]]) -> Self:
+        """Return what is allowed: of ports each by itself, or the first and the last of a range."""
+        allowed = tuple(ip_network(network, strict=False) for network in networks)
+        return cls(allowed, tuple(_range(port) for port in ports))
 
     def allows(self, address: Address) -> bool:
         """Tell whether the operator named a network that this address is in."""
@@ -99,9 +99,14 @@ class Policy:
         return self.port_refusal(port)
 
     def port_refusal(self, port: int) -> str:
-        if port in self.ports:
+        if any(port in ports for ports in self.ports):
             return ""
         return f"port {port}; the setting {PORTS_SETTING} can allow it"
+
+
+def _range(port: int | Sequence[int]) -> range:
+    first, last = (port, port) if isinstance(port, int) else port
+    return range(first, last + 1)
 
 
 def reached(address: Address) -> Address:

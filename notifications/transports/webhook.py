@@ -71,7 +71,7 @@ Sending = tuple[Lane[Aimed], int, Message, Target]
 
 
 @lru_cache(maxsize=4)
-def _policy(networks: tuple[str, ...], ports: tuple[int, ...]) -> Policy:
+def _policy(networks: tuple[str, ...], ports: tuple[int | Sequence[int], ...]) -> Policy:
     return Policy.of(networks, ports)
 
 

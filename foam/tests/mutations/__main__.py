@@ -43,7 +43,7 @@ def migrated() -> Iterator[str]:
         session.execute(f"CREATE DATABASE {name}")
         try:
             subprocess.run(
-                [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
+                [sys.executable, "manage.py", "migrate_once", "--verbosity", "0"],
                 cwd=PROJECT,
                 env={**os.environ, "DATABASE_URL": url._replace(path=f"/{name}").geturl()},
                 check=True,

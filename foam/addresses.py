@@ -1,0 +1,132 @@
+"""Addresses of servers, taken apart; what is none is refused by the end of a sentence. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+POSTGRES_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
+LAST_PORT = 65535
+# Scheme of EMAIL_URL: Django's backend, the usual port, and how TLS begins.
+MAIL: dict[str, tuple[str, int, dict[str, bool]]] = {
+    "smtp": ("smtp", 25, {}),
+    "smtp+tls": ("smtp", 587, {"EMAIL_USE_TLS": True}),
+    "smtps": ("smtp", 587, {"EMAIL_USE_TLS": True}),
+    "smtp+ssl": ("smtp", 465, {"EMAIL_USE_SSL": True}),
+    "consolemail": ("console", 0, {}),
+    "filemail": ("filebased", 0, {}),
+    "memorymail": ("locmem", 0, {}),
+    "dummymail": ("dummy", 0, {}),
+}
+
+
+class Refused(ValueError):
+    """What is wrong with a value, as the end of a sentence that begins with its name."""
+
+
+def address_of(text: str, schemes: Sequence[str]) -> SplitResult:
+    """Return the parts of an address; Refused, as the end of a sentence, where it has none."""
+    scheme = text.partition("://")[0]
+    if "://" not in text or scheme not in schemes:
+        some = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise Refused(f"must begin with {some}")
+    if re.search(r"\s", text):
+        raise Refused("must have no space in it")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or port == 0:
+        raise Refused(
+            "must name a host and maybe a port from 1 to 65535, with @, / and # percent-encoded in "
+            "a password"
+        )
+    return parts
+
+
+def redis_of(text: str) -> None:
+    parts = address_of(text, ("redis", "rediss"))
+    if not re.fullmatch(r"/?|/[0-9]{1,5}", parts.path):
+        raise Refused("must end with the number of a database")
+
+
+def database_of(text: str) -> dict[str, Any]:
+    """Return ENGINE, NAME, USER, PASSWORD, HOST, PORT and OPTIONS of a PostgreSQL's URL."""
+    parts = parameters_of(text)
+    host, name = parts.pop("host", ""), parts.pop("dbname", "")
+    if name.startswith("/") and not host:
+        # postgres:////var/run/postgresql/foam: the folder of a socket, and the name.
+        host, _, name = name.rpartition("/")
+    ports = parts.pop("port", "").split(",")
+    if any(port and not is_port(port) for port in ports):
+        raise Refused("must have ports from 1 to 65535")
+    if len(ports) not in {1, len(host.split(","))}:
+        raise Refused("must have one port for all hosts or one for each")
+    if not name and "service" not in parts:
+        raise Refused("must name a database")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": host,
+        "PORT": ",".join(ports).strip(",") and ",".join(ports),
+        "OPTIONS": parts,
+    }
+
+
+def parameters_of(text: str) -> dict[str, Any]:
+    """Return the parameters of a connection by their names in libpq, which reads the URL."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in POSTGRES_SCHEMES:
+        raise Refused("must begin with postgres://")
+    authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+    if authority.count("@") > 1:
+        # Only the last one can end a password.
+        login, _, hosts = authority.rpartition("@")
+        rest = rest.replace(authority, f"{login.replace('@', quote('@'))}@{hosts}", 1)
+    try:
+        return dict(conninfo_to_dict(f"postgresql://{rest}"))
+    except ProgrammingError as error:
+        raise Refused(reason_of(str(error))) from None
+
+
+def reason_of(complaint: str) -> str:
+    """Return libpq's complaint as the end of our sentence, without what it quotes."""
+    if "percent-encoded" in complaint and "spaces" not in complaint:
+        return "must have %25 in place of a % in its name or password"
+    if parameter := re.search(r'invalid URI query parameter: "(\w+)"', complaint):
+        return f"must not have {parameter[1]}=, which PostgreSQL's client does not know"
+    if "IPv6" in complaint:
+        return "must have an IPv6 address in brackets"
+    if "spaces" in complaint:
+        return "must have no space in it"
+    return "must be the address of a PostgreSQL"
+
+
+def is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) <= LAST_PORT
+
+
+def mail_of(text: str) -> dict[str, Any]:
+    scheme, _, rest = text.partition("://")
+    if scheme not in MAIL or "://" not in text:
+        raise Refused("must begin with smtp://, smtp+tls:// or smtp+ssl://")
+    backend, usual_port, tls = MAIL[scheme]
+    found = {"EMAIL_BACKEND": f"django.core.mail.backends.{backend}.EmailBackend", **tls}
+    if backend != "smtp":
+        return {**found, "EMAIL_FILE_PATH": unquote(rest)}
+    parts = address_of(text, tuple(MAIL))
+    if parts.path not in {"", "/"} or parts.query:
+        raise Refused("must end with the port")
+    return {
+        **found,
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or usual_port,
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+    }

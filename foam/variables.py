@@ -1,0 +1,226 @@
+"""Environment variables, read as settings: each is understood, or refused in one sentence.
+
+The sentence begins with the name of the variable, says what it must be, with an example, and what
+it is. What may be a secret is not repeated.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_network
+from typing import Any, NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
+
+from foam.addresses import LAST_PORT, Refused, address_of, database_of, mail_of, redis_of
+
+BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps")
+POSTGRES_EXAMPLE = "postgres://user:password@host:5432/name"
+WINDOWS = {"s": 1, "min": 60, "h": 3600}
+NEAR = ("127.0.0.1", "localhost", "::1")
+NAME_OF_HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+
+
+class Variables:
+    """A reader of variables, each by the kind of its value; one that is not set has its default."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a text without the spaces around it."""
+        return self.environment.get(name, default).strip()
+
+    def required(self, name: str, example: str) -> str:
+        """Return the variable `name`, or refuse to start and say which one is missing."""
+        value = self.environment.get(name, "")
+        if value.strip():
+            # As it stands: a secret may begin or end with anything.
+            return value
+        raise ImproperlyConfigured(
+            f"Set the environment variable {name}, such as {example} (see docs/settings.md; "
+            "in a checkout, `make manage` sets it)."
+        )
+
+    def one_of(self, name: str, default: str, *allowed: str) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            refuse(name, " or ".join(map(repr, allowed)), value)
+        return value
+
+    def boolean(self, name: str, default: bool) -> bool:
+        value = self.text(name, str(default))
+        if value.lower() not in BOOLEANS:
+            refuse(name, "true or false", value)
+        return BOOLEANS[value.lower()]
+
+    def log_level(self, name: str) -> str:
+        value = self.text(name, "INFO").upper()
+        if value not in LOG_LEVELS:
+            refuse(name, " or ".join(LOG_LEVELS), value)
+        return value
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """Return a whole number in these bounds."""
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not lowest <= int(value) <= highest:
+            refuse(name, f"a number from {lowest} to {highest}, such as {default}", value)
+        return int(value)
+
+    def rate(self, name: str, default: str) -> tuple[int, int] | None:
+        """Return a limit such as 600/min as requests and seconds; None for `off`."""
+        value = self.text(name, default)
+        if value == "off":
+            return None
+        match = re.fullmatch(r"([1-9][0-9]{0,5})/(s|min|h)", value)
+        if match is None:
+            refuse(name, "a rate such as 10/s, 600/min, 5000/h, or off", value)
+        return int(match[1]), WINDOWS[match[2]]
+
+    def matching(self, name: str, pattern: str, allowed: str, *, secret: bool = False) -> str:
+        """Return a text that looks as it must, or nothing where it is not set."""
+        value = self.text(name)
+        if value and not re.fullmatch(pattern, value):
+            refuse(name, allowed, None if secret else value)
+        return value
+
+    def items(self, name: str, default: Sequence[str] = ()) -> list[str]:
+        """Return what stands between commas."""
+        return [
+            part.strip() for part in self.text(name, ",".join(default)).split(",") if part.strip()
+        ]
+
+    def each(
+        self, name: str, parts: Sequence[str], read: Callable[[str], Any], allowed: str
+    ) -> list[Any]:
+        """Return what each part is read as; refuse the list for the first that is not."""
+        values = []
+        for part in parts:
+            try:
+                values.append(read(part))
+            except ValueError:
+                refuse(name, allowed, part)
+        return values
+
+    def networks(self, name: str) -> list[str]:
+        allowed = "networks with commas between, such as 10.0.0.0/8,::1/128"
+        self.each(
+            name, parts := self.items(name), lambda part: ip_network(part, strict=False), allowed
+        )
+        return parts
+
+    def ports(self, name: str, default: str) -> list[int | tuple[int, int]]:
+        """Return the ports of a list, and of a range the first and the last."""
+        allowed = "ports and ranges of them with commas between, such as 80,443,8000-8999"
+        parts = self.items(name, [default] if name not in self.environment else ())
+        if not parts:
+            refuse(name, allowed, self.text(name))
+        return self.each(name, parts, ports_of, allowed)
+
+    def hosts(self, name: str) -> list[str]:
+        allowed = "host names with commas between, without scheme and port: foam.example.org,[::1]"
+        self.required(name, "foam.example.org,localhost")
+        return self.each(name, self.items(name), host_of, allowed)
+
+    def keys(self, name: str) -> list[str]:
+        """Return Fernet keys."""
+        self.required(name, "the output of: openssl rand -base64 32 | tr '+/' '-_'")
+        keys = self.items(name)
+        for number, key in enumerate(keys, 1):
+            if not is_key(key):
+                raise ImproperlyConfigured(
+                    f"{name}: number {number} is no Fernet key. A new one is the output of: "
+                    "openssl rand -base64 32 | tr '+/' '-_'"
+                )
+        return keys
+
+    # Addresses
+
+    def web_address(
+        self, name: str, example: str, *, tls: bool = False, secret: bool = False
+    ) -> str:
+        """Return an http or https address, or nothing; with `tls` http only of this machine."""
+        value = self.text(name)
+        if not value:
+            return value
+        allowed = "an https address" if tls else "an http or https address"
+        try:
+            parts = address_of(value, ("http", "https"))
+            if tls and parts.scheme == "http" and parts.hostname not in NEAR:
+                raise Refused("must be https")
+        except ValueError:
+            refuse(name, f"{allowed}, such as {example}", None if secret else value)
+        return value
+
+    def database(self, name: str) -> dict[str, Any]:
+        """Return what Django is told of a PostgreSQL, as PostgreSQL's own client reads its URL."""
+        self.required(name, POSTGRES_EXAMPLE)
+        try:
+            return database_of(self.text(name))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} {error}, such as {POSTGRES_EXAMPLE}.") from None
+
+    def redis(self, name: str) -> str:
+        self.required(name, "redis://host:6379/0")
+        try:
+            redis_of(value := self.text(name))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} {error}, such as redis://host:6379/0.") from None
+        return value
+
+    def broker(self, name: str) -> str:
+        """Return an address, or several of sentinels with semicolons between; or nothing."""
+        value = self.text(name)
+        for number, part in enumerate(value.split(";") if value else ()):
+            try:
+                address_of(part, BROKERS)
+            except ValueError as error:
+                where = f", in its address number {number + 1}," if number else ""
+                raise ImproperlyConfigured(
+                    f"{name}{where} {error}, such as redis://host:6379/0 or "
+                    "amqp://user:password@host:5672/vhost."
+                ) from None
+        return value
+
+    def mail(self, name: str) -> dict[str, Any]:
+        """Return Django's settings of the mail server; nothing where it is not set."""
+        example = "smtp+tls://user:password@smtp.example.org:587"
+        try:
+            return mail_of(value) if (value := self.text(name)) else {}
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} {error}, such as {example}.") from None
+
+
+def refuse(name: str, allowed: str, value: str | None) -> NoReturn:
+    """Raise the sentence about a value that is not allowed; None for one that is a secret."""
+    what = "" if value is None else f"; it is {value!r}" if value else "; it is empty"
+    raise ImproperlyConfigured(f"{name} must be {allowed}{what}.")
+
+
+def ports_of(part: str) -> int | tuple[int, int]:
+    """Return a port, or the first and the last of a range such as 8000-8999."""
+    match = re.fullmatch(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", part)
+    if not match:
+        raise Refused(part)
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 0 < first <= last <= LAST_PORT:
+        raise Refused(part)
+    return (first, last) if match[2] else first
+
+
+def host_of(part: str) -> str:
+    if not NAME_OF_HOST.fullmatch(part):
+        raise Refused(part)
+    return part
+
+
+def is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False
