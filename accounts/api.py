@@ -26,6 +26,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import conditional, idempotency, limits
 from accounts.acting import By, Face, acting
+from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
 from accounts.query import refuse_unknown
 
@@ -242,13 +243,17 @@ class Instant(serializers.DateTimeField):
     """A moment: with an offset or Z."""
 
     default_error_messages: ClassVar = {
-        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
+        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z.",
+        "out_of_range": OUT_OF_RANGE,
     }
 
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if value.tzinfo is None:
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return parse_instant(value)
+        except OutOfRange:
+            self.fail("out_of_range")
+        except ValueError:
             self.fail("no_offset")
-        return super().enforce_timezone(value)
 
 
 class IsoDuration(serializers.DurationField):

@@ -1,15 +1,44 @@
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
+from django import forms
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import BooleanFilter
+from django_filters import BooleanFilter, IsoDateTimeFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from accounts.instants import OutOfRange, parse_instant
 from accounts.query import refuse_unknown
 
 BOOLEANS = {"true", "false", "1", "0"}
+
+
+class InstantFormField(forms.DateTimeField):
+    """Takes an instant with an offset or Z, and returns it in UTC."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z. In an "
+        "address the plus sign is to be percent-encoded."
+    }
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_instant(value)
+        except OutOfRange as error:
+            raise DjangoValidationError(str(error), code="out_of_range") from error
+        except ValueError as error:
+            raise DjangoValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class InstantFilter(IsoDateTimeFilter):
+    """Compares with an instant, whatever its offset."""
+
+    field_class = InstantFormField
 
 
 class Filters(DjangoFilterBackend):

@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "accounts.middleware.content_security",
     "accounts.middleware.staff_second_factor",
     "accounts.middleware.who_acts",
+    "accounts.middleware.UnusableFilter",
 ]
 
 ROOT_URLCONF = "foam.urls"

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
 from accounts.api import Instant, IsoDuration, StrictSerializer
+from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_time
 from accounts.models import validate_timezone
 from accounts.serializers import PausedBySerializer
 from accounts.timezones import zone
@@ -33,9 +34,20 @@ class WallClock(serializers.DateTimeField):
     """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
 
     input_kind = "wall"
+    default_error_messages: ClassVar = {
+        "invalid": "Give a wall-clock time such as 2026-11-23T18:00:00.",
+        "out_of_range": OUT_OF_RANGE,
+    }
 
-    def enforce_timezone(self, value: datetime) -> datetime:
-        return value.replace(microsecond=0)
+    def to_internal_value(self, value: Any) -> datetime:
+        if isinstance(value, datetime):
+            return value.replace(microsecond=0)
+        try:
+            return parse_time(value).replace(microsecond=0)
+        except OutOfRange:
+            self.fail("out_of_range")
+        except ValueError:
+            self.fail("invalid")
 
     def to_representation(self, value: Any) -> Any:
         return value.isoformat()

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Self
 
 from django.conf import settings
 from django.db import connection
-from django.utils.dateparse import parse_datetime
 
+from accounts.instants import parse_instant
 from accounts.timezones import iso
 from reminders.models import Reminder
 
@@ -64,10 +64,10 @@ class Mark(NamedTuple):
             return cls(
                 era,
                 horizon,
-                _instant(made_at),
+                parse_instant(made_at),
                 xid,
                 id_,
-                None if since is None else _instant(since),
+                None if since is None else parse_instant(since),
             )
         except (ValueError, TypeError, RecursionError) as error:
             raise Unreadable from error
@@ -117,7 +117,7 @@ def _begin(since: str, now: datetime) -> Mark:
         return Mark(_era(), horizon, now, None)
     oldest = now - timedelta(days=settings.FOAM_KEEP_DAYS)
     try:
-        instant = _instant(since)
+        instant = parse_instant(since)
     except ValueError:
         mark = Mark.decode(since)
     else:
@@ -180,10 +180,3 @@ def _changed(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, in
 def _all_there(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
     own = Reminder.objects.owned_by(user).filter(pk__gt=mark.id).order_by("pk")
     return [(None, id_) for id_ in own.values_list("pk", flat=True)[:limit]]
-
-
-def _instant(text: str) -> datetime:
-    found = parse_datetime(text)
-    if found is None or found.tzinfo is None:
-        raise ValueError("not an instant")
-    return found

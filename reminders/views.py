@@ -15,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
+from accounts.filters import InstantFilter
 from accounts.serializers import UntilSerializer
 from notifications.serializers import own_channels
 from reminders import firing, loop
@@ -56,8 +57,8 @@ class ReminderFilter(filters.FilterSet):
         help_text="Given several times: reminders with all of them.",
     )
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
-    due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
+    due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
     updated_since = filters.CharFilter(
         method="all_of_them",
         help_text="What has changed since, with `deleted` and `sync`: `start`, an instant, or what "
@@ -257,8 +258,8 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
 class OccurrenceFilter(filters.FilterSet):
     reminder = filters.ModelChoiceFilter(queryset=own_reminders)
-    due_after = filters.IsoDateTimeFilter("due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter("due_at", lookup_expr="lt")
+    due_after = InstantFilter("due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("due_at", lookup_expr="lt", label="Due before")
 
     class Meta:
         model = Occurrence
