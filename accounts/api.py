@@ -29,9 +29,11 @@ from accounts.acting import By, Face, acting
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
 from accounts.query import refuse_unknown
+from accounts.strict_json import describe_unusable, printable
 
 # The browsable API's forms send it beside the fields.
 FORM_FIELDS = {"csrfmiddlewaretoken"}
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ApiView(APIView):
@@ -68,6 +70,8 @@ class ApiView(APIView):
         handler = getattr(self, name, None)
         if handler is None or request.method in SAFE_METHODS:
             return
+        if request.content_type.startswith(FORM_TYPES):
+            _check_form(request)
         if "If-Match" in request.headers and not self._is_talking:
             # What is checked is then locked until it is changed.
             handler = transaction.atomic(handler)
@@ -160,6 +164,16 @@ class ApiView(APIView):
             return response
         kept = {name: value for name, value in response.items() if name != "Content-Type"}
         return HttpResponseNotModified(headers=kept)
+
+
+def _check_form(request: Request) -> None:
+    """Raise ValidationError for text in a form that cannot be stored, as JSON's parser does."""
+    data: Any = request.data
+    pairs = data.lists() if hasattr(data, "lists") else ()
+    for name, values in pairs:
+        reasons = map(describe_unusable, [name, *(v for v in values if isinstance(v, str))])
+        if reason := next(filter(None, reasons), None):
+            raise ValidationError({printable(name): [reason]})
 
 
 def _by(request: Request) -> By:
