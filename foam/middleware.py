@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from foam import logs, traffic, views
+from foam import logs, problems, traffic, views
 from foam.streams import watch_stream
 
 log = logging.getLogger(__name__)

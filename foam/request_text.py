@@ -5,12 +5,13 @@ other than UTF-8. Bodies of the API are checked by foam.parsers and accounts.api
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
 
 from accounts.strict_json import UNUSABLE, UnusableJson, describe_unusable, parse_json, printable
 from foam import problems
@@ -46,16 +47,27 @@ class UsableText:
             return _check_json(request)
         if request.content_type not in FORMS:
             return None
-        return _check_pairs(
-            request,             (name, value) for name, values in request.POST.lists() for value in values
-        )
+        return _check_pairs(request, _pairs_of(request.POST))
 
 
 def _check_path(request: HttpRequest) -> HttpResponse | None:
     path = request.path_info
     if "%" not in path and path.isascii() and path.isprintable():
         return None
-    return _refuse(request, "path", NOT_UTF_8) if _is_broken(request) else _check_pairs(request, [("path", path)])
+    if path.startswith(ANSWERS):
+        # Its page tells a person of a link that does not work.
+        return None
+    if _is_broken(request):
+        return _refuse(request, "path", NOT_UTF_8)
+    return _check_pairs(request, [*_parts_of(path), ("path", path)])
+
+
+def _parts_of(path: str) -> list[tuple[str, str]]:
+    """Return the named parts of an address, such as `external_id`."""
+    try:
+        return [(name, str(value)) for name, value in resolve(path).kwargs.items()]
+    except Resolver404:
+        return []
 
 
 def _is_broken(request: HttpRequest) -> bool:
@@ -78,20 +90,21 @@ def _check_query(request: HttpRequest) -> HttpResponse | None:
         unquote_to_bytes(query.encode("latin-1")).decode()
     except UnicodeError:
         return _refuse(request, "query", NOT_UTF_8)
-    return _check_pairs(request, (name, value) for name, values in request.GET.lists() for value in values)
+    return _check_pairs(request, _pairs_of(request.GET))
 
 
 def _check_headers(request: HttpRequest) -> HttpResponse | None:
     if not UNUSABLE.search("\n".join(str(value) for value in request.META.values())):
         return None
-    return _check_pairs(request, (name, value) for name, value in request.headers.items())
+    return _check_pairs(request, request.headers.items())
 
 
 def _check_charset(request: HttpRequest) -> HttpResponse | None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if charset.strip("\"'").lower() in CHARSETS:
         return None
-    return problems.answer(request, 415, f"Send UTF-8: the charset {charset[:40]!r} is not read here.")
+    detail = f"Send UTF-8: the charset {charset[:40]!r} is not read here."
+    return problems.answer(request, 415, detail)
 
 
 def _check_json(request: HttpRequest) -> HttpResponse | None:
@@ -102,6 +115,10 @@ def _check_json(request: HttpRequest) -> HttpResponse | None:
     except UnusableJson as error:
         return _refuse(request, error.place, error.message)
     return None
+
+
+def _pairs_of(values: QueryDict) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, many in values.lists() for value in many)
 
 
 def _check_pairs(request: HttpRequest, pairs: Iterable[tuple[str, str]]) -> HttpResponse | None:

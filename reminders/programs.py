@@ -145,11 +145,14 @@ class ForPrograms(OwnedViewSet):
         try:
             page = sync.page(request.user, request.query_params[SINCE], size, now)
         except sync.Unreadable:
-            message = "Give start, an instant with an offset or Z, or what `sync` said last."
+            message = (
+                "Give start, an instant with an offset or Z, or what `sync` said last. Begin anew "
+                f"with {SINCE}=start."
+            )
             raise ValidationError({SINCE: message}) from None
         except sync.TooOld:
             raise TooOld from None
-        mark = page.mark.encode()
+        mark = page.mark.encode(request.user.pk)
         address = request.build_absolute_uri()
         return Response(
             {

@@ -103,7 +103,6 @@ def test_charset_that_is_utf_8_is_taken(api, charset):
         "/calendar/foam_nothing.ics?tag={}",
         "/admin/login/?next={}",
         "/account/login/?next={}",
-        "/do/{}",
         "/nothing/{}",
         "/readyz?exclude={}",
     ],
