@@ -1,10 +1,11 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
+from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -26,13 +27,16 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import conditional, idempotency, limits
 from accounts.acting import By, Face, acting
+from accounts.errors import MAX_ITEM_ERRORS, unknown_names
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
-from accounts.query import refuse_unknown
+from accounts.query import check_query
 from accounts.strict_json import describe_unusable, printable
 
 # The browsable API's forms send it beside the fields.
 FORM_FIELDS = {"csrfmiddlewaretoken"}
+# Each is looked up.
+MANY_IDS = 100
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -40,13 +44,14 @@ class ApiView(APIView):
     """What every address of the API does alike: limits, `Idempotency-Key`, `ETag`, `If-Match`.
 
     It stands first among the bases of a view. An action that talks to the network, and so must not
-    be within a transaction, is named in `talks`. Query parameters of a detail address are named in
-    `query_params`, by action.
+    be within a transaction, is named in `talks`. Query parameters are named in `query_params`, by
+    action or method, but for lists in `filtered`: Filters knows theirs.
     """
 
     throttle_classes = [limits.RateLimit]
     talks: Collection[str] = ()
     query_params: ClassVar[Mapping[str, Collection[str]]] = {}
+    filtered: Collection[str] = ("list",)
     # The limits that this request counts for, with what is left of them.
     quota: Collection[tuple[limits.Limit, limits.Left]] = ()
 
@@ -68,6 +73,8 @@ class ApiView(APIView):
             raise
         name = (request.method or "").lower()
         handler = getattr(self, name, None)
+        if handler is not None:
+            self._check_query(request)
         if handler is None or request.method in SAFE_METHODS:
             return
         if request.content_type.startswith(FORM_TYPES):
@@ -81,13 +88,11 @@ class ApiView(APIView):
         setattr(self, name, handler)
 
     def _check_query(self, request: Request) -> None:
-        """Refuse query parameters that an address does not know; lists have filters that do so."""
-        action = getattr(self, "action", None)
-        if not getattr(self, "detail", False) or (
-            action not in self.query_params and action not in PLAIN
-        ):
-            return
-        refuse_unknown(request, self.query_params.get(str(action), ()))
+        """Refuse query parameters that an address does not know; Filters does so for lists."""
+        method = "get" if request.method == "HEAD" else str(request.method).lower()
+        name = getattr(self, "action", None) or method
+        if name not in self.filtered and request.method != "OPTIONS":
+            check_query(request, self.query_params.get(name, ()))
 
     def _once(
         self,
@@ -123,7 +128,6 @@ class ApiView(APIView):
 
     def matched(self, found: Any) -> Any:
         """Return what the address names, if it is as `If-Match` says; then it is locked."""
-        self._check_query(self.request)
         expected = self.request.headers.get("If-Match")
         if expected is None or self.request.method in SAFE_METHODS:
             return found
@@ -181,10 +185,6 @@ def _by(request: Request) -> By:
     return By(Face.API.value, request.user.pk, token_id=token_id)
 
 
-# What a router makes of an address of one thing.
-PLAIN = frozenset({"retrieve", "update", "partial_update", "destroy"})
-
-
 class OwnedViewSet(ApiView, GenericViewSet[Any]):
     """Only what is the user's own exists here; what belongs to another answers 404.
 
@@ -207,11 +207,11 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields and name not in FORM_FIELDS]
+            fields = self.fields
+            unknown = [name for name in data if name not in fields and name not in FORM_FIELDS]
             if unknown:
-                allowed = ", ".join(n for n, field in self.fields.items() if not field.read_only)
-                message = f"Unknown field. Allowed: {allowed}."
-                raise ValidationError({name: [message] for name in unknown}, code="unknown")
+                allowed = ", ".join(n for n, field in fields.items() if not field.read_only)
+                raise ValidationError(unknown_names(unknown, f"Unknown field. Allowed: {allowed}."))
             if not is_html_input(data):
                 self._check_types(data)
         return super().to_internal_value(data)
@@ -244,6 +244,10 @@ def _wrong_type(field: Any, value: Any) -> str:
         return ""
     many = getattr(field, "child_relation", None) or getattr(field, "child", None)
     if many is not None:
+        # Before each of them is looked at.
+        most = _most_of(field)
+        if most is not None and isinstance(value, list) and len(value) > most:
+            return f"Ensure this field has no more than {most} elements."
         each = value if isinstance(value, list) else ()
         return next((wrong for one in each if (wrong := _wrong_type(many, one))), "")
     for kind, words, types in TYPES:
@@ -251,6 +255,32 @@ def _wrong_type(field: Any, value: Any) -> str:
             is_right = isinstance(value, types) and not (types is int and isinstance(value, bool))
             return "" if is_right else f"Give {words}."
     return ""
+
+
+class ShortList(serializers.ListField):
+    """A list of which the first elements at fault are told, and no more are looked at."""
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        values: list[Any] = []
+        errors: dict[int, Any] = {}
+        for place, element in enumerate(data):
+            try:
+                values.append(self.child.run_validation(element))
+            except ValidationError as error:
+                errors[place] = error.detail
+            if len(errors) == MAX_ITEM_ERRORS:
+                break
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+
+def _most_of(field: Any) -> int | None:
+    """Return how many elements a list field takes; None where it does not say."""
+    if getattr(field, "child_relation", None) is not None:
+        return MANY_IDS
+    limits = [v.limit_value for v in field.validators if isinstance(v, MaxLengthValidator)]
+    return min(limits, default=None)
 
 
 class Instant(serializers.DateTimeField):
@@ -301,19 +331,3 @@ class Conflict(APIException):
     status_code = 409
     default_detail = "The state of this does not allow that."
     default_code = "conflict"
-
-
-def field_errors(detail: Any) -> list[dict[str, str]]:
-    """Return what a ValidationError says, as {field, code, detail} for each field at fault."""
-    return list(_walk(detail, ""))
-
-
-def _walk(detail: Any, field: str) -> Iterator[dict[str, str]]:
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
-            yield from _walk(inner, f"{field}.{name}" if field else str(name))
-    elif isinstance(detail, list):
-        for inner in detail:
-            yield from _walk(inner, field)
-    else:
-        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from accounts.api import Conflict, field_errors
+from accounts.api import Conflict
+from accounts.errors import field_errors, shorten_middle
 from reminders.models import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
@@ -63,7 +64,8 @@ def problem(
 
 
 def _detail(data: Any) -> str:
-    return str(data["detail"]) if isinstance(data, dict) and "detail" in data else str(data)
+    is_document = isinstance(data, dict) and "detail" in data
+    return shorten_middle(str(data["detail"] if is_document else data))
 
 
 def response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> HttpResponse:

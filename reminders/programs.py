@@ -19,7 +19,8 @@ from rest_framework.utils.urls import replace_query_param
 
 from accounts import conditional
 from accounts.api import OwnedViewSet, StrictSerializer
-from accounts.query import refuse_unknown
+from accounts.errors import ErrorBudget
+from accounts.query import check_query
 from reminders import sync
 from reminders.batch import Item, Op, Result, apply, upsert
 from reminders.models import Reminder
@@ -140,7 +141,7 @@ class ForPrograms(OwnedViewSet):
 
     def _changed(self, request: Request, now: datetime) -> Response:
         pager: Any = self.paginator
-        refuse_unknown(request, {SINCE, pager.page_size_query_param})
+        check_query(request, {SINCE, pager.page_size_query_param})
         size = pager.get_page_size(request)
         try:
             page = sync.page(request.user, request.query_params[SINCE], size, now)
@@ -171,7 +172,6 @@ class ForPrograms(OwnedViewSet):
 
         The answer is 200 when the items could be read, whatever came of each: look at `refused`.
         """
-        refuse_unknown(request, ())
         asked = BatchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
@@ -183,11 +183,12 @@ class ForPrograms(OwnedViewSet):
             is_atomic=values["atomic"],
         )
         done = sum(result.is_done for result in results)
+        budget = ErrorBudget()
         shown = {
             "done": done,
             "refused": len(results) - done,
             "dry_run": values["dry_run"],
-            "results": [shown_of(result) for result in results],
+            "results": [shown_of(result, budget) for result in results],
         }
         return Response(BatchResultSerializer(shown).data)
 
@@ -207,7 +208,6 @@ class ForPrograms(OwnedViewSet):
         Of parallel requests one creates. What is left out has its default afterwards, as in each
         PUT. With `If-None-Match: *` it is only created, with `If-Match` only replaced.
         """
-        refuse_unknown(request, ())
         fields = request.data if isinstance(request.data, Mapping) else None
         if fields is None:
             raise ValidationError("Send an object with the fields of a reminder.")
@@ -240,7 +240,6 @@ class ForPrograms(OwnedViewSet):
         return super().get_object() if named is None else self._named(named)
 
     def _named(self, external_id: str) -> Reminder:
-        refuse_unknown(self.request, ())
         rows: QuerySet[Reminder] = self.get_queryset()
         if "\0" in external_id:
             rows = rows.none()
@@ -257,6 +256,6 @@ class ForPrograms(OwnedViewSet):
             conditional.check_new(self._edition(found), known)
 
 
-def shown_of(result: Result) -> dict[str, Any]:
-    shown = {"status": int(result.status), "errors": result.errors}
+def shown_of(result: Result, budget: ErrorBudget) -> dict[str, Any]:
+    shown = {"status": int(result.status), "errors": budget.cut(result.errors)}
     return shown if result.reminder is None else {**shown, "reminder": result.reminder}

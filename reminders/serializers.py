@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import DurationField
 from django.utils import timezone
@@ -10,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
-from accounts.api import Instant, IsoDuration, StrictSerializer
+from accounts.api import Instant, IsoDuration, ShortList, StrictSerializer
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_time
 from accounts.models import validate_timezone
 from accounts.serializers import PausedBySerializer
@@ -71,6 +72,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         **serializers.ModelSerializer.serializer_field_mapping,
         WallClockField: WallClock,
         DurationField: IsoDuration,
+        ArrayField: ShortList,
     }
     timezone = serializers.CharField(
         max_length=64,
