@@ -21,6 +21,7 @@ from rest_framework.exceptions import (
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.utils.html import is_html_input
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
@@ -145,23 +146,38 @@ class ApiView(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         limits.tell(response, list(self.quota))
         if isinstance(response, Response) and response.status_code in {200, 201}:
-            response = self._tagged(request, response)
+            response = self._tagged(request, self._located(response))
         return response
+
+    def _located(self, response: Response) -> Response:
+        """Tell where what was made is found."""
+        shown = self._shown(response)
+        if response.status_code == 201 and shown is not None and "Location" not in response:
+            name = f"{self.basename}-detail"  # type: ignore[attr-defined]
+            response["Location"] = reverse(name, [shown.pk], request=self.request)
+        return response
+
+    def _shown(self, response: Response) -> Any:
+        """Return the row of this view's model that an answer shows; None for another answer."""
+        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
+        return shown if isinstance(shown, getattr(self, "model", ())) else None
 
     def _tagged(self, request: Request, response: Response) -> HttpResponse:
         """Give an answer its ETag; 304 when the client has it already."""
-        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
-        is_ours = isinstance(shown, getattr(self, "model", ()))
-        edition = self._edition(shown) if is_ours else ""
-        if request.method not in SAFE_METHODS:
-            if edition:
+        shown = self._shown(response)
+        edition = "" if shown is None else self._edition(shown)
+        is_read = request.method in SAFE_METHODS
+        # A page of the browsable API differs each time.
+        is_json = request.method != "OPTIONS" and response.accepted_renderer.format == "json"
+        if not is_json or not (is_read or edition):
+            if edition and not is_read:
                 response["ETag"] = f'"{edition}"'
             return response
-        # A page of the browsable API differs each time.
-        if request.method == "OPTIONS" or response.accepted_renderer.format != "json":
-            return response
+        # Of a write as well: where it answers what a GET would, the client need not read it anew.
         tag = conditional.digest(response.render().content)
         response["ETag"] = tag = f'"{edition}-{tag}"' if edition else f'"{tag}"'
+        if not is_read:
+            return response
         patch_cache_control(response, private=True, no_cache=True)
         known = request.headers.get("If-None-Match")
         if known is None or not conditional.is_known(tag, known):

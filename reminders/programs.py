@@ -14,7 +14,6 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from accounts import conditional
@@ -223,10 +222,7 @@ class ForPrograms(OwnedViewSet):
         )
         prefetch_related_objects([stored], "channels", "escalate_channels")
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-        answer = Response(self.get_serializer(stored).data, status)
-        if is_new:
-            answer["Location"] = reverse("reminder-detail", [stored.pk], request=request)
-        return answer
+        return Response(self.get_serializer(stored).data, status)
 
     @extend_schema(responses={204: None})
     @by_external_id.mapping.delete

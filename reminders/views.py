@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
@@ -163,7 +164,8 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     def trigger(self, request: Request, **kwargs: Any) -> Response:
         """Fire now, beside the schedule, which does not move."""
         occurrence = firing.trigger(self.get_object(), timezone.now())
-        return Response(OccurrenceSerializer(occurrence).data, status=201)
+        where = reverse("occurrence-detail", [occurrence.pk], request=request)
+        return Response(OccurrenceSerializer(occurrence).data, 201, headers={"Location": where})
 
     @extend_schema(responses=PreviewSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)

@@ -234,7 +234,7 @@ def test_two_reminders_cannot_share_an_external_id(api):
 
 def test_if_match_with_the_present_version_is_let_through(api, standup):
     answer = api.patch(url_of(standup), {"title": "New"}, headers={"If-Match": '"1"'})
-    assert (answer.status_code, answer["ETag"]) == (200, '"2"')
+    assert (answer.status_code, answer["ETag"][:3]) == (200, '"2-')
 
 
 def test_if_match_with_an_older_version_is_refused(api, standup):
