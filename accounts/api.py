@@ -218,8 +218,11 @@ class OwnedViewSet(ApiView, GenericViewSet[Any]):
         return self.model.objects.owned_by(self.request.user)
 
 
+# It refuses a field that it does not know, so that a misspelt one is not silently dropped. That is
+# no docstring, which the OpenAPI document would repeat for each of its subclasses. `schema_rules`
+# are what a body has to keep to besides, in JSON Schema.
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses a field that it does not know, so that a misspelt one is not silently dropped."""
+    schema_rules: ClassVar[Mapping[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

@@ -105,7 +105,7 @@ def _check(value: Any) -> None:
         else:
             continue
         if depth >= MAX_DEPTH:
-            raise UnusableJson("This JSON is nested too deeply.", place)
+            raise UnusableJson("This JSON is nested too deeply.", place.partition(".")[0])
         stack += [(child, _below(place, name), depth + 1) for name, child in reversed(children)]
 
 

@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import DurationField, QuerySet
 from django.utils import timezone
@@ -21,6 +21,8 @@ def own_channels(request: Request | None) -> QuerySet[Channel]:
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    """A place where you can be reached, and whether messages get there."""
+
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         DurationField: IsoDuration,
@@ -93,6 +95,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "updated_at",
         ]
         read_only_fields = ["verified_at", "disabled_reason"]
+        extra_kwargs: ClassVar = {
+            "digest_every": {
+                "help_text": "Collect messages and send a digest so often, from midnight on: from "
+                "PT15M to P1D."
+            }
+        }
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
 
@@ -154,12 +162,16 @@ def ever(at: datetime | None) -> datetime | None:
 
 
 class ResumeSerializer(StrictSerializer):
+    """What becomes of the messages that a pause holds."""
+
     drop = serializers.BooleanField(
         default=False, help_text="Cancel what waits for the end of the pause."
     )
 
 
 class CodeSerializer(StrictSerializer):
+    """The code that verifies a channel."""
+
     code = serializers.CharField(
         max_length=20,
         required=False,

@@ -17,6 +17,8 @@ from reminders import feed
 
 
 class FeedSerializer(StrictSerializer):
+    """A calendar feed: its name, and which reminders it shows."""
+
     name = serializers.CharField(
         max_length=100, default="FOAM", help_text="Of the calendar, as programs show it."
     )

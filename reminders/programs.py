@@ -30,6 +30,8 @@ SINCE = "updated_since"
 
 
 class ItemSerializer(StrictSerializer):
+    """One thing to do in a batch."""
+
     op = serializers.ChoiceField([op.value for op in Op])
     id = serializers.IntegerField(
         required=False, min_value=1, help_text="Of what is to be updated or deleted."
@@ -56,6 +58,8 @@ class ItemSerializer(StrictSerializer):
 
 
 class BatchSerializer(StrictSerializer):
+    """Up to 1,000 things to do, in their order."""
+
     items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MANY_ITEMS)
     dry_run = serializers.BooleanField(default=False, help_text="Try all of it, and keep nothing.")
     atomic = serializers.BooleanField(

@@ -68,6 +68,8 @@ class OwnChannels(serializers.PrimaryKeyRelatedField):
 
 
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
+    """What to remind of, when, and on which channels; and where that stands."""
+
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         WallClockField: WallClock,
@@ -408,6 +410,7 @@ class AnsweredSerializer(OccurrenceDetailSerializer):
 class SnoozeSerializer(StrictSerializer):
     """Until when; `until` or `for`, which is added to now."""
 
+    schema_rules: ClassVar = {"minProperties": 1, "maxProperties": 1}
     until = Instant(required=False, help_text="At most a year ahead.")
 
     def get_fields(self) -> dict[str, Any]:

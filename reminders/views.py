@@ -4,7 +4,6 @@ from typing import Any
 from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -41,6 +40,7 @@ from reminders.serializers import (
 )
 
 MAX_UPCOMING = 500
+UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
 
 
 def own_reminders(request: Request | None) -> QuerySet[Reminder]:
@@ -210,7 +210,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("count", OpenApiTypes.INT, description="1 to 500; 10 if left out.")
+            OpenApiParameter("count", UPCOMING_COUNT, description="How many; 10 if left out.")
         ],
         responses=UpcomingSerializer,
         filters=False,

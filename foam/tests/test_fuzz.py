@@ -27,13 +27,18 @@ CHECKS = [
     "unsupported_method",
     "ignored_auth",
 ]
+# Of requests that follow each other, such as create, change, list and delete: about a minute.
+STORIES = 40
 # How what is forbidden may be refused: If-Match comes before the body.
-CONFIG = """
+CONFIG = f"""
+[phases.stateful]
+generation.max-examples = {STORIES}
+
 [checks]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 429]
 """
 # By phase: every edge that the document shows, then whatever comes to mind, so much for each.
-PHASES = "examples,coverage,fuzzing"
+PHASES = "examples,coverage,fuzzing,stateful"
 FOR_EACH = 3
 
 

@@ -33,7 +33,7 @@ def send(api, body, url=URL, content_type=JSON):
         (r'{"tags": ["a", "\ud83d"]}', "tags.1"),
         (r'{"title": {"x": ["\ud800"]}}', "title.x.0"),
         ('{"title": "a", "title": "b"}', "title"),
-        ('{"title": ' + "[" * 60 + "]" * 60 + "}", "title" + ".0" * 49),
+        ('{"title": ' + "[" * 60 + "]" * 60 + "}", "title"),
     ],
 )
 def test_json_that_cannot_be_stored_is_refused_by_its_place(api, body, field):
