@@ -5,7 +5,8 @@ from foam.tests.mutations.of_accounts import OF_ACCOUNTS
 from foam.tests.mutations.of_foam import OF_FOAM
 from foam.tests.mutations.of_notifications import OF_NOTIFICATIONS
 from foam.tests.mutations.of_reminders import OF_REMINDERS
+from foam.tests.mutations.of_requests import OF_REQUESTS
 
 __all__ = ["MUTATIONS", "PROJECT", "Mutation"]
 
-MUTATIONS = [*OF_REMINDERS, *OF_NOTIFICATIONS, *OF_ACCOUNTS, *OF_FOAM]
+MUTATIONS = [*OF_REMINDERS, *OF_NOTIFICATIONS, *OF_ACCOUNTS, *OF_FOAM, *OF_REQUESTS]
