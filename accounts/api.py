@@ -281,12 +281,12 @@ class ShortList(serializers.ListField):
 
     def run_child_validation(self, data: Any) -> list[Any]:
         values: list[Any] = []
-        errors: dict[int, Any] = {}
+        errors: dict[str, Any] = {}
         for place, element in enumerate(data):
             try:
                 values.append(self.child.run_validation(element))
             except ValidationError as error:
-                errors[place] = error.detail
+                errors[str(place)] = error.detail
             if len(errors) == MAX_ITEM_ERRORS:
                 break
         if errors:

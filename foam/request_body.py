@@ -39,7 +39,7 @@ def limit_body(
         if body is None:
             return too_large(request, limit)
         request.META["CONTENT_LENGTH"] = str(len(body))
-        request.META["wsgi.input"] = request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        request.META["wsgi.input"] = request._stream = BytesIO(body)
         return get_response(request)
 
     return middleware

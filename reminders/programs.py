@@ -156,7 +156,7 @@ class ForPrograms(OwnedViewSet):
             raise ValidationError({SINCE: message}) from None
         except sync.TooOld:
             raise TooOld from None
-        mark = page.mark.encode(request.user.pk)
+        mark = page.mark.encode(int(request.user.pk or 0))
         address = request.build_absolute_uri()
         return Response(
             {
