@@ -1,10 +1,11 @@
 """What every noun of the API shares: it belongs to a user, and knows its fields."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
+from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -20,30 +21,38 @@ from rest_framework.exceptions import (
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.utils.html import is_html_input
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import conditional, idempotency, limits
 from accounts.acting import By, Face, acting
+from accounts.errors import MAX_ITEM_ERRORS, unknown_names
+from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
-from accounts.query import refuse_unknown
+from accounts.query import check_query
+from accounts.strict_json import describe_unusable, printable
 
 # The browsable API's forms send it beside the fields.
 FORM_FIELDS = {"csrfmiddlewaretoken"}
+# Each is looked up.
+MANY_IDS = 100
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ApiView(APIView):
     """What every address of the API does alike: limits, `Idempotency-Key`, `ETag`, `If-Match`.
 
     It stands first among the bases of a view. An action that talks to the network, and so must not
-    be within a transaction, is named in `talks`. Query parameters of a detail address are named in
-    `query_params`, by action.
+    be within a transaction, is named in `talks`. Query parameters are named in `query_params`, by
+    action or method, but for lists in `filtered`: Filters knows theirs.
     """
 
     throttle_classes = [limits.RateLimit]
     talks: Collection[str] = ()
     query_params: ClassVar[Mapping[str, Collection[str]]] = {}
+    filtered: Collection[str] = ("list",)
     # The limits that this request counts for, with what is left of them.
     quota: Collection[tuple[limits.Limit, limits.Left]] = ()
 
@@ -65,8 +74,12 @@ class ApiView(APIView):
             raise
         name = (request.method or "").lower()
         handler = getattr(self, name, None)
+        if handler is not None:
+            self._check_query(request)
         if handler is None or request.method in SAFE_METHODS:
             return
+        if request.content_type.startswith(FORM_TYPES):
+            _check_form(request)
         if "If-Match" in request.headers and not self._is_talking:
             # What is checked is then locked until it is changed.
             handler = transaction.atomic(handler)
@@ -76,13 +89,11 @@ class ApiView(APIView):
         setattr(self, name, handler)
 
     def _check_query(self, request: Request) -> None:
-        """Refuse query parameters that an address does not know; lists have filters that do so."""
-        action = getattr(self, "action", None)
-        if not getattr(self, "detail", False) or (
-            action not in self.query_params and action not in PLAIN
-        ):
-            return
-        refuse_unknown(request, self.query_params.get(str(action), ()))
+        """Refuse query parameters that an address does not know; Filters does so for lists."""
+        method = "get" if request.method == "HEAD" else str(request.method).lower()
+        name = getattr(self, "action", None) or method
+        if name not in self.filtered and request.method != "OPTIONS":
+            check_query(request, self.query_params.get(name, ()))
 
     def _once(
         self,
@@ -118,7 +129,6 @@ class ApiView(APIView):
 
     def matched(self, found: Any) -> Any:
         """Return what the address names, if it is as `If-Match` says; then it is locked."""
-        self._check_query(self.request)
         expected = self.request.headers.get("If-Match")
         if expected is None or self.request.method in SAFE_METHODS:
             return found
@@ -136,23 +146,38 @@ class ApiView(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         limits.tell(response, list(self.quota))
         if isinstance(response, Response) and response.status_code in {200, 201}:
-            response = self._tagged(request, response)
+            response = self._tagged(request, self._located(response))
         return response
+
+    def _located(self, response: Response) -> Response:
+        """Tell where what was made is found."""
+        shown = self._shown(response)
+        if response.status_code == 201 and shown is not None and "Location" not in response:
+            name = f"{self.basename}-detail"  # type: ignore[attr-defined]
+            response["Location"] = reverse(name, [shown.pk], request=self.request)
+        return response
+
+    def _shown(self, response: Response) -> Any:
+        """Return the row of this view's model that an answer shows; None for another answer."""
+        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
+        return shown if isinstance(shown, getattr(self, "model", ())) else None
 
     def _tagged(self, request: Request, response: Response) -> HttpResponse:
         """Give an answer its ETag; 304 when the client has it already."""
-        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
-        is_ours = isinstance(shown, getattr(self, "model", ()))
-        edition = self._edition(shown) if is_ours else ""
-        if request.method not in SAFE_METHODS:
-            if edition:
+        shown = self._shown(response)
+        edition = "" if shown is None else self._edition(shown)
+        is_read = request.method in SAFE_METHODS
+        # A page of the browsable API differs each time.
+        is_json = request.method != "OPTIONS" and response.accepted_renderer.format == "json"
+        if not is_json or not (is_read or edition):
+            if edition and not is_read:
                 response["ETag"] = f'"{edition}"'
             return response
-        # A page of the browsable API differs each time.
-        if request.method == "OPTIONS" or response.accepted_renderer.format != "json":
-            return response
+        # Of a write as well: where it answers what a GET would, the client need not read it anew.
         tag = conditional.digest(response.render().content)
         response["ETag"] = tag = f'"{edition}-{tag}"' if edition else f'"{tag}"'
+        if not is_read:
+            return response
         patch_cache_control(response, private=True, no_cache=True)
         known = request.headers.get("If-None-Match")
         if known is None or not conditional.is_known(tag, known):
@@ -161,13 +186,19 @@ class ApiView(APIView):
         return HttpResponseNotModified(headers=kept)
 
 
+def _check_form(request: Request) -> None:
+    """Raise ValidationError for text in a form that cannot be stored, as JSON's parser does."""
+    data: Any = request.data
+    pairs = data.lists() if hasattr(data, "lists") else ()
+    for name, values in pairs:
+        reasons = map(describe_unusable, [name, *(v for v in values if isinstance(v, str))])
+        if reason := next(filter(None, reasons), None):
+            raise ValidationError({printable(name): [reason]})
+
+
 def _by(request: Request) -> By:
     token_id = request.auth.pk if isinstance(request.auth, ApiToken) else None
     return By(Face.API.value, request.user.pk, token_id=token_id)
-
-
-# What a router makes of an address of one thing.
-PLAIN = frozenset({"retrieve", "update", "partial_update", "destroy"})
 
 
 class OwnedViewSet(ApiView, GenericViewSet[Any]):
@@ -187,16 +218,19 @@ class OwnedViewSet(ApiView, GenericViewSet[Any]):
         return self.model.objects.owned_by(self.request.user)
 
 
+# It refuses a field that it does not know, so that a misspelt one is not silently dropped. That is
+# no docstring, which the OpenAPI document would repeat for each of its subclasses. `schema_rules`
+# are what a body has to keep to besides, in JSON Schema.
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses a field that it does not know, so that a misspelt one is not silently dropped."""
+    schema_rules: ClassVar[Mapping[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields and name not in FORM_FIELDS]
+            fields = self.fields
+            unknown = [name for name in data if name not in fields and name not in FORM_FIELDS]
             if unknown:
-                allowed = ", ".join(n for n, field in self.fields.items() if not field.read_only)
-                message = f"Unknown field. Allowed: {allowed}."
-                raise ValidationError({name: [message] for name in unknown}, code="unknown")
+                allowed = ", ".join(n for n, field in fields.items() if not field.read_only)
+                raise ValidationError(unknown_names(unknown, f"Unknown field. Allowed: {allowed}."))
             if not is_html_input(data):
                 self._check_types(data)
         return super().to_internal_value(data)
@@ -229,6 +263,10 @@ def _wrong_type(field: Any, value: Any) -> str:
         return ""
     many = getattr(field, "child_relation", None) or getattr(field, "child", None)
     if many is not None:
+        # Before each of them is looked at.
+        most = _most_of(field)
+        if most is not None and isinstance(value, list) and len(value) > most:
+            return f"Ensure this field has no more than {most} elements."
         each = value if isinstance(value, list) else ()
         return next((wrong for one in each if (wrong := _wrong_type(many, one))), "")
     for kind, words, types in TYPES:
@@ -238,17 +276,47 @@ def _wrong_type(field: Any, value: Any) -> str:
     return ""
 
 
+class ShortList(serializers.ListField):
+    """A list of which the first elements at fault are told, and no more are looked at."""
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        values: list[Any] = []
+        errors: dict[str, Any] = {}
+        for place, element in enumerate(data):
+            try:
+                values.append(self.child.run_validation(element))
+            except ValidationError as error:
+                errors[str(place)] = error.detail
+            if len(errors) == MAX_ITEM_ERRORS:
+                break
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+
+def _most_of(field: Any) -> int | None:
+    """Return how many elements a list field takes; None where it does not say."""
+    if getattr(field, "child_relation", None) is not None:
+        return MANY_IDS
+    limits = [v.limit_value for v in field.validators if isinstance(v, MaxLengthValidator)]
+    return min(limits, default=None)
+
+
 class Instant(serializers.DateTimeField):
     """A moment: with an offset or Z."""
 
     default_error_messages: ClassVar = {
-        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z."
+        "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z.",
+        "out_of_range": OUT_OF_RANGE,
     }
 
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if value.tzinfo is None:
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return parse_instant(value)
+        except OutOfRange:
+            self.fail("out_of_range")
+        except ValueError:
             self.fail("no_offset")
-        return super().enforce_timezone(value)
 
 
 class IsoDuration(serializers.DurationField):
@@ -282,19 +350,3 @@ class Conflict(APIException):
     status_code = 409
     default_detail = "The state of this does not allow that."
     default_code = "conflict"
-
-
-def field_errors(detail: Any) -> list[dict[str, str]]:
-    """Return what a ValidationError says, as {field, code, detail} for each field at fault."""
-    return list(_walk(detail, ""))
-
-
-def _walk(detail: Any, field: str) -> Iterator[dict[str, str]]:
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
-            yield from _walk(inner, f"{field}.{name}" if field else str(name))
-    elif isinstance(detail, list):
-        for inner in detail:
-            yield from _walk(inner, field)
-    else:
-        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -18,6 +19,7 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 NEEDED = "Staff need a second factor: set up an authenticator app or a passkey, and go on."
+UNUSABLE_FILTER = "A value in the address cannot be used as a filter: this is the whole list."
 SHOW = "Show your second factor to go on."
 
 
@@ -68,6 +70,28 @@ def staff_second_factor(get_response: Answer) -> Answer:
         return get_response(request)
 
     return middleware
+
+
+class UnusableFilter:
+    """Lead staff back to the whole list where PostgreSQL refuses the value of a filter.
+
+    Django checks filters in an address by itself, but not their range: an instant with an offset of
+    16 hours, or the year 300000.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+        self.begin = reverse("admin:index")
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        is_filter = request.method == "GET" and request.GET and request.path.startswith(self.begin)
+        if not (is_filter and isinstance(error, DataError)):
+            return None
+        messages.error(request, UNUSABLE_FILTER)
+        return HttpResponseRedirect(request.path)
 
 
 def who_acts(get_response: Answer) -> Answer:

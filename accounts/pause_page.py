@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.instants import OutOfRange, to_utc
 from accounts.pauses import Pause, check_until
 
 
@@ -35,7 +36,11 @@ class UntilForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
         try:
+            if asked.get("until"):
+                asked["until"] = to_utc(asked["until"])
             check_until(asked.get("until"), timezone.now())
+        except OutOfRange as error:
+            self.add_error("until", str(error))
         except ValidationError as error:
             self.add_error(None, error)
         return asked

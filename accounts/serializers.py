@@ -12,6 +12,8 @@ from accounts.pauses import LONGEST, Pause
 
 
 class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
+    """Your profile: names, time zone and quiet hours."""
+
     class Meta:
         model = User
         fields = [
@@ -134,6 +136,13 @@ class UntilSerializer(StrictSerializer):
 
 
 class PauseSerializer(StrictSerializer, serializers.ModelSerializer[Pause]):
+    """Silence of all of your reminders, or of those with a tag, until an instant."""
+
+    schema_rules: ClassVar = {
+        "if": {"properties": {"scope": {"const": "tag"}}},
+        "then": {"required": ["tag"], "properties": {"tag": {"minLength": 1}}},
+        "else": {"properties": {"tag": {"maxLength": 0}}},
+    }
     scope = serializers.ChoiceField([Pause.Scope.TAG.value, Pause.Scope.USER.value])
     until = Instant(default=None, allow_null=True, help_text=UNTIL)
 

@@ -121,7 +121,7 @@ class PauseViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin, DestroyMode
 class JsonLinesRenderer(BaseRenderer):
     """Named for what is asked for; what is streamed is rendered already."""
 
-    media_type = "application/jsonl"
+    media_type = "application/x-ndjson"
     format = "jsonl"
 
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
@@ -143,7 +143,7 @@ class ExportView(ApiView):
 
     @extend_schema(
         summary="Export everything of your own",
-        responses={(200, "application/jsonl"): OpenApiResponse(OpenApiTypes.BINARY)},
+        responses={(200, JsonLinesRenderer.media_type): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         now = timezone.now()
@@ -151,6 +151,6 @@ class ExportView(ApiView):
         name = f"foam-{now:%Y-%m-%d}.jsonl"
         return StreamingHttpResponse(
             export.lines(request.user, now),
-            content_type=JsonLinesRenderer.media_type,
+            content_type=f"{JsonLinesRenderer.media_type}; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

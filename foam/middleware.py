@@ -3,13 +3,14 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 
 from foam import logs, problems, traffic, views
+from foam.streams import watch_stream
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,26 @@ log = logging.getLogger(__name__)
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 PROBES = {"/healthz": views.healthz, "/readyz": views.readyz, "/metrics": views.metrics}
+
+
+def omit_head_body(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer HEAD with the headers of GET alone: gunicorn logs a warning for each body."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response: Any = get_response(request)
+        if request.method != "HEAD":
+            return response
+        if response.streaming:
+            response.file_to_stream = None
+            response.streaming_content = ()
+        else:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
+
+    return middleware
 
 
 def probes(
@@ -58,6 +79,7 @@ def follow(
                 *(request.method, view, response.status_code, seconds),
             )
             traffic.note(view, response.status_code, seconds)
+            watch_stream(response, view, request_id)
         response["X-Request-ID"] = request_id
         return response
 
@@ -83,28 +105,3 @@ def error_pages(
         return response
 
     return middleware
-
-
-def limit_body(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuse a body that is too large by what it says of its length, before reading any of it.
-
-    Django's own limit is checked only by code that reads the body whole, which DRF's does not. A
-    request without a length has no body under WSGI.
-    """
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > limit and request.path_info in _imports():
-            limit = settings.FOAM_IMPORT_MAX_SIZE
-        if length.isdigit() and int(length) > limit:
-            return problems.answer(request, 413, f"The body is larger than {limit} bytes.")
-        return get_response(request)
-
-    return middleware
-
-
-def _imports() -> set[str]:
-    return {reverse("reminder-import"), reverse("admin:reminders_reminder_take_in")}

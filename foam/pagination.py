@@ -1,17 +1,17 @@
 """Pages of lists: as fast at the end as at the beginning, and stable while rows come and go."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import F, Model, Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import CursorPagination as DrfCursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
+
+from accounts import cursor
 
 DEFAULT = "-id"
 
@@ -24,21 +24,13 @@ class Place(NamedTuple):
     id: int
     is_backward: bool = False
 
-    def encode(self) -> str:
-        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
+    def encode(self, purpose: str) -> str:
+        return cursor.sign(purpose, json.dumps(self, ensure_ascii=False).encode())
 
     @classmethod
-    def decode(cls, text: str) -> Self:
-        """ValueError for what we did not make."""
-        raw = json.loads(
-            base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        )
-        if not isinstance(raw, list) or [type(each) for each in raw] not in (
-            [str, str, int, bool],
-            [str, type(None), int, bool],
-        ):
-            raise ValueError("not a place")
-        return cls(*raw)
+    def decode(cls, text: str, purpose: str) -> Self:
+        """Return the place that a cursor of ours names. Raises ForeignCursor."""
+        return cls(*json.loads(cursor.verify(purpose, text)))
 
 
 class Order(NamedTuple):
@@ -66,7 +58,7 @@ class Order(NamedTuple):
         return list(self.sort(rows)[:limit])
 
     def after(self, place: Place, model: type[Model]) -> Q:
-        """Return the rows beyond a place. ValueError where its value is none of this field."""
+        """Return the rows beyond a place."""
         side = "lt" if self.is_falling else "gt"
         beyond = Q(**{f"id__{side}": place.id})
         if self.field == "id":
@@ -74,16 +66,9 @@ class Order(NamedTuple):
         if place.value is None:
             is_null = Q(**{self.field: None})
             return is_null & beyond | ~is_null if self.is_falling else is_null & beyond
-        value = self._read(place.value, model)
+        value = model._meta.get_field(self.field).to_python(place.value)  # type: ignore[union-attr]
         here = Q(**{self.field: value}) & beyond | Q(**{f"{self.field}__{side}": value})
         return here if self.is_falling else here | Q(**{self.field: None})
-
-    def _read(self, text: str, model: type[Model]) -> Any:
-        field: Any = model._meta.get_field(self.field)
-        try:
-            return field.to_python(text)
-        except DjangoValidationError as error:
-            raise ValueError("not a value of this field") from error
 
     def place(self, row: Any, *, is_backward: bool) -> Place:
         value: Any = None if self.field == "id" else getattr(row, self.field)
@@ -111,10 +96,7 @@ class CursorPagination(DrfCursorPagination):
         place = self._asked_place(request)
         order = self.order.flipped() if place and place.is_backward else self.order
         if place is not None:
-            try:
-                queryset = queryset.filter(order.after(place, queryset.model))
-            except ValueError:
-                raise self._no_cursor() from None
+            queryset = queryset.filter(order.after(place, queryset.model))
         rows = order.first_rows(queryset, size + 1, view)
         has_more, self.page = len(rows) > size, rows[:size]
         is_backward = order is not self.order
@@ -149,18 +131,25 @@ class CursorPagination(DrfCursorPagination):
         text = request.query_params.get(self.cursor_query_param)
         if text is None:
             return None
-        try:
-            place = Place.decode(text)
-        except (ValueError, RecursionError):
-            raise self._no_cursor() from None
         name = f"-{self.order.field}" if self.order.is_falling else self.order.field
-        if place.ordering != name or not 0 <= place.id < 2**63:
-            raise self._no_cursor()
-        return place
+        try:
+            place = Place.decode(text, self._purpose)
+            if place.ordering == name:
+                return place
+        except cursor.ForeignCursor:
+            pass
+        message = (
+            "This is no cursor of this list in this order: follow `next` and `previous` as they "
+            "are, or begin without a cursor."
+        )
+        raise ValidationError({self.cursor_query_param: message})
 
-    def _no_cursor(self) -> ValidationError:
-        message = "This is no cursor of this list: follow `next` and `previous` as they are."
-        return ValidationError({self.cursor_query_param: message})
+    @property
+    def _purpose(self) -> str:
+        """Return whose cursors these are, and of which list."""
+        match = self.request.resolver_match
+        of = sorted(match.kwargs.items()) if match else ()
+        return f"list {match and match.view_name} {of} of {self.request.user.pk}"
 
     def get_next_link(self) -> str | None:
         return self._link(self.page[-1], is_backward=False) if self.has_next else None
@@ -171,7 +160,7 @@ class CursorPagination(DrfCursorPagination):
     def _link(self, row: Any, *, is_backward: bool) -> str:
         place = self.order.place(row, is_backward=is_backward)
         address = self.request.build_absolute_uri()
-        return replace_query_param(address, self.cursor_query_param, place.encode())
+        return replace_query_param(address, self.cursor_query_param, place.encode(self._purpose))
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
@@ -179,12 +168,13 @@ class CursorPagination(DrfCursorPagination):
         )
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        cursor, size = super().get_schema_operation_parameters(view)
-        cursor["description"] = "Where to go on: part of `next` and `previous` of a list."
+        place, size = super().get_schema_operation_parameters(view)
+        place["description"] = "Where to go on: part of `next` and `previous` of a list."
+        place["schema"] = {"type": "string", "pattern": cursor.PATTERN}
         size["description"] = "How many in an answer."
         numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
         size["schema"] = {"type": "integer", **numbers}
-        parameters = [cursor, size]
+        parameters = [place, size]
         if fields := getattr(view, "ordering_fields", ()):
             choices = [f"{sign}{name}" for name in fields for sign in ("", "-")]
             parameters.append(

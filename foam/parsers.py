@@ -2,11 +2,13 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from rest_framework import parsers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, ValidationError
+
+from accounts.strict_json import UnusableJson, parse_json
 
 
 class JSONParser(parsers.JSONParser):
-    """Refuses what is nested so deeply that Python's own parser gives up."""
+    """Refuses what the database cannot store and what an answer cannot repeat, by its place."""
 
     def parse(
         self,
@@ -15,6 +17,8 @@ class JSONParser(parsers.JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError:
-            raise ParseError("This JSON is nested too deeply.") from None
+            return parse_json(stream.read())
+        except UnusableJson as error:
+            if error.place:
+                raise ValidationError({error.place: [error.message]}) from None
+            raise ParseError(error.message) from None

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from accounts.api import Conflict, field_errors
+from accounts.api import Conflict
+from accounts.errors import field_errors, shorten_middle
 from reminders.models import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
@@ -63,12 +64,13 @@ def problem(
 
 
 def _detail(data: Any) -> str:
-    return str(data["detail"]) if isinstance(data, dict) and "detail" in data else str(data)
+    is_document = isinstance(data, dict) and "detail" in data
+    return shorten_middle(str(data["detail"] if is_document else data))
 
 
-def response(status: int, detail: str) -> HttpResponse:
+def response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> HttpResponse:
     """Return a problem as a plain response, for errors that never reach a view of the API."""
-    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(problem(status, detail, errors), status=status, content_type=CONTENT_TYPE)
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -77,13 +79,16 @@ def wants_page(request: HttpRequest) -> bool:
     return request.get_preferred_type(types) == "text/html"
 
 
-def answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+def answer(
+    request: HttpRequest, status: int, detail: str, errors: list[dict[str, str]] | None = None
+) -> HttpResponse:
     """Return an error as a page for a browser, and as a problem document for a program.
 
     The page reads neither session nor database: it is shown when these fail, too.
     """
     if not wants_page(request):
-        return response(status, detail)
+        return response(status, detail, errors)
+    detail = " ".join([detail, *(error["detail"] for error in errors or ())])
     context = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
     page = HttpResponse(render_to_string("foam/error.html", context), status=status)
     page["Content-Security-Policy"] = PAGE_CSP

@@ -12,10 +12,12 @@ from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.parsers import FormParser, MultiPartParser
 
 from accounts import idempotency
 from accounts.api import ApiView, StrictSerializer
+from accounts.models import validate_timezone
 from accounts.permissions import needed_scope
 from foam.examples import EXAMPLES
 from foam.problems import CONTENT_TYPE, problem
@@ -89,6 +91,7 @@ HEADERS: dict[int, dict[str, Any]] = {
     },
 }
 FAULTY = [{"field": "timezone", "code": "timezone", "detail": "'Mars' is not an IANA time zone."}]
+TIMEZONE = "^[A-Za-z][A-Za-z0-9_+/-]*$"
 VERBS = {
     "list": "List {many}",
     "create": "Make {one}",
@@ -109,9 +112,19 @@ KEY = OpenApiParameter(
     description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
     "and gets the first answer.",
 )
+_TAG = '(W/)?"[!#-~]*"'
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` of what you have read, or *."
+    "If-Match",
+    {"type": "string", "maxLength": 4096, "pattern": f"^([*]|{_TAG}( *, *{_TAG})*)$"},
+    OpenApiParameter.HEADER,
+    description="The `ETag` of what you have read, or *.",
 )
+LOCATION = {
+    "Location": {
+        "description": "The address of what was made.",
+        "schema": {"type": "string", "format": "uri"},
+    }
+}
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you have, or *."
 )
@@ -206,12 +219,40 @@ class AutoSchema(SpectacularSchema):
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
         if direction == "request" and isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
+            schema |= getattr(serializer, "schema_rules", {})
+        elif direction == "response":
+            schema["required"] = sorted(
+                name for name, field in serializer.fields.items() if _is_always_told(field)
+            )
         return schema
+
+    def _map_serializer_field(
+        self, field: Any, direction: str, bypass_extensions: bool = False
+    ) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction == "request" and schema:
+            if getattr(field, "allow_empty", True) is False:
+                schema["minItems"] = 1
+            if validate_timezone in getattr(field, "validators", ()):
+                schema |= {"pattern": TIMEZONE, "examples": ["Europe/Berlin"]}
+        return schema
+
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """Say of each text in a query that it is not empty: that is refused everywhere."""
+        parameters: list[dict[str, Any]] = super()._get_parameters()
+        for parameter in parameters:
+            schema = parameter["schema"]
+            is_free = schema.get("type") == "string" and not {"enum", "format"} & schema.keys()
+            if parameter["in"] == "query" and is_free:
+                schema.setdefault("minLength", 1)
+        return parameters
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code, body in bodies.items():
             body["description"] = body["description"] or HTTPStatus(int(code)).phrase
+            if code == "201":
+                body["headers"] = LOCATION
         if IF_NONE_MATCH in self._headers():
             bodies["304"] = {"description": "What you have is what there is."}
         for status in sorted(self._problems()):
@@ -247,6 +288,14 @@ class AutoSchema(SpectacularSchema):
         component = ResolvedComponent(name, ResolvedComponent.RESPONSE, answer, name)
         self.registry.register_on_missing(component)
         return component.ref
+
+
+def _is_always_told(field: Any) -> bool:
+    """Whether each answer has a field: a row has all of its own, a plain object those it must."""
+    is_row = isinstance(field.parent, serializers.ModelSerializer)
+    return not field.write_only and (
+        is_row or field.required or field.read_only or field.default is not empty
+    )
 
 
 class IsoDurationSchema(OpenApiSerializerFieldExtension):

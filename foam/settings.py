@@ -98,12 +98,16 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "foam.middleware.omit_head_body",
     "foam.middleware.probes",
     "foam.middleware.follow",
+    "foam.spelling.keep_method",
+    "foam.request_text.UsableText",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "foam.middleware.error_pages",
-    "foam.middleware.limit_body",
+    "foam.spelling.serve_both_spellings",
+    "foam.request_body.limit_body",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -114,6 +118,9 @@ MIDDLEWARE = [
     "accounts.middleware.content_security",
     "accounts.middleware.staff_second_factor",
     "accounts.middleware.who_acts",
+    "accounts.middleware.UnusableFilter",
+    # Innermost: a stream whose first part fails is answered as any other error.
+    "foam.streams.begin_stream",
 ]
 
 ROOT_URLCONF = "foam.urls"

@@ -22,6 +22,12 @@ def note(view: str, status: int, seconds: float) -> None:
     meter.settle()
 
 
+def count_break(view: str) -> None:
+    """Count an answer that broke off after its status had been sent and counted."""
+    meter.keep(REQUESTS.series(view=view, status="broken"))
+    meter.settle()
+
+
 def close() -> None:
     """Write what this process has counted, as it ends."""
     meter.settle(every=0)

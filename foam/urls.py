@@ -41,4 +41,4 @@ urlpatterns = [
 handler400 = "foam.problems.bad_request"
 handler403 = "foam.problems.forbidden"
 handler404 = "foam.problems.not_found"
-handler500 = "foam.problems.server_error"
+handler500 = "foam.outage.answer_failure"

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from accounts.acting import at_work
 from accounts.models import FOAM_ID
+from accounts.one_line import MESSAGE, is_one_line
 from notifications import notices
 from notifications.encryption import EncryptedTextField
 from notifications.flood import Flood  # noqa: F401  Django finds models here
@@ -330,6 +331,7 @@ class Channel(models.Model):
         self.clean()
         self.validate_constraints()
         if self._state.adding:
+            self._check_name()
             self.save()
             note(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
@@ -340,6 +342,8 @@ class Channel(models.Model):
             # What one was given as, the transport may keep as the other.
             written |= leads
         stored = Channel.objects.select_for_update(no_key=True).get(pk=self.pk)
+        if self.name != stored.name:
+            self._check_name()
         self.save(update_fields={*written, "updated_at"})
         if diff := edited(stored, self, written):
             note(self.pk, ChannelChange.Verb.EDITED, self.updated_at, ", ".join(diff), diff)
@@ -348,6 +352,10 @@ class Channel(models.Model):
             self._write(previous_secret=None, previous_secret_until=None)
         if written & leads and self.destination != stored.destination:
             self._leads_elsewhere()
+
+    def _check_name(self) -> None:
+        if not is_one_line(self.name):
+            raise ValidationError({"name": ValidationError(MESSAGE, code="invalid")})
 
     def _leads_elsewhere(self) -> None:
         """Start anew with a receiver that nobody has heard of: what waits was not meant for it."""

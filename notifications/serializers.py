@@ -21,6 +21,8 @@ def own_channels(request: Request | None) -> QuerySet[Channel]:
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    """A place where you can be reached, and whether messages get there."""
+
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         DurationField: IsoDuration,
@@ -97,7 +99,11 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         extra_kwargs: ClassVar = {
             "lost_at": {
                 "help_text": "Since when its messages have not arrived; null once one is accepted."
-            }
+            },
+            "digest_every": {
+                "help_text": "Collect messages and send a digest so often, from midnight on: from "
+                "PT15M to P1D."
+            },
         }
         # The model's constraint is checked by `store`, with the owner, which is not a field here.
         validators: list[Any] = []
@@ -160,6 +166,8 @@ def ever(at: datetime | None) -> datetime | None:
 
 
 class ResumeSerializer(StrictSerializer):
+    """What becomes of the messages that a pause holds."""
+
     drop = serializers.BooleanField(
         default=False, help_text="Cancel what waits for the end of the pause."
     )
@@ -173,6 +181,8 @@ class DependentsSerializer(serializers.Serializer[Any]):
 
 
 class CodeSerializer(StrictSerializer):
+    """The code that verifies a channel."""
+
     code = serializers.CharField(
         max_length=20,
         required=False,

@@ -15,7 +15,7 @@ from django.db.models import Q
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
-from accounts.api import field_errors
+from accounts.errors import MAX_ITEM_ERRORS, field_errors
 from accounts.models import User
 from notifications.models import Channel
 from reminders.arrival import Arrival
@@ -302,4 +302,4 @@ def _refused(error: DjangoValidationError | ValidationError) -> Result:
     detail = (
         as_serializer_error(error) if isinstance(error, DjangoValidationError) else error.detail
     )
-    return Result(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail)))
+    return Result(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail, MAX_ITEM_ERRORS)))

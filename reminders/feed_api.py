@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from accounts import tokens
 from accounts.api import ApiView, Instant, StrictSerializer
@@ -16,6 +17,8 @@ from reminders import feed
 
 
 class FeedSerializer(StrictSerializer):
+    """A calendar feed: its name, and which reminders it shows."""
+
     name = serializers.CharField(
         max_length=100, default="FOAM", help_text="Of the calendar, as programs show it."
     )
@@ -71,4 +74,5 @@ class FeedView(ApiView, GenericAPIView[Any]):
             "url": url,
             "webcal": feed.webcal(url),
         }
-        return Response(FeedAddressSerializer(made).data, status=201)
+        where = reverse("token-detail", [token.pk], request=request)
+        return Response(FeedAddressSerializer(made).data, 201, headers={"Location": where})

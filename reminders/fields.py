@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.dateparse import parse_datetime
+
+from accounts.instants import parse_time
 
 
 class WallClockFormField(forms.DateTimeField):
@@ -18,6 +19,9 @@ class WallClockFormField(forms.DateTimeField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, datetime) or value in self.empty_values:
             return value or None
+        if not str(value).isascii():
+            # strptime reads the digits of every script.
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
         for format in self.input_formats or ():
             try:
                 return self.strptime(str(value).strip(), format)
@@ -56,7 +60,7 @@ class WallClockField(models.Field):
 
 def _parse(text: str) -> datetime | None:
     try:
-        parsed = parse_datetime(text)
+        parsed = parse_time(text)
     except ValueError:
         return None
-    return parsed if parsed is not None and parsed.tzinfo is None else None
+    return parsed if parsed.tzinfo is None else None

@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest
 
 from accounts.lookups import EqualsAny
 from accounts.models import FOAM_ID, validate_timezone
+from accounts.one_line import MESSAGE, is_one_line
 from accounts.pauses import check_until
 from accounts.timezones import known
 from notifications.bulk import in_index_order
@@ -313,6 +314,14 @@ class Reminder(models.Model):
         if any(problems.values()):
             raise ValidationError({name: text for name, text in problems.items() if text})
 
+    def _check_title(self) -> None:
+        """Raise ValidationError for a title that a mail's subject or a list cannot show.
+
+        Only a new one is checked: a title from before this rule hinders no other edit.
+        """
+        if not is_one_line(self.title):
+            raise ValidationError({"title": ValidationError(MESSAGE, code="invalid")})
+
     @transaction.atomic
     def store(
         self,
@@ -368,6 +377,7 @@ class Reminder(models.Model):
     ) -> None:
         """As `validate`, for one that is not stored yet; and plan it."""
         self.validate(channels, escalate_channels)
+        self._check_title()
         self._check_escalation(lambda: bool(escalate_channels))
         if arrival is None:
             self.plan_or_refuse(now)
@@ -413,6 +423,8 @@ class Reminder(models.Model):
         stored = Reminder.objects.select_for_update().kept().filter(pk=self.pk).first()
         if stored is None or stored.version != self.version:
             raise EditConflict
+        if self.title != stored.title:
+            self._check_title()
         self.version += 1
         if diff := edited(stored, self, channels):
             note(stored, Change.Verb.EDITED, now, ", ".join(diff), diff)

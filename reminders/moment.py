@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from django.core.exceptions import ValidationError
 
+from accounts.instants import OutOfRange, parse_time
 from accounts.timezones import in_words
 from reminders.recurrence import Fire, Fold, Gap, Schedule, local_time, to_utc
 
@@ -14,13 +15,10 @@ SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days
 # No offset and no clock change is larger.
 REACH = timedelta(days=2)
 
-_MOMENT = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)"
-    r"(?:[T ](?P<minute>\d\d:\d\d)(?P<second>:\d\d)?(?:\.\d{1,6})?"
-    # In a URL an unquoted plus comes in as a space.
-    r"(?P<offset>Z|[+\- ]\d\d:?\d\d)?)?",
-    re.ASCII,
-)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HAS_SECONDS = re.compile(r".{11}[0-9]{2}:[0-9]{2}:")
+# In a URL an unquoted plus arrives as a space.
+_LOST_PLUS = re.compile(r"(?<=.{15}) (?=[0-9]{2}:?[0-9]{2}$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +50,23 @@ def read(text: str, timezone: str, gap: str) -> list[Span]:
     Without an offset it is wall-clock time in `timezone`: twice there where the clock goes back,
     and where `gap` says when it is skipped. Raises ValidationError on `at`.
     """
-    found = _MOMENT.fullmatch(text.strip())
-    if found is None:
+    text = text.strip()
+    is_day = _DAY.fullmatch(text) is not None
+    length = DAY if is_day else SECOND if _HAS_SECONDS.match(text) else MINUTE
+    try:
+        moment = parse_time(f"{text}T00:00" if is_day else _LOST_PLUS.sub("+", text))
+    except OutOfRange as error:
+        _refuse(str(error))
+    except ValueError:
         _refuse(
             "Give a moment such as 2026-11-23T18:00 (in the time zone of the reminder), "
             "2026-11-23T18:00:00+01:00, or 2026-11-23 for the whole day."
         )
-    length = SECOND if found["second"] else MINUTE if found["minute"] else DAY
-    clock = f"{found['minute'] or '00:00'}{found['second'] or ''}"
-    offset = (found["offset"] or "").replace(" ", "+")
-    try:
-        moment = datetime.fromisoformat(f"{found['date']}T{clock}{offset}")
-    except ValueError as error:
-        _refuse(f"This is no date and time: {error}.")
-    try:
-        if moment.tzinfo is None:
-            return _on_the_wall(moment, length, timezone, gap)
-        wall = local_time(moment, timezone)
-        begin = moment.astimezone(UTC)
-        return [Span(begin, begin + length, wall, wall + length)]
-    except OverflowError:
-        _refuse("This moment is out of range.")
+    moment = moment.replace(microsecond=0)
+    if moment.tzinfo is None:
+        return _on_the_wall(moment, length, timezone, gap)
+    wall = local_time(moment, timezone)
+    return [Span(moment, moment + length, wall, wall + length)]
 
 
 def _on_the_wall(wall: datetime, length: timedelta, timezone: str, gap: str) -> list[Span]:

@@ -14,12 +14,12 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from accounts import conditional
 from accounts.api import OwnedViewSet, StrictSerializer
-from accounts.query import refuse_unknown
+from accounts.errors import ErrorBudget
+from accounts.query import check_query
 from reminders import sync
 from reminders.batch import Item, Op, Result, apply, upsert
 from reminders.models import Reminder
@@ -30,6 +30,8 @@ SINCE = "updated_since"
 
 
 class ItemSerializer(StrictSerializer):
+    """One thing to do in a batch."""
+
     op = serializers.ChoiceField([op.value for op in Op])
     id = serializers.IntegerField(
         required=False, min_value=1, help_text="Of what is to be updated or deleted."
@@ -56,6 +58,8 @@ class ItemSerializer(StrictSerializer):
 
 
 class BatchSerializer(StrictSerializer):
+    """Up to 1,000 things to do, in their order."""
+
     items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MANY_ITEMS)
     dry_run = serializers.BooleanField(default=False, help_text="Try all of it, and keep nothing.")
     atomic = serializers.BooleanField(
@@ -140,16 +144,19 @@ class ForPrograms(OwnedViewSet):
 
     def _changed(self, request: Request, now: datetime) -> Response:
         pager: Any = self.paginator
-        refuse_unknown(request, {SINCE, pager.page_size_query_param})
+        check_query(request, {SINCE, pager.page_size_query_param})
         size = pager.get_page_size(request)
         try:
             page = sync.page(request.user, request.query_params[SINCE], size, now)
         except sync.Unreadable:
-            message = "Give start, an instant with an offset or Z, or what `sync` said last."
+            message = (
+                "Give start, an instant with an offset or Z, or what `sync` said last. Begin anew "
+                f"with {SINCE}=start."
+            )
             raise ValidationError({SINCE: message}) from None
         except sync.TooOld:
             raise TooOld from None
-        mark = page.mark.encode()
+        mark = page.mark.encode(int(request.user.pk or 0))
         address = request.build_absolute_uri()
         return Response(
             {
@@ -168,7 +175,6 @@ class ForPrograms(OwnedViewSet):
 
         The answer is 200 when the items could be read, whatever came of each: look at `refused`.
         """
-        refuse_unknown(request, ())
         asked = BatchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
@@ -180,11 +186,12 @@ class ForPrograms(OwnedViewSet):
             is_atomic=values["atomic"],
         )
         done = sum(result.is_done for result in results)
+        budget = ErrorBudget()
         shown = {
             "done": done,
             "refused": len(results) - done,
             "dry_run": values["dry_run"],
-            "results": [shown_of(result) for result in results],
+            "results": [shown_of(result, budget) for result in results],
         }
         return Response(BatchResultSerializer(shown).data)
 
@@ -204,7 +211,6 @@ class ForPrograms(OwnedViewSet):
         Of parallel requests one creates. What is left out has its default afterwards, as in each
         PUT. With `If-None-Match: *` it is only created, with `If-Match` only replaced.
         """
-        refuse_unknown(request, ())
         fields = request.data if isinstance(request.data, Mapping) else None
         if fields is None:
             raise ValidationError("Send an object with the fields of a reminder.")
@@ -220,10 +226,7 @@ class ForPrograms(OwnedViewSet):
         )
         prefetch_related_objects([stored], "channels", "escalate_channels")
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-        answer = Response(self.get_serializer(stored).data, status)
-        if is_new:
-            answer["Location"] = reverse("reminder-detail", [stored.pk], request=request)
-        return answer
+        return Response(self.get_serializer(stored).data, status)
 
     @extend_schema(responses={204: None})
     @by_external_id.mapping.delete
@@ -237,7 +240,6 @@ class ForPrograms(OwnedViewSet):
         return super().get_object() if named is None else self._named(named)
 
     def _named(self, external_id: str) -> Reminder:
-        refuse_unknown(self.request, ())
         rows: QuerySet[Reminder] = self.get_queryset()
         if "\0" in external_id:
             rows = rows.none()
@@ -254,6 +256,6 @@ class ForPrograms(OwnedViewSet):
             conditional.check_new(self._edition(found), known)
 
 
-def shown_of(result: Result) -> dict[str, Any]:
-    shown = {"status": int(result.status), "errors": result.errors}
+def shown_of(result: Result, budget: ErrorBudget) -> dict[str, Any]:
+    shown = {"status": int(result.status), "errors": budget.cut(result.errors)}
     return shown if result.reminder is None else {**shown, "reminder": result.reminder}

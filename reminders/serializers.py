@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import DurationField
 from django.utils import timezone
@@ -10,7 +11,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
-from accounts.api import Instant, IsoDuration, StrictSerializer
+from accounts.api import Instant, IsoDuration, ShortList, StrictSerializer
+from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_time
 from accounts.models import validate_timezone
 from accounts.serializers import PausedBySerializer
 from accounts.timezones import zone
@@ -33,9 +35,20 @@ class WallClock(serializers.DateTimeField):
     """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
 
     input_kind = "wall"
+    default_error_messages: ClassVar = {
+        "invalid": "Give a wall-clock time such as 2026-11-23T18:00:00.",
+        "out_of_range": OUT_OF_RANGE,
+    }
 
-    def enforce_timezone(self, value: datetime) -> datetime:
-        return value.replace(microsecond=0)
+    def to_internal_value(self, value: Any) -> datetime:
+        if isinstance(value, datetime):
+            return value.replace(microsecond=0)
+        try:
+            return parse_time(value).replace(microsecond=0)
+        except OutOfRange:
+            self.fail("out_of_range")
+        except ValueError:
+            self.fail("invalid")
 
     def to_representation(self, value: Any) -> Any:
         return value.isoformat()
@@ -62,10 +75,13 @@ class UndeliveredSerializer(serializers.Serializer[Any]):
 
 
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
+    """What to remind of, when, and on which channels; and where that stands."""
+
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         WallClockField: WallClock,
         DurationField: IsoDuration,
+        ArrayField: ShortList,
     }
     timezone = serializers.CharField(
         max_length=64,
@@ -417,6 +433,7 @@ class AnsweredSerializer(OccurrenceDetailSerializer):
 class SnoozeSerializer(StrictSerializer):
     """Until when; `until` or `for`, which is added to now."""
 
+    schema_rules: ClassVar = {"minProperties": 1, "maxProperties": 1}
     until = Instant(required=False, help_text="At most a year ahead.")
 
     def get_fields(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ lies beyond the mark, in whatever order it commits. So nothing is missed; what w
 mark was made may come twice.
 """
 
-import base64
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,12 +16,15 @@ from typing import Any, NamedTuple, Self
 
 from django.conf import settings
 from django.db import connection
-from django.utils.dateparse import parse_datetime
 
+from accounts import cursor
+from accounts.instants import parse_instant
 from accounts.timezones import iso
 from reminders.models import Reminder
 
 START = "start"
+# A mark that FOAM made before it signed them.
+UNSIGNED = re.compile(rb'\[[0-9]+, [0-9]+, "[0-9TZ:.-]+", .*\]')
 
 
 class Unreadable(ValueError):
@@ -47,30 +50,32 @@ class Mark(NamedTuple):
     id: int = 0
     since: datetime | None = None
 
-    def encode(self) -> str:
+    def encode(self, owner_id: int) -> str:
         since = self.since and iso(self.since)
         fields = [self.era, self.horizon, iso(self.made_at), self.xid, self.id, since]
-        return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+        return cursor.sign(_purpose(owner_id), json.dumps(fields).encode())
 
     @classmethod
-    def decode(cls, text: str) -> Self:
+    def decode(cls, text: str, owner_id: int) -> Self:
+        """Return a mark of ours. Raises Unreadable; TooOld for one from before they were signed."""
         try:
-            padded = text + "=" * (-len(text) % 4)
-            fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            era, horizon, made_at, xid, id_, since = fields
-            numbers = [era, horizon, id_, 0 if xid is None else xid]
-            if not all(type(each) is int and 0 <= each < 2**63 for each in numbers):
-                raise Unreadable
-            return cls(
-                era,
-                horizon,
-                _instant(made_at),
-                xid,
-                id_,
-                None if since is None else _instant(since),
-            )
-        except (ValueError, TypeError, RecursionError) as error:
-            raise Unreadable from error
+            fields = json.loads(cursor.verify(_purpose(owner_id), text))
+        except cursor.ForeignCursor as error:
+            raise (TooOld if _is_unsigned(text) else Unreadable) from error
+        era, horizon, made_at, xid, id_, since = fields
+        begun = None if since is None else parse_instant(since)
+        return cls(era, horizon, parse_instant(made_at), xid, id_, begun)
+
+
+def _is_unsigned(text: str) -> bool:
+    try:
+        return UNSIGNED.fullmatch(cursor.decode(text)) is not None
+    except cursor.ForeignCursor:
+        return False
+
+
+def _purpose(owner_id: int) -> str:
+    return f"sync of {owner_id}"
 
 
 class Page(NamedTuple):
@@ -90,7 +95,7 @@ def page(user: Any, since: str, size: int, now: datetime) -> Page:
 
     Raises Unreadable or TooOld.
     """
-    mark = _begin(since, now)
+    mark = _begin(user, since, now)
     found = _all_there(user, mark, size + 1) if mark.xid is None else _changed(user, mark, size + 1)
     rows = Reminder.objects.filter(owner=user).with_channels()
     by_id = rows.in_bulk([id_ for _, id_ in found[:size]])
@@ -110,16 +115,16 @@ def page(user: Any, since: str, size: int, now: datetime) -> Page:
     )
 
 
-def _begin(since: str, now: datetime) -> Mark:
+def _begin(user: Any, since: str, now: datetime) -> Mark:
     # First of all: what commits from here on is beyond it, and comes again.
     horizon, end = _horizon()
     if since == START:
         return Mark(_era(), horizon, now, None)
     oldest = now - timedelta(days=settings.FOAM_KEEP_DAYS)
     try:
-        instant = _instant(since)
+        instant = parse_instant(since)
     except ValueError:
-        mark = Mark.decode(since)
+        mark = Mark.decode(since, user.pk)
     else:
         if instant < oldest:
             raise TooOld
@@ -180,10 +185,3 @@ def _changed(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, in
 def _all_there(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
     own = Reminder.objects.owned_by(user).filter(pk__gt=mark.id).order_by("pk")
     return [(None, id_) for id_ in own.values_list("pk", flat=True)[:limit]]
-
-
-def _instant(text: str) -> datetime:
-    found = parse_datetime(text)
-    if found is None or found.tzinfo is None:
-        raise ValueError("not an instant")
-    return found

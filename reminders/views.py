@@ -4,17 +4,18 @@ from typing import Any
 from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
+from accounts.filters import InstantFilter
 from accounts.serializers import UntilSerializer
 from notifications.serializers import own_channels
 from reminders import firing, loop
@@ -39,6 +40,7 @@ from reminders.serializers import (
 )
 
 MAX_UPCOMING = 500
+UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
 
 
 def own_reminders(request: Request | None) -> QuerySet[Reminder]:
@@ -48,23 +50,35 @@ def own_reminders(request: Request | None) -> QuerySet[Reminder]:
     return Reminder.objects.owned_by(request.user)
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "description": "Given several times: reminders with all of them.",
+    }
+)
+class TagFilter(filters.CharFilter):
+    """May be given several times."""
+
+    is_repeatable = True
+
+
 class ReminderFilter(filters.FilterSet):
     status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
-    tag = filters.CharFilter(
-        method="with_tags",
-        label="Tag",
-        help_text="Given several times: reminders with all of them.",
-    )
+    tag = TagFilter(method="with_tags", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
-    due_after = filters.IsoDateTimeFilter("next_due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter("next_due_at", lookup_expr="lt")
+    due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
     updated_since = filters.CharFilter(
         method="all_of_them",
+        label="Changed since",
         help_text="What has changed since, with `deleted` and `sync`: `start`, an instant, or what "
         "`sync` said last. Goes with `page_size` alone.",
     )
     search = filters.CharFilter(
-        method="having", help_text="A part of the title, the body or a tag, in any case."
+        method="having",
+        label="Search",
+        help_text="A part of the title, the body or a tag, in any case.",
     )
 
     class Meta:
@@ -76,10 +90,7 @@ class ReminderFilter(filters.FilterSet):
         return reminders
 
     def with_tags(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
-        tags = self.data.getlist(name)
-        if any("\0" in tag for tag in tags):
-            raise ValidationError({name: "Null characters are not allowed."})
-        return reminders.filter(tags__contains=tags)
+        return reminders.filter(tags__contains=self.data.getlist(name))
 
     def having(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
         # No index: it would be written once more whenever a reminder fires. Only one's own are
@@ -105,7 +116,11 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
-    query_params = {"upcoming": {"count"}, "explain": {"at"}}
+    query_params = {
+        "upcoming": {"count"},
+        "explain": {"at"},
+        "occurrences": {"cursor", "page_size"},
+    }
 
     def get_queryset(self) -> QuerySet[Reminder]:
         found: Any = super().get_queryset()
@@ -149,7 +164,8 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     def trigger(self, request: Request, **kwargs: Any) -> Response:
         """Fire now, beside the schedule, which does not move."""
         occurrence = firing.trigger(self.get_object(), timezone.now())
-        return Response(OccurrenceSerializer(occurrence).data, status=201)
+        where = reverse("occurrence-detail", [occurrence.pk], request=request)
+        return Response(OccurrenceSerializer(occurrence).data, 201, headers={"Location": where})
 
     @extend_schema(responses=PreviewSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)
@@ -194,7 +210,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("count", OpenApiTypes.INT, description="1 to 500; 10 if left out.")
+            OpenApiParameter("count", UPCOMING_COUNT, description="How many; 10 if left out.")
         ],
         responses=UpcomingSerializer,
         filters=False,
@@ -257,8 +273,8 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
 
 class OccurrenceFilter(filters.FilterSet):
     reminder = filters.ModelChoiceFilter(queryset=own_reminders)
-    due_after = filters.IsoDateTimeFilter("due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter("due_at", lookup_expr="lt")
+    due_after = InstantFilter("due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("due_at", lookup_expr="lt", label="Due before")
 
     class Meta:
         model = Occurrence

@@ -144,3 +144,55 @@ def test_what_foam_notes_of_a_channel_refuses_no_edit(api, channel):
 
 def test_answer_is_for_its_user_alone(api, url):
     assert set(api.get(url)["Cache-Control"].split(", ")) == {"private", "no-cache"}
+
+
+STANDUP = {"title": "Stand-up", "starts_at": "2030-01-07T18:00:00"}
+
+
+def test_tag_of_a_write_is_known_to_the_next_read(api, user):
+    """So that a program need not read what it has just been answered."""
+    made = api.post(URL, {**STANDUP, "recurrence": "FREQ=DAILY"})
+    url = made["Location"]
+    writes = [
+        made,
+        api.patch(url, {"title": "x"}),
+        api.put(url, STANDUP),
+        api.post(f"{url}pause/", {}),
+        api.post(f"{url}resume/"),
+    ]
+    assert len({answer["ETag"] for answer in writes}) == len(writes)
+    assert api.get(url, headers={"If-None-Match": writes[-1]["ETag"]}).status_code == 304
+    assert api.get(url, headers={"If-None-Match": writes[-2]["ETag"]}).status_code == 200
+    assert api.delete(url, headers={"If-Match": writes[-1]["ETag"]}).status_code == 204
+
+
+def test_tag_of_a_change_is_known_to_the_next_read(api):
+    email = {"kind": "email", "name": "n", "address": "a@example.com"}
+    channel = api.post("/api/v1/channels/", email)["Location"]
+    for url, body in (("/api/v1/me/", {"first_name": "Ada"}), (channel, {"name": "Mail"})):
+        tag = api.patch(url, body)["ETag"]
+        assert api.get(url, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_tag_of_a_write_is_no_longer_known_after_a_firing(api, url, now):
+    tag = api.patch(url, {"title": "x"})["ETag"]
+    dispatch.tick(now)
+    assert api.get(url, headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("noun", "body", "where"),
+    [
+        ("reminders/", STANDUP, "reminders/"),
+        ("channels/", {"kind": "email", "name": "n", "address": "a@example.com"}, "channels/"),
+        ("tokens/", {"name": "t", "scopes": ["me:read"]}, "tokens/"),
+        ("pauses/", {"scope": "user"}, "pauses/"),
+        ("reminders/feed/", {}, "tokens/"),
+        ("reminders/{daily}/trigger/", {}, "occurrences/"),
+    ],
+)
+def test_answer_that_something_was_made_says_where_it_is(api, daily, noun, body, where):
+    made = api.post("/api/v1/" + noun.format(daily=daily.pk), body)
+    assert made.status_code == 201, made.json()
+    assert f"/api/v1/{where}" in made["Location"]
+    assert api.get(made["Location"]).status_code == 200

@@ -1,6 +1,8 @@
 """Lists: order, pages that stay in place, filters, and nothing that is silently dropped."""
 
+import base64
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -81,6 +83,59 @@ def test_cursor_of_another_order_is_refused(api, several):
     answer = api.get(link.replace("ordering=title", "ordering=id"))
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+def cursor_of(page):
+    return parse_qs(urlsplit(page.json()["next"]).query)["cursor"][0]
+
+
+def forged(value):
+    return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        forged(r'["title","a\u0000",5,false]'),
+        forged(r'["title","\ud800",5,false]'),
+        forged('["-id",null,5,false]'),
+        forged("[" * 3000),
+        forged(r'["next_due_at","2026-11-23T17:00:00+16:00",5,false]'),
+        "W10",
+        "",
+        "===",
+        "é",
+        "a" * 3000,
+    ],
+)
+@pytest.mark.parametrize("ordering", ["-id", "title", "next_due_at"])
+def test_cursor_that_we_did_not_make_is_refused(api, several, text, ordering):
+    answer = api.get(URL, {"ordering": ordering, "cursor": text})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+@pytest.mark.parametrize("at", [0, 5, 12, -1])
+def test_cursor_with_one_other_character_is_refused(api, several, at):
+    text = list(cursor_of(api.get(URL, {"page_size": 3})))
+    text[at] = "A" if text[at] != "A" else "Q"
+    assert api.get(URL, {"cursor": "".join(text)}).status_code == 400
+
+
+def test_cursor_of_another_list_or_user_is_refused(api, stranger_api, several, stranger):
+    text = cursor_of(api.get(URL, {"page_size": 3}))
+    assert api.get(URL, {"cursor": text}).status_code == 200
+    assert api.get("/api/v1/occurrences/", {"cursor": text}).status_code == 400
+    assert stranger_api.get(URL, {"cursor": text}).status_code == 400
+
+
+def test_cursor_of_the_key_before_is_good(api, several, settings):
+    text = cursor_of(api.get(URL, {"page_size": 3}))
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key of this server, long enough"
+    assert api.get(URL, {"cursor": text}).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert api.get(URL, {"cursor": text}).status_code == 400
 
 
 @pytest.mark.parametrize("ordering", ["", "body", "owner__password", "--id", "id,title", "?"])

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from django.db.models import prefetch_related_objects
 
 from accounts.api import iso_duration
+from accounts.instants import parse_instant
 from notifications import portable
 from notifications.models import Channel
 from reminders.arrival import Arrival
@@ -214,7 +215,7 @@ def _arrival(found: dict[str, Any], number: int) -> Arrival | None:
 def _moment(text: Any, name: str, number: int) -> datetime:
     if isinstance(text, str) and _INSTANT.fullmatch(text):
         try:
-            return datetime.fromisoformat(text)
+            return parse_instant(text)
         except ValueError:
             pass
     _refuse(number, f"{name} holds instants in UTC such as 2026-11-23T17:00:00Z.")

@@ -32,6 +32,8 @@ class ExportOptions(serializers.Serializer[Any]):
 
 
 class FileSerializer(StrictSerializer):
+    """A file of reminders."""
+
     file = serializers.FileField()
 
 

@@ -21,7 +21,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
 from accounts.acting import Face, acting, at_work
-from accounts.api import field_errors
+from accounts.errors import MAX_ITEM_ERRORS, ErrorBudget, field_errors, shorten
 from accounts.models import User
 from notifications import portable
 from notifications.models import Channel
@@ -33,6 +33,10 @@ from reminders.exchange.reading import ChannelDraft, Draft, Loss, Reading
 from reminders.models import Reminder
 
 CHUNK = 500
+# Of a title or of a channel's key, in a report.
+NAME_LENGTH = 200
+# More of them tell nobody more.
+MAX_LOSSES = 1_000
 # The first half of an advisory lock; the user is the second.
 LOCK = 0x464F414D
 
@@ -97,7 +101,7 @@ def take(
     `step` is called with how many drafts have been dealt with since.
     """
     with acting(at_work()._replace(face=Face.IMPORT.value)), _alone(user), _tried(dry_run):
-        taking = _Taking(user, now, Report(dry_run, losses=list(reading.losses)))
+        taking = _Taking(user, now, Report(dry_run, losses=_first(reading.losses)))
         taking.take_channels(reading.channels, may_write=may_write_channels)
         for begin in range(0, len(reading.drafts), CHUNK):
             some = reading.drafts[begin : begin + CHUNK]
@@ -141,6 +145,7 @@ class _Taking:
         self.user = user
         self.now = now
         self.report = report
+        self.budget = ErrorBudget()
         self.known = Known(user)
         # Where each external_id of the file stands.
         self.seen: dict[str, str] = {}
@@ -234,7 +239,7 @@ class _Taking:
         title, reminder = _title(draft), result.reminder
         if not result.is_done or reminder is None:
             errors = result.errors or tuple(field_errors({"": [result.status.phrase]}))
-            return Taken(draft.where, title, TakenResult.REFUSED, errors=errors)
+            return Taken(draft.where, title, TakenResult.REFUSED, errors=self.budget.cut(errors))
         if result.status != HTTPStatus.CREATED:
             return Taken(draft.where, title, TakenResult.UPDATED, reminder.pk)
         was, status = draft.state, Reminder.Status
@@ -244,11 +249,18 @@ class _Taking:
         return Taken(draft.where, title, TakenResult.CREATED, self._id(reminder.pk))
 
     def _refused(self, where: str, name: str, detail: Any) -> Taken:
-        return Taken(where, name, TakenResult.REFUSED, errors=tuple(field_errors(detail)))
+        errors = self.budget.cut(field_errors(detail, MAX_ITEM_ERRORS))
+        return Taken(where, shorten(name, NAME_LENGTH), TakenResult.REFUSED, errors=errors)
 
     def _id(self, pk: int) -> int | None:
         return None if self.report.is_dry_run else pk
 
 
+def _first(losses: Sequence[Loss]) -> list[Loss]:
+    left = len(losses) - MAX_LOSSES
+    more = [Loss("the file", f"and {left:,} more like these")] if left > 0 else []
+    return [*losses[:MAX_LOSSES], *more]
+
+
 def _title(draft: Draft) -> str:
-    return str(draft.fields.get("title", ""))[:200]
+    return shorten(str(draft.fields.get("title", "")), NAME_LENGTH)

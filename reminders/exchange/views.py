@@ -62,6 +62,7 @@ class RawParser(BaseParser):
 
 class ImportView(ApiView, GenericAPIView[Any]):
     scope = "reminders"
+    query_params = {"post": {"format", "dry_run", "timezone"}}
     content_negotiation_class = Negotiation
     serializer_class = FileSerializer
 
@@ -105,10 +106,17 @@ class ImportView(ApiView, GenericAPIView[Any]):
         return Response(ReportSerializer(report).data)
 
 
+class ExportFilter(ReminderFilter):
+    """All filters of the list; a copy that is kept up to date is read from the list itself."""
+
+    updated_since = None
+
+
 class ExportView(ApiView, GenericAPIView[Reminder]):
     scope = "reminders"
     content_negotiation_class = Negotiation
-    filterset_class = ReminderFilter
+    filterset_class = ExportFilter
+    filtered = ("get",)
     pagination_class = None
 
     def get_queryset(self) -> QuerySet[Reminder]:

@@ -4,10 +4,12 @@ import re
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 
+from accounts.instants import parse_time
 from accounts.models import User
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"([0-9]{1,5})([mhdw])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def span(text: str) -> timedelta:
@@ -23,7 +25,7 @@ def moment(text: str, now: datetime) -> datetime:
     if _SPAN.fullmatch(text):
         return now - span(text)
     try:
-        read = datetime.fromisoformat(text)
+        read = parse_time(f"{text}T00:00" if _DAY.fullmatch(text) else text)
     except ValueError as error:
         raise ArgumentTypeError(
             f"{text!r} is no time: 2026-11-23T17:00:00Z, 2026-11-23 (its beginning, in UTC), or "

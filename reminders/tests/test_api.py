@@ -236,7 +236,7 @@ def test_two_reminders_cannot_share_an_external_id(api):
 
 def test_if_match_with_the_present_version_is_let_through(api, standup):
     answer = api.patch(url_of(standup), {"title": "New"}, headers={"If-Match": '"1"'})
-    assert (answer.status_code, answer["ETag"]) == (200, '"2"')
+    assert (answer.status_code, answer["ETag"][:3]) == (200, '"2-')
 
 
 def test_if_match_with_an_older_version_is_refused(api, standup):
@@ -362,6 +362,6 @@ def test_options_of_an_external_id_tell_what_can_be_sent(api, make_reminder):
 
 
 def test_occurrences_of_a_reminder_are_not_ordered_as_reminders_are(api, make_reminder):
-    url = f"/api/v1/reminders/{make_reminder().pk}/occurrences/"
-    asked = api.get(url, {"ordering": "next_due_at"})
-    assert (asked.status_code, asked.json()) == (200, api.get(url).json())
+    url = f"{URL}{make_reminder().pk}/occurrences/"
+    answer = api.get(url, {"ordering": "next_due_at"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "ordering")

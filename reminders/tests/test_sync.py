@@ -1,5 +1,7 @@
 """`updated_since`: what has changed, what is deleted, and nothing missed."""
 
+import base64
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -174,21 +176,42 @@ def test_goes_with_no_filter(api):
     assert answer.json()["errors"][0]["field"] == "status"
 
 
-def test_too_old_says_to_start_anew(api, settings):
+def test_too_old_says_to_start_anew(api, user, settings):
     old = timezone.now() - timedelta(days=settings.FOAM_KEEP_DAYS, minutes=1)
     answers = [
         api.get(URL, {"updated_since": old.isoformat()}),
-        api.get(URL, {"updated_since": sync.Mark(sync._era(), 5, old, 4, 1).encode()}),
+        api.get(URL, {"updated_since": sync.Mark(sync._era(), 5, old, 4, 1).encode(user.pk)}),
     ]
     assert [answer.status_code for answer in answers] == [410, 410]
     assert answers[0].json()["code"] == "sync_too_old"
 
 
-def test_mark_of_another_database_says_to_start_anew(api):
+def test_mark_of_another_database_says_to_start_anew(api, user):
     foreign = sync.Mark(1, 5, timezone.now(), 4, 1)
     ahead = foreign._replace(era=sync._era(), horizon=2**60)
     for mark in (foreign, ahead):
-        assert api.get(URL, {"updated_since": mark.encode()}).status_code == 410
+        assert api.get(URL, {"updated_since": mark.encode(user.pk)}).status_code == 410
+
+
+def test_mark_from_before_marks_were_signed_says_to_start_anew(api):
+    fields = [sync._era(), 5, "2026-11-23T17:00:00Z", 4, 1, None]
+    old = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+    answer = api.get(URL, {"updated_since": old})
+    assert (answer.status_code, answer.json()["code"]) == (410, "sync_too_old")
+
+
+@pytest.mark.parametrize("change", [lambda m: m[:-2] + "AA", lambda m: "AAAA" + m[4:],
+                                    lambda m: m[:-1], lambda m: m + "A", lambda m: "a\0",
+                                    lambda m: "\ud7ff" + m, lambda m: "W10"])  # fmt: skip
+def test_forged_mark_is_refused_and_told_how_to_begin(api, change):
+    answer = api.get(URL, {"updated_since": change(copied(api))})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "updated_since"
+
+
+def test_mark_of_another_user_is_refused(api, stranger_api):
+    answer = api.get(URL, {"updated_since": copied(stranger_api)})
+    assert "updated_since=start" in answer.json()["errors"][0]["detail"]
 
 
 def test_prune_forgets_what_no_mark_asks_for(make_reminder, monkeypatch):

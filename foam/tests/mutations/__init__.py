@@ -7,6 +7,7 @@ from foam.tests.mutations.of_foam import OF_FOAM
 from foam.tests.mutations.of_installation import OF_INSTALLATION
 from foam.tests.mutations.of_notifications import OF_NOTIFICATIONS
 from foam.tests.mutations.of_reminders import OF_REMINDERS
+from foam.tests.mutations.of_requests import OF_REQUESTS
 
 __all__ = ["MUTATIONS", "PROJECT", "Mutation"]
 
@@ -17,4 +18,5 @@ MUTATIONS = [
     *OF_INSTALLATION,
     *OF_NOTIFICATIONS,
     *OF_REMINDERS,
+    *OF_REQUESTS,
 ]

@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime, parse_duration
+from django.utils.dateparse import parse_duration
 
 from accounts import pauses
+from accounts.instants import OutOfRange, parse_instant
 from accounts.models import FOAM_ID, User
 from accounts.pauses import Pause
 from notifications import holding
@@ -80,12 +81,11 @@ def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
 def until_of(options: dict[str, Any], now: datetime) -> datetime | None:
     if options["until"] is not None:
         try:
-            until = parse_datetime(options["until"])
-        except ValueError:
-            until = None
-        if until is None or until.tzinfo is None:
-            raise CommandError("--until: give an instant with an offset or Z.")
-        return until
+            return parse_instant(options["until"])
+        except OutOfRange as error:
+            raise CommandError(f"--until: {error}") from error
+        except ValueError as error:
+            raise CommandError("--until: give an instant with an offset or Z.") from error
     if options["length"] is None:
         return None
     length = length_of(options["length"])

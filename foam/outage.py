@@ -1,0 +1,43 @@
+"""What the web answers while PostgreSQL is away, full or starting: 503, and when to come again."""
+
+import sys
+
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from psycopg import InterfaceError, OperationalError
+
+from foam import problems
+
+RETRY_AFTER = 5
+DETAIL = "The database does not answer at the moment. Nothing was changed: send this again soon."
+# SQLSTATE classes and codes: connection lost, no resources left, shut down or starting, and a
+# primary that has become a standby.
+AWAY = ("08", "53", "57P", "25006")
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether an exception says that the database cannot be reached or takes nothing now."""
+    if not isinstance(error, Error):
+        return False
+    cause = error.__cause__
+    if isinstance(cause, InterfaceError):
+        return True
+    state = getattr(cause, "sqlstate", None)
+    if state is None:
+        return isinstance(cause, OperationalError)
+    return state.startswith(AWAY)
+
+
+def answer_failure(request: HttpRequest) -> HttpResponse:
+    """Answer an exception that no view has answered: 503 while the database is away, else 500."""
+    if is_database_away(sys.exception()):
+        return unavailable(request)
+    return problems.server_error(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Return a 503: a page for a browser, a problem document for a program."""
+    response = problems.answer(request, 503, DETAIL)
+    response["Retry-After"] = str(RETRY_AFTER)
+    response["Cache-Control"] = "no-store"
+    return response
