@@ -38,7 +38,7 @@ REASONS = {
     "ATTENDEE": "a reminder tells its owner's channels, and has no guests",
     "CONTACT": "a reminder has no contacts",
     "DTEND": "a reminder has no length",
-    "DUE": "a reminder has no length; DTSTART is when it is due",
+    "DUE": "it is due at its start",
     "DURATION": "a reminder has no length",
     "EXRULE": "rules of exception are not supported: it may be due more often",
     "GEO": "a reminder has no place",
@@ -64,6 +64,15 @@ class Account:
     def __init__(self) -> None:
         self._said: list[Loss] = []
         self._kinds: Counter[tuple[str, str]] = Counter()
+        # The lines that cannot be read, by the kind of component.
+        self._broken: dict[str, list[int]] = {}
+
+    def merge(self, other: "Account") -> None:
+        """Add all that another account has collected."""
+        self._said += other._said
+        self._kinds += other._kinds
+        for where, numbers in other._broken.items():
+            self._broken.setdefault(where, []).extend(numbers)
 
     def lose(self, where: str, what: str) -> None:
         self._said.append(Loss(where, what))
@@ -75,7 +84,7 @@ class Account:
             if name not in BOOKKEEPING:
                 self._kinds[where, name] += len(found)
         if component.broken:
-            self._kinds[where, "a line that cannot be read"] += component.broken
+            self._broken.setdefault(where, []).extend(component.broken)
         for child in component.children:
             self._kinds[where, child.name] += 1
 
@@ -83,10 +92,20 @@ class Account:
         said = self._said[:MAX_LOSSES]
         if len(self._said) > MAX_LOSSES:
             said.append(Loss("the file", f"and {len(self._said) - MAX_LOSSES} more like these"))
+        said += [
+            Loss(where or "the file", _broken_lines(sorted(numbers)))
+            for where, numbers in sorted(self._broken.items())
+        ]
         return said + [
             Loss(where or "the file", _kind(where, name, count))
             for (where, name), count in sorted(self._kinds.items())[:MAX_LOSSES]
         ]
+
+
+def _broken_lines(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"a line that cannot be read: line {numbers[0]}"
+    return f"a line that cannot be read ({len(numbers)} times), the first of which is {numbers[0]}"
 
 
 def _kind(where: str, name: str, count: int) -> str:

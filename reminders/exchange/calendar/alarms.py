@@ -16,6 +16,16 @@ NOW = timedelta(0)
 MAX_REPEATS = MAX_LEADS
 WORDS = ("SUMMARY", "DESCRIPTION")
 SPOKEN = {"DISPLAY", "AUDIO", "EMAIL", ""}
+# What Google, Apple, Outlook and Thunderbird write where nobody has written anything.
+STOCK_WORDS = {
+    "alarm notification",
+    "default",
+    "default mozilla description",
+    "event reminder",
+    "mozilla default description",
+    "reminder",
+    "this is an event reminder",
+}
 
 
 class Span(NamedTuple):
@@ -33,8 +43,8 @@ def triggers(component: Component, span: Span, where: str, account: Account) -> 
     for alarm in component.take_children("VALARM"):
         alarm.take("UID")
         for name in WORDS:
-            # One that says what its event says says nothing more.
-            if name in alarm.left and alarm.left[name][0].value in words:
+            # One that says what its event says, or what all say, says nothing more.
+            if name in alarm.left and _is_empty(alarm.left[name][0].value, words):
                 alarm.take_one(name)
         action = alarm.take_one("ACTION")
         kind = action.value.strip().upper() if action else ""
@@ -51,6 +61,10 @@ def triggers(component: Component, span: Span, where: str, account: Account) -> 
             account.lose(where, f"an alarm: {error}")
         account.close(alarm)
     return sorted(found)
+
+
+def _is_empty(value: str, words: set[str]) -> bool:
+    return value in words or value.strip().casefold() in {"", *STOCK_WORDS}
 
 
 def leads(found: list[timedelta], due: timedelta, where: str, account: Account) -> list[str]:

@@ -1,15 +1,18 @@
 """One VEVENT or VTODO read into the fields of a reminder."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 
 from reminders.exchange.calendar import own
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.alarms import Span, leads, triggers
-from reminders.exchange.calendar.timing import Timing, all_day, timing
+from reminders.exchange.calendar.older import add_alarms
+from reminders.exchange.calendar.timing import TimeReader, Timing, all_day
+from reminders.exchange.calendar.todo import due_at_due
 from reminders.exchange.calendar.tree import Component
-from reminders.exchange.calendar.values import UTC_NAME, BadValue, duration, moment, text
+from reminders.exchange.calendar.unused import drop_unreadable_end, take_status
+from reminders.exchange.calendar.values import UTC_NAME, duration, moment, text
 from reminders.exchange.calendar.words import one_line, words
 from reminders.exchange.calendar.zones import Zones
 from reminders.exchange.reading import Draft
@@ -21,12 +24,21 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What one calendar has in common: `home` is the zone of times that name none."""
+    """What the entries of one calendar have in common.
 
-    home: str
-    zones: Zones
+    `account` collects what one entry loses: it is kept only where the entry is imported.
+    """
+
+    times: TimeReader
     all_day_at: time
     account: Account
+
+    @property
+    def zones(self) -> Zones:
+        return self.times.zones
+
+    def with_account(self) -> "Reader":
+        return replace(self, account=Account())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +71,21 @@ def external_id(*parts: str) -> str:
     return f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
 
 
-def timing_of(source: Source, reader: Reader) -> Timing:
-    """Take when it is due. A to-do without a date that has an alarm is due at that."""
-    component = source.component
+def timing_of(source: Source, reader: Reader, *, of_dates: bool = False) -> Timing:
+    """Take when it is due. A to-do without a date that has an alarm is due at that.
+
+    `of_dates` tells that it is one of a series of dates.
+    """
+    component, where, account = source.component, source.where, reader.account
     has_no_start = not {"DTSTART", "DUE"} & component.left.keys()
     if component.name == "VTODO" and has_no_start:
         _start_at_alarm(component)
-    return timing(component, reader.home, reader.zones, source.where, reader.account)
+    later = due_at_due(component, reader.zones, where, account)
+    drop_unreadable_end(component, reader.zones, where, account)
+    found = reader.times.timing(component, where, account, of_dates=of_dates)
+    found.later = later
+    add_alarms(component, found.start, found.zone, reader.zones, where, account)
+    return found
 
 
 def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Draft:
@@ -88,15 +108,8 @@ def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Dr
         },
         is_paused=own.is_paused(component),
     )
-    _refuse_status(component)
+    take_status(component, where, account)
     return draft
-
-
-def _refuse_status(component: Component) -> None:
-    """One that says no more than that it takes place is none to tell of."""
-    status = text(component.take_one("STATUS")).upper()
-    if status not in {"", "CONFIRMED", "TENTATIVE", "NEEDS-ACTION", "IN-PROCESS"}:
-        raise BadValue(f"its STATUS is {status[:40]}")
 
 
 def _due_of_day(spoken: list[timedelta], at: time) -> timedelta:
@@ -112,7 +125,7 @@ def _span(component: Component, found: Timing, zones: Zones) -> Span:
     for name in ("DTEND", "DUE"):
         if name in component.left:
             prop = component.left[name][0]
-            end = to_utc(moment(prop.value, zones.of(prop)).wall_in(found.zone), found.zone)[0]
+            end = to_utc(zones.moment(prop).wall_in(found.zone), found.zone)[0]
     if "DURATION" in component.left:
         end = start + duration(component.left["DURATION"][0].value)
     return Span(start, end, is_series=bool(found.recurrence or found.rdates))

@@ -1,26 +1,27 @@
 """A calendar's text as a tree of components, with limits on all that can grow."""
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline
 
+from reminders.exchange.calendar.limits import MAX_DATES, MAX_DEPTH, WEB, Limits
+from reminders.exchange.calendar.lines import LEGACY, Line, content_lines, decode
 from reminders.exchange.reading import Unreadable
 
-MAX_BYTES = 10 * 1024 * 1024
-MAX_COMPONENTS = 10_000
-MAX_LINES = 300_000
-MAX_DEPTH = 8
-# Longer than any text that is kept, and than MAX_DATES; what follows is not looked at.
-LONGEST_LINE = 128 * 1024
-# In one component, over all its EXDATE and RDATE.
-MAX_DATES = 5_000
-
-_FOLD = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
-_BREAK = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
-_BYTE_ORDER = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+# What stands within an entry or a time zone, and is none by itself.
+_PARTS = ("VALARM", "STANDARD", "DAYLIGHT")
+# vCalendar 1.0 leaves out the names of some parameters.
+_UNNAMED = re.compile(r";([A-Za-z0-9-]+)(?=[;:])")
+_ENCODINGS = {"QUOTED-PRINTABLE", "Q", "BASE64", "B", "8BIT", "7BIT"}
+# A name such as (UTC+01:00) Berlin, without the quotes that its colon asks for.
+_ZONE = re.compile(r';TZID=(\([^":]*:[^"]*):([0-9TZ,/+PWDHMS-]+)\s*', re.IGNORECASE)
+_SOFT_REST = re.compile(rb"=(?![0-9A-Fa-f]{2})")
+_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Component:
     name: str
     left: dict[str, list[Property]] = field(default_factory=dict)
     children: list["Component"] = field(default_factory=list)
-    # Lines that are no property.
-    broken: int = 0
+    # The numbers of lines that are no property.
+    broken: list[int] = field(default_factory=list)
+    # Of the file as a whole: the numbers of lines that were decoded as Windows-1252.
+    legacy: list[int] = field(default_factory=list)
 
     def take(self, name: str) -> list[Property]:
         return self.left.pop(name, [])
@@ -63,64 +66,75 @@ class Component:
         self.children = [child for child in self.children if child.name != name]
         return taken
 
+    def put(self, name: str, value: str, **params: str) -> None:
+        """Have the component say this, and nothing else under the name."""
+        self.left[name] = [Property(name, params, value)]
 
-def tree(content: bytes) -> Component:
+
+def tree(content: bytes, limits: Limits = WEB) -> Component:
     """Return what a file holds, its VCALENDARs among the children. Raises Unreadable."""
-    root = Component("")
-    open_ones = [root]
-    count = dates = 0
-    for number, line in enumerate(_lines(content), 1):
-        found = _property(line)
-        if found is None:
-            open_ones[-1].broken += 1
-            continue
-        name = found.value.strip().upper()
-        if found.name == "BEGIN":
-            count, dates = count + 1, 0
-            if count > MAX_COMPONENTS:
-                raise Unreadable(f"It holds more than {MAX_COMPONENTS} components.")
-            if len(open_ones) > MAX_DEPTH:
-                raise Unreadable(f"Components lie more than {MAX_DEPTH} deep in each other.")
-            component = Component(name)
-            open_ones[-1].children.append(component)
-            open_ones.append(component)
-        elif found.name == "END":
-            if name != open_ones[-1].name or len(open_ones) == 1:
-                raise Unreadable(f"Unfolded line {number}: END:{name[:40]} without its BEGIN.")
-            open_ones.pop()
+    growing = _Tree(limits)
+    for line in content_lines(content, limits):
+        growing.add(line)
+    return growing.finished()
+
+
+class _Tree:
+    """Builds the components line by line."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.root = Component("")
+        self.open_components = [self.root]
+        self.entries = self.parts = self.dates = 0
+
+    def add(self, line: Line) -> None:
+        if line.is_legacy:
+            self.root.legacy.append(line.number)
+        content_property = _property(line.text)
+        if content_property is None:
+            self.open_components[-1].broken.append(line.number)
+        elif content_property.name == "BEGIN":
+            self._begin(content_property.value.strip().upper(), line.number)
+        elif content_property.name == "END":
+            self._end(content_property.value.strip().upper(), line.number)
         else:
-            if found.name in _DATES:
-                dates += found.value.count(",") + 1
-                if dates > MAX_DATES:
-                    raise Unreadable(f"A component holds more than {MAX_DATES} dates.")
-            open_ones[-1].left.setdefault(found.name, []).append(found)
-    if len(open_ones) > 1:
-        raise Unreadable(f"It ends within a {open_ones[-1].name[:40]}: a part is missing.")
-    if not any(child.name == "VCALENDAR" for child in root.children):
-        raise Unreadable("There is no BEGIN:VCALENDAR: this is no iCalendar file.")
-    return root
+            self._count_dates(content_property, line.number)
+            left = self.open_components[-1].left
+            left.setdefault(content_property.name, []).append(content_property)
 
+    def finished(self) -> Component:
+        if len(self.open_components) > 1:
+            name = self.open_components[-1].name[:40]
+            raise Unreadable(f"It ends within a {name}: a part is missing.")
+        if not any(child.name == "VCALENDAR" for child in self.root.children):
+            raise Unreadable("There is no BEGIN:VCALENDAR: this is no iCalendar file.")
+        return self.root
 
-def _lines(content: bytes) -> list[str]:
-    if len(content) > MAX_BYTES:
-        raise Unreadable(f"It is larger than {MAX_BYTES // 1024 // 1024} MiB.")
-    encoding = _BYTE_ORDER.get(content[:2]) or _BYTE_ORDER.get(content[:3])
-    if encoding and encoding != "utf-8-sig":
-        content, encoding = _decoded(content, encoding).encode(), None
-    if content.count(b"\n") > MAX_LINES:
-        raise Unreadable(f"It holds more than {MAX_LINES} lines.")
-    # Before decoding: some programs fold within a character.
-    text = _decoded(_FOLD.sub(b"", content), encoding or "utf-8")
-    if "\0" in text:
-        raise Unreadable("It holds the byte 0: this is no text.")
-    return [line for line in _BREAK.split(text) if line.strip()]
+    def _begin(self, name: str, number: int) -> None:
+        self.dates = 0
+        self.parts += 1
+        self.entries += name not in _PARTS
+        if self.entries > self.limits.entries or self.parts > self.limits.parts:
+            most = min(self.limits.entries, self.entries)
+            what = f"{most} components" if self.entries > most else f"{self.limits.parts} parts"
+            raise Unreadable(f"Line {number}: it holds more than {what}. Import it in parts.")
+        if len(self.open_components) > MAX_DEPTH:
+            raise Unreadable(f"Line {number}: components lie more than {MAX_DEPTH} deep.")
+        component = Component(name)
+        self.open_components[-1].children.append(component)
+        self.open_components.append(component)
 
+    def _end(self, name: str, number: int) -> None:
+        if name != self.open_components[-1].name or len(self.open_components) == 1:
+            raise Unreadable(f"Line {number}: END:{name[:40]} without its BEGIN.")
+        self.open_components.pop()
 
-def _decoded(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"It is not {encoding.upper()} at byte {error.start}.") from None
+    def _count_dates(self, content_property: Property, number: int) -> None:
+        if content_property.name in _DATES:
+            self.dates += content_property.value.count(",") + 1
+            if self.dates > MAX_DATES:
+                raise Unreadable(f"Line {number}: a component holds more than {MAX_DATES} dates.")
 
 
 def _property(line: str) -> Property | None:
@@ -129,13 +143,58 @@ def _property(line: str) -> Property | None:
     if named is None:
         return None
     if named[0].endswith(":"):
-        return Property(named[1].upper(), {}, line[named.end() : LONGEST_LINE])
+        return Property(named[1].upper(), {}, line[named.end() :])
     try:
-        name, params, value = Contentline(line[:LONGEST_LINE]).raw_parts()  # type: ignore[no-untyped-call]
-    except ValueError:
+        name, params, value = Contentline(_repaired(line)).raw_parts()  # type: ignore[no-untyped-call]
+        plain = {
+            key.upper(): each if isinstance(each, str) else ",".join(each)
+            for key, each in params.items()
+        }
+        return Property(name.upper(), plain, _plain_value(plain, value))
+    except (ValueError, LookupError):
         return None
-    plain = {
-        key.upper(): each if isinstance(each, str) else ",".join(each)
-        for key, each in params.items()
-    }
-    return Property(name.upper(), plain, value)
+
+
+def _repaired(line: str) -> str:
+    """Return the line with names for all its parameters, and with quotes around what needs them."""
+    if line.partition(":")[0].upper().find(";TZID=(") >= 0 and (zone := _ZONE.search(line)):
+        return f'{line[: zone.start()]};TZID="{zone[1]}":{zone[2]}'
+    head, colon, value = line.partition(":")
+    if '"' in head or not _UNNAMED.search(f"{head}:"):
+        return line
+    return f"{_UNNAMED.sub(_named, f'{head}:')[:-1]}{colon}{value}"
+
+
+def _named(parameter: re.Match[str]) -> str:
+    name = "ENCODING" if parameter[1].upper() in _ENCODINGS else "TYPE"
+    return f";{name}={parameter[1]}"
+
+
+def _plain_value(params: dict[str, str], value: str) -> str:
+    """Return a value without its encoding. Raises ValueError and LookupError.
+
+    A binary one (an attachment) stays as it is: none is read.
+    """
+    encoding = params.get("ENCODING", "").upper()
+    if params.get("VALUE", "").upper() == "BINARY" or encoding in {"", "8BIT", "7BIT"}:
+        return value
+    if encoding in {"QUOTED-PRINTABLE", "Q"}:
+        octets = _SOFT_REST.sub(b"", value.rstrip().encode())
+        octets = _OCTET.sub(lambda escape: bytes([int(escape[1], 16)]), octets)
+    elif encoding in {"BASE64", "B"}:
+        try:
+            octets = base64.b64decode("".join(value.split()), validate=True)
+        except binascii.Error as error:
+            raise ValueError(str(error)) from None
+    else:
+        raise ValueError(f"the encoding {encoding} is not known")
+    return _text_of(octets, params.get("CHARSET"))
+
+
+def _text_of(octets: bytes, charset: str | None) -> str:
+    if charset:
+        return decode(octets, charset)
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode(LEGACY)

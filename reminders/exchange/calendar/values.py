@@ -41,7 +41,7 @@ class Moment(NamedTuple):
 
 def moment(value: str, zone: str | None) -> Moment:
     """Read a DATE or DATE-TIME; one in UTC is so whatever `zone` says. Raises BadValue."""
-    found = _MOMENT.fullmatch(value.strip())
+    found = _MOMENT.fullmatch(value.strip().upper())
     if found is None:
         raise BadValue(f"{value[:40]!r} is no date or time of iCalendar")
     year, month, day, hour, minute, second, utc = found.groups()

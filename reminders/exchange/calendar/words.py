@@ -19,7 +19,13 @@ IN_BODY = {
     "COMMENT": "Note",
 }
 # The same as DESCRIPTION or SUMMARY, as markup or for an older program.
-SAME = ("X-ALT-DESC", "STYLED-DESCRIPTION", "X-MICROSOFT-CDO-ALLDAYEVENT")
+SAME = (
+    "X-ALT-DESC",
+    "STYLED-DESCRIPTION",
+    "X-MICROSOFT-CDO-ALLDAYEVENT",
+    "X-MICROSOFT-MSNCALENDAR-ALLDAYEVENT",
+    "X-FUNAMBOL-ALLDAY",
+)
 
 
 def literal(plain: str) -> str:

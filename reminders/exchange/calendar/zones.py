@@ -1,205 +1,209 @@
 """Which IANA zone a calendar means by a TZID: by its name, or by what its VTIMEZONE defines."""
 
-from bisect import bisect_right
+import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from operator import attrgetter
+from datetime import datetime, time
 from typing import NamedTuple
-
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from accounts import timezones
 from reminders.exchange.calendar.tree import Component, Property
-from reminders.exchange.calendar.values import BadValue, moment, text
+from reminders.exchange.calendar.values import UTC_NAME, BadValue, Moment, moment, text
+from reminders.exchange.calendar.zone_definition import Definition
+from reminders.exchange.calendar.zone_match import YEARS, Likeness, match
+from reminders.exchange.calendar.zone_names import (
+    MAX_NAME_LENGTH,
+    etc_zones,
+    fixed_zone,
+    hints,
+    known_name,
+    shown_name,
+    well_known,
+)
 from reminders.exchange.reading import Unreadable
-from reminders.recurrence import RecurrenceError, Schedule
+from reminders.recurrence import to_utc
 
 MAX_ZONES = 200
-# A zone and a definition are equal when they agree over so many years from the first use.
-YEARS = 12
-# A rule is followed for a century from here; two a year may be written out.
-EPOCH_YEAR = 1969
-CENTURY = 100
-MAX_CHANGES = 1_000
-LONGEST_ID = 200
-_DAY = timedelta(days=1)
+_BLANKS = re.compile(r'[\s\\"]+')
+_LIKENESS = {
+    Likeness.EQUAL: "which has the same offsets in these years",
+    Likeness.EQUAL_LATER: "which has the same offsets from {year} on",
+    Likeness.NEAR: "whose clock changes come on other days or at other hours",
+}
 
 
-class Change(NamedTuple):
-    at: datetime
-    before: timedelta
-    after: timedelta
+class Remark(NamedTuple):
+    """How a TZID was read, where its name alone does not tell."""
+
+    where: str
+    what: str
 
 
 class Zones:
-    """The zones that one calendar names; `used` tells which were found by what they define."""
+    """The zones that one calendar names. What it answers does not depend on what it was asked."""
 
     def __init__(self, definitions: Iterable[Component], preferred: Iterable[str]) -> None:
-        self._definitions: dict[str, Component] = {}
-        for definition in definitions:
-            if len(self._definitions) >= MAX_ZONES:
+        self._components: dict[str, Component] = {}
+        for component in definitions:
+            if len(self._components) >= MAX_ZONES:
                 raise Unreadable(f"It defines more than {MAX_ZONES} time zones.")
-            self._definitions.setdefault(text(definition.take_one("TZID")), definition)
-        self._preferred = [name for name in preferred if name in timezones.names()]
-        self._found: dict[str, str] = {}
-        self.alike: dict[str, str] = {}
+            tzid = component.left.get("TZID")
+            self._components.setdefault(_key(text(tzid[0] if tzid else None)), component)
+        self.preferred = [name for name in preferred if name in timezones.names()]
+        self._definitions: dict[str, Definition | BadValue] = {}
+        self._names: dict[tuple[str, int], str | BadValue] = {}
+        self._known: dict[str, str | None] = {}
+        # Each once, in the order of the file.
+        self.remarks: dict[Remark, None] = {}
 
-    def of(self, found: Property) -> str | None:
-        """Return the zone that the TZID of a property means; None without one. BadValue."""
+    def moment(self, found: Property, value: str = "", *, year: int | None = None) -> Moment:
+        """Return the date or time of a property, or of one of its values. Raises BadValue.
+
+        Times of a series, which began in `year`, are in one zone. Without `year` a time is on its
+        own: where no zone does what the file defines, the definition itself tells its moment.
+        """
+        at = moment(value or found.value, None)
         tzid = found.params.get("TZID")
-        return self.name(tzid, found.value) if tzid else None
+        if found.params.get("VALUE", "").upper() == "DATE" and at.wall.time() == time.min:
+            return Moment(at.wall, None, is_date=True)
+        if not tzid or at.is_date or at.zone:
+            return at
+        if year is None and self._known_name(tzid) is None:
+            return self._by_definition(tzid, at.wall)
+        return Moment(at.wall, self.name(tzid, at.wall.year if year is None else year))
 
-    def name(self, tzid: str, since: str = "") -> str:
-        """Return the IANA name for a TZID that is used from `since` on. Raises BadValue."""
-        if tzid not in self._found:
-            self._found[tzid] = self._look_up(tzid, since)
-        return self._found[tzid]
+    def name(self, tzid: str, year: int) -> str:
+        """Return the IANA zone that a TZID means from a year on. Raises BadValue."""
+        key = tzid, year
+        if key not in self._names:
+            try:
+                self._names[key] = self._look_up(tzid, year)
+            except BadValue as error:
+                self._names[key] = error
+        name = self._names[key]
+        if isinstance(name, BadValue):
+            raise BadValue(str(name))
+        return name
 
-    def _look_up(self, tzid: str, since: str) -> str:
-        if len(tzid) > LONGEST_ID:
+    def likely(self) -> list[str]:
+        """Return the zones in which a time in UTC may have been midnight, the likeliest first."""
+        named = [self._known_name(_label(component)) for component in self._components.values()]
+        return list(dict.fromkeys([*self.preferred[:-1], *filter(None, named), *self.preferred]))
+
+    def _known_name(self, tzid: str) -> str | None:
+        """Return the zone of a name that needs no definition.
+
+        An abbreviation may mean more than one; where the file defines it, that counts.
+        """
+        if tzid not in self._known:
+            component = self._components.get(_key(tzid))
+            names = [known_name(tzid), known_name(_location(component))]
+            self._known[tzid] = next(
+                (name for name in names if name and ("/" in name or component is None)), None
+            )
+        return self._known[tzid]
+
+    def _look_up(self, tzid: str, year: int) -> str:
+        if len(tzid) > MAX_NAME_LENGTH:
             raise BadValue(f"its time zone has a name of {len(tzid)} characters")
-        definition = self._definitions.get(tzid)
-        location = text(definition.take_one("X-LIC-LOCATION")) if definition else ""
-        for named in (tzid, location):
-            if known := known_name(named):
-                return known
-        if definition is None:
-            raise BadValue(f"its time zone {tzid[:60]!r} is not known, and is not defined")
-        equal = self._equal(tzid, definition, _year(since))
-        self.alike[tzid] = equal
-        return equal
-
-    def _equal(self, tzid: str, definition: Component, year: int) -> str:
+        if known := self._known_name(tzid):
+            return known
+        component = self._components.get(_key(tzid))
+        if component is None:
+            name = _spelled_name(tzid)
+            if name is None:
+                raise BadValue(f"its time zone {tzid[:60]!r} is not known, and is not defined")
+            self._remark(f'TZID "{tzid[:60]}"', f"it is read as {name}")
+            return name
         try:
-            changes = sorted(set(_changes(definition)))
-        except (BadValue, RecurrenceError) as error:
-            raise BadValue(f"its time zone {tzid[:60]!r} cannot be read: {error}") from None
-        begin = datetime(year, 1, 1, tzinfo=UTC)
-        moments = _moments(changes, begin)
-        candidates = [*self._preferred, *_well_known()]
-        for moment_ in moments:
-            place = bisect_right(changes, moment_, key=attrgetter("at"))
-            offset = changes[place - 1].after if place else changes[0].before
-            candidates = [
-                name
-                for name in candidates
-                if moment_.astimezone(timezones.zone(name)).utcoffset() == offset
-            ]
-        if not candidates:
+            return self._defined_name(tzid, year)
+        except BadValue as error:
+            name = known_name(tzid) or _spelled_name(tzid)
+            if name is None:
+                raise
+            self._remark(f'VTIMEZONE "{tzid[:60]}"', f"it is read as {name}, by its name: {error}")
+            return name
+
+    def _defined_name(self, tzid: str, year: int) -> str:
+        definition = self._definition(tzid)
+        location = _location(self._components[_key(tzid)])
+        is_fixed = not definition.changes
+        found = match(
+            definition,
+            year,
+            [
+                *hints(tzid),
+                *hints(location),
+                *self.preferred,
+                # Of equals the one that no law changes.
+                *(etc_zones() if is_fixed else ()),
+                *well_known(),
+            ],
+        )
+        if found is None:
             raise BadValue(
                 f"no zone of the tz database does what its time zone {tzid[:60]!r} defines "
                 f"for {year} to {year + YEARS}"
             )
-        return candidates[0]
-
-
-def known_name(name: str) -> str | None:
-    """Return the IANA name for one of IANA's or of Windows', also after a maker's prefix."""
-    name = name.strip().strip('"')
-    if not name or len(name) > LONGEST_ID:
-        return None
-    if name in WINDOWS_TO_OLSON:
-        return WINDOWS_TO_OLSON[name]
-    # As in /mozilla.org/20070129_1/Europe/Berlin.
-    parts = name.strip("/").split("/")
-    for begin in range(min(len(parts), 5)):
-        if known := _any_case().get("/".join(parts[begin:]).lower()):
-            return known
-    return None
-
-
-@cache
-def _any_case() -> dict[str, str]:
-    return {name.lower(): name for name in timezones.names()}
-
-
-@cache
-def _well_known() -> tuple[str, ...]:
-    """Return all zones: those that Windows has a name for come first, links of old last."""
-    first = [name for name in WINDOWS_TO_OLSON.values() if name in timezones.names()]
-    others = sorted(timezones.names() - set(first), key=lambda name: ("/" not in name, name))
-    return tuple(dict.fromkeys([*first, *others]))
-
-
-def _year(since: str) -> int:
-    year = int(since[:4]) if since[:4].isascii() and since[:4].isdigit() else 2000
-    return min(max(year, EPOCH_YEAR + 1), EPOCH_YEAR + CENTURY - YEARS)
-
-
-def _changes(definition: Component) -> Iterable[Change]:
-    """Return the changes of a VTIMEZONE. Raises BadValue and RecurrenceError."""
-    parts = [*definition.take_children("STANDARD"), *definition.take_children("DAYLIGHT")]
-    if not parts:
-        raise BadValue("it has neither STANDARD nor DAYLIGHT")
-    total = 0
-    for part in parts:
-        before, after = _utc_offset(part, "TZOFFSETFROM"), _utc_offset(part, "TZOFFSETTO")
-        for wall in _walls(part, before):
-            total += 1
-            if total > MAX_CHANGES:
-                raise BadValue(f"it has more than {MAX_CHANGES} changes")
-            yield Change(wall - before, before, after)
-
-
-def _walls(part: Component, before: timedelta) -> Iterable[datetime]:
-    """Return when the clock was set, by the clock before, as if that were UTC."""
-    found = part.take_one("DTSTART")
-    if found is None:
-        raise BadValue("a part has no DTSTART")
-    start = moment(found.value, None).wall
-    # Outlook starts in 1601.
-    if start.year < EPOCH_YEAR:
-        start = start.replace(year=EPOCH_YEAR, day=min(start.day, 28))
-    yield start.replace(tzinfo=UTC)
-    for rdates in part.take("RDATE"):
-        for value in rdates.value.split(","):
-            yield moment(value, None).wall.replace(tzinfo=UTC)
-    for rule in part.take("RRULE"):
-        schedule = Schedule.validate(
-            starts_at=start, timezone="UTC", recurrence=_by_the_clock(rule.value, before)
+        likeness = _LIKENESS[found.likeness].format(year=found.year)
+        self._remark(
+            f'VTIMEZONE "{tzid[:60]}"', f"its own definition is read as {found.name}, {likeness}"
         )
-        yield from schedule.upcoming(start.replace(tzinfo=UTC) - _DAY, CENTURY)
+        return found.name
+
+    def _by_definition(self, tzid: str, wall: datetime) -> Moment:
+        """Return a single time; in UTC where no zone does what the file defines."""
+        if _key(tzid) not in self._components:
+            return Moment(wall, self.name(tzid, wall.year))
+        try:
+            name = self.name(tzid, wall.year)
+        except BadValue:
+            name = None
+        try:
+            instant = self._definition(tzid).instant(wall)
+        except BadValue:
+            return Moment(wall, self.name(tzid, wall.year))
+        if name and to_utc(wall, name)[0] == instant:
+            return Moment(wall, name)
+        self._remark(
+            f'VTIMEZONE "{tzid[:60]}"',
+            f"{wall:%Y-%m-%d %H:%M} in it is read as {instant:%Y-%m-%d %H:%M} UTC, by its own "
+            "definition",
+        )
+        return Moment(instant.replace(tzinfo=None), UTC_NAME)
+
+    def _definition(self, tzid: str) -> Definition:
+        """Return what the file defines for a TZID. Raises BadValue."""
+        key = _key(tzid)
+        if key not in self._definitions:
+            try:
+                self._definitions[key] = Definition.of(self._components[key])
+            except BadValue as error:
+                message = f"its time zone {tzid[:60]!r} cannot be read: {error}"
+                self._definitions[key] = BadValue(message)
+        definition = self._definitions[key]
+        if isinstance(definition, BadValue):
+            raise BadValue(str(definition))
+        return definition
+
+    def _remark(self, where: str, what: str) -> None:
+        self.remarks[Remark(where, what)] = None
 
 
-def _by_the_clock(rule: str, before: timedelta) -> str:
-    """Return the rule with its UNTIL, which is in UTC, as the clock shows it."""
-    parts = rule.strip().upper().split(";")
-    for place, part in enumerate(parts):
-        name, _, value = part.partition("=")
-        if name == "UNTIL":
-            until = moment(value, None)
-            wall = until.wall + before if until.zone else until.wall
-            parts[place] = f"UNTIL={wall + _DAY if until.is_date else wall:%Y%m%dT%H%M%S}"
-    return ";".join(parts)
+def _spelled_name(tzid: str) -> str | None:
+    """Return the zone of a name that nothing defines, as other programs spell it."""
+    return known_name(tzid.replace("-", "/", 1)) or shown_name(tzid) or fixed_zone(tzid)
 
 
-def _utc_offset(part: Component, name: str) -> timedelta:
-    found = part.take_one(name)
-    value = found.value.strip() if found else ""
-    digits = value[1:]
-    if value[:1] not in {"+", "-"} or len(digits) not in {4, 6} or not digits.isdecimal():
-        raise BadValue(f"{name} is {value[:20]!r}, not an offset such as +0100")
-    length = timedelta(
-        hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:] or "0")
-    )
-    if length >= _DAY:
-        raise BadValue(f"{name} is {value}, a day or more")
-    return -length if value[0] == "-" else length
+def _key(tzid: str) -> str:
+    """Return a TZID as it is looked up: programs escape and space it in different ways."""
+    return _BLANKS.sub("", tzid).casefold()
 
 
-def _moments(changes: list[Change], begin: datetime) -> list[datetime]:
-    """Return when to compare: each month, and just before and after each change."""
-    end = begin.replace(year=begin.year + YEARS)
-    monthly = [
-        datetime(year, month, 15, tzinfo=UTC)
-        for year in range(begin.year, end.year)
-        for month in range(1, 13)
-    ]
-    around = [
-        change.at + step
-        for change in changes
-        if begin <= change.at < end
-        for step in (-timedelta(seconds=1), timedelta(0))
-    ]
-    return monthly + around
+def _label(component: Component) -> str:
+    tzid = component.left.get("TZID")
+    return text(tzid[0] if tzid else None)
+
+
+def _location(component: Component | None) -> str:
+    location = component.left.get("X-LIC-LOCATION") if component else None
+    return text(location[0]) if location else ""
