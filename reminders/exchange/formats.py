@@ -19,7 +19,8 @@ class TooMany(Unreadable):
 class Format(NamedTuple):
     """A format; its first media type and suffix are those of what FOAM writes.
 
-    `write` is None where FOAM only reads it.
+    `write` is None where FOAM only reads it. `read_large` is given where `read` has limits that
+    are meant for the web: commands have none of them.
     """
 
     name: str
@@ -27,6 +28,11 @@ class Format(NamedTuple):
     suffixes: tuple[str, ...]
     read: Callable[[bytes, str], Reading]
     write: Callable[[Iterable[Reminder], datetime], Iterator[str]] | None = None
+    read_large: Callable[[bytes, str], Reading] | None = None
+
+    def read_file(self, content: bytes, timezone: str) -> Reading:
+        """Read a file that an operator has chosen. Raises Unreadable."""
+        return (self.read_large or self.read)(content, timezone)
 
 
 ALL = (
@@ -40,7 +46,14 @@ ALL = (
     Format(
         "crontab", ("text/plain", "text/x-crontab"), (".crontab", ".cron", ".txt"), crontab.read
     ),
-    Format("icalendar", ("text/calendar",), (".ics", ".ical"), icalendar.read, icalendar.write),
+    Format(
+        "icalendar",
+        ("text/calendar",),
+        (".ics", ".ical", ".vcs"),
+        icalendar.read,
+        icalendar.write,
+        icalendar.read_large,
+    ),
     # With the name of a user before each command, as in /etc/crontab.
     Format("system-crontab", (), (), crontab.read_system),
 )

@@ -12,7 +12,7 @@ from reminders.exchange.calendar.timing import TimeReader, Timing, all_day
 from reminders.exchange.calendar.todo import due_at_due
 from reminders.exchange.calendar.tree import Component
 from reminders.exchange.calendar.unused import drop_unreadable_end, take_status
-from reminders.exchange.calendar.values import UTC_NAME, duration, moment, text
+from reminders.exchange.calendar.values import UTC_NAME, Moment, duration, moment, text
 from reminders.exchange.calendar.words import one_line, words
 from reminders.exchange.calendar.zones import Zones
 from reminders.exchange.reading import Draft
@@ -84,7 +84,7 @@ def timing_of(source: Source, reader: Reader, *, of_dates: bool = False) -> Timi
     drop_unreadable_end(component, reader.zones, where, account)
     found = reader.times.timing(component, where, account, of_dates=of_dates)
     found.later = later
-    add_alarms(component, found.start, found.zone, reader.zones, where, account)
+    add_alarms(component, Moment(found.start, found.zone), reader.zones, where, account)
     return found
 
 

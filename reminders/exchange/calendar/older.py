@@ -4,10 +4,15 @@ from datetime import datetime
 
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.tree import Component, Property
-from reminders.exchange.calendar.values import BadValue, duration
+from reminders.exchange.calendar.values import UTC_NAME, BadValue, Moment, duration, text
+from reminders.exchange.calendar.zone_names import fixed_zone, standard_offset
 from reminders.exchange.calendar.zones import Zones
 
 _ALARMS = {"AALARM": "AUDIO", "DALARM": "DISPLAY", "MALARM": "EMAIL", "PALARM": "PROCEDURE"}
+# The zone of a calendar's times that name none, as Google and many feeds call it.
+ZONE_NAMES = ("X-WR-TIMEZONE", "TIMEZONE-ID")
+# A calendar's own zone, where the file defines it, is the one that does the same from then on.
+FIRST_USE = 2026
 _LISTS = ("CATEGORIES", "RESOURCES")
 
 
@@ -20,11 +25,11 @@ def modernize(component: Component) -> None:
 
 
 def add_alarms(
-    component: Component, start: datetime, zone: str, zones: Zones, where: str, account: Account
+    component: Component, start: Moment, zones: Zones, where: str, account: Account
 ) -> None:
     """Make a VALARM of each alarm that is a property: AALARM:20270105T084500;PT5M;2;text.
 
-    It is as long before each of a series as before the first, at `start` by the clock of `zone`.
+    It is as long before each of a series as before the first, which is at `start`.
     """
     for name, action in _ALARMS.items():
         for prop in component.take(name):
@@ -34,13 +39,13 @@ def add_alarms(
             if not at.strip():
                 continue
             try:
-                wall = zones.moment(prop, at).wall_in(zone)
+                wall = zones.moment(prop, at).wall_in(start.zone or UTC_NAME)
             except BadValue as error:
                 account.lose(where, f"an alarm ({name}): {error}")
                 continue
             alarm = Component("VALARM")
             alarm.put("ACTION", action)
-            alarm.put("TRIGGER", trigger_text(wall, start))
+            alarm.put("TRIGGER", trigger_text(wall, start.wall))
             if content.strip() and action != "AUDIO":
                 alarm.put("DESCRIPTION", content)
             if repeat.strip().isdecimal() and _is_duration(pause):
@@ -66,3 +71,37 @@ def _is_duration(value: str) -> bool:
 def is_version_1(calendar: Component) -> bool:
     versions = calendar.left.get("VERSION", [])
     return any(version.value.strip() == "1.0" for version in versions)
+
+
+def own_zone(calendar: Component, definitions: list[Component], home: str, account: Account) -> str:
+    """Take the zone of a calendar's times that name none; `home` is that of the reader.
+
+    vCalendar 1.0 has an offset for it (TZ), and whether there is daylight saving (DAYLIGHT).
+    """
+    offsets, daylight = calendar.take("TZ"), calendar.take("DAYLIGHT")
+    names = [text(prop) for name in ZONE_NAMES for prop in calendar.take(name)]
+    if names:
+        try:
+            # By its name, or as the file defines it.
+            return Zones(definitions, [home]).name(names[0], FIRST_USE)
+        except BadValue:
+            pass
+    elif offsets:
+        names = [text(offsets[0])]
+        zone = fixed_zone(_in_full(names[0]))
+        if zone and standard_offset(zone) == standard_offset(home):
+            return home
+        if zone and not any(text(prop).upper().startswith("TRUE") for prop in daylight):
+            return zone
+    if names and names[0]:
+        account.lose(
+            "VCALENDAR",
+            f"its time zone {names[0][:60]!r} is none that FOAM knows: times without a zone are "
+            f"read in {home}",
+        )
+    return home
+
+
+def _in_full(offset: str) -> str:
+    """Return an offset with its sign, which some phones leave out east of Greenwich."""
+    return offset if offset[:1] in {"+", "-"} else f"+{offset}"

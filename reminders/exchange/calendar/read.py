@@ -8,20 +8,16 @@ from accounts import timezones
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.entry import Reader
 from reminders.exchange.calendar.limits import WEB, Limits
-from reminders.exchange.calendar.older import is_version_1, modernize
+from reminders.exchange.calendar.older import is_version_1, modernize, own_zone
 from reminders.exchange.calendar.series import Entry, read_series
 from reminders.exchange.calendar.timing import TimeReader
 from reminders.exchange.calendar.tree import Component, tree
-from reminders.exchange.calendar.values import BadValue, text
+from reminders.exchange.calendar.values import text
 from reminders.exchange.calendar.zones import Zones
 from reminders.exchange.reading import Draft, Reading, Unreadable
 
 ALL_DAY_AT = time(9)
-# A calendar's own zone is that of these years.
-FIRST_USE = 2026
 READ = ("VEVENT", "VTODO")
-# The zone of a calendar's times that name none, as Google and others call it; RFC 7986's draft.
-ZONE_NAMES = ("X-WR-TIMEZONE", "TIMEZONE-ID")
 
 
 def read(
@@ -57,19 +53,8 @@ def read(
 
 def _reader(calendar: Component, timezone: str, all_day_at: time, account: Account) -> Reader:
     """Take the time zones of a calendar."""
-    named = next(filter(None, (text(calendar.take_one(name)) for name in ZONE_NAMES)), "")
     definitions = calendar.take_children("VTIMEZONE")
-    floating = timezone
-    if named:
-        try:
-            # By its name, or as the file defines it.
-            floating = Zones(definitions, [timezone]).name(named, FIRST_USE)
-        except BadValue:
-            account.lose(
-                "VCALENDAR",
-                f"its time zone {named[:60]!r} is none that FOAM knows: times without a zone are "
-                f"read in {timezone}",
-            )
+    floating = own_zone(calendar, definitions, timezone, account)
     zones = Zones(definitions, [*([floating] if floating != timezone else []), timezone])
     return Reader(TimeReader(timezone, floating, zones), all_day_at, account)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from reminders.exchange.calendar.account import Account
-from reminders.exchange.calendar.dates import DAY, SECOND, day_of, last_day
+from reminders.exchange.calendar.dates import SECOND, day_of, last_day
 from reminders.exchange.calendar.early_start import FIRST_YEAR, later_start
 from reminders.exchange.calendar.rule_reading import keep_earlier_end, read_rule, rule_text
 from reminders.exchange.calendar.tree import Component, Property
@@ -239,8 +239,8 @@ class TimeReader:
                 first, series.start = series.start, later_start(series.start, parts)
                 account.lose(
                     where,
-                    f"its dates from {first:%d.%m.}{first.year} to {series.start - DAY:%d.%m.%Y}: "
-                    f"it begins on {series.start:%Y-%m-%d}",
+                    f"it began on {first.date().isoformat()}: its dates before "
+                    f"{series.start.date().isoformat()} are left out",
                 )
             keep_earlier_end(parts, series.start, series.zone, where, account)
         except RecurrenceError as error:

@@ -109,11 +109,11 @@ def _moved(component: Component, begin: Moment, end: Moment, gap: timedelta) -> 
 
 def _moved_rule(value: str, begin: Moment, end: Moment, days: int, gap: timedelta) -> str | None:
     """Return a rule that gives each date so much later; None where none is known to."""
-    parts = dict(
-        (name.strip(), content.strip())
+    parts = {
+        name.strip(): content.strip()
         for name, _, content in (part.partition("=") for part in value.upper().split(";"))
         if name.strip()
-    )
+    }
     choices = {name for name in parts if name.startswith("BY")}
     is_moved_time = begin.wall.time() != end.wall.time()
     if gap and is_moved_time and choices & _TIMES:

@@ -19,7 +19,10 @@ _PARTS = ("VALARM", "STANDARD", "DAYLIGHT")
 _UNNAMED = re.compile(r";([A-Za-z0-9-]+)(?=[;:])")
 _ENCODINGS = {"QUOTED-PRINTABLE", "Q", "BASE64", "B", "8BIT", "7BIT"}
 # A name such as (UTC+01:00) Berlin, without the quotes that its colon asks for.
-_ZONE = re.compile(r';TZID=(\([^":]*:[^"]*):([0-9TZ,/+PWDHMS-]+)\s*', re.IGNORECASE)
+_ZONE = re.compile(
+    r';TZID=([^":;]*(?::[^":;]*)+):([0-9]{8}(?:T[0-9]{6}Z?)?(?:[,/][0-9TZPWDHMS]+)*)\s*$',
+    re.IGNORECASE,
+)
 _SOFT_REST = re.compile(rb"=(?![0-9A-Fa-f]{2})")
 _OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
 
@@ -157,7 +160,7 @@ def _property(line: str) -> Property | None:
 
 def _repaired(line: str) -> str:
     """Return the line with names for all its parameters, and with quotes around what needs them."""
-    if line.partition(":")[0].upper().find(";TZID=(") >= 0 and (zone := _ZONE.search(line)):
+    if ";TZID=" in line.upper() and (zone := _ZONE.search(line)):
         return f'{line[: zone.start()]};TZID="{zone[1]}":{zone[2]}'
     head, colon, value = line.partition(":")
     if '"' in head or not _UNNAMED.search(f"{head}:"):

@@ -19,7 +19,7 @@ _SHOWN = re.compile(
 _WORD = re.compile(r"[^\W_]+")
 
 # What Windows and Outlook show, of zones that are no city of the tz database.
-# `python -c "import winreg"` reads the same on Windows: Time Zones\*\Display.
+# Windows keeps the same in its registry, as Display of each of Time Zones.
 _SHOWN_NAMES = {
     "International Date Line West": "Dateline Standard Time",
     "Eniwetok, Kwajalein": "Dateline Standard Time",

@@ -91,7 +91,7 @@ class Command(BaseCommand):
             content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}.", returncode=USAGE) from None
-        return self.take(format.read(content, zone_of(options)), options)
+        return self.take(format.read_file(content, zone_of(options)), options)
 
     def from_beat(self, options: dict[str, Any]) -> Report:
         using = open_foreign(options["database"]) if options["database"] else options["using"]
