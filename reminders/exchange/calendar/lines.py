@@ -106,8 +106,9 @@ def _join_soft_break(pieces: list[bytes], piece: bytes, *, keep_blank: bool) -> 
 def _decoded(number: int, joined: bytes) -> Line:
     if b"\0" in joined:
         raise Unreadable(f"Line {number} holds the byte 0: this is no text.")
-    declared = _CHARSET.match(joined)
-    if declared and not joined.isascii():
+    if joined.isascii():
+        return _line(number, joined.decode("ascii"))
+    if declared := _CHARSET.match(joined):
         try:
             return _line(number, decode(joined, declared[1].decode()))
         except (ValueError, LookupError):

@@ -18,7 +18,7 @@ from reminders.exchange.calendar.timing import Timing
 from reminders.exchange.calendar.tree import Component
 from reminders.exchange.calendar.unused import is_gone, refuse_gone
 from reminders.exchange.calendar.values import BadValue, Moment, text, utc_text
-from reminders.exchange.calendar.versions import Rank, is_older_than, is_same, newest
+from reminders.exchange.calendar.versions import Rank, content_of, is_older_than, newest
 from reminders.exchange.reading import Draft
 
 ONE, FOLLOWING = "RECURRENCE-ID", "THISANDFUTURE"
@@ -67,14 +67,18 @@ def _heads(masters: list[Entry], account: Account) -> list[Entry]:
     Some programs give many events one UID. Where nothing tells which one is newer, all are
     imported; where one is, RFC 5546 has it that the others are older versions of it.
     """
+    if len(masters) == 1:
+        return masters
     components = [entry.component for entry in masters]
     best = newest(components)
     rank = Rank.of(best[0])
     cancelled = {start for each in best if is_gone(each) for start in _starts(each)}
     heads: list[Entry] = []
+    newest_ones, contents = {id(component) for component in best}, set()
     for entry in masters:
         component = entry.component
-        if all(component is not each for each in best):
+        content = content_of(component)
+        if id(component) not in newest_ones:
             uid = text(component.left["UID"][0])[:60]
             account.lose(
                 where_of(component),
@@ -83,10 +87,11 @@ def _heads(masters: list[Entry], account: Account) -> list[Entry]:
             )
         elif _starts(component) & cancelled and not is_gone(component):
             account.lose(where_of(component), "is not imported: it is cancelled")
-        elif any(is_same(component, head.component) for head in heads):
+        elif content in contents:
             account.lose(where_of(component), "stands in this file twice, and is imported once")
         else:
             heads.append(entry)
+            contents.add(content)
     if len(heads) > 1:
         uid = text(heads[0].component.left["UID"][0])[:60]
         account.lose(
@@ -149,6 +154,8 @@ def _read_changes(changes: Sequence[Entry], series: Series | None, account: Acco
 
 def _newest_change(versions: list[tuple[Entry, Moment]], account: Account) -> tuple[Entry, Moment]:
     """Return the newest version of one that differs; of equals the last in the file."""
+    if len(versions) == 1:
+        return versions[0]
     best = newest([entry.component for entry, _ in versions])[-1]
     rank = Rank.of(best)
     counting = next(version for version in versions if version[0].component is best)
@@ -158,7 +165,7 @@ def _newest_change(versions: list[tuple[Entry, Moment]], account: Account) -> tu
             continue
         if Rank.of(component) != rank:
             what = f"is not imported: another version of it has {rank.reason(Rank.of(component))}"
-        elif is_same(component, best):
+        elif content_of(component) == content_of(best):
             what = "stands in this file twice, and is imported once"
         else:
             what = "is not imported: another version of it, as old, comes later in the file"

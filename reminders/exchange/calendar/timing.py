@@ -137,13 +137,13 @@ class Timing:
 
     def _leave_days_out(self, where: str, account: Account) -> None:
         """Leave out all times of the days that EXDATE names without a time."""
-        left_out = {
-            wall for day in sorted(self.days_out)[-MAX_DATES:] for wall in self.times_on(day)
-        }
-        if len(self.days_out) > MAX_DATES:
-            what = f"the {len(self.days_out) - MAX_DATES} oldest days that it leaves out"
-            account.lose(where, f"{what}: a reminder has at most {MAX_DATES} exceptions")
-        self.exdates |= left_out
+        days = sorted(self.days_out, reverse=True)
+        for place, day in enumerate(days):
+            if len(self.exdates) > MAX_DATES:
+                what = f"the {len(days) - place} oldest days that it leaves out"
+                account.lose(where, f"{what}: a reminder has at most {MAX_DATES} exceptions")
+                break
+            self.exdates.update(self.times_on(day))
         self.rdates = {wall for wall in self.rdates if wall.date() not in self.days_out}
 
     def _newest(

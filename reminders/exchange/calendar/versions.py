@@ -38,11 +38,6 @@ def newest(versions: Sequence[Component]) -> list[Component]:
     return [version for version, rank in zip(versions, ranks, strict=True) if rank == best]
 
 
-def is_same(one: Component, other: Component) -> bool:
-    """Return whether two components ask for the same reminder."""
-    return _content(one) == _content(other)
-
-
 def is_older_than(change: Component, series: Component) -> bool:
     """Return whether a series was changed after one of its changes; not where that is not known."""
     one, other = Rank.of(change), Rank.of(series)
@@ -51,11 +46,14 @@ def is_older_than(change: Component, series: Component) -> bool:
     return bool(one.stamp) and bool(other.stamp) and one < other
 
 
-def _content(component: Component) -> list[tuple[str, str, str]]:
-    return sorted(
-        (prop.name, prop.params.get("TZID", ""), prop.value.strip())
-        for name in _CONTENT
-        for prop in component.left.get(name, [])
+def content_of(component: Component) -> tuple[tuple[str, str, str], ...]:
+    """Return what is equal for components that ask for the same reminder."""
+    return tuple(
+        sorted(
+            (prop.name, prop.params.get("TZID", ""), prop.value.strip())
+            for name in _CONTENT
+            for prop in component.left.get(name, [])
+        )
     )
 
 
