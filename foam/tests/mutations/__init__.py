@@ -2,6 +2,7 @@
 
 from foam.tests.mutations.mutation import PROJECT, Mutation
 from foam.tests.mutations.of_accounts import OF_ACCOUNTS
+from foam.tests.mutations.of_calendars import OF_CALENDARS
 from foam.tests.mutations.of_foam import OF_FOAM
 from foam.tests.mutations.of_installation import OF_INSTALLATION
 from foam.tests.mutations.of_notifications import OF_NOTIFICATIONS
@@ -9,4 +10,11 @@ from foam.tests.mutations.of_reminders import OF_REMINDERS
 
 __all__ = ["MUTATIONS", "PROJECT", "Mutation"]
 
-MUTATIONS = [*OF_REMINDERS, *OF_NOTIFICATIONS, *OF_ACCOUNTS, *OF_FOAM, *OF_INSTALLATION]
+MUTATIONS = [
+    *OF_REMINDERS,
+    *OF_CALENDARS,
+    *OF_NOTIFICATIONS,
+    *OF_ACCOUNTS,
+    *OF_FOAM,
+    *OF_INSTALLATION,
+]

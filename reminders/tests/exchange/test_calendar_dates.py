@@ -81,6 +81,14 @@ def test_day_left_out_of_an_all_day_series_is_the_day_that_its_author_saw(line, 
 
 @pytest.mark.parametrize("home", HOMES)
 @pytest.mark.parametrize("zone", ["W. Europe Standard Time", "Tokyo Standard Time"])
+def test_day_left_out_of_each_day_is_that_of_its_author(zone, home):
+    daily = "DTSTART;VALUE=DATE:20270104", "RRULE:FREQ=DAILY;COUNT=3"
+    out = f"EXDATE;TZID={zone}:20270105T000000"
+    assert days(event(*daily, out), home=home) == ["01-04", "01-06"]
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize("zone", ["W. Europe Standard Time", "Tokyo Standard Time"])
 def test_added_day_of_an_all_day_series_is_the_day_that_its_author_saw(zone, home):
     added = f"RDATE;TZID={zone}:20270120T000000"
     assert days(event(*MONDAYS, added), home=home)[-1] == "01-20"
