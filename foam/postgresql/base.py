@@ -1,0 +1,48 @@
+"""What DATABASES["default"]["ENGINE"] names."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+
+from foam.postgresql import limits
+from foam.postgresql.connection import Connection, current_patience
+from foam.postgresql.outage import outage
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        # PgBouncer takes no options: there the limit is the connection's own.
+        if "options" in params:
+            params["options"] = limits.limited(params["options"])
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        patience = current_patience()
+        if patience is not None:
+            conn_params = {**conn_params, "connect_timeout": max(2, int(patience))}
+        with outage.attempt():
+            connection: Connection = super().get_new_connection(conn_params)
+        connection.longest = limits.longest(conn_params.get("options", ""))
+        return connection
+
+    def close_if_health_check_failed(self) -> None:
+        """Drop a connection that was closed under Django, which would use it to the end."""
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+            self.close()
+        super().close_if_health_check_failed()
+
+    def is_usable(self) -> bool:
+        """Return whether the server answers and takes writes: a standby answers as well."""
+        if self.connection is None:
+            return False
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT pg_is_in_recovery()")
+                return cursor.fetchone() == (False,)
+        except psycopg.Error:
+            return False
