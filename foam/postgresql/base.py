@@ -31,8 +31,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def close_if_health_check_failed(self) -> None:
-        """Drop a connection that was closed under Django, which would use it to the end."""
-        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+        """Drop a connection that was closed under Django, which would go on with it.
+
+        Not within a transaction: of that what came before would be lost.
+        """
+        is_between = self.autocommit and not self.in_atomic_block
+        if self.connection is not None and self.connection.closed and is_between:
             self.close()
         super().close_if_health_check_failed()
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.contrib.postgres.signals import register_type_handlers
-from django.db import Error, OperationalError, transaction
+from django.db import Error, OperationalError
 from django.db.backends.signals import connection_created
 from environ import Env
 
@@ -50,7 +50,7 @@ def standby(pair, settings, django_db_blocker):
 def ask(database, statement="SELECT 1"):
     with database.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchone()
+        return cursor.fetchone() if cursor.description else None
 
 
 def pid_of(database):
@@ -103,28 +103,26 @@ def test_statement_that_is_ended_closes_the_session(database):
     assert pid_of(database) != before
 
 
-def test_transaction_that_was_idle_for_too_long_is_told_as_a_lost_session(database):
+def test_transaction_that_was_idle_for_too_long_is_told_as_a_lost_session(pair, database):
     ask(database, "SET idle_in_transaction_session_timeout = 100")
     database.set_autocommit(False)
     ask(database)
     backend = database.connection.info.backend_pid
-    database.close_if_unusable_or_obsolete = lambda: None
-    wait_until(lambda: not is_there(database, backend), 10, "the server ends it")
+    wait_until(lambda: not is_there(pair, backend), 10, "the server ends it")
     with pytest.raises(OperationalError):
         ask(database)
     database.close()
     assert ask(database) == (1,)
 
 
-def is_there(database, backend):
-    with psycopg.connect(
-        **database.connection.info.get_parameters(), password=database.settings_dict["PASSWORD"]
-    ) as other:
-        found = other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend])
-        return found.fetchone() is not None
+def is_there(pair, backend):
+    with psycopg.connect(pair.primary) as other:
+        row = other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone()
+        return row is not None
 
 
-PREPARED = {"prepare_threshold": 0}
+# Bound on the server, and prepared at once.
+PREPARED = {"prepare_threshold": 0, "server_side_binding": True}
 
 
 def test_plan_that_no_longer_fits_costs_one_statement(pair, settings, django_db_blocker):

@@ -196,10 +196,16 @@ def test_probe_reaches_a_server_by_its_socket_file(tmp_path):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / ".s.PGSQL.5432"))
         listener.listen()
-        answer = threading.Thread(target=lambda: listener.accept()[0].sendall(b"N"))
+        answer = threading.Thread(target=refuse_encryption, args=[listener])
         answer.start()
         assert probe.answers(peer, 5.0) is True
         answer.join()
+
+
+def refuse_encryption(listener):
+    with listener.accept()[0] as peer:
+        assert peer.recv(8) == probe.REQUEST
+        peer.sendall(b"N")
 
 
 @pytest.mark.parametrize(
