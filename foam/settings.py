@@ -279,10 +279,13 @@ except ValueError as error:
     raise ImproperlyConfigured(f"FOAM_BROKER_URL (or REDIS_URL) {error}.") from None
 CELERY_BROKER_URL = FOAM_BROKER.url
 CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
+CELERY_BROKER_USE_SSL = FOAM_BROKER.use_ssl
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # For ever: by default a worker ends after three quarters of an hour without a broker.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Whatever it answers, as that it is a replica now, or starts: a worker connects anew and tries on.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 # A wake-up that cannot be sent is logged; the next tick makes up for it. Redis's client connects
 # anew by itself; RabbitMQ's does so only for who tries again: without that, no wake-up would ever
 # leave a process again whose connection was cut.

@@ -33,7 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def close_if_health_check_failed(self) -> None:
         """Drop a connection that was closed under Django, which would go on with it.
 
-        Not within a transaction: of that what came before would be lost.
+        Not within a transaction, of which a part would be lost.
         """
         is_between = self.autocommit and not self.in_atomic_block
         if self.connection is not None and self.connection.closed and is_between:

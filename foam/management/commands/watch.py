@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -19,21 +20,38 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, default=0.5, help="ask every N seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        follow_occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
-        follow_attempts = Follow(Attempt.objects.of_users().select_related("delivery__channel"))
-        started, trouble = timezone.now(), ""
+        self.started, self.trouble, self.is_away = timezone.now(), "", False
+        self.occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
+        self.attempts = Follow(Attempt.objects.of_users().select_related("delivery__channel"))
         while True:
-            occurrences, more = follow_occurrences.new()
-            for occurrence in occurrences:
-                self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
-            self.say_more(more, "occurrences")
-            attempts, more = follow_attempts.new()
-            for attempt in attempts:
-                good = attempt.outcome == Attempt.Outcome.SENT
-                self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
-            self.say_more(more, "attempts")
-            trouble = self.watch_health(started, trouble)
+            self.look()
             time.sleep(options["every"])
+
+    def look(self) -> None:
+        """Show what is new; a database that is away is waited for, however long it takes."""
+        try:
+            self.show()
+        except (OperationalError, InterfaceError):
+            if not self.is_away:
+                self.say("The database does not answer. Waiting for it.", self.style.WARNING)
+            self.is_away = True
+            connection.close_if_unusable_or_obsolete()
+            return
+        if self.is_away:
+            self.say("The database answers again.", self.style.SUCCESS)
+        self.is_away = False
+
+    def show(self) -> None:
+        occurrences, more = self.occurrences.new()
+        for occurrence in occurrences:
+            self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
+        self.say_more(more, "occurrences")
+        attempts, more = self.attempts.new()
+        for attempt in attempts:
+            good = attempt.outcome == Attempt.Outcome.SENT
+            self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
+        self.say_more(more, "attempts")
+        self.trouble = self.watch_health(self.started, self.trouble)
 
     def say(self, text: str, style: Any) -> None:
         self.stdout.write(style(f"{timezone.now():%H:%M:%S}  {text}"))
@@ -84,11 +102,17 @@ class Follow:
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
-        last = rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
-        self.seen = set(last)
+        self.seen: set[int] | None = None
 
     def new(self) -> tuple[list[Any], int]:
-        """Return up to SHOWN of them, oldest first, and how many more there are."""
+        """Return up to SHOWN of them, oldest first, and how many more there are.
+
+        The first time it only notes what is there already.
+        """
+        if self.seen is None:
+            last = self.rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
+            self.seen = set(last)
+            return [], 0
         after = max(self.seen, default=0) - self.WINDOW
         fresh = self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk")
         ids = list(fresh.values_list("pk", flat=True))
