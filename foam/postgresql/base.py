@@ -7,8 +7,12 @@ import psycopg
 from django.db.backends.postgresql import base
 
 from foam.postgresql import limits
-from foam.postgresql.connection import Connection, current_patience
+from foam.postgresql.connection import Connection, current_patience, patience
+from foam.postgresql.hosts import hosts
 from foam.postgresql.outage import outage
+
+# How long a connection may take to show that it is of use, in seconds: nothing is under way on it.
+HEALTH = 5.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,11 +26,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
-        patience = current_patience()
-        if patience is not None:
-            conn_params = {**conn_params, "connect_timeout": max(2, int(patience))}
+        limit = current_patience()
+        if limit is not None:
+            conn_params = {**conn_params, "connect_timeout": max(2, int(limit))}
         with outage.attempt():
-            connection: Connection = super().get_new_connection(conn_params)
+            connection: Connection = super().get_new_connection(hosts.ordered(conn_params))
+        hosts.answered(connection.pgconn)
         connection.longest = limits.longest(conn_params.get("options", ""))
         return connection
 
@@ -45,7 +50,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.connection is None:
             return False
         try:
-            with self.connection.cursor() as cursor:
+            with patience(HEALTH), self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_is_in_recovery()")
                 return cursor.fetchone() == (False,)
         except psycopg.Error:

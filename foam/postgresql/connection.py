@@ -19,6 +19,7 @@ from psycopg.abc import PQGen
 from psycopg.waiting import Ready
 
 from foam.postgresql import probe
+from foam.postgresql.hosts import hosts
 from foam.postgresql.outage import outage
 from notifications import meter
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 # alive, and how long it waits for that answer. A statement may take as long as it takes while the
 # server answers others.
 STEP = 1.0
-SILENCE = 10.0
+SILENCE = 5.0
 PROBE = 10.0
 
 # How long a wait may take in all, where somebody waits for its end; else None.
@@ -57,7 +58,7 @@ CACHED_PLAN = "RevalidateCachedQuery"
 @contextmanager
 def patience(seconds: float) -> Iterator[None]:
     """Have statements and connection attempts in here fail when they take longer than that."""
-    token = _patience.set(seconds)
+    token = _patience.set(min(seconds, _patience.get() or seconds))
     try:
         yield
     finally:
@@ -122,6 +123,7 @@ class Connection(psycopg.Connection[Any]):
 
     def _give_up(self, why: str) -> NoReturn:
         log.error("the connection to the database is given up: %s", why)
+        hosts.hung(self.pgconn)
         meter.error("database_silent")
         self.abort()
         raise psycopg.OperationalError(f"{why}: the connection was closed")

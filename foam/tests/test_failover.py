@@ -10,6 +10,7 @@ from django.db.backends.signals import connection_created
 from environ import Env
 
 from foam.postgresql.base import DatabaseWrapper
+from foam.postgresql.hosts import Hosts
 from foam.tests import postgres
 from foam.tests.processes import wait_until
 
@@ -162,3 +163,20 @@ def test_of_several_servers_the_one_that_takes_writes_is_chosen(pair, settings, 
         connected(url, settings, target_session_attrs="read-write") as database,
     ):
         assert ask(database, "SELECT pg_is_in_recovery()") == (False,)
+
+
+@pytest.mark.parametrize(
+    ("params", "good", "bad", "expected"),
+    [
+        ({"host": "a,b", "port": "1,2"}, None, None, ("a,b", "1,2")),
+        ({"host": "a,b", "port": "1,2"}, None, ("a", "1"), ("b,a", "2,1")),
+        ({"host": "a,b,c", "port": "1"}, ("c", "1"), ("a", "1"), ("c,b,a", "1,1,1")),
+        ({"host": "a,b"}, ("b", "5432"), None, ("b,a", "5432,5432")),
+        ({"host": "a", "port": "1"}, None, ("a", "1"), ("a", "1")),
+    ],
+)
+def test_server_that_hung_is_tried_last(params, good, bad, expected):
+    known = Hosts()
+    known.good, known.bad = good, bad
+    ordered = known.ordered(params)
+    assert (ordered["host"], ordered["port"]) == expected

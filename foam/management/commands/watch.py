@@ -21,8 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.started, self.trouble, self.is_away = timezone.now(), "", False
-        self.occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
-        self.attempts = Follow(Attempt.objects.of_users().select_related("delivery__channel"))
+        self.follows: tuple[Follow, Follow] | None = None
         while True:
             self.look()
             time.sleep(options["every"])
@@ -42,11 +41,17 @@ class Command(BaseCommand):
         self.is_away = False
 
     def show(self) -> None:
-        occurrences, more = self.occurrences.new()
+        if self.follows is None:
+            self.follows = (
+                Follow(Occurrence.objects.of_users().select_related("reminder")),
+                Follow(Attempt.objects.of_users().select_related("delivery__channel")),
+            )
+        follow_occurrences, follow_attempts = self.follows
+        occurrences, more = follow_occurrences.new()
         for occurrence in occurrences:
             self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
         self.say_more(more, "occurrences")
-        attempts, more = self.attempts.new()
+        attempts, more = follow_attempts.new()
         for attempt in attempts:
             good = attempt.outcome == Attempt.Outcome.SENT
             self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
@@ -102,17 +107,11 @@ class Follow:
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
-        self.seen: set[int] | None = None
+        last = rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
+        self.seen = set(last)
 
     def new(self) -> tuple[list[Any], int]:
-        """Return up to SHOWN of them, oldest first, and how many more there are.
-
-        The first time it only notes what is there already.
-        """
-        if self.seen is None:
-            last = self.rows.order_by("-pk").values_list("pk", flat=True)[: self.WINDOW]
-            self.seen = set(last)
-            return [], 0
+        """Return up to SHOWN of them, oldest first, and how many more there are."""
         after = max(self.seen, default=0) - self.WINDOW
         fresh = self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk")
         ids = list(fresh.values_list("pk", flat=True))
