@@ -26,7 +26,7 @@ from django.db import close_old_connections
 from kombu.transport.redis import Channel
 from kombu.utils.objects import cached_property
 
-from foam import logs
+from foam import alive, logs
 from foam.postgresql import limits
 from notifications import meter, shutdown
 
@@ -80,6 +80,7 @@ def collect_seldom(**_: object) -> None:
 def end_rounds(**_: object) -> None:
     """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
     shutdown.requested.set()
+    alive.watchdog.end()
 
 
 @beat_init.connect

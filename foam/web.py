@@ -15,6 +15,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from foam import alive
+
 # The longest beginning of a request by which a health check is known.
 PEEK = len(b"HEAD /healthz ")
 # How long a connection may take to say what it wants, in seconds, while all threads are at work.
@@ -31,6 +33,11 @@ class Worker(ThreadWorker):
         self.checks = {"/healthz": ThreadPoolExecutor(1, "health"), "/readyz": looks}
         self.checks["/metrics"] = looks
         super().init_process()
+
+    def notify(self) -> None:
+        """Tell gunicorn and systemd, about once a second, that this worker's loop goes round."""
+        super().notify()
+        alive.notify("WATCHDOG=1")
 
     def run(self) -> None:
         try:

@@ -119,12 +119,10 @@ def thaw(pid: int) -> None:
 
 
 class Pair(NamedTuple):
-    """The addresses of a primary and its standby, and their processes."""
+    """The addresses of a primary and its standby."""
 
     primary: str
     standby: str
-    first: Child
-    second: Child
     follower: Standby
 
     @property
@@ -144,7 +142,7 @@ def pair() -> Iterator[Pair]:
         follower = Standby(folder, primary)
         second, standby = follower.start(handled)
         exits.callback(end, second, handled)
-        yield Pair(primary, follower.url(urlsplit(standby).port or 0), first, second, follower)
+        yield Pair(primary, follower.url(urlsplit(standby).port or 0), follower)
 
 
 def end(child: Child, handled: Signals) -> None:
