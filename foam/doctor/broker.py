@@ -29,7 +29,7 @@ def look_at_broker(now: datetime) -> Iterator[Finding]:
             "Start Redis, or mend REDIS_URL. Reminders are late, not lost, until it answers.",
         )
         return
-    if told.get("role") != "master":
+    if told.get("role", "master") != "master":
         yield fail(
             BROKER,
             "REDIS_URL leads to a replica, which takes no wake-ups: reminders are late.",

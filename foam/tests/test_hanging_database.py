@@ -30,9 +30,12 @@ def server():
 
 @pytest.fixture
 def frozen(server):
-    """Return functions that freeze and thaw the server, which is thawed in the end."""
+    """Return a function that freezes the server; it thaws in the end, or when all wait for it."""
     pid = server[0].process.pid
+    timer = threading.Timer(20, postgres.thaw, [pid])
+    timer.start()
     yield lambda: postgres.freeze(pid)
+    timer.cancel()
     postgres.thaw(pid)
 
 
@@ -117,10 +120,11 @@ def test_statement_whose_own_process_hangs_is_given_up_after_the_longest(connect
     database.connection.longest = 2.0
     (pid,) = ask(database, "SELECT pg_backend_pid()")
     os.kill(pid, signal.SIGSTOP)
-    try:
-        assert 2 <= seconds_of(lambda: ask(database)) < 6
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    timer = threading.Timer(20, os.kill, [pid, signal.SIGCONT])
+    timer.start()
+    assert 2 <= seconds_of(lambda: ask(database)) < 6
+    timer.cancel()
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_transaction_on_a_server_that_hangs_fails_as_a_whole_and_the_next_one_works(
