@@ -280,6 +280,11 @@ except ValueError as error:
 CELERY_BROKER_URL = FOAM_BROKER.url
 CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
 CELERY_BROKER_USE_SSL = FOAM_BROKER.use_ssl
+# Not only the broker's client checks the certificate.
+try:
+    REDIS_URL = broker.verified(REDIS_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # For ever: by default a worker ends after three quarters of an hour without a broker.

@@ -153,3 +153,9 @@ def has_ended(error: psycopg.Error) -> bool:
     if state == "0A000":
         return error.diag.source_function == CACHED_PLAN
     return state in ENDED or state.startswith("08")
+
+
+def is_of_session(error: BaseException | None) -> bool:
+    """Return whether an error came from a session that is gone, and not from what was asked."""
+    is_of_client = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    return is_of_client or (isinstance(error, psycopg.Error) and has_ended(error))

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.contrib.postgres.signals import register_type_handlers
-from django.db import Error, OperationalError
+from django.db import Error, OperationalError, connection
 from django.db.backends.signals import connection_created
 from environ import Env
 
+from foam.management.commands.migrate_once import LOCK
 from foam.postgresql.base import DatabaseWrapper
 from foam.postgresql.hosts import Hosts
-from foam.tests import postgres
+from foam.tests import postgres, processes
 from foam.tests.processes import wait_until
 
 
@@ -180,3 +181,29 @@ def test_server_that_hung_is_tried_last(params, good, bad, expected):
     known.good, known.bad = good, bad
     ordered = known.ordered(params)
     assert (ordered["host"], ordered["port"]) == expected
+
+
+# Commands
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+def test_migrations_that_wait_for_their_turn_outlive_their_session(tmp_path):
+    log = tmp_path / "migrate.log"
+    words = ["django", "migrate_once"]
+    held = connection.copy()
+    held.set_autocommit(False)
+    ask(held, f"SELECT pg_advisory_xact_lock({LOCK})")
+    with processes.running(words, processes.environment(), log) as migrating:
+        wait_until(lambda: "Another process" in log.read_text(), 60, "it waits")
+        ask(held, SESSIONS)
+        connection.close()
+        wait_until(lambda: "trying again" in log.read_text(), 60, "it is back")
+        held.close()
+        assert migrating.wait(120) == 0
+
+
+SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
