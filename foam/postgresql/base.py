@@ -9,7 +9,7 @@ from django.db.backends.postgresql import base
 from foam.postgresql import limits
 from foam.postgresql.connection import Connection, current_patience, patience
 from foam.postgresql.hosts import hosts
-from foam.postgresql.outage import outage
+from foam.postgresql.reachability import reachability
 
 # How long a connection may take to show that it is of use, in seconds: nothing is under way on it.
 HEALTH = 5.0
@@ -29,7 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         limit = current_patience()
         if limit is not None:
             conn_params = {**conn_params, "connect_timeout": max(2, int(limit))}
-        with outage.attempt():
+        with reachability.attempt():
             connection: Connection = super().get_new_connection(hosts.ordered(conn_params))
         hosts.answered(connection.pgconn)
         connection.longest = limits.longest(conn_params.get("options", ""))

@@ -20,7 +20,7 @@ from psycopg.waiting import Ready
 
 from foam.postgresql import probe
 from foam.postgresql.hosts import hosts
-from foam.postgresql.outage import outage
+from foam.postgresql.reachability import reachability
 from notifications import meter
 
 log = logging.getLogger(__name__)
@@ -112,13 +112,13 @@ class Connection(psycopg.Connection[Any]):
         limits = [limit for limit in (self.longest, current_patience()) if limit is not None]
         if limits and now - began >= min(limits):
             self._give_up(f"a statement has taken {now - began:.0f} s")
-        if outage.since(began):
+        if reachability.was_lost_since(began):
             self._give_up("the server does not answer others either")
         if now - asked_at < SILENCE:
             return asked_at
         if probe.answers(self.pgconn, PROBE):
             return time.monotonic()
-        outage.notice()
+        reachability.lose()
         self._give_up(f"the server has not answered for {time.monotonic() - began:.0f} s")
 
     def _give_up(self, why: str) -> NoReturn:

@@ -18,7 +18,7 @@ from environ import Env
 from foam.postgresql import base, connection, limits, probe
 from foam.postgresql.base import DatabaseWrapper
 from foam.postgresql.connection import patience
-from foam.postgresql.outage import Outage
+from foam.postgresql.reachability import Reachability
 from foam.tests import postgres
 
 
@@ -45,8 +45,8 @@ def impatient(monkeypatch):
     monkeypatch.setattr(connection, "STEP", 0.1)
     monkeypatch.setattr(connection, "SILENCE", 0.5)
     monkeypatch.setattr(connection, "PROBE", 1.0)
-    monkeypatch.setattr(base, "outage", fresh := Outage())
-    monkeypatch.setattr(connection, "outage", fresh)
+    monkeypatch.setattr(base, "reachability", fresh := Reachability())
+    monkeypatch.setattr(connection, "reachability", fresh)
 
 
 @pytest.fixture
@@ -179,18 +179,18 @@ def attempt(database):
 
 
 def test_nobody_else_tries_while_one_thread_tries_to_reach_a_server_that_hung():
-    outage = Outage()
-    outage.notice()
-    with pytest.raises(psycopg.OperationalError, match="a moment ago"), outage.attempt():
+    reachability = Reachability()
+    reachability.lose()
+    with pytest.raises(psycopg.OperationalError, match="a moment ago"), reachability.attempt():
         pass
-    outage._noticed_at -= 2
+    reachability._lost_at -= 2
     with (
-        outage.attempt(),
+        reachability.attempt(),
         pytest.raises(psycopg.OperationalError, match="a moment ago"),
-        outage.attempt(),
+        reachability.attempt(),
     ):
         pass
-    with outage.attempt(), outage.attempt():
+    with reachability.attempt(), reachability.attempt():
         pass
 
 

@@ -35,7 +35,7 @@ OF_SERVERS = [
     Mutation(
         "P4",
         "database: each thread waits by itself for a server that hangs",
-        edit(REACHABILITY, "            if noticed_at is not None:\n", "            if False:\n"),
+        edit(REACHABILITY, "            if lost_at is not None:\n", "            if False:\n"),
         [
             f"{TEST_HANGING}"
             "::test_nobody_else_tries_while_one_thread_tries_to_reach_a_server_that_hung"

@@ -16,38 +16,38 @@ from psycopg.errors import ConnectionTimeout
 PAUSE = 1.0
 
 
-class Outage:
+class Reachability:
     def __init__(self) -> None:
         self._lock = Lock()
-        self._noticed_at: float | None = None
+        self._lost_at: float | None = None
         self._is_tried = False
 
-    def since(self, began: float) -> bool:
-        """Return whether another thread has noticed it after `began`, of the monotonic clock."""
-        return self._noticed_at is not None and self._noticed_at > began
+    def was_lost_since(self, began: float) -> bool:
+        """Return whether another thread lost the server after `began`, of the monotonic clock."""
+        return self._lost_at is not None and self._lost_at > began
 
-    def notice(self) -> None:
-        self._noticed_at = time.monotonic()
+    def lose(self) -> None:
+        self._lost_at = time.monotonic()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Connect in here; while there is an outage, one thread at a time, with a pause."""
+        """Connect in here; while the server does not answer, one thread at a time, with a pause."""
         with self._lock:
-            noticed_at = self._noticed_at
-            if noticed_at is not None:
-                if self._is_tried or time.monotonic() - noticed_at < PAUSE:
+            lost_at = self._lost_at
+            if lost_at is not None:
+                if self._is_tried or time.monotonic() - lost_at < PAUSE:
                     raise OperationalError("the server did not answer a moment ago")
                 self._is_tried = True
         try:
             yield
         except ConnectionTimeout:
-            self.notice()
+            self.lose()
             raise
         else:
-            self._noticed_at = None
+            self._lost_at = None
         finally:
-            if noticed_at is not None:
+            if lost_at is not None:
                 self._is_tried = False
 
 
-outage = Outage()
+reachability = Reachability()
