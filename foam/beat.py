@@ -40,6 +40,7 @@ class Scheduler(DatabaseScheduler):
         self._ticked_at = datetime.now(UTC)
         self._left_word_at = -alive.EVERY
         super().__init__(*args, **kwargs)
+        alive.watchdog.start()
         log.info("beat is starting.")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

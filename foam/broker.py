@@ -1,16 +1,34 @@
-"""Which broker passes wake-ups on, and what its client is told: read from an address. Pure."""
+"""Which broker passes wake-ups on, and what its client is told: read from an address. Pure.
 
+Who speaks TLS checks the certificate and the name in it, unless the address says otherwise: who
+stands between could read wake-ups and forge tasks.
+"""
+
+import ssl
+from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps")
 
+# Celery's documentation has the names of Python's constants, Redis' client has words.
+CERT_REQS = {
+    "required": ssl.CERT_REQUIRED,
+    "optional": ssl.CERT_OPTIONAL,
+    "none": ssl.CERT_NONE,
+}
+FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+TLS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
+
 
 class Broker(NamedTuple):
-    """`url` and `options` are Celery's broker_url and broker_transport_options."""
+    """`url`, `options` and `use_ssl` are Celery's settings whose names begin with broker_."""
 
     url: str
     options: dict[str, Any]
+    use_ssl: dict[str, Any] | bool = False
+    # Whether the certificate and the name in it are checked, where there is one.
+    is_verified: bool = True
 
     @property
     def is_redis(self) -> bool:
@@ -32,7 +50,7 @@ def read(address: str, prefix: str) -> Broker:
     if scheme not in SCHEMES or not rest:
         raise ValueError(f"must begin with {', '.join(SCHEMES[:-1])} or {SCHEMES[-1]} and ://")
     if scheme.startswith("amqp"):
-        return Broker(address, {})
+        return _rabbitmq(address)
     options: dict[str, Any] = {
         "global_keyprefix": prefix,
         # A wake-up that a worker took is gone; the next tick makes up for one that was lost. To
@@ -43,16 +61,77 @@ def read(address: str, prefix: str) -> Broker:
         "socket_timeout": 10,
     }
     if scheme != "sentinel":
-        return Broker(address, options)
-    address, _, query = address.partition("?")
-    asked = parse_qs(query)
+        return Broker(verified(address), options, is_verified=is_verified(address))
+    return _sentinel(address, options)
+
+
+def verified(address: str) -> str:
+    """Return the address of a Redis with what its client needs to check the certificate."""
+    base, tls, others = _parts(address)
+    if not address.startswith("rediss://"):
+        if tls:
+            raise ValueError(f"must begin with rediss:// for {min(tls)} to count")
+        return address
+    query = urlencode({**others, "ssl_cert_reqs": "required", **tls}, safe="/")
+    return f"{base}?{query}"
+
+
+def is_verified(address: str) -> bool:
+    """Return whether an address leaves the check of certificate and name as it is."""
+    _, tls, _ = _parts(address)
+    return tls.get("ssl_cert_reqs") != "none" and tls.get("ssl_check_hostname") != "false"
+
+
+def _rabbitmq(address: str) -> Broker:
+    base, tls, others = _parts(address)
+    if not address.startswith("amqps://"):
+        if tls:
+            raise ValueError(f"must begin with amqps:// for {min(tls)} to count")
+        return Broker(address, {})
+    url = f"{base}?{urlencode(others)}" if others else base
+    use_ssl: dict[str, Any] = {"cert_reqs": CERT_REQS[tls.get("ssl_cert_reqs", "required")]}
+    use_ssl |= {name.removeprefix("ssl_"): tls[name] for name in FILES if name in tls}
+    # Its client checks the name where it is told one.
+    if is_verified(address):
+        use_ssl["server_hostname"] = urlsplit(base).hostname
+    return Broker(url, {}, use_ssl, is_verified(address))
+
+
+def _sentinel(address: str, options: dict[str, Any]) -> Broker:
+    base, tls, asked = _parts(address)
     if not asked.get("master_name") or asked.keys() - {"master_name", "sentinel_password"}:
         raise ValueError(
             "must end with ?master_name= and the master's name, and maybe &sentinel_password="
         )
-    options["master_name"] = asked["master_name"][0]
+    options["master_name"] = asked["master_name"]
     # Sentinels do not have the password of the Redis they watch.
-    options["sentinel_kwargs"] = {"socket_timeout": 2, "socket_connect_timeout": 2}
+    sentinels: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 2}
     if "sentinel_password" in asked:
-        options["sentinel_kwargs"]["password"] = asked["sentinel_password"][0]
-    return Broker(address, options)
+        sentinels["password"] = asked["sentinel_password"]
+    use_ssl: dict[str, Any] = {}
+    if tls:
+        use_ssl = {"ssl_cert_reqs": "required", **tls}
+        if "ssl_check_hostname" in tls:
+            use_ssl["ssl_check_hostname"] = tls["ssl_check_hostname"] == "true"
+        sentinels |= {"ssl": True, **use_ssl}
+    options["sentinel_kwargs"] = sentinels
+    return Broker(base, options, use_ssl or False, is_verified(address))
+
+
+def _parts(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Return what stands before the query, what that says of TLS, and the rest of it."""
+    base, _, query = address.partition("?")
+    words = dict(parse_qsl(query, keep_blank_values=True))
+    tls = {name: words.pop(name) for name in list(words) if name.startswith("ssl_")}
+    if unknown := tls.keys() - set(TLS):
+        raise ValueError(f"has {min(unknown)}, which is none of {', '.join(TLS)}")
+    if "ssl_cert_reqs" in tls:
+        tls["ssl_cert_reqs"] = tls["ssl_cert_reqs"].removeprefix("CERT_").lower()
+        if tls["ssl_cert_reqs"] not in CERT_REQS:
+            raise ValueError(f"must have one of {', '.join(CERT_REQS)} for ssl_cert_reqs")
+    if tls.get("ssl_check_hostname", "true") not in {"true", "false"}:
+        raise ValueError("must have true or false for ssl_check_hostname")
+    for name in FILES:
+        if name in tls and not Path(tls[name]).is_file():
+            raise ValueError(f"names {tls[name]} for {name}, where there is no file")
+    return base, tls, words

@@ -9,11 +9,13 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import (
+    beat_init,
     before_task_publish,
     setup_logging,
     task_failure,
     task_postrun,
     task_prerun,
+    worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_shutting_down,
@@ -24,7 +26,8 @@ from django.db import close_old_connections
 from kombu.transport.redis import Channel
 from kombu.utils.objects import cached_property
 
-from foam import logs
+from foam import alive, logs
+from foam.postgresql import limits
 from notifications import meter, shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
@@ -77,6 +80,13 @@ def collect_seldom(**_: object) -> None:
 def end_rounds(**_: object) -> None:
     """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
     shutdown.requested.set()
+    alive.watchdog.end()
+
+
+@beat_init.connect
+@worker_init.connect
+def limit_statements(**_: object) -> None:
+    limits.serve()
 
 
 # Connections to the database live as long as Django says, which asks before and after a request.

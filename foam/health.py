@@ -10,6 +10,7 @@ from django.db import Error
 from kombu import Connection
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
+from redis.exceptions import NoPermissionError
 
 from accounts.pauses import Pause
 from accounts.timezones import tzdata_version
@@ -25,6 +26,10 @@ STALE = timedelta(seconds=30)
 # The first canary may take as long as it takes to start the rest of FOAM.
 PATIENCE = timedelta(minutes=3)
 
+REPLICA = (
+    "The broker is a replica, which takes no wake-ups. Reminders are late, not lost, until it is "
+    "a master again: redis-cli REPLICAOF NO ONE."
+)
 
 # What `readiness` looks at.
 CHECKS = ("database", "broker", "tick", "canary")
@@ -136,20 +141,33 @@ def _age(at: datetime | None, now: datetime) -> float | None:
 
 def _broker() -> str:
     try:
-        _greet(settings.FOAM_BROKER)
+        takes_writes = _greet(settings.FOAM_BROKER)
     except (RedisError, KombuError, OSError):
         return "The broker does not answer. Reminders are late, not lost, until it does."
-    return "ok"
+    return "ok" if takes_writes else REPLICA
 
 
-def _greet(broker: Broker) -> None:
-    """Ask the broker for a sign of life, and wait for it for no longer than two seconds."""
+def _greet(broker: Broker) -> bool:
+    """Ask the broker for a sign of life, and wait for it for no longer than two seconds.
+
+    Return whether it takes wake-ups: a Redis that has become a replica answers, and takes none.
+    """
     brief = {"socket_connect_timeout": 2, "socket_timeout": 2}
     if broker.is_redis:
         with Redis.from_url(broker.url, **brief) as redis:
-            redis.ping()
-        return
+            return is_master(redis)
     options = broker.options | (brief if "master_name" in broker.options else {})
-    with Connection(broker.url, connect_timeout=2, transport_options=options) as connection:
+    with Connection(
+        broker.url, connect_timeout=2, ssl=broker.use_ssl, transport_options=options
+    ) as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
         connection.default_channel  # noqa: B018 - Sentinel names the master only when it is used
+    return True
+
+
+def is_master(redis: Redis) -> bool:
+    try:
+        role: Any = redis.role()
+    except NoPermissionError:
+        return bool(redis.ping())
+    return role[0] in {"master", b"master"}

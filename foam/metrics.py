@@ -35,7 +35,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _KINDS = {"kind": tuple(TRANSPORTS)}
 QUEUES = ("dispatch", "deliver")
-WHERE = ("database", "digest", "heartbeat", "record", "transport", "wake")
+WHERE = ("database", "database_silent", "digest", "heartbeat", "record", "transport", "wake")
 TASKS = ("reminders.tasks.dispatch", "notifications.tasks.deliver", "reminders.tasks.prune")
 
 

@@ -4,15 +4,15 @@ import sys
 
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
-from psycopg import InterfaceError, OperationalError
+from psycopg import InterfaceError
 
 from foam import problems
+from foam.postgresql.connection import is_of_session
 
 RETRY_AFTER = 5
 DETAIL = "The database does not answer at the moment. Nothing was changed: send this again soon."
-# SQLSTATE classes and codes: connection lost, no resources left, shut down or starting, and a
-# primary that has become a standby.
-AWAY = ("08", "53", "57P", "25006")
+# The SQLSTATE class of a server that has no memory, disk or connection left.
+NO_RESOURCES = "53"
 
 
 def is_database_away(error: BaseException | None) -> bool:
@@ -20,12 +20,9 @@ def is_database_away(error: BaseException | None) -> bool:
     if not isinstance(error, Error):
         return False
     cause = error.__cause__
-    if isinstance(cause, InterfaceError):
+    if isinstance(cause, InterfaceError) or is_of_session(cause):
         return True
-    state = getattr(cause, "sqlstate", None)
-    if state is None:
-        return isinstance(cause, OperationalError)
-    return state.startswith(AWAY)
+    return (getattr(cause, "sqlstate", None) or "").startswith(NO_RESOURCES)
 
 
 def answer_failure(request: HttpRequest) -> HttpResponse:

@@ -39,21 +39,27 @@ FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 # Storage
 
 DATABASES = {"default": env.database("DATABASE_URL")}
+DATABASES["default"]["ENGINE"] = "foam.postgresql"
 # Behind PgBouncer each transaction may have another session: nothing may be kept in one.
 FOAM_PGBOUNCER = env.boolean("FOAM_PGBOUNCER", False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
+_options = DATABASES["default"].get("OPTIONS", {})
+# A machine that froze or was cut off while it held locks: by default, after two hours. Longer than
+# we ever think between two statements. PgBouncer takes no such options: there it is said to the
+# role (docs/scaling.md). What DATABASE_URL says comes after it, and counts.
+_session = "" if FOAM_PGBOUNCER else "-c idle_in_transaction_session_timeout=60s"
+_session = f"{_session} {_options.get('options', '')}".strip()
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
-    # A machine that froze or was cut off while it held locks: by default, after two hours. Longer
-    # than we ever think between two statements. PgBouncer takes no such options: there it is said
-    # to the role (docs/scaling.md).
-    **({} if FOAM_PGBOUNCER else {"options": "-c idle_in_transaction_session_timeout=60s"}),
-    # A database that was cut off: by default, after two hours.
+    # A database that was cut off: by default, after two hours. One that hangs: foam.postgresql.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
-    **DATABASES["default"].get("OPTIONS", {}),
+    # Of several servers one that takes writes, and not the first that answers.
+    **({"target_session_attrs": "read-write"} if "," in DATABASES["default"]["HOST"] else {}),
+    **_options,
+    **({"options": _session} if _session else {}),
 }
 # A connection that is opened anew has all to learn again; health checks find one that is dead.
 DATABASES["default"]["CONN_MAX_AGE"] = 600
@@ -273,10 +279,18 @@ except ValueError as error:
     raise ImproperlyConfigured(f"FOAM_BROKER_URL (or REDIS_URL) {error}.") from None
 CELERY_BROKER_URL = FOAM_BROKER.url
 CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
+CELERY_BROKER_USE_SSL = FOAM_BROKER.use_ssl
+# Not only the broker's client checks the certificate.
+try:
+    REDIS_URL = broker.verified(REDIS_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # For ever: by default a worker ends after three quarters of an hour without a broker.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Whatever it answers, as that it is a replica now, or starts: a worker connects anew and tries on.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 # A wake-up that cannot be sent is logged; the next tick makes up for it. Redis's client connects
 # anew by itself; RabbitMQ's does so only for who tries again: without that, no wake-up would ever
 # leave a process again whose connection was cut.

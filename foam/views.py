@@ -17,6 +17,10 @@ from foam import metrics as figures
 from foam import problems
 from foam.health import CHECKS, readiness
 from foam.nouns import nouns
+from foam.postgresql.connection import patience
+
+# What asks here has a limit of its own, and wants to know above all that something is slow.
+PATIENCE = 3.0
 
 
 class WelcomeView(APIView):
@@ -75,7 +79,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
         return problems.response(
             400, f"There is no check {name!r} to exclude; there are {', '.join(CHECKS)}."
         )
-    report = readiness(timezone.now(), excluded)
+    with patience(PATIENCE):
+        report = readiness(timezone.now(), excluded)
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
 
 
@@ -92,4 +97,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         answer = problems.response(401, "Show FOAM_METRICS_TOKEN as a bearer token.")
         answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer
-    return HttpResponse(figures.page(timezone.now()), content_type=figures.CONTENT_TYPE)
+    with patience(PATIENCE):
+        page = figures.page(timezone.now())
+    return HttpResponse(page, content_type=figures.CONTENT_TYPE)

@@ -19,6 +19,7 @@ class LeaveWord(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         name = str(worker.hostname)
         alive.leave_word(name)
+        alive.watchdog.start()
         worker.timer.call_repeatedly(alive.EVERY, alive.leave_word, (name,))
 
 

@@ -4,10 +4,13 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from foam.postgresql import limits
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 # By which gunicorn knows that a worker cannot start, and gives up.
 CANNOT_START = 3
 
+limits.serve()
 try:
     application = get_wsgi_application()
 except ImproperlyConfigured as error:

@@ -8,6 +8,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 from redis import Redis, RedisError
 
+from foam.broker import is_verified
 from foam.doctor.finding import Check, Finding, fail, ok, unknown, warn
 from foam.metrics import queue_lengths
 
@@ -28,6 +29,13 @@ def look_at_broker(now: datetime) -> Iterator[Finding]:
             "Start Redis, or mend REDIS_URL. Reminders are late, not lost, until it answers.",
         )
         return
+    if told.get("role", "master") != "master":
+        yield fail(
+            BROKER,
+            "REDIS_URL leads to a replica, which takes no wake-ups: reminders are late.",
+            "Make it a master: redis-cli REPLICAOF NO ONE; or let REDIS_URL lead to the master.",
+        )
+    yield from look_at_certificate()
     version = str(told.get("redis_version", "?"))
     if tuple(int(n) for n in version.split(".")[:2] if n.isdigit()) < OLDEST:
         yield warn(BROKER, f"Redis {version} is old.", "Upgrade to 6.2 or newer.")
@@ -44,6 +52,22 @@ def look_at_broker(now: datetime) -> Iterator[Finding]:
             BROKER, "Redis' memory is nearly full.", "Raise maxmemory, or see what fills it."
         )
     yield ok(BROKER, f"Redis {version}.")
+
+
+def look_at_certificate() -> Iterator[Finding]:
+    checked = {
+        "REDIS_URL": is_verified(settings.REDIS_URL),
+        "FOAM_BROKER_URL": settings.FOAM_BROKER.is_verified,
+    }
+    for name in (name for name, is_checked in checked.items() if not is_checked):
+        yield warn(
+            BROKER,
+            f"{name} has the certificate not checked: who stands between can read wake-ups and "
+            "forge tasks.",
+            f"Take ssl_cert_reqs and ssl_check_hostname out of {name}. Where the certificate is by "
+            "a CA of your own, name its file: ?ssl_ca_certs=/path/to/ca.pem",
+        )
+        return
 
 
 def look_at_queues(now: datetime) -> Iterator[Finding]:

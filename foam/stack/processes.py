@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -69,6 +69,7 @@ class Child:
     log: Path | None
     stop_signal: int
     hurry_signal: int
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def exit_code(self) -> int | None:

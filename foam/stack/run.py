@@ -5,14 +5,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from foam.stack.environment import development, published, servers
 from foam.stack.folder import PROJECT, Folder
 from foam.stack.logs import Tail
 from foam.stack.ports import check_port, web_port
-from foam.stack.processes import POLL, Child, Signals, start, stop
+from foam.stack.processes import POLL, Child, Signals, kill_group, start, stop
 from foam.stack.terminal import Problem, paint, say, step
 
 PYTHON = sys.executable
@@ -22,6 +22,8 @@ NOT_SET_UP = "Not set up: "
 START_WITHIN = 60
 # Longer than a request or a task takes on a healthy day.
 STOP_WITHIN = 8
+# What has run for so many seconds is worth another start.
+LASTING = 20.0
 
 
 def run(signals: Signals) -> int:
@@ -37,7 +39,7 @@ def run(signals: Signals) -> int:
         ):
             with step("Migrations applied"):
                 manage(["migrate_once"], folder, env, signals)
-            with programs(folder, env, port, signals) as children:
+            with programs(folder, env, port, signals) as (children, launch):
                 with step("Web, workers and beat started"):
                     wait_until_healthy(port, [*embedded, *children], signals)
                 # Last, so that the first reminder is due before the newcomer's eyes.
@@ -45,7 +47,7 @@ def run(signals: Signals) -> int:
                 with step("Demo user and reminder"):
                     credentials = manage(demo, folder, env, signals)
                 say(welcome(port, credentials))
-                supervise([*embedded, *children], signals)
+                supervise(embedded, children, launch, signals)
     return 0
 
 
@@ -80,27 +82,32 @@ def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signa
 @contextmanager
 def programs(
     folder: Folder, env: dict[str, str], port: int, signals: Signals
-) -> Iterator[list[Child]]:
-    """FOAM's own processes; stopped in the order in which they make work for each other."""
+) -> Iterator[tuple[list[Child], Callable[[str], Child]]]:
+    """Yield FOAM's own processes, and what starts one of them again.
+
+    They are stopped in the order in which they make work for each other.
+    """
     children: list[Child] = []
+
+    def launch(name: str) -> Child:
+        return start(
+            name,
+            [PYTHON, *commands(port)[name]],
+            env=env,
+            cwd=PROJECT,
+            log=folder.log / f"{name}.log",
+            shows_output=name == "watch",
+            hurry_signal=signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
+            death_signal=signal.SIGKILL,
+        )
+
     try:
-        for name, command in commands(port).items():
+        for name in commands(port):
             log = folder.log / f"{name}.log"
             if log.exists():
                 log.replace(log.with_suffix(".log.1"))
-            children.append(
-                start(
-                    name,
-                    [PYTHON, *command],
-                    env=env,
-                    cwd=PROJECT,
-                    log=log,
-                    shows_output=name == "watch",
-                    hurry_signal=signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
-                    death_signal=signal.SIGKILL,
-                )
-            )
-        yield children
+            children.append(launch(name))
+        yield children, launch
     finally:
         if signals.received:
             say("\n  Stopping; Ctrl-C again to hurry.")
@@ -152,14 +159,20 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def supervise(children: list[Child], signals: Signals) -> None:
-    tails = [Tail(child) for child in children if child.name in ("web", *WORKERS, "beat", "watch")]
+def supervise(
+    servers: list[Child],
+    children: list[Child],
+    launch: Callable[[str], Child],
+    signals: Signals,
+) -> None:
+    tails = [Tail(child) for child in children]
     while True:
         for tail in tails:
             for line in tail.troubles():
                 say(line)
         signals.check()
-        look_after(children)
+        look_after(servers)
+        revive(children, launch)
         time.sleep(0.1)
 
 
@@ -167,6 +180,18 @@ def look_after(children: list[Child]) -> None:
     for child in children:
         if child.exit_code is not None:
             raise Problem(died(child))
+
+
+def revive(children: list[Child], launch: Callable[[str], Child]) -> None:
+    """Start again what has ended, as systemd and Docker do; not what ends as soon as it starts."""
+    for i, child in enumerate(children):
+        if child.exit_code is None:
+            continue
+        if time.monotonic() - child.began < LASTING:
+            raise Problem(died(child))
+        say(paint(f"{died(child)}\n  It is started again.", "yellow"))
+        kill_group(child)
+        children[i] = launch(child.name)
 
 
 def died(child: Child) -> str:

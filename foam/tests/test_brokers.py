@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -38,6 +39,8 @@ def test_redis_is_told_the_prefix_and_when_to_give_up():
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
         },
+        False,
+        True,
     )
 
 
@@ -54,6 +57,8 @@ def test_rabbitmq_is_told_nothing_that_only_redis_understands():
     assert broker.read("amqp://foam:secret@rabbit/foam", "foam:") == (
         "amqp://foam:secret@rabbit/foam",
         {},
+        False,
+        True,
     )
 
 
@@ -66,11 +71,55 @@ def test_rabbitmq_is_told_nothing_that_only_redis_understands():
         ("sentinel://one:26379/0", "master_name"),
         ("sentinel://one:26379/0?master_name=", "master_name"),
         ("sentinel://one:26379/0?master_name=foam&db=1", "master_name"),
+        ("rediss://redis/0?ssl_cert_reqs=maybe", "one of required, optional, none"),
+        ("rediss://redis/0?ssl_check_hostname=maybe", "true or false"),
+        ("rediss://redis/0?ssl_ca_certs=/nowhere/ca.pem", "where there is no file"),
+        ("rediss://redis/0?ssl_cacerts=/etc/ssl/ca.pem", "none of ssl_cert_reqs"),
+        ("redis://redis/0?ssl_cert_reqs=required", "must begin with rediss"),
+        ("amqp://rabbit//?ssl_cert_reqs=required", "must begin with amqps"),
     ],
 )
 def test_address_of_no_broker_is_refused(address, why):
     with pytest.raises(ValueError, match=why):
         broker.read(address, "")
+
+
+@pytest.mark.parametrize(
+    ("query", "told", "is_verified"),
+    [
+        ("", "ssl_cert_reqs=required", True),
+        ("?ssl_cert_reqs=CERT_REQUIRED", "ssl_cert_reqs=required", True),
+        ("?health_check_interval=9", "health_check_interval=9&ssl_cert_reqs=required", True),
+        ("?ssl_cert_reqs=none", "ssl_cert_reqs=none", False),
+        (
+            "?ssl_check_hostname=false",
+            "ssl_cert_reqs=required&ssl_check_hostname=false",
+            False,
+        ),
+    ],
+)
+def test_certificate_of_redis_is_checked_unless_the_address_says_otherwise(
+    query, told, is_verified
+):
+    read = broker.read(f"rediss://:secret@redis:6380/0{query}", "foam:")
+    assert read.url == f"rediss://:secret@redis:6380/0?{told}"
+    assert read.is_verified is is_verified
+
+
+def test_certificate_of_rabbitmq_is_checked_with_its_name():
+    assert broker.read("amqps://foam:secret@rabbit/foam", "").use_ssl == {
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": "rabbit",
+    }
+
+
+def test_certificates_of_sentinels_and_their_master_are_checked():
+    read = broker.read("sentinel://one/0?master_name=foam&ssl_cert_reqs=required", "foam:")
+    assert read.use_ssl == {"ssl_cert_reqs": "required"}
+    assert read.options["sentinel_kwargs"].items() >= {
+        ("ssl", True),
+        ("ssl_cert_reqs", "required"),
+    }
 
 
 @pytest.mark.django_db

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from foam import alive
+
 ROOT = settings.BASE_DIR
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = ["foam-web.service", "foam-worker@.service", "foam-beat.service"]
@@ -69,6 +71,15 @@ def test_service_starts_again_and_has_no_rights(name: str):
     assert service["NoNewPrivileges"] == "yes"
     assert service["ProtectSystem"] == "strict"
     assert service["EnvironmentFile"] == "/etc/foam.env"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_that_hangs_is_started_anew(name: str):
+    service = Unit(name)["Service"]
+    assert int(service["WatchdogSec"]) == alive.LONGEST
+    # Web's signs come from gunicorn's workers, which are not the first process.
+    assert service["NotifyAccess"] == ("all" if name == "foam-web.service" else "main")
+    assert service["Type"] == ("notify" if name == "foam-web.service" else "exec")
 
 
 def test_target_wants_every_service_and_the_socket():

@@ -7,10 +7,12 @@ from typing import Any
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from psycopg.errors import LockNotAvailable
+
+from foam.postgresql.connection import is_of_session
 
 # Any number that nothing else in this database locks: "FOAM" in ASCII.
 LOCK = 0x464F414D
@@ -39,10 +41,24 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        deadline = time.monotonic() + options["patience"]
+        while not self.is_done(options, deadline):
+            self.say("The database ended the session; trying again.")
+            connection.close()
+            time.sleep(PAUSE)
+
+    def is_done(self, options: dict[str, Any], deadline: float) -> bool:
+        """Apply what is missing, in turn; return False where the session was lost meanwhile."""
         self.wait_for_database(options["wait"])
-        with self.turn():
-            self.clear_away()
-            self.migrate(options["patience"], options["verbosity"])
+        try:
+            with self.turn():
+                self.clear_away()
+                self.migrate(options["patience"], options["verbosity"])
+        except (OperationalError, InterfaceError) as error:
+            if not is_of_session(error.__cause__) or time.monotonic() >= deadline:
+                raise
+            return False
+        return True
 
     def wait_for_database(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -19,21 +20,43 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, default=0.5, help="ask every N seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        follow_occurrences = Follow(Occurrence.objects.of_users().select_related("reminder"))
-        follow_attempts = Follow(Attempt.objects.of_users().select_related("delivery__channel"))
-        started, trouble = timezone.now(), ""
+        self.started, self.trouble, self.is_away = timezone.now(), "", False
+        self.follows: tuple[Follow, Follow] | None = None
         while True:
-            occurrences, more = follow_occurrences.new()
-            for occurrence in occurrences:
-                self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
-            self.say_more(more, "occurrences")
-            attempts, more = follow_attempts.new()
-            for attempt in attempts:
-                good = attempt.outcome == Attempt.Outcome.SENT
-                self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
-            self.say_more(more, "attempts")
-            trouble = self.watch_health(started, trouble)
+            self.look()
             time.sleep(options["every"])
+
+    def look(self) -> None:
+        """Show what is new; a database that is away is waited for, however long it takes."""
+        try:
+            self.show()
+        except (OperationalError, InterfaceError):
+            if not self.is_away:
+                self.say("The database does not answer. Waiting for it.", self.style.WARNING)
+            self.is_away = True
+            connection.close_if_unusable_or_obsolete()
+            return
+        if self.is_away:
+            self.say("The database answers again.", self.style.SUCCESS)
+        self.is_away = False
+
+    def show(self) -> None:
+        if self.follows is None:
+            self.follows = (
+                Follow(Occurrence.objects.of_users().select_related("reminder")),
+                Follow(Attempt.objects.of_users().select_related("delivery__channel")),
+            )
+        follow_occurrences, follow_attempts = self.follows
+        occurrences, more = follow_occurrences.new()
+        for occurrence in occurrences:
+            self.say(self.of_occurrence(occurrence), self.style.MIGRATE_HEADING)
+        self.say_more(more, "occurrences")
+        attempts, more = follow_attempts.new()
+        for attempt in attempts:
+            good = attempt.outcome == Attempt.Outcome.SENT
+            self.say(self.of_attempt(attempt), self.style.SUCCESS if good else self.style.ERROR)
+        self.say_more(more, "attempts")
+        self.trouble = self.watch_health(self.started, self.trouble)
 
     def say(self, text: str, style: Any) -> None:
         self.stdout.write(style(f"{timezone.now():%H:%M:%S}  {text}"))

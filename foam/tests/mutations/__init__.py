@@ -8,6 +8,7 @@ from foam.tests.mutations.of_installation import OF_INSTALLATION
 from foam.tests.mutations.of_notifications import OF_NOTIFICATIONS
 from foam.tests.mutations.of_reminders import OF_REMINDERS
 from foam.tests.mutations.of_requests import OF_REQUESTS
+from foam.tests.mutations.of_servers import OF_SERVERS
 
 __all__ = ["MUTATIONS", "PROJECT", "Mutation"]
 
@@ -19,4 +20,5 @@ MUTATIONS = [
     *OF_NOTIFICATIONS,
     *OF_REMINDERS,
     *OF_REQUESTS,
+    *OF_SERVERS,
 ]

@@ -1,0 +1,57 @@
+"""What DATABASES["default"]["ENGINE"] names."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+
+from foam.postgresql import limits
+from foam.postgresql.connection import Connection, current_patience, patience
+from foam.postgresql.hosts import hosts
+from foam.postgresql.reachability import reachability
+
+# How long a connection may take to show that it is of use, in seconds: nothing is under way on it.
+HEALTH = 5.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        # PgBouncer takes no options: there the limit is the connection's own.
+        if "options" in params:
+            params["options"] = limits.limited(params["options"])
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        limit = current_patience()
+        if limit is not None:
+            conn_params = {**conn_params, "connect_timeout": max(2, int(limit))}
+        with reachability.attempt():
+            connection: Connection = super().get_new_connection(hosts.ordered(conn_params))
+        hosts.answered(connection.pgconn)
+        connection.longest = limits.longest(conn_params.get("options", ""))
+        return connection
+
+    def close_if_health_check_failed(self) -> None:
+        """Drop a connection that was closed under Django, which would go on with it.
+
+        Not within a transaction, of which a part would be lost.
+        """
+        is_between = self.autocommit and not self.in_atomic_block
+        if self.connection is not None and self.connection.closed and is_between:
+            self.close()
+        super().close_if_health_check_failed()
+
+    def is_usable(self) -> bool:
+        """Return whether the server answers and takes writes: a standby answers as well."""
+        if self.connection is None:
+            return False
+        try:
+            with patience(HEALTH), self.connection.cursor() as cursor:
+                cursor.execute("SELECT pg_is_in_recovery()")
+                return cursor.fetchone() == (False,)
+        except psycopg.Error:
+            return False
