@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.apps import apps
 from django.core.cache import cache
@@ -25,6 +26,12 @@ from reminders.models import Reminder
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
+
+# The same examples in each run, so that a red test is about the change at hand. New examples:
+# HYPOTHESIS_PROFILE=random.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("random", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 def pytest_configure() -> None:

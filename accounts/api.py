@@ -28,6 +28,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import conditional, idempotency, limits
 from accounts.acting import By, Face, acting
+from accounts.digits import DIGITS
+from accounts.durations import HINT, DurationError, iso_duration, read_duration
 from accounts.errors import MAX_ITEM_ERRORS, unknown_names
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
@@ -233,6 +235,7 @@ class StrictSerializer(serializers.Serializer[Any]):
                 raise ValidationError(unknown_names(unknown, f"Unknown field. Allowed: {allowed}."))
             if not is_html_input(data):
                 self._check_types(data)
+            self._check_digits(data)
         return super().to_internal_value(data)
 
     def _check_types(self, values: Mapping[str, Any]) -> None:
@@ -245,6 +248,34 @@ class StrictSerializer(serializers.Serializer[Any]):
         }
         if wrong:
             raise ValidationError(wrong, code="invalid")
+
+    def _check_digits(self, values: Mapping[str, Any]) -> None:
+        """Refuse dates, times and numbers in digits other than 0 to 9, which Python would read."""
+        fields = ((name, field) for name, field in self.fields.items() if not field.read_only)
+        wrong = {
+            name: DIGITS
+            for name, field in fields
+            if name in values and _has_other_digits(field, values[name])
+        }
+        if wrong:
+            raise ValidationError(wrong, code="invalid")
+
+
+IN_DIGITS = (
+    serializers.DateTimeField,
+    serializers.DateField,
+    serializers.TimeField,
+    serializers.DurationField,
+    serializers.IntegerField,
+)
+
+
+def _has_other_digits(field: Any, value: Any) -> bool:
+    child = getattr(field, "child", None)
+    if child is not None:
+        return isinstance(value, list) and any(_has_other_digits(child, item) for item in value)
+    is_text = isinstance(value, str) and not value.isascii()
+    return is_text and isinstance(field, IN_DIGITS)
 
 
 # First the most special: what JSON type it takes, in words and in Python's types.
@@ -324,26 +355,18 @@ class IsoDuration(serializers.DurationField):
 
     # How a form shows it: foam/forms.py.
     input_kind = "duration"
-    default_error_messages: ClassVar = {
-        "invalid": "Give an ISO 8601 duration such as PT5M, PT1H30M or P1D."
-    }
+    default_error_messages: ClassVar = {"invalid": HINT}
 
     def to_internal_value(self, value: Any) -> timedelta:
-        if not isinstance(value, str) or not value.startswith(("P", "-P")):
+        if not isinstance(value, str):
             self.fail("invalid")
-        return super().to_internal_value(value)
+        try:
+            return read_duration(value)
+        except DurationError:
+            self.fail("invalid")
 
     def to_representation(self, value: timedelta) -> str:
         return iso_duration(value)
-
-
-def iso_duration(length: timedelta) -> str:
-    minutes, seconds = divmod(length.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    units = ((hours, "H"), (minutes, "M"), (seconds, "S"))
-    days = f"{length.days}D" if length.days else ""
-    time = "".join(f"{number}{unit}" for number, unit in units if number)
-    return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
 
 
 class Conflict(APIException):

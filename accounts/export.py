@@ -11,7 +11,7 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db.models import Model, QuerySet
 
-from accounts.api import iso_duration
+from accounts.durations import iso_duration
 from accounts.models import ApiToken, User
 from accounts.pauses import Pause
 
@@ -47,7 +47,8 @@ def _line(type_: str, row: Row) -> bytes:
     return orjson.dumps({"type": type_, **row}, default=_written, option=OPTIONS)
 
 
-OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+# A lead is a dataclass, and is written as its text.
+OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def _written(value: Any) -> Any:

@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import BooleanFilter, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from accounts.digits import DIGITS
 from accounts.instants import OutOfRange, parse_instant
 from accounts.query import check_query
 
@@ -87,5 +88,9 @@ def _repeatable(filterset: Any) -> set[str]:
 def _dropped(filterset: Any) -> Iterator[tuple[str, str]]:
     for name, each in filterset.filters.items():
         value = filterset.data.get(name)
-        if value is not None and isinstance(each, BooleanFilter) and value not in BOOLEANS:
+        is_text = isinstance(each, CharFilter | MultipleChoiceFilter)
+        if value and not value.isascii() and not is_text:
+            # Python would read the digits of any script.
+            yield name, DIGITS
+        elif value is not None and isinstance(each, BooleanFilter) and value not in BOOLEANS:
             yield name, "Give true or false."

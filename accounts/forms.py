@@ -1,8 +1,10 @@
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.digits import PlainDigits
 
-class StoringForm(forms.ModelForm):
+
+class StoringForm(PlainDigits, forms.ModelForm):
     """A form that saves through the function that every face calls: its refusals are form errors.
 
     The admin checks and saves in one transaction; storing is the last check.

@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts import closing, timezones
+from accounts.digits import PlainDigits
 from accounts.models import User
 
 
-class ProfileForm(forms.ModelForm):
+class ProfileForm(PlainDigits, forms.ModelForm):
     """Checked and stored by `User.store`, as by the API."""
 
     class Meta:

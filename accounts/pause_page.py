@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.digits import PlainDigits
 from accounts.instants import OutOfRange, to_utc
 from accounts.pauses import Pause, check_until
 
@@ -20,7 +21,7 @@ class MomentInput(UnfoldAdminTextInputWidget):
     input_type = "datetime-local"
 
 
-class UntilForm(forms.Form):
+class UntilForm(PlainDigits, forms.Form):
     until = forms.DateTimeField(
         required=False,
         widget=MomentInput(),

@@ -302,8 +302,24 @@ class IsoDurationSchema(OpenApiSerializerFieldExtension):
     target_class = "accounts.api.IsoDuration"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        pattern = r"^P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$"
+        pattern = _duration_pattern()
         return {"type": "string", "pattern": pattern, "examples": ["PT5M", "P1DT12H"]}
+
+
+class LeadSchema(OpenApiSerializerFieldExtension):
+    target_class = "reminders.serializers.LeadDuration"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        pattern = _duration_pattern(time_sign="-?")
+        return {"type": "string", "pattern": pattern, "examples": ["PT15M", "P1D", "PT24H"]}
+
+
+def _duration_pattern(time_sign: str = "") -> str:
+    """Return what durations are written like: at least one number, each with its unit."""
+    weeks, days = "[0-9]{1,9}W", "[0-9]{1,9}D"
+    hours, minutes, seconds = (f"{time_sign}[0-9]{{1,9}}{unit}" for unit in "HMS")
+    time = f"T({hours}({minutes})?({seconds})?|{minutes}({seconds})?|{seconds})"
+    return f"^P({weeks}({days})?({time})?|{days}({time})?|{time})$"
 
 
 class WallClockSchema(OpenApiSerializerFieldExtension):

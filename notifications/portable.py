@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from accounts.api import iso_duration
+from accounts.durations import iso_duration
 from accounts.models import User
 from notifications.history import ChannelChange, note
 from notifications.models import Channel

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from django.db.models import F, Prefetch, Q
@@ -21,7 +22,7 @@ from reminders.aftermath import Aftermath
 from reminders.backlog import Backlog
 from reminders.dispatch import last_tick
 from reminders.history import Change, first_line
-from reminders.message import LATE, span
+from reminders.message import LATE, lead_span, span
 from reminders.misfire import Missed
 from reminders.models import Occurrence, Reminder
 from reminders.moment import SECOND, Span
@@ -85,16 +86,6 @@ def explain_occurrence(occurrence: Occurrence, now: datetime) -> Explanation:
     return Case(occurrence.reminder, now).of(occurrence)
 
 
-def fire_of(occurrence: Occurrence) -> Fire:
-    due_at, lead = occurrence.due_at, occurrence.lead
-    return Fire(due_at - lead, due_at, lead)
-
-
-def planned_fire(reminder: Reminder) -> Fire | None:
-    due_at, lead = reminder.next_due_at, reminder.next_lead
-    return None if due_at is None else Fire(due_at - lead, due_at, lead)
-
-
 def readable(reminder: Reminder) -> Schedule | None:
     try:
         return reminder.schedule
@@ -108,6 +99,10 @@ def expects(reminder: Reminder, fire: Fire) -> bool:
     if schedule is None or fire.lead not in schedule.leads:
         return False
     return schedule.after(fire.due_at - SECOND) == fire.due_at
+
+
+def _is_in(fire: Fire, span: Span) -> bool:
+    return fire.due_at in span or fire.fire_at in span
 
 
 class Case:
@@ -138,7 +133,7 @@ class Case:
         )
 
     def of(self, occurrence: Occurrence) -> Explanation:
-        fire = fire_of(occurrence)
+        fire = self._fire_of(occurrence)
         findings = list(self._judge([fire]))
         steps = [*self._head(fire.fire_at), *(step for each in findings for step in each.steps)]
         return Explanation(
@@ -154,8 +149,11 @@ class Case:
     def of_late(self) -> Explanation:
         newest = self.reminder.occurrences.order_by("-due_at", "-lead")
         last = newest.first()
-        fires = [fire_of(each) for each in newest.filter(due_at=last.due_at)] if last else []
-        findings, following = list(self._judge(sorted(fires))), self._next()
+        fires = [self._fire_of(each) for each in newest.filter(due_at=last.due_at)] if last else []
+        findings, following = (
+            list(self._judge(sorted(fires, key=lambda fire: fire.order))),
+            self._next(),
+        )
         told = f"Latest: {summary(findings)}" if findings else "Nothing is recorded yet."
         steps = [*self._head(self.now)]
         steps += [step for each in (*findings, following) for step in each.steps]
@@ -169,6 +167,13 @@ class Case:
         if at not in self._as_of:
             self._as_of[at] = history.as_of(self.reminder, at)
         return self._as_of[at]
+
+    def _fire_of(self, occurrence: Occurrence) -> Fire:
+        """Return when an occurrence was to fire, by the schedule that was in force then."""
+        due_at, lead = occurrence.due_at, occurrence.lead
+        about = due_at - lead.nominal
+        schedule = readable(self._held(about)) if lead.days else None
+        return schedule.fire(due_at, lead) if schedule else Fire(about, due_at, lead)
 
     # The reminder, and its rule
 
@@ -191,7 +196,7 @@ class Case:
         is_past = any(getattr(held, n) != getattr(self.reminder, n) for n in Reminder.SCHEDULE)
         text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
-            leads = [f"{span(lead)} before" for lead in schedule.leads if lead]
+            leads = [f"{lead_span(lead)} before" for lead in schedule.leads if lead]
             text += f"; speaks {', '.join(reversed(leads))}" if leads else ""
         names = ("starts_at", "timezone", "recurrence", "misfire")
         data = {"tzdata": tzdata_version(), **{name: texts[name] for name in names}}
@@ -218,18 +223,21 @@ class Case:
             for lead in set(filter(None, leads)):
                 begin, end = span_.later(lead)
                 recorded |= Q(lead=lead, due_at__gte=begin, due_at__lt=end)
-            planned = planned_fire(self.reminder)
+            planned = self.reminder.planned
             if planned and (planned.due_at in span_ or planned.fire_at in span_):
                 found.add(planned)
             rows = self.reminder.occurrences.filter(recorded).order_by("due_at")
-            found |= {fire_of(each) for each in rows[: SHOWN + 1]}
-        return sorted(found)
+            # What leads of days announce is looked for in more than the span.
+            has_days = any(lead.days for lead in leads)
+            fires = map(self._fire_of, rows if has_days else rows[: SHOWN + 1])
+            found |= set(islice((fire for fire in fires if _is_in(fire, span_)), SHOWN + 1))
+        return sorted(found, key=lambda fire: fire.order)
 
     def _judge(self, fires: Sequence[Fire]) -> Iterator[Finding]:
         dues = {fire.due_at for fire in fires}
         answers = Prefetch("responses", Response.objects.select_related("user", "channel"))
         rows = self.reminder.occurrences.filter(due_at__in=dues).prefetch_related(answers)
-        recorded = {fire_of(each): each for each in rows}
+        recorded = {self._fire_of(each): each for each in rows}
         deliveries: dict[int | None, list[Delivery]] = {}
         references = [recorded[fire].reference for fire in fires if fire in recorded]
         for each in deliveries_of(self.reminder.owner_id, references):
@@ -264,7 +272,7 @@ class Case:
             verdict, outcome = after.outcome()
             why = f"{text}; {outcome}"
         data = {"id": occurrence.pk, "status": status, "reason": occurrence.reason}
-        data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.total_seconds()}
+        data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.length}
         steps = [due, Step(what, 2, text, occurrence.recorded_at, data)]
         if occurrence.reason == Missed.SILENCED:
             pauses = covering(self.reminder, fire.fire_at) or covering(
@@ -281,7 +289,7 @@ class Case:
         schedule = readable(held)
         if schedule is None or not expects(held, fire):
             if occurrence is None:
-                is_planned = fire == planned_fire(self.reminder)
+                is_planned = fire == self.reminder.planned
                 text = "due as planned" if is_planned else "due by a schedule not in force then"
             elif occurrence.recorded_at == fire.due_at:
                 return Step("triggered", 1, "fired by hand, beside the schedule", fire.due_at)
@@ -290,7 +298,7 @@ class Case:
             return Step("due", 1, text, fire.due_at)
         change = schedule.clock_change(fire.due_at)
         text = f"due; {change.text}" if change else "due"
-        text += f"; it speaks {span(fire.lead)} before" if fire.lead else ""
+        text += f"; it speaks {lead_span(fire.lead)} before" if fire.lead else ""
         return Step("due", 1, text, fire.due_at)
 
     def _set_aside(self, occurrence: Occurrence) -> Change | None:
@@ -328,8 +336,8 @@ class Case:
         return Finding(verdict, self._name(fire), why, steps)
 
     def _why_absent(self, fire: Fire) -> tuple[Verdict, str, list[Step]]:
-        planned = planned_fire(self.reminder)
-        is_ahead = planned is not None and planned <= fire
+        planned = self.reminder.planned
+        is_ahead = planned is not None and planned.order <= fire.order
         if is_ahead and (planned == fire or expects(self._held(fire.fire_at), fire)):
             return self._ahead(fire)
         if known := self._could_not(fire):
@@ -414,7 +422,7 @@ class Case:
 
     def _turn(self) -> str:
         """Say when a reminder that is due has its turn, while ticks run."""
-        planned = planned_fire(self.reminder)
+        planned = self.reminder.planned
         backlog = self._backlog(planned, self.now) if planned else None
         if planned is None or backlog is None or backlog.ended_at is not None:
             return "ticks run, and one will fire it"
@@ -466,7 +474,7 @@ class Case:
     def _next(self) -> Finding:
         """Say what comes next."""
         reminder = self.reminder
-        planned = planned_fire(reminder)
+        planned = reminder.planned
         if planned is not None:
             return next(self._judge([planned]))
         if reminder.deleted_at is not None:

@@ -1,13 +1,22 @@
-"""Wall-clock time: what a clock on the wall shows, with no zone. Naive datetimes."""
+"""Fields of models: wall-clock times, which have no zone, and leads."""
 
-from datetime import datetime
+import re
+import struct
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+import psycopg
 from django import forms
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
+from accounts.durations import HINT, DurationError, form_parts
 from accounts.instants import parse_time
+from reminders.recurrence import Lead
 
 
 class WallClockFormField(forms.DateTimeField):
@@ -64,3 +73,112 @@ def _parse(text: str) -> datetime | None:
     except ValueError:
         return None
     return parsed if parsed.tzinfo is None else None
+
+
+class LeadFormField(forms.CharField):
+    """A lead as ISO 8601 writes it: P1D is the same time on the day before, PT24H is 24 hours."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return str(Lead.of(value)) if isinstance(value, Lead | timedelta) else value
+
+    def to_python(self, value: Any) -> Any:
+        return read_lead(value) if value not in self.empty_values else None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class LeadField(models.Field):
+    """A lead in an interval of PostgreSQL, which keeps days and time apart.
+
+    It is selected as text: psycopg makes 24 hours of each day.
+    """
+
+    description = "A lead: days of the calendar, and time"
+
+    def db_type(self, connection: Any) -> str:
+        return "interval"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"{sql}::text", params
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Lead | None:
+        return None if value is None else lead_of_interval(value)
+
+    def to_python(self, value: Any) -> Lead | None:
+        return None if value is None else read_lead(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(super().get_prep_value(value))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        value: Any = self.value_from_object(obj)
+        return "" if value is None else str(Lead.of(value))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": LeadFormField, **kwargs})
+
+
+class LeadsField(ArrayField):
+    """A list of leads, which are selected as texts too."""
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"{sql}::text[]", params
+
+
+def read_lead(value: Any) -> Lead:
+    """Read a lead, also as Django wrote it in stored changes. Raises ValidationError."""
+    if isinstance(value, Lead | timedelta):
+        return Lead.of(value)
+    text = str(value).strip()
+    try:
+        return Lead(*form_parts(text))
+    except DurationError:
+        raise ValidationError(HINT, code="invalid") from None
+
+
+_INTERVAL = re.compile(
+    r"(?:(?P<days>-?[0-9]+) days?)? ?(?P<time>(?P<sign>[-+]?)([0-9]+):([0-9]{2}):([0-9]{2}))?"
+)
+_ITEM = re.compile(r'[^{},"]+')
+
+
+@lru_cache(maxsize=4096)
+def lead_of_interval(text: str) -> Lead:
+    """Read an interval as PostgreSQL writes it: `1 day 02:00:00`."""
+    match = _INTERVAL.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"{text!r} is no lead: it has days, and time in whole seconds")
+    hours, minutes, seconds = (int(number or 0) for number in match.groups()[3:])
+    time = hours * 3600 + minutes * 60 + seconds
+    return Lead(int(match["days"] or 0), -time if match["sign"] == "-" else time)
+
+
+@lru_cache(maxsize=4096)
+def leads_of_intervals(text: str) -> tuple[Lead, ...]:
+    """Read an array of intervals as PostgreSQL writes it: `{00:00:00,"1 day"}`."""
+    return tuple(map(lead_of_interval, _ITEM.findall(text)))
+
+
+class LeadDumper(Dumper):
+    """Write a lead for PostgreSQL."""
+
+    oid = psycopg.adapters.types["interval"].oid
+
+    def dump(self, obj: Lead) -> bytes:
+        return f"P{obj.days}DT{obj.seconds}S".encode()
+
+
+class LeadBinaryDumper(LeadDumper):
+    """The same in PostgreSQL's own form: microseconds, days, months."""
+
+    format = Format.BINARY
+    pack = struct.Struct("!qii").pack
+
+    def dump(self, obj: Lead) -> bytes:
+        return self.pack(obj.seconds * 1_000_000, obj.days, 0)
+
+
+# The last one is for what does not ask for a form.
+psycopg.adapters.register_dumper(Lead, LeadBinaryDumper)
+psycopg.adapters.register_dumper(Lead, LeadDumper)

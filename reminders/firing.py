@@ -14,14 +14,15 @@ from accounts.models import FOAM_ID
 from accounts.pauses import EVERYTHING
 from notifications import meter, outbox
 from notifications.bulk import bulk_cursor
+from reminders import place
 from reminders.count import Count
+from reminders.fields import lead_of_interval, leads_of_intervals
 from reminders.history import Change, note
 from reminders.message import Message, message
 from reminders.misfire import Missed, Plan, plan
 from reminders.models import EditConflict, Occurrence, Reminder
 from reminders.occurrence import reference
-from reminders.place import GoesOn
-from reminders.recurrence import Fire, Schedule
+from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -35,7 +36,8 @@ FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 
 CLAIM, CLAIM_CANARY = (
     """
 SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
-    rdates, gap, fold, leads, misfire, grace, next_due_at, next_lead, next_walls, missed_count,
+    rdates, gap, fold, leads::text, misfire, grace, next_fire_at, next_due_at,
+    next_lead::text, next_walls, missed_count,
     fired_count, fired_due_at,
     CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
         THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
@@ -67,11 +69,12 @@ class Due(NamedTuple):
     rdates: list[datetime]
     gap: str
     fold: str
-    leads: list[timedelta]
+    leads_text: str
     misfire: str
     grace: timedelta
+    next_fire_at: datetime
     next_due_at: datetime
-    next_lead: timedelta
+    next_lead_text: str
     next_walls: list[datetime] | None
     missed_count: int
     fired_count: int
@@ -81,6 +84,14 @@ class Due(NamedTuple):
     urgent: bool
     follow_up_after: timedelta | None
     channel_ids: list[int]
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        return leads_of_intervals(self.leads_text)
+
+    @property
+    def next_lead(self) -> Lead:
+        return lead_of_interval(self.next_lead_text)
 
     @property
     def schedule(self) -> Schedule:
@@ -128,12 +139,12 @@ def plan_of(reminder: Due | Reminder, now: datetime) -> Planned:
     )
 
 
-def planned(reminder: Due | Reminder, decide: Callable[[GoesOn, Fire], Plan]) -> Planned:
+def planned(reminder: Due | Reminder, decide: Callable[[place.GoesOn, Fire], Plan]) -> Planned:
     """Decide about a due reminder: about what is due first, and the rest of its schedule."""
     assert reminder.next_due_at is not None
-    due_at, lead = reminder.next_due_at, reminder.next_lead
-    first = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
-    rest = GoesOn(reminder.schedule, first, reminder.next_walls)
+    schedule = reminder.schedule
+    first = place.planned(schedule, reminder)
+    rest = place.GoesOn(schedule, first, reminder.next_walls)
     decided = decide(rest, first)
     walls = rest.walls(decided.next) if decided.next is not None else None
     return Planned(reminder, decided, walls)
@@ -148,18 +159,19 @@ FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interva
     %(reasons)b::text[], %(follow_ups)b::interval[])
     AS o(reminder_id, due_at, lead, reason, follow_up_after)
 ON CONFLICT (reminder_id, due_at, lead) DO NOTHING
-RETURNING id, reminder_id, due_at, lead, status
+RETURNING id, reminder_id, due_at, extract(epoch FROM lead)::int, status
 """
 
 ADVANCE = """
-UPDATE reminders_reminder r SET next_fire_at = n.due_at - n.lead, next_due_at = n.due_at,
+UPDATE reminders_reminder r SET next_fire_at = n.fire_at, next_due_at = n.due_at,
     next_lead = coalesce(n.lead, interval '0'), next_walls = n.walls::timestamp[],
     missed_count = n.missed_count, fired_count = n.fired_count, fired_due_at = n.fired_due_at,
     error = '',
     status = CASE WHEN n.due_at IS NULL THEN 'finished' ELSE 'active' END
-FROM unnest(%(reminders)b::bigint[], %(dues)b::timestamptz[], %(leads)b::interval[],
-    %(walls)b::text[], %(missed)b::int[], %(fired)b::int[], %(fired_dues)b::timestamptz[])
-    AS n(id, due_at, lead, walls, missed_count, fired_count, fired_due_at)
+FROM unnest(%(reminders)b::bigint[], %(fires)b::timestamptz[], %(dues)b::timestamptz[],
+    %(leads)b::interval[], %(walls)b::text[], %(missed)b::int[], %(fired)b::int[],
+    %(fired_dues)b::timestamptz[])
+    AS n(id, fire_at, due_at, lead, walls, missed_count, fired_count, fired_due_at)
 WHERE r.id = ANY (ARRAY[n.id])
 """
 
@@ -170,10 +182,15 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     missed = {r.pk: r.missed_count + count_missed(plan) for r, plan, _ in planned}
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
     posts: list[outbox.Post] = []
+    fires = {
+        (reminder.pk, fire.due_at, fire.lead.length): fire
+        for reminder, plan, _ in planned
+        for fire in plan.fires
+    }
     new = record(planned, now)
     late: list[float] = []
-    for occurrence_id, reminder_id, due_at, lead in new:
-        fire = Fire(fire_at=due_at - lead, due_at=due_at, lead=lead)
+    for occurrence_id, reminder_id, due_at, length in new:
+        fire = fires[reminder_id, due_at, length]
         late.append((now - fire.fire_at).total_seconds())
         reminder = reminders[reminder_id]
         count = counts[reminder_id] = counts[reminder_id].including(due_at)
@@ -190,8 +207,8 @@ def count_missed(plan: Plan) -> int:
     return sum(reason != Missed.SILENCED for _, reason in plan.missed) if plan.missed else 0
 
 
-def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, timedelta]]:
-    """Insert the occurrences; return (id, reminder, due_at, lead) of the new ones that fire."""
+def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, int]]:
+    """Insert occurrences; return (id, reminder, due_at, length of lead) of the new that fire."""
     rows = [
         (reminder.pk, fire.due_at, fire.lead, reason, follow_up_after(reminder, fire, reason))
         for reminder, plan, _ in planned
@@ -220,6 +237,7 @@ def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int
             ADVANCE,
             {
                 "reminders": [reminder.pk for reminder, _, _ in planned],
+                "fires": [plan.next and plan.next.fire_at for _, plan, _ in planned],
                 "dues": [plan.next and plan.next.due_at for _, plan, _ in planned],
                 "leads": [plan.next and plan.next.lead for _, plan, _ in planned],
                 "walls": [array_of(walls) for _, _, walls in planned],
@@ -265,6 +283,6 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     channel_ids = reminder.channels.values_list("pk", flat=True)
     # It has the number of the next that comes due, which it does not take from it.
     count = Count(reminder.fired_count).including(now)
-    told = message(reminder, Fire(fire_at=now, due_at=now, lead=timedelta(0)), now, 0, count)
+    told = message(reminder, Fire(fire_at=now, due_at=now, lead=ON_TIME), now, 0, count)
     outbox.post(posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent), now)
     return occurrence

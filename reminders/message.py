@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from accounts.timezones import in_words, zone
 from reminders.count import Count
-from reminders.recurrence import Fire, Schedule
+from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 from reminders.template import render
 
 TITLE_LENGTH = 200
@@ -55,7 +55,8 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
     title, body = words_of(reminder, fire, now, count)
     due_text = in_words(fire.due_at, reminder.timezone)
     late = lateness(reminder, fire.fire_at, now)
-    ahead = _when(fire, now, due_text) if fire.lead else ""
+    lead = Lead.of(fire.lead)
+    ahead = _when(fire, now, due_text) if lead else ""
     note = " ".join(filter(None, [ahead, late, _missed(missed)]))
     return Message(
         title=title,
@@ -67,7 +68,7 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
             "tags": reminder.tags,
             "timezone": reminder.timezone,
             "due_text": due_text,
-            "lead_seconds": int(fire.lead.total_seconds()),
+            "lead_seconds": lead.length,
             "late_seconds": max(0, int((now - fire.fire_at).total_seconds())),
             "missed": missed,
         },
@@ -81,7 +82,7 @@ def again(
 
     `opening` begins the title.
     """
-    fire = Fire(due_at, due_at, NOTHING)
+    fire = Fire(due_at, due_at, ON_TIME)
     data = message(reminder, fire, due_at, 0, count).data
     words, body = words_of(reminder, fire, now, count)
     title = f"{opening}{words}"
@@ -125,6 +126,17 @@ def span(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in units[:2] if number) or "0 s"
 
 
+def lead_span(lead: Lead) -> str:
+    """Return a lead as it is told: P1D is 1 d, PT24H is 24 h; 0 s for none."""
+    days = f"{lead.days} d" if lead.days else ""
+    minutes, seconds = divmod(abs(lead.seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ((hours, "h"), (minutes, "min"), (seconds, "s"))
+    time = " ".join(f"{number} {unit}" for number, unit in units if number)
+    between = " less " if lead.seconds < 0 else " "
+    return between.join(filter(None, [days, time])) or "0 s"
+
+
 def roughly(length: timedelta) -> str:
     """As `span`, without the seconds of what is longer than a minute."""
     is_long = length >= timedelta(minutes=1)
@@ -138,7 +150,10 @@ def _when(fire: Fire, now: datetime, due_text: str) -> str:
 def _distance(fire: Fire, now: datetime) -> str:
     """Say how far ahead the due instant is, or how long ago it was."""
     is_punctual = NOTHING <= now - fire.fire_at < LATE
-    left = fire.lead if is_punctual else fire.due_at - now
+    lead = Lead.of(fire.lead)
+    if is_punctual and lead and lead.seconds >= 0:
+        return f"in {lead_span(lead)}"
+    left = fire.due_at - (fire.fire_at if is_punctual else now)
     if not left or (not is_punctual and abs(left) < LATE):
         return "now"
     return f"in {roughly(left)}" if left > NOTHING else f"{roughly(-left)} ago"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from reminders.recurrence import Fire
+from reminders.recurrence import Fire, Lead
 
 
 class Misfire(StrEnum):
@@ -37,7 +37,9 @@ TOO_LATE = Missed.TOO_LATE.value
 
 
 class NextFire(Protocol):
-    def next_fire(self, fire_at: datetime, lead: timedelta | None = None) -> Fire | None: ...
+    def next_fire(
+        self, fire_at: datetime, lead: Lead | None = None, due_at: datetime | None = None
+    ) -> Fire | None: ...
 
 
 class Plan(NamedTuple):
@@ -90,10 +92,10 @@ def due_until(
 
     Those of one instant are not parted.
     """
-    due, following = [first], schedule.next_fire(first.fire_at, first.lead)
+    due, following = [first], schedule.next_fire(*first.order)
     while following is not None and following.fire_at <= now and len(due) < limit:
         due.append(following)
-        following = schedule.next_fire(following.fire_at, following.lead)
+        following = schedule.next_fire(*following.order)
     while following is not None and len(due) > 1 and due[-1].fire_at == following.fire_at:
         following = due.pop()
     return due, following

@@ -13,6 +13,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Prefetch, Q, Value
 from django.db.models.functions import Greatest
 
+from accounts.duration_fields import DurationRange
 from accounts.lookups import EqualsAny
 from accounts.models import FOAM_ID, validate_timezone
 from accounts.one_line import MESSAGE, is_one_line
@@ -25,14 +26,23 @@ from reminders import last_loss
 from reminders.arrival import Arrival
 from reminders.backlog import Backlog
 from reminders.count import Count
-from reminders.fields import WallClockField
+from reminders.fields import LeadField, LeadsField, WallClockField
 from reminders.history import Change, edited, note
 from reminders.last_loss import LastLoss
 from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
-from reminders.occurrence import NO_LEAD, SKIPPED, Occurrence, reference, reference_of
-from reminders.place import GoesOn, walls
-from reminders.recurrence import Fire, Fold, Gap, RecurrenceError, Schedule, canonical
+from reminders.occurrence import SKIPPED, Occurrence, no_lead, reference, reference_of
+from reminders.place import GoesOn, planned, walls
+from reminders.recurrence import (
+    ON_TIME,
+    Fire,
+    Fold,
+    Gap,
+    Lead,
+    RecurrenceError,
+    Schedule,
+    canonical,
+)
 from reminders.response import Response
 from reminders.revision import Revision
 from reminders.tally import Tally
@@ -56,15 +66,17 @@ TAKEN = "You already have a reminder with this external_id."
 MISSED_AT_ONCE = 10_000
 # How long to wait for an answer.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
+# More than the longest lead: what is later than that is of no use to anybody.
+LONGEST_GRACE = timedelta(days=366)
 
 
-def no_leads() -> list[timedelta]:
-    return [NO_LEAD]
+def no_leads() -> list[Lead]:
+    return [ON_TIME]
 
 
 def waiting() -> list[Any]:
     """Return what checks a time to wait for an answer."""
-    return [MinValueValidator(SHORTEST), MaxValueValidator(LONGEST)]
+    return [DurationRange(SHORTEST, LONGEST)]
 
 
 def choices(enum: Any) -> list[tuple[str, str]]:
@@ -161,10 +173,10 @@ class Reminder(models.Model):
     rdates = ArrayField(WallClockField(), default=list, blank=True, size=500)
     gap = models.CharField(max_length=8, choices=choices(Gap), default=Gap.AFTER.value)
     fold = models.CharField(max_length=8, choices=choices(Fold), default=Fold.FIRST.value)
-    leads = ArrayField(models.DurationField(), default=no_leads, size=10)
+    leads = LeadsField(LeadField(), default=no_leads, size=10)
     misfire = models.CharField(max_length=8, choices=choices(Misfire), default=Misfire.LATEST.value)
     grace = models.DurationField(
-        default=timedelta(minutes=5), validators=[MinValueValidator(timedelta(0))]
+        default=timedelta(minutes=5), validators=[DurationRange(timedelta(0), LONGEST_GRACE)]
     )
     channels = models.ManyToManyField(Channel, related_name="reminders", blank=True)
     nag_every = models.DurationField(
@@ -197,7 +209,7 @@ class Reminder(models.Model):
     paused_until = models.DateTimeField(null=True, editable=False)
     next_fire_at = models.DateTimeField(null=True, editable=False)
     next_due_at = models.DateTimeField(null=True, editable=False)
-    next_lead = models.DurationField(default=NO_LEAD, editable=False)
+    next_lead = LeadField(default=no_lead, editable=False)
     # The plan on the wall clock, which finds it again when tz rules change: see place.py.
     next_walls = ArrayField(WallClockField(), null=True, blank=True, editable=False)
     # Since the last one that fired; told in the message that ends a run of misses.
@@ -278,6 +290,27 @@ class Reminder(models.Model):
         return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
 
     @property
+    def planned(self) -> Fire | None:
+        """What fires next."""
+        if self.next_due_at is None:
+            return None
+        try:
+            return planned(self.schedule, self)
+        except RecurrenceError:
+            return self.fire_of(self.next_due_at, self.next_lead)
+
+    def fire_of(self, due_at: datetime, lead: Lead) -> Fire:
+        """Return when a lead fires; where the schedule cannot be read, by days of 24 hours."""
+        try:
+            return self.schedule.fire(due_at, lead)
+        except RecurrenceError:
+            return Fire(due_at - lead.nominal, due_at, lead)
+
+    def _fires_of(self, due_at: datetime) -> list[Fire]:
+        schedule = self.schedule
+        return [schedule.fire(due_at, lead) for lead in schedule.leads]
+
+    @property
     def count(self) -> Count:
         return Count(self.fired_count, self.fired_due_at)
 
@@ -304,7 +337,7 @@ class Reminder(models.Model):
         self.external_id = self.external_id or None
         try:
             self.recurrence = canonical(self.recurrence)
-            self.leads = sorted(set(self.leads))
+            self.leads = sorted({Lead.of(lead) for lead in self.leads})
             Schedule.validate(**{name: getattr(self, name) for name in self.SCHEDULE})
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
@@ -415,7 +448,8 @@ class Reminder(models.Model):
             if self.next_due_at == due_at:
                 self.skip(now)
             elif due_at > now:
-                ahead = [lead for lead in self.leads if due_at - lead > now]
+                fires = self._fires_of(due_at)
+                ahead = [fire.lead for fire in fires if fire.fire_at > now]
                 self._record_skipped(now, due_at, ahead or [min(self.leads)])
 
     def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
@@ -522,18 +556,19 @@ class Reminder(models.Model):
         Return what is recorded, the first to speak first; nothing when there is no plan.
         """
         self._lock()
-        if self.next_due_at is None:
+        first = self.planned
+        if first is None:
             return []
-        due_at, lead = self.next_due_at, self.next_lead
-        planned = Fire(due_at - lead, due_at, lead)
+        due_at = first.due_at
         try:
-            going_on = GoesOn(self.schedule, planned, self.next_walls)
-            fire: Fire | None = planned
+            going_on = GoesOn(self.schedule, first, self.next_walls)
+            fire: Fire | None = first
             while fire is not None and fire.due_at == due_at:
-                fire = going_on.next_fire(fire.fire_at, fire.lead)
+                fire = going_on.next_fire(*fire.order)
             # Their leads may be so long that another instant is spoken of between two of this one:
             # what is recorded here does not fire when its turn comes.
-            skipped = self._record_skipped(now, due_at, [x for x in self.leads if x <= lead])
+            ahead = [fire.lead for fire in self._fires_of(due_at) if fire.order >= first.order]
+            skipped = self._record_skipped(now, due_at, ahead)
             self._expect(fire)
             self.next_walls = going_on.walls(fire) if fire else None
         except RecurrenceError as error:
@@ -542,7 +577,7 @@ class Reminder(models.Model):
         return skipped
 
     def _record_skipped(
-        self, now: datetime, due_at: datetime, leads: Iterable[timedelta]
+        self, now: datetime, due_at: datetime, leads: Iterable[Lead]
     ) -> list[Occurrence]:
         recorded = set(self.occurrences.filter(due_at=due_at).values_list("lead", flat=True))
         return Occurrence.objects.bulk_create(
@@ -586,7 +621,7 @@ class Reminder(models.Model):
         self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
         self.next_fire_at = fire.fire_at if fire else None
         self.next_due_at = fire.due_at if fire else None
-        self.next_lead = fire.lead if fire else NO_LEAD
+        self.next_lead = fire.lead if fire else ON_TIME
         self.next_walls = None
         self.paused_until = None
         self.error = ""
@@ -611,14 +646,14 @@ class Reminder(models.Model):
     def _due(self, now: datetime) -> list[Fire]:
         """Return what is planned and due, and what came due after it."""
         # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
-        if self.next_due_at is None or self.next_due_at - self.next_lead > now:
+        first = self.planned
+        if first is None or first.fire_at > now:
             return []
-        planned = Fire(self.next_due_at - self.next_lead, self.next_due_at, self.next_lead)
         try:
-            going_on = GoesOn(self.schedule, planned, self.next_walls)
-            return due_until(going_on, planned, now, MISSED_AT_ONCE)[0]
+            going_on = GoesOn(self.schedule, first, self.next_walls)
+            return due_until(going_on, first, now, MISSED_AT_ONCE)[0]
         except RecurrenceError:
-            return [planned]
+            return [first]
 
 
 class ExternalIdTaken(ValidationError):

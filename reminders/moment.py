@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.instants import OutOfRange, parse_time
 from accounts.timezones import in_words
-from reminders.recurrence import Fire, Fold, Gap, Schedule, local_time, to_utc
+from reminders.recurrence import Fire, Fold, Gap, Lead, Schedule, local_time, to_utc
+from reminders.recurrence.zone import FOREVER, instant, instant_seconds
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 # No offset and no clock change is larger.
@@ -39,9 +40,10 @@ class Span:
             return in_words(self.begin, timezone)
         return f"{self.wall:%A} {self.wall.day} {self.wall:%B %Y} ({timezone})"
 
-    def later(self, lead: timedelta) -> tuple[datetime, datetime]:
-        """Return the ends, each later by `lead`."""
-        return self.begin + lead, self.end + lead
+    def later(self, lead: Lead) -> tuple[datetime, datetime]:
+        """Return within what everything is due that `lead` announces in this span."""
+        reach = REACH if lead.days else timedelta(0)
+        return self.begin + lead.nominal - reach, self.end + lead.nominal + reach
 
 
 def read(text: str, timezone: str, gap: str) -> list[Span]:
@@ -86,11 +88,23 @@ def fires_in(schedule: Schedule, span: Span, limit: int) -> set[Fire]:
     """Return every fire of up to `limit` due instants in a span, and those that speak in it."""
     found = set()
     for due_at in due_in(schedule, span.begin, span.end, limit):
-        found |= {Fire(due_at - lead, due_at, lead) for lead in schedule.leads}
+        found |= {schedule.fire(due_at, lead) for lead in schedule.leads}
     for lead in filter(None, schedule.leads):
-        dues = due_in(schedule, *span.later(lead), limit)
-        found |= {Fire(due_at - lead, due_at, lead) for due_at in dues}
+        found |= announced_in(schedule, span, lead, limit)
     return found
+
+
+def announced_in(schedule: Schedule, span: Span, lead: Lead, limit: int) -> set[Fire]:
+    """Return up to `limit` fires of one lead in a span."""
+    fires: set[Fire] = set()
+    begin, last = instant_seconds(span.begin) - 1, FOREVER
+    while len(fires) < limit:
+        found = schedule.first_of(lead, (begin, last))
+        if found is None or instant(found[0]) >= span.end:
+            break
+        begin, last = found
+        fires.add(Fire(instant(found[0]), instant(found[1]), lead))
+    return fires
 
 
 def why_not(schedule: Schedule, span: Span) -> str:

@@ -1,6 +1,5 @@
 """Each time that something was due, what became of it, and what deliveries call it."""
 
-from datetime import timedelta
 from typing import Any, Self
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -10,8 +9,9 @@ from django.db.models.functions import Cast, Concat, Length
 from django.db.models.lookups import Exact, Range
 
 from accounts.models import FOAM_ID
+from reminders.fields import LeadField
+from reminders.recurrence import ON_TIME, Lead
 
-NO_LEAD = timedelta(0)
 # Why what was skipped did not fire. By whom and when it was is in its `responses`.
 SKIPPED = "Skipped before it was due."
 # Begins what deliveries call their occurrence.
@@ -29,6 +29,10 @@ ITS_OCCURRENCE = Case(
         then=Cast(NUMBER, BigIntegerField()),
     )
 )
+
+
+def no_lead() -> Lead:
+    return ON_TIME
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
@@ -70,7 +74,7 @@ class Occurrence(models.Model):
         db_index=False,
     )
     due_at = models.DateTimeField()
-    lead = models.DurationField(default=NO_LEAD)
+    lead = LeadField(default=no_lead)
     status = models.CharField(max_length=16, choices=Status)
     reason = models.TextField(blank=True)
     recorded_at = models.DateTimeField()

@@ -193,5 +193,6 @@ def _by_its_policy(reminder: Reminder, now: datetime) -> tuple[list[Fire], list[
         if is_due := plan.next is not None and plan.next.fire_at <= now:
             assert plan.next is not None
             reminder.next_due_at, reminder.next_lead = plan.next.due_at, plan.next.lead
+            reminder.next_fire_at = plan.next.fire_at
             reminder.next_walls = list(walls) if walls is not None else None
     return fires, missed

@@ -6,22 +6,54 @@ change, the wall times say what has fired and what has not; the instants follow 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Protocol
 
-from reminders.recurrence import Fire, Fold, Schedule, local_time
+from reminders.recurrence import Fire, Fold, Lead, Schedule, local_time
 from reminders.recurrence.grammar import parse
-from reminders.recurrence.tzif import DAY
-from reminders.recurrence.zone import UTC_EPOCH, instant, seconds, wall_clock, wall_time
+from reminders.recurrence.zone import (
+    FOREVER,
+    instant,
+    instant_seconds,
+    seconds,
+    wall_clock,
+    wall_time,
+)
 
 # Offsets from UTC are multiples of this, and with the largest gap no greater than that (Samoa in
 # 2011: a day). Wall times that are off by anything else were kept for another plan.
 QUARTER = 900
 REACH = 40 * 3600
-SECOND = timedelta(seconds=1)
 
 Walls = Sequence[datetime] | None
 # For each lead the instant, in seconds UTC, up to and with which it has spoken of what is due.
-Starts = list[tuple[timedelta, int]]
+Starts = list[tuple[Lead, int]]
+
+
+class Row(Protocol):
+    """A reminder that has a plan."""
+
+    @property
+    def next_due_at(self) -> datetime | None: ...
+    @property
+    def next_fire_at(self) -> datetime | None: ...
+    @property
+    def next_lead(self) -> Lead: ...
+    @property
+    def error(self) -> str: ...
+
+
+def planned(schedule: Schedule, row: Row) -> Fire:
+    """Return what a reminder has planned, with the instant at which it was to fire.
+
+    By today's rules a lead of days may fire at another one; where an error has set the reminder
+    aside, the stored instant is that of the next try.
+    """
+    assert row.next_due_at is not None
+    fire = schedule.fire(row.next_due_at, row.next_lead)
+    if row.error or row.next_fire_at is None or not fire.lead.days:
+        return fire
+    return fire._replace(fire_at=row.next_fire_at)
 
 
 def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
@@ -29,15 +61,13 @@ def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
 
     For the lead of `fire` itself: the local time asked for, also where a gap moved it.
     """
-    due = _seconds(fire.due_at)
+    due = instant_seconds(fire.due_at)
     if schedule.leads == (fire.lead,):
         return [wall_time(schedule.asked_wall(due))]
-    fires = _seconds(fire.fire_at)
+    fires = instant_seconds(fire.fire_at)
     return [
         wall_time(
-            schedule.asked_wall(due)
-            if lead == fire.lead
-            else schedule.wall(fires + lead.days * DAY + lead.seconds)
+            schedule.asked_wall(due) if lead == fire.lead else schedule.wall_ahead(fires, lead)
         )
         for lead in schedule.leads
     ]
@@ -53,9 +83,11 @@ def find(
     """
     shown = walls(schedule, planned)
     stored = shown if stored is None else list(stored)
-    due = _seconds(planned.due_at)
+    due = instant_seconds(planned.due_at)
     is_due = schedule.next_due(due - 1) == due
-    if stored == shown and is_due and schedule.fold is not Fold.BOTH:
+    # A lead of days may fire at another instant than it was to.
+    is_same = is_due and schedule.fire(planned.due_at, planned.lead) == planned
+    if stored == shown and is_same and schedule.fold is not Fold.BOTH:
         return planned, stored
     if stored != shown and _keeps_real_pace(schedule):
         fire = schedule.next_fire(now)
@@ -76,16 +108,33 @@ class GoesOn:
         if stored is not None and is_moved and not _keeps_real_pace(schedule):
             self.starts = _starts(schedule, fired, list(stored))
 
-    def next_fire(self, fire_at: datetime, lead: timedelta | None = None) -> Fire | None:
+    def next_fire(
+        self, fire_at: datetime, lead: Lead | None = None, due_at: datetime | None = None
+    ) -> Fire | None:
         """As Schedule.next_fire, for `fired` and what comes after it."""
-        if not self.starts or lead is None:
-            return self.schedule.next_fire(fire_at, lead)
-        if (fire_at, lead) == (self.fired.fire_at, self.fired.lead):
+        if lead is None:
+            return self.schedule.next_fire(fire_at)
+        is_first = (fire_at, lead, due_at or self.fired.due_at) == self.fired.order
+        if not self.starts:
+            if is_first and lead.days:
+                return self._after_fired()
+            return self.schedule.next_fire(fire_at, lead, due_at)
+        if is_first:
             found = _first(self.schedule, self.starts)
-            if found != self.fired:
+            if not self._is_fired(found):
                 return found
-        starts = [(each, max(at, _start(fire_at, lead, each))) for each, at in self.starts]
-        return _first(self.schedule, starts)
+        return _first(self.schedule, self.starts, (fire_at, lead, due_at))
+
+    def _after_fired(self) -> Fire | None:
+        """Return what comes after `fired`, which is not fired again where new rules move it."""
+        by_new_rules = self.schedule.fire(self.fired.due_at, self.fired.lead)
+        found = self.schedule.next_fire(*min(self.fired.order, by_new_rules.order))
+        if found is not None and self._is_fired(found):
+            return self.schedule.next_fire(*found.order)
+        return found
+
+    def _is_fired(self, fire: Fire | None) -> bool:
+        return fire is not None and fire[1:] == self.fired[1:]
 
     def walls(self, following: Fire) -> list[datetime]:
         """Return the wall times of a fire that comes after `fired`."""
@@ -106,22 +155,22 @@ def _starts(
     return starts
 
 
-def _belong(stored: list[datetime], plan: Fire, leads: tuple[timedelta, ...]) -> bool:
+def _belong(stored: list[datetime], plan: Fire, leads: tuple[Lead, ...]) -> bool:
     if len(stored) != len(leads) or plan.lead not in leads:
         return False
-    offset = seconds(stored[leads.index(plan.lead)]) - _seconds(plan.due_at)
+    offset = seconds(stored[leads.index(plan.lead)]) - instant_seconds(plan.due_at)
     return offset % QUARTER == 0 and abs(offset) <= REACH
 
 
 def _instant_of(
-    schedule: Schedule, plan: Fire, lead: timedelta, wall: datetime, now: datetime | None
+    schedule: Schedule, plan: Fire, lead: Lead, wall: datetime, now: datetime | None
 ) -> tuple[int, bool]:
     """Return where a wall time kept with a plan is now, and False where it is skipped."""
-    at = _seconds(plan.fire_at + lead)
+    at = _due_ahead(schedule, plan, lead)
     instants = wall_clock(schedule.timezone, schedule.gap, schedule.fold).instants(seconds(wall))
     if lead == plan.lead and now is not None:
         # Of both times that a new fold has, the first if it is still to come.
-        ahead = [each for each in instants if instant(each) - lead > now]
+        ahead = [at for at in instants if schedule.fire(instant(at), lead).fire_at > now]
         if ahead:
             return min(ahead), True
     if _shows(schedule, at, wall) and (lead != plan.lead or schedule.next_due(at - 1) == at):
@@ -132,15 +181,28 @@ def _instant_of(
     return clock.bound(seconds(wall)), False
 
 
-def _first(schedule: Schedule, starts: Starts) -> Fire | None:
-    """Return the first Fire over all leads."""
-    found = []
+def _first(
+    schedule: Schedule,
+    starts: Starts,
+    after: tuple[datetime, Lead, datetime | None] | None = None,
+) -> Fire | None:
+    """Return the first Fire over all leads, of those after (fire_at, lead, due_at)."""
+    fires = []
     for lead, start in starts:
-        due = schedule.next_due(start)
-        if due is not None:
-            due_at = instant(due)
-            found.append(Fire(due_at - lead, due_at, lead))
-    return min(found, key=lambda fire: (fire.fire_at, fire.lead), default=None)
+        found = schedule.first_of(lead, _order(lead, after), start)
+        if found is not None:
+            fires.append(Fire(instant(found[0]), instant(found[1]), lead))
+    return min(fires, key=lambda fire: fire.order, default=None)
+
+
+def _order(lead: Lead, after: tuple[datetime, Lead, datetime | None] | None) -> tuple[int, int]:
+    """Return where the fires of one lead go on, as (fire, due)."""
+    if after is None:
+        return -FOREVER, -FOREVER
+    fire_at, last, due_at = after
+    if lead == last and due_at is not None:
+        return instant_seconds(fire_at), instant_seconds(due_at)
+    return instant_seconds(fire_at), FOREVER if lead <= last else -FOREVER
 
 
 def _walls_from(schedule: Schedule, fire: Fire, starts: Starts) -> list[datetime]:
@@ -149,15 +211,20 @@ def _walls_from(schedule: Schedule, fire: Fire, starts: Starts) -> list[datetime
     for i, (lead, start) in enumerate(starts):
         is_past = lead < fire.lead
         begin = start if is_past else start + 1
-        if lead != fire.lead and begin > _seconds(fire.fire_at + lead):
+        if lead != fire.lead and begin > _due_ahead(schedule, fire, lead):
             kept[i] = local_time(instant(begin), schedule.timezone)
     return kept
 
 
-def _start(fire_at: datetime, lead: timedelta, each: timedelta) -> int:
-    """Up to where the lead `each` has spoken once (fire_at, lead) has fired."""
-    at = _seconds(fire_at + each)
-    return at if each <= lead else at - 1
+def _due_ahead(schedule: Schedule, fire: Fire, lead: Lead) -> int:
+    """Return about what due instant a lead announces when `fire` fires: its own for its lead."""
+    if lead == fire.lead:
+        return instant_seconds(fire.due_at)
+    fires = instant_seconds(fire.fire_at)
+    if not lead.days:
+        return fires + lead.seconds
+    clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
+    return clock.bound(schedule.wall_ahead(fires, lead))
 
 
 def _shows(schedule: Schedule, at: int, wall: datetime) -> bool:
@@ -166,7 +233,3 @@ def _shows(schedule: Schedule, at: int, wall: datetime) -> bool:
 
 def _keeps_real_pace(schedule: Schedule) -> bool:
     return bool(getattr(parse(schedule.recurrence), "real_pace", False))
-
-
-def _seconds(moment: datetime) -> int:
-    return (moment - UTC_EPOCH) // SECOND

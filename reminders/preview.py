@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from reminders.count import Count
 from reminders.message import Told, message
-from reminders.recurrence import ClockChange, Gap, Schedule, local_time, to_utc, zone
+from reminders.recurrence import ClockChange, Gap, Lead, Schedule, local_time, to_utc, zone
 
 DEFAULT_COUNT = 10
 # Before the first occurrence of any schedule.
@@ -40,7 +40,7 @@ class Said:
     """A message to come: when it will be sent, `lead` before it is due, and what it says."""
 
     fire_at: datetime
-    lead: timedelta
+    lead: Lead
     title: str
     body: str
 
@@ -90,7 +90,7 @@ def messages(told: Told, after: datetime, count: Count) -> list[Said]:
         count = count.including(fire.due_at)
         words = message(told, fire, fire.fire_at, 0, count)
         found.append(Said(fire.fire_at, fire.lead, words.title, words.body))
-        fire = schedule.next_fire(fire.fire_at, fire.lead)
+        fire = schedule.next_fire(*fire.order)
     return found
 
 

@@ -17,6 +17,7 @@ from reminders.history import Change, change
 from reminders.misfire import Plan
 from reminders.models import Reminder, Unreadable
 from reminders.place import find
+from reminders.place import planned as planned_fire
 from reminders.recurrence import Fire, local_time
 
 # Rows read at a time, and locked at a time: well under a second of work.
@@ -40,6 +41,9 @@ class Move:
     def __str__(self) -> str:
         if self.is_retry:
             return "set aside until now; is tried again"
+        if self.new and self.new.due_at == self.old.due_at:
+            old, new = self.old.fire_at, self.new.fire_at
+            return f"{self.new.lead} before: {old:%Y-%m-%d %H:%M:%S} UTC -> {new:%H:%M:%S} UTC"
         to = f"{self.new.due_at:%Y-%m-%d %H:%M:%S} UTC" if self.new else "nothing left"
         return f"{self.old.due_at:%Y-%m-%d %H:%M:%S} UTC -> {to}"
 
@@ -130,11 +134,11 @@ def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[firing.Planned]]:
 
 def _replan(row: Reminder, now: datetime) -> tuple[Fire, Fire | None, Any]:
     """Return the plan as it stands, as it is by the rules of today, and the wall times of that."""
-    assert row.next_due_at is not None
-    old = Fire(row.next_due_at - row.next_lead, row.next_due_at, row.next_lead)
+    schedule = row.schedule
+    old = planned_fire(schedule, row)
     if old.fire_at <= now:
         # Set aside when it was due: what it fires and when it is next due is for the tick to say.
         firing.plan_of(row, now)
         return old, old, row.next_walls
-    new, kept = find(row.schedule, old, row.next_walls, now)
+    new, kept = find(schedule, old, row.next_walls, now)
     return old, new, kept or None

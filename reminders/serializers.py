@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.utils.html import is_html_input
 
 from accounts.api import Instant, IsoDuration, ShortList, StrictSerializer
+from accounts.durations import DurationError
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_time
 from accounts.models import validate_timezone
 from accounts.serializers import PausedBySerializer
@@ -19,10 +20,11 @@ from accounts.timezones import zone
 from notifications.models import Channel
 from notifications.serializers import own_channels
 from reminders import pausing
-from reminders.fields import WallClockField
+from reminders.fields import LeadField, WallClockField
 from reminders.loop import check_until
 from reminders.models import Occurrence, Reminder
 from reminders.preview import DEFAULT_COUNT
+from reminders.recurrence import Lead
 from reminders.response import Response
 from reminders.sentence import MAX_LENGTH
 from reminders.verdicts import Verdict
@@ -54,6 +56,21 @@ class WallClock(serializers.DateTimeField):
         return value.isoformat()
 
 
+class LeadDuration(IsoDuration):
+    """A lead: P1D is the same time on the day before, PT24H is 24 hours."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            self.fail("invalid")
+        try:
+            return Lead.read(value)
+        except DurationError:
+            self.fail("invalid")
+
+    def to_representation(self, value: Any) -> str:
+        return str(Lead.of(value))
+
+
 class OwnChannels(serializers.PrimaryKeyRelatedField):
     """One's own channels; those in the context's `channels`, by id, are not looked up again."""
 
@@ -82,6 +99,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         WallClockField: WallClock,
         DurationField: IsoDuration,
         ArrayField: ShortList,
+        LeadField: LeadDuration,
     }
     timezone = serializers.CharField(
         max_length=64,
@@ -298,7 +316,7 @@ class ShownSerializer(serializers.Serializer[Any]):
 
 class SaidSerializer(serializers.Serializer[Any]):
     fire_at = serializers.DateTimeField(help_text="When it will be sent.")
-    lead = IsoDuration(help_text="How long before the due instant that is.")
+    lead = LeadDuration(help_text="How long before the due instant that is.")
     title = serializers.CharField()
     body = serializers.CharField()
 
@@ -351,7 +369,7 @@ class DraftSerializer(serializers.Serializer[Any]):
     rdates = serializers.ListField(child=WallClock())
     gap = serializers.CharField()
     fold = serializers.CharField()
-    leads = serializers.ListField(child=IsoDuration())
+    leads = serializers.ListField(child=LeadDuration())
     tags = serializers.ListField(child=serializers.CharField())
     urgent = serializers.BooleanField()
 
@@ -374,7 +392,7 @@ class ParsedSerializer(serializers.Serializer[Any]):
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
-    lead = IsoDuration(read_only=True)
+    lead = LeadDuration(read_only=True)
     reference = serializers.CharField(
         read_only=True, help_text="What its deliveries call it: `deliveries/?reference=…`."
     )

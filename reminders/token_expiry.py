@@ -4,14 +4,15 @@ It is found again by its `external_id`, so its owner may edit it, delete it, or 
 giving it another.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 from accounts.models import ApiToken, token_followers
 from accounts.timezones import zone
 from reminders.models import Reminder
-from reminders.recurrence import Fold
+from reminders.recurrence import Fold, Lead
 
-LEADS = (timedelta(days=7), timedelta(days=1))
+LEADS = (Lead(days=7), Lead(days=1))
 TAG = "foam"
 BRACES = str.maketrans("{}", "()")
 
@@ -33,11 +34,13 @@ def follow(token: ApiToken, now: datetime) -> None:
         _reminder(token, token.expires_at, leads).store(now)
 
 
-def leads_ahead(token: ApiToken, now: datetime) -> list[timedelta]:
+def leads_ahead(token: ApiToken, now: datetime) -> list[Lead]:
     """Return how long before it expires there is still time to say so."""
     if token.revoked_at is not None or token.expires_at is None:
         return []
-    return [lead for lead in LEADS if token.expires_at - lead > now]
+    due_at = token.expires_at.replace(microsecond=0)
+    schedule = _reminder(token, token.expires_at, LEADS).schedule
+    return [lead for lead in LEADS if schedule.fire(due_at, lead).fire_at > now]
 
 
 def external_id(token: ApiToken) -> str:
@@ -45,7 +48,7 @@ def external_id(token: ApiToken) -> str:
     return f"foam:token:{token.digest[:16]}"
 
 
-def _reminder(token: ApiToken, expires_at: datetime, leads: list[timedelta]) -> Reminder:
+def _reminder(token: ApiToken, expires_at: datetime, leads: Iterable[Lead]) -> Reminder:
     local = expires_at.astimezone(zone(token.user.timezone))
     return Reminder(
         owner=token.user,
@@ -56,6 +59,6 @@ def _reminder(token: ApiToken, expires_at: datetime, leads: list[timedelta]) -> 
         starts_at=local.replace(tzinfo=None, microsecond=0, fold=0),
         timezone=token.user.timezone,
         fold=(Fold.SECOND if local.fold else Fold.FIRST).value,
-        leads=leads,
+        leads=list(leads),
         tags=[TAG],
     )

@@ -13,7 +13,7 @@ from reminders.backlog import Backlog
 from reminders.follow_up import ESCALATE, NAG, SNOOZE
 from reminders.history import Change
 from reminders.loop import ACKNOWLEDGED, SNOOZED
-from reminders.message import LATE, span
+from reminders.message import LATE, lead_span, span
 from reminders.misfire import Missed
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Fire
@@ -137,7 +137,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def name_of(fire: Fire, timezone: str) -> str:
     name = in_words(fire.due_at, timezone)
-    return f"{name}, {span(fire.lead)} before" if fire.lead else name
+    return f"{name}, {lead_span(fire.lead)} before" if fire.lead else name
 
 
 def fired(late: timedelta, set_aside: Change | None, backlog: Backlog | None = None) -> str:

@@ -11,7 +11,7 @@ from foam.drill.options import Options
 from notifications.models import Channel
 from reminders.misfire import Misfire
 from reminders.models import Reminder
-from reminders.recurrence import Schedule
+from reminders.recurrence import ON_TIME, Lead, Schedule
 
 OWNERS = 4
 OWNER = "drill"
@@ -47,7 +47,7 @@ class Wish:
     timezone: str
     stored_at: datetime
     recurrence: str = ""
-    leads: tuple[timedelta, ...] = (timedelta(0),)
+    leads: tuple[Lead, ...] = (ON_TIME,)
     misfire: str = Misfire.LATEST
     grace: timedelta = GRACE
     # Receivers by number, or INBOX.
@@ -104,7 +104,7 @@ class Mixture:
         leads = self.random.sample([0, 3, 10, 30], k=self.random.randint(2, 4))
         return self.wish(
             self.some_second(),
-            leads=tuple(timedelta(seconds=lead) for lead in sorted(leads)),
+            leads=tuple(Lead(seconds=lead) for lead in sorted(leads)),
             places=(self.receiver(),),
         )
 

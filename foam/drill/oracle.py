@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
+from zoneinfo import ZoneInfo
 
 from reminders.misfire import Misfire
-from reminders.recurrence import Fire, Schedule
+from reminders.recurrence import Fire, Lead, Schedule
 
 # Faults may keep everyone from ticking for so long while FOAM is up.
 STALL = timedelta(seconds=60)
@@ -24,12 +25,18 @@ class Fate(StrEnum):
 
 def fires_of(schedule: Schedule, stored_at: datetime) -> list[Fire]:
     """List everything that a reminder stored then is to say, in the order of time."""
-    longest = max(schedule.leads)
+    longest = max(schedule.leads).nominal
     dues = schedule.upcoming(stored_at, MOST_DUES)
     assert len(dues) < MOST_DUES, "the drill's reminders come to an end"
     assert all(due > stored_at + longest for due in dues), "no lead lies before the reminder"
-    fires = [Fire(due - lead, due, lead) for due in dues for lead in schedule.leads]
-    return sorted(fires, key=lambda fire: (fire.fire_at, fire.lead))
+    fires = [fire_of(schedule, due, lead) for due in dues for lead in schedule.leads]
+    return sorted(fires, key=lambda fire: fire.order)
+
+
+def fire_of(schedule: Schedule, due: datetime, lead: Lead) -> Fire:
+    """Return when a lead fires, by Python's own wall clock: days as dates, then exact time."""
+    wall = due.astimezone(ZoneInfo(schedule.timezone)) - timedelta(days=lead.days)
+    return Fire(wall.astimezone(UTC) - timedelta(seconds=lead.seconds), due, lead)
 
 
 @dataclass(frozen=True)

@@ -205,21 +205,20 @@ class Drill:
             if record.is_accepted:
                 data = json.loads(record.body)["data"]
                 due_at = datetime.fromisoformat(data["due_at"])
-                lead = timedelta(seconds=data["lead_seconds"])
-                key = data["reminder_id"], due_at, lead, record.receiver
+                key = data["reminder_id"], due_at, data["lead_seconds"], record.receiver
                 seen.accept(key, record.id, datetime.fromtimestamp(record.at, UTC))
 
     def read_inbox(self, seen: Seen) -> None:
         ids = list(self.wishes)
         for message in InboxMessage.objects.all():
             reminder_id = ids[int(message.title.removeprefix("Drill "))]
-            key = reminder_id, message.due_at, timedelta(0), INBOX
+            key = reminder_id, message.due_at, 0, INBOX
             seen.accept(key, message.message_id, message.received_at)
 
     def read_database(self, seen: Seen) -> None:
         sayings: dict[str, Saying] = {}
         for occurrence in Occurrence.objects.filter(reminder__in=self.wishes).iterator():
-            saying = occurrence.reminder_id, occurrence.due_at, occurrence.lead
+            saying = occurrence.reminder_id, occurrence.due_at, occurrence.lead.length
             is_missed = occurrence.status == Occurrence.Status.MISSED
             (seen.missed if is_missed else seen.fired).add(saying)
             sayings[f"{REFERENCE}{occurrence.pk}"] = saying

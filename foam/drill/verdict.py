@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from foam.drill.oracle import Fate
 from reminders.recurrence import Fire
 
-# Reminder, due instant, lead.
-Saying = tuple[int, datetime, timedelta]
+# Reminder, due instant, length of the lead in seconds.
+Saying = tuple[int, datetime, int]
 # ... and to which receiver.
-Key = tuple[int, datetime, timedelta, int]
+Key = tuple[int, datetime, int, int]
 SHOWN = 5
 # After its receiver has accepted a message: that receiver is slow, and outcomes are gathered.
 RECORDED_WITHIN = timedelta(seconds=15)
@@ -29,7 +29,7 @@ class Expected:
 
     @property
     def saying(self) -> Saying:
-        return self.reminder_id, self.fire.due_at, self.fire.lead
+        return self.reminder_id, self.fire.due_at, self.fire.lead.length
 
 
 @dataclass
@@ -146,7 +146,7 @@ def _repeats(verdict: Verdict, key: Key, ids: Mapping[str, list[datetime]], seen
 
 
 def in_words(key: Saying | Key) -> str:
-    reminder_id, due_at, lead = key[:3]
-    ahead = f", {lead.total_seconds():.0f} s ahead" if lead else ""
+    reminder_id, due_at, length = key[:3]
+    ahead = f", {length} s ahead" if length else ""
     place = f", receiver {key[3]}" if len(key) == 4 else ""
     return f"reminder {reminder_id} due {due_at:%H:%M:%S}{ahead}{place}"

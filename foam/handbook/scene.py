@@ -12,6 +12,7 @@ from notifications import outbox
 from notifications.models import Channel, Delivery
 from reminders import dispatch
 from reminders.models import Occurrence, Reminder
+from reminders.recurrence import ON_TIME, Lead
 
 NAME, EMAIL, PASSWORD = "ada", "ada@example.com", "enigma-1843"
 ZONE = "Europe/Berlin"
@@ -33,7 +34,7 @@ REMINDERS: list[Told] = [
         "Renew the certificate",
         40,
         "09:00",
-        {"leads": [timedelta(days=7), timedelta()], "urgent": True},
+        {"leads": [Lead(days=7), ON_TIME], "urgent": True},
     ),
     (
         "Retrospective",

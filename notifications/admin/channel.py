@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import DurationField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import pause_page, report, search
+from accounts.duration_fields import DurationFormField
 from accounts.forms import StoringForm
 from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
@@ -75,6 +76,9 @@ class ChannelForm(StoringForm):
 @admin.register(Channel)
 class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
     form = ChannelForm
+    formfield_overrides = {
+        DurationField: {"form_class": DurationFormField, "widget": UnfoldAdminTextInputWidget}
+    }
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
     list_filter = ("kind", StateFilter)
     ordering = ("-id",)

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import DurationField, QuerySet
 from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -21,6 +21,7 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.duration_fields import DurationFormField
 from accounts.forms import StoringForm
 from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
@@ -34,7 +35,7 @@ from reminders.admin.story import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.exchange.pages import Moves
 from reminders.explain import explain
 from reminders.fields import WallClockField
-from reminders.message import span
+from reminders.message import lead_span
 from reminders.models import Reminder
 from reminders.pausing import covering
 from reminders.preview import messages, preview
@@ -72,6 +73,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
     formfield_overrides = {
         ArrayField: {"widget": ArrayWidget},
         WallClockField: {"widget": UnfoldAdminTextInputWidget},
+        DurationField: {"form_class": DurationFormField, "widget": UnfoldAdminTextInputWidget},
     }
     readonly_fields = (
         "show_status",
@@ -294,7 +296,7 @@ def _leads(schedule: Schedule) -> str:
     """Say how long before it is due a reminder speaks; nothing if only when it is due."""
     if not any(schedule.leads):
         return ""
-    words = [f"{span(lead)} before" if lead else "when due" for lead in schedule.leads]
+    words = [f"{lead_span(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
 
 

@@ -12,7 +12,7 @@ from notifications.admin import DELIVERY_COLOURS
 from notifications.explain import deliveries_of, outcome_of
 from notifications.models import Delivery
 from reminders.explain import explain_occurrence
-from reminders.message import span
+from reminders.message import lead_span
 from reminders.models import Occurrence, Reminder
 from reminders.occurrence import occurrence_id
 from reminders.verdicts import OCCURRENCE, Verdict
@@ -55,7 +55,7 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
         {
             "occurrence": one,
             "due": in_words(one.due_at, reminder.clock),
-            "lead": span(one.lead) if one.lead else "",
+            "lead": lead_span(one.lead) if one.lead else "",
             "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(one.status), "info"),
             "deliveries": [
                 {

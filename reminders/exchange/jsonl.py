@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from django.db.models import prefetch_related_objects
 
-from accounts.api import iso_duration
+from accounts.durations import iso_duration
 from accounts.instants import parse_instant
 from notifications import portable
 from notifications.models import Channel
@@ -22,6 +22,7 @@ from reminders.arrival import Arrival
 from reminders.count import Count
 from reminders.exchange.reading import ChannelDraft, Draft, Loss, Reading, Unreadable
 from reminders.models import Occurrence, Reminder
+from reminders.recurrence import Lead
 from reminders.serializers import ReminderSerializer
 
 VERSION = 1
@@ -101,6 +102,8 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Lead):
+        return str(value)
     return iso_duration(value) if isinstance(value, timedelta) else value
 
 

@@ -3,14 +3,17 @@
 from .changes import ClockChange
 from .errors import RecurrenceError
 from .grammar import canonical
+from .lead import ON_TIME, Lead
 from .schedule import Fire, Schedule
 from .zone import Fold, Gap, local_time, to_utc, zone
 
 __all__ = [
+    "ON_TIME",
     "ClockChange",
     "Fire",
     "Fold",
     "Gap",
+    "Lead",
     "RecurrenceError",
     "Schedule",
     "canonical",

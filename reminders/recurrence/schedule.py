@@ -3,19 +3,22 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn, Self
 
-from . import changes, door, words
+from . import changes, door, nominal, words
 from .changes import ClockChange
 from .errors import RecurrenceError
 from .grammar import parse
+from .implied import explicit_text
+from .lead import ON_TIME, Lead
 from .timeline import Timeline
 from .tzif import DAY
-from .zone import FOREVER, UTC_EPOCH, Fold, Gap, WallClock, instant, seconds, wall_clock
+from .zone import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, wall_clock
 
-NO_LEAD = (timedelta(0),)
+NO_LEAD = (ON_TIME,)
 MAX_LEADS = 20
-MAX_LEAD = timedelta(days=366)
+MAX_LEAD = Lead(days=366)
 EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(2999, 12, 31, 23, 59, 59)
 
@@ -29,7 +32,12 @@ class Fire(NamedTuple):
 
     fire_at: datetime
     due_at: datetime
-    lead: timedelta
+    lead: Lead
+
+    @property
+    def order(self) -> tuple[datetime, Lead, datetime]:
+        """What fires are ordered by, and what `Schedule.next_fire` goes on after."""
+        return self.fire_at, self.lead, self.due_at
 
 
 class Schedule:
@@ -38,7 +46,8 @@ class Schedule:
     `starts_at`, `exdates` and `rdates` are naive wall-clock times in `timezone`, an IANA name;
     nothing is due before `starts_at`. `recurrence` is empty (once), an RFC 5545 rule or a 5-field
     cron expression. `gap` and `fold` say what becomes of local times that the clock skips or
-    repeats. `leads` are how long before each due instant to speak.
+    repeats, and of those at which a lead of days would fire. `leads` are how long before each due
+    instant to fire.
 
     Instants come out as aware datetimes in UTC, in whole seconds. Construction raises
     RecurrenceError on anything unusable; `validate` also finds what can never occur.
@@ -67,7 +76,7 @@ class Schedule:
     rdates: tuple[datetime, ...]
     gap: Gap
     fold: Fold
-    leads: tuple[timedelta, ...]
+    leads: tuple[Lead, ...]
     _timeline: Timeline
     _excluded: frozenset[int]
     _added: tuple[int, ...]
@@ -83,7 +92,7 @@ class Schedule:
         rdates: Iterable[datetime] = (),
         gap: str = Gap.AFTER,
         fold: str = Fold.FIRST,
-        leads: Iterable[timedelta] = NO_LEAD,
+        leads: Iterable[Lead | timedelta] = NO_LEAD,
     ) -> None:
         start = _wall("starts_at", starts_at)
         _text("timezone", timezone)
@@ -123,13 +132,13 @@ class Schedule:
 
     def after(self, instant_: datetime) -> datetime | None:
         """Return the first due instant strictly after an aware instant, None if there is none."""
-        found = self.next_due(_floor(instant_))
+        found = self.next_due(instant_seconds(instant_))
         return None if found is None else instant(found)
 
     def upcoming(self, after: datetime, count: int) -> list[datetime]:
         """Return up to `count` due instants strictly after an aware instant."""
         found: list[datetime] = []
-        at: int | None = _floor(after)
+        at: int | None = instant_seconds(after)
         while len(found) < count:
             at = self.next_due(at)  # type: ignore[arg-type]
             if at is None:
@@ -137,23 +146,64 @@ class Schedule:
             found.append(instant(at))
         return found
 
-    def next_fire(self, fire_at: datetime, lead: timedelta | None = None) -> Fire | None:
-        """Return the first Fire after (fire_at, lead), over all leads, in that order.
+    def next_fire(
+        self,
+        fire_at: datetime,
+        lead: Lead | None = None,
+        due_at: datetime | None = None,
+    ) -> Fire | None:
+        """Return the first Fire after (fire_at, lead, due_at), over all leads, in that order.
 
-        Without `lead`: the first after every Fire at `fire_at`.
+        Without `lead`: the first after every Fire at `fire_at`; without `due_at`: after every one
+        of that lead.
         """
-        at = _floor(fire_at)
-        best: tuple[int, timedelta] | None = None
+        at = instant_seconds(fire_at)
+        is_within = bool(fire_at.microsecond)
+        best: tuple[int, Lead, int] | None = None
         for candidate in self.leads:
-            ahead = candidate.days * DAY + candidate.seconds
-            passed = lead is None or candidate <= lead or fire_at.microsecond
-            due = self.next_due(at + ahead if passed else at + ahead - 1)
-            if due is not None and (best is None or (due - ahead, candidate) < best):
-                best = due - ahead, candidate
+            passed = lead is None or is_within or candidate is lead or candidate <= lead
+            if candidate.days:
+                last = FOREVER if passed else -FOREVER
+                if due_at is not None and not is_within and candidate == lead:
+                    last = instant_seconds(due_at)
+                found = self.first_of(candidate, (at, last))
+            else:
+                ahead = candidate.seconds
+                due = self.next_due(at + ahead if passed else at + ahead - 1)
+                found = None if due is None else (due - ahead, due)
+            if found is not None and (best is None or (found[0], candidate, found[1]) < best):
+                best = found[0], candidate, found[1]
         if best is None:
             return None
-        fires = instant(best[0])
-        return Fire(fires, fires + best[1], best[1])
+        return Fire(instant(best[0]), instant(best[2]), best[1])
+
+    def first_of(
+        self, lead: Lead, after: tuple[int, int], floor: int = -FOREVER
+    ) -> tuple[int, int] | None:
+        """Return the first (fire, due) of one lead after another one; due later than `floor`.
+
+        In seconds since 1970, UTC.
+        """
+        if lead.days:
+            clock = nominal.clock_of(self.timezone, self.gap, self.fold)
+            return nominal.first(
+                clock, lead, after, floor, next_due=self.next_due, asked_wall=self.asked_wall
+            )
+        fire, last = after
+        due = self.next_due(max(fire + lead.seconds - (fire + lead.seconds > last), floor))
+        return None if due is None else (due - lead.seconds, due)
+
+    def fire(self, due_at: datetime, lead: Lead) -> Fire:
+        """Return when a lead fires of what is due at an instant."""
+        if not lead.days:
+            return Fire(due_at - timedelta(0, lead.seconds), due_at, lead)
+        due = instant_seconds(due_at)
+        clock = nominal.clock_of(self.timezone, self.gap, self.fold)
+        return Fire(instant(nominal.fire_at(clock, lead, due, self.asked_wall(due))), due_at, lead)
+
+    def wall_ahead(self, fire: int, lead: Lead) -> int:
+        """Return the wall time of what a lead announces at an instant; both in seconds."""
+        return self.wall(fire + lead.seconds) + lead.days * DAY
 
     def last(self) -> datetime | None:
         """Return the last due instant; None if the schedule is endless or never due."""
@@ -171,7 +221,7 @@ class Schedule:
 
     def before(self, instant_: datetime) -> datetime | None:
         """Return the last due instant strictly before an aware instant, None if there is none."""
-        low, high = self.next_due(-FOREVER), _floor(instant_) - (not instant_.microsecond)
+        low, high = self.next_due(-FOREVER), instant_seconds(instant_) - (not instant_.microsecond)
         return None if low is None or low > high else instant(self._narrow(low, high))
 
     def _narrow(self, low: int, high: int) -> int:
@@ -194,12 +244,12 @@ class Schedule:
 
     def clock_change(self, due_at: datetime) -> ClockChange | None:
         """Return what a clock change does to the occurrence due then; None if it meets none."""
-        return changes.at(self._clock, self._asked, _floor(due_at))
+        return changes.at(self._clock, self._asked, instant_seconds(due_at))
 
     def clock_changes(self, after: datetime, until: datetime) -> list[ClockChange]:
         """Return what clock changes in (after, until] do to occurrences, also to skipped ones."""
         return changes.between(
-            self._clock, self._asked, self.next_due, _floor(after), _floor(until)
+            self._clock, self._asked, self.next_due, instant_seconds(after), instant_seconds(until)
         )
 
     def wall(self, at: int) -> int:
@@ -255,7 +305,8 @@ class Schedule:
         return (
             self.starts_at,
             self.timezone,
-            self.recurrence,
+            # Rules that mean the same from this start on are one.
+            explicit_text(self.recurrence, self.starts_at, self.timezone),
             self.exdates,
             self.rdates,
             self.gap,
@@ -276,11 +327,6 @@ class Schedule:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Schedule does not change; {name} cannot be set")
-
-
-def _floor(moment: datetime) -> int:
-    since = moment - UTC_EPOCH
-    return since.days * DAY + since.seconds
 
 
 def _wall(field: str, value: object) -> int:
@@ -305,18 +351,32 @@ def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
     return tuple(sorted({value.replace(fold=0) for value in found}))
 
 
-def _leads(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
+def _leads(values: Iterable[Lead | timedelta]) -> tuple[Lead, ...]:
     found = _items("leads", values)
     if found == NO_LEAD:
         return NO_LEAD
     if not 1 <= len(found) <= MAX_LEADS:
         raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
-    for value in found:
-        if not isinstance(value, timedelta) or not timedelta(0) <= value <= MAX_LEAD:
-            raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
-        if value.microseconds:
-            raise RecurrenceError("leads", "must be in whole seconds")
-    return tuple(sorted(set(found)))
+    leads = sorted({_lead(value) for value in found})
+    for lead, longer in pairwise(leads):
+        if lead.length == longer.length:
+            raise RecurrenceError(
+                "leads", f"{lead} and {longer} are of one length; give one of them"
+            )
+    return tuple(leads)
+
+
+def _lead(value: object) -> Lead:
+    if not isinstance(value, Lead | timedelta):
+        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
+    if isinstance(value, timedelta) and value.microseconds:
+        raise RecurrenceError("leads", "must be in whole seconds")
+    lead = Lead.of(value)
+    if lead.days < 0 or not ON_TIME <= lead <= MAX_LEAD:
+        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
+    if lead.seconds <= -DAY:
+        raise RecurrenceError("leads", f"{lead} takes off a day or more of its days")
+    return lead
 
 
 def _items(field: str, values: Iterable[Any]) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from .cron import LAST, Cron
 from .grammar import Recurrence
+from .implied import explicit
 from .rrule import Freq, Rule
 from .speech import _, gettext_noop, ngettext
 from .zone import local_time
@@ -50,8 +51,9 @@ def describe(
             date=date_in_words(starts_at), time=clock_time(starts_at), zone=timezone
         )
     elif isinstance(recurrence, Rule):
-        text = f"{_rule(recurrence, starts_at)} ({timezone})"
-        text += _end(recurrence, starts_at, timezone)
+        rule = explicit(recurrence, starts_at)
+        text = f"{_rule(rule)} ({timezone})"
+        text += _end(rule, timezone)
     else:
         text = f"{_cron(recurrence)} ({timezone})"
     if exdates:
@@ -61,13 +63,13 @@ def describe(
     return text
 
 
-def _rule(rule: Rule, start: datetime) -> str:
+def _rule(rule: Rule) -> str:
     words = [_every(rule.freq, rule.interval)]
-    words += _days(rule, start)
+    words += _days(rule)
     if rule.freq <= Freq.HOURLY:
-        words += _within_day(rule, start)
+        words += _within_day(rule)
     else:
-        words.append(_times(*_times_of_day(rule, start)))
+        words.append(_times(rule.by_hour, rule.by_minute, rule.by_second))
     return " ".join(words)
 
 
@@ -83,23 +85,22 @@ def _every(freq: Freq, n: int) -> str:
     return texts[freq].format(n=n)
 
 
-def _end(rule: Rule, start: datetime, timezone: str) -> str:
+def _end(rule: Rule, timezone: str) -> str:
     if rule.count is not None:
         return ngettext(", {n} time", ", {n} times", rule.count).format(n=rule.count)
     if rule.until is None:
         return ""
     until = local_time(rule.until, timezone) if rule.until.tzinfo else rule.until
-    hours, minutes, _seconds = _times_of_day(rule, start)
-    latest = 1439 if rule.freq <= Freq.HOURLY else max(hours) * 60 + max(minutes)
+    latest = 1439
+    if rule.freq > Freq.HOURLY:
+        latest = max(rule.by_hour) * 60 + max(rule.by_minute)
     if until.hour * 60 + until.minute >= latest:
         return _(", until {date}").format(date=date_in_words(until))
     return _(", until {date} at {time}").format(date=date_in_words(until), time=clock_time(until))
 
 
-def _days(rule: Rule, start: datetime) -> list[str]:
-    """The parts that choose days, or what the start stands in for."""
-    if not (rule.by_week_no or rule.by_year_day or rule.by_month_day or rule.by_day):
-        return _default_days(rule, start)
+def _days(rule: Rule) -> list[str]:
+    """The parts that choose days."""
     if _is_one_date(rule):
         return [_on(_day_of_month(rule.by_month_day[0], rule.by_month[0]))]
     words = []
@@ -115,8 +116,6 @@ def _days(rule: Rule, start: datetime) -> list[str]:
         words.append(_on(_list(_nth_day(day) for day in rule.by_month_day)))
     if rule.by_day:
         words.append(_by_day(rule))
-    elif rule.by_week_no and not (rule.by_year_day or rule.by_month_day):
-        words.append(_on(_(WEEKDAYS[start.weekday()])))
     return words + _positions(rule)
 
 
@@ -124,19 +123,6 @@ def _is_one_date(rule: Rule) -> bool:
     """Whether the rule names one date of the year, such as 24 December."""
     only = not (rule.by_week_no or rule.by_year_day or rule.by_day or rule.by_set_pos)
     return only and len(rule.by_month) == len(rule.by_month_day) == 1 and rule.by_month_day[0] > 0
-
-
-def _default_days(rule: Rule, start: datetime) -> list[str]:
-    months = [_months(rule.by_month)] if rule.by_month else []
-    if rule.freq is Freq.YEARLY and not rule.by_month:
-        days = [_on(_day_of_month(start.day, start.month))]
-    elif rule.freq in (Freq.YEARLY, Freq.MONTHLY):
-        days = [_on(_the(start.day))]
-    elif rule.freq is Freq.WEEKLY:
-        days = [_on(_(WEEKDAYS[start.weekday()]))]
-    else:
-        days = []
-    return months + days + _positions(rule)
 
 
 def _by_day(rule: Rule) -> str:
@@ -158,29 +144,16 @@ def _positions(rule: Rule) -> list[str]:
     return [_("(only {which} of these)").format(which=which)]
 
 
-def _within_day(rule: Rule, start: datetime) -> list[str]:
+def _within_day(rule: Rule) -> list[str]:
     words = []
     if rule.by_hour:
         words.append(_hours(rule.by_hour))
     if rule.by_minute:
         words.append(_minutes(rule.by_minute))
-    elif rule.freq is Freq.HOURLY:
-        words.append(_minutes([start.minute]))
-    seconds = rule.by_second or ([start.second] if start.second else [])
-    if seconds:
-        text = ngettext("and second {seconds}", "and seconds {seconds}", len(seconds))
-        words.append(text.format(seconds=_list(map(str, seconds))))
+    if any(rule.by_second):
+        text = ngettext("and second {seconds}", "and seconds {seconds}", len(rule.by_second))
+        words.append(text.format(seconds=_list(map(str, rule.by_second))))
     return words
-
-
-def _times_of_day(
-    rule: Rule, start: datetime
-) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
-    return (
-        rule.by_hour or (start.hour,),
-        rule.by_minute or (start.minute,),
-        rule.by_second or (start.second,),
-    )
 
 
 def _times(hours: Iterable[int], minutes: Iterable[int], seconds: Sequence[int] = (0,)) -> str:

@@ -159,6 +159,12 @@ def seconds(wall: datetime) -> int:
     return since.days * DAY + since.seconds
 
 
+def instant_seconds(moment: datetime) -> int:
+    """Return whole seconds since 1970, UTC, of an aware instant."""
+    since = moment - UTC_EPOCH
+    return since.days * DAY + since.seconds
+
+
 def wall_time(count: int) -> datetime:
     return EPOCH + timedelta(0, count)
 

@@ -1,7 +1,10 @@
 """What goes with a schedule: its start and end, what it leaves out, how long before to speak."""
 
+import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+
+from reminders.recurrence import ON_TIME, Lead
 
 from . import days
 from .clocks import clock
@@ -214,9 +217,11 @@ def leads(c: Cursor) -> Found:
     return {"leads": tuple(sorted(set(found)))} if found else None
 
 
-def _lead(c: Cursor) -> timedelta | None:
+def _lead(c: Cursor) -> Lead | None:
+    """Days and weeks are nominal, hours and minutes exact."""
     if c.phrase("on time", "when it is due", "when due"):
-        return timedelta(0)
+        return ON_TIME
+    written = c.token.text if c.token is not None and c.token.kind == "span" else ""
     length = lengths(c)
     if not length:
         return None
@@ -231,7 +236,14 @@ def _lead(c: Cursor) -> timedelta | None:
     span = length[0].span
     if span is None:
         refuse("How long before is told in minutes, hours, days or weeks.")
-    return span
+    days = _written_days(written) if written else span.days * (not length[0].is_exact)
+    return Lead(days, round(span.total_seconds()) - days * 86_400)
+
+
+def _written_days(span: str) -> int:
+    """Return the days of 1d2h: its hours are exact, its days are not."""
+    days = re.findall(r"([0-9]+)([dw])", span.lower())
+    return sum(int(number) * (7 if unit == "w" else 1) for number, unit in days)
 
 
 def _before(c: Cursor) -> str | None:

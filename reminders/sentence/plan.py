@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from reminders.recurrence import RecurrenceError, Schedule, canonical, local_time, to_utc
+from reminders.recurrence import ON_TIME, RecurrenceError, Schedule, canonical, local_time, to_utc
 
 from . import repeating, rules
 from .calendar import months_later
@@ -35,7 +35,7 @@ def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
     now = now.astimezone(UTC)
     told = Told(said, now, timezone, local_time(now, timezone).replace(microsecond=0))
     fields: dict[str, Any] = {"timezone": timezone, "recurrence": "", "exdates": [], "rdates": []}
-    fields |= {"gap": "after", "fold": "first", "leads": list(said.get("leads", [timedelta(0)]))}
+    fields |= {"gap": "after", "fold": "first", "leads": list(said.get("leads", [ON_TIME]))}
     try:
         if "pasted" in said:
             fields |= _pasted(told)

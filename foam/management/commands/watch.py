@@ -70,7 +70,8 @@ class Command(BaseCommand):
         due = f"{occurrence.reminder.title!r}, due {occurrence.due_at:%H:%M:%S} UTC"
         if occurrence.status in {Occurrence.Status.MISSED, Occurrence.Status.SKIPPED}:
             return f"{occurrence.status:<10} {due}: {occurrence.reason}"
-        late = (occurrence.recorded_at - occurrence.due_at + occurrence.lead).total_seconds()
+        fire = occurrence.reminder.fire_of(occurrence.due_at, occurrence.lead)
+        late = (occurrence.recorded_at - fire.fire_at).total_seconds()
         return f"fired      {due}, {max(0.0, late):.2f} s after its time"
 
     def of_attempt(self, attempt: Attempt) -> str:

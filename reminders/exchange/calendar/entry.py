@@ -16,7 +16,7 @@ from reminders.exchange.calendar.values import UTC_NAME, Moment, duration, momen
 from reminders.exchange.calendar.words import one_line, words
 from reminders.exchange.calendar.zones import Zones
 from reminders.exchange.reading import Draft
-from reminders.recurrence import to_utc
+from reminders.recurrence import Lead, to_utc
 
 LONGEST_ID = 200
 DAY = timedelta(days=1)
@@ -92,7 +92,8 @@ def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Dr
     """Take the rest, and return the draft. Raises BadValue for what is not supported."""
     component, where = source.component, source.where
     account = reader.account
-    spoken = triggers(component, _span(component, found, reader.zones), where, account)
+    span = _span(component, found, reader.zones)
+    spoken = triggers(component, span, where, account)
     if found.is_date:
         all_day(found, _due_of_day(spoken, reader.all_day_at))
         account.lose(where, f"it is all day: it is due at {found.starts_at:%H:%M} of the day")
@@ -102,7 +103,7 @@ def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Dr
         {
             **words(component, where, account),
             **({} if is_whole else found.fields(where, account)),
-            "leads": leads(spoken, found.due, where, account),
+            "leads": leads(spoken, span, found.due, where, account),
             **({"external_id": external_id(identity)} if identity else {}),
             **kept,
         },
@@ -112,23 +113,27 @@ def draft_of(source: Source, found: Timing, identity: str, reader: Reader) -> Dr
     return draft
 
 
-def _due_of_day(spoken: list[timedelta], at: time) -> timedelta:
+def _due_of_day(spoken: list[Lead], at: time) -> timedelta:
     """Return how long after midnight it is due: later when an alarm of that day is later."""
     usual = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
-    return max([usual, *(each for each in spoken if each < DAY)])
+    late = (-lead.nominal for lead in spoken)
+    return max([usual, *(after for after in late if after < DAY)])
 
 
 def _span(component: Component, found: Timing, zones: Zones) -> Span:
     """The end stays behind: a reminder has no length, and that is told."""
-    start = to_utc(found.start, found.zone)[0]
-    end = start + DAY if found.is_date else start
+    length = DAY if found.is_date else timedelta(0)
     for name in ("DTEND", "DUE"):
         if name in component.left:
             prop = component.left[name][0]
-            end = to_utc(zones.moment(prop).wall_in(found.zone), found.zone)[0]
+            end = zones.moment(prop).wall_in(found.zone)
+            length = end - found.start
+            if not found.is_date:
+                length = to_utc(end, found.zone)[0] - to_utc(found.start, found.zone)[0]
     if "DURATION" in component.left:
-        end = start + duration(component.left["DURATION"][0].value)
-    return Span(start, end, is_series=bool(found.recurrence or found.rdates))
+        length = duration(component.left["DURATION"][0].value)
+    is_series = bool(found.recurrence or found.rdates)
+    return Span(found.start, length, found.zone, found.is_date, is_series)
 
 
 def _start_at_alarm(component: Component) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from accounts.api import iso_duration
+from accounts.durations import iso_duration
 from reminders.exchange.calendar.account import Account
 from reminders.exchange.calendar.tree import Component, Property
 from reminders.exchange.calendar.values import text
+from reminders.recurrence import Lead
 
 NAME, SEAL, STATUS = "X-FOAM-REMINDER", "X-FOAM-SEAL", "X-FOAM-STATUS"
 PAUSED = "PAUSED"
@@ -64,6 +65,8 @@ def dumped(fields_: dict[str, Any]) -> str:
 
 
 def _as_api(value: Any) -> str:
+    if isinstance(value, Lead):
+        return str(value)
     return iso_duration(value) if isinstance(value, timedelta) else value.isoformat()
 
 

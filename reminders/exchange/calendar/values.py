@@ -5,13 +5,14 @@ from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
 from icalendar.parser.property import split_on_unescaped_comma, unescape_backslash
-from icalendar.prop import vDuration
 
 from reminders.exchange.calendar.tree import Property
-from reminders.recurrence import local_time, to_utc
+from reminders.recurrence import Lead, local_time, to_utc
 
 _MOMENT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:T([0-9]{2})([0-9]{2})([0-9]{2})(Z?))?")
 _DURATION = re.compile(r"[-+]?P(?:[0-9]{1,6}W)?(?:[0-9]{1,6}D)?(?:T(?:[0-9]{1,9}[HMS]){1,3})?")
+_AMOUNT = re.compile(r"([0-9]+)([WDHMS])")
+_DAYS, _SECONDS = {"W": 7, "D": 1}, {"H": 3600, "M": 60, "S": 1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 UTC_NAME = "UTC"
 LAST_SECOND = time(23, 59, 59)
@@ -58,14 +59,20 @@ def moment(value: str, zone: str | None) -> Moment:
 
 
 def duration(value: str) -> timedelta:
-    """Read a DURATION. Raises BadValue."""
+    """Read a DURATION as a length of time. Raises BadValue."""
+    return signed_lead(value).nominal
+
+
+def signed_lead(value: str) -> Lead:
+    """Read a DURATION, days and time apart (RFC 5545 3.3.6). Raises BadValue."""
     text = value.strip().upper()
     if not _DURATION.fullmatch(text) or text.endswith(("P", "T")):
         raise BadValue(f"{value[:40]!r} is no duration of iCalendar")
-    try:
-        return vDuration.from_ical(text)  # type: ignore[no-untyped-call]
-    except (ValueError, OverflowError):
-        raise BadValue(f"{value[:40]!r} is no duration of iCalendar") from None
+    sign = -1 if text.startswith("-") else 1
+    amounts = [(int(number), unit) for number, unit in _AMOUNT.findall(text)]
+    days = sum(number * _DAYS[unit] for number, unit in amounts if unit in _DAYS)
+    seconds = sum(number * _SECONDS[unit] for number, unit in amounts if unit in _SECONDS)
+    return Lead(sign * days, sign * seconds)
 
 
 def text(found: Property | None) -> str:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from accounts.api import iso_duration
 from reminders.exchange.calendar import own
 from reminders.exchange.calendar.shown import Shown, shown
 from reminders.exchange.calendar.tree import Property
@@ -17,7 +16,7 @@ from reminders.exchange.calendar.vtimezone import vtimezone
 from reminders.exchange.calendar.words import literal, one_line
 from reminders.exchange.calendar.words import shown as shown_words
 from reminders.models import Reminder
-from reminders.recurrence import RecurrenceError
+from reminders.recurrence import Lead, RecurrenceError
 
 HEAD = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//FOAM//Reminders//EN", "CALSCALE:GREGORIAN")
 LONGEST_LINE = 75
@@ -104,7 +103,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _event(reminder: Reminder, found: Shown, *, alarms: bool, whole: bool) -> Iterator[str]:
     properties = [*_times(reminder.timezone, found), *_words(reminder)]
-    triggers = [_trigger(lead) for lead in reminder.leads] if alarms else []
+    triggers = [_trigger(reminder, Lead.of(lead)) for lead in reminder.leads] if alarms else []
     is_paused = reminder.status == Reminder.Status.PAUSED
     yield "BEGIN:VEVENT"
     yield f"UID:{escaped(uid_of(reminder))}"
@@ -120,22 +119,34 @@ def _event(reminder: Reminder, found: Shown, *, alarms: bool, whole: bool) -> It
         yield f"{own.STATUS}:{own.PAUSED}"
     if whole:
         fields = escaped(own.dumped(_whole(reminder)))
-        yield f"{own.NAME};{own.SEAL}={own.seal(properties, triggers)}:{fields}"
+        seal = own.seal(properties, (trigger.value for trigger in triggers))
+        yield f"{own.NAME};{own.SEAL}={seal}:{fields}"
     for trigger in triggers:
         yield from _alarm(trigger, reminder)
     yield "END:VEVENT"
 
 
-def _alarm(trigger: str, reminder: Reminder) -> Iterator[str]:
+def _alarm(trigger: Property, reminder: Reminder) -> Iterator[str]:
     yield "BEGIN:VALARM"
     yield "ACTION:DISPLAY"
     yield f"DESCRIPTION:{escaped(one_line(shown_words(reminder.title)))}"
-    yield f"TRIGGER:{trigger}"
+    yield _line(trigger)
     yield "END:VALARM"
 
 
-def _trigger(lead: Any) -> str:
-    return f"-{iso_duration(lead)}" if lead else iso_duration(lead)
+def _trigger(reminder: Reminder, lead: Lead) -> Property:
+    """Return when a lead fires: days are nominal, and time is exact, in both (RFC 5545 3.3.6).
+
+    There is no duration of days less some hours: that is a moment of a one-off, and for a series
+    it is as long as on most days.
+    """
+    if lead.seconds >= 0:
+        return Property("TRIGGER", {}, f"-{lead}" if lead else str(lead))
+    due_at = None if reminder.recurrence or reminder.rdates else reminder.schedule.last()
+    if due_at is None:
+        return Property("TRIGGER", {}, f"-{Lead(seconds=lead.length)}")
+    fire_at = reminder.schedule.fire(due_at, lead).fire_at
+    return Property("TRIGGER", {"VALUE": "DATE-TIME"}, _utc(fire_at))
 
 
 def _times(timezone: str, found: Shown) -> Iterator[Property]:

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from django.utils.dateparse import parse_duration
 
 from accounts import pauses
+from accounts.durations import DurationError, read_duration
 from accounts.instants import OutOfRange, parse_instant
 from accounts.models import FOAM_ID, User
 from accounts.pauses import Pause
@@ -102,4 +102,7 @@ def length_of(text: str) -> timedelta | None:
     number, unit = text[:-1], text[-1:]
     if unit in UNITS and number.isascii() and number.isdigit() and len(number) < 7:
         return timedelta(**{UNITS[unit]: int(number)})
-    return parse_duration(text) if text.startswith("P") else None
+    try:
+        return read_duration(text)
+    except DurationError:
+        return None

@@ -80,6 +80,8 @@ def line(found: Move | Unreadable) -> str:
         return f"{who}had been set aside: is tried again now"
     if found.new is None:
         return f"{who}{utc(found.old.due_at)} -> nothing left: finished"
+    if found.new.due_at == found.old.due_at:
+        return f"{who}{found}"
     to = f"{found.local:%Y-%m-%d %H:%M} {found.timezone}"
     return f"{who}{utc(found.old.due_at)} -> {utc(found.new.due_at)}  {to}"
 
@@ -94,7 +96,7 @@ def as_data(found: Move | Unreadable) -> dict[str, Any]:
         "old_due_at": utc(found.old.due_at),
         "new_due_at": found.new and utc(found.new.due_at),
         "local": found.local and found.local.isoformat(),
-        "lead_seconds": found.new and int(found.new.lead.total_seconds()),
+        "lead_seconds": found.new and found.new.lead.length,
         "tried_again": found.is_retry,
     }
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reminders.recurrence import Fire, RecurrenceError, Schedule, local_time, to_utc
+from reminders.recurrence import Fire, Lead, RecurrenceError, Schedule, local_time, to_utc
 
 from .strategies import rules, starts
 
@@ -245,6 +245,11 @@ def test_repeated_leads_speak_once():
 def test_a_lead_is_real_time_across_a_clock_change():
     rule = schedule(starts_at=datetime(2026, 3, 29, 12, 0), leads=[timedelta(days=1)])
     assert local([rule.next_fire(LONG_AGO).fire_at]) == ["03-28 11:00"]
+
+
+def test_lead_in_days_is_the_same_wall_time_across_a_clock_change():
+    rule = schedule(starts_at=datetime(2026, 3, 29, 12, 0), leads=[Lead(days=1)])
+    assert local([rule.next_fire(LONG_AGO).fire_at]) == ["03-28 12:00"]
 
 
 @settings(max_examples=60, deadline=None)
