@@ -53,11 +53,13 @@ def read_series(entries: Sequence[Entry], account: Account) -> list[Draft]:
         return _read_changes(changes, None, account)
     heads = _heads(masters, account)
     opened = [_opened(head, len(heads) > 1, changes, account) for head in heads]
-    series = [each for each in opened if each]
+    all_series = [series for series in opened if series]
     drafts: list[Draft] = []
-    for each in series:
-        own = changes if len(heads) == 1 else [c for c in changes if _owner(c, series) is each]
-        drafts += _finished(each, own, account)
+    for series in all_series:
+        of_series = changes
+        if len(heads) > 1:
+            of_series = [change for change in changes if _owner(change, all_series) is series]
+        drafts += _finished(series, of_series, account)
     return drafts
 
 
@@ -206,16 +208,16 @@ def _read_change(entry: Entry, at: Moment, series: Series | None, account: Accou
     return [draft]
 
 
-def _owner(change: Entry, series: Sequence[Series]) -> Series:
-    """Return which of several series of one UID one that differs belongs to."""
-    for each in series:
+def _owner(change: Entry, all_series: Sequence[Series]) -> Series:
+    """Return the series of a UID that a change belongs to: the first with a date there."""
+    for series in all_series:
         try:
-            at = change.reader.times.occurrence(change.component.left[ONE][0], each.timing)
+            at = change.reader.times.occurrence(change.component.left[ONE][0], series.timing)
         except BadValue:
             continue
-        if at.wall in each.timing.times_on(at.wall.date()):
-            return each
-    return series[0]
+        if at.wall in series.timing.times_on(at.wall.date()):
+            return series
+    return all_series[0]
 
 
 def _starts(component: Component) -> set[str]:

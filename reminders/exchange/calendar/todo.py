@@ -114,21 +114,7 @@ def _moved_rule(value: str, begin: Moment, end: Moment, days: int, gap: timedelt
         for name, _, content in (part.partition("=") for part in value.upper().split(";"))
         if name.strip()
     }
-    choices = {name for name in parts if name.startswith("BY")}
-    is_moved_time = begin.wall.time() != end.wall.time()
-    if gap and is_moved_time and choices & _TIMES:
-        return None
-    freq = parts.get("FREQ")
-    is_weekly = freq == "WEEKLY" and parts.get("INTERVAL", "1") == "1" and choices <= {"BYDAY"}
-    is_within_month = (begin.wall.year, begin.wall.month) == (end.wall.year, end.wall.month)
-    is_every_month = freq in {"MONTHLY", "YEARLY"} and not choices and is_within_month
-    if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
-        return None
-    if days and not (
-        (freq in {"DAILY", "WEEKLY"} and not choices)
-        or is_weekly
-        or (is_every_month and end.wall.day <= SHORTEST_MONTH)
-    ):
+    if not _can_move(parts, begin, end):
         return None
     if days and "BYDAY" in parts:
         weekdays = parts["BYDAY"].split(",")
@@ -139,6 +125,22 @@ def _moved_rule(value: str, begin: Moment, end: Moment, days: int, gap: timedelt
     if "UNTIL" in parts:
         parts["UNTIL"] = _moved_value(parts["UNTIL"], gap, days)
     return ";".join(f"{name}={content}" for name, content in parts.items())
+
+
+def _can_move(parts: dict[str, str], begin: Moment, end: Moment) -> bool:
+    """Return whether a rule that begins at `end` has the dates of one at `begin`, as much later."""
+    freq, choices = parts.get("FREQ"), {name for name in parts if name.startswith("BY")}
+    if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
+        return False
+    if begin.wall.time() != end.wall.time() and choices & _TIMES:
+        return False
+    if begin.wall.date() == end.wall.date():
+        return True
+    if freq == "WEEKLY" and parts.get("INTERVAL", "1") == "1":
+        return choices <= {"BYDAY"}
+    is_within_month = (begin.wall.year, begin.wall.month) == (end.wall.year, end.wall.month)
+    is_in_all_months = is_within_month and end.wall.day <= SHORTEST_MONTH
+    return not choices and (freq in {"DAILY", "WEEKLY"} or is_in_all_months)
 
 
 def _moved_dates(prop: Property, gap: timedelta) -> Property:

@@ -55,15 +55,15 @@ class Zones:
         # Each once, in the order of the file.
         self.remarks: dict[Remark, None] = {}
 
-    def moment(self, found: Property, value: str = "", *, year: int | None = None) -> Moment:
+    def moment(self, prop: Property, value: str = "", *, year: int | None = None) -> Moment:
         """Return the date or time of a property, or of one of its values. Raises BadValue.
 
         Times of a series, which began in `year`, are in one zone. Without `year` a time is on its
         own: where no zone does what the file defines, the definition itself tells its moment.
         """
-        at = moment(value or found.value, None)
-        tzid = found.params.get("TZID")
-        if found.params.get("VALUE", "").upper() == "DATE" and at.wall.time() == time.min:
+        at = moment(value or prop.value, None)
+        tzid = prop.params.get("TZID")
+        if prop.params.get("VALUE", "").upper() == "DATE" and at.wall.time() == time.min:
             return Moment(at.wall, None, is_date=True)
         if not tzid or at.is_date or at.zone:
             return at
@@ -127,7 +127,7 @@ class Zones:
         definition = self._definition(tzid)
         location = _location(self._components[_key(tzid)])
         is_fixed = not definition.changes
-        found = match(
+        zone = match(
             definition,
             year,
             [
@@ -139,16 +139,16 @@ class Zones:
                 *well_known(),
             ],
         )
-        if found is None:
+        if zone is None:
             raise BadValue(
                 f"no zone of the tz database does what its time zone {tzid[:60]!r} defines "
                 f"for {year} to {year + YEARS}"
             )
-        likeness = _LIKENESS[found.likeness].format(year=found.year)
+        likeness = _LIKENESS[zone.likeness].format(year=zone.year)
         self._remark(
-            f'VTIMEZONE "{tzid[:60]}"', f"its own definition is read as {found.name}, {likeness}"
+            f'VTIMEZONE "{tzid[:60]}"', f"its own definition is read as {zone.name}, {likeness}"
         )
-        return found.name
+        return zone.name
 
     def _by_definition(self, tzid: str, wall: datetime) -> Moment:
         """Return a single time; in UTC where no zone does what the file defines."""
