@@ -35,7 +35,11 @@ OF_SERVERS = [
     Mutation(
         "P4",
         "database: each thread waits by itself for a server that hangs",
-        edit(REACHABILITY, "            if lost_at is not None:\n", "            if False:\n"),
+        edit(
+            REACHABILITY,
+            "lost_at = self._lost_at\n            if lost_at is not None",
+            "lost_at = self._lost_at\n            if False",
+        ),
         [
             f"{TEST_HANGING}"
             "::test_nobody_else_tries_while_one_thread_tries_to_reach_a_server_that_hung"
