@@ -88,7 +88,7 @@ def _moved(component: Component, begin: Moment, end: Moment, gap: timedelta) -> 
     days = (end.wall.date() - begin.wall.date()).days
     moved = [_moved_rule(rule.value, begin, end, days, gap) for rule in rules]
     try:
-        dates = {
+        dates: dict[str, list[Property]] = {
             name: [_moved_dates(prop, gap) for prop in component.left[name]]
             for name in ("RDATE", "EXDATE")
             if name in component.left
