@@ -76,7 +76,7 @@ class ApiView(APIView):
             raise
         name = (request.method or "").lower()
         handler = getattr(self, name, None)
-        if handler is not None:
+        if handler is not None and not getattr(self, "detail", False):
             self._check_query(request)
         if handler is None or request.method in SAFE_METHODS:
             return
@@ -131,6 +131,9 @@ class ApiView(APIView):
 
     def matched(self, found: Any) -> Any:
         """Return what the address names, if it is as `If-Match` says; then it is locked."""
+        if getattr(self, "detail", False):
+            # Only now: of what is another's, a client learns that there is nothing.
+            self._check_query(self.request)
         expected = self.request.headers.get("If-Match")
         if expected is None or self.request.method in SAFE_METHODS:
             return found

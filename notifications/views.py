@@ -22,8 +22,10 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
+from accounts.one_statement import keep_related
 from accounts.serializers import UntilSerializer
 from notifications import dependents, holding, probe, verification
+from notifications.attempts import attempts_of, with_attempts
 from notifications.first_rows import first_rows
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.serializers import (
@@ -218,6 +220,16 @@ class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
 
     def get_serializer_class(self) -> type[BaseSerializer[Delivery]]:
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        deliveries = super().get_queryset()
+        return with_attempts(deliveries) if self.action == "retrieve" else deliveries
+
+    def get_object(self) -> Delivery:
+        delivery = super().get_object()
+        if self.action == "retrieve":
+            keep_related(delivery, "attempts", attempts_of(delivery))
+        return delivery
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

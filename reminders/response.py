@@ -1,12 +1,17 @@
 """Who answered an occurrence, when, how and through which face."""
 
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
 from accounts.acting import By
+from accounts.models import User
+from accounts.one_statement import with_related
 from notifications.models import Channel
 
-__all__ = ["By", "Response"]
+__all__ = ["By", "Response", "responses_of", "with_responses"]
 
 
 class Response(models.Model):
@@ -43,3 +48,33 @@ class Response(models.Model):
 
     def __str__(self) -> str:
         return f"{self.occurrence_id} {self.verb}"
+
+
+def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """Add `response_rows` to each occurrence, read by one statement, for `responses_of`."""
+    return with_related(
+        occurrences,
+        "response_rows",
+        Response.objects.order_by("id"),
+        "occurrence",
+        id="id",
+        verb="verb",
+        at="at",
+        face="face",
+        user_id="user_id",
+        username="user__username",
+        channel_id="channel_id",
+        detail="detail",
+    )
+
+
+def responses_of(occurrence: Any) -> list[Response]:
+    """Return the responses to an occurrence that `with_responses` has read."""
+    responses = []
+    for row in occurrence.response_rows:
+        at, username = datetime.fromisoformat(row.pop("at")), row.pop("username")
+        response = Response(occurrence=occurrence, at=at, **row)
+        if username is not None:
+            response.user = User(pk=response.user_id, username=username)
+        responses.append(response)
+    return responses

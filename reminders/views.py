@@ -16,6 +16,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import Conflict, OwnedViewSet
 from accounts.filters import InstantFilter
+from accounts.one_statement import keep_related
 from accounts.serializers import UntilSerializer
 from notifications.serializers import own_channels
 from reminders import firing, loop
@@ -25,6 +26,7 @@ from reminders.parse import parse
 from reminders.preview import messages, preview
 from reminders.programs import ForPrograms
 from reminders.recurrence import RecurrenceError
+from reminders.response import responses_of, with_responses
 from reminders.serializers import (
     AnsweredSerializer,
     ExplanationSerializer,
@@ -294,7 +296,15 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         occurrences = super().get_queryset()
         if self.action == "list":
             return occurrences
+        if self.action == "retrieve":
+            return with_responses(occurrences)
         return occurrences.prefetch_related("responses__user")
+
+    def get_object(self) -> Occurrence:
+        occurrence = super().get_object()
+        if self.action == "retrieve":
+            keep_related(occurrence, "responses", responses_of(occurrence))
+        return occurrence
 
     def get_serializer_class(self) -> type[BaseSerializer[Occurrence]]:
         return OccurrenceSerializer if self.action == "list" else OccurrenceDetailSerializer
