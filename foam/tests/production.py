@@ -112,25 +112,28 @@ class Installation:
         if name == WEB:
             assert any(PORT in word for word in words)
             words = [word.replace(PORT, str(self.port)) for word in words]
-        done = subprocess.run(
-            [self.here(word, name) for word in words],
-            cwd=self.image.app,
-            env=self.environment(name),
-            capture_output=True,
-            timeout=self.services[name].patience("timeout"),
-            check=False,
-            **self.image.user,
-        )
+        try:
+            done = subprocess.run(
+                [self.here(word, name) for word in words],
+                cwd=self.image.app,
+                env=self.environment(name),
+                capture_output=True,
+                timeout=self.services[name].patience("timeout"),
+                check=False,
+                **self.image.user,
+            )
+        except subprocess.TimeoutExpired:
+            return False
         return done.returncode == 0
 
     def wait_until_healthy(self, name: str) -> None:
-        """Wait as long as Compose does for a service to come up, or half a minute in all."""
-        deadline = time.monotonic() + 90
+        """Wait for a service to come up, not quite as long as Compose does for web."""
+        deadline = time.monotonic() + 180
         while not self.is_healthy(name):
             ended = self.processes[name].poll()
             assert ended is None, f"{name} ended with {ended}:\n{self.said(name)[-3000:]}"
             assert time.monotonic() < deadline, f"{name} is not healthy:\n{self.said(name)[-3000:]}"
-            time.sleep(0.05)
+            time.sleep(0.25)
 
     def up(self) -> None:
         """Start the services in the order that the compose file demands."""
