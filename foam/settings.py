@@ -132,6 +132,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.content_security",
     "accounts.middleware.staff_second_factor",
+    "accounts.middleware.addresses_as_text",
     "accounts.middleware.who_acts",
 ]
 

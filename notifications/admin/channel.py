@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -11,10 +12,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import pause_page, report, search
-from accounts.forms import StoringForm
+from accounts import report, search
+from accounts.confirmation import confirmed
+from accounts.edits import EDITION, EditForm
 from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
+from accounts.until_form import UntilForm
 from notifications import flood, holding, probe, verification
 from notifications.admin.rows import OfUsers
 from notifications.history import WORDS
@@ -22,6 +25,23 @@ from notifications.models import NEEDS_NO_PROOF, Channel
 
 # What people know a channel by.
 NAMES = ("name", "address")
+
+VERIFIES = (
+    "An e-mail address or a chat gets a message with a code; a webhook is sent a challenge. "
+    "Reminders go there only when the code is entered or the challenge answered."
+)
+TESTS = "The owner gets one test message there, at once."
+PAUSES = "Messages wait until then, urgent ones as well. None is lost."
+RESUMES = "Messages that waited for the end of the pause go out at once."
+ENABLES = "Messages go there again from now on. What was cancelled meanwhile is not sent."
+DISABLES = (
+    "Nothing more is sent there, and messages that wait are cancelled. The owner is told on "
+    "another channel."
+)
+DELETES = (
+    "Nothing more is sent there, messages that wait are cancelled, and the address and secret are "
+    "erased. This cannot be undone."
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -51,7 +71,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
-class ChannelForm(StoringForm):
+class ChannelForm(EditForm):
     code = forms.CharField(
         required=False,
         max_length=20,
@@ -63,12 +83,6 @@ class ChannelForm(StoringForm):
     class Meta:
         model = Channel
         fields: list[str] = []  # the admin names them
-
-    def store(self) -> None:
-        now = timezone.now()
-        holding.store(self.instance, now, self.changed_data)
-        if code := self.cleaned_data.get("code"):
-            verification.verify(self.instance, code, now)
 
 
 @admin.register(Channel)
@@ -126,12 +140,13 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         yield search.containing(search.newest(rows), words, *NAMES)
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        is_asked = obj is not None and not obj.is_verified
-        return [name for name in self.fields if is_asked or name != "code"]
+        if obj is None:
+            # A new channel has no state yet.
+            return [name for name in self.fields if name not in {*self.readonly_fields, "code"}]
+        return [name for name in self.fields if name != "code" or not obj.is_verified]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        fixed = ("owner", "kind") if obj else ()
-        return (*self.readonly_fields, *fixed)
+        return (*self.readonly_fields, "owner", "kind") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -176,9 +191,38 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         return channel.trouble(timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        """The form has stored it."""
+        holding.store(obj, timezone.now(), form.changed_data)
+        request._code = form.cleaned_data.get("code")  # type: ignore[attr-defined]
 
-    @admin.action(description="Verify the selected channel", permissions=["change"])
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Save first, and then try a code: a wrong one is one of few tries, and stays counted."""
+        view = super().changeform_view
+        answer = view(request, object_id, form_url, extra_context)
+        code, channel = getattr(request, "_code", ""), self._posted(request, object_id)
+        if not code or channel is None:
+            return answer
+        try:
+            verification.verify(channel, code, timezone.now())
+        except ValidationError as refusal:
+            form = self.get_form(request, channel, change=True)(instance=channel)
+            request.POST = request.POST.copy()  # type: ignore[assignment]
+            request.POST[EDITION] = form.fields[EDITION].initial  # type: ignore[index]
+            request._refusal = refusal  # type: ignore[attr-defined]
+            return view(request, object_id, form_url, extra_context)
+        return answer
+
+    def _posted(self, request: HttpRequest, object_id: str | None) -> Channel | None:
+        is_edit = request.method == "POST" and object_id is not None
+        return Channel.objects.filter(pk=object_id).first() if is_edit else None
+
+    @admin.action(description="Verify the selected channel…", permissions=["change"])
+    @confirmed("Verify", VERIFIES)
     def verify(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         """Challenge it, or send it a code."""
         with self.asking(request, channels) as chosen:
@@ -186,7 +230,10 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
                 asked = verification.request(channel, timezone.now())
                 self.message_user(request, f"{channel}: {asked.detail}")
 
-    @admin.action(description="Send a test message to the selected channel", permissions=["change"])
+    @admin.action(
+        description="Send a test message to the selected channel…", permissions=["change"]
+    )
+    @confirmed("Send a test message to", TESTS)
     def test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         with self.asking(request, channels) as chosen:
             for channel in chosen:
@@ -208,21 +255,21 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])
-    def pause(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
-        asked = pause_page.ask(request, self, channels)
-        if isinstance(asked, HttpResponse):
-            return asked
-        now, until = timezone.now(), asked.cleaned_data["until"]
+    @confirmed("Pause", PAUSES, form=UntilForm)
+    def pause(
+        self, request: HttpRequest, channels: QuerySet[Channel], asked: dict[str, Any]
+    ) -> HttpResponse | None:
+        now, until = timezone.now(), asked["until"]
 
         def act(channel: Channel) -> str | None:
             holding.pause(channel, now, until)
             return None
 
-        report.run(request, self, channels, act, "Paused")
-        return None
+        return report.run(request, self, channels, act, "Paused")
 
-    @admin.action(description="Resume selected channels", permissions=["change"])
-    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Resume selected channels…", permissions=["change"])
+    @confirmed("Resume", RESUMES)
+    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(channel: Channel) -> str | None:
@@ -231,20 +278,22 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             holding.resume(channel, now)
             return None
 
-        report.run(request, self, channels, act, "Resumed")
+        return report.run(request, self, channels, act, "Resumed")
 
-    @admin.action(description="Enable selected channels", permissions=["change"])
-    def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Enable selected channels…", permissions=["change"])
+    @confirmed("Enable", ENABLES)
+    def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         def act(channel: Channel) -> str | None:
             if channel.deleted_at or not channel.disabled_at:
                 return "it is deleted" if channel.deleted_at else "it was not disabled"
             channel.enable()
             return None
 
-        report.run(request, self, channels, act, "Enabled")
+        return report.run(request, self, channels, act, "Enabled")
 
-    @admin.action(description="Disable selected channels", permissions=["change"])
-    def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Disable selected channels…", permissions=["change"])
+    @confirmed("Disable", DISABLES)
+    def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(channel: Channel) -> str | None:
@@ -253,10 +302,11 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             channel.disable(f"Disabled by {request.user}.", now)
             return None
 
-        report.run(request, self, channels, act, "Disabled")
+        return report.run(request, self, channels, act, "Disabled")
 
-    @admin.action(description="Delete selected channels", permissions=["change"])
-    def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Delete selected channels…", permissions=["change"])
+    @confirmed("Delete", DELETES, is_final=True)
+    def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(channel: Channel) -> str | None:
@@ -265,4 +315,4 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             channel.close(now)
             return None
 
-        report.run(request, self, channels, act, "Deleted")
+        return report.run(request, self, channels, act, "Deleted")

@@ -21,7 +21,7 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.forms import StoringForm
+from accounts.edits import EditForm
 from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
 from accounts.timezones import in_words
@@ -42,20 +42,16 @@ from reminders.recurrence import RecurrenceError, Schedule
 from reminders.response import Response
 from reminders.verdicts import CHANGE, RESPONSE
 
-PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
+PREVIEW_HINT = (
+    "For a preview, fill in the start (2026-12-07 18:00) and the time zone (Europe/Berlin)."
+)
+MANY = ("channels", "escalate_channels")
 
 
-class ReminderForm(StoringForm):
+class ReminderForm(EditForm):
     class Meta:
         model = Reminder
         fields: list[str] = []  # the admin names them
-
-    def store(self) -> None:
-        # Left empty, a new reminder gets its owner's inbox.
-        channels = self.cleaned_data["channels"]
-        further = self.cleaned_data["escalate_channels"]
-        is_new = self.instance.pk is None
-        self.instance.store(timezone.now(), None if is_new and not channels else channels, further)
 
 
 @admin.register(Reminder)
@@ -218,10 +214,13 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         return False
 
     def save_model(self, request: HttpRequest, obj: Reminder, form: Any, change: bool) -> None:
-        """The form has stored it."""
+        # Left empty, a new reminder gets its owner's inbox.
+        channels, further = (form.cleaned_data[name] for name in MANY)
+        is_left_empty = not change and not channels
+        obj.store(timezone.now(), None if is_left_empty else channels, further)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The form has stored the channels, too."""
+        """Do nothing: `Reminder.store` has saved the channels with the reminder."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
         found: QuerySet[Reminder] = super().get_queryset(request).prefetch_related("channels")
