@@ -155,7 +155,8 @@ class GuardsEdits(admin.ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        form: Any = super().get_form(request, obj, change, **kwargs)
+        # By name, as that of users takes it.
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         bases = (form,) if issubclass(form, EditForm) else (EditForm, form)
         refusal = getattr(request, "_refusal", None)
         return type(form.__name__, bases, {"refusal": refusal})

@@ -90,6 +90,7 @@ class ChangeList(UnfoldChangeList):
         if self.paginator.is_whole:
             # Nothing was left out: no way back to the whole list is offered.
             self.full_result_count = self.result_count
+        self.model_admin.prepare(self.result_list)
 
 
 class Listed:
@@ -106,6 +107,9 @@ class Listed:
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+
+    def prepare(self, rows: Iterable[Any]) -> None:
+        """Read what the columns show of the rows of a page, for all of them at once."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ChangeList

@@ -323,13 +323,14 @@ def test_action_deletes_without_removing_the_row(staff_client, later):
 
 
 def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, recorder, now):
-    recorder.fail_with(TransportError("gone", permanent=True))
+    deliveries, model = Delivery.objects.all(), "notifications_delivery"
     dispatch.tick(now)
-    outbox.deliver_due(now)
-    deliveries = Delivery.objects.all()
-    model = "notifications_delivery"
-    assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
-    assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
+    for error in (TransportError("busy"), TransportError("gone", permanent=True)):
+        recorder.fail_with(error)
+        outbox.deliver_due(timezone.now())
+        assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
+    [said] = act(staff_client, "retry", deliveries, model)
+    assert said.endswith("this one is queued and due: a worker takes it next.")
 
 
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):

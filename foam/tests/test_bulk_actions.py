@@ -13,7 +13,6 @@ from django.urls import reverse
 
 from accounts import pauses, report
 from accounts.models import ApiToken
-from notifications import outbox
 from reminders import firing
 from reminders.models import EditConflict, Reminder
 
@@ -149,16 +148,11 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("model", "name"), ASKED, ids=[f"{m.__name__}-{n}" for m, n in ASKED])
-@pytest.mark.usefixtures("beat_rows")
-def test_action_asks_first_and_changes_nothing(client, staff, some, channel, now, model, name):
+@pytest.mark.usefixtures("beat_rows", "one_of_each")
+def test_action_asks_first_and_changes_nothing(client, model, name):
     """Also for all rows across pages: how many, what happens, and a way back to the same list."""
-    firing.trigger(some[0], now)
-    outbox.deliver_due(now)
-    ApiToken.issue(staff, "laptop")
-    pauses.begin("user", now, owner=staff)
-    client.force_login(staff)
     before = contents()
-    rows = list(model._default_manager.exclude(pk=0))
+    rows = model._default_manager.exclude(pk=0)
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     chosen = {"action": name, "_selected_action": [rows[0].pk], "select_across": "1"}
     page = client.post(f"{url}?q=", chosen)
@@ -169,6 +163,14 @@ def test_action_asks_first_and_changes_nothing(client, staff, some, channel, now
     assert f'href="{url}?q="' in text
     assert ">Cancel</a>" in text
     assert contents() == before
+
+
+@pytest.fixture
+def one_of_each(client, staff, some, now):
+    firing.trigger(some[0], now)
+    ApiToken.issue(staff, "laptop")
+    pauses.begin("user", now, owner=staff)
+    client.force_login(staff)
 
 
 def contents():

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from accounts.history import KeepsChanges, Source, of_acts
 from accounts.lists import Listed
 from accounts.until_form import UntilForm
 from notifications import flood, holding, probe, verification
-from notifications.admin.rows import OfUsers
+from notifications.admin.rows import OfUsers, failure_of, note_failures, trouble_of
 from notifications.history import WORDS
 from notifications.models import NEEDS_NO_PROOF, Channel
 
@@ -131,6 +131,9 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
     )
     actions = ("verify", "test", "pause", "resume", "enable", "disable", "close")
 
+    def prepare(self, rows: Iterable[Channel]) -> None:
+        note_failures(rows)
+
     def find(self, rows: QuerySet[Channel], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
             yield rows.filter(pk=number)
@@ -158,6 +161,7 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         description="State",
         label={
             "in use": "success",
+            "failing": "danger",
             "disabled": "danger",
             "deleted": "warning",
             "left alone": "warning",
@@ -167,17 +171,17 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         },
     )
     def show_state(self, channel: Channel) -> str:
-        if channel.deleted_at:
-            return "deleted"
-        if channel.disabled_at:
-            return "disabled"
-        if not channel.is_verified:
-            return "not verified"
-        if channel.is_paused(timezone.now()):
-            return "paused"
-        if channel.is_held(timezone.now()):
-            return "left alone"
-        return "not set up" if channel.transport.unavailable() else "in use"
+        now = timezone.now()
+        states = (
+            ("deleted", channel.deleted_at),
+            ("disabled", channel.disabled_at),
+            ("not verified", not channel.is_verified),
+            ("paused", channel.is_paused(now)),
+            ("left alone", channel.is_held(now)),
+            ("not set up", channel.transport.unavailable()),
+            ("failing", failure_of(channel)),
+        )
+        return next((state for state, is_so in states if is_so), "in use")
 
     @display(description="Flood guard")
     def show_flood(self, channel: Channel) -> str:
@@ -188,11 +192,16 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
 
     @display(description="Trouble")
     def show_trouble(self, channel: Channel) -> str:
-        return channel.trouble(timezone.now()) or "—"
+        return trouble_of(channel, timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         holding.store(obj, timezone.now(), form.changed_data)
-        request._code = form.cleaned_data.get("code")  # type: ignore[attr-defined]
+        if code := form.cleaned_data.get("code"):
+            try:
+                verification.verify(obj, code, timezone.now())
+            except ValidationError as refusal:
+                # Not raised: a wrong code is one of few tries, and has to stay counted.
+                request._wrong_code = refusal  # type: ignore[attr-defined]
 
     def changeform_view(
         self,
@@ -201,25 +210,18 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Save first, and then try a code: a wrong one is one of few tries, and stays counted."""
+        """Show a wrong code at its field; the other fields have been saved."""
         view = super().changeform_view
         answer = view(request, object_id, form_url, extra_context)
-        code, channel = getattr(request, "_code", ""), self._posted(request, object_id)
-        if not code or channel is None:
+        refusal = getattr(request, "_wrong_code", None)
+        if refusal is None:
             return answer
-        try:
-            verification.verify(channel, code, timezone.now())
-        except ValidationError as refusal:
-            form = self.get_form(request, channel, change=True)(instance=channel)
-            request.POST = request.POST.copy()  # type: ignore[assignment]
-            request.POST[EDITION] = form.fields[EDITION].initial  # type: ignore[index]
-            request._refusal = refusal  # type: ignore[attr-defined]
-            return view(request, object_id, form_url, extra_context)
-        return answer
-
-    def _posted(self, request: HttpRequest, object_id: str | None) -> Channel | None:
-        is_edit = request.method == "POST" and object_id is not None
-        return Channel.objects.filter(pk=object_id).first() if is_edit else None
+        channel = Channel.objects.get(pk=object_id)
+        form = self.get_form(request, channel, change=True)(instance=channel)
+        request.POST = request.POST.copy()  # type: ignore[assignment]
+        request.POST[EDITION] = form.fields[EDITION].initial  # type: ignore[index]
+        request._refusal = refusal  # type: ignore[attr-defined]
+        return view(request, object_id, form_url, extra_context)
 
     @admin.action(description="Verify the selected channel…", permissions=["change"])
     @confirmed("Verify", VERIFIES)

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from accounts.edits import EditForm
 from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
 from accounts.timezones import in_words
-from notifications.admin import OfUsers, once
+from notifications.admin import OfUsers, failure_of, note_failures, once
 from notifications.chain import lines_of
 from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import DueFilter, StateFilter
@@ -134,6 +134,9 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
     class Media:
         js = ("reminders/preview.js",)
         css = {"all": ("reminders/preview.css", "reminders/outcomes.css")}
+
+    def prepare(self, rows: Iterable[Reminder]) -> None:
+        note_failures(channel for reminder in rows for channel in reminder.channels.all())
 
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
         return found(rows, text)
@@ -252,6 +255,8 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         found = [reminder.error] if reminder.error else []
         if reminder.next_due_at:
             found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
+            usable = [each for each in reminder.channels.all() if not each.refusal]
+            found += [f"{each}: {failure}" for each in usable if (failure := failure_of(each))]
         return "; ".join(found) or "—"
 
     @display(description="Schedule")
