@@ -55,6 +55,10 @@ class EditForm(forms.ModelForm):
 
     def clean(self) -> Any:
         data = super().clean()
+        for name, value in self.cleaned_data.items():
+            # Browsers end lines with CR LF, programs with LF: an untouched text is no edit.
+            if isinstance(value, str):
+                self.cleaned_data[name] = value.replace("\r\n", "\n")
         if self.refusal is not None:
             self._show(self.refusal)
         elif self.instance.pk is not None:
@@ -218,8 +222,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, datetime):
         value = value.replace(microsecond=0)
         return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
-    # Browsers send the ends of lines as CR LF.
-    return "" if value is None else str(value).replace("\r\n", "\n")
+    return "" if value is None else str(value)
 
 
 def digest(text: str) -> str:
