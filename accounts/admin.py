@@ -8,7 +8,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -17,10 +17,11 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import closing, emails, pauses, report, search, tokens
+from accounts.choices import ChoosesOwner
 from accounts.confirmation import confirmed
 from accounts.edits import EditForm
 from accounts.history import ShowsHistory
-from accounts.lists import Listed, NewestValues
+from accounts.lists import Listed, NewestValues, StateFilter
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 from accounts.pauses import Pause
 from accounts.until_form import UntilAndReasonForm
@@ -46,13 +47,30 @@ class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+class AccountFilter(StateFilter):
+    title = "account"
+    default = "All but closed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("off", "Switched off"), ("closed", "Closed")]
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(closed_at=None)
+
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == "closed":
+            return rows.exclude(closed_at=None)
+        rows = rows.filter(closed_at=None)
+        return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
+
+
 @admin.register(User)
 class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
-    list_filter = ("is_staff", "is_superuser", "is_active", ("timezone", NewestValues))
+    list_filter = (AccountFilter, "is_staff", "is_superuser", ("timezone", NewestValues))
     search_help_text = "Id, username, e-mail or name"
     finds = "Finds an id, or the beginning of a username, an e-mail address or a name."
     # Of what is listed only names have an index.
@@ -94,6 +112,13 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
+
+    def shown_by_default(self, rows: QuerySet[User]) -> QuerySet[User]:
+        return rows.filter(closed_at=None)
+
+    def choices_for(self, rows: QuerySet[User], asked: QueryDict) -> QuerySet[User]:
+        """Return what a form offers of what its search finds: no closed account."""
+        return rows.filter(closed_at=None)
 
     def find(self, rows: QuerySet[User], text: str) -> Iterator[QuerySet[User]]:
         if (number := search.number_of(text)) is not None:
@@ -272,8 +297,11 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
 
 
 @admin.register(Pause)
-class PauseAdmin(ShowsHistory, ModelAdmin):
+class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
     """Of tags, of users and of everything: for reminders and channels there are actions."""
+
+    # A pause of everything has no owner.
+    is_own_by_default = False
 
     list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
     list_filter = ("scope", "ended_at")

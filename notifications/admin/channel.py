@@ -6,20 +6,27 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import report, search
+from accounts.choices import ChoosesOwner
 from accounts.confirmation import confirmed
 from accounts.edits import EDITION, EditForm
 from accounts.history import KeepsChanges, Source, of_acts
-from accounts.lists import Listed
+from accounts.lists import Listed, StateFilter
 from accounts.until_form import UntilForm
 from notifications import flood, holding, probe, verification
-from notifications.admin.rows import OfUsers, failure_of, note_failures, trouble_of
+from notifications.admin.rows import (
+    OfUsers,
+    failure_of,
+    labelled_with_owner,
+    note_failures,
+    trouble_of,
+)
 from notifications.history import WORDS
 from notifications.models import NEEDS_NO_PROOF, Channel
 
@@ -44,10 +51,7 @@ DELETES = (
 )
 
 
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
+class ChannelStateFilter(StateFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
             ("disabled", "Disabled"),
@@ -56,19 +60,18 @@ class StateFilter(admin.SimpleListFilter):
             ("deleted", "Deleted"),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        kept = rows.filter(deleted_at=None)
+        match value:
             case "disabled":
-                return queryset.exclude(disabled_at=None).filter(deleted_at=None)
+                return kept.exclude(disabled_at=None)
             case "alone":
-                return queryset.filter(held_until__gt=timezone.now(), deleted_at=None)
+                return kept.filter(held_until__gt=timezone.now())
             case "unverified":
-                return queryset.filter(verified_at=None, deleted_at=None).exclude(
-                    kind__in=NEEDS_NO_PROOF
-                )
+                return kept.filter(verified_at=None).exclude(kind__in=NEEDS_NO_PROOF)
             case "deleted":
-                return queryset.exclude(deleted_at=None)
-        return queryset
+                return rows.exclude(deleted_at=None)
+        return kept
 
 
 class ChannelForm(EditForm):
@@ -86,10 +89,10 @@ class ChannelForm(EditForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
+class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     form = ChannelForm
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
-    list_filter = ("kind", StateFilter)
+    list_filter = ("kind", ChannelStateFilter)
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("name",)
@@ -130,6 +133,20 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         "updated_at",
     )
     actions = ("verify", "test", "pause", "resume", "enable", "disable", "close")
+
+    def shown_by_default(self, rows: QuerySet[Channel]) -> QuerySet[Channel]:
+        return rows.filter(deleted_at=None)
+
+    def choices_for(self, rows: QuerySet[Channel], asked: QueryDict) -> QuerySet[Channel]:
+        """Return what a form offers of what its search finds: of an owner, where one is chosen."""
+        rows = rows.filter(deleted_at=None).select_related("owner")
+        owner = asked.get("owner", "")
+        if not owner:
+            return rows
+        number = search.number_of(owner)
+        return rows.none() if number is None else rows.filter(owner=number)
+
+    label_of = staticmethod(labelled_with_owner)
 
     def prepare(self, rows: Iterable[Channel]) -> None:
         note_failures(rows)

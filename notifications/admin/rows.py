@@ -89,6 +89,11 @@ def trouble_of(channel: Channel, now: datetime) -> str:
     return str(failure) if failure else ""
 
 
+def labelled_with_owner(channel: Channel) -> str:
+    """Name a channel where those of several owners may stand side by side."""
+    return f"{channel.owner} · {channel}"
+
+
 def owner_link(owner: User) -> SafeString:
     page = reverse("admin:accounts_user_change", args=[owner.pk])
     # The lighter green is too pale on every second row of a list.
