@@ -322,6 +322,24 @@ def test_action_deletes_without_removing_the_row(staff_client, later):
     assert Reminder.objects.count() == 1
 
 
+def test_deleted_reminder_is_restored_from_the_list_and_from_its_page(staff_client, later):
+    page = f"/admin/reminders/reminder/{later.pk}"
+    restore = reverse("admin:reminders_reminder_restore_one", args=[later.pk])
+    assert staff_client.get(restore).status_code == 403
+    act(staff_client, "close", [later])
+    url = f"{reverse('admin:reminders_reminder_changelist')}?state=deleted"
+    chosen = {"action": "restore", "_selected_action": [later.pk], "confirmed": "1"}
+    staff_client.post(url, chosen)
+    assert Reminder.objects.get().status == "active"
+    act(staff_client, "close", [later])
+    assert f'href="{restore}"' in staff_client.get(f"{page}/change/").content.decode()
+    assert "Restore this reminder?" in staff_client.get(restore).content.decode()
+    assert Reminder.objects.get().deleted_at is not None
+    staff_client.post(restore, {"confirmed": "1"})
+    assert Reminder.objects.get().deleted_at is None
+    assert restore not in staff_client.get(f"{page}/change/").content.decode()
+
+
 def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, recorder, now):
     deliveries, model = Delivery.objects.all(), "notifications_delivery"
     dispatch.tick(now)

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from unfold.decorators import action
 
 from accounts import report
-from accounts.confirmation import confirmed
+from accounts.confirmation import CONFIRMED, confirmed, page
 from accounts.until_form import UntilForm
 from reminders import selection
 from reminders.admin.by import by
@@ -31,9 +35,9 @@ def fires(reminders: QuerySet[Reminder]) -> str:
     """Say how many messages go to how many people when these reminders fire."""
     kept = reminders.order_by().filter(deleted_at=None)
     links = Reminder.channels.through.objects.filter(reminder__in=kept.values("pk"))
-    messages, people = links.count(), kept.values("owner").distinct().count()
+    count, people = links.count(), kept.values("owner").distinct().count()
     return (
-        f"Sends {messages:,} message{'' if messages == 1 else 's'} at once, to "
+        f"Sends {count:,} message{'' if count == 1 else 's'} at once, to "
         f"{people:,} {'person' if people == 1 else 'people'}. The schedules do not move. "
         "A message that is sent cannot be taken back."
     )
@@ -89,6 +93,34 @@ class ReminderActions:
         return report.run_on_many(
             request, self, reminders, lambda ids: selection.close(ids, now), "Deleted"
         )
+
+    def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Offer it on the page of a reminder that is deleted."""
+        is_one = Reminder.objects.filter(pk=object_id).exclude(deleted_at=None).exists()
+        return is_one and self.has_change_permission(request)  # type: ignore[attr-defined, no-any-return]
+
+    @action(description="Restore…", url_path="restore", permissions=["restore"])
+    def restore_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Restore a reminder from its page; ask first."""
+        reminder: Any = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        page_url = reverse("admin:reminders_reminder_change", args=[object_id])
+        if CONFIRMED not in request.POST:
+            return page(
+                request,
+                self,
+                title="Restore this reminder?",
+                verb="Restore",
+                effect=RESTORES,
+                rows=[reminder],
+                cancel_url=page_url,
+            )
+        try:
+            reminder.restore(timezone.now())
+            self.message_user(request, f"“{reminder}” is restored.")  # type: ignore[attr-defined]
+        except ValidationError as refusal:
+            text = " ".join(refusal.messages)
+            self.message_user(request, f"Not restored: {text}", messages.ERROR)  # type: ignore[attr-defined]
+        return redirect(page_url)
 
     @admin.action(description="Restore selected reminders…", permissions=["change"])
     @confirmed("Restore", RESTORES)

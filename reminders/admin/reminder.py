@@ -160,7 +160,7 @@ class ReminderAdmin(
     )
     actions = (*ReminderActions.actions, *Moves.actions)
     actions_list = Moves.actions_list
-    actions_detail = ("explain",)
+    actions_detail = ("explain", "restore_one")
 
     class Media:
         js = ("reminders/preview.js", "reminders/owner.js")
