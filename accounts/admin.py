@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -8,8 +8,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -17,15 +16,28 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import closing, emails, pause_page, pauses, report, search, tokens
-from accounts.forms import StoringForm
+from accounts import closing, emails, pauses, report, search, tokens
+from accounts.choices import ChoosesOwner
+from accounts.confirmation import confirmed
+from accounts.edits import EditForm
 from accounts.history import ShowsHistory
-from accounts.lists import Listed, NewestValues
+from accounts.lists import Listed, NewestValues, StateFilter
 from accounts.models import API_SCOPES, FOAM_ID, ApiToken, User
 from accounts.pauses import Pause
+from accounts.until_form import UntilAndReasonForm
 
 # The page that asks for confirmation names each.
 CLOSED_AT_ONCE = 500
+
+PAUSES = "They get no reminder until then. What comes due meanwhile is recorded as missed."
+RESUMES = "Their reminders go on with what comes due from now on."
+CLOSES = "Nothing more is sent, and all that was said is erased. This cannot be undone."
+UNLOCKS = (
+    "They sign in without a second factor, and their recovery codes stop working. Staff have to "
+    "set up another one at once."
+)
+REVOKES = "Programs that use these tokens are refused from now on. This cannot be undone."
+ENDS = "What these pauses cover goes on with what comes due from now on."
 
 admin.site.unregister(Group)
 
@@ -35,13 +47,30 @@ class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+class AccountFilter(StateFilter):
+    title = "account"
+    default = "All but closed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("off", "Switched off"), ("closed", "Closed")]
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(closed_at=None)
+
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == "closed":
+            return rows.exclude(closed_at=None)
+        rows = rows.filter(closed_at=None)
+        return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
+
+
 @admin.register(User)
 class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
-    list_filter = ("is_staff", "is_superuser", "is_active", ("timezone", NewestValues))
+    list_filter = (AccountFilter, "is_staff", "is_superuser", ("timezone", NewestValues))
     search_help_text = "Id, username, e-mail or name"
     finds = "Finds an id, or the beginning of a username, an e-mail address or a name."
     # Of what is listed only names have an index.
@@ -84,6 +113,13 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=FOAM_ID)
 
+    def shown_by_default(self, rows: QuerySet[User]) -> QuerySet[User]:
+        return rows.filter(closed_at=None)
+
+    def choices_for(self, rows: QuerySet[User], asked: QueryDict) -> QuerySet[User]:
+        """Return what a form offers of what its search finds: no closed account."""
+        return rows.filter(closed_at=None)
+
     def find(self, rows: QuerySet[User], text: str) -> Iterator[QuerySet[User]]:
         if (number := search.number_of(text)) is not None:
             yield rows.filter(pk=number)
@@ -100,22 +136,22 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         return request.user.has_perm("accounts.add_pause")
 
     @admin.action(description="Pause all reminders of selected users…", permissions=["pause"])
-    def pause(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        asked = pause_page.ask(request, self, users, with_reason=True)
-        if isinstance(asked, HttpResponse):
-            return asked
-        now, told = timezone.now(), asked.cleaned_data
+    @confirmed("Pause all reminders of", PAUSES, form=UntilAndReasonForm)
+    def pause(
+        self, request: HttpRequest, users: QuerySet[User], asked: dict[str, Any]
+    ) -> HttpResponse | None:
+        now = timezone.now()
 
         def act(user: User) -> str | None:
-            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **told)
+            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **asked)
             return None
 
         noted = "Paused all reminders."
-        report.run(request, self, users, act, "Paused all reminders of", noted=noted)
-        return None
+        return report.run(request, self, users, act, "Paused all reminders of", noted=noted)
 
-    @admin.action(description="Resume all reminders of selected users", permissions=["pause"])
-    def resume(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    @admin.action(description="Resume all reminders of selected users…", permissions=["pause"])
+    @confirmed("Resume all reminders of", RESUMES)
+    def resume(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(user: User) -> str | None:
@@ -123,25 +159,22 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
             return None if is_ended else "they were not paused"
 
         noted = "Resumed all reminders."
-        report.run(request, self, users, act, "Resumed all reminders of", noted=noted)
+        return report.run(request, self, users, act, "Resumed all reminders of", noted=noted)
 
     def has_superuser_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser
 
     @admin.action(
-        description="Close selected accounts, for good, and erase them", permissions=["superuser"]
+        description="Close selected accounts, for good, and erase them…",
+        permissions=["superuser"],
     )
+    @confirmed("Close for good:", CLOSES, most=CLOSED_AT_ONCE, is_final=True)
     def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        is_asked = "confirmed" not in request.POST
-        if is_asked and report.chosen_of(users, CLOSED_AT_ONCE) is not None:
-            context = {**self.admin_site.each_context(request), "users": users, "title": "Close"}
-            return render(request, "admin/accounts/user/close.html", context)
-
         def act(user: User) -> str | None:
             closing.close(user, timezone.now())
             return None
 
-        report.run(
+        return report.run(
             request,
             self,
             users,
@@ -150,12 +183,14 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
             most=CLOSED_AT_ONCE,
             noted="Closed the account.",
         )
-        return None
 
     @admin.action(
-        description="Remove the second factors of selected users", permissions=["superuser"]
+        description="Remove the second factors of selected users…", permissions=["superuser"]
     )
-    def remove_second_factors(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    @confirmed("Remove the second factors of", UNLOCKS, is_final=True)
+    def remove_second_factors(
+        self, request: HttpRequest, users: QuerySet[User]
+    ) -> HttpResponse | None:
         """For who has lost theirs, and the recovery codes; staff set up others at once."""
 
         def act(user: User) -> str | None:
@@ -163,34 +198,22 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
             return None if removed else "there was none"
 
         done, noted = "Removed the second factors of", "Removed the second factors."
-        report.run(request, self, users, act, done, noted=noted)
+        return report.run(request, self, users, act, done, noted=noted)
 
 
-class TokenForm(StoringForm):
+class TokenForm(EditForm):
     """A new token of whoever is signed in; later, its name and when it expires."""
 
-    owner: User
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in API_SCOPES],
         initial=tokens.USUAL_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What it may do. This cannot be changed later.",
     )
-    # Of a new one, until it has been shown.
-    secret = ""
 
     class Meta:
         model = ApiToken
         fields: list[str] = []  # the admin names them
-
-    def store(self) -> None:
-        wanted, now = self.cleaned_data, timezone.now()
-        if self.instance.pk is None:
-            self.instance, self.secret = tokens.make(self.owner, now=now, **wanted)
-        else:
-            tokens.rename(self.instance, wanted["name"])
-            if "expires_at" in self.changed_data:
-                tokens.expire(self.instance, wanted["expires_at"], now)
 
 
 @admin.register(ApiToken)
@@ -220,19 +243,22 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         return self.readonly_fields if obj else ()
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
-    ) -> Any:
-        form: Any = super().get_form(request, obj, change, **kw)
-        form.owner = request.user
-        return form
-
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"expires_at": tokens.usual_expiry(timezone.now()), "scopes": tokens.USUAL_SCOPES}
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        """The form has stored it."""
-        obj.secret = form.secret  # type: ignore[attr-defined]
+        wanted, now = form.cleaned_data, timezone.now()
+        if change:
+            tokens.rename(obj, wanted["name"])
+            if "expires_at" in form.changed_data:
+                tokens.expire(obj, wanted["expires_at"], now)
+            return
+        names = ("name", "scopes", "expires_at")
+        told = {name: wanted[name] for name in names}
+        made, secret = tokens.make(cast(User, request.user), now=now, **told)
+        obj.__dict__.update(made.__dict__)
+        # Until it has been shown.
+        obj.secret = secret  # type: ignore[attr-defined]
 
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
@@ -256,8 +282,9 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
             token.revoke(now)
         super().delete_queryset(request, queryset)
 
-    @admin.action(description="Revoke selected tokens", permissions=["change"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+    @admin.action(description="Revoke selected tokens…", permissions=["change"])
+    @confirmed("Revoke", REVOKES, is_final=True)
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(token: ApiToken) -> str | None:
@@ -266,30 +293,16 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
             token.revoke(now)
             return None
 
-        report.run(request, self, chosen, act, "Revoked")
-
-
-class PauseForm(StoringForm):
-    """A new pause; later, its end and its reason."""
-
-    by: User
-
-    class Meta:
-        model = Pause
-        fields: list[str] = []  # the admin names them
-
-    def store(self) -> None:
-        pause = self.instance
-        kind = {"scope": pause.scope, "owner": pause.owner, "tag": pause.tag}
-        told = {"until": pause.until, "reason": pause.reason}
-        self.instance, _ = pauses.begin(now=timezone.now(), by=self.by, **kind, **told)
+        return report.run(request, self, chosen, act, "Revoked")
 
 
 @admin.register(Pause)
-class PauseAdmin(ShowsHistory, ModelAdmin):
+class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
     """Of tags, of users and of everything: for reminders and channels there are actions."""
 
-    form = PauseForm
+    # A pause of everything has no owner.
+    is_own_by_default = False
+
     list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
     list_filter = ("scope", "ended_at")
     search_fields = ("owner__username", "tag", "reason")
@@ -306,13 +319,6 @@ class PauseAdmin(ShowsHistory, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
         return self.readonly_fields if obj else ()
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
-    ) -> Any:
-        form: Any = super().get_form(request, obj, change, **kw)
-        form.by = request.user
-        return form
-
     def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
         is_over = obj is not None and not obj.is_active(timezone.now())
         return not is_over and super().has_change_permission(request, obj)
@@ -321,14 +327,18 @@ class PauseAdmin(ShowsHistory, ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
-        """The form has stored it."""
+        kind = {"scope": obj.scope, "owner": obj.owner, "tag": obj.tag}
+        told = {"until": obj.until, "reason": obj.reason, "by": request.user}
+        stored, _ = pauses.begin(now=timezone.now(), **kind, **told)
+        obj.__dict__.update(stored.__dict__)
 
     @display(description="State", label={"paused": "warning", "over": "info"})
     def show_state(self, pause: Pause) -> str:
         return "paused" if pause.is_active(timezone.now()) else "over"
 
-    @admin.action(description="End selected pauses", permissions=["change"])
-    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> None:
+    @admin.action(description="End selected pauses…", permissions=["change"])
+    @confirmed("End", ENDS)
+    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(pause: Pause) -> str | None:
@@ -337,4 +347,4 @@ class PauseAdmin(ShowsHistory, ModelAdmin):
             pause.end(now)
             return None
 
-        report.run(request, self, chosen, act, "Ended")
+        return report.run(request, self, chosen, act, "Ended")

@@ -137,9 +137,7 @@ class ApiView(APIView):
         expected = self.request.headers.get("If-Match")
         if expected is None or self.request.method in SAFE_METHODS:
             return found
-        if transaction.get_connection().in_atomic_block:
-            rows = found._meta.model._base_manager.select_for_update(no_key=True)
-            found.refresh_from_db(from_queryset=rows)
+        conditional.lock(found)
         conditional.check(self._edition(found), expected)
         return found
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import models, transaction
 from rest_framework.exceptions import APIException, ValidationError
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -37,6 +37,16 @@ def edition_of(instance: models.Model, shown: Iterable[str]) -> str:
     fields = {field.name: field for field in instance._meta.concrete_fields}
     values = [str(fields[name].value_from_object(instance)) for name in shown if name in fields]
     return digest("\0".join(values).encode())
+
+
+def lock(instance: models.Model) -> None:
+    """Read a row again and lock it, so that its edition is that of what is changed next.
+
+    Outside of a transaction nothing can be locked, and nothing is done.
+    """
+    if transaction.get_connection().in_atomic_block:
+        rows = instance._meta.model._base_manager.select_for_update(no_key=True)
+        instance.refresh_from_db(from_queryset=rows)
 
 
 def digest(content: bytes) -> str:

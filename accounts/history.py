@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
@@ -19,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.acted import Diff, shown
 from accounts.acting import Face
+from accounts.edits import GuardsEdits
 
 ON_A_PAGE = 100
 FACES: dict[str, str] = {
@@ -105,16 +105,24 @@ def _logged(row: LogEntry) -> Entry:
 
 
 def note_admin(request: HttpRequest, obj: Model, verb: str) -> None:
-    """Record that whoever is signed in did this to an object, in the admin.
+    """Record that the signed-in user did this to an object, in the admin.
 
     For each object of an action on many. Nothing for those that record their own changes.
     """
-    if not hasattr(obj, "changes"):
+    note_admin_on_many(request, type(obj), [obj.pk], verb)
+
+
+def note_admin_on_many(
+    request: HttpRequest, model: type[Model], ids: Sequence[Any], verb: str
+) -> None:
+    """As `note_admin`, for the objects with these ids."""
+    if ids and not hasattr(model, "changes"):
         assert request.user.pk is not None
-        LogEntry.objects.log_actions(request.user.pk, [obj], CHANGE, verb, single_object=True)
+        found = model._default_manager.in_bulk(ids).values()
+        LogEntry.objects.log_actions(request.user.pk, list(found), CHANGE, verb)
 
 
-class ShowsHistory(admin.ModelAdmin):
+class ShowsHistory(GuardsEdits):
     """A ModelAdmin whose History page has it all, and whose log has what each field was before."""
 
     object_history_template = "accounts/history.html"

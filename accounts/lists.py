@@ -4,7 +4,7 @@ No list is counted to its end, sorted by what has no index, or asked which value
 a filter may still have to read whole is given up in time, and whoever asked is told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import ceil
 from typing import Any, ClassVar
@@ -90,6 +90,7 @@ class ChangeList(UnfoldChangeList):
         if self.paginator.is_whole:
             # Nothing was left out: no way back to the whole list is offered.
             self.full_result_count = self.result_count
+        self.model_admin.prepare(self.result_list)
 
 
 class Listed:
@@ -107,14 +108,21 @@ class Listed:
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what the list shows when nothing is filtered: see StateFilter."""
+        return rows
+
+    def prepare(self, rows: Iterable[Any]) -> None:
+        """Read what the columns show of the rows of a page, for all of them at once."""
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ChangeList
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
     ) -> Paginator:
-        whole = self.get_queryset(request).query.where  # type: ignore[attr-defined]
-        is_whole = queryset.query.where == whole
+        whole = self.shown_by_default(self.get_queryset(request))  # type: ignore[attr-defined]
+        is_whole = queryset.query.where == whole.query.where
         return self.paginator(queryset, per_page, *args, is_whole=is_whole, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -142,6 +150,33 @@ class Listed:
 
     def find(self, rows: QuerySet[Any], text: str) -> Iterable[QuerySet[Any]]:
         """Yield what may be meant by a text, as parts of `rows`; each part by an index."""
+        raise NotImplementedError
+
+
+class StateFilter(admin.SimpleListFilter):
+    """A filter by state, which hides what is deleted unless it is asked for."""
+
+    title = "state"
+    parameter_name = "state"
+    # What the first choice says, which is the default.
+    default = "All but deleted"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": self.default}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return self.shown_by_default(queryset)
+        return self.having(queryset, value)
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(deleted_at=None)
+
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows in the state that was chosen."""
         raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -104,6 +105,20 @@ def who_acts(get_response: Answer) -> Answer:
             return get_response(request)
         with acting(By(face.value, request.user.pk)):
             return get_response(request)
+
+    return middleware
+
+
+def addresses_as_text(get_response: Answer) -> Answer:
+    """Refuse null characters in an address of the admin, which PostgreSQL does not take as text."""
+    begin = reverse("admin:index")
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(begin):
+            values = (value for values in request.GET.lists() for value in values[1])
+            if any("\0" in text for text in (*request.GET, *values)):
+                raise BadRequest("The address holds a null character.")
+        return get_response(request)
 
     return middleware
 

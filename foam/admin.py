@@ -22,6 +22,7 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.confirmation import confirmed
 from accounts.history import ShowsHistory, note_admin
 from foam import own_tasks
 
@@ -118,12 +119,19 @@ class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
         if not obj.enabled:
             self._warn(request, [obj.name])
 
-    @admin.action(description="Enable selected tasks", permissions=["change"])
+    @admin.action(description="Run selected tasks…", permissions=["change"])
+    @confirmed("Run", "Each is sent to a worker at once, beside its schedule.")
+    def run_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
+        super().run_tasks(request, queryset)
+
+    @admin.action(description="Enable selected tasks…", permissions=["change"])
+    @confirmed("Enable", "They run by their schedules from now on.")
     def enable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         self._note(request, queryset.filter(enabled=False), "Enabled.")
         super().enable_tasks(request, queryset)
 
-    @admin.action(description="Disable selected tasks", permissions=["change"])
+    @admin.action(description="Disable selected tasks…", permissions=["change"])
+    @confirmed("Disable", f"They do not run any more until they are enabled. {STAYS_ON}")
     def disable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         names = list(queryset.filter(enabled=True).values_list("name", flat=True))
         chosen = self._without_tick(request, queryset, names)
@@ -131,7 +139,8 @@ class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
         super().disable_tasks(request, chosen)
         self._warn(request, names)
 
-    @admin.action(description="Toggle activity of selected tasks", permissions=["change"])
+    @admin.action(description="Toggle activity of selected tasks…", permissions=["change"])
+    @confirmed("Toggle", f"Tasks that run are disabled, and the others enabled. {STAYS_ON}")
     def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         names = list(queryset.filter(enabled=True).values_list("name", flat=True))
         chosen = self._without_tick(request, queryset, names)

@@ -123,6 +123,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.content_security",
     "accounts.middleware.staff_second_factor",
+    "accounts.middleware.addresses_as_text",
     "accounts.middleware.who_acts",
     "accounts.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.

@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from accounts.choices import Search
 from foam import views
 from foam.reference import RedocView, SwaggerView
 from notifications import answers
@@ -32,6 +33,8 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),
+    # In place of Django's, which offers everything that it finds.
+    path("admin/autocomplete/", admin.site.admin_view(Search.as_view(admin_site=admin.site))),
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in_urls")),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),

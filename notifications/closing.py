@@ -15,9 +15,13 @@ NAMELESS = "Erased"
 
 
 def hold_channels(user: User, now: datetime) -> None:
-    """Let nobody make a digest of theirs, or put a message into their inbox, until all is done."""
+    """Cancel what waits, and let nobody make a digest or fill an inbox until all is done.
+
+    Workers pass by what is cancelled here although it is not committed yet.
+    """
     held = Channel.objects.filter(owner=user).order_by("pk").select_for_update(no_key=True)
-    list(held.values_list("pk", flat=True))
+    ids = list(held.values_list("pk", flat=True))
+    Delivery.objects.filter(channel__in=ids, next_attempt_at__isnull=False).cancel(CLOSED, now)
 
 
 def close_channels(user: User, now: datetime) -> None:

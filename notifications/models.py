@@ -292,6 +292,15 @@ class Channel(models.Model):
             return "Not verified yet: nothing is sent this way until it is."
         return ""
 
+    @property
+    def why_unused(self) -> str:
+        """Say in half a sentence why nothing goes there; empty where messages do."""
+        if self.deleted_at:
+            return "its channel is deleted"
+        if self.disabled_at:
+            return "its channel is disabled"
+        return "" if self.is_verified else "its channel is not verified"
+
     def trouble(self, now: datetime) -> str:
         """Say why nothing is sent this way at present; empty when all is well."""
         if refusal := self.refusal:
@@ -493,6 +502,20 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def unfinished(self) -> Self:
         return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
 
+    def retry(self, now: datetime) -> set[int]:
+        """Let a worker take these now; return the ids of those that can be tried.
+
+        A dead one gets a whole new ladder, a waiting one its next attempt before its time. The rows
+        are locked: what a worker has leased meanwhile is left to it.
+        """
+        rows = [each for each in self if not each.why_not_retried(now)]
+        dead = [each.pk for each in rows if each.status == Delivery.Status.DEAD]
+        Delivery.objects.filter(pk__in=dead).revive(now)
+        waiting = [each.pk for each in rows if each.status == Delivery.Status.QUEUED]
+        queued = Delivery.objects.filter(pk__in=waiting, status=Delivery.Status.QUEUED)
+        queued.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
+        return {each.pk for each in rows}
+
     def cancel(self, reason: str, now: datetime) -> int:
         """End those that have not ended; one that is just being sent may still turn out `sent`."""
         return self.unfinished().update(
@@ -538,6 +561,12 @@ class Delivery(models.Model):
 
     # What is to be collected before anything is sent.
     TO_COLLECT: ClassVar = [Held.DIGEST, Held.FLOOD]
+    # Of a queued one, what keeps it from being tried at once.
+    WAITS_FOR: ClassVar = {
+        Held.QUIET: "it waits for the end of quiet hours",
+        Held.DIGEST: "it waits for its digest",
+        Held.FLOOD: "it waits for its digest",
+    }
 
     # Without a foreign key in the database, nor an index of its own (the list's below serves): to
     # check and to keep these is a third of what a delivery costs.
@@ -661,14 +690,26 @@ class Delivery(models.Model):
     def message_id(self) -> str:
         return message_id(self.pk, self.created_at)
 
+    def why_not_retried(self, now: datetime) -> str:
+        """Say why this cannot be tried at once; empty for a dead or waiting one that can."""
+        if self.status not in {self.Status.DEAD, self.Status.QUEUED}:
+            return f"only dead and waiting deliveries can be tried, and this one is {self.status}"
+        if why := self.channel.why_unused:
+            return why
+        if self.status == self.Status.DEAD:
+            return ""
+        if self.channel.is_paused(now):
+            return "its channel is paused"
+        if why := self.WAITS_FOR.get(self.held or ""):
+            return why
+        is_due = self.next_attempt_at is not None and self.next_attempt_at <= now
+        return "this one is queued and due: a worker takes it next" if is_due else ""
+
     @transaction.atomic
     def retry(self, now: datetime) -> bool:
-        """Queue a dead delivery again, with a whole new ladder; False when it is not dead.
-
-        Nor is one whose channel leads elsewhere by now, and has not been verified.
-        """
-        mine = Delivery.objects.filter(pk=self.pk, channel__in=Channel.objects.verified())
-        return bool(mine.revive(now))
+        """Try a dead or waiting delivery at once; False when that cannot be."""
+        rows = Delivery.objects.filter(pk=self.pk).select_related("channel")
+        return bool(rows.select_for_update(of=("self",)).retry(now))
 
 
 def message_id(delivery_id: int, created_at: datetime) -> str:

@@ -216,6 +216,21 @@ def due_since(now: datetime) -> datetime | None:
     return due.values_list("next_attempt_at", flat=True).first()
 
 
+@transaction.atomic
+def retry(ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Try deliveries at once, dead and waiting ones; return by id why some are left as they are.
+
+    Workers are woken at commit.
+    """
+    rows = Delivery.objects.filter(pk__in=ids).order_by("pk").select_related("channel__owner")
+    rows = rows.defer("channel__secret", "channel__previous_secret")
+    locked = rows.select_for_update(of=("self",))
+    reasons = {each.pk: each.why_not_retried(now) for each in locked}
+    locked.retry(now)
+    transaction.on_commit(wake, robust=True)
+    return {pk: reason for pk, reason in reasons.items() if reason}
+
+
 def wake() -> None:
     """Tell workers that there is work. Lost or doubled it does no harm: the tick does it too."""
     try:

@@ -69,6 +69,8 @@ def confirm(pressed: Pressed, now: datetime) -> Channel:
             if now >= verification.expires_at:
                 raise ExpiredLink("This link has expired: ask for a new one.")
             _mark(channel, now)
+    # As it is now: it is told by a label that says whether it is verified.
+    channel.refresh_from_db()
     return channel
 
 

@@ -24,7 +24,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api import Conflict, OwnedViewSet
 from accounts.one_statement import keep_related
 from accounts.serializers import UntilSerializer
-from notifications import dependents, holding, probe, verification
+from notifications import dependents, holding, outbox, probe, verification
 from notifications.attempts import attempts_of, with_attempts
 from notifications.first_rows import first_rows
 from notifications.models import Channel, Delivery, InboxMessage
@@ -234,12 +234,13 @@ class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **kwargs: Any) -> Response:
-        """Queue a dead delivery again, under the same message id."""
-        delivery = self.get_object()
-        if not delivery.channel.is_verified:
-            raise Conflict("Its channel is not verified.")
-        if not delivery.retry(timezone.now()):
-            raise Conflict(f"Only a dead delivery can be retried; this one is {delivery.status}.")
+        """Try a dead or waiting delivery at once, under the same message id.
+
+        A dead one is queued again; one that waits for its next attempt does not wait any longer.
+        """
+        delivery, now = self.get_object(), timezone.now()
+        if reason := outbox.retry([delivery.pk], now).get(delivery.pk):
+            raise Conflict(f"{reason[0].upper()}{reason[1:]}.")
         delivery.refresh_from_db()
         return Response(self.get_serializer(delivery).data)
 

@@ -359,8 +359,8 @@ class Case:
         if reminder.created_at > fire.fire_at:
             when = self._tell(reminder.created_at)
             return Verdict.NOT_CREATED, f"the reminder was created only on {when}"
-        if reminder.deleted_at is not None and reminder.deleted_at < fire.fire_at:
-            when = self._tell(reminder.deleted_at)
+        if (deleted_at := history.deleted_at(reminder, fire.fire_at)) is not None:
+            when = self._tell(deleted_at)
             return Verdict.DELETED, f"the reminder had been deleted, on {when}"
         held = self._held(fire.fire_at)
         if held.status == Reminder.Status.PAUSED:

@@ -9,20 +9,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts.models import FOAM_ID
 from accounts.pauses import EVERYTHING
 from notifications import meter, outbox
 from notifications.bulk import bulk_cursor
-from reminders import place
+from notifications.models import Channel
+from reminders import place, transitions
 from reminders.count import Count
 from reminders.fields import lead_of_interval, leads_of_intervals
-from reminders.history import Change, note
+from reminders.history import Change
 from reminders.message import Message, message
 from reminders.misfire import Missed, Plan, plan
 from reminders.models import EditConflict, Occurrence, Reminder
 from reminders.occurrence import reference
 from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
+from reminders.transitions import array_of
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -248,11 +251,6 @@ def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int
         )
 
 
-def array_of(times: Sequence[datetime] | None) -> str | None:
-    """Write wall times as PostgreSQL does: unnest would take an array of arrays apart."""
-    return None if times is None else "{" + ",".join(each.isoformat() for each in times) + "}"
-
-
 def posts_for(
     channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime, urgent: bool
 ) -> list[outbox.Post]:
@@ -271,18 +269,31 @@ def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     # Whoever deletes it comes before this, or cancels what this posts.
     if not Reminder.objects.kept().select_for_update(no_key=True).filter(pk=reminder.pk).exists():
         raise EditConflict
-    note(reminder, Change.Verb.TRIGGERED, now)
-    after = reminder.follow_up_after
-    occurrence = Occurrence.objects.create(
-        reminder=reminder,
-        due_at=now,
-        status=Occurrence.Status.PENDING,
-        recorded_at=now,
-        follow_up_at=None if after is None else now + after,
+    return trigger_each([reminder], now)[0]
+
+
+def trigger_each(reminders: Sequence[Reminder], now: datetime) -> list[Occurrence]:
+    """Fire reminders now, beside their schedules; their rows are locked, and none is deleted."""
+    transitions.note(reminders, Change.Verb.TRIGGERED, now)
+    occurrences = Occurrence.objects.bulk_create(
+        Occurrence(
+            reminder=reminder,
+            due_at=now,
+            status=Occurrence.Status.PENDING,
+            recorded_at=now,
+            follow_up_at=None
+            if reminder.follow_up_after is None
+            else now + reminder.follow_up_after,
+        )
+        for reminder in reminders
     )
-    channel_ids = reminder.channels.values_list("pk", flat=True)
-    # It has the number of the next that comes due, which it does not take from it.
-    count = Count(reminder.fired_count).including(now)
-    told = message(reminder, Fire(fire_at=now, due_at=now, lead=ON_TIME), now, 0, count)
-    outbox.post(posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent), now)
-    return occurrence
+    prefetch_related_objects(reminders, "owner", Prefetch("channels", Channel.objects.only("pk")))
+    posts: list[outbox.Post] = []
+    for reminder, occurrence in zip(reminders, occurrences, strict=True):
+        # It has the number of the next that comes due, which it does not take from it.
+        count = Count(reminder.fired_count).including(now)
+        told = message(reminder, Fire(fire_at=now, due_at=now, lead=ON_TIME), now, 0, count)
+        channel_ids = [channel.pk for channel in reminder.channels.all()]
+        posts += posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent)
+    outbox.post(posts, now)
+    return occurrences

@@ -27,6 +27,7 @@ class Change(Acted):
         PAUSED = "paused"
         RESUMED = "resumed"
         DELETED = "deleted"
+        RESTORED = "restored"  # after it was deleted
         TRIGGERED = "triggered"  # fired at once, beside its schedule
         SET_ASIDE = "set_aside"  # the tick could not fire it; `detail` is the error
         REPLANNED = "replanned"  # by the command of that name; `detail` is the move
@@ -107,6 +108,15 @@ def until(reminder: Any, following: Change) -> Any:
     for name, text in following.before.items():
         setattr(found, name, reminder._meta.get_field(name).to_python(text))
     return found
+
+
+def deleted_at(reminder: Any, moment: datetime) -> datetime | None:
+    """Return since when a reminder was deleted at `moment`; None when it was not, or restored."""
+    if reminder.deleted_at is not None and reminder.deleted_at < moment:
+        return reminder.deleted_at  # type: ignore[no-any-return]
+    both = (Change.Verb.DELETED, Change.Verb.RESTORED)
+    last = reminder.changes.filter(verb__in=both, at__lt=moment).order_by("at", "id").last()
+    return last.at if last is not None and last.verb == Change.Verb.DELETED else None
 
 
 def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None]) -> Diff:

@@ -4,6 +4,7 @@ An answer is one conditional UPDATE, so that of two at once one is first and the
 nothing is left to change. Who gave it is kept in `Occurrence.responses`, in the same transaction.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -77,9 +78,17 @@ def skip_next(reminder: Reminder, now: datetime, by: By) -> Occurrence | None:
     Return what is recorded of it, the first to speak; None when nothing is planned.
     """
     skipped = reminder.skip(now)
-    for occurrence in skipped:
-        _note(occurrence, Response.Verb.SKIPPED, now, by)
+    note_skipped(skipped, now, by)
     return skipped[0] if skipped else None
+
+
+def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: By) -> None:
+    """Record who let these pass."""
+    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    verb = Response.Verb.SKIPPED
+    Response.objects.bulk_create(
+        Response(occurrence=occurrence, verb=verb, at=now, **who) for occurrence in skipped
+    )
 
 
 def _note(

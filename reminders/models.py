@@ -10,8 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import Prefetch, Q, Value
-from django.db.models.functions import Greatest
+from django.db.models import Prefetch, Q
 
 from accounts.duration_fields import DurationRange
 from accounts.lookups import EqualsAny
@@ -20,9 +19,8 @@ from accounts.one_line import MESSAGE, is_one_line
 from accounts.pauses import check_until
 from accounts.timezones import known
 from notifications.bulk import in_index_order
-from notifications.causes import following
-from notifications.models import Channel, Delivery
-from reminders import last_loss
+from notifications.models import Channel
+from reminders import last_loss, transitions
 from reminders.arrival import Arrival
 from reminders.backlog import Backlog
 from reminders.count import Count
@@ -31,7 +29,7 @@ from reminders.history import Change, edited, note
 from reminders.last_loss import LastLoss
 from reminders.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.misfire import Misfire, Missed, due_until
-from reminders.occurrence import SKIPPED, Occurrence, no_lead, reference, reference_of
+from reminders.occurrence import SKIPPED, Occurrence, no_lead
 from reminders.place import GoesOn, planned, walls
 from reminders.recurrence import (
     ON_TIME,
@@ -306,7 +304,8 @@ class Reminder(models.Model):
         except RecurrenceError:
             return Fire(due_at - lead.nominal, due_at, lead)
 
-    def _fires_of(self, due_at: datetime) -> list[Fire]:
+    def fires_of(self, due_at: datetime) -> list[Fire]:
+        """Return the fires of one due instant, the shortest lead first."""
         schedule = self.schedule
         return [schedule.fire(due_at, lead) for lead in schedule.leads]
 
@@ -428,7 +427,7 @@ class Reminder(models.Model):
         if arrival.status == self.Status.ACTIVE or is_over:
             self.plan(now)
         else:
-            self._expect(None)
+            self.expect(None)
             self.status = self.Status(arrival.status)
             self.paused_until = arrival.paused_until
 
@@ -448,9 +447,10 @@ class Reminder(models.Model):
             if self.next_due_at == due_at:
                 self.skip(now)
             elif due_at > now:
-                fires = self._fires_of(due_at)
-                ahead = [fire.lead for fire in fires if fire.fire_at > now]
-                self._record_skipped(now, due_at, ahead or [min(self.leads)])
+                fires = self.fires_of(due_at)
+                ahead = [fire for fire in fires if fire.fire_at > now] or [fires[0]]
+                skipped = [(self, fire) for fire in ahead]
+                transitions.record(skipped, Occurrence.Status.SKIPPED, SKIPPED, now)
 
     def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
         """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
@@ -470,7 +470,7 @@ class Reminder(models.Model):
             return
         # What has fired ahead of time by the old schedule says nothing of the new one.
         self.fired_due_at = None
-        stored._miss_due(now, Missed.EDITED)
+        transitions.miss_due([stored], now, Missed.EDITED)
         if stored.status != self.Status.PAUSED:
             self.plan_or_refuse(now)
 
@@ -501,16 +501,7 @@ class Reminder(models.Model):
         """
         check_until(until, now)
         self._lock()
-        same = (self.Status.PAUSED, until)
-        if self.status == self.Status.FINISHED or (self.status, self.paused_until) == same:
-            return
-        note(self, Change.Verb.PAUSED, now, f"until {until:%Y-%m-%dT%H:%M:%SZ}" if until else "")
-        if self.status == self.Status.ACTIVE:
-            self._miss_due(now, Missed.PAUSED)
-            self._expect(None)
-            self.occurrences.rest()
-        self.status, self.paused_until = same
-        self._touch()
+        transitions.pause([self], now, until)
 
     @transaction.atomic
     def resume(self, now: datetime) -> None:
@@ -520,34 +511,27 @@ class Reminder(models.Model):
         pause is over, it ended when it was to end, however late it is now: what is due then fires.
         """
         self._lock()
-        if self.status == self.Status.PAUSED:
-            note(self, Change.Verb.RESUMED, now)
-            until = self.paused_until
-            self.plan(until - timedelta.resolution if until and until <= now else now)
-            snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
-            snoozed.update(follow_up_at=Greatest("speaks_again_at", Value(now)))
-            self._touch()
+        transitions.resume([self], now)
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
         """Delete for the owner: fire nothing more, cancel what is queued, keep the row."""
         self._lock()
-        if self.deleted_at is not None:
-            return
-        note(self, Change.Verb.DELETED, now)
-        self._miss_due(now, Missed.DELETED)
-        self._expect(None)
-        self.deleted_at = now
-        self._touch()
-        # First: then no tick makes a delivery that the next statement does not see.
-        self.occurrences.rest()
-        snoozed = self.occurrences.filter(status=Occurrence.Status.SNOOZED)
-        snoozed.update(status=Occurrence.Status.PENDING)
-        references = self.occurrences.values_list(reference_of("pk"))
-        Delivery.objects.filter(reference__in=references).cancel("Reminder deleted.", now)
-        followed = self.occurrences.followed().values_list("pk", flat=True)
-        later = following(reference(pk) for pk in followed)
-        Delivery.objects.filter(reference__in=list(later)).cancel("Reminder deleted.", now)
+        transitions.close([self], now)
+
+    def restore(self, now: datetime) -> None:
+        """Take back that it was deleted: it goes on with the first occurrence after `now`.
+
+        Restoring what is not deleted changes nothing. ValidationError says why it stays deleted.
+        """
+        try:
+            with transaction.atomic():
+                self._lock()
+                if self.deleted_at and self.owner.closed_at:
+                    raise ValidationError("The account of its owner is closed.")
+                transitions.restore([self], now)
+        except IntegrityError as error:
+            raise (ExternalIdTaken() if is_taken(error) else error) from error
 
     @transaction.atomic
     def skip(self, now: datetime) -> list[Occurrence]:
@@ -556,42 +540,7 @@ class Reminder(models.Model):
         Return what is recorded, the first to speak first; nothing when there is no plan.
         """
         self._lock()
-        first = self.planned
-        if first is None:
-            return []
-        due_at = first.due_at
-        try:
-            going_on = GoesOn(self.schedule, first, self.next_walls)
-            fire: Fire | None = first
-            while fire is not None and fire.due_at == due_at:
-                fire = going_on.next_fire(*fire.order)
-            # Their leads may be so long that another instant is spoken of between two of this one:
-            # what is recorded here does not fire when its turn comes.
-            ahead = [fire.lead for fire in self._fires_of(due_at) if fire.order >= first.order]
-            skipped = self._record_skipped(now, due_at, ahead)
-            self._expect(fire)
-            self.next_walls = going_on.walls(fire) if fire else None
-        except RecurrenceError as error:
-            raise ValidationError({error.field: error.message}) from error
-        self.save(update_fields=self.PLAN)
-        return skipped
-
-    def _record_skipped(
-        self, now: datetime, due_at: datetime, leads: Iterable[Lead]
-    ) -> list[Occurrence]:
-        recorded = set(self.occurrences.filter(due_at=due_at).values_list("lead", flat=True))
-        return Occurrence.objects.bulk_create(
-            Occurrence(
-                reminder=self,
-                due_at=due_at,
-                lead=lead,
-                status=Occurrence.Status.SKIPPED,
-                reason=SKIPPED,
-                recorded_at=now,
-            )
-            for lead in sorted(leads, reverse=True)
-            if lead not in recorded
-        )
+        return transitions.skip([self], now)
 
     def skipped_ahead(self, now: datetime) -> models.QuerySet[Any, datetime]:
         """Return the due instants to come of which the alert on time was skipped."""
@@ -606,18 +555,14 @@ class Reminder(models.Model):
     def _lock(self) -> None:
         self.refresh_from_db(from_queryset=Reminder.objects.select_for_update())
 
-    def _touch(self) -> None:
-        self.version += 1
-        self.save()
-
     def plan(self, now: datetime) -> None:
         """Set what fires next, strictly after `now`; a reminder with nothing left is finished."""
         schedule = self.schedule
         fire = schedule.next_fire(now)
-        self._expect(fire)
+        self.expect(fire)
         self.next_walls = walls(schedule, fire) if fire else None
 
-    def _expect(self, fire: Fire | None) -> None:
+    def expect(self, fire: Fire | None) -> None:
         self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
         self.next_fire_at = fire.fire_at if fire else None
         self.next_due_at = fire.due_at if fire else None
@@ -626,24 +571,7 @@ class Reminder(models.Model):
         self.paused_until = None
         self.error = ""
 
-    def _miss_due(self, now: datetime, reason: Missed) -> None:
-        """Record what is due but not fired yet as missed, before the plan that holds it goes."""
-        Occurrence.objects.bulk_create(
-            [
-                Occurrence(
-                    reminder=self,
-                    due_at=fire.due_at,
-                    lead=fire.lead,
-                    status=Occurrence.Status.MISSED,
-                    reason=reason.value,
-                    recorded_at=now,
-                )
-                for fire in self._due(now)
-            ],
-            ignore_conflicts=True,
-        )
-
-    def _due(self, now: datetime) -> list[Fire]:
+    def fires_due(self, now: datetime) -> list[Fire]:
         """Return what is planned and due, and what came due after it."""
         # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
         first = self.planned

@@ -91,6 +91,7 @@ CHANGE: dict[str, str] = {
     Change.Verb.PAUSED: "paused",
     Change.Verb.RESUMED: "resumed, to go on with the first occurrence after that",
     Change.Verb.DELETED: "deleted",
+    Change.Verb.RESTORED: "restored, to go on with the first occurrence after that",
     Change.Verb.TRIGGERED: "fired at once, beside its schedule",
     Change.Verb.SET_ASIDE: "set aside, because the tick could not fire it",
     Change.Verb.REPLANNED: "planned anew by the rules of time zones",

@@ -37,7 +37,8 @@ def later(make_reminder):
 
 
 def act(client, name, rows, model="reminders_reminder", **asked):
-    chosen = {"action": name, "_selected_action": [row.pk for row in rows], **asked}
+    rows = [row.pk for row in rows]
+    chosen = {"action": name, "_selected_action": rows, "confirmed": "1", **asked}
     answer = client.post(reverse(f"admin:{model}_changelist"), chosen, follow=True)
     assert answer.status_code == 200
     return [str(message) for message in answer.context["messages"]]
@@ -321,15 +322,34 @@ def test_action_deletes_without_removing_the_row(staff_client, later):
     assert Reminder.objects.count() == 1
 
 
-def test_action_retries_dead_deliveries_only(staff_client, reminder, recorder, now):
-    recorder.fail_with(TransportError("gone", permanent=True))
+def test_deleted_reminder_is_restored_from_the_list_and_from_its_page(staff_client, later):
+    page = f"/admin/reminders/reminder/{later.pk}"
+    restore = reverse("admin:reminders_reminder_restore_one", args=[later.pk])
+    assert staff_client.get(restore).status_code == 403
+    act(staff_client, "close", [later])
+    url = f"{reverse('admin:reminders_reminder_changelist')}?state=deleted"
+    chosen = {"action": "restore", "_selected_action": [later.pk], "confirmed": "1"}
+    staff_client.post(url, chosen)
+    assert Reminder.objects.get().status == "active"
+    act(staff_client, "close", [later])
+    assert f'href="{restore}"' in staff_client.get(f"{page}/change/").content.decode()
+    assert "Restore this reminder?" in staff_client.get(restore).content.decode()
+    assert Reminder.objects.get().deleted_at is not None
+    staff_client.post(restore, {"confirmed": "1"})
+    assert Reminder.objects.get().deleted_at is None
+    assert restore not in staff_client.get(f"{page}/change/").content.decode()
+
+
+def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, recorder, now):
+    deliveries, model = Delivery.objects.all(), "notifications_delivery"
     dispatch.tick(now)
-    outbox.deliver_due(now)
     deliveries = Delivery.objects.filter(reference__startswith="occurrence:")
-    model = "notifications_delivery"
-    assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
+    for error in (TransportError("busy"), TransportError("gone", permanent=True)):
+        recorder.fail_with(error)
+        outbox.deliver_due(timezone.now())
+        assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
     [said] = act(staff_client, "retry", deliveries, model)
-    assert said.endswith("it is queued, and only dead ones can be retried.")
+    assert said.endswith("this one is queued and due: a worker takes it next.")
 
 
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):
@@ -493,7 +513,7 @@ def test_accounts_are_closed_after_a_page_that_names_them(staff_client, user, st
     url, chosen = reverse("admin:accounts_user_changelist"), [user.pk, stranger.pk]
     form = {"action": "close_accounts", "_selected_action": chosen}
     page = staff_client.post(url, form).content.decode()
-    assert "ada@example.com" in page
+    assert '<li class="break-words">ada</li>' in page
     assert User.objects.filter(closed_at=None).count() == 3
     answer = staff_client.post(url, {**form, "confirmed": "1"}, follow=True)
     assert [str(each) for each in answer.context["messages"]] == ["Closed the accounts of 2."]

@@ -1,17 +1,24 @@
 """Many rows at once in the admin: each is done or not, and whoever asked is told which and why."""
 
+import html
 import logging
 import re
 from datetime import datetime
 
 import pytest
+from django.contrib import admin
+from django.core import signing
+from django.db import connection
 from django.urls import reverse
 
-from accounts import report
+from accounts import pauses, report
+from accounts.models import ApiToken
 from reminders import firing
 from reminders.models import EditConflict, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
+
+OWN = ("accounts_", "notifications_", "reminders_", "django_celery_beat_")
 
 
 @pytest.fixture
@@ -51,17 +58,17 @@ def test_what_was_not_done_is_counted_by_reason_and_named_with_links(act, some, 
 
 
 def test_row_that_raises_stops_no_other(act, some, monkeypatch, caplog):
-    fire = firing.trigger
+    fire = firing.trigger_each
 
-    def trigger(reminder, now):
-        occurrence = fire(reminder, now)
-        if reminder.pk == some[1].pk:
+    def trigger_each(reminders, now):
+        occurrences = fire(reminders, now)
+        if some[1] in reminders:
             raise EditConflict
-        if reminder.pk == some[2].pk:
+        if some[2] in reminders:
             raise RuntimeError("broken")
-        return occurrence
+        return occurrences
 
-    monkeypatch.setattr(firing, "trigger", trigger)
+    monkeypatch.setattr(firing, "trigger_each", trigger_each)
     with caplog.at_level(logging.ERROR):
         level, said, _ = act("fire_now", some)
     assert level == "warning"
@@ -85,12 +92,30 @@ def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
     assert Reminder.objects.kept().count() == 5
 
 
-def test_what_time_ran_out_for_is_said_and_left(act, some, monkeypatch):
-    moments = iter([0, 1, 2, 30, 60])
+def test_page_goes_on_with_what_time_ran_out_for(client, staff, some, monkeypatch):
+    """Each reminder once, although the first page of the list shows the same ones again."""
+    monkeypatch.setattr(report, "BATCH", 2)
+    moments = iter([0, 1, 30, 60, 61, 90, 120, 121])
     monkeypatch.setattr(report, "monotonic", lambda: next(moments))
-    _, said, _ = act("pause", some)
-    assert said == "Paused 2 of 5. Time ran out for 3 more: choose them again."
-    assert Reminder.objects.filter(status="paused").count() == 2
+    client.force_login(staff)
+    url = reverse("admin:reminders_reminder_changelist")
+    chosen = {"action": "skip_next", "confirmed": "1", "_selected_action": [some[0].pk]}
+    page = client.post(url, {**chosen, "select_across": "1"})
+    assert (page.context["title"], page.context["position"]) == ("3 of 5 are left", 2)
+    assert "Go on with the rest" in page.content.decode()
+    page = client.post(url, fields_of(page))
+    assert page.context["title"] == "1 of 5 are left"
+    answer = client.post(url, fields_of(page), follow=True)
+    assert [str(each) for each in answer.context["messages"]] == ["Skipped the next of 5."]
+    assert [each.occurrences.count() for each in some] == [1] * 5
+
+
+def fields_of(page):
+    """Return what the form of a page sends."""
+    fields = {}
+    for name, value in page.context["fields"]:
+        fields.setdefault(name, []).append(value)
+    return fields
 
 
 @pytest.mark.parametrize(
@@ -105,20 +130,55 @@ def test_each_action_says_what_it_did(act, some, name, said):
     assert act(name, some[:1])[1].replace("&lt;", "<").replace("&gt;", ">") == said
 
 
-def test_what_is_done_is_returned_to_whoever_keeps_a_record(some, rf, staff, now, monkeypatch):
-    class Silent:
-        opts = Reminder._meta
+@pytest.mark.parametrize("forged", ["", "zzz", signing.dumps({"total": 9}, salt="other")])
+def test_forged_progress_begins_anew(act, some, client, forged):
+    url = reverse("admin:reminders_reminder_changelist")
+    act("resume", some[:1])
+    chosen = {"action": "pause", "confirmed": "1", "_selected_action": [row.pk for row in some]}
+    client.post(url, {**chosen, "progress": forged})
+    assert Reminder.objects.filter(status="paused").count() == 5
 
-        def message_user(self, *args):
-            pass
 
-    request = rf.post("/")
-    request.user = staff
-    some[0].pause(now)
+ASKED = [
+    (model, name)
+    for model, model_admin in admin.site._registry.items()
+    for name in model_admin.actions
+    if not name.startswith("export")
+]
 
-    def pause(reminder):
-        return "it was paused before" if reminder.status == "paused" else reminder.pause(now)
 
-    told = report.run(request, Silent(), Reminder.objects.all(), pause, "Paused")
-    assert told.finished == some[1:]
-    assert told.reasons == {"it was paused before": some[:1]}
+@pytest.mark.parametrize(("model", "name"), ASKED, ids=[f"{m.__name__}-{n}" for m, n in ASKED])
+@pytest.mark.usefixtures("beat_rows", "one_of_each")
+def test_action_asks_first_and_changes_nothing(client, model, name):
+    """Also for all rows across pages: how many, what happens, and a way back to the same list."""
+    before = contents()
+    rows = model._default_manager.exclude(pk=0)
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    chosen = {"action": name, "_selected_action": [rows[0].pk], "select_across": "1"}
+    page = client.post(f"{url}?q=", chosen)
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert f" {len(rows)} " in page.context["title"]
+    assert page.context["effect"] in html.unescape(text)
+    assert f'href="{url}?q="' in text
+    assert ">Cancel</a>" in text
+    assert contents() == before
+
+
+@pytest.fixture
+def one_of_each(client, staff, some, now):
+    firing.trigger(some[0], now)
+    ApiToken.issue(staff, "laptop")
+    pauses.begin("user", now, owner=staff)
+    client.force_login(staff)
+
+
+def contents():
+    """Return all rows of FOAM's own tables and of beat's."""
+    tables = [t for t in connection.introspection.table_names() if t.startswith(OWN)]
+    found = {}
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1')
+            found[table] = cursor.fetchall()
+    return found

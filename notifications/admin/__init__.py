@@ -3,7 +3,15 @@
 from notifications.admin.channel import ChannelAdmin
 from notifications.admin.delivery import DELIVERY_COLOURS, DeliveryAdmin
 from notifications.admin.inbox import InboxMessageAdmin
-from notifications.admin.rows import OfUsers, WrittenByFoam, once, owner_link
+from notifications.admin.rows import (
+    OfUsers,
+    WrittenByFoam,
+    failure_of,
+    labelled_with_owner,
+    note_failures,
+    once,
+    owner_link,
+)
 
 __all__ = [
     "DELIVERY_COLOURS",
@@ -12,6 +20,9 @@ __all__ = [
     "InboxMessageAdmin",
     "OfUsers",
     "WrittenByFoam",
+    "failure_of",
+    "labelled_with_owner",
+    "note_failures",
     "once",
     "owner_link",
 ]

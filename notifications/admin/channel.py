@@ -1,23 +1,33 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import DurationField, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import pause_page, report, search
+from accounts import report, search
+from accounts.choices import ChoosesOwner
+from accounts.confirmation import confirmed
 from accounts.duration_fields import DurationFormField
-from accounts.forms import StoringForm
+from accounts.edits import EDITION, EditForm
 from accounts.history import KeepsChanges, Source, of_acts
-from accounts.lists import Listed
+from accounts.lists import Listed, StateFilter
+from accounts.until_form import UntilForm
 from notifications import dependents, flood, holding, probe, verification
-from notifications.admin.rows import OfUsers
+from notifications.admin.rows import (
+    OfUsers,
+    failure_of,
+    labelled_with_owner,
+    note_failures,
+    trouble_of,
+)
 from notifications.dependents import Dependents
 from notifications.history import WORDS
 from notifications.models import NEEDS_NO_PROOF, Channel
@@ -25,11 +35,25 @@ from notifications.models import NEEDS_NO_PROOF, Channel
 # What people know a channel by.
 NAMES = ("name", "address")
 
+VERIFIES = (
+    "An e-mail address or a chat gets a message with a code; a webhook is sent a challenge. "
+    "Reminders go there only when the code is entered or the challenge answered."
+)
+TESTS = "The owner gets one test message there, at once."
+PAUSES = "Messages wait until then, urgent ones as well. None is lost."
+RESUMES = "Messages that waited for the end of the pause go out at once."
+ENABLES = "Messages go there again from now on. What was cancelled meanwhile is not sent."
+DISABLES = (
+    "Nothing more is sent there, and messages that wait are cancelled. The owner is told on "
+    "another channel."
+)
+DELETES = (
+    "Nothing more is sent there, messages that wait are cancelled, and the address and secret are "
+    "erased. This cannot be undone."
+)
 
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
 
+class ChannelStateFilter(StateFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
             ("disabled", "Disabled"),
@@ -38,22 +62,21 @@ class StateFilter(admin.SimpleListFilter):
             ("deleted", "Deleted"),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        kept = rows.filter(deleted_at=None)
+        match value:
             case "disabled":
-                return queryset.exclude(disabled_at=None).filter(deleted_at=None)
+                return kept.exclude(disabled_at=None)
             case "alone":
-                return queryset.filter(held_until__gt=timezone.now(), deleted_at=None)
+                return kept.filter(held_until__gt=timezone.now())
             case "unverified":
-                return queryset.filter(verified_at=None, deleted_at=None).exclude(
-                    kind__in=NEEDS_NO_PROOF
-                )
+                return kept.filter(verified_at=None).exclude(kind__in=NEEDS_NO_PROOF)
             case "deleted":
-                return queryset.exclude(deleted_at=None)
-        return queryset
+                return rows.exclude(deleted_at=None)
+        return kept
 
 
-class ChannelForm(StoringForm):
+class ChannelForm(EditForm):
     code = forms.CharField(
         required=False,
         max_length=20,
@@ -66,21 +89,15 @@ class ChannelForm(StoringForm):
         model = Channel
         fields: list[str] = []  # the admin names them
 
-    def store(self) -> None:
-        now = timezone.now()
-        holding.store(self.instance, now, self.changed_data)
-        if code := self.cleaned_data.get("code"):
-            verification.verify(self.instance, code, now)
-
 
 @admin.register(Channel)
-class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
+class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     form = ChannelForm
     formfield_overrides = {
         DurationField: {"form_class": DurationFormField, "widget": UnfoldAdminTextInputWidget}
     }
     list_display = ("name", "owner", "kind", "address", "show_state", "show_trouble", "created_at")
-    list_filter = ("kind", StateFilter)
+    list_filter = ("kind", ChannelStateFilter)
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("name",)
@@ -122,6 +139,23 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
     )
     actions = ("verify", "test", "pause", "resume", "enable", "disable", "close")
 
+    def shown_by_default(self, rows: QuerySet[Channel]) -> QuerySet[Channel]:
+        return rows.filter(deleted_at=None)
+
+    def choices_for(self, rows: QuerySet[Channel], asked: QueryDict) -> QuerySet[Channel]:
+        """Return what a form offers of what its search finds: of an owner, where one is chosen."""
+        rows = rows.filter(deleted_at=None).select_related("owner")
+        owner = asked.get("owner", "")
+        if not owner:
+            return rows
+        number = search.number_of(owner)
+        return rows.none() if number is None else rows.filter(owner=number)
+
+    label_of = staticmethod(labelled_with_owner)
+
+    def prepare(self, rows: Iterable[Channel]) -> None:
+        note_failures(rows)
+
     def find(self, rows: QuerySet[Channel], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
             yield rows.filter(pk=number)
@@ -131,12 +165,13 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         yield search.containing(search.newest(rows), words, *NAMES)
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        is_asked = obj is not None and not obj.is_verified
-        return [name for name in self.fields if is_asked or name != "code"]
+        if obj is None:
+            # A new channel has no state yet.
+            return [name for name in self.fields if name not in {*self.readonly_fields, "code"}]
+        return [name for name in self.fields if name != "code" or not obj.is_verified]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        fixed = ("owner", "kind") if obj else ()
-        return (*self.readonly_fields, *fixed)
+        return (*self.readonly_fields, "owner", "kind") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -148,6 +183,7 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         description="State",
         label={
             "in use": "success",
+            "failing": "danger",
             "disabled": "danger",
             "deleted": "warning",
             "left alone": "warning",
@@ -157,17 +193,17 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
         },
     )
     def show_state(self, channel: Channel) -> str:
-        if channel.deleted_at:
-            return "deleted"
-        if channel.disabled_at:
-            return "disabled"
-        if not channel.is_verified:
-            return "not verified"
-        if channel.is_paused(timezone.now()):
-            return "paused"
-        if channel.is_held(timezone.now()):
-            return "left alone"
-        return "not set up" if channel.transport.unavailable() else "in use"
+        now = timezone.now()
+        states = (
+            ("deleted", channel.deleted_at),
+            ("disabled", channel.disabled_at),
+            ("not verified", not channel.is_verified),
+            ("paused", channel.is_paused(now)),
+            ("left alone", channel.is_held(now)),
+            ("not set up", channel.transport.unavailable()),
+            ("failing", failure_of(channel)),
+        )
+        return next((state for state, is_so in states if is_so), "in use")
 
     @display(description="Flood guard")
     def show_flood(self, channel: Channel) -> str:
@@ -178,12 +214,39 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
 
     @display(description="Trouble")
     def show_trouble(self, channel: Channel) -> str:
-        return channel.trouble(timezone.now()) or "—"
+        return trouble_of(channel, timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        """The form has stored it."""
+        holding.store(obj, timezone.now(), form.changed_data)
+        if code := form.cleaned_data.get("code"):
+            try:
+                verification.verify(obj, code, timezone.now())
+            except ValidationError as refusal:
+                # Not raised: a wrong code is one of few tries, and has to stay counted.
+                request._wrong_code = refusal  # type: ignore[attr-defined]
 
-    @admin.action(description="Verify the selected channel", permissions=["change"])
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a wrong code at its field; the other fields have been saved."""
+        view = super().changeform_view
+        answer = view(request, object_id, form_url, extra_context)
+        refusal = getattr(request, "_wrong_code", None)
+        if refusal is None:
+            return answer
+        channel = Channel.objects.get(pk=object_id)
+        form = self.get_form(request, channel, change=True)(instance=channel)
+        request.POST = request.POST.copy()  # type: ignore[assignment]
+        request.POST[EDITION] = form.fields[EDITION].initial  # type: ignore[index]
+        request._refusal = refusal  # type: ignore[attr-defined]
+        return view(request, object_id, form_url, extra_context)
+
+    @admin.action(description="Verify the selected channel…", permissions=["change"])
+    @confirmed("Verify", VERIFIES)
     def verify(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         """Challenge it, or send it a code."""
         with self.asking(request, channels) as chosen:
@@ -191,7 +254,10 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
                 asked = verification.request(channel, timezone.now())
                 self.message_user(request, f"{channel}: {asked.detail}")
 
-    @admin.action(description="Send a test message to the selected channel", permissions=["change"])
+    @admin.action(
+        description="Send a test message to the selected channel…", permissions=["change"]
+    )
+    @confirmed("Send a test message to", TESTS)
     def test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         with self.asking(request, channels) as chosen:
             for channel in chosen:
@@ -213,21 +279,21 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])
-    def pause(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
-        asked = pause_page.ask(request, self, channels)
-        if isinstance(asked, HttpResponse):
-            return asked
-        now, until = timezone.now(), asked.cleaned_data["until"]
+    @confirmed("Pause", PAUSES, form=UntilForm)
+    def pause(
+        self, request: HttpRequest, channels: QuerySet[Channel], asked: dict[str, Any]
+    ) -> HttpResponse | None:
+        now, until = timezone.now(), asked["until"]
 
         def act(channel: Channel) -> str | None:
             holding.pause(channel, now, until)
             return None
 
-        report.run(request, self, channels, act, "Paused")
-        return None
+        return report.run(request, self, channels, act, "Paused")
 
-    @admin.action(description="Resume selected channels", permissions=["change"])
-    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Resume selected channels…", permissions=["change"])
+    @confirmed("Resume", RESUMES)
+    def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(channel: Channel) -> str | None:
@@ -236,20 +302,22 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             holding.resume(channel, now)
             return None
 
-        report.run(request, self, channels, act, "Resumed")
+        return report.run(request, self, channels, act, "Resumed")
 
-    @admin.action(description="Enable selected channels", permissions=["change"])
-    def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Enable selected channels…", permissions=["change"])
+    @confirmed("Enable", ENABLES)
+    def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         def act(channel: Channel) -> str | None:
             if channel.deleted_at or not channel.disabled_at:
                 return "it is deleted" if channel.deleted_at else "it was not disabled"
             channel.enable()
             return None
 
-        report.run(request, self, channels, act, "Enabled")
+        return report.run(request, self, channels, act, "Enabled")
 
-    @admin.action(description="Disable selected channels", permissions=["change"])
-    def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Disable selected channels…", permissions=["change"])
+    @confirmed("Disable", DISABLES)
+    def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(channel: Channel) -> str | None:
@@ -258,10 +326,11 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             channel.disable(f"Disabled by {request.user}.", now)
             return None
 
-        report.run(request, self, channels, act, "Disabled")
+        return report.run(request, self, channels, act, "Disabled")
 
-    @admin.action(description="Delete selected channels", permissions=["change"])
-    def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
+    @admin.action(description="Delete selected channels…", permissions=["change"])
+    @confirmed("Delete", DELETES, is_final=True)
+    def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
         counts: list[Dependents] = []
 
@@ -273,7 +342,8 @@ class ChannelAdmin(OfUsers, Listed, KeepsChanges, ModelAdmin):
             counts.append(found)
             return None
 
-        report.run(request, self, channels, act, "Deleted")
+        answer = report.run(request, self, channels, act, "Deleted")
         if sum(each.undeliverable for each in counts):
             total = Dependents(*map(sum, zip(*counts, strict=True)))
             self.message_user(request, f"Of reminders, {total}.", messages.WARNING)
+        return answer

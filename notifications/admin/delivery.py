@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -11,9 +11,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import report, search
+from accounts.confirmation import confirmed
 from accounts.history import ShowsHistory
 from accounts.lists import Listed
 from accounts.timezones import known
+from notifications import outbox
 from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
 from notifications.chain import PAGES, chain, lines_of
 from notifications.explain import story_of
@@ -27,6 +29,11 @@ DELIVERY_COLOURS = {
     "cancelled": "warning",
     "collected": "success",
 }
+
+TRIES = (
+    "Dead messages are sent again, and those that wait for their next attempt do not wait any "
+    "longer. What quiet hours, a digest or a pause hold back stays held."
+)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -58,7 +65,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
         "attempt",
         "due_at",
         "next_attempt_at",
-        "reason",
+        "show_reason",
     )
     # When it was made has an index, and so has what is unfinished.
     list_filter = (StatusFilter, "created_at", "held", "urgent", "channel__kind")
@@ -102,7 +109,9 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         # Secrets would be deciphered, for nothing.
         rows: QuerySet[Delivery] = super().get_queryset(request)
-        return rows.defer("channel__secret", "channel__previous_secret")
+        return rows.defer("channel__secret", "channel__previous_secret").prefetch_related(
+            "attempts"
+        )
 
     def find(self, rows: QuerySet[Delivery], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
@@ -130,15 +139,23 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     def show_status(self, delivery: Delivery) -> str:
         return delivery.status
 
-    @admin.action(description="Retry selected dead deliveries", permissions=["retry"])
-    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+    @display(description="Reason")
+    def show_reason(self, delivery: Delivery) -> str:
+        """Say why it ended; of one that waits for its next attempt, why the last one failed."""
+        last = max(delivery.attempts.all(), key=lambda each: each.number, default=None)
+        if delivery.reason or last is None or delivery.status != Delivery.Status.QUEUED:
+            return delivery.reason or "—"
+        return f"attempt {last.number} failed: {last.detail}"
+
+    @admin.action(description="Try selected deliveries now…", permissions=["retry"])
+    @confirmed("Try now:", TRIES)
+    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:
         now = timezone.now()
-
-        def act(delivery: Delivery) -> str | None:
-            if delivery.retry(now):
-                return None
-            if delivery.status != Delivery.Status.DEAD:
-                return f"it is {delivery.status}, and only dead ones can be retried"
-            return "its channel is not verified"
-
-        report.run(request, self, deliveries, act, "Queued", noted="Queued again.")
+        return report.run_on_many(
+            request,
+            self,
+            deliveries,
+            lambda ids: outbox.retry(ids, now),
+            "Queued",
+            noted="Queued again.",
+        )

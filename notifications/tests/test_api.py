@@ -169,10 +169,10 @@ def test_dead_delivery_can_be_retried(api, delivery, recorder, now):
     assert answer.json()["status"] == "queued"
 
 
-def test_delivery_that_is_not_dead_cannot_be_retried(api, delivery):
+def test_delivery_that_is_due_cannot_be_retried(api, delivery):
     answer = api.post(f"/api/v1/deliveries/{delivery.pk}/retry/")
     assert answer.status_code == 409
-    assert "this one is queued" in answer.json()["detail"]
+    assert answer.json()["detail"] == "This one is queued and due: a worker takes it next."
 
 
 @pytest.mark.parametrize(("method", "action"), [("get", ""), ("post", "retry/")])

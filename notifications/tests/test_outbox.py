@@ -328,8 +328,53 @@ def test_dead_delivery_can_be_retried_with_a_whole_new_ladder(delivery, recorder
     assert LADDER[0] <= wait <= LADDER[0] * 1.1 + timedelta(seconds=5)
 
 
-def test_only_a_dead_delivery_can_be_retried(delivery, now):
-    assert not delivery.retry(now)
+def test_delivery_that_waits_for_its_next_attempt_can_be_tried_now(delivery, recorder, now):
+    """With the attempts that it has left; a worker finds it due, and what is leased is left."""
+    recorder.fail_with(TransportError("busy"))
+    outbox.deliver_due(now)
+    recorder.recover()
+    assert outbox.retry([delivery.pk], now) == {}
+    waiting = reread(delivery)
+    assert (waiting.next_attempt_at, waiting.attempt, waiting.max_attempts) == (now, 1, 10)
+    assert outbox.deliver_due(now) == 1
+    assert reread(delivery).status == Delivery.Status.SENT
+
+
+LATER = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "channel_row", "why"),
+    [
+        ({}, {}, "this one is queued and due: a worker takes it next"),
+        ({"held": "quiet"}, {}, "it waits for the end of quiet hours"),
+        ({"held": "digest"}, {}, "it waits for its digest"),
+        ({"held": "flood"}, {}, "it waits for its digest"),
+        ({"held": "paused"}, {"paused_at": True, "paused_until": True}, "its channel is paused"),
+        ({}, {"verified_at": None}, "its channel is not verified"),
+        ({}, {"disabled_at": True, "disabled_reason": "x"}, "its channel is disabled"),
+        ({}, {"deleted_at": True}, "its channel is deleted"),
+        (
+            {"status": "sent", "next_attempt_at": None, "finished_at": True},
+            {},
+            "only dead and waiting deliveries can be tried, and this one is sent",
+        ),
+        (
+            {"status": "sending", "attempt": 1, "leased_until": True},
+            {},
+            "only dead and waiting deliveries can be tried, and this one is sending",
+        ),
+    ],
+)
+def test_delivery_that_cannot_be_tried_now_says_why_and_stays(delivery, row, channel_row, why, now):
+    def at_times(values):
+        return {name: now + LATER if value is True else value for name, value in values.items()}
+
+    Delivery.objects.filter(pk=delivery.pk).update(**at_times(row))
+    Channel.objects.filter(pk=delivery.channel_id).update(**at_times(channel_row))
+    before = Delivery.objects.values().get()
+    assert outbox.retry([delivery.pk], now) == {delivery.pk: why}
+    assert Delivery.objects.values().get() == before
 
 
 def test_closed_channel_forgets_address_and_secret(channel, now):

@@ -1,85 +1,131 @@
+"""What staff do to many reminders at once; each action asks first."""
+
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from unfold.decorators import action
 
-from accounts import pause_page, report
-from reminders import firing, loop
+from accounts import report
+from accounts.confirmation import CONFIRMED, confirmed, page
+from accounts.until_form import UntilForm
+from reminders import selection
 from reminders.admin.by import by
 from reminders.models import Reminder
 
+PAUSES = "They fire nothing until then. What has fired already is not repeated meanwhile."
+RESUMES = "Each goes on with its next time from now. What fell into the pause is not sent."
+SKIPS = "The next time of each passes without a message. The one after it is sent as planned."
+DELETES = (
+    "They fire nothing more, and messages that wait are cancelled. Staff can restore them: the "
+    "filter “Deleted” shows them."
+)
+RESTORES = (
+    "Each goes on with its next time from now. What was due while it was deleted is not sent. "
+    "One whose account is closed stays deleted."
+)
+
+
+def fires(reminders: QuerySet[Reminder]) -> str:
+    """Say how many messages go to how many people when these reminders fire."""
+    kept = reminders.order_by().filter(deleted_at=None)
+    links = Reminder.channels.through.objects.filter(reminder__in=kept.values("pk"))
+    count, people = links.count(), kept.values("owner").distinct().count()
+    return (
+        f"Sends {count:,} message{'' if count == 1 else 's'} at once, to "
+        f"{people:,} {'person' if people == 1 else 'people'}. The schedules do not move. "
+        "A message that is sent cannot be taken back."
+    )
+
 
 class ReminderActions:
-    """What staff do to many reminders at once, each by the function of the API."""
+    """What staff do to many reminders at once, each by the rule of the API."""
 
-    actions: tuple[str, ...] = ("pause", "resume", "skip_next", "fire_now", "close")
+    actions: tuple[str, ...] = ("pause", "resume", "skip_next", "fire_now", "close", "restore")
 
     @admin.action(description="Pause selected reminders…", permissions=["change"])
-    def pause(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        asked = pause_page.ask(request, self, reminders)
-        if isinstance(asked, HttpResponse):
-            return asked
-        now, until = timezone.now(), asked.cleaned_data["until"]
+    @confirmed("Pause", PAUSES, form=UntilForm)
+    def pause(
+        self, request: HttpRequest, reminders: QuerySet[Reminder], asked: dict[str, Any]
+    ) -> HttpResponse | None:
+        now, until = timezone.now(), asked["until"]
+        return report.run_on_many(
+            request, self, reminders, lambda ids: selection.pause(ids, now, until), "Paused"
+        )
 
-        def act(reminder: Reminder) -> str | None:
-            before = reminder.status, reminder.paused_until
-            reminder.pause(now, until)
-            if reminder.status != Reminder.Status.PAUSED:
-                return _state(reminder)
-            is_same = before == (reminder.status, reminder.paused_until)
-            return "it was paused before" if is_same else None
-
-        report.run(request, self, reminders, act, "Paused")
-        return None
-
-    @admin.action(description="Resume selected reminders", permissions=["change"])
-    def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+    @admin.action(description="Resume selected reminders…", permissions=["change"])
+    @confirmed("Resume", RESUMES)
+    def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
+        return report.run_on_many(
+            request, self, reminders, lambda ids: selection.resume(ids, now), "Resumed"
+        )
 
-        def act(reminder: Reminder) -> str | None:
-            if reminder.status != Reminder.Status.PAUSED:
-                return f"{_state(reminder)}, not paused"
-            reminder.resume(now)
-            return None
+    @admin.action(description="Skip next of selected reminders…", permissions=["change"])
+    @confirmed("Skip the next of", SKIPS)
+    def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        now, staff = timezone.now(), by(request)
+        return report.run_on_many(
+            request,
+            self,
+            reminders,
+            lambda ids: selection.skip_next(ids, now, staff),
+            "Skipped the next of",
+        )
 
-        report.run(request, self, reminders, act, "Resumed")
-
-    @admin.action(description="Skip next of selected reminders", permissions=["change"])
-    def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
-        now, whom = timezone.now(), by(request)
-
-        def act(reminder: Reminder) -> str | None:
-            skipped = loop.skip_next(reminder, now, whom)
-            return None if skipped else f"{_state(reminder)} and has no next one"
-
-        report.run(request, self, reminders, act, "Skipped the next of")
-
-    @admin.action(description="Fire selected reminders now", permissions=["change"])
-    def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+    @admin.action(description="Fire selected reminders now…", permissions=["change"])
+    @confirmed("Fire", fires, is_final=True)
+    def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
+        return report.run_on_many(
+            request, self, reminders, lambda ids: selection.trigger(ids, now), "Fired"
+        )
 
-        def act(reminder: Reminder) -> str | None:
-            if reminder.deleted_at is not None:
-                return "it is deleted"
-            firing.trigger(reminder, now)
-            return None
-
-        report.run(request, self, reminders, act, "Fired")
-
-    @admin.action(description="Delete selected reminders", permissions=["change"])
-    def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> None:
+    @admin.action(description="Delete selected reminders…", permissions=["change"])
+    @confirmed("Delete", DELETES, is_final=True)
+    def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
+        return report.run_on_many(
+            request, self, reminders, lambda ids: selection.close(ids, now), "Deleted"
+        )
 
-        def act(reminder: Reminder) -> str | None:
-            if reminder.deleted_at is not None:
-                return "it was deleted before"
-            reminder.close(now)
-            return None
+    def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Offer it on the page of a reminder that is deleted."""
+        is_one = Reminder.objects.filter(pk=object_id).exclude(deleted_at=None).exists()
+        return is_one and self.has_change_permission(request)  # type: ignore[attr-defined, no-any-return]
 
-        report.run(request, self, reminders, act, "Deleted")
+    @action(description="Restore…", url_path="restore", permissions=["restore"])
+    def restore_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Restore a reminder from its page; ask first."""
+        reminder: Any = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        page_url = reverse("admin:reminders_reminder_change", args=[object_id])
+        if CONFIRMED not in request.POST:
+            return page(
+                request,
+                self,
+                title="Restore this reminder?",
+                verb="Restore",
+                effect=RESTORES,
+                rows=[reminder],
+                cancel_url=page_url,
+            )
+        try:
+            reminder.restore(timezone.now())
+            self.message_user(request, f"“{reminder}” is restored.")  # type: ignore[attr-defined]
+        except ValidationError as refusal:
+            text = " ".join(refusal.messages)
+            self.message_user(request, f"Not restored: {text}", messages.ERROR)  # type: ignore[attr-defined]
+        return redirect(page_url)
 
-
-def _state(reminder: Any) -> str:
-    return f"it is {'deleted' if reminder.deleted_at else reminder.status}"
+    @admin.action(description="Restore selected reminders…", permissions=["change"])
+    @confirmed("Restore", RESTORES)
+    def restore(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        now = timezone.now()
+        return report.run_on_many(
+            request, self, reminders, lambda ids: selection.restore(ids, now), "Restored"
+        )

@@ -6,24 +6,23 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.lists import StateFilter
 from reminders.models import Reminder
 
 
-class StateFilter(admin.SimpleListFilter):
+class ReminderStateFilter(StateFilter):
     title = "status"
-    parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         statuses = [(status, status.capitalize()) for status in Reminder.Status.values]
         return [*statuses, ("error", "Set aside with an error"), ("deleted", "Deleted")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value == "deleted":
-            return queryset.exclude(deleted_at=None)
+            return rows.exclude(deleted_at=None)
         if value == "error":
-            return queryset.filter(status=Reminder.Status.ACTIVE, error__gt="")
-        return queryset.filter(status=value, deleted_at=None) if value else queryset
+            return rows.filter(status=Reminder.Status.ACTIVE, error__gt="")
+        return rows.filter(status=value, deleted_at=None)
 
 
 class DueFilter(admin.SimpleListFilter):

@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from accounts import report
+from accounts.confirmation import confirmed
 from accounts.lists import Listed
 from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam, once, owner_link
@@ -23,6 +24,8 @@ from reminders.admin.story import OCCURRENCE_COLOURS, story
 from reminders.models import Occurrence
 
 HOUR = timedelta(hours=1)
+ACKNOWLEDGES = "They count as done: no more is said of them, and messages that wait are cancelled."
+SNOOZES = "Messages that wait are cancelled, and each is said again in an hour."
 WAITS_FOR_NOTHING = "it does not wait for an answer"
 
 
@@ -75,24 +78,30 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reminders.change_occurrence")
 
-    @admin.action(description="Acknowledge selected occurrences", permissions=["answer"])
-    def acknowledge(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+    @admin.action(description="Acknowledge selected occurrences…", permissions=["answer"])
+    @confirmed("Acknowledge", ACKNOWLEDGES)
+    def acknowledge(
+        self, request: HttpRequest, occurrences: QuerySet[Occurrence]
+    ) -> HttpResponse | None:
         now, whom = timezone.now(), by(request)
 
         def act(occurrence: Occurrence) -> str | None:
             return None if loop.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
 
-        report.run(request, self, occurrences, act, "Acknowledged")
+        return report.run(request, self, occurrences, act, "Acknowledged")
 
-    @admin.action(description="Snooze selected occurrences for 1 h", permissions=["answer"])
-    def snooze(self, request: HttpRequest, occurrences: QuerySet[Occurrence]) -> None:
+    @admin.action(description="Snooze selected occurrences for 1 h…", permissions=["answer"])
+    @confirmed("Snooze for an hour:", SNOOZES)
+    def snooze(
+        self, request: HttpRequest, occurrences: QuerySet[Occurrence]
+    ) -> HttpResponse | None:
         now, whom = timezone.now(), by(request)
         until: datetime = now + HOUR
 
         def act(occurrence: Occurrence) -> str | None:
             return None if loop.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
 
-        report.run(request, self, occurrences, act, "Snoozed")
+        return report.run(request, self, occurrences, act, "Snoozed")
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:

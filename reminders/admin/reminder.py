@@ -1,9 +1,9 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import DurationField, QuerySet
@@ -21,15 +21,24 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.choices import ChoosesOwner, LabelledField
 from accounts.duration_fields import DurationFormField
-from accounts.forms import StoringForm
+from accounts.edits import EditForm
 from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
 from accounts.lists import Listed, NewestValues
+from accounts.models import User
 from accounts.timezones import in_words
-from notifications.admin import OfUsers, once
+from notifications.admin import (
+    OfUsers,
+    failure_of,
+    labelled_with_owner,
+    note_failures,
+    once,
+)
 from notifications.chain import lines_of
+from notifications.models import Channel
 from reminders.admin.actions import ReminderActions
-from reminders.admin.filters import DueFilter, StateFilter
+from reminders.admin.filters import DueFilter, ReminderStateFilter
 from reminders.admin.search import FINDS_REMINDERS, found
 from reminders.admin.story import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.exchange.pages import Moves
@@ -38,32 +47,50 @@ from reminders.fields import WallClockField
 from reminders.message import lead_span
 from reminders.models import Reminder
 from reminders.pausing import covering
-from reminders.preview import messages, preview
+from reminders.preview import messages as preview_messages
+from reminders.preview import preview
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.response import Response
 from reminders.verdicts import CHANGE, RESPONSE
 
-PREVIEW_HINT = "Say when it starts and in which time zone, and see here what that means."
+PREVIEW_HINT = (
+    "For a preview, fill in the start (2026-12-07 18:00) and the time zone (Europe/Berlin)."
+)
+MANY = ("channels", "escalate_channels")
+GONE_CHANNEL = "A channel that was chosen is deleted. Choose another one."
 
 
-class ReminderForm(StoringForm):
+class ReminderForm(EditForm):
     class Meta:
         model = Reminder
         fields: list[str] = []  # the admin names them
 
-    def store(self) -> None:
-        # Left empty, a new reminder gets its owner's inbox.
-        channels = self.cleaned_data["channels"]
-        further = self.cleaned_data["escalate_channels"]
-        is_new = self.instance.pk is None
-        self.instance.store(timezone.now(), None if is_new and not channels else channels, further)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in MANY:
+            # Whose channels the search offers; of a new reminder the field of the owner says so.
+            if name in self.fields and self.instance.owner_id:
+                self.fields[name].widget.widget.attrs["data-owner"] = self.instance.owner_id
+
+    def clean(self) -> Any:
+        data = super().clean()
+        owner = self.instance.owner if self.instance.pk else self.cleaned_data.get("owner")
+        for name in MANY:
+            chosen = self.cleaned_data.get(name) or ()
+            foreign = [each for each in chosen if owner is not None and each.owner_id != owner.pk]
+            if foreign:
+                names = ", ".join(map(labelled_with_owner, foreign))
+                self.add_error(name, f"Choose channels of {owner}. These are not: {names}.")
+        return data
 
 
 @admin.register(Reminder)
-class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin):
+class ReminderAdmin(
+    ChoosesOwner, OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin
+):
     form = ReminderForm
     list_display = ("title", "owner", "show_schedule", "show_next", "show_status", "show_trouble")
-    list_filter = (StateFilter, DueFilter, "misfire", ("timezone", NewestValues))
+    list_filter = (ReminderStateFilter, DueFilter, "misfire", ("timezone", NewestValues))
     search_fields = ("title",)
     finds = FINDS_REMINDERS
     list_select_related = ("owner",)
@@ -135,11 +162,30 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
     )
     actions = (*ReminderActions.actions, *Moves.actions)
     actions_list = Moves.actions_list
-    actions_detail = ("explain",)
+    actions_detail = ("explain", "restore_one")
 
     class Media:
-        js = ("reminders/preview.js",)
+        js = ("reminders/preview.js", "reminders/owner.js")
         css = {"all": ("reminders/preview.css", "reminders/outcomes.css")}
+
+    def shown_by_default(self, rows: QuerySet[Reminder]) -> QuerySet[Reminder]:
+        return rows.kept()  # type: ignore[attr-defined, no-any-return]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # As a search of the same choice offers them (ChannelAdmin.choices_for).
+        kept = Channel.objects.of_users().filter(deleted_at=None).select_related("owner")
+        kwargs["queryset"] = kept.defer("secret", "previous_secret")
+        kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
+        kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = super().get_changeform_initial_data(request)
+        owner = User.objects.filter(pk=initial.get("owner")).first()
+        return {"timezone": owner.timezone, **initial} if owner else initial
+
+    def prepare(self, rows: Iterable[Reminder]) -> None:
+        note_failures(channel for reminder in rows for channel in reminder.channels.all())
 
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
         return found(rows, text)
@@ -220,10 +266,17 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
         return False
 
     def save_model(self, request: HttpRequest, obj: Reminder, form: Any, change: bool) -> None:
-        """The form has stored it."""
+        # Left empty, a new reminder gets its owner's inbox.
+        channels, further = (form.cleaned_data[name] for name in MANY)
+        is_left_empty = not change and not channels
+        obj.store(timezone.now(), None if is_left_empty else channels, further)
+        for channel in {*obj.channels.all(), *obj.escalate_channels.all()}:
+            if channel.refusal:
+                text = f"Nothing goes to {channel}: {channel.refusal}"
+                self.message_user(request, text, messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The form has stored the channels, too."""
+        """Do nothing: `Reminder.store` has saved the channels with the reminder."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
         found: Any = super().get_queryset(request).prefetch_related("channels")
@@ -257,6 +310,8 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
             found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
         if loss := reminder.last_loss:
             found.append(f"Its last message did not arrive: {loss.reason}")
+        usable = [each for each in reminder.channels.all() if not each.refusal]
+        found += [f"{each}: {failure}" for each in usable if (failure := failure_of(each))]
         return "; ".join(found) or "—"
 
     @display(description="Schedule")
@@ -287,7 +342,7 @@ class ReminderAdmin(OfUsers, Listed, ReminderActions, Moves, KeepsChanges, Model
 
 def _preview(reminder: Reminder) -> SafeString:
     now, schedule = timezone.now(), reminder.schedule
-    said = messages(reminder, now, reminder.count) if reminder.title else []
+    said = preview_messages(reminder, now, reminder.count) if reminder.title else []
     shown = replace(preview(schedule, now, SHOWN), messages=said)
     return render_to_string("reminders/preview.html", {"preview": shown, "leads": _leads(schedule)})
 

@@ -20,7 +20,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.models import FOAM_ID, User, validate_timezone
+from accounts.models import validate_timezone
 from reminders.exchange import formats
 from reminders.exchange.formats import FORMATS, WRITABLE
 from reminders.exchange.reading import Loss, Unreadable
@@ -181,7 +181,6 @@ class Moves:
         field = self.formfield_for_foreignkey(  # type: ignore[attr-defined]
             Reminder._meta.get_field("owner"), request
         )
-        field.queryset = User.objects.filter(closed_at=None).exclude(pk=FOAM_ID)
         form.fields = {"owner": field, **form.fields}
         return form
 

@@ -1,0 +1,58 @@
+"""What forms of the admin offer as owners and as what is theirs."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import FOAM_ID, User
+
+NOT_OPEN = "Choose a user whose account is open."
+
+
+def open_accounts() -> QuerySet[User]:
+    return User.objects.filter(closed_at=None).exclude(pk=FOAM_ID)
+
+
+class ChoosesOwner:
+    """For a ModelAdmin with an owner: somebody whose account is open, by default oneself."""
+
+    # Whether a new one is staff's own unless they choose somebody else.
+    is_own_by_default = True
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "owner":
+            kwargs["queryset"] = open_accounts()
+            kwargs["error_messages"] = {"invalid_choice": NOT_OPEN}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
+        own = {"owner": request.user.pk} if self.is_own_by_default else {}
+        return {**own, **initial}
+
+
+class Search(AutocompleteJsonView):
+    """The search of a choice: its ModelAdmin says what is offered (`choices_for`, `label_of`)."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        offered = getattr(self.model_admin, "choices_for", None)
+        return offered(rows, self.request.GET) if offered else rows
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        label = getattr(self.model_admin, "label_of", str)
+        return {**super().serialize_result(obj, to_field_name), "text": label(obj)}
+
+
+class LabelledField(forms.ModelMultipleChoiceField):
+    """Choices with the labels that their ModelAdmin gives them."""
+
+    def __init__(self, *args: Any, label_of: Any = str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_of = label_of
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(self.label_of(obj))
