@@ -130,7 +130,11 @@ def test_each_action_says_what_it_did(act, some, name, said):
     assert act(name, some[:1])[1].replace("&lt;", "<").replace("&gt;", ">") == said
 
 
-@pytest.mark.parametrize("forged", ["", "zzz", signing.dumps({"total": 9}, salt="other")])
+@pytest.mark.parametrize(
+    "forged",
+    ["", "zzz", signing.dumps({"total": 9}, salt="other")],
+    ids=["empty", "no token", "another salt"],
+)
 def test_forged_progress_begins_anew(act, some, client, forged):
     url = reverse("admin:reminders_reminder_changelist")
     act("resume", some[:1])
