@@ -25,6 +25,7 @@ HESITATION = 0.02
 
 class Worker(ThreadWorker):
     sockets: list[Any]
+    tpool: ThreadPoolExecutor
 
     def init_process(self) -> None:
         self.in_hand = 0

@@ -1,6 +1,6 @@
 """What DATABASES["default"]["ENGINE"] names."""
 
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -14,9 +14,13 @@ from foam.postgresql.reachability import reachability
 # How long a connection may take to show that it is of use, in seconds: nothing is under way on it.
 HEALTH = 5.0
 
+# psycopg, as Django asks for it, with connections of our own.
+DRIVER = ModuleType("psycopg")
+vars(DRIVER).update(vars(psycopg), connect=Connection.connect)
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
+    Database = DRIVER
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
