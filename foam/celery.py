@@ -36,7 +36,7 @@ class Foam(Celery):
     def _load_config(self) -> Any:
         """End in a sentence where FOAM is not set up, and not in Celery's traceback."""
         try:
-            return super()._load_config()
+            return super()._load_config()  # type: ignore[misc]
         except ImproperlyConfigured as error:
             sys.exit(f"Not set up: {error}")
 
