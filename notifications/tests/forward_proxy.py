@@ -99,8 +99,10 @@ class ForwardProxy(Receiver[Passage]):
 
 async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Pass on what comes until it ends."""
-    with suppress(OSError):
-        while chunk := await source.read(65536):
-            sink.write(chunk)
-            await sink.drain()
-    sink.close()
+    try:
+        with suppress(OSError):
+            while chunk := await source.read(65536):
+                sink.write(chunk)
+                await sink.drain()
+    finally:
+        sink.close()

@@ -244,7 +244,7 @@ def _request(do: str, url: str, seconds: float = TIMEOUT) -> dict[str, Any]:
 
 
 def _proxy() -> dict[str, Any] | None:
-    """Return the proxy as a helper takes it; the request is the only place that has its password."""
+    """Return the proxy, with its password, as a helper takes it."""
     proxy = settings.FOAM_OUTBOUND_PROXY
     if proxy is None:
         return None

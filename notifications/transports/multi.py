@@ -37,9 +37,8 @@ OPTIONS: dict[int, Any] = {
     pycurl.PROXY_SSL_VERIFYPEER: 1,
     pycurl.PROXY_SSL_VERIFYHOST: 2,
     pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-    # The receiver's headers are not for the proxy, nor the proxy's for us.
+    # The receiver's headers are not for the proxy.
     pycurl.HEADEROPT: pycurl.HEADER_SEPARATE,
-    pycurl.SUPPRESS_CONNECT_HEADERS: 1,
     pycurl.FOLLOWLOCATION: 0,
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
     pycurl.SSL_VERIFYPEER: 1,
@@ -123,9 +122,9 @@ def set_proxy(curl: pycurl.Curl, proxy: Proxy | None) -> None:
 
 
 def is_before_proxy(curl: pycurl.Curl) -> bool:
-    """Tell whether a request by the proxy has not got past it: no connection, and no tunnel."""
+    """Tell whether a request by the proxy had no tunnel and was not sent; CONNECT is not counted."""
     is_tunnel_open = 200 <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < 300
-    return not is_tunnel_open and curl.getinfo(pycurl.PRETRANSFER_TIME) == 0
+    return not is_tunnel_open and bool(curl.getinfo(pycurl.REQUEST_SIZE) == 0)
 
 
 def proxy_failure(curl: pycurl.Curl, proxy: Proxy, errno: int, error: str) -> str:
@@ -173,12 +172,8 @@ class Exchange:
             set_proxy(self.curl, request.proxy)
 
     def has_status(self) -> bool:
-        """Tell whether the receiver's final status is here; 1xx is none, nor is a proxy's."""
-        return bool(self.curl.getinfo(pycurl.RESPONSE_CODE) >= 200) and not self._is_before_proxy()
-
-    def _is_before_proxy(self) -> bool:
-        """Tell whether the request has yet to get past the proxy."""
-        return self._proxy is not None and is_before_proxy(self.curl)
+        """Tell whether the receiver's final status is here; 1xx and CONNECT's are none."""
+        return bool(self.curl.getinfo(pycurl.RESPONSE_CODE) >= 200)
 
     def reply(self, errno: int, error: str) -> Reply:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
@@ -213,6 +208,9 @@ class Exchange:
     def _header(self, name: bytes) -> str:
         """Return the last value of a header of the response; empty without one."""
         for line in reversed(self._headers):
+            if line.startswith(b"HTTP/"):
+                # Above are those of another response: 1xx, or a proxy's to CONNECT.
+                break
             key, _, value = line.partition(b":")
             if key.strip().lower() == name:
                 return value.decode("latin-1").strip()

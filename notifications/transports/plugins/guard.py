@@ -36,6 +36,10 @@ class RefusedConnection(ConnectionRefusedError):
     """An OSError, so that the next address of the name is tried."""
 
 
+class UnknownProxy(requests.exceptions.ProxyError):
+    """The name of the proxy leads nowhere."""
+
+
 class DryRun(requests.ConnectionError):
     """Nothing is to be sent: it is only asked where to."""
 
@@ -49,11 +53,11 @@ class Proxy(NamedTuple):
     port: int
 
     def addresses(self) -> frozenset[tuple[str, int]]:
-        """Look up where it is; ProxyError when its name leads nowhere."""
+        """Look up where it is; UnknownProxy when its name leads nowhere."""
         try:
             entries = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError:
-            raise requests.exceptions.ProxyError("its name could not be looked up") from None
+            raise UnknownProxy from None
         return frozenset((str(entry[4][0]), self.port) for entry in entries)
 
 

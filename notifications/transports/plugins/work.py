@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import requests
 from apprise import Apprise, NotifyFormat, OverflowMode
 from apprise.plugins.base import NotifyBase
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from notifications.retry import requested_wait
 from notifications.transports import proxy as rules
 from notifications.transports.outbound import Policy, Refused, check_url
 from notifications.transports.plugins import guard
-from notifications.transports.plugins.guard import Exchange, Guard, Proxy
+from notifications.transports.plugins.guard import Exchange, Guard, Proxy, UnknownProxy
 from notifications.transports.plugins.services import NotOffered, scrubbed, service
 
 # A service whose messages are shorter than this, an SMS, has no room for links.
@@ -136,17 +136,35 @@ def _proxy_error(last: Exchange) -> str:
     """Say how the proxy failed; empty when the failure is the service's."""
     if last.proxy is None:
         return ""
-    name = last.proxy.name
-    if last.status:
-        is_tunnelled = last.url.lower().startswith("https:")
-        headers = [last.headers.get(key, "") for key in ("Proxy-Status", "X-Squid-Error")]
-        is_own = not is_tunnelled and rules.is_own_answer(last.status, *headers)
-        return rules.refusal(name, last.status) if is_own else ""
+    return _own_answer(last, last.proxy.name) if last.status else _own_error(last, last.proxy.name)
+
+
+def _own_answer(last: Exchange, name: str) -> str:
+    is_tunnelled = last.url.lower().startswith("https:")
+    headers = [last.headers.get(key, "") for key in ("Proxy-Status", "X-Squid-Error")]
+    is_own = not is_tunnelled and rules.is_own_answer(last.status, *headers)
+    return rules.refusal(name, last.status) if is_own else ""
+
+
+def _own_error(last: Exchange, name: str) -> str:
+    if isinstance(last.error, UnknownProxy):
+        return rules.failure(name, "its name could not be looked up")
+    if _is_tunnel_late(last):
+        return rules.failure(name, "there was no answer in time")
     if not isinstance(last.error, requests.exceptions.ProxyError):
         return ""
     if match := re.search(r"Tunnel connection failed: ([0-9]{3})", str(last.error)):
         return rules.refusal(name, int(match[1]))
     return rules.failure(name, "there is no connection to it")
+
+
+def _is_tunnel_late(last: Exchange) -> bool:
+    """Tell whether the proxy opened no tunnel in time: the time-out is of the proxy's own URL."""
+    timeout = last.error.args[0] if last.error and last.error.args else None
+    is_tunnelled = last.url.lower().startswith("https:")
+    if not is_tunnelled or not isinstance(timeout, ReadTimeoutError):
+        return False
+    return str(timeout.url).startswith(("http://", "https://"))
 
 
 def _broken(error: Exception | None) -> dict[str, Any]:
