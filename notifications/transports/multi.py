@@ -122,7 +122,7 @@ def set_proxy(curl: pycurl.Curl, proxy: Proxy | None) -> None:
 
 
 def is_before_proxy(curl: pycurl.Curl) -> bool:
-    """Tell whether a request by the proxy had no tunnel and was not sent; CONNECT is not counted."""
+    """Tell whether no tunnel was opened and no request sent; CONNECT itself is not counted."""
     is_tunnel_open = 200 <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < 300
     return not is_tunnel_open and bool(curl.getinfo(pycurl.REQUEST_SIZE) == 0)
 
