@@ -10,9 +10,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pycurl
 
-from foam.addresses import Proxy
 from notifications.transports import proxy as rules
 from notifications.transports.outbound import Policy
+from notifications.transports.proxy import Proxy
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from foam.addresses import Proxy
 from notifications import meter
 from notifications.transports.base import Message, Outcome, Transport
 from notifications.transports.multi import OPTIONS, ca_file, proxy_failure, set_proxy
+from notifications.transports.proxy import Proxy
 from notifications.transports.webhook import proxy_for
 
 log = logging.getLogger(__name__)

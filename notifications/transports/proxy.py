@@ -1,12 +1,37 @@
 """Which requests go by the operator's proxy, and which failures are the proxy's own. Pure."""
 
 from ipaddress import ip_address
+from typing import Protocol
 
 from notifications.transports.outbound import Policy, is_local, not_public, reached
 
 SETTING = "FOAM_OUTBOUND_PROXY"
 # RFC 9110: the proxy wants a login; a gateway got a bad answer, or none in time.
 OWN_STATUSES = {407, 502, 504}
+
+
+class Proxy(Protocol):
+    """The operator's proxy, as the settings have it."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def name(self) -> str:
+        """The host and the port, as people are shown them."""
+
+    @property
+    def address(self) -> str:
+        """The address without name and password."""
+
+    @property
+    def secret_address(self) -> str:
+        """The address with name and password."""
 
 
 def goes_directly(host: str, policy: Policy) -> bool:

@@ -21,7 +21,6 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.timezones import iso
-from foam.addresses import Proxy
 from notifications.actions import urls
 from notifications.mac import Mac
 from notifications.retry import requested_wait
@@ -39,7 +38,7 @@ from notifications.transports.base import (
 from notifications.transports.lanes import Lane, Lanes
 from notifications.transports.multi import Multi, Reply, Request, ca_file
 from notifications.transports.outbound import Policy, Refused, Target, check_name, check_url
-from notifications.transports.proxy import goes_directly
+from notifications.transports.proxy import Proxy, goes_directly
 
 PREFIX = "whsec_"
 # Requests under way at once: those that have not kept us waiting, and all of them. Well below the
