@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -25,6 +26,36 @@ MAIL: dict[str, tuple[str, int, dict[str, bool]]] = {
 
 class Refused(ValueError):
     """What is wrong with a value, as the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy for outgoing requests; its name and password are in no text made of it."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """The host and the port, as people are shown them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """The address without name and password."""
+        return f"{self.scheme}://{self.name}"
+
+    @property
+    def secret_address(self) -> str:
+        """The address with name and password, for a client that takes them only so."""
+        if not self.username:
+            return self.address
+        login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        return f"{self.scheme}://{login}@{self.name}"
 
 
 def address_of(text: str, schemes: Sequence[str]) -> SplitResult:
@@ -130,3 +161,20 @@ def mail_of(text: str) -> dict[str, Any]:
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
     }
+
+
+def proxy_of(text: str) -> Proxy:
+    """Return the proxy at an address such as http://user:password@host:3128."""
+    parts = address_of(text, ("http", "https"))
+    if parts.port is None:
+        raise Refused("must end with the port")
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise Refused("must end with the port")
+    username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if "@" in parts.netloc and not username:
+        raise Refused("must have a user name before the @")
+    if ":" in username:
+        raise Refused("must have no colon in the user name, as proxies end the name there")
+    if not re.fullmatch(r"[ -~]*", text + username + password):
+        raise Refused("must be in ASCII, in name and password, too")
+    return Proxy(parts.scheme, parts.hostname or "", parts.port, username, password)

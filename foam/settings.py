@@ -365,6 +365,8 @@ FOAM_FLOOD_LIMIT = env.number("FOAM_FLOOD_LIMIT", 60, 0, 1_000_000)
 FOAM_BACKLOG_RATE = env.number("FOAM_BACKLOG_RATE", 1000, 0, 1_000_000)
 FOAM_BACKLOG_HOLD_OVER = env.number("FOAM_BACKLOG_HOLD_OVER", 0, 0, 1_000_000_000)
 FOAM_WEBHOOK_PORTS = env.ports("FOAM_WEBHOOK_PORTS", "80,443")
+# By which webhooks, Apprise's services and the heartbeat go out. Its text has no password.
+FOAM_OUTBOUND_PROXY = env.proxy("FOAM_OUTBOUND_PROXY")
 # What a canary that arrives asks for: an address of the operator's, so any network will do.
 _heartbeat_example = "https://hc-ping.com/your-uuid"
 FOAM_HEARTBEAT_URL = env.web_address("FOAM_HEARTBEAT_URL", _heartbeat_example, secret=True)

@@ -12,7 +12,16 @@ from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 
-from foam.addresses import LAST_PORT, Refused, address_of, database_of, mail_of, redis_of
+from foam.addresses import (
+    LAST_PORT,
+    Proxy,
+    Refused,
+    address_of,
+    database_of,
+    mail_of,
+    proxy_of,
+    redis_of,
+)
 
 BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -192,6 +201,14 @@ class Variables:
         example = "smtp+tls://user:password@smtp.example.org:587"
         try:
             return mail_of(value) if (value := self.text(name)) else {}
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} {error}, such as {example}.") from None
+
+    def proxy(self, name: str) -> Proxy | None:
+        """Return the proxy for outgoing requests; None where it is not set."""
+        example = "http://user:password@proxy.example.org:3128"
+        try:
+            return proxy_of(value) if (value := self.text(name)) else None
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} {error}, such as {example}.") from None
 

@@ -12,7 +12,7 @@ from threading import Thread
 from django.db import Error, connections
 
 from foam import logs
-from foam.doctor import broker, clock, database, host, mail, running
+from foam.doctor import broker, clock, database, host, mail, outgoing, running
 from foam.doctor.finding import Check, Finding, fail, unknown
 
 # For one check, in seconds; longer than its own time-outs.
@@ -25,6 +25,7 @@ CHECKS: list[Check] = [
     *running.CHECKS,
     *clock.CHECKS,
     *mail.CHECKS,
+    *outgoing.CHECKS,
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from foam.addresses import Proxy
 from foam.stack.external import hosts_of
 from foam.tests.test_deployment import PRODUCTION, load, production, run  # noqa: F401
 from foam.variables import Variables
@@ -135,6 +136,14 @@ def refusal(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ("FOAM_OIDC_DOMAINS", "Example.ORG, b.example", None, ["example.org", "b.example"]),
         ("FOAM_HEARTBEAT_URL", "https://hc-ping.com/x/", None, "https://hc-ping.com/x/"),
         ("FOAM_HEARTBEAT_URL", "", None, ""),
+        ("FOAM_OUTBOUND_PROXY", "", None, None),
+        (
+            "FOAM_OUTBOUND_PROXY",
+            "https://foam:p%40ss%3A@proxy.example.org:3128/",
+            None,
+            Proxy("https", "proxy.example.org", 3128, "foam", "p@ss:"),
+        ),
+        ("FOAM_OUTBOUND_PROXY", "http://[::1]:3128", None, Proxy("http", "::1", 3128)),
         ("FOAM_LOG_FORMAT", "lines", None, "lines"),
         ("FOAM_ALIVE_DIR", "/tmp/alive ", None, "/tmp/alive"),
     ],
@@ -221,6 +230,23 @@ def test_setting_is_read_as_it_is_meant(
         ("FOAM_API_WRITE_RATE", ["10/m"]),
         ("FOAM_API_ANONYMOUS_RATE", ["-1/s"]),
         ("FOAM_HEARTBEAT_URL", ["hc-ping.com/x", "https://hc-ping.com:x/", "https://h/a b"]),
+        (
+            "FOAM_OUTBOUND_PROXY",
+            [
+                "proxy.example.org:3128",
+                "socks5://proxy.example.org:1080",
+                "http://proxy.example.org",
+                "http://proxy.example.org:3128/path",
+                "http://proxy.example.org:3128?",
+                "http://:word@proxy.example.org:3128",
+                "http://foam:pässword@proxy.example.org:3128",
+                "http://foam:a%0Ab@proxy.example.org:3128",
+                "http://a%3Ab:word@proxy.example.org:3128",
+                "http://foam:a/b@proxy.example.org:3128",
+                "http://proxy.example.org:0",
+                "http://one:3128,http://two:3128",
+            ],
+        ),
         ("FOAM_LOG_FORMAT", ["", "JSON", "text"]),
         ("LOG_LEVEL", ["", "LOUD", "10"]),
         ("FOAM_METRICS_TOKEN", ["short", "with a space in it"]),
@@ -244,6 +270,7 @@ def test_what_may_be_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch):
         "EMAIL_URL": "smtp://u:hush@h:x",
         "FOAM_ENCRYPTION_KEYS": "hush",
         "FOAM_HEARTBEAT_URL": "hc-ping.com/hush",
+        "FOAM_OUTBOUND_PROXY": "http://foam:hush@proxy.example.org",
         "FOAM_METRICS_TOKEN": "hush",
         "SENTRY_DSN": "https://hush/1",
     }.items():

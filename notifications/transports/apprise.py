@@ -22,6 +22,7 @@ from notifications.actions import links
 from notifications.transports.base import (
     BATCH,
     HELD_UP,
+    Fault,
     Message,
     Outcome,
     Sender,
@@ -218,6 +219,7 @@ class AppriseSender:
             hung=reply.get("hung", False),
             uncertain=reply.get("uncertain", False),
             retry_after=timedelta(seconds=wait) if wait > 0 else None,
+            fault=Fault(reply.get("fault", Fault.RECEIVER)),
         )
         self._end(message, took, error)
 
@@ -235,9 +237,19 @@ def _request(do: str, url: str, seconds: float = TIMEOUT) -> dict[str, Any]:
         "networks": settings.FOAM_ALLOWED_PRIVATE_NETWORKS,
         "ports": settings.FOAM_WEBHOOK_PORTS,
         "ca_file": ca_file() or True,
+        "proxy": _proxy(),
         # The helper is to give up first, in words of its own.
         "seconds": max(seconds - 3, seconds / 2),
     }
+
+
+def _proxy() -> dict[str, Any] | None:
+    """Return the proxy, with its password, as a helper takes it."""
+    proxy = settings.FOAM_OUTBOUND_PROXY
+    if proxy is None:
+        return None
+    url, name = proxy.secret_address, proxy.name
+    return {"url": url, "name": name, "host": proxy.host, "port": proxy.port}
 
 
 def _words(message: Message) -> dict[str, str]:

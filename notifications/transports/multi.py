@@ -10,7 +10,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pycurl
 
+from notifications.transports import proxy as rules
 from notifications.transports.outbound import Policy
+from notifications.transports.proxy import Proxy
 
 T = TypeVar("T")
 
@@ -31,6 +33,12 @@ OPTIONS: dict[int, Any] = {
     # No proxy from the environment: the address that we vet must be the receiver's.
     pycurl.PROXY: "",
     pycurl.NOPROXY: "*",
+    pycurl.PROXYAUTH: pycurl.HTTPAUTH_BASIC,
+    pycurl.PROXY_SSL_VERIFYPEER: 1,
+    pycurl.PROXY_SSL_VERIFYHOST: 2,
+    pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+    # The receiver's headers are not for the proxy.
+    pycurl.HEADEROPT: pycurl.HEADER_SEPARATE,
     pycurl.FOLLOWLOCATION: 0,
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
     pycurl.SSL_VERIFYPEER: 1,
@@ -59,6 +67,8 @@ class Request(NamedTuple):
     url: str
     headers: list[str]
     body: bytes
+    # What it goes by; None: directly.
+    proxy: Proxy | None = None
 
 
 class Reply(NamedTuple):
@@ -78,6 +88,8 @@ class Reply(NamedTuple):
     refusal: str = ""
     # The receiver may have got the request, whole or in part.
     is_sent: bool = False
+    # How the operator's proxy failed; the receiver is not to blame then.
+    proxy_error: str = ""
 
     @property
     def is_hung(self) -> bool:
@@ -91,6 +103,45 @@ class HandedOver(socket.socket):
         self.close()
 
 
+def set_proxy(curl: pycurl.Curl, proxy: Proxy | None) -> None:
+    """Have a handle go by the proxy, or directly."""
+    if proxy is None:
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.NOPROXY, "*")
+        curl.unsetopt(pycurl.PROXYUSERNAME)
+        curl.unsetopt(pycurl.PROXYPASSWORD)
+        return
+    curl.setopt(pycurl.PROXY, proxy.address)
+    # Empty, and not unset: NO_PROXY of the environment does not count either.
+    curl.setopt(pycurl.NOPROXY, "")
+    if file := ca_file():
+        curl.setopt(pycurl.PROXY_CAINFO, file)
+    if proxy.username:
+        curl.setopt(pycurl.PROXYUSERNAME, proxy.username)
+        curl.setopt(pycurl.PROXYPASSWORD, proxy.password)
+
+
+def is_before_proxy(curl: pycurl.Curl) -> bool:
+    """Tell whether no tunnel was opened and no request sent; CONNECT itself is not counted."""
+    is_tunnel_open = 200 <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < 300
+    return not is_tunnel_open and bool(curl.getinfo(pycurl.REQUEST_SIZE) == 0)
+
+
+def proxy_failure(curl: pycurl.Curl, proxy: Proxy, errno: int, error: str) -> str:
+    """Say how the proxy failed a request that ended with an error; empty when it did not."""
+    if not is_before_proxy(curl):
+        return ""
+    if status := curl.getinfo(pycurl.HTTP_CONNECTCODE):
+        return rules.refusal(proxy.name, status)
+    if errno == pycurl.E_COULDNT_RESOLVE_PROXY:
+        return rules.failure(proxy.name, "its name could not be looked up")
+    if errno == pycurl.E_OPERATION_TIMEDOUT:
+        return rules.failure(proxy.name, "there was no answer in time")
+    if os_errno := curl.getinfo(pycurl.OS_ERRNO):
+        return rules.failure(proxy.name, os.strerror(os_errno))
+    return rules.failure(proxy.name, error)
+
+
 class Exchange:
     """A handle that carries one request after another."""
 
@@ -101,6 +152,7 @@ class Exchange:
             self.curl.setopt(option, value)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        self._proxy: Proxy | None = None
         self._headers: list[bytes] = []
         self.curl.setopt(pycurl.HEADERFUNCTION, self._headers.append)
 
@@ -114,14 +166,20 @@ class Exchange:
         self.curl.setopt(pycurl.URL, request.url)
         self.curl.setopt(pycurl.HTTPHEADER, request.headers)
         self.curl.setopt(pycurl.POSTFIELDS, request.body)
+        self._is_tunnelled = request.url.startswith("https:")
+        if request.proxy != self._proxy:
+            self._proxy = request.proxy
+            set_proxy(self.curl, request.proxy)
 
     def has_status(self) -> bool:
-        """Tell whether the receiver's final status is here; 1xx is none."""
+        """Tell whether the receiver's final status is here; 1xx and CONNECT's are none."""
         return bool(self.curl.getinfo(pycurl.RESPONSE_CODE) >= 200)
 
     def reply(self, errno: int, error: str) -> Reply:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         took = time.monotonic() - self.began
+        if self._proxy and (why := self._proxy_error(self._proxy, errno, error, status)):
+            return Reply(0, b"", took, errno=errno, error=error, proxy_error=why)
         if errno == 0 and 200 <= status < 300:
             return Reply(status, self._body, took)
         return Reply(
@@ -138,9 +196,21 @@ class Exchange:
             is_sent=errno != 0 and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0,
         )
 
+    def _proxy_error(self, proxy: Proxy, errno: int, error: str, status: int) -> str:
+        """Say how the proxy failed; empty when the failure, if any, is the receiver's."""
+        if errno and (why := proxy_failure(self.curl, proxy, errno, error)):
+            return why
+        headers = self._header(b"proxy-status"), self._header(b"x-squid-error")
+        if not self._is_tunnelled and rules.is_own_answer(status, *headers):
+            return rules.refusal(proxy.name, status)
+        return ""
+
     def _header(self, name: bytes) -> str:
         """Return the last value of a header of the response; empty without one."""
         for line in reversed(self._headers):
+            if line.startswith(b"HTTP/"):
+                # Above are those of another response: 1xx, or a proxy's to CONNECT.
+                break
             key, _, value = line.partition(b":")
             if key.strip().lower() == name:
                 return value.decode("latin-1").strip()
@@ -156,7 +226,8 @@ class Exchange:
         """Open a socket only to an address that may be connected to: here no name can lie."""
         try:
             host, port = address.addr[:2]
-            refusal = self._policy().refusal(host, port)
+            # Of a request by the proxy nothing but the proxy is connected to.
+            refusal = "" if self._proxy else self._policy().refusal(host, port)
             if refusal:
                 self._refusal = refusal
                 return pycurl.SOCKET_BAD

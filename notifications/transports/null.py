@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pycurl
 from django.conf import settings
@@ -15,7 +16,9 @@ from django.core.exceptions import ValidationError
 
 from notifications import meter
 from notifications.transports.base import Message, Outcome, Transport
-from notifications.transports.multi import OPTIONS, ca_file
+from notifications.transports.multi import OPTIONS, ca_file, proxy_failure, set_proxy
+from notifications.transports.proxy import Proxy
+from notifications.transports.webhook import proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +74,10 @@ def get(url: str, timeout: float) -> str:
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.TIMEOUT_MS, int(timeout * 1000))
         curl.setopt(pycurl.WRITEFUNCTION, len)
-        why = _perform(curl)
+        proxy = proxy_for(urlsplit(url).hostname or "")
+        if proxy:
+            set_proxy(curl, proxy)
+        why = _perform(curl, proxy)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
     finally:
         curl.close()
@@ -80,9 +86,10 @@ def get(url: str, timeout: float) -> str:
     return f"answered {status}" if status else why
 
 
-def _perform(curl: pycurl.Curl) -> str:
+def _perform(curl: pycurl.Curl, proxy: Proxy | None) -> str:
     try:
         curl.perform()
     except pycurl.error as error:
-        return str(error.args[1])
+        errno, text = error.args
+        return (proxy and proxy_failure(curl, proxy, errno, text)) or str(text)
     return ""

@@ -227,7 +227,7 @@ def _check_destination(host: str, port: int, policy: Policy) -> None:
     if host[0] == "[" or host.rpartition(".")[2].isdigit():
         if why := policy.refusal(host.strip("[]"), port):
             raise Refused(f"{host.strip('[]')} is refused: {why}.")
-    elif not _is_local(host):
+    elif not is_local(host):
         if why := policy.port_refusal(port):
             raise Refused(f"{host} is refused: {why}.")
     elif not _may_be_local(host, policy):
@@ -236,7 +236,8 @@ def _check_destination(host: str, port: int, policy: Policy) -> None:
         )
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
+    """Tell whether a name is one that no public name server answers for."""
     return "." not in host or any(host.endswith(f".{suffix}") for suffix in LOCAL_SUFFIXES)
 
 

@@ -26,6 +26,7 @@ from notifications.mac import Mac
 from notifications.retry import requested_wait
 from notifications.transports.base import (
     BATCH,
+    Fault,
     Message,
     Outcome,
     Sender,
@@ -37,6 +38,7 @@ from notifications.transports.base import (
 from notifications.transports.lanes import Lane, Lanes
 from notifications.transports.multi import Multi, Reply, Request, ca_file
 from notifications.transports.outbound import Policy, Refused, Target, check_name, check_url
+from notifications.transports.proxy import Proxy, goes_directly
 
 PREFIX = "whsec_"
 # Requests under way at once: those that have not kept us waiting, and all of them. Well below the
@@ -79,6 +81,12 @@ def policy() -> Policy:
     return _policy(
         tuple(settings.FOAM_ALLOWED_PRIVATE_NETWORKS), tuple(settings.FOAM_WEBHOOK_PORTS)
     )
+
+
+def proxy_for(host: str) -> Proxy | None:
+    """Return the proxy by which a host is reached; None: directly."""
+    proxy: Proxy | None = settings.FOAM_OUTBOUND_PROXY
+    return None if proxy is None or goes_directly(host, policy()) else proxy
 
 
 class WebhookTransport(Transport):
@@ -266,7 +274,7 @@ def _request(message: Message, target: Target, macs: dict[str, Mac]) -> Request:
         f"webhook-timestamp: {timestamp}",
         f"webhook-signature: {signature}",
     ]
-    return Request(target.url, headers, body)
+    return Request(target.url, headers, body, proxy_for(target.host))
 
 
 def _mac(secret: str) -> Mac:
@@ -300,6 +308,9 @@ def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
             return _challenged(message, latency, reply, challenge)
         # Also when the rest of the response was cut off: what counts has been said.
         return Outcome(message, latency, answer=f"answered {reply.status}")
+    if reply.proxy_error:
+        error = TransportError(reply.proxy_error, fault=Fault.FOAM)
+        return Outcome(message, latency, error=error)
     try:
         error = _answered(message, reply) if reply.status else _failed(message, target, reply)
     except Exception as bug:

@@ -42,6 +42,7 @@ from foam.tests.mutations.paths import (
     TEST_LOSSES,
     TEST_METER,
     TEST_OUTBOX,
+    TEST_OUTGOING_PROXY,
     TEST_PAGE,
     TEST_RACES,
     TEST_REBINDING,
@@ -368,7 +369,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "outbound: a webhook's address is not judged when connecting",
-        edit(MULTI, "refusal = self._policy().refusal(host, port)", 'refusal = ""'),
+        edit(MULTI, "self._policy().refusal(host, port)", '""'),
         [TEST_HOSTILE, TEST_REBINDING],
     ),
     Mutation(
@@ -376,6 +377,28 @@ OF_NOTIFICATIONS = [
         "outbound: a plug-in's address is not judged when connecting",
         edit(GUARD, "            raise RefusedConnection(self.refusal)", "            pass"),
         [TEST_HOSTILE, TEST_REBINDING],
+    ),
+    Mutation(
+        "P10",
+        "outbound: a private address is handed to the proxy by a plug-in",
+        edit(
+            GUARD,
+            "            raise RefusedConnection(self.url_refusal) from None",
+            "            pass",
+        ),
+        [TEST_OUTGOING_PROXY],
+    ),
+    Mutation(
+        "P10",
+        "outbound: an https proxy is not verified by a plug-in",
+        edit(GUARD, "            session.mount(scheme, ProxyAdapter())", "            pass"),
+        [TEST_OUTGOING_PROXY],
+    ),
+    Mutation(
+        "P2",
+        "outbound: a channel is blamed for the proxy",
+        edit(WEBHOOK, "(reply.proxy_error, fault=Fault.FOAM)", "(reply.proxy_error)"),
+        [TEST_OUTGOING_PROXY],
     ),
     Mutation(
         "P10",

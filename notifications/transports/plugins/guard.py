@@ -5,16 +5,20 @@ plug-in takes: that is the one place where they are refused. All of Apprise's se
 offer send through `requests`, whose exchanges are kept for the outcome.
 """
 
+import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from notifications.transports.outbound import NETWORKS_SETTING, Policy
+from notifications.transports.outbound import NETWORKS_SETTING, Policy, Refused, check_url
+from notifications.transports.proxy import goes_directly
 
 CONNECT_WITHIN = 5.0
 # Read of an answer at most, and shown to people.
@@ -32,15 +36,44 @@ class RefusedConnection(ConnectionRefusedError):
     """An OSError, so that the next address of the name is tried."""
 
 
+class UnknownProxy(requests.exceptions.ProxyError):
+    """The name of the proxy leads nowhere."""
+
+
 class DryRun(requests.ConnectionError):
     """Nothing is to be sent: it is only asked where to."""
 
 
-@dataclass
-class Exchange:
-    """One request, and what came of it: a status, or an error."""
+class Proxy(NamedTuple):
+    """The operator's proxy; `url` has its password."""
 
     url: str
+    name: str
+    host: str
+    port: int
+
+    def addresses(self) -> frozenset[tuple[str, int]]:
+        """Look up where it is; UnknownProxy when its name leads nowhere."""
+        try:
+            entries = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise UnknownProxy from None
+        return frozenset((str(entry[4][0]), self.port) for entry in entries)
+
+
+class ProxyAdapter(HTTPAdapter):
+    """Verifies the certificate of an https proxy for http URLs, too."""
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        super().cert_verify(conn, f"{conn.scheme}://", verify, cert)
+
+
+@dataclass
+class Exchange:
+    """One request, and what came of it: a status, or an error. `proxy`: what it went by."""
+
+    url: str
+    proxy: Proxy | None = None
     status: int = 0
     headers: Any = field(default_factory=dict)
     text: str = ""
@@ -55,9 +88,14 @@ class Guard:
     seconds: float = 0
     ca_file: str | bool = True
     is_dry: bool = False
+    proxy: Proxy | None = None
     tell: Callable[[], None] = lambda: None
     exchanges: list[Exchange] = field(default_factory=list)
     refusal: str = ""
+    # Why a URL is not even handed to the proxy, which would look its host up.
+    url_refusal: str = ""
+    # While a request goes by the proxy: all that may be connected to.
+    proxy_addresses: frozenset[tuple[str, int]] | None = None
 
     def request(self, session: requests.Session, method: str, url: str, **options: Any) -> Any:
         exchange = Exchange(url)
@@ -68,21 +106,44 @@ class Guard:
         self.tell()
         ours = {
             "allow_redirects": False,
-            "proxies": {},
             "stream": True,
             "timeout": (min(CONNECT_WITHIN, self.seconds), self.seconds),
             "verify": self.ca_file,
         }
         try:
+            ours["proxies"] = self._proxies(session, exchange)
             response = REQUEST(session, method, url, **{**options, **ours})
         except Exception as error:
             exchange.error = error
             raise
+        finally:
+            self.proxy_addresses = None
         exchange.status, exchange.headers = response.status_code, response.headers
         exchange.text = _read(response)
         return response
 
+    def _proxies(self, session: requests.Session, exchange: Exchange) -> dict[str, str]:
+        """Return by what the request goes; a URL that leads home is not handed to the proxy."""
+        session.proxies = {}
+        parts = urlsplit(exchange.url)
+        if self.proxy is None or goes_directly(parts.hostname or "", self.policy):
+            return {}
+        try:
+            check_url(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/", self.policy)
+        except Refused as refused:
+            self.url_refusal = str(refused)
+            raise RefusedConnection(self.url_refusal) from None
+        exchange.proxy = self.proxy
+        self.proxy_addresses = self.proxy.addresses()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, ProxyAdapter())
+        return {"http": self.proxy.url, "https": self.proxy.url}
+
     def connect(self, address: Any) -> None:
+        if self.proxy_addresses is not None:
+            if tuple(address[:2]) not in self.proxy_addresses:
+                raise RefusedConnection("only the proxy is connected to")
+            return
         try:
             self.refusal = self.policy.refusal(str(address[0]), int(address[1]))
         except (TypeError, ValueError, IndexError):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from urllib.parse import urlsplit
 import requests
 from apprise import Apprise, NotifyFormat, OverflowMode
 from apprise.plugins.base import NotifyBase
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from notifications.retry import requested_wait
+from notifications.transports import proxy as rules
 from notifications.transports.outbound import Policy, Refused, check_url
 from notifications.transports.plugins import guard
-from notifications.transports.plugins.guard import Exchange, Guard
+from notifications.transports.plugins.guard import Exchange, Guard, Proxy, UnknownProxy
 from notifications.transports.plugins.services import NotOffered, scrubbed, service
 
 # A service whose messages are shorter than this, an SMS, has no room for links.
@@ -47,7 +49,8 @@ def _answer(asked: dict[str, Any], tell: Callable[[], None]) -> dict[str, Any]:
         return {"error": str(refusal), "permanent": True}
     if asked["do"] == "check":
         return check(chosen, policy)
-    watched = Guard(policy, asked["seconds"], asked["ca_file"], tell=tell)
+    proxy = Proxy(**asked["proxy"]) if asked["proxy"] else None
+    watched = Guard(policy, asked["seconds"], asked["ca_file"], proxy=proxy, tell=tell)
     return send(chosen, watched, asked)
 
 
@@ -73,6 +76,8 @@ def send(chosen: NotifyBase, watched: Guard, asked: dict[str, Any]) -> dict[str,
     fits = _clipped(body, most - len(links), _most_octets(chosen) - len(links))
     crash = _notify(chosen, watched, asked["title"], fits + links)
     last = watched.exchanges[-1] if watched.exchanges else None
+    if crash != "" and last and (why := _proxy_error(last)):
+        return {"error": why, "fault": "foam"}
     if crash:
         return {"error": crash, "uncertain": last is not None}
     if last is None:
@@ -119,10 +124,47 @@ def _failure(last: Exchange, watched: Guard, url: str) -> dict[str, Any]:
             "gone": last.status == 410,
             "retry_after": _retry_after(last),
         }
+    if watched.url_refusal:
+        return {"error": watched.url_refusal, "permanent": True}
     if watched.refusal:
         host = urlsplit(last.url).hostname
         return {"error": f"{host} is refused: {watched.refusal}", "permanent": True}
     return _broken(last.error)
+
+
+def _proxy_error(last: Exchange) -> str:
+    """Say how the proxy failed; empty when the failure is the service's."""
+    if last.proxy is None:
+        return ""
+    return _own_answer(last, last.proxy.name) if last.status else _own_error(last, last.proxy.name)
+
+
+def _own_answer(last: Exchange, name: str) -> str:
+    is_tunnelled = last.url.lower().startswith("https:")
+    headers = [last.headers.get(key, "") for key in ("Proxy-Status", "X-Squid-Error")]
+    is_own = not is_tunnelled and rules.is_own_answer(last.status, *headers)
+    return rules.refusal(name, last.status) if is_own else ""
+
+
+def _own_error(last: Exchange, name: str) -> str:
+    if isinstance(last.error, UnknownProxy):
+        return rules.failure(name, "its name could not be looked up")
+    if _is_tunnel_late(last):
+        return rules.failure(name, "there was no answer in time")
+    if not isinstance(last.error, requests.exceptions.ProxyError):
+        return ""
+    if match := re.search(r"Tunnel connection failed: ([0-9]{3})", str(last.error)):
+        return rules.refusal(name, int(match[1]))
+    return rules.failure(name, "there is no connection to it")
+
+
+def _is_tunnel_late(last: Exchange) -> bool:
+    """Tell whether the proxy opened no tunnel in time: the time-out is of the proxy's own URL."""
+    timeout = last.error.args[0] if last.error and last.error.args else None
+    is_tunnelled = last.url.lower().startswith("https:")
+    if not is_tunnelled or not isinstance(timeout, ReadTimeoutError):
+        return False
+    return str(timeout.url).startswith(("http://", "https://"))
 
 
 def _broken(error: Exception | None) -> dict[str, Any]:
