@@ -104,7 +104,7 @@
     event.preventDefault();
     const closed = [...document.querySelectorAll(PANELS)].filter((panel) => !isVisible(panel));
     button.click();
-    setTimeout(() => enter(closed), 200);
+    setTimeout(() => enter(closed), 50);
   }
 
   function start() {
