@@ -469,6 +469,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("foam/admin.css")],
+    "SCRIPTS": [lambda request: static("foam/admin.js")],
     "DASHBOARD_CALLBACK": "foam.dashboard.show",
     "COLORS": {
         # Sea green, from light to dark.

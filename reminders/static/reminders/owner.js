@@ -13,15 +13,13 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // A new channel of the + beside the field is the owner's as well.
-  function prefill() {
-    for (const name of names) {
-      const link = document.getElementById(`add_id_${name}`);
-      if (!link) continue;
-      const url = new URL(link.href);
-      url.searchParams.set("owner", owner());
-      link.href = url;
-    }
-  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a.add-related");
+    if (!link || !names.some((name) => link.id === `add_id_${name}`)) return;
+    const url = new URL(link.href);
+    url.searchParams.set("owner", owner());
+    link.href = url;
+  }, true);
 
   $.ajaxPrefilter((options) => {
     const asked = new URLSearchParams(typeof options.data === "string" ? options.data : "");
@@ -30,9 +28,5 @@ document.addEventListener("DOMContentLoaded", () => {
       options.data = asked.toString();
     }
   });
-  $(field).on("change", () => {
-    $(selects).val(null).trigger("change");
-    prefill();
-  });
-  prefill();
+  $(field).on("change", () => $(selects).val(null).trigger("change"));
 });
