@@ -327,9 +327,15 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
-        kind = {"scope": obj.scope, "owner": obj.owner, "tag": obj.tag}
-        told = {"until": obj.until, "reason": obj.reason, "by": request.user}
-        stored, _ = pauses.begin(now=timezone.now(), **kind, **told)
+        stored, _ = pauses.begin(
+            obj.scope,
+            timezone.now(),
+            owner=obj.owner,
+            tag=obj.tag,
+            until=obj.until,
+            reason=obj.reason,
+            by=request.user,
+        )
         obj.__dict__.update(stored.__dict__)
 
     @display(description="State", label={"paused": "warning", "over": "info"})

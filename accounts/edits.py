@@ -97,7 +97,8 @@ class EditForm(PlainDigits, forms.ModelForm):
 
     def _take_theirs(self, known: Mapping[str, str], outdated: Iterable[str]) -> None:
         """Put the stored value where the person had not typed, and the present edition."""
-        data = self.data.copy()
+        data: Any = self.data
+        data = data.copy()
         data[self.add_prefix(EDITION)] = self._edition()
         for name in outdated:
             mine = self.cleaned_data.get(name)
@@ -108,8 +109,9 @@ class EditForm(PlainDigits, forms.ModelForm):
     def _put(self, data: Any, name: str) -> None:
         field, bound = self.fields[name], self[name]
         value = field.prepare_value(self.initial.get(name))
-        widget = field.widget
-        if isinstance(widget, forms.MultiWidget) and not hasattr(widget, "widget_class"):
+        widget: Any = field.widget
+        is_split = isinstance(field.widget, forms.MultiWidget)
+        if is_split and not hasattr(widget, "widget_class"):
             for suffix, part in zip(widget.widgets_names, widget.decompress(value), strict=True):
                 data[bound.html_name + suffix] = part
         elif isinstance(value, list | tuple):

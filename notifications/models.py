@@ -562,7 +562,7 @@ class Delivery(models.Model):
     # What is to be collected before anything is sent.
     TO_COLLECT: ClassVar = [Held.DIGEST, Held.FLOOD]
     # Of a queued one, what keeps it from being tried at once.
-    WAITS_FOR: ClassVar = {
+    WAITS_FOR: ClassVar[dict[str, str]] = {
         Held.QUIET: "it waits for the end of quiet hours",
         Held.DIGEST: "it waits for its digest",
         Held.FLOOD: "it waits for its digest",
@@ -700,8 +700,8 @@ class Delivery(models.Model):
             return ""
         if self.channel.is_paused(now):
             return "its channel is paused"
-        if why := self.WAITS_FOR.get(self.held or ""):
-            return why
+        if self.held in self.WAITS_FOR:
+            return self.WAITS_FOR[self.held]
         is_due = self.next_attempt_at is not None and self.next_attempt_at <= now
         return "this one is queued and due: a worker takes it next" if is_due else ""
 

@@ -113,7 +113,7 @@ def until(reminder: Any, following: Change) -> Any:
 def deleted_at(reminder: Any, moment: datetime) -> datetime | None:
     """Return since when a reminder was deleted at `moment`; None when it was not, or restored."""
     if reminder.deleted_at is not None and reminder.deleted_at < moment:
-        return reminder.deleted_at  # type: ignore[no-any-return]
+        return reminder.deleted_at
     both = (Change.Verb.DELETED, Change.Verb.RESTORED)
     last = reminder.changes.filter(verb__in=both, at__lt=moment).order_by("at", "id").last()
     return last.at if last is not None and last.verb == Change.Verb.DELETED else None

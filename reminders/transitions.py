@@ -150,7 +150,7 @@ def restore(reminders: Sequence[Any], now: datetime) -> list[Any]:
 
 
 def _without_channels(reminders: Sequence[Any]) -> list[Any]:
-    links = Channel.reminders.through.objects  # type: ignore[attr-defined]
+    links = Channel.reminders.through.objects
     ids = [reminder.pk for reminder in reminders]
     usable = links.filter(reminder__in=ids, channel__deleted_at=None)
     reached = set(usable.values_list("reminder_id", flat=True))

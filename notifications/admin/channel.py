@@ -238,11 +238,12 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         refusal = getattr(request, "_wrong_code", None)
         if refusal is None:
             return answer
-        channel = Channel.objects.get(pk=object_id)
+        channel = Channel.objects.get(pk=object_id or 0)
         form = self.get_form(request, channel, change=True)(instance=channel)
-        request.POST = request.POST.copy()  # type: ignore[assignment]
-        request.POST[EDITION] = form.fields[EDITION].initial  # type: ignore[index]
-        request._refusal = refusal  # type: ignore[attr-defined]
+        sent: Any = request
+        sent.POST = request.POST.copy()
+        sent.POST[EDITION] = form.fields[EDITION].initial
+        sent._refusal = refusal
         return view(request, object_id, form_url, extra_context)
 
     @admin.action(description="Verify the selected channel…", permissions=["change"])

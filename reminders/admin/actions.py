@@ -97,7 +97,7 @@ class ReminderActions:
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Offer it on the page of a reminder that is deleted."""
         is_one = Reminder.objects.filter(pk=object_id).exclude(deleted_at=None).exists()
-        return is_one and self.has_change_permission(request)  # type: ignore[attr-defined, no-any-return]
+        return is_one and self.has_change_permission(request)  # type: ignore[attr-defined]
 
     @action(description="Restore…", url_path="restore", permissions=["restore"])
     def restore_one(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -169,7 +169,7 @@ class ReminderAdmin(
         css = {"all": ("reminders/preview.css", "reminders/outcomes.css")}
 
     def shown_by_default(self, rows: QuerySet[Reminder]) -> QuerySet[Reminder]:
-        return rows.kept()  # type: ignore[attr-defined, no-any-return]
+        return rows.kept()  # type: ignore[attr-defined]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
@@ -181,7 +181,7 @@ class ReminderAdmin(
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)
-        owner = User.objects.filter(pk=initial.get("owner")).first()
+        owner = User.objects.filter(pk=initial.get("owner") or 0).first()
         return {"timezone": owner.timezone, **initial} if owner else initial
 
     def prepare(self, rows: Iterable[Reminder]) -> None:
