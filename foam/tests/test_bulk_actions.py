@@ -46,12 +46,13 @@ def act(client, staff):
 def test_what_was_not_done_is_counted_by_reason_and_named_with_links(act, some, now):
     for each in some[:4]:
         each.pause(now)
-    some[4].close(now)
+    ended = {"status": "finished", "next_fire_at": None, "next_due_at": None}
+    Reminder.objects.filter(pk=some[4].pk).update(**ended)
     level, said, page = act("pause", some)
     assert (level, said) == (
         "error",
         "Paused 0 of 5. Not done: 4 (&lt;b&gt;0, &lt;b&gt;1, &lt;b&gt;2, …): it was paused before."
-        " Not done: 1 (&lt;b&gt;4): it is deleted.",
+        " Not done: 1 (&lt;b&gt;4): it is finished.",
     )
     assert f'href="/admin/reminders/reminder/{some[0].pk}/change/"' in page
     assert "<b>0" not in page
