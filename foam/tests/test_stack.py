@@ -145,6 +145,12 @@ def test_a_command_finds_its_servers_and_its_exit_code_is_ours(project):
     assert done.returncode == 7
 
 
+def test_commands_write_bytecode_also_where_the_machine_says_they_should_not(project):
+    code = "import sys; sys.exit(sys.dont_write_bytecode)"
+    words = ("exec", "--", sys.executable, "-c", code)
+    assert ask(project, *words, PYTHONDONTWRITEBYTECODE="1").returncode == 0
+
+
 def test_ephemeral_data_is_removed(project):
     done = ask(
         project, "exec", "--ephemeral", "--", "sh", "-c", "echo $DATABASE_URL", TMPDIR=str(project)
