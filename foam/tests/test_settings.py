@@ -115,7 +115,7 @@ def refusal(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ("FOAM_STAFF_SECOND_FACTOR", "off ", None, False),
         ("FOAM_PGBOUNCER", "yes", None, True),
         ("REDIS_URL", "redis://:p%40ss@[::1]:6380/3", None, "redis://:p%40ss@[::1]:6380/3"),
-        ("REDIS_URL", "rediss://h", None, "rediss://h"),
+        ("REDIS_URL", "rediss://h", None, "rediss://h?ssl_cert_reqs=required"),
         ("FOAM_BROKER_URL", "", "CELERY_BROKER_URL", PRODUCTION["REDIS_URL"]),
         ("FOAM_REDIS_PREFIX", "two:", "CELERY_BROKER_TRANSPORT_OPTIONS", "two:"),
         ("EMAIL_URL", "smtp+tls://foam%40x.org:a+b%2F@h", "EMAIL_HOST_PASSWORD", "a+b/"),
