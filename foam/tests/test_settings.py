@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from foam.addresses import Proxy
 from foam.stack.external import hosts_of
+from foam.stack.servers import free_port
 from foam.tests.test_deployment import PRODUCTION, load, production, run  # noqa: F401
 from foam.variables import Variables
 
@@ -370,6 +371,20 @@ def test_local_stack_refuses_an_address_in_one_line(name: str, value: str, tmp_p
         assert done.returncode == 1
         assert done.stderr.strip().splitlines()[-1].startswith(f"{name} must ")
         assert "Traceback" not in done.stderr
+
+
+def test_make_run_refuses_a_setting_in_the_same_sentence(tmp_path: Path):
+    env = {**os.environ, **SERVERS, "FOAM_PORT": str(free_port()), "FOAM_DATA": str(tmp_path)}
+    done = subprocess.run(
+        [*STACK, "run"],
+        env={**env, "FOAM_WEBHOOK_PORTS": "9000-8000"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith("Not set up: FOAM_WEBHOOK_PORTS must be ports and ranges of them")
 
 
 def test_local_stack_goes_to_whichever_of_several_hosts_takes_writes(tmp_path: Path):
