@@ -12,4 +12,9 @@ def is_one_line(text: str) -> bool:
     kinds = {character: unicodedata.category(character) for character in set(text)}
     if any(kind in {"Cc", "Cs", "Zl", "Zp"} for kind in kinds.values()):
         return False
-    return any(kind[0] in "LNPS" and char not in _BLANK for char, kind in kinds.items())
+    return any(_is_visible(kind) and char not in _BLANK for char, kind in kinds.items())
+
+
+def _is_visible(kind: str) -> bool:
+    """Tell by its category; a character that this Python does not know may be a newer emoji."""
+    return kind[0] in "LNPS" or kind in {"Cn", "Co"}

@@ -210,7 +210,7 @@ def test_query_that_is_not_understood_deletes_nothing(api, channel, query):
 
 def test_admin_tells_it_when_channels_are_deleted(client, staff, three, channel):
     client.force_login(staff)
-    data = {"action": "close", "_selected_action": [channel.pk]}
+    data = {"action": "close", "confirmed": "1", "_selected_action": [channel.pk]}
     html = client.post("/admin/notifications/channel/", data, follow=True).content.decode()
     assert "3 reminders led there, 2 of which lead nowhere now" in html
 

@@ -82,7 +82,7 @@ def test_bulk_action_of_the_admin_is_recorded_for_each(client, staff, make_remin
 
 def test_firing_by_hand_is_recorded(client, staff, reminder):
     client.force_login(staff)
-    chosen = {"action": "fire_now", "_selected_action": [reminder.pk]}
+    chosen = {"action": "fire_now", "confirmed": "1", "_selected_action": [reminder.pk]}
     client.post("/admin/reminders/reminder/", chosen)
     assert last() == ("triggered", "admin", staff.pk)
 
