@@ -40,8 +40,6 @@ QUEUED = 1000
 BUDGET = timedelta(seconds=10)
 # How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
 SET_ASIDE = timedelta(minutes=5)
-# What a lead of days may last longer than so many times 24 hours, at most.
-CLOCK_CHANGES = timedelta(days=2)
 # Writing the heartbeat at every tick would make the idle tick an UPDATE.
 HEARTBEAT_EVERY = timedelta(seconds=5)
 # The heartbeat of the first tick that found everything paused; gone when it no longer is.
@@ -275,7 +273,7 @@ def _plan_each(
 ) -> tuple[list[Planned], list[Failed]]:
     planned: list[Planned] = []
     failed: list[Failed] = []
-    oldest = min(each.next_due_at - each.next_lead.nominal for each in reminders) - CLOCK_CHANGES
+    oldest = min(map(firing.about, reminders))
     silences = pausing.of_owners((each.owner_id for each in reminders), oldest, now)
     for reminder in reminders:
         try:

@@ -16,7 +16,7 @@ from psycopg.pq import Format
 
 from accounts.durations import HINT, DurationError, form_parts
 from accounts.instants import parse_time
-from reminders.recurrence import Lead
+from reminders.recurrence import ON_TIME, Lead
 
 
 class WallClockFormField(forms.DateTimeField):
@@ -151,6 +151,9 @@ def lead_of_interval(text: str) -> Lead:
         raise ValueError(f"{text!r} is no lead: it has days, and time in whole seconds")
     hours, minutes, seconds = (int(number or 0) for number in match.groups()[3:])
     time = hours * 3600 + minutes * 60 + seconds
+    if not time and not int(match["days"] or 0):
+        # The lead of nearly all reminders is one object, which is soon compared.
+        return ON_TIME
     return Lead(int(match["days"] or 0), -time if match["sign"] == "-" else time)
 
 

@@ -28,6 +28,9 @@ from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 from reminders.transitions import array_of
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
+NOTHING = timedelta(0)
+# What a lead of days may last longer than so many times 24 hours, at most.
+CLOCK_CHANGES = timedelta(days=2)
 
 # For operators: how late what fires is recorded.
 FIRED = meter.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
@@ -125,6 +128,14 @@ def claim(
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(sql, asked, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
+
+
+def about(due: Due) -> datetime:
+    """Return an instant at or before the one at which a reminder is to fire."""
+    lead = due.next_lead
+    if lead is ON_TIME:
+        return due.next_due_at
+    return due.next_due_at - lead.nominal - (CLOCK_CHANGES if lead.days else NOTHING)
 
 
 class Planned(NamedTuple):

@@ -112,11 +112,11 @@ class GoesOn:
         self, fire_at: datetime, lead: Lead | None = None, due_at: datetime | None = None
     ) -> Fire | None:
         """As Schedule.next_fire, for `fired` and what comes after it."""
-        if lead is None:
-            return self.schedule.next_fire(fire_at)
+        if lead is None or not (self.starts or lead.days):
+            return self.schedule.next_fire(fire_at, lead, due_at)
         is_first = (fire_at, lead, due_at or self.fired.due_at) == self.fired.order
         if not self.starts:
-            if is_first and lead.days:
+            if is_first:
                 return self._after_fired()
             return self.schedule.next_fire(fire_at, lead, due_at)
         if is_first:

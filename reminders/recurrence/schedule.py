@@ -158,6 +158,9 @@ class Schedule:
         of that lead.
         """
         at = instant_seconds(fire_at)
+        if self.leads is NO_LEAD:
+            on_time = self.next_due(at)
+            return None if on_time is None else Fire(moment := instant(on_time), moment, ON_TIME)
         is_within = bool(fire_at.microsecond)
         best: tuple[int, Lead, int] | None = None
         for candidate in self.leads:
@@ -195,6 +198,8 @@ class Schedule:
 
     def fire(self, due_at: datetime, lead: Lead) -> Fire:
         """Return when a lead fires of what is due at an instant."""
+        if lead is ON_TIME:
+            return Fire(due_at, due_at, lead)
         if not lead.days:
             return Fire(due_at - timedelta(0, lead.seconds), due_at, lead)
         due = instant_seconds(due_at)

@@ -93,6 +93,9 @@ def _counted_minutes(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
     return _shifted(at, -minutes if joint in ("to", "till") else minutes)
 
 
+_AHEAD = {"before", "beforehand", "ahead", "earlier", "early", "prior"}
+
+
 def _digits(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
     """Read 0900 and 18h after "at", and 0900 hours; 2h is a length."""
     token = c.token
@@ -101,7 +104,8 @@ def _digits(c: Cursor, is_told: bool, is_at: bool) -> Clock | None:
     c.at += 1
     hours = token.text.removesuffix("h")
     if token.kind == "span" and is_told and hours.isdigit() and len(hours) == 2:
-        return _of_day(token.text, hours, 0)
+        # 24h before is a length, also after a comma.
+        return None if c.ahead(_AHEAD) else _of_day(token.text, hours, 0)
     if token.kind != "number" or len(token.text) != 4:
         return None
     has_hours = c.word("hours", "hrs", "h") is not None
