@@ -143,7 +143,7 @@ def test_conflict_is_told_in_words(browser, rows):
     path = reverse("delivery-retry", args=[rows["delivery"]])
     answer = browser.post(path, {}, "application/json", headers=HTML)
     assert answer.status_code == 409
-    assert "Only a dead delivery can be retried" in answer.content.decode()
+    assert 'role="alert" class="problem"' in answer.content.decode()
 
 
 def test_strangers_object_is_not_told(client, stranger, rows):

@@ -23,10 +23,10 @@ from foam.drill.oracle import Fate, Oracle, fires_of
 from foam.drill.verdict import Expected, Seen, compare
 from foam.rig import program
 from foam.stack.folder import PROJECT
-from reminders.recurrence import Fire, Schedule
+from reminders.recurrence import Fire, Lead, Schedule
 
 NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
-NO_LEAD = timedelta(0)
+NO_LEAD = Lead()
 ORACLE = Oracle(NOW, NOW + timedelta(seconds=10))
 
 

@@ -88,7 +88,7 @@ def test_edit_through_the_api_counts_as_well(staff_client, api, later, channel, 
     assert api.patch(f"/api/v1/reminders/{later.pk}/", change).status_code == 200
     said = errors_of(staff_client.post(page_of(later), mine))
     assert "In-app inbox: Inbox" in said
-    assert "<b>Leads</b>: now “0:15:00”, yours “0:00:00”" in said
+    assert "<b>Leads</b>: now “PT15M”, yours “PT0S”" in said
 
 
 def test_what_the_form_does_not_show_refuses_nobody(staff_client, later, now):

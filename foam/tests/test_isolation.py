@@ -38,6 +38,7 @@ BESIDE = {
     "readyz",
     "metrics",
     "admin/",
+    "admin/autocomplete/",
     "do/<path:token>",
     "account/",
     "account/close/",

@@ -48,7 +48,12 @@ def sql(text):
 
 
 def act(client, name, rows, **more):
-    chosen = {"action": name, "_selected_action": [row.pk for row in rows], **more}
+    chosen = {
+        "action": name,
+        "_selected_action": [row.pk for row in rows],
+        "confirmed": "1",
+        **more,
+    }
     return client.post(TASKS, chosen, follow=True)
 
 

@@ -96,8 +96,9 @@ class ReminderActions:
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Offer it on the page of a reminder that is deleted."""
-        is_one = Reminder.objects.filter(pk=object_id).exclude(deleted_at=None).exists()
-        return is_one and self.has_change_permission(request)  # type: ignore[attr-defined]
+        reminder = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        is_deleted = reminder is not None and reminder.deleted_at is not None
+        return is_deleted and self.has_change_permission(request)  # type: ignore[attr-defined]
 
     @action(description="Restore…", url_path="restore", permissions=["restore"])
     def restore_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
