@@ -137,7 +137,7 @@ def test_delivery_that_is_retried_tells_who_did(staff_client, staff, reminder, r
     recorder.fail_with(TransportError("gone", permanent=True))
     outbox.deliver_due(now)
     # The notice of its loss is a delivery, too.
-    delivery = Delivery.objects.get(status="dead")
+    delivery = Delivery.objects.get(reference__startswith="occurrence:")
     act(staff_client, "retry", [delivery], "notifications/delivery")
     told = acts(staff_client, delivery)
     assert told == [(staff.username, "in the admin", "Queued again.")]
