@@ -277,7 +277,7 @@ def _pass_next(reminder: Any) -> Iterable[Fire]:
     fire: Fire | None = first
     while fire is not None and fire.due_at == first.due_at:
         fire = going_on.next_fire(*fire.order)
-    ahead = [each for each in reminder.fires_of(first.due_at) if each.order >= first.order]
+    ahead = [fire for fire in reminder.fires_of(first.due_at) if fire.order >= first.order]
     reminder.expect(fire)
     reminder.next_walls = going_on.walls(fire) if fire else None
     return ahead

@@ -8,7 +8,8 @@ from notifications.models import Delivery
 from reminders.count import Count
 from reminders.firing import plan_of
 from reminders.message import message
-from reminders.models import Occurrence, Reminder, reference
+from reminders.models import Occurrence, Reminder
+from reminders.occurrence import reference
 
 # The rows that dispatch writes, in one statement, by someone who knows what comes next without
 # asking a rule: a day later, or never where there is no rule. Words and data are as long as ours.

@@ -128,7 +128,7 @@ def test_what_a_machine_had_claimed_that_froze_or_was_cut_off_is_fired_by_others
     due, woken, tmp_path
 ):
     url = processes.environment()["DATABASE_URL"]
-    url += "&?"["?" not in url] + "options=-c idle_in_transaction_session_timeout=200"
+    url += "&?"["?" not in url] + "options=-c%20idle_in_transaction_session_timeout%3D200"
     with running(TICK, tmp_path / "tick.log", DATABASE_URL=url) as frozen:
         with stopped_before("reminders_occurrence"):
             processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")

@@ -34,7 +34,7 @@ def choose(page, field, value):  # noqa: F811
 @once
 def test_empty_form_says_what_it_waits_for(staff_page):  # noqa: F811
     staff_page.goto(ADD)
-    assert shown(staff_page).startswith("Say when it starts")
+    assert shown(staff_page).startswith("For a preview, fill in the start")
     assert staff_page.locator(".foam-preview-error").count() == 0
 
 

@@ -1,4 +1,3 @@
-import django.db.models.deletion
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
@@ -20,10 +19,5 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             model_name='inboxmessage',
             index=models.Index(fields=['channel', '-id'], name='notifications_inbox_list'),
-        ),
-        migrations.AlterField(
-            model_name='inboxmessage',
-            name='channel',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='inbox_messages', to='notifications.channel'),
         ),
     ]

@@ -11,6 +11,7 @@ from foam.tests.mutations.paths import (
     AUTHENTICATION,
     CACHE,
     CLOSING,
+    CONDITIONAL,
     IDEMPOTENCY,
     LIMITS,
     REPORT,
@@ -176,7 +177,7 @@ OF_ACCOUNTS = [
     Mutation(
         "API",
         "If-Match: what it was compared with is not locked",
-        edit(API, "_base_manager.select_for_update(no_key=True)", "_base_manager.all()"),
+        edit(CONDITIONAL, "_base_manager.select_for_update(no_key=True)", "_base_manager.all()"),
         [TEST_API_RACES],
     ),
     Mutation(
@@ -266,13 +267,17 @@ OF_ACCOUNTS = [
     Mutation(
         "admin",
         "bulk: a row that raises ends the action",
-        edit(REPORT, "    except Exception:\n", "    except ZeroDivisionError:\n"),
+        edit(REPORT, "Exception:\n            label", "ZeroDivisionError:\n            label"),
         [TEST_BULK],
     ),
     Mutation(
         "admin",
         "bulk: a row that raises leaves what it had begun",
-        edit(REPORT, "        with transaction.atomic():\n", "        if True:\n"),
+        edit(
+            REPORT,
+            "with transaction.atomic():\n                return act()",
+            "if True:\n                return act()",
+        ),
         [TEST_BULK],
     ),
     Mutation(

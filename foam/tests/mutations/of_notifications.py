@@ -203,7 +203,11 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P4",
         "wake-up: before the commit",
-        edit(OUTBOX, "    transaction.on_commit(wake, robust=True)", "    wake()"),
+        edit(
+            OUTBOX,
+            ", now)\n    transaction.on_commit(wake, robust=True)",
+            ", now)\n    wake()",
+        ),
         [TEST_OUTBOX],
     ),
     Mutation(

@@ -17,7 +17,6 @@ from foam.tests.mutations.paths import (
     IMPLIED,
     LOOP,
     MISFIRE,
-    MODELS,
     NOMINAL,
     OVERDUE,
     PAUSING,
@@ -58,6 +57,7 @@ from foam.tests.mutations.paths import (
     TEST_SYNC,
     TEST_TOKEN_EXPIRY,
     TITLE,
+    TRANSITIONS,
 )
 
 OF_REMINDERS = [
@@ -194,7 +194,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "skip: leaves the leads to come",
-        edit(MODELS, "if fire.order >= first.order]", "if fire == first]"),
+        edit(TRANSITIONS, "if fire.order >= first.order]", "if fire == first]"),
         [TEST_LOOP],
     ),
     Mutation(
@@ -730,7 +730,7 @@ OF_REMINDERS = [
     Mutation(
         "pause",
         "pause: who resumes late loses what is due at its end",
-        edit(MODELS, "until - timedelta.resolution if until and until <= now else now", "now"),
+        edit(TRANSITIONS, "until - timedelta.resolution if until and until <= now else now", "now"),
         [f"{TEST_PAUSING}::test_what_is_due_when_the_pause_ends_fires_however_late_the_tick_is"],
     ),
     Mutation(

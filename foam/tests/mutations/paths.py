@@ -1,6 +1,8 @@
 """Where what is taken away stands, and the tests that miss it."""
 
+CONDITIONAL = "accounts/conditional.py"
 REPORT = "accounts/report.py"
+TRANSITIONS = "reminders/transitions.py"
 DISPATCH = "reminders/dispatch.py"
 FIRING = "reminders/firing.py"
 OUTBOX = "notifications/outbox.py"
