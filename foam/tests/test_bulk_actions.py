@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from accounts import pauses, report
 from accounts.models import ApiToken
+from notifications.models import Channel
 from reminders import firing
 from reminders.models import EditConflict, Reminder
 
@@ -78,6 +79,21 @@ def test_row_that_raises_stops_no_other(act, some, monkeypatch, caplog):
     assert "broken" in caplog.text
     # What a row that raised had begun is undone.
     assert [each.occurrences.count() for each in some] == [1, 0, 0, 1, 1]
+
+
+def test_row_that_raises_leaves_nothing_of_what_it_had_begun(client, staff, channel, monkeypatch):
+    disable = Channel.disable
+
+    def disable_and_break(channel, reason, now):
+        disable(channel, reason, now)
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Channel, "disable", disable_and_break)
+    client.force_login(staff)
+    chosen = {"action": "disable", "confirmed": "1", "_selected_action": [channel.pk]}
+    client.post(reverse("admin:notifications_channel_changelist"), chosen)
+    channel.refresh_from_db()
+    assert channel.disabled_at is None
 
 
 def test_all_rows_are_done_in_batches(act, some, monkeypatch):
