@@ -10,7 +10,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from celery.beat import Service
+from celery.platforms import signals
 from celery.schedules import schedstate
+from celery.signals import beat_init
 from celery.utils.nodenames import gethostname
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
@@ -21,6 +24,20 @@ log = logging.getLogger(__name__)
 
 # Its own clock has no zone.
 LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001
+
+
+@beat_init.connect
+def end_between_ticks(sender: Service, **_: object) -> None:
+    """Have SIGTERM and SIGINT end beat after the tick that it is in.
+
+    Celery's own handler writes the table at once. Where the signal comes in the middle of a
+    statement, that waits for ever for the lock of the connection, which psycopg holds meanwhile.
+    """
+
+    def end(number: int, frame: object) -> None:
+        sender.stop(wait=False)
+
+    signals.update(SIGTERM=end, SIGINT=end)
 
 
 class BeatEntry(ModelEntry):

@@ -145,10 +145,14 @@ class Installation:
             self.wait_until_healthy(name)
 
     def stop(self, name: str) -> int:
-        """Tell a service to end, as Docker does; return its exit code within its grace."""
+        """Tell a service to end, kill it after its grace, as Docker does; return its exit code."""
         process = self.processes.pop(name)
         process.terminate()
-        return process.wait(self.services[name].patience("stop_grace_period"))
+        try:
+            return process.wait(self.services[name].patience("stop_grace_period"))
+        except subprocess.TimeoutExpired:
+            end(process)
+            return process.returncode
 
     def manage(self, *words: str, **extra: str) -> str:
         """Run a command of manage.py in the container of web; return what it printed."""

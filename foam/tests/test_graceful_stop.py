@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 import redis
 import yaml
@@ -309,6 +310,33 @@ def test_beat_that_is_told_to_end_does_so_at_once(transactional_db, beat_rows, t
         beat.send_signal(signal.SIGTERM)
         assert beat.wait(10) == 0
     assert b"Traceback" not in log.read_bytes()
+
+
+def test_beat_that_is_told_to_end_while_it_waits_for_the_database_does_so_when_that_answers(
+    transactional_db, beat_rows, tmp_path
+):
+    log = tmp_path / "beat.log"
+    env = processes.environment()
+    prefix = env["FOAM_REDIS_PREFIX"]
+    broker = redis.Redis.from_url(env["REDIS_URL"])
+    with broker, processes.running(processes.beat(), env, log) as beat:
+        processes.wait_until(lambda: broker.llen(f"{prefix}dispatch") > 2, 60, "it beats")
+        with psycopg.connect(env["DATABASE_URL"]) as session:
+            tables = "django_celery_beat_periodictasks, django_celery_beat_periodictask"
+            session.execute(f"LOCK TABLE {tables}")
+            processes.wait_until(is_held_up, 10, "beat waits for a lock")
+            beat.send_signal(signal.SIGTERM)
+        assert beat.wait(10) == 0
+    assert b"Traceback" not in log.read_bytes()
+
+
+def is_held_up():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def seconds(duration):
