@@ -46,6 +46,17 @@ def limit_body(
 
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    """Read the body away and answer 413.
+
+    A server that closes with unread bytes resets the connection, and a proxy or client that still
+    sends loses the answer (RFC 9112, 9.6). What is larger than the largest import is not read.
+    """
+    left = min(
+        int(request.META.get("CONTENT_LENGTH") or settings.FOAM_IMPORT_MAX_SIZE),
+        settings.FOAM_IMPORT_MAX_SIZE,
+    )
+    while left > 0 and (part := request.META["wsgi.input"].read(min(READ_SIZE, left))):
+        left -= len(part)
     return problems.answer(request, 413, f"The body is larger than {limit} bytes.")
 
 
