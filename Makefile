@@ -1,6 +1,5 @@
 # What each target does: make help
-# 3.11 and 3.12 come first: there are Redis wheels for them.
-PYTHONS = $(if $(PYTHON),$(PYTHON),.venv/bin/python python3.12 python3.11 python3.13 python3.14 python3)
+PYTHONS = $(if $(PYTHON),$(PYTHON),.venv/bin/python python3.13 python3.12 python3.11 python3.14 python3)
 BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 

