@@ -95,12 +95,10 @@ due AS MATERIALIZED (
 )
 """
 
-# How it ends without being sent, if it does. A row found `sending` was leased by a worker that never
-# came back. With no attempts left it ends here, before it is sent again: a message that kills its
-# worker never reaches a check made after.
-#
-# What is due to an account that is switched off is cancelled. PostgreSQL looks first, once for each
-# statement, whether any account is, by an index that holds nothing as a rule.
+# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a check made after.
+# What is due to an account that is switched off ends here as well. PostgreSQL looks first whether
+# any account is, once for each statement, by an index that holds nothing as a rule.
 ENDS_AS = """
 CASE WHEN attempt >= max_attempts OR status = 'sending' AND (
     SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
