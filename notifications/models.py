@@ -299,11 +299,13 @@ class Channel(models.Model):
             return "its channel is deleted"
         if self.disabled_at:
             return "its channel is disabled"
+        if self.owner.switched_off_text:
+            return "the account of its owner is switched off"
         return "" if self.is_verified else "its channel is not verified"
 
     def trouble(self, now: datetime) -> str:
         """Say why nothing is sent this way at present; empty when all is well."""
-        if refusal := self.refusal:
+        if refusal := self.refusal or self.owner.switched_off_text:
             return refusal
         if self.is_paused(now):
             return f"It is {self.pause_told()}."

@@ -149,8 +149,8 @@ OF_NOTIFICATIONS = [
         "last attempt: checked after sending only",
         edit(
             LEASE,
-            "(attempt >= max_attempts OR status = 'sending' AND (",
-            "(status = 'sending' AND (",
+            "CASE WHEN attempt >= max_attempts OR status = 'sending' AND (",
+            "CASE WHEN status = 'sending' AND (",
         ),
         [TEST_OUTBOX],
     ),
@@ -227,8 +227,8 @@ OF_NOTIFICATIONS = [
         "lease: an equation that the planner may turn around",
         edit(
             LEASE,
-            "d.id = ANY (ARRAY[due.id]) AND NOT is_over\n    AND",
-            "d.id = due.id AND NOT is_over\n    AND",
+            "d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL\n    AND",
+            "d.id = due.id AND ends_as IS NULL\n    AND",
         ),
         ["notifications/tests/test_plans.py"],
     ),
