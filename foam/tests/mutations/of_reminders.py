@@ -223,7 +223,7 @@ OF_REMINDERS = [
     Mutation(
         "P7",
         "lead: a stored one loses its days",
-        edit(FIELDS, 'f"{sql}::text", params', "sql, params"),
+        edit(FIELDS, 'f"{sql}::text"', 'f"make_interval(secs => extract(epoch FROM {sql}))::text"'),
         [TEST_LEADS],
     ),
     Mutation(
