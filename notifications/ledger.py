@@ -36,14 +36,13 @@ CAUSE = Left(
     Func("reason", Value(":"), Value(1), function="split_part", output_field=CharField()), 100
 )
 
-
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """Let the queries within see one state of the database, and write nothing."""
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
+# A hash or a merge would read the other table whole: all attempts for those of a week.
+BY_LOOKING_UP = """
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_material = off;
+SET LOCAL enable_mergejoin = off
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,25 @@ class Period:
         first, last = self.days
         begin = datetime.combine(first, time.min, UTC)
         return Q(**{f"{field}__gte": begin, f"{field}__lte": datetime.combine(last, time.max, UTC)})
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let the queries within see one state of the database, and write nothing."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def look_up(period: Period) -> None:
+    """Have the rest of the transaction read only rows of a period, and what belongs to each.
+
+    Of all time, or for sums by owner, the planner's own way is the faster one.
+    """
+    if period.since > EPOCH:
+        with connection.cursor() as cursor:
+            cursor.execute(BY_LOOKING_UP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,13 +244,6 @@ class Channel(models.Model):
         return self.deleted_at is None and self.disabled_at is None and self.is_verified
 
     @property
-    def loss(self) -> str:
-        """Say that its last message was lost; empty when it was accepted."""
-        if self.lost_at is None:
-            return ""
-        return f"Its messages have not arrived since {self.lost_at:%Y-%m-%d %H:%M} UTC."
-
-    @property
     def destination(self) -> str:
         """What leads to the receiver: a change of it makes another channel of this one."""
         return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
@@ -311,7 +304,7 @@ class Channel(models.Model):
             return f"It is {self.pause_told()}."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
-        return self.transport.unavailable() or self.loss
+        return self.transport.unavailable()
 
     def clean(self) -> None:
         if self.kind not in self.Kind.values:
@@ -504,20 +497,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def unfinished(self) -> Self:
         return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
 
-    def retry(self, now: datetime) -> set[int]:
-        """Let a worker take these now; return the ids of those that can be tried.
-
-        A dead one gets a whole new ladder, a waiting one its next attempt before its time. The rows
-        are locked: what a worker has leased meanwhile is left to it.
-        """
-        rows = [each for each in self if not each.why_not_retried(now)]
-        dead = [each.pk for each in rows if each.status == Delivery.Status.DEAD]
-        Delivery.objects.filter(pk__in=dead).revive(now)
-        waiting = [each.pk for each in rows if each.status == Delivery.Status.QUEUED]
-        queued = Delivery.objects.filter(pk__in=waiting, status=Delivery.Status.QUEUED)
-        queued.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
-        return {each.pk for each in rows}
-
     def cancel(self, reason: str, now: datetime) -> int:
         """End those that have not ended; one that is just being sent may still turn out `sent`."""
         return self.unfinished().update(
@@ -706,12 +685,6 @@ class Delivery(models.Model):
             return self.WAITS_FOR[self.held]
         is_due = self.next_attempt_at is not None and self.next_attempt_at <= now
         return "this one is queued and due: a worker takes it next" if is_due else ""
-
-    @transaction.atomic
-    def retry(self, now: datetime) -> bool:
-        """Try a dead or waiting delivery at once; False when that cannot be."""
-        rows = Delivery.objects.filter(pk=self.pk).select_related("channel")
-        return bool(rows.select_for_update(of=("self",)).retry(now))
 
 
 def message_id(delivery_id: int, created_at: datetime) -> str:

@@ -220,13 +220,16 @@ def due_since(now: datetime) -> datetime | None:
 def retry(ids: Sequence[int], now: datetime) -> dict[int, str]:
     """Try deliveries at once, dead and waiting ones; return by id why some are left as they are.
 
-    Workers are woken at commit.
+    A dead one gets a whole new ladder, a waiting one its next attempt before its time. The rows are
+    locked: what a worker has leased meanwhile is left to it. Workers are woken at commit.
     """
     rows = Delivery.objects.filter(pk__in=ids).order_by("pk").select_related("channel__owner")
     rows = rows.defer("channel__secret", "channel__previous_secret")
     locked = rows.select_for_update(of=("self",))
     reasons = {each.pk: each.why_not_retried(now) for each in locked}
-    locked.retry(now)
+    ready = Delivery.objects.filter(pk__in=[pk for pk, reason in reasons.items() if not reason])
+    ready.revive(now)
+    ready.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
     transaction.on_commit(wake, robust=True)
     return {pk: reason for pk, reason in reasons.items() if reason}
 

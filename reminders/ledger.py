@@ -22,10 +22,12 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Left
 
 from notifications import ledger as deliveries
 from notifications.ledger import CAUSE, Deliveries, Imbalance, Period, found
 from notifications.models import Delivery
+from reminders.dispatch import SET_ASIDE
 from reminders.models import Occurrence, Reminder
 from reminders.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
 from reminders.tally import Tally
@@ -71,6 +73,7 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
     day of which `period` has a part counts its pruned rows whole, and for one `owner` only the
     rows that are still there are counted and checked.
     """
+    deliveries.look_up(period)
     rows = deliveries.by_day(counted(owner), period, "recorded_at", WHAT_BECAME, CAUSE)
     tally = [] if owner else deliveries.tallied(Tally, period)
     sums = deliveries.sums_of(rows, tally)
@@ -78,7 +81,7 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
         fired=sums["fired"].total(),
         skipped=dict(+sums["skipped"]),
         missed=dict(+sums["missed"]),
-        overdue=overdue(min(now, period.until), owner).count(),
+        overdue=overdue(period, now, owner).count(),
         pruned=sum(pruned for *_, pruned in tally),
     )
     missing = [] if owner else deliveries.untallied(rows, tally, "occurrences were recorded")
@@ -92,11 +95,16 @@ def counted(owner: Any = None) -> QuerySet[Occurrence]:
     return occurrences.filter(reminder__owner=owner) if owner else occurrences
 
 
-def overdue(now: datetime, owner: Any = None) -> QuerySet[Reminder]:
-    """Those whose time has come and that have not fired, set aside with an error or not."""
-    came = Value(now, DateTimeField()) + F("next_lead")
-    active = Reminder.objects.of_users().filter(status=Reminder.Status.ACTIVE)
-    due = active.filter(Q(next_fire_at__lte=now) | Q(error__gt="", next_due_at__lte=came))
+def overdue(period: Period, now: datetime, owner: Any = None) -> QuerySet[Reminder]:
+    """Return the reminders that came due in `period` or before, and have not fired by `now`.
+
+    The tick sets those aside that it could not fire, at most `SET_ASIDE` ahead. So the index of
+    what is due has all of them.
+    """
+    until = min(now, period.until)
+    came = Value(until, DateTimeField()) + F("next_lead")
+    due = Reminder.objects.of_users().due(now + SET_ASIDE)
+    due = due.filter(Q(next_fire_at__lte=until) | Q(error__gt="", next_due_at__lte=came))
     return due.filter(owner=owner) if owner else due
 
 
@@ -109,9 +117,11 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
     yield from found(
         "Occurrences whose reminder is not there.", recorded.filter(~Exists(reminders))
     )
+    # Not `startswith`, which the index of references would answer with those of all times.
     caused = (
         deliveries.counted(owner)
-        .filter(period.has("created_at"), reference__startswith=REFERENCE)
+        .alias(begins=Left("reference", len(REFERENCE)))
+        .filter(period.has("created_at"), begins=REFERENCE)
         .annotate(occurrence=ITS_OCCURRENCE)
     )
     causes = Occurrence.objects.filter(pk=OuterRef("occurrence"))

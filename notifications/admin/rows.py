@@ -82,11 +82,8 @@ def note_failures(channels: Iterable[Channel]) -> None:
 
 
 def trouble_of(channel: Channel, now: datetime) -> str:
-    """Say what is wrong with a channel, as `Channel.trouble`, or that its attempts fail."""
-    if trouble := channel.trouble(now):
-        return trouble
-    failure = failure_of(channel)
-    return str(failure) if failure else ""
+    """Say what is wrong with a channel, as `Channel.trouble`, or that its messages are lost."""
+    return channel.trouble(now) or str(failure_of(channel) or "")
 
 
 def labelled_with_owner(channel: Channel) -> str:

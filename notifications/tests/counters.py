@@ -11,11 +11,15 @@ SCANS = "seq_scan"
 
 def counted(figure: str, tables: list[str], call: Callable[[], object]) -> int:
     """Return by how much a figure, summed over tables, grows with a call, in one transaction."""
-    sql = f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY (%s)"
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql, [tables])
-        (before,) = cursor.fetchone()
+    with transaction.atomic():
+        before = counted_so_far(figure, tables)
         call()
+        return counted_so_far(figure, tables) - before
+
+
+def counted_so_far(figure: str, tables: list[str]) -> int:
+    """Return a figure of the transaction at present, summed over tables."""
+    sql = f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY (%s)"
+    with connection.cursor() as cursor:
         cursor.execute(sql, [tables])
-        (after,) = cursor.fetchone()
-    return int(after - before)
+        return int(cursor.fetchone()[0])

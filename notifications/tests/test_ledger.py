@@ -199,7 +199,7 @@ def test_retry_by_hand_adds_up(post, recorder, now):
     post("a")
     recorder.fail_with(TransportError("gone", permanent=True))
     outbox.deliver_due(now)
-    Delivery.objects.get(reference="a").retry(now)
+    outbox.retry([Delivery.objects.get(reference="a").pk], now)
     assert wrong() == []
     recorder.recover()
     outbox.deliver_due(now)

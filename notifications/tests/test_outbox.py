@@ -321,7 +321,7 @@ def test_message_cancelled_on_the_wire_and_refused_stays_cancelled(
 def test_dead_delivery_can_be_retried_with_a_whole_new_ladder(delivery, recorder, now):
     recorder.fail_with(TransportError("gone", permanent=True))
     outbox.deliver_due(now)
-    assert delivery.retry(now)
+    assert outbox.retry([delivery.pk], now) == {}
     recorder.fail_with(TransportError("busy"))
     outbox.deliver_due(now)
     wait = reread(delivery).next_attempt_at - now

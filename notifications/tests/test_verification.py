@@ -276,7 +276,7 @@ def test_dead_delivery_is_not_retried_where_the_address_was_changed(api, channel
     delivery = Delivery.objects.get(channel=channel)
     answer = api.post(f"/api/v1/deliveries/{delivery.pk}/retry/")
     assert (answer.status_code, answer.json()["detail"]) == (409, "Its channel is not verified.")
-    assert not delivery.retry(now)
+    assert outbox.retry([delivery.pk], now) == {delivery.pk: "its channel is not verified"}
 
 
 def test_edit_does_not_write_over_a_verification_meanwhile(mail, now):

@@ -199,7 +199,8 @@ def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
     assert "the worker of attempt 1 is lost" in ask(reminder, later).conclusion
     recorder.fail_with(TransportError("gone", permanent=True))
     outbox.deliver_due(later)
-    Delivery.objects.get(status="dead", reference__startswith="occurrence:").retry(later)
+    dead = Delivery.objects.get(status="dead", reference__startswith="occurrence:")
+    outbox.retry([dead.pk], later)
     answer = ask(reminder, later + SECOND)
     assert "not known whether it arrived" in words_of(answer, "attempt")[0]
     assert words_of(answer, "delivery")[0].endswith("not sent yet · it was retried by hand")

@@ -72,7 +72,7 @@ def test_message_that_is_sent_again_by_hand_has_arrived(api, reminder, fail, rec
     fail()
     fire(reminder, now)
     recorder.recover()
-    Delivery.objects.get(status="dead").retry(now)
+    outbox.retry([Delivery.objects.get(status="dead").pk], now)
     outbox.deliver_due(now)
     assert shown(api, reminder)["last_loss"] is None
 

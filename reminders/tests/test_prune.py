@@ -119,7 +119,7 @@ def test_occurrence_stays_whole_while_one_of_its_deliveries_is_unfinished(
     fire(1)
     first = Delivery.objects.order_by("pk").first()
     Delivery.objects.filter(pk=first.pk).update(status="dead", reason="x")
-    first.retry(now)
+    outbox.retry([first.pk], now)
     retention.prune(later, KEEP)
     assert left() == [1, 2, 2]
 
@@ -397,7 +397,7 @@ def test_prune_passes_by_what_someone_is_retrying(fire, recorder, now, later):
     recorder.fail_with(TransportError("gone", permanent=True))
     fire(2)
     first = Delivery.objects.order_by("pk").first()
-    with meanwhile(lambda: first.retry(later)):
+    with meanwhile(lambda: outbox.retry([first.pk], later)):
         assert retention.prune(later, KEEP).occurrences == 1
     assert left() == [1, 1, 1]
     assert ledger.read(Period(), now).balances

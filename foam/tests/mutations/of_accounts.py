@@ -26,17 +26,20 @@ from foam.tests.mutations.paths import (
     TEST_CLOSING,
     TEST_CLOSING_ALONE,
     TEST_CONDITIONAL,
+    TEST_EDITS,
     TEST_FEED,
     TEST_IDEMPOTENCY,
     TEST_ISOLATION,
     TEST_LIMITS,
     TEST_OIDC,
     TEST_PAUSING,
+    TEST_RESTORE,
     TEST_SIGN_IN,
     TEST_SWITCHED_OFF,
     TEST_TOKEN_API,
     TEST_TOKEN_RACES,
     TOKENS,
+    TRANSITIONS,
 )
 
 OF_ACCOUNTS = [
@@ -289,6 +292,49 @@ OF_ACCOUNTS = [
         "bulk: as many as are chosen",
         edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
         [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "confirmation: an action acts before it has asked",
+        edit("accounts/confirmation.py", "if is_answer and (filled is None", "if (filled is None"),
+        [f"{TEST_BULK}::test_action_asks_first_and_changes_nothing"],
+    ),
+    Mutation(
+        "admin",
+        "edits: an outdated form is saved",
+        edit(
+            "accounts/edits.py",
+            "        elif self.instance.pk is not None:\n            self._refuse_outdated()\n",
+        ),
+        [TEST_EDITS],
+    ),
+    Mutation(
+        "admin",
+        "edits: an edition that cannot be read is a current one",
+        edit(
+            "accounts/edits.py",
+            "known.get(name) != digest",
+            "known.get(name, digest(self.stored[name])) != digest",
+        ),
+        [TEST_EDITS],
+    ),
+    Mutation(
+        "admin",
+        "restore: a reminder of a closed account comes back from the list",
+        edit(
+            "reminders/selection.py", "for each in reminders if _is_erased(each)", "for each in []"
+        ),
+        [TEST_RESTORE],
+    ),
+    Mutation(
+        "admin",
+        "restore: a reminder whose channels are deleted leads nowhere",
+        edit(
+            TRANSITIONS,
+            "    for reminder in _without_channels(restored):\n",
+            "    for reminder in []:\n",
+        ),
+        [TEST_RESTORE],
     ),
     Mutation(
         "admin",

@@ -49,6 +49,7 @@ from foam.tests.mutations.paths import (
     TEST_JSONL,
     TEST_LEAD,
     TEST_LEADS,
+    TEST_LEDGER_PLANS,
     TEST_LOOP,
     TEST_LOOP_RACES,
     TEST_PAUSING,
@@ -222,7 +223,7 @@ OF_REMINDERS = [
     Mutation(
         "P7",
         "lead: a stored one loses its days",
-        edit(FIELDS, 'f"{sql}::text", params', "sql, params"),
+        edit(FIELDS, 'f"{sql}::text"', 'f"make_interval(secs => extract(epoch FROM {sql}))::text"'),
         [TEST_LEADS],
     ),
     Mutation(
@@ -254,6 +255,22 @@ OF_REMINDERS = [
         "digits: of any script",
         edit(DIGITS, "            self._check_digits(data)\n"),
         [TEST_DURATIONS],
+    ),
+    Mutation(
+        "P5",
+        "ledger: for a period it reads the attempts of all time",
+        edit("reminders/ledger.py", "    deliveries.look_up(period)\n"),
+        [TEST_LEDGER_PLANS],
+    ),
+    Mutation(
+        "P5",
+        "ledger: all reminders are looked through for overdue ones",
+        edit(
+            "reminders/ledger.py",
+            "Reminder.objects.of_users().due(now + SET_ASIDE)",
+            'Reminder.objects.of_users().filter(status="active")',
+        ),
+        [TEST_LEDGER_PLANS],
     ),
     Mutation(
         "P2",

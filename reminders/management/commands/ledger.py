@@ -43,8 +43,9 @@ class Command(BaseCommand):
             raise CommandError("--until must be later than --since.", returncode=USAGE)
         owner = options["owner"]
         with snapshot():
-            read = ledger.read(period, timezone.now(), owner)
             owners = ledger.by_owner(period) if options["by_owner"] else []
+            # Last, as it changes how the rest of the transaction finds rows.
+            read = ledger.read(period, timezone.now(), owner)
         if options["json"]:
             self.stdout.write(json.dumps(as_data(period, owner, read, owners)))
         else:
