@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -30,6 +30,12 @@ from accounts.until_form import UntilAndReasonForm
 CLOSED_AT_ONCE = 500
 
 PAUSES = "They get no reminder until then. What comes due meanwhile is recorded as missed."
+SWITCHES = (
+    "Unselect this instead of deleting the user, who then cannot sign in, and is sent nothing: "
+    "tokens and feeds are refused, what comes due is recorded as missed, and what waits to be sent "
+    "is cancelled when its turn comes. When it is selected again, reminders go on with what comes "
+    "due from then on."
+)
 RESUMES = "Their reminders go on with what comes due from now on."
 CLOSES = "Nothing more is sent, and all that was said is erased. This cannot be undone."
 UNLOCKS = (
@@ -64,9 +70,14 @@ class AccountFilter(StateFilter):
         return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
 
 
+class UserForm(UserChangeForm):
+    class Meta(UserChangeForm.Meta):
+        help_texts: ClassVar = {"is_active": SWITCHES}
+
+
 @admin.register(User)
 class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
-    form = UserChangeForm
+    form = UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
@@ -155,6 +166,8 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         now = timezone.now()
 
         def act(user: User) -> str | None:
+            if not user.is_active:
+                return "their account is switched off"
             is_ended = pauses.end(Pause.Scope.USER, now, owner=user)
             return None if is_ended else "they were not paused"
 
@@ -298,7 +311,10 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
 
 @admin.register(Pause)
 class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
-    """Of tags, of users and of everything: for reminders and channels there are actions."""
+    """Of tags, of users and of everything: for reminders and channels there are actions.
+
+    That of an account which is switched off is shown, and ends when the account is switched on.
+    """
 
     # A pause of everything has no owner.
     is_own_by_default = False
@@ -320,8 +336,16 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
         return self.readonly_fields if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
-        is_over = obj is not None and not obj.is_active(timezone.now())
-        return not is_over and super().has_change_permission(request, obj)
+        is_fixed = obj is not None and (
+            obj.scope == Pause.Scope.ACCOUNT or not obj.is_active(timezone.now())
+        )
+        return not is_fixed and super().has_change_permission(request, obj)
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["choices"] = [
+            choice for choice in Pause.Scope.choices if choice[0] != Pause.Scope.ACCOUNT
+        ]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -350,6 +374,8 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
         def act(pause: Pause) -> str | None:
             if not pause.is_active(now):
                 return "it was over before"
+            if pause.scope == Pause.Scope.ACCOUNT:
+                return "switch the account on instead"
             pause.end(now)
             return None
 

@@ -112,6 +112,12 @@ class User(AbstractUser):
             ),
         ]
 
+    @property
+    def switched_off_text(self) -> str:
+        """Say that the account is switched off, which pauses it; empty when it is not."""
+        is_off = not self.is_active and self.closed_at is None and self.pk != FOAM_ID
+        return f"The account of {self.username} is switched off." if is_off else ""
+
     def clean_new_email(self, stored: str) -> None:
         """Check the address, where it is not the `stored` one: that stays what it is."""
         if self.email and self.email != stored:

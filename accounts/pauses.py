@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.urls import reverse
 
 from accounts.timezones import in_words
 
@@ -36,6 +37,12 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         """Return the pause of everything, if everything is paused."""
         return self.active(now).filter(scope=Pause.Scope.EVERYTHING).first()
 
+    def stopping(self, owner_id: int, now: datetime) -> "Pause | None":
+        """Return the pause that lets no message to this owner out, if there is one."""
+        of_account = Q(scope=Pause.Scope.ACCOUNT, owner=owner_id)
+        found = self.active(now).filter(of_account | Q(scope=Pause.Scope.EVERYTHING))
+        return found.select_related("owner").order_by("scope").first()
+
 
 class Pause(models.Model):
     """Silence that somebody wants; `until` is null for one that lasts until somebody ends it."""
@@ -43,6 +50,9 @@ class Pause(models.Model):
     class Scope(models.TextChoices):
         TAG = "tag"  # the owner's reminders with this tag
         USER = "user"  # all of the owner's reminders
+        # The same, and what is on its way as well: the database begins and ends this one, with
+        # User.is_active, beside a pause that the owner made.
+        ACCOUNT = "account"
         EVERYTHING = "everything"  # of everybody, and what is on its way as well
 
     scope = models.CharField(max_length=16, choices=Scope)
@@ -68,15 +78,21 @@ class Pause(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(scope="tag", owner__isnull=False) & ~Q(tag="")
-                | Q(scope="user", owner__isnull=False, tag="")
+                | Q(scope__in=["user", "account"], owner__isnull=False, tag="")
                 | Q(scope="everything", owner__isnull=True, tag=""),
                 name="accounts_pause_scope",
             ),
             # One open pause of a kind; who pauses again changes it.
             models.UniqueConstraint(
                 fields=["owner", "tag"],
-                condition=Q(ended_at=None, owner__isnull=False),
+                condition=Q(ended_at=None, owner__isnull=False) & ~Q(scope="account"),
                 name="accounts_pause_one_open",
+            ),
+            # Also the index of lease.IS_OFF.
+            models.UniqueConstraint(
+                fields=["owner"],
+                condition=Q(ended_at=None, scope="account"),
+                name="accounts_pause_one_of_account",
             ),
             models.UniqueConstraint(
                 fields=["scope"],
@@ -97,6 +113,8 @@ class Pause(models.Model):
         if self.scope == self.Scope.EVERYTHING:
             return "everything"
         who = self.owner.username if self.owner else ""
+        if self.scope == self.Scope.ACCOUNT:
+            return f"the account of {who}"
         return f"tag “{self.tag}” of {who}" if self.tag else f"all reminders of {who}"
 
     def clean(self) -> None:
@@ -105,6 +123,8 @@ class Pause(models.Model):
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         is_of_everything = self.scope == self.Scope.EVERYTHING
+        if self.scope == self.Scope.ACCOUNT:
+            yield "scope", "This pause begins when the account is switched off, and not by hand."
         if is_of_everything and self.owner_id is not None:
             yield "owner", "Leave this empty: everything is nobody's own."
         if not is_of_everything and self.owner_id is None:
@@ -121,16 +141,31 @@ class Pause(models.Model):
         """Whether it covers what has these tags, of its owner or of everybody."""
         return not self.tag or self.tag in tags
 
+    def sentence(self, timezone: str) -> str:
+        """Say what is paused, and what `told` says of it."""
+        tenses = ("are", "were") if self.scope == self.Scope.USER else ("is", "was")
+        return f"{self} {tenses[self.ended_at is not None]} {self.told(timezone)}"
+
     def told(self, timezone: str) -> str:
         """Say since when, until when and why, on the clock of that zone."""
         end = self.ended_at or self.until
+        if self.scope == self.Scope.ACCOUNT:
+            since = f"switched off since {in_words(self.created_at, timezone)}"
+            if end:
+                return f"{since}, until {in_words(end, timezone)}"
+            page = reverse("admin:accounts_user_change", args=[self.owner_id])
+            return f"{since}; switch it on at {settings.FOAM_BASE_URL}{page}"
         until = f"until {in_words(end, timezone)}" if end else "until somebody ends it"
         why = f" ({self.reason})" if self.reason else ""
         return f"paused since {in_words(self.created_at, timezone)}, {until}{why}"
 
     def end(self, now: datetime) -> None:
-        """Let what it covers speak again. Ending what has ended changes nothing."""
-        Pause.objects.active(now).filter(pk=self.pk).update(ended_at=now)
+        """Let what it covers speak again. Ending what has ended changes nothing.
+
+        The pause of an account ends only when that is switched on.
+        """
+        active = Pause.objects.active(now).exclude(scope=self.Scope.ACCOUNT)
+        active.filter(pk=self.pk).update(ended_at=now)
         self.refresh_from_db()
 
 

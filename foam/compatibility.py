@@ -32,6 +32,7 @@ BASELINE = {
 # So few rows that an index or a check of them takes no time.
 SMALL = {
     "accounts.apitoken",
+    "accounts.pause",
     "accounts.user",
     "notifications.channel",
     "notifications.flood",
@@ -56,6 +57,21 @@ ALLOWED: dict[str, str] = {
     ),
     "accounts.0007_pause: Raw SQL operation": (
         "A trigger of a new table, of which the release before knows nothing."
+    ),
+    "accounts.0008_switched_off: Remove constraint accounts_pause_one_open from model pause": (
+        "The release before says ON CONFLICT of no pause, and this migration adds it again."
+    ),
+    "accounts.0008_switched_off: Create constraint accounts_pause_scope on model pause": (
+        "It accepts what the one before accepted, and one scope more."
+    ),
+    "accounts.0008_switched_off: Create constraint accounts_pause_one_open on model pause": (
+        "It accepts what the one before accepted."
+    ),
+    "accounts.0008_switched_off: Create constraint accounts_pause_one_of_account on model pause": (
+        "The release before makes no pause of an account."
+    ),
+    "accounts.0008_switched_off: Raw SQL operation": (
+        "A trigger that pauses who is switched off; the release before keeps to such a pause, too."
     ),
     "notifications.0010_closing: Raw SQL operation": (
         "A trigger that refuses what belongs to a closed account; the release before has none."

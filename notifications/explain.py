@@ -60,7 +60,8 @@ ATTEMPT: dict[str, str] = {
 }
 
 
-# By the moment that is asked about, whether everything is paused: once for what is read together.
+# By the moment that is asked about, the pause that stops all of an owner: once for what is read
+# together.
 Silences = dict[datetime, Pause | None]
 SILENCES = "_silences"
 
@@ -211,14 +212,15 @@ def _stopped(delivery: Delivery, now: datetime) -> str:
     if channel.is_paused(now):
         return f"its channel is {channel.pause_told()}"
     is_due = next_attempt_at is not None and next_attempt_at <= now
-    pause = _everything(delivery, now) if is_due else None
-    return f"everything is {pause.told('UTC')}" if pause else ""
+    pause = _pause(delivery, now)
+    is_stopped = pause is not None and (is_due or pause.scope == Pause.Scope.ACCOUNT)
+    return pause.sentence("UTC") if pause and is_stopped else ""
 
 
-def _everything(delivery: Delivery, now: datetime) -> Pause | None:
+def _pause(delivery: Delivery, now: datetime) -> Pause | None:
     silences: Silences = delivery.__dict__.setdefault(SILENCES, {})
     if now not in silences:
-        silences[now] = Pause.objects.everything(now)
+        silences[now] = Pause.objects.stopping(delivery.channel.owner_id, now)
     return silences[now]
 
 

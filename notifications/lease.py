@@ -95,13 +95,24 @@ due AS MATERIALIZED (
 )
 """
 
-# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
-# here, before it is sent again: a message that kills its worker never reaches a check made after.
-IS_OVER = """
-(attempt >= max_attempts OR status = 'sending' AND (
-    SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
+# Whether the account of its owner is switched off. PostgreSQL looks first whether any account is,
+# once for each statement, by an index that holds nothing as a rule.
+IS_OFF = """
+(EXISTS (SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL) AND EXISTS (
+    SELECT 1 FROM notifications_channel c JOIN accounts_pause p ON p.owner_id = c.owner_id
+    WHERE c.id = d.channel_id AND p.scope = 'account' AND p.ended_at IS NULL
 ))
 """
+SWITCHED_OFF = "The account of its owner is switched off."
+
+# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a check made after.
+# What is due to an account that is switched off ends here as well.
+IS_OVER = """
+({is_off} OR attempt >= max_attempts OR status = 'sending' AND (
+    SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
+))
+""".replace("{is_off}", IS_OFF)
 
 # The lease. An attempt whose worker never came back is uncertain. What is due on a channel that is
 # paused is put off to the end of that, whoever has queued it meanwhile.
@@ -116,9 +127,10 @@ WITH RECURSIVE {due}, lost AS (
     INSERT INTO notifications_meter (series, value)
     SELECT '{lost}', count(*) FROM lost HAVING count(*) > 0
 ), ended AS (
-    UPDATE notifications_delivery d SET status = 'dead', next_attempt_at = NULL,
+    UPDATE notifications_delivery d SET next_attempt_at = NULL,
         leased_until = NULL, finished_at = %(now)s,
-        reason = CASE WHEN d.attempt >= d.max_attempts
+        status = CASE WHEN {is_off} THEN 'cancelled' ELSE 'dead' END,
+        reason = CASE WHEN {is_off} THEN '{switched_off}' WHEN d.attempt >= d.max_attempts
             THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
             ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
                 || ', and this channel would rather lose a message than repeat it.' END
@@ -147,6 +159,8 @@ LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
     LEASE_SQL.format(
         due=due.format(is_over=IS_OVER, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
         lost=meter.LOST.series(),
+        is_off=IS_OFF,
+        switched_off=SWITCHED_OFF,
     )
     for due in (OLDEST, OF_CHANNELS, THIS)
 )

@@ -303,7 +303,7 @@ class Channel(models.Model):
 
     def trouble(self, now: datetime) -> str:
         """Say why nothing is sent this way at present; empty when all is well."""
-        if refusal := self.refusal:
+        if refusal := self.refusal or self.owner.switched_off_text:
             return refusal
         if self.is_paused(now):
             return f"It is {self.pause_told()}."

@@ -151,6 +151,8 @@ def _find(pressed: Pressed) -> Asked:
     occurrence = kept.filter(pk=occurrence_id(pressed.reference) or 0).first()
     if channel.deleted_at or delivery is None or occurrence is None:
         _nothing_left()
+    if not channel.owner.is_active:
+        raise Gone("The account that this reminder belongs to is switched off.")
     return Asked(channel, delivery, occurrence)
 
 

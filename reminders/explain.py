@@ -438,7 +438,7 @@ class Case:
         return f"{since}, until {self._tell(end)}" if end else since
 
     def _told(self, pause: Pause) -> str:
-        return f"{pause}: {pause.told(self.timezone)}"
+        return pause.sentence(self.timezone)
 
     def _paused(self, pause: Pause) -> Step:
         data = {"id": pause.pk, "scope": pause.scope, "tag": pause.tag}

@@ -248,7 +248,7 @@ def _silence(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     if everything := Pause.objects.everything(now):
         told = f"everything is {everything.told('UTC')}"
         yield Figure("Pauses", told, Level.LOOK, listed(Pause))
-    elif count := active[: CAP + 1].count():
+    elif count := active.exclude(scope=Pause.Scope.ACCOUNT)[: CAP + 1].count():
         yield Figure("Pauses", f"{many(count)} of tags or users", Level.NOTE, listed(Pause))
 
 

@@ -4,10 +4,12 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts import pauses
+from accounts.models import User
 from accounts.pauses import Pause
-from foam.tests.test_races import at_once
+from foam.tests.test_races import at_once, beside
 from notifications import holding, lease, outbox
 from notifications.models import Delivery
 from reminders import dispatch
@@ -79,3 +81,32 @@ def test_what_is_posted_beside_a_pause_waits_like_the_rest(channel, now):
     )
     assert lease.lease(now) == []
     assert set(Delivery.objects.values_list("held", "next_attempt_at")) == {("paused", now + HOUR)}
+
+
+def switch_off(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def test_tick_that_commits_after_a_switch_off_has_nothing_sent(make_reminder, user, recorder):
+    """The tick has not seen the pause; no worker takes what it posts."""
+    now = timezone.now().replace(microsecond=0)
+    for _ in range(5):
+        make_reminder(starts_at=now.replace(tzinfo=None), stored_at=now - HOUR)
+    beside(lambda: dispatch.fire_batch(now), lambda: switch_off(user))
+    outbox.deliver_due(timezone.now())
+    assert recorder.sent == []
+    assert statuses() == {"pending": 5}
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
+
+
+def test_switch_off_waits_for_no_lease_and_ends_what_comes_after_it(channel, user, recorder):
+    """What a worker has taken may still arrive; it takes nothing more."""
+    now = timezone.now()
+    posts = [outbox.Post(channel.pk, f"test:{name}", "Tea", "", now) for name in range(2)]
+    outbox.post(posts, now)
+    beside(lambda: lease.lease(now, limit=1), lambda: switch_off(user))
+    assert lease.lease(now) == []
+    assert Counter(Delivery.objects.values_list("status", flat=True)) == {
+        "sending": 1,
+        "cancelled": 1,
+    }

@@ -300,12 +300,14 @@ class ReminderAdmin(
     def show_pauses(self, reminder: Reminder) -> str:
         """Of a tag, of all of its user, or of everything."""
         pauses = covering(reminder, timezone.now())
-        return "; ".join(f"{each}: {each.told(reminder.timezone)}" for each in pauses) or "—"
+        return "; ".join(pause.sentence(reminder.timezone) for pause in pauses) or "—"
 
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:
         """What keeps it from firing, or the next firing from its channels."""
         found = [reminder.error] if reminder.error else []
+        if switched_off := reminder.owner.switched_off_text:
+            found.append(switched_off)
         if reminder.next_due_at:
             found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
         if loss := reminder.last_loss:

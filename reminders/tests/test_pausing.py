@@ -381,7 +381,7 @@ def test_explain_names_the_pause_that_kept_it_from_firing(daily, user, now):
     dispatch.tick(now)
     answer = explain(daily, now + DAY - HOUR, "2026-11-23T17:00")
     assert answer.verdict == Verdict.MISSED
-    assert "tag “team” of ada: paused since Monday 23 November 2026 at 16:00" in answer.conclusion
+    assert "tag “team” of ada is paused since Monday 23 November 2026 at 16:00" in answer.conclusion
     assert "(Holidays)" in answer.conclusion
     assert "paused" in [step.what for step in answer.steps]
 
@@ -398,7 +398,7 @@ def test_explain_tells_that_everything_is_paused(daily, now):
     dispatch.tick(now)
     answer = explain(daily, now + HOUR)
     assert answer.verdict == Verdict.OVERDUE
-    assert "everything: paused since" in answer.conclusion
+    assert "everything is paused since" in answer.conclusion
 
 
 def test_explain_tells_when_a_reminder_goes_on(daily, now):
