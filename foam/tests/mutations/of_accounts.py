@@ -1,15 +1,14 @@
 """Guarantees of accounts."""
 
-from foam.tests.mutations.mutation import Edit, Mutation, edit
+from foam.tests.mutations.mutation import Edit, Mutation, edit, without_constraint
 from foam.tests.mutations.paths import (
     ACCOUNTS,
-    ACCOUNTS_0005,
-    ACCOUNTS_0006,
-    ACCOUNTS_0007,
+    ACCOUNTS_INITIAL,
     ADAPTERS,
     API,
     AUTHENTICATION,
     CACHE,
+    CLOSED_ACCOUNTS_SQL,
     CLOSING,
     CONDITIONAL,
     IDEMPOTENCY,
@@ -127,11 +126,7 @@ OF_ACCOUNTS = [
         "API",
         "idempotency: a key is not unique",
         [
-            Edit(
-                "accounts/migrations/0003_idempotency.py",
-                "models.UniqueConstraint(fields=('user', 'key'), "
-                "name='accounts_idempotencykey_once')",
-            ),
+            without_constraint(ACCOUNTS_INITIAL, "accounts_idempotencykey_once"),
             Edit(
                 IDEMPOTENCY,
                 "ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
@@ -227,7 +222,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "closing: something is made for a closed account",
-        edit(ACCOUNTS_0005, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
+        edit(CLOSED_ACCOUNTS_SQL, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
         [TEST_CLOSING],
     ),
     Mutation(
@@ -261,7 +256,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "feed: its scope may stand beside others",
-        edit(ACCOUNTS_0006, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        edit(ACCOUNTS_INITIAL, '("scopes", ["calendar:read"])', '("scopes__isnull", False)'),
         [TEST_FEED],
     ),
     Mutation(
@@ -319,11 +314,7 @@ OF_ACCOUNTS = [
     Mutation(
         "pause",
         "pause: two of a kind at once",
-        edit(
-            ACCOUNTS_0007,
-            ", models.UniqueConstraint(condition=models.Q(('ended_at', None), "
-            "('owner__isnull', False)), fields=('owner', 'tag'), name='accounts_pause_one_open')",
-        ),
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_open")],
         [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
     ),
     Mutation(

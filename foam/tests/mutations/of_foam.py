@@ -90,6 +90,26 @@ OF_FOAM = [
         [f"{TEST_DEPLOYMENT}::test_migration_holds_the_lock_and_lets_it_go"],
     ),
     Mutation(
+        "P5",
+        "migration: goes on where replaced ones are missing",
+        edit(MIGRATE_ONCE, "                refuse_half_replaced()\n"),
+        [
+            f"{TEST_DEPLOYMENT}::test_database_that_lacks_a_replaced_migration_is_refused_in_a_sentence"
+        ],
+    ),
+    Mutation(
+        "P5",
+        "migration: an index that is left half-built stays",
+        edit(MIGRATE_ONCE, "                self.clear_away()\n"),
+        [f"{TEST_DEPLOYMENT}::test_index_of_a_migration_that_was_cut_off_is_made_anew"],
+    ),
+    Mutation(
+        "operations",
+        "doctor: replaced migrations count as those of a newer FOAM",
+        edit("foam/doctor/database.py", " | replaced_migrations.names()"),
+        [f"{TEST_DOCTOR}::test_database_that_has_all_replaced_migrations_is_complete"],
+    ),
+    Mutation(
         "P4",
         "broker: its restart ends the worker",
         edit(BROKER, '        "ack_emulation": False,\n'),
