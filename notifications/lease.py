@@ -40,7 +40,7 @@ next_attempt_at >= (
 # Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
 OLDEST = """
 due AS MATERIALIZED (
-    SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+    SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
         AND {is_free} AND {unless_paused}
     ORDER BY next_attempt_at LIMIT %(limit)s
@@ -73,7 +73,7 @@ OF_CHANNELS = """
 due AS MATERIALIZED (
     SELECT d.* FROM notifications_channel c
     CROSS JOIN LATERAL (
-        SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+        SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
         WHERE next_attempt_at IS NOT NULL
             AND (channel_id, next_attempt_at) >= (c.id, '-infinity'::timestamptz)
             AND (channel_id, next_attempt_at) <= (c.id, %(now)s)
@@ -89,30 +89,27 @@ due AS MATERIALIZED (
 # This one, which nobody else can have seen.
 THIS = """
 due AS MATERIALIZED (
-    SELECT id, channel_id, status, attempt, {is_over} AS is_over FROM notifications_delivery d
+    SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
     WHERE id = %(id)s AND status = 'queued' AND {is_free}
     FOR UPDATE SKIP LOCKED
 )
 """
 
-# Whether the account of its owner is switched off. PostgreSQL looks first whether any account is,
-# once for each statement, by an index that holds nothing as a rule.
-IS_OFF = """
-(EXISTS (SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL) AND EXISTS (
-    SELECT 1 FROM notifications_channel c JOIN accounts_pause p ON p.owner_id = c.owner_id
-    WHERE c.id = d.channel_id AND p.scope = 'account' AND p.ended_at IS NULL
-))
-"""
-SWITCHED_OFF = "The account of its owner is switched off."
-
 # A row found `sending` was leased by a worker that never came back. With no attempts left it ends
 # here, before it is sent again: a message that kills its worker never reaches a check made after.
-# What is due to an account that is switched off ends here as well.
-IS_OVER = """
-({is_off} OR attempt >= max_attempts OR status = 'sending' AND (
+# What is due to an account that is switched off ends here as well. PostgreSQL looks first whether
+# any account is, once for each statement, by an index that holds nothing as a rule.
+ENDS_AS = """
+CASE WHEN attempt >= max_attempts OR status = 'sending' AND (
     SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
-))
-""".replace("{is_off}", IS_OFF)
+) THEN 'dead' WHEN EXISTS (
+    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL
+) AND EXISTS (
+    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL
+        AND owner_id = (SELECT owner_id FROM notifications_channel WHERE id = d.channel_id)
+) THEN 'cancelled' END
+"""
+SWITCHED_OFF = "The account of its owner is switched off."
 
 # The lease. An attempt whose worker never came back is uncertain. What is due on a channel that is
 # paused is put off to the end of that, whoever has queued it meanwhile.
@@ -127,26 +124,26 @@ WITH RECURSIVE {due}, lost AS (
     INSERT INTO notifications_meter (series, value)
     SELECT '{lost}', count(*) FROM lost HAVING count(*) > 0
 ), ended AS (
-    UPDATE notifications_delivery d SET next_attempt_at = NULL,
+    UPDATE notifications_delivery d SET status = ends_as, next_attempt_at = NULL,
         leased_until = NULL, finished_at = %(now)s,
-        status = CASE WHEN {is_off} THEN 'cancelled' ELSE 'dead' END,
-        reason = CASE WHEN {is_off} THEN '{switched_off}' WHEN d.attempt >= d.max_attempts
+        reason = CASE WHEN ends_as = 'cancelled' THEN '{switched_off}'
+            WHEN d.attempt >= d.max_attempts
             THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
             ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
                 || ', and this channel would rather lose a message than repeat it.' END
-    FROM due WHERE d.id = ANY (ARRAY[due.id]) AND is_over
+    FROM due WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NOT NULL
 ), paused AS MATERIALIZED (
     SELECT id, paused_until FROM notifications_channel WHERE paused_until > %(now)s
 ), put_off AS (
     UPDATE notifications_delivery d SET status = 'queued', leased_until = NULL, held = 'paused',
         next_attempt_at = paused.paused_until
     FROM paused JOIN due ON due.channel_id = paused.id
-    WHERE d.id = ANY (ARRAY[due.id]) AND NOT is_over
+    WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL
 )
 UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
     leased_until = %(until)s
 FROM due JOIN notifications_channel c ON c.id = due.channel_id
-WHERE d.id = ANY (ARRAY[due.id]) AND NOT is_over
+WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL
     AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
 RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
     d.reference, c.holds > 0 OR c.deaths > 0 OR c.lost_at IS NOT NULL, c.at_most_once,
@@ -157,9 +154,8 @@ RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
     LEASE_SQL.format(
-        due=due.format(is_over=IS_OVER, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
+        due=due.format(ends_as=ENDS_AS, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
         lost=meter.LOST.series(),
-        is_off=IS_OFF,
         switched_off=SWITCHED_OFF,
     )
     for due in (OLDEST, OF_CHANNELS, THIS)

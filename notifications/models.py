@@ -299,6 +299,8 @@ class Channel(models.Model):
             return "its channel is deleted"
         if self.disabled_at:
             return "its channel is disabled"
+        if self.owner.switched_off_text:
+            return "the account of its owner is switched off"
         return "" if self.is_verified else "its channel is not verified"
 
     def trouble(self, now: datetime) -> str:

@@ -35,7 +35,7 @@ class Count(NamedTuple):
         """Say how many stay dead; empty when none does."""
         if not self.unusable:
             return ""
-        why = "their channels are deleted, disabled or not verified"
+        why = "their channels are deleted, disabled or not verified, or their owners switched off"
         return f"Left as they are: {self.unusable}, as {why}."
 
 
@@ -63,7 +63,9 @@ def retry(choice: Choice, now: datetime) -> int:
 
 
 def _usable() -> QuerySet[Channel]:
-    return Channel.objects.verified().filter(deleted_at=None, disabled_at=None)
+    return Channel.objects.verified().filter(
+        deleted_at=None, disabled_at=None, owner__is_active=True
+    )
 
 
 def _dead(choice: Choice) -> DeliveryQuerySet:

@@ -12,7 +12,7 @@ from accounts.models import FOAM_ID, User
 from accounts.pauses import Pause
 from conftest import client_of
 from foam.tests.test_admin import act
-from notifications import holding, lease, outbox, probe
+from notifications import holding, lease, outbox, probe, retrying
 from notifications.actions import Pressed
 from notifications.answers import Gone
 from notifications.explain import steps_of
@@ -84,6 +84,7 @@ def test_admin_form_switches_off_and_tells_what_that_does(staff_client, user):
         lambda user: user.save(update_fields=["is_active"]),
         lambda user: user.store(timezone.now()),
     ],
+    ids=["update", "bulk_update", "save", "save_of_the_column", "store"],
 )
 def test_whatever_switches_off_pauses_once(user, switch_off):
     user.is_active = False
@@ -230,6 +231,20 @@ def test_test_message_of_staff_is_cancelled(channel, user, now, recorder):
     assert fate(probe.test(channel, now).delivery) == ("cancelled", REASON)
 
 
+def test_dead_message_stays_dead_and_can_be_retried_when_switched_on(channel, user, now):
+    delivery = post(channel, now)
+    dead = {"status": "dead", "reason": "Gone.", "next_attempt_at": None, "finished_at": now}
+    Delivery.objects.update(**dead, reference="occurrence:1")
+    choice = retrying.Choice(now - HOUR, now + HOUR)
+    switch(user, on=False)
+    assert outbox.retry([delivery.pk], now) == {
+        delivery.pk: "the account of its owner is switched off"
+    }
+    assert retrying.retry(choice, now) == 0
+    switch(user, on=True)
+    assert retrying.retry(choice, now) == 1
+
+
 def test_others_get_their_messages(channel, user, stranger, now, recorder):
     theirs = Channel.objects.inbox_of(stranger)
     post(channel, now)
@@ -253,6 +268,10 @@ def test_canary_goes_on(planted, user, now, recorder):
 def test_pause_that_the_owner_made_survives(reminder, user, now, recorder):
     own, _ = pauses.begin("user", now, owner=user, until=now + DAY)
     switch(user, on=False)
+    assert set(user.pauses.active(timezone.now()).values_list("scope", flat=True)) == {
+        "account",
+        "user",
+    }
     switch(user, on=True)
     assert reread(own).is_active(now)
     assert user.pauses.active(timezone.now()).get() == own

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from accounts import pauses
+from accounts.models import User
 from notifications import holding, lease, outbox, probe
 from notifications.bulk import bulk_cursor
 from notifications.explain import steps_of
@@ -234,6 +235,23 @@ def test_lease_looks_for_paused_channels_by_an_index_that_is_empty_as_a_rule(cha
     assert "Index Scan on notifications_channel_paused" in plan
     assert "Index Scan using notifications_delivery_due" in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.usefixtures("unknown")
+@pytest.mark.parametrize("is_any_off", [False, True])
+def test_lease_asks_for_the_owner_of_what_is_due_only_while_an_account_is_off(
+    channel, stranger, now, is_any_off
+):
+    post(channel, now)
+    User.objects.filter(pk=stranger.pk).update(is_active=not is_any_off)
+    with bulk_cursor(by_index=True) as cursor:
+        values = {"now": now, "until": now, "limit": 10}
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {lease.LEASE_OLDEST}", values)
+        lines = [line.strip() for (line,) in cursor.fetchall()]
+    gate, probe_of_owner = [line for line in lines if "accounts_pause_one_of_account" in line]
+    assert f"rows={int(is_any_off)}.00 loops=1" in gate
+    assert ("loops=1" if is_any_off else "never executed") in probe_of_owner
+    assert any("Index Cond: (owner_id = " in line for line in lines)
 
 
 @pytest.mark.usefixtures("unknown")

@@ -5,6 +5,7 @@ from foam.tests.mutations.paths import (
     ACCOUNTS,
     ACCOUNTS_INITIAL,
     ADAPTERS,
+    ANSWERS,
     API,
     AUTHENTICATION,
     CACHE,
@@ -12,13 +13,16 @@ from foam.tests.mutations.paths import (
     CLOSING,
     CONDITIONAL,
     IDEMPOTENCY,
+    LEASE,
     LIMITS,
     REPORT,
     SIGN_IN_MIDDLEWARE,
+    SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,
     TEST_BULK,
     TEST_CACHE,
+    TEST_CHANNEL_PAUSING,
     TEST_CLOSING,
     TEST_CLOSING_ALONE,
     TEST_CONDITIONAL,
@@ -29,6 +33,7 @@ from foam.tests.mutations.paths import (
     TEST_OIDC,
     TEST_PAUSING,
     TEST_SIGN_IN,
+    TEST_SWITCHED_OFF,
     TEST_TOKEN_API,
     TEST_TOKEN_RACES,
     TOKENS,
@@ -316,6 +321,94 @@ OF_ACCOUNTS = [
         "pause: two of a kind at once",
         [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_open")],
         [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: only a user who is made so is paused",
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "INSERT ON"),
+        [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a user who is made so is not paused",
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "UPDATE OF is_active ON"),
+        [f"{TEST_SWITCHED_OFF}::test_user_who_is_made_switched_off_is_paused"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: each save begins one more pause",
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_of_account")],
+        [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the pause stays when the account is switched on",
+        edit(SWITCHED_OFF_SQL, "AND owner_id = NEW.id AND ended_at IS NULL;", "AND FALSE;"),
+        [f"{TEST_SWITCHED_OFF}::test_due_reminder_is_not_sent_and_goes_on_when_switched_on"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a pause that the owner made stands in its way",
+        edit(
+            ACCOUNTS_INITIAL,
+            '                            models.Q(("scope", "account"), _negated=True),\n',
+        ),
+        [f"{TEST_SWITCHED_OFF}::test_pause_that_the_owner_made_survives"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: FOAM's own user as well",
+        edit(SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND ", "WHEN ("),
+        [f"{TEST_SWITCHED_OFF}::test_canary_goes_on"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a closed account as well",
+        edit(
+            SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND NEW.closed_at IS NULL)", "WHEN (NEW.id <> 0)"
+        ),
+        [f"{TEST_SWITCHED_OFF}::test_closed_account_has_no_pause_left"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: workers send what was queued before",
+        edit(LEASE, ") THEN 'cancelled' END", ") AND FALSE THEN 'cancelled' END"),
+        [
+            f"{TEST_SWITCHED_OFF}::test_queued_message_is_cancelled_when_its_turn_comes",
+            "foam/tests/test_pause_races.py::test_tick_that_commits_after_a_switch_off_has_nothing_sent",
+        ],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the lease asks for each owner though no account is",
+        edit(
+            LEASE,
+            "THEN 'dead' WHEN EXISTS (\n"
+            "    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL\n"
+            ") AND EXISTS (",
+            "THEN 'dead' WHEN EXISTS (",
+        ),
+        [
+            f"{TEST_CHANNEL_PAUSING}::test_lease_asks_for_the_owner_of_what_is_due_only_while_an_account_is_off"
+        ],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the pause can be ended by hand",
+        edit("accounts/pauses.py", ".exclude(scope=self.Scope.ACCOUNT)\n", "\n"),
+        [f"{TEST_SWITCHED_OFF}::test_pause_of_an_account_is_neither_begun_nor_ended_by_hand"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a link in a message is answered",
+        edit(ANSWERS, "if not channel.owner.is_active:", "if False:"),
+        [f"{TEST_SWITCHED_OFF}::test_links_of_its_messages_answer_nothing_but_not_me"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a dead message is queued again, and cancelled",
+        edit("notifications/retrying.py", ", owner__is_active=True"),
+        [f"{TEST_SWITCHED_OFF}::test_dead_message_stays_dead_and_can_be_retried_when_switched_on"],
     ),
     Mutation(
         "history",

@@ -226,8 +226,8 @@ OF_NOTIFICATIONS = [
         "lease: an equation that the planner may turn around",
         edit(
             LEASE,
-            "d.id = ANY (ARRAY[due.id]) AND NOT is_over\n    AND",
-            "d.id = due.id AND NOT is_over\n    AND",
+            "d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL\n    AND",
+            "d.id = due.id AND ends_as IS NULL\n    AND",
         ),
         ["notifications/tests/test_plans.py"],
     ),
