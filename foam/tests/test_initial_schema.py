@@ -5,13 +5,14 @@ import subprocess
 import sys
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import OperationalError, connection
 
 from foam.postgresql import initial_schema
 from foam.stack.initial_schema import dump, pg_dump
 from foam.stack.terminal import Problem
 from foam.tests import processes
 from foam.tests.production import new_database
+from reminders import initial_rows
 
 
 @pytest.fixture
@@ -51,9 +52,15 @@ def test_file_of_other_migrations_is_not_loaded(db, always_empty, file):
     assert not initial_schema.load()
 
 
-def test_file_is_loaded_whole_or_not_at_all(db, always_empty, file):
-    file.write_text(f"{initial_schema.header()}CREATE TABLE made_up (); Nonsense;")
-    with pytest.raises(ProgrammingError), transaction.atomic():
+def test_file_is_loaded_with_its_rows_or_not_at_all(
+    transactional_db, always_empty, file, monkeypatch
+):
+    def fail(apps, schema_editor):
+        raise OperationalError("the connection is lost")
+
+    file.write_text(f"{initial_schema.header()}CREATE TABLE made_up ();")
+    monkeypatch.setattr(initial_rows, "add", fail)
+    with pytest.raises(OperationalError):
         initial_schema.load()
     assert "made_up" not in connection.introspection.table_names()
 

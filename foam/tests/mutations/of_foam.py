@@ -18,6 +18,7 @@ from foam.tests.mutations.paths import (
     TEST_DOCS,
     TEST_DOCTOR,
     TEST_FAULTS,
+    TEST_INITIAL_SCHEMA,
     TEST_LISTS,
     TEST_LOGS,
     TEST_METRICS,
@@ -102,6 +103,24 @@ OF_FOAM = [
         "migration: an index that is left half-built stays",
         edit(MIGRATE_ONCE, "                self.clear_away()\n"),
         [f"{TEST_DEPLOYMENT}::test_index_of_a_migration_that_was_cut_off_is_made_anew"],
+    ),
+    Mutation(
+        "P5",
+        "empty database: a file of other migrations is loaded",
+        edit("foam/postgresql/initial_schema.py", "text.startswith(header())", "text"),
+        [f"{TEST_INITIAL_SCHEMA}::test_file_of_other_migrations_is_not_loaded"],
+    ),
+    Mutation(
+        "P5",
+        "empty database: the file is loaded without its rows",
+        edit("foam/postgresql/initial_schema.py", "transaction.atomic(), connection", "connection"),
+        [f"{TEST_INITIAL_SCHEMA}::test_file_is_loaded_with_its_rows_or_not_at_all"],
+    ),
+    Mutation(
+        "P5",
+        "empty database: a database in use is loaded over",
+        edit("foam/postgresql/initial_schema.py", "if not is_empty or not", "if not"),
+        [f"{TEST_INITIAL_SCHEMA}::test_database_that_has_tables_is_left_to_migrations"],
     ),
     Mutation(
         "operations",
