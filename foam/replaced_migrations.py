@@ -4,7 +4,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-FIRST = "Run migrate_once of the last version of FOAM that has them, then of this one."
+REMEDY = "Run migrate_once of the last version of FOAM that has them, then of this one."
 
 
 def names() -> set[tuple[str, str]]:

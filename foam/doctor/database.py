@@ -68,7 +68,7 @@ def look_at_migrations(now: datetime) -> Iterator[Finding]:
             MIGRATIONS,
             f"{len(gone)} migrations are not applied and are no longer files: "
             f"{', '.join(gone[:5])}.",
-            replaced_migrations.FIRST,
+            replaced_migrations.REMEDY,
         )
         return
     executor = MigrationExecutor(connection)

@@ -154,7 +154,7 @@ def refuse_half_replaced() -> None:
     if missing := replaced_migrations.missing():
         raise CommandError(
             f"The database lacks {', '.join(missing)}, which this version of FOAM can no longer "
-            f"apply. {replaced_migrations.FIRST}"
+            f"apply. {replaced_migrations.REMEDY}"
         )
 
 
