@@ -148,8 +148,8 @@ OF_NOTIFICATIONS = [
         "last attempt: checked after sending only",
         edit(
             LEASE,
-            "(attempt >= max_attempts OR status = 'sending' AND (",
-            "(status = 'sending' AND (",
+            "CASE WHEN attempt >= max_attempts OR status = 'sending' AND (",
+            "CASE WHEN status = 'sending' AND (",
         ),
         [TEST_OUTBOX],
     ),
