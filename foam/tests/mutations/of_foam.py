@@ -117,12 +117,6 @@ OF_FOAM = [
         [f"{TEST_INITIAL_SCHEMA}::test_file_is_loaded_with_its_rows_or_not_at_all"],
     ),
     Mutation(
-        "P5",
-        "empty database: a database in use is loaded over",
-        edit("foam/postgresql/initial_schema.py", "if not is_empty or not", "if not"),
-        [f"{TEST_INITIAL_SCHEMA}::test_database_that_has_tables_is_left_to_migrations"],
-    ),
-    Mutation(
         "operations",
         "doctor: replaced migrations count as those of a newer FOAM",
         edit("foam/doctor/database.py", " | replaced_migrations.names()"),
