@@ -4,7 +4,7 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m foam.stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench capacity mutations lint schema docs screenshots lock
+.PHONY: help install run manage test drill bench capacity mutations lint schema database docs screenshots lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -48,6 +48,9 @@ lint: install ## style, types, import contract, missing migrations
 
 schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json
+
+database: install ## write foam/postgresql/initial_schema.sql anew, after a change of migrations
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.stack.initial_schema
 
 docs: install ## the documentation as a site, in site/ (ARGS=serve to write it)
 	@touch .venv/docs && $(MAKE) --silent install

@@ -1,11 +1,11 @@
 """Fixtures that every app's tests use. `now` is a fixed moment; nothing here reads the clock."""
 
 import os
+import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from django.apps import apps
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
@@ -21,7 +22,7 @@ from accounts.models import FOAM_ID, ApiToken, User
 from notifications import meter, outbox
 from notifications.models import Channel
 from notifications.tests.recorder import Recorder
-from reminders import canary
+from reminders import canary, initial_rows
 from reminders.models import Reminder
 
 MEMORY = Path("/dev/shm")
@@ -56,7 +57,7 @@ SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgtype
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
     """Without the canary, which would be among what most tests count; it has tests of its own."""
     with django_db_blocker.unblock():
-        import_module("reminders.migrations.0007_canary").uproot(apps, None)
+        initial_rows.remove_canary(apps)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty())
         yield
@@ -208,9 +209,38 @@ def empty_cache(db) -> None:
 
 @pytest.fixture
 def beat_rows(db) -> None:
-    """Put beat's rows back, as their migrations made them: a test before may have flushed them."""
-    import_module("reminders.migrations.0002_tick").add_tick(apps, None)
-    import_module("reminders.migrations.0005_prune").add_prune(apps, None)
+    """Put beat's rows back as the first migration adds them: a test may have flushed them."""
+    initial_rows.add_tick(apps)
+    initial_rows.add_prune(apps)
+
+
+@pytest.fixture
+def later_migration(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., tuple[str, str]]]:
+    """Return a function that adds a migration of reminders after those on disk, and names it."""
+    package = tmp_path / "later_migrations"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def add(*lines: str) -> tuple[str, str]:
+        package.mkdir()
+        (package / "__init__.py").write_text(
+            "from reminders import migrations\n__path__.extend(migrations.__path__)\n"
+        )
+        body = [f"dependencies = [{last!r}]", *lines]
+        (package / "9999_made_up.py").write_text(
+            "from django.contrib.postgres.operations import AddIndexConcurrently\n"
+            "from django.db.migrations import Migration, RunSQL\n"
+            "from django.db.models import Index\n\n\n"
+            "class Migration(Migration):\n" + "".join(f"    {line}\n" for line in body)
+        )
+        settings.MIGRATION_MODULES = {"reminders": package.name}
+        return "reminders", "9999_made_up"
+
+    [last] = MigrationLoader(None).graph.leaf_nodes("reminders")
+    yield add
+    for name in [each for each in sys.modules if each.split(".")[0] == package.name]:
+        del sys.modules[name]
 
 
 @pytest.fixture

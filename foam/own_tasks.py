@@ -1,4 +1,4 @@
-"""FOAM's own rows in beat's table; triggers keep them (reminders.0014_history), this says why."""
+"""FOAM's own rows in beat's table; triggers keep them (reminders/migrations/sql/own_tasks.sql)."""
 
 from datetime import timedelta
 from typing import Any

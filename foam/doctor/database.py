@@ -8,7 +8,7 @@ from cryptography.fernet import InvalidToken
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from foam import logs
+from foam import logs, replaced_migrations
 from foam.doctor.finding import Check, Finding, fail, ok, warn
 from notifications import rotation
 from notifications.encryption import fernet
@@ -63,6 +63,14 @@ def look_at_database(now: datetime) -> Iterator[Finding]:
 
 
 def look_at_migrations(now: datetime) -> Iterator[Finding]:
+    if gone := replaced_migrations.missing():
+        yield fail(
+            MIGRATIONS,
+            f"{len(gone)} migrations are not applied and are no longer files: "
+            f"{', '.join(gone[:5])}.",
+            replaced_migrations.REMEDY,
+        )
+        return
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
@@ -73,7 +81,7 @@ def look_at_migrations(now: datetime) -> Iterator[Finding]:
             "Run: python manage.py migrate_once",
         )
         return
-    known = set(executor.loader.disk_migrations)
+    known = executor.loader.disk_migrations.keys() | replaced_migrations.names()
     newer = [
         f"{app}.{name}"
         for app, name in executor.loader.applied_migrations

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ from accounts.models import User
 from foam.tests import processes
 from foam.tests.fences import ROOT, Fence
 from notifications.models import Delivery
-from reminders import canary
+from reminders import canary, initial_rows
 from reminders.dispatch import last_tick
 from reminders.models import Reminder
 
@@ -177,8 +176,8 @@ def begin() -> None:
     processes.wait_until(lambda: truncated(tables), PATIENCE, "nothing is locked")
     canary.plant(timezone.now())
     # A test before may have taken them away.
-    import_module("reminders.migrations.0002_tick").add_tick(apps, None)
-    import_module("reminders.migrations.0005_prune").add_prune(apps, None)
+    initial_rows.add_tick(apps)
+    initial_rows.add_prune(apps)
 
 
 def truncated(tables: list[str]) -> bool:

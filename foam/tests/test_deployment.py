@@ -7,7 +7,7 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from foam.management.commands import migrate_once
@@ -425,10 +424,11 @@ def test_migration_that_fails_lets_the_lock_go(
 
 
 def lock_within_seconds(session: BaseDatabaseWrapper) -> None:
-    """Wait in the server for the lock: a session's end frees it a moment after its last word."""
+    """Wait in the server until the lock is free: a session's end frees it a moment later."""
     with session.cursor() as cursor:
         cursor.execute("SET lock_timeout = '5s'")
         cursor.execute("SELECT pg_advisory_lock(%s)", [migrate_once.LOCK])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [migrate_once.LOCK])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -500,23 +500,49 @@ def test_migration_gives_up_on_a_table_that_is_always_in_use(
 
 
 def test_index_of_a_migration_that_was_cut_off_is_made_anew(
-    transactional_db: None, capsys: pytest.CaptureFixture[str]
+    transactional_db: None,
+    elsewhere: BaseDatabaseWrapper,
+    later_migration: Callable,
+    capsys: pytest.CaptureFixture[str],
 ):
-    key = ("reminders", "0009_loop_at_work")
-    MigrationRecorder(connection).record_unapplied(*key)
-    [left] = migrate_once.unfinished()
-    migrate_once.Command().clear_away()
-    assert capsys.readouterr().out == f"Dropping {left}, left by a migration that was cut off.\n"
-    # As `migrate` would, if no later one had been applied.
-    MigrationExecutor(connection).migrate([key])
-    assert index_is_there(left)
-    assert migrate_once.unfinished() == []
-
-
-def index_is_there(name: str) -> bool:
+    key = later_migration(
+        "atomic = False",
+        "operations = [AddIndexConcurrently('reminder', Index(fields=['title'], name='made_up'))]",
+    )
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name])
-        return cursor.fetchone() == (True,)
+        cursor.execute("CREATE INDEX made_up ON reminders_reminder (body)")
+    call_command("migrate_once", verbosity=0)
+    assert capsys.readouterr().out == "Dropping made_up, left by a migration that was cut off.\n"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_indexdef('made_up'::regclass)")
+        [definition] = cursor.fetchone()
+        cursor.execute("DROP INDEX made_up")
+    assert "(title)" in definition
+    assert migrate_once.unfinished() == []
+    MigrationRecorder(connection).record_unapplied(*key)
+    lock_within_seconds(elsewhere)
+
+
+@pytest.mark.parametrize("app", ["accounts", "notifications", "reminders"])
+def test_database_that_lacks_a_replaced_migration_is_refused_in_a_sentence(
+    elsewhere: BaseDatabaseWrapper, app: str
+):
+    newest = MigrationRecorder.Migration.objects.filter(app=app).latest("name")
+    newest.delete()
+    with pytest.raises(CommandError, match=rf"^The database lacks {app}\.{newest.name}, which"):
+        call_command("migrate_once", verbosity=0)
+    lock_within_seconds(elsewhere)
+
+
+def test_database_that_has_only_the_former_first_migration_is_refused(
+    elsewhere: BaseDatabaseWrapper,
+):
+    MigrationRecorder.Migration.objects.filter(app="reminders").exclude(
+        name="0001_initial"
+    ).delete()
+    with pytest.raises(CommandError, match=r"^The database lacks reminders\.0002_tick, "):
+        call_command("migrate_once", verbosity=0)
+    lock_within_seconds(elsewhere)
 
 
 def test_migration_waits_for_a_database_that_starts_later(

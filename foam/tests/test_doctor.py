@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from foam import doctor
+from foam import doctor, replaced_migrations
 from foam.doctor import broker, clock, database, host, mail, running
 from foam.doctor.finding import Check, ok
 from foam.tests import processes
@@ -132,11 +132,32 @@ def test_address_that_answers_as_foam_is_ok(settings, live_server):
 def test_missing_migration_is_named(monkeypatch):
     from django.db.migrations.recorder import MigrationRecorder
 
-    newest = MigrationRecorder.Migration.objects.filter(app="notifications").latest("name")
+    newest = MigrationRecorder.Migration.objects.filter(app="mfa").latest("name")
     newest.delete()
     state, text = worst(database.look_at_migrations)
     assert state == "fail"
-    assert f"notifications.{newest.name}" in text
+    assert f"1 migrations are not applied: mfa.{newest.name}" in text
+
+
+def test_database_that_has_all_replaced_migrations_is_complete():
+    from django.db.migrations.recorder import MigrationRecorder
+
+    gone = replaced_migrations.names()
+    assert gone <= MigrationRecorder(connection).applied_migrations().keys()
+    assert ("reminders", "0002_tick") in gone
+    assert worst(database.look_at_migrations) == ("ok", "All migrations are applied.")
+
+
+@pytest.mark.parametrize("app", ["accounts", "notifications", "reminders"])
+def test_database_that_lacks_a_replaced_migration_is_told(app):
+    from django.db.migrations.recorder import MigrationRecorder
+
+    newest = MigrationRecorder.Migration.objects.filter(app=app).latest("name")
+    newest.delete()
+    assert worst(database.look_at_migrations) == (
+        "fail",
+        f"1 migrations are not applied and are no longer files: {app}.{newest.name}.",
+    )
 
 
 def test_database_that_is_ahead_of_the_code_is_told():

@@ -30,6 +30,7 @@ def manage(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
 def test_migrate_once_makes_all_of_an_empty_database(empty_database: str):
     done = manage("migrate_once", DATABASE_URL=empty_database)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "Made all tables of an empty database." in done.stdout
     with psycopg.connect(empty_database) as session:
         assert session.execute("SELECT username FROM accounts_user").fetchall() == [("(foam)",)]
 

@@ -1,7 +1,6 @@
 """Readiness: a fresh tick, a canary that arrives, and what every face says when they stop."""
 
 from datetime import datetime, timedelta
-from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -16,7 +15,7 @@ from accounts.timezones import tzdata_version
 from foam import broker, health
 from notifications import outbox
 from notifications.models import Attempt, Channel, Delivery
-from reminders import canary, dispatch, replan
+from reminders import canary, dispatch, initial_rows, replan
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -72,13 +71,12 @@ def test_migration_plants_what_the_command_would(db, now):
         channels = Channel.objects.filter(pk=FOAM_ID).values("owner", "kind", "name", "address")
         return [list(each) for each in (users, channels, reminders)]
 
-    migration = import_module("reminders.migrations.0007_canary")
-    migration.plant(apps, None)
+    initial_rows.add_canary(apps)
     planted = rows()
     assert all(len(each) == 1 for each in planted)
     arrive(timezone.now())
     assert canary.Canary.look().arrived_due_at
-    migration.uproot(apps, None)
+    initial_rows.remove_canary(apps)
     assert not any(rows())
     assert not Delivery.objects.exists()
     canary.plant(now)

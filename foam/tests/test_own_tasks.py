@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -16,6 +17,7 @@ from django_celery_beat.schedulers import ModelEntry
 from accounts.models import User
 from foam import own_tasks
 from foam.celery import app
+from reminders import initial_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("beat_rows")]
 
@@ -160,12 +162,8 @@ def test_rows_of_others_are_as_ever(tick):
     assert PeriodicTask.objects.filter(pk=task.pk).delete()[0] == 1
 
 
-def test_migrations_that_made_them_can_make_them_again(tick):
-    from importlib import import_module
-
-    from django.apps import apps
-
-    import_module("reminders.migrations.0002_tick").add_tick(apps, None)
+def test_first_migration_leaves_a_tick_that_is_there(tick):
+    initial_rows.add_tick(apps)
     assert PeriodicTask.objects.filter(name="tick").count() == 1
 
 

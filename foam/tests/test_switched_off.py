@@ -1,11 +1,9 @@
 """A user who was switched off is sent nothing, whatever face changed User.is_active."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -103,16 +101,6 @@ def test_user_who_is_made_switched_off_is_paused(db):
 def test_user_who_is_active_has_no_pause(user):
     user.save()
     assert not user.pauses.exists()
-
-
-def test_migration_pauses_accounts_that_were_switched_off_before(user, stranger):
-    switch(user, on=False)
-    user.pauses.all().delete()
-    migration = import_module("accounts.migrations.0008_switched_off")
-    with connection.cursor() as cursor:
-        cursor.execute(migration.EXISTING)
-    assert user.pauses.get().scope == "account"
-    assert not stranger.pauses.exists()
 
 
 def test_token_of_a_user_who_is_switched_off_is_refused(user):

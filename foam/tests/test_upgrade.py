@@ -61,12 +61,14 @@ def git(*words: str) -> bytes:
 
 
 def commits_before() -> list[str]:
-    """Return the commits before each that added migrations, the newest first."""
+    """Return the commits before each that added or removed migrations, the newest first."""
     if git("rev-parse", "--is-shallow-repository").strip() != b"false":
         pytest.skip("the history is cut off here: git fetch --unshallow")
     # Along the line of what was released: a branch that is merged does not count by its own time.
-    line = ("--first-parent", "--diff-merges=first-parent", "--diff-filter=A", "--no-patch")
-    commits = git("log", "-20", *line, "--format=%H^", "--", ":(glob)*/migrations/0*.py")
+    line = ("--first-parent", "--diff-merges=first-parent", "--diff-filter=AD", "--no-renames")
+    commits = git(
+        "log", "-20", *line, "--no-patch", "--format=%H^", "--", ":(glob)*/migrations/0*.py"
+    )
     return commits.decode().split()
 
 
@@ -79,7 +81,7 @@ def lay_out(commit: str, tree: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory) -> Path:
-    """The tree as it was before the newest migration."""
+    """The tree as it was before a migration was last added or removed."""
     return lay_out(commits_before()[0], tmp_path_factory.mktemp("before"))
 
 

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from psycopg.errors import LockNotAvailable
 
+from foam import replaced_migrations
 from foam.postgresql.connection import is_of_session
 
 # Any number that nothing else in this database locks: "FOAM" in ASCII.
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         self.wait_for_database(options["wait"])
         try:
             with self.turn():
+                refuse_half_replaced()
                 self.clear_away()
                 self.migrate(options["patience"], options["verbosity"])
         except (OperationalError, InterfaceError) as error:
@@ -145,6 +147,15 @@ def is_ours(own: BaseDatabaseWrapper) -> bool:
         return True
     own.rollback()
     return False
+
+
+def refuse_half_replaced() -> None:
+    """Refuse a database that lacks migrations which are no longer files."""
+    if missing := replaced_migrations.missing():
+        raise CommandError(
+            f"The database lacks {', '.join(missing)}, which this version of FOAM can no longer "
+            f"apply. {replaced_migrations.REMEDY}"
+        )
 
 
 def unfinished() -> list[str]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from foam.tests.mutations import MUTATIONS, PROJECT, Mutation
+from foam.tests.mutations.paths import INITIAL_ROWS
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
 FAILED = "FAILED "
@@ -31,6 +32,10 @@ def copy_of_the_tree() -> Iterator[Path]:
         tree = Path(folder) / "tree"
         shutil.copytree(PROJECT, tree, ignore=LEFT_OUT, symlinks=True)
         yield tree
+
+
+def makes_the_schema(path: str) -> bool:
+    return "/migrations/" in path or path == INITIAL_ROWS
 
 
 @contextmanager
@@ -83,7 +88,7 @@ def take_away(chosen: Sequence[Mutation], template: str, *, at_once: bool) -> in
     survivors = 0
     print("| promise | taken away | red |\n|---|---|---|", flush=True)
     for mutation in chosen:
-        is_of_the_schema = any("/migrations/" in each.path for each in mutation.edits)
+        is_of_the_schema = any(makes_the_schema(each.path) for each in mutation.edits)
         with copy_of_the_tree() as tree:
             for each in mutation.edits:
                 each.apply(tree)

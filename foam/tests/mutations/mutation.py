@@ -1,11 +1,10 @@
 """A guarantee taken away: which text goes, and which tests are to go red."""
 
+import ast
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from foam.tests.mutations.paths import REMINDERS_0008, REMINDERS_0009
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -39,18 +38,15 @@ def edit(path: str, old: str, new: str = "") -> list[Edit]:
     return [Edit(path, old, new)]
 
 
-def without_check(name: str) -> list[Edit]:
-    """Leave out a constraint that one migration adds and the next one validates."""
-    validation = f'        ValidateConstraint("occurrence", "{name}"),\n'
-    return [
-        without_constraint(REMINDERS_0008, name, "AddConstraintNotValid("),
-        Edit(REMINDERS_0009, validation),
-    ]
-
-
-def without_constraint(path: str, name: str, operation: str = "migrations.AddConstraint(") -> Edit:
-    """Leave out the AddConstraint operation that ends in this name."""
+def without_constraint(path: str, name: str) -> Edit:
+    """Leave out the constraint of this name, which has lines of its own in a migration."""
     text = (PROJECT / path).read_text()
-    end = text.index(f"name='{name}'),\n        ),\n")
-    begin = text.rindex(f"        {operation}", 0, end)
-    return Edit(path, text[begin : end + len(f"name='{name}'),\n        ),\n")])
+    [call] = [node for node in ast.walk(ast.parse(text)) if named(node) == name]
+    return Edit(path, "".join(text.splitlines(keepends=True)[call.lineno - 1 : call.end_lineno]))
+
+
+def named(node: ast.AST) -> object:
+    """Return the constant that a call has as its argument `name`."""
+    keywords = node.keywords if isinstance(node, ast.Call) else []
+    values = [each.value for each in keywords if each.arg == "name"]
+    return values[0].value if values and isinstance(values[0], ast.Constant) else None

@@ -3,14 +3,13 @@
 from foam.tests.mutations.mutation import Edit, Mutation, edit, without_constraint
 from foam.tests.mutations.paths import (
     ACCOUNTS,
-    ACCOUNTS_0005,
-    ACCOUNTS_0006,
-    ACCOUNTS_0008,
+    ACCOUNTS_INITIAL,
     ADAPTERS,
     ANSWERS,
     API,
     AUTHENTICATION,
     CACHE,
+    CLOSED_ACCOUNTS_SQL,
     CLOSING,
     CONDITIONAL,
     IDEMPOTENCY,
@@ -18,6 +17,7 @@ from foam.tests.mutations.paths import (
     LIMITS,
     REPORT,
     SIGN_IN_MIDDLEWARE,
+    SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,
     TEST_BULK,
@@ -134,11 +134,7 @@ OF_ACCOUNTS = [
         "API",
         "idempotency: a key is not unique",
         [
-            Edit(
-                "accounts/migrations/0003_idempotency.py",
-                "models.UniqueConstraint(fields=('user', 'key'), "
-                "name='accounts_idempotencykey_once')",
-            ),
+            without_constraint(ACCOUNTS_INITIAL, "accounts_idempotencykey_once"),
             Edit(
                 IDEMPOTENCY,
                 "ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
@@ -234,7 +230,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "closing: something is made for a closed account",
-        edit(ACCOUNTS_0005, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
+        edit(CLOSED_ACCOUNTS_SQL, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
         [TEST_CLOSING],
     ),
     Mutation(
@@ -268,7 +264,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "feed: its scope may stand beside others",
-        edit(ACCOUNTS_0006, "('scopes', ['calendar:read'])", "('scopes__isnull', False)"),
+        edit(ACCOUNTS_INITIAL, '("scopes", ["calendar:read"])', '("scopes__isnull", False)'),
         [TEST_FEED],
     ),
     Mutation(
@@ -369,55 +365,54 @@ OF_ACCOUNTS = [
     Mutation(
         "pause",
         "pause: two of a kind at once",
-        [without_constraint(ACCOUNTS_0008, "accounts_pause_one_open")],
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_open")],
         [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
     ),
     Mutation(
         "pause",
         "switched off: only a user who is made so is paused",
-        edit(ACCOUNTS_0008, "INSERT OR UPDATE OF is_active ON", "INSERT ON"),
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "INSERT ON"),
         [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
     ),
     Mutation(
         "pause",
         "switched off: a user who is made so is not paused",
-        edit(ACCOUNTS_0008, "INSERT OR UPDATE OF is_active ON", "UPDATE OF is_active ON"),
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "UPDATE OF is_active ON"),
         [f"{TEST_SWITCHED_OFF}::test_user_who_is_made_switched_off_is_paused"],
     ),
     Mutation(
         "pause",
         "switched off: each save begins one more pause",
-        [without_constraint(ACCOUNTS_0008, "accounts_pause_one_of_account")],
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_of_account")],
         [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
     ),
     Mutation(
         "pause",
         "switched off: the pause stays when the account is switched on",
-        edit(ACCOUNTS_0008, "AND owner_id = NEW.id AND ended_at IS NULL;", "AND FALSE;"),
+        edit(SWITCHED_OFF_SQL, "AND owner_id = NEW.id AND ended_at IS NULL;", "AND FALSE;"),
         [f"{TEST_SWITCHED_OFF}::test_due_reminder_is_not_sent_and_goes_on_when_switched_on"],
     ),
     Mutation(
         "pause",
         "switched off: a pause that the owner made stands in its way",
-        edit(ACCOUNTS_0008, ", models.Q(('scope', 'account'), _negated=True)"),
+        edit(
+            ACCOUNTS_INITIAL,
+            '                            models.Q(("scope", "account"), _negated=True),\n',
+        ),
         [f"{TEST_SWITCHED_OFF}::test_pause_that_the_owner_made_survives"],
     ),
     Mutation(
         "pause",
-        "switched off: accounts from before the migration are not paused",
-        edit(ACCOUNTS_0008, "WHERE NOT is_active AND id <> 0", "WHERE FALSE"),
-        [f"{TEST_SWITCHED_OFF}::test_migration_pauses_accounts_that_were_switched_off_before"],
-    ),
-    Mutation(
-        "pause",
         "switched off: FOAM's own user as well",
-        edit(ACCOUNTS_0008, "WHEN (NEW.id <> 0 AND ", "WHEN ("),
+        edit(SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND ", "WHEN ("),
         [f"{TEST_SWITCHED_OFF}::test_canary_goes_on"],
     ),
     Mutation(
         "pause",
         "switched off: a closed account as well",
-        edit(ACCOUNTS_0008, "WHEN (NEW.id <> 0 AND NEW.closed_at IS NULL)", "WHEN (NEW.id <> 0)"),
+        edit(
+            SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND NEW.closed_at IS NULL)", "WHEN (NEW.id <> 0)"
+        ),
         [f"{TEST_SWITCHED_OFF}::test_closed_account_has_no_pause_left"],
     ),
     Mutation(

@@ -18,6 +18,7 @@ from foam.tests.mutations.paths import (
     TEST_DOCS,
     TEST_DOCTOR,
     TEST_FAULTS,
+    TEST_INITIAL_SCHEMA,
     TEST_LISTS,
     TEST_LOGS,
     TEST_METRICS,
@@ -88,6 +89,38 @@ OF_FOAM = [
         "migration: its lock ends before it",
         edit(MIGRATE_ONCE, "    own.set_autocommit(False)\n", ""),
         [f"{TEST_DEPLOYMENT}::test_migration_holds_the_lock_and_lets_it_go"],
+    ),
+    Mutation(
+        "P5",
+        "migration: goes on where replaced ones are missing",
+        edit(MIGRATE_ONCE, "                refuse_half_replaced()\n"),
+        [
+            f"{TEST_DEPLOYMENT}::test_database_that_lacks_a_replaced_migration_is_refused_in_a_sentence"
+        ],
+    ),
+    Mutation(
+        "P5",
+        "migration: an index that is left half-built stays",
+        edit(MIGRATE_ONCE, "                self.clear_away()\n"),
+        [f"{TEST_DEPLOYMENT}::test_index_of_a_migration_that_was_cut_off_is_made_anew"],
+    ),
+    Mutation(
+        "P5",
+        "empty database: a file of other migrations is loaded",
+        edit("foam/postgresql/initial_schema.py", "text.startswith(header())", "text"),
+        [f"{TEST_INITIAL_SCHEMA}::test_file_of_other_migrations_is_not_loaded"],
+    ),
+    Mutation(
+        "P5",
+        "empty database: the file is loaded without its rows",
+        edit("foam/postgresql/initial_schema.py", "transaction.atomic(), connection", "connection"),
+        [f"{TEST_INITIAL_SCHEMA}::test_file_is_loaded_with_its_rows_or_not_at_all"],
+    ),
+    Mutation(
+        "operations",
+        "doctor: replaced migrations count as those of a newer FOAM",
+        edit("foam/doctor/database.py", " | replaced_migrations.names()"),
+        [f"{TEST_DOCTOR}::test_database_that_has_all_replaced_migrations_is_complete"],
     ),
     Mutation(
         "P4",

@@ -17,8 +17,7 @@ from foam.tests.mutations.paths import (
     LOSSES,
     METER,
     MULTI,
-    NOTIFICATIONS_0001,
-    NOTIFICATIONS_0003,
+    NOTIFICATIONS_INITIAL,
     OUTBOX,
     PAGE,
     PLUGINS,
@@ -81,7 +80,7 @@ OF_NOTIFICATIONS = [
         "P2",
         "delivery: no unique constraint",
         [
-            without_constraint(NOTIFICATIONS_0003, "notifications_delivery_once_per_cause"),
+            without_constraint(NOTIFICATIONS_INITIAL, "notifications_delivery_once_per_cause"),
             Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
         ],
         [TEST_OUTBOX],
@@ -171,7 +170,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P2",
         "end without a reason",
-        [without_constraint(NOTIFICATIONS_0001, "notifications_delivery_end_has_reason")],
+        [without_constraint(NOTIFICATIONS_INITIAL, "notifications_delivery_end_has_reason")],
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -284,7 +283,7 @@ OF_NOTIFICATIONS = [
         "P2",
         "digest: none is unique",
         [
-            without_constraint(NOTIFICATIONS_0003, "notifications_delivery_once_per_cause"),
+            without_constraint(NOTIFICATIONS_INITIAL, "notifications_delivery_once_per_cause"),
             Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
         ],
         [f"{TEST_DIGEST}::test_database_refuses_a_second_digest_of_a_window"],

@@ -1,6 +1,6 @@
 """Guarantees of reminders."""
 
-from foam.tests.mutations.mutation import Edit, Mutation, edit, without_check, without_constraint
+from foam.tests.mutations.mutation import Edit, Mutation, edit, without_constraint
 from foam.tests.mutations.paths import (
     ALARMS,
     ANSWERS,
@@ -15,18 +15,18 @@ from foam.tests.mutations.paths import (
     FIRING,
     FOLLOW_UP,
     IMPLIED,
+    INITIAL_ROWS,
     LOOP,
     MISFIRE,
     NOMINAL,
     OVERDUE,
+    OWN_TASKS_SQL,
     PAUSING,
     PLACE,
     READING,
-    REMINDERS_0001,
-    REMINDERS_0011,
-    REMINDERS_0014,
-    REMINDERS_0015,
+    REMINDERS_INITIAL,
     REPEATS,
+    REVISION_SQL,
     SCHEDULE,
     SYNC,
     TAKING,
@@ -78,7 +78,7 @@ OF_REMINDERS = [
         "P1",
         "occurrence: no unique constraint",
         [
-            without_constraint(REMINDERS_0001, "reminders_occurrence_once"),
+            without_constraint(REMINDERS_INITIAL, "reminders_occurrence_once"),
             Edit(FIRING, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
         ],
         [TEST_DISPATCH],
@@ -122,7 +122,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "active without a next instant",
-        [without_constraint(REMINDERS_0001, "reminders_reminder_active_has_next")],
+        [without_constraint(REMINDERS_INITIAL, "reminders_reminder_active_has_next")],
         ["reminders/tests/test_models.py"],
     ),
     Mutation(
@@ -177,7 +177,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "answer: goes on after it",
-        without_check("reminders_occurrence_answered_is_quiet"),
+        [without_constraint(REMINDERS_INITIAL, "reminders_occurrence_answered_is_quiet")],
         [TEST_LOOP],
     ),
     Mutation(
@@ -275,7 +275,7 @@ OF_REMINDERS = [
     Mutation(
         "P2",
         "missed without a reason",
-        without_check("reminders_occurrence_missed_has_reason"),
+        [without_constraint(REMINDERS_INITIAL, "reminders_occurrence_missed_has_reason")],
         [TEST_DISPATCH],
     ),
     Mutation(
@@ -287,16 +287,16 @@ OF_REMINDERS = [
     Mutation(
         "P4",
         "tick: does not expire",
-        edit("reminders/migrations/0002_tick.py", '            "expire_seconds": 10,\n'),
+        edit(INITIAL_ROWS, '            "expire_seconds": 10,\n'),
         ["foam/tests/test_tasks.py"],
     ),
     Mutation(
         "P5",
         "claim: no index",
         edit(
-            REMINDERS_0001,
-            "fields=['next_fire_at'], name='reminders_reminder_due'",
-            "fields=['created_at'], name='reminders_reminder_due'",
+            REMINDERS_INITIAL,
+            'fields=["next_fire_at"],\n                        name="reminders_reminder_due"',
+            'fields=["created_at"],\n                        name="reminders_reminder_due"',
         ),
         [f"{TEST_DISPATCH}::test_tick_finds_the_due_by_its_partial_index"],
     ),
@@ -506,9 +506,9 @@ OF_REMINDERS = [
         "API",
         "external id: not unique",
         edit(
-            "reminders/migrations/0003_hot_tables.py",
-            "fields=('owner', 'external_id')",
-            "fields=('owner', 'external_id', 'id')",
+            REMINDERS_INITIAL,
+            'fields=("owner", "external_id")',
+            'fields=("owner", "external_id", "id")',
         ),
         [TEST_API_RACES],
     ),
@@ -543,7 +543,7 @@ OF_REMINDERS = [
     Mutation(
         "API",
         "sync: an edit leaves no trace",
-        edit(REMINDERS_0011, "WHEN (OLD.version IS DISTINCT FROM NEW.version)", "WHEN (false)"),
+        edit(REVISION_SQL, "WHEN (OLD.version IS DISTINCT FROM NEW.version)", "WHEN (false)"),
         [TEST_SYNC],
     ),
     Mutation(
@@ -651,16 +651,16 @@ OF_REMINDERS = [
     Mutation(
         "P8",
         "backlog: two are open",
-        edit(REMINDERS_0015, "nulls_distinct=False", "nulls_distinct=None"),
+        edit(REMINDERS_INITIAL, "nulls_distinct=False", "nulls_distinct=None"),
         [TEST_BACKLOG],
     ),
     Mutation(
         "P8",
         "backlog: FOAM drops by itself",
         edit(
-            REMINDERS_0015,
-            "models.Q(('decision__in', ['hold', 'release']), ",
-            "models.Q(('decision__in', ['hold', 'release', 'drop']), ",
+            REMINDERS_INITIAL,
+            '("decision__in", ["hold", "release"]),',
+            '("decision__in", ["hold", "release", "drop"]),',
         ),
         [TEST_BACKLOG],
     ),
@@ -765,13 +765,13 @@ OF_REMINDERS = [
     Mutation(
         "operations",
         "operations: staff can delete the tick",
-        edit(REMINDERS_0014, "BEFORE UPDATE OR DELETE ON", "BEFORE UPDATE ON"),
+        edit(OWN_TASKS_SQL, "BEFORE UPDATE OR DELETE ON", "BEFORE UPDATE ON"),
         ["foam/tests/test_own_tasks.py"],
     ),
     Mutation(
         "operations",
         "operations: the interval of the tick has no limits",
-        edit(REMINDERS_0014, "NOT BETWEEN 1 AND 60 AND EXISTS", "< 0 AND EXISTS"),
+        edit(OWN_TASKS_SQL, "NOT BETWEEN 1 AND 60 AND EXISTS", "< 0 AND EXISTS"),
         ["foam/tests/test_own_tasks.py"],
     ),
     Mutation(
