@@ -83,7 +83,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
     list_filter = (AccountFilter, "is_staff", "is_superuser", ("timezone", NewestValues))
     search_help_text = "Id, username, e-mail or name"
-    finds = "Finds an id, or the beginning of a username, an e-mail address or a name."
+    finds = "Search by id, or the start of a username, an e-mail address or a name."
     # Of what is listed only names have an index.
     sortable_by = ("username",)
     fieldsets = (

@@ -67,10 +67,10 @@ class User(AbstractUser):
     quiet_from = models.TimeField(
         null=True,
         blank=True,
-        help_text="From then on, by the clock of the time zone, messages wait, unless urgent.",
+        help_text="From this time on messages wait. Urgent ones come through.",
     )
     quiet_until = models.TimeField(
-        null=True, blank=True, help_text="May lie after midnight: from 22:00 until 07:00."
+        null=True, blank=True, help_text="May be the next morning, such as 22:00 to 07:00."
     )
     quiet_weekends = models.BooleanField(
         default=False,

@@ -61,7 +61,9 @@ class Pause(models.Model):
     )
     tag = models.CharField(max_length=50, blank=True)
     until = models.DateTimeField(
-        null=True, blank=True, help_text="Empty for until somebody ends it; at most two years."
+        null=True,
+        blank=True,
+        help_text="Leave empty to pause until somebody ends it. At most two years.",
     )
     reason = models.CharField(max_length=200, blank=True)
     # Null for an operator at the command line.

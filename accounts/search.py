@@ -15,6 +15,10 @@ from accounts.models import User
 
 # Titles are looked for among so many, which takes a tenth of a second.
 NEWEST = 50_000
+SEARCHED = (
+    f"Only the newest {NEWEST:,} are searched; put an owner first (“ada invoice”) to search all of "
+    "theirs."
+)
 # So many rows are found; a list counts as far, and says that there are more.
 MOST = 10_000
 # So many owners begin with what was typed, and so many words of it are looked at.

@@ -100,7 +100,7 @@ class Page:
         if self._allows("POST"):
             name = self._handler("POST")
             title = self._title(name)
-            form = self._form(self.view, name, title, "POST", self.request.get_full_path())
+            form = self._form(self.view, name, title, "POST", self._address(name))
             form.is_open = form.is_open or name != "create"
             found.append(form)
         method = next((each for each in ("PATCH", "PUT") if self._allows(each)), None)
@@ -148,6 +148,17 @@ class Page:
         step = self.request.path.rstrip("/").rsplit("/", 1)[-1]
         return titled(step.replace("-", "_") if name == "post" else name)
 
+    def _address(self, name: str) -> str:
+        """Return this page's address for a form, without what its action does not take.
+
+        A list that is filtered is one to create in as well.
+        """
+        taken = getattr(self.view, "query_params", {}).get(name, ())
+        query = self.request.query_params.copy()
+        for parameter in set(query) - set(taken):
+            del query[parameter]
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
     @property
     def _is_action(self) -> bool:
         names = {method.__name__ for method in getattr(self.view, "get_extra_actions", list)()}
@@ -185,11 +196,15 @@ class Page:
         return form
 
     def _edit(self, method: str, instance: Any) -> Form:
-        href = self.request.get_full_path()
-        form = Form(self._handler(method), "Edit", method, href)
+        name = self._handler(method)
+        href = self._address(name)
+        form = Form(name, "Edit", method, href)
         with override_method(self.view, self.request, method):
             serializer = self.view.get_serializer(instance)
             values = dict(serializer.data)
+            taken = taken_by(self.view, name, method)
+            if isinstance(taken, Serializer) and type(taken) is not type(serializer):
+                serializer = taken
             form.raw = as_json(
                 {name: values[name] for name in serializer.fields if _is_written(serializer, name)}
             )

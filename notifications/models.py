@@ -123,8 +123,8 @@ class Channel(models.Model):
     flood_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text="So many messages an hour; more become a digest at the end of the hour. 0: any "
-        "number; empty: the usual limit, which webhooks and inboxes do not have.",
+        help_text="At most this many messages an hour; the rest arrive together at the end of the "
+        "hour. Empty: the usual limit (none for webhooks and inboxes). 0: no limit.",
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)

@@ -32,7 +32,8 @@ class FeedSerializer(StrictSerializer):
     expires_at = Instant(
         default=None,
         allow_null=True,
-        help_text="Null for until it is revoked; with a token, for as long as that is good.",
+        help_text="Leave empty: it works until you revoke it, or until the token that makes it "
+        "expires.",
     )
 
 
@@ -53,7 +54,7 @@ class FeedView(ApiView, GenericAPIView[Any]):
 
     @extend_schema(request=FeedSerializer, responses={201: FeedAddressSerializer})
     def post(self, request: Request) -> Response:
-        """Make an address. It is shown this once; what is known of it later is its token."""
+        """Make a secret address for your calendar. Copy it now: it is shown only once."""
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values, by = asked.validated_data, request.auth

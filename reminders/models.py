@@ -157,7 +157,8 @@ class Reminder(models.Model):
     )
     title = models.CharField(
         max_length=TITLE_LENGTH,
-        help_text="May hold {due}, {due_date}, {due_time}, {lead} and {number}, as may the body.",
+        help_text="May have placeholders, as may the body: {due}, {due_date}, {due_time}, {lead}, "
+        "{number}.",
     )
     body = models.TextField(blank=True, max_length=BODY_LENGTH)
     starts_at = WallClockField(help_text="Wall-clock time in the time zone below.")
@@ -165,7 +166,8 @@ class Reminder(models.Model):
     recurrence = models.CharField(
         max_length=500,
         blank=True,
-        help_text="Empty for once, an RFC 5545 rule such as FREQ=WEEKLY;BYDAY=MO, or 5-field cron.",
+        help_text="How often? Leave empty for once, or write an RFC 5545 rule such as "
+        "FREQ=WEEKLY;BYDAY=MO, or 5-field cron.",
     )
     exdates = ArrayField(WallClockField(), default=list, blank=True, size=500)
     rdates = ArrayField(WallClockField(), default=list, blank=True, size=500)

@@ -74,8 +74,8 @@ class ReminderFilter(filters.FilterSet):
     updated_since = filters.CharFilter(
         method="all_of_them",
         label="Changed since",
-        help_text="What has changed since, with `deleted` and `sync`: `start`, an instant, or what "
-        "`sync` said last. Goes with `page_size` alone.",
+        help_text="Only what changed since this moment. Give `start`, a time, or the `sync` of "
+        "your last answer. Of the other parameters only `page_size` may be combined with it.",
     )
     search = filters.CharFilter(
         method="having",

@@ -25,10 +25,10 @@ def due(found: Due, zone: tzinfo) -> Plot:
     most, begins = max(found.counts), [found.begin + n * HOUR for n in range(len(found.counts))]
     busiest = begins[found.counts.index(most)]
     how = (
-        "Each reminder counts once, when it speaks next."
+        "Each reminder is counted once, at its next due time."
         if found.seen is None
-        else f"Estimated from a sample in which {found.seen:,} were found; each reminder counts "
-        "once, when it speaks next."
+        else f"Estimated from a sample in which {found.seen:,} were found; each reminder is "
+        "counted once, at its next due time."
     )
     told = [(plot.day_and_clock(at, zone), n) for at, n in zip(begins, found.counts, strict=True)]
     return Plot(

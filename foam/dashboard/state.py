@@ -230,7 +230,7 @@ def _channels(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     url = listed(Channel, disabled_at__isnull=False, deleted_at__isnull=True)
     yield _noted("Channels disabled", disabled[: CAP + 1].count(), url)
     url = listed(Channel, held_until__gt=iso(now))
-    yield _noted("Channels left alone, as they hung", held[: CAP + 1].count(), url)
+    yield _noted("Channels resting after a time-out", held[: CAP + 1].count(), url)
 
 
 # The list, in its order: what stands for each where it cannot be read, whose figures they are, and

@@ -50,6 +50,7 @@ def test_scheduler_opens_and_leads_to_its_lists(staff_page):  # noqa: F811
     staff_page.goto("/admin/")
     tab_to(staff_page, "Scheduler")
     staff_page.keyboard.press("Space")
+    staff_page.wait_for_selector("[aria-expanded=true]:text('Scheduler')")
     tab_to(staff_page, "Intervals", 5)
     staff_page.keyboard.press("Enter")
     staff_page.wait_for_url("**/intervalschedule/")

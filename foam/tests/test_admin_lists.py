@@ -72,6 +72,16 @@ def test_reminder_is_found_by_what_support_is_told(find, make_reminder, user, st
 
 
 @pytest.mark.django_db
+def test_reminder_is_found_by_a_tag(find, make_reminder, stranger):
+    made = make_reminder(title="Invoices", tags=["finance", "tax year"])
+    make_reminder(title="Financial times")
+    name = "reminders/reminder"
+    assert find(name, "finance") == find(name, "tax year") == find(name, "ada finance") == [made]
+    assert find(name, "finance invoices") == [made]
+    assert find(name, f"{stranger.username} finance") == []
+
+
+@pytest.mark.django_db
 def test_occurrence_is_found_by_its_reminder(find, fired):
     reminder, occurrence = fired(title="Water the plants", external_id="crm-17")
     fired(title="Another")
@@ -124,7 +134,7 @@ def test_titles_are_looked_for_among_the_newest_and_among_an_owners(
 def test_what_a_search_finds_is_said_below_its_box(staff_client, name):
     page = staff_client.get(f"/admin/{name}/").content.decode()
     assert 'id="searchbar-help"' in page
-    assert "Finds " in page
+    assert "Search by " in page
 
 
 @pytest.mark.django_db

@@ -111,6 +111,22 @@ def test_edit_form_has_what_is_stored(browser, make_reminder):
     assert re.search(r'name="title" data-kind="text"[^>]*value="Stand-up"', shown)
 
 
+def test_form_to_create_leaves_out_the_filter_of_its_list(browser, rows):
+    shown = page(browser, "/api/v1/reminders/?tag=home")
+    assert '<form method="post" action="/api/v1/reminders/" data-method="POST"' in shown
+
+
+def test_form_of_an_import_keeps_the_parameters_that_it_takes(browser):
+    shown = page(browser, "/api/v1/reminders/import/?dry_run=true&tag=home", 405)
+    assert 'action="/api/v1/reminders/import/?dry_run=true"' in shown
+
+
+def test_edit_form_has_what_the_edit_takes(browser, user):
+    token, _ = ApiToken.issue(user, "laptop")
+    shown = page(browser, f"/api/v1/tokens/{token.pk}/")
+    assert re.search(r'name="name" data-kind="text"[^>]*value="laptop"', shown)
+
+
 def test_secret_of_a_channel_is_masked_in_its_form(browser, rows, channel):
     channel.secret = "whsec_" + "c2VjcmV0" * 6
     channel.store()

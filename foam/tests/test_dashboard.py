@@ -187,7 +187,7 @@ def test_disabled_and_hung_channels_are_counted_and_found(channel, user, staff_c
     Channel.objects.create(owner=user, kind="email", disabled_at=now, deleted_at=now)
     assert text(now, "Channels disabled") == "1"
     assert rows_of(staff_client, now, "Channels disabled") == {channel.pk}
-    assert rows_of(staff_client, now, "Channels left alone, as they hung") == {hung.pk}
+    assert rows_of(staff_client, now, "Channels resting after a time-out") == {hung.pk}
 
 
 def test_kind_of_channel_by_which_most_attempts_fail_is_wrong(at_work, now):
@@ -261,7 +261,7 @@ def test_estimate_is_told_with_two_digits_and_what_it_is_from(now):
     plot = plots.due(Due(now, now, [38_251, 0, 7], 765), UTC_ZONE)
     assert plot.text == (
         "In all about 38,000. The busiest hour, from 17:00 on, has about 38,000. Estimated from a "
-        "sample in which 765 were found; each reminder counts once, when it speaks next."
+        "sample in which 765 were found; each reminder is counted once, at its next due time."
     )
     assert [row[1] for row in plot.table[1:]] == ["about 38,000", "about 0", "about 7"]
 

@@ -35,7 +35,7 @@ def errors(answer):
 
 def test_file_is_tried_first_and_keeps_nothing(staff_client, user):
     page = send(staff_client, user).content.decode()
-    assert "This would come of it: 1 created" in page
+    assert "An import would do this: 1 created" in page
     assert "@reboot" in page
     assert not Reminder.objects.exists()
     assert not Change.objects.exists()
@@ -89,7 +89,7 @@ def test_more_than_one_request_takes_is_refused(staff_client, user, monkeypatch)
 
 def test_larger_file_than_other_pages_take_may_be_sent(staff_client, user):
     content = CRONTAB + b"#" * 2 * 1024 * 1024
-    assert "This would come of it" in send(staff_client, user, content).content.decode()
+    assert "An import would do this" in send(staff_client, user, content).content.decode()
 
 
 @pytest.fixture

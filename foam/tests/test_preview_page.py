@@ -74,7 +74,7 @@ def test_date_can_be_added_and_taken_out_again(form):
 def test_error_stands_at_its_field_and_goes_when_mended(form):
     form.fill("input[name=recurrence]", "FREQ=SECONDLY")
     form.wait_for_selector(".field-recurrence .foam-preview-error:has-text('SECONDLY')")
-    assert shown(form) == "Waiting for a usable recurrence."
+    assert shown(form) == "For a preview, fill in or correct: recurrence."
     form.fill("input[name=recurrence]", "FREQ=WEEKLY")
     form.wait_for_selector(".foam-preview:has-text('every week on Saturday')")
     assert form.locator(".foam-preview-error").count() == 0
@@ -110,5 +110,5 @@ def test_words_of_the_next_message_are_shown_while_they_are_typed(form):
     form.wait_for_selector(".foam-preview-said:has-text('Dose 1, due now')")
     form.fill("input[name=title]", "Dose {dose}")
     form.wait_for_selector(".field-title .foam-preview-error:has-text('{dose}')")
-    assert shown(form) == "Waiting for a usable title."
+    assert shown(form) == "For a preview, fill in or correct: title."
     assert fits(form)

@@ -16,7 +16,7 @@ def test_staff_import_a_file_and_see_who_did_what(staff_page, user, tmp_path, be
     staff_page.click(".select2-results__option:has-text('ada')")
     staff_page.set_input_files("input[type=file]", path)
     staff_page.click("button[name=try]")
-    staff_page.wait_for_selector("text=This would come of it: 1 created")
+    staff_page.wait_for_selector("text=An import would do this: 1 created")
     assert not Reminder.objects.exists()
     assert fits(staff_page)
     # The file is still chosen.

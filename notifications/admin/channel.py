@@ -102,9 +102,8 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     sortable_by = ()
     search_fields = ("name",)
     finds = (
-        "Finds an id, the beginning of an owner's username or e-mail address, and parts of names "
-        f"and addresses: among the newest {search.NEWEST:,}, or with an owner before them among "
-        "theirs."
+        "Search by id, part of the name or address, or the start of an owner's username or e-mail "
+        f"address. {search.SEARCHED}"
     )
     list_select_related = ("owner",)
     autocomplete_fields = ("owner",)

@@ -71,9 +71,8 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     list_filter = (StatusFilter, "created_at", "held", "urgent", "channel__kind")
     search_fields = ("title",)
     finds = (
-        "Finds an id, a message id, a reference such as occurrence:12, the beginning of an owner's "
-        "username or e-mail address, and words of titles: among the newest "
-        f"{search.NEWEST:,}, or with an owner before them among theirs."
+        "Search by id, message id, a reference such as occurrence:12, words of the title, or the "
+        f"start of an owner's username or e-mail address. {search.SEARCHED}"
     )
     list_select_related = ("channel__owner",)
     ordering = ("-id",)

@@ -20,9 +20,8 @@ class InboxMessageAdmin(WrittenByFoam, Listed, ModelAdmin):
     list_filter = (("read_at", admin.EmptyFieldListFilter),)
     search_fields = ("title",)
     finds = (
-        "Finds an id, a message id, the beginning of an owner's username or e-mail address, and "
-        f"words of titles: among the newest {search.NEWEST:,}, or with an owner before them among "
-        "theirs."
+        "Search by id, message id, words of the title, or the start of an owner's username or "
+        f"e-mail address. {search.SEARCHED}"
     )
     list_select_related = ("channel__owner",)
     ordering = ("-id",)

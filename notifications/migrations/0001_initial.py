@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ("at_most_once", models.BooleanField(default=False, help_text="Rather lose a message than repeat one that may have arrived.")),
                 ("digest_at", models.TimeField(blank=True, help_text="Collect messages and send one digest a day, then, in the owner's time zone.", null=True)),
                 ("digest_every", models.DurationField(blank=True, help_text="Collect messages and send a digest so often, from midnight on: 15 min to 24 h.", null=True)),
-                ("flood_limit", models.PositiveIntegerField(blank=True, help_text="So many messages an hour; more become a digest at the end of the hour. 0: any number; empty: the usual limit, which webhooks and inboxes do not have.", null=True)),
+                ("flood_limit", models.PositiveIntegerField(blank=True, help_text="At most this many messages an hour; the rest arrive together at the end of the hour. Empty: the usual limit (none for webhooks and inboxes). 0: no limit.", null=True)),
                 ("disabled_at", models.DateTimeField(editable=False, null=True)),
                 ("disabled_reason", models.TextField(blank=True, editable=False)),
                 ("deaths", models.PositiveIntegerField(db_default=0, default=0, editable=False)),

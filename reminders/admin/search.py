@@ -1,9 +1,9 @@
 """What staff search for among reminders, and among their occurrences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import search
 from reminders.models import Occurrence, Reminder
@@ -13,12 +13,12 @@ from reminders.occurrence import occurrence_id
 REMINDERS = 1000
 
 FINDS_REMINDERS = (
-    "Finds an id or external id, the beginning of an owner's username or e-mail address, and words "
-    f"of titles: among the newest {search.NEWEST:,}, or with an owner before them among theirs."
+    "Search by id, external id, tag, words of the title, or the start of an owner's username or "
+    f"e-mail address. {search.SEARCHED}"
 )
 FINDS_OCCURRENCES = (
-    "Finds the id of an occurrence or its reminder, and what finds a reminder: an external id, an "
-    f"owner's username or e-mail address, words of titles; of the newest {REMINDERS:,} found so."
+    "Search by occurrence id, or by anything that finds its reminder. The newest "
+    f"{REMINDERS:,} reminders that match are taken."
 )
 
 
@@ -29,8 +29,18 @@ def found(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Any]]:
     yield rows.filter(external_id=text, deleted_at=None)
     words = search.words_of(text)
     for owners, rest in search.owners(words):
-        yield search.containing(search.newest(rows.filter(owner__in=owners)), rest, "title")
-    yield search.containing(search.newest(rows), words, "title")
+        yield _containing(search.newest(rows.filter(owner__in=owners)), rest)
+    newest = search.newest(rows)
+    yield _containing(newest, words)
+    # A tag may have more than one word.
+    yield newest.filter(tags__contains=[text])
+
+
+def _containing(rows: QuerySet[Reminder], words: Iterable[str]) -> QuerySet[Reminder]:
+    """Return the reminders that have each word in their title, or as a tag."""
+    for word in words:
+        rows = rows.filter(Q(title__icontains=word) | Q(tags__contains=[word]))
+    return rows
 
 
 def found_occurrences(rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:

@@ -55,7 +55,7 @@ class ImportForm(forms.Form):
         help_text="JSON Lines, a calendar or a crontab, up to 10 MiB.",
     )
     format = forms.ChoiceField(
-        choices=[("", "As the file's name tells"), *((name, LABELS[name]) for name in FORMATS)],
+        choices=[("", "Detect from the file's name"), *((name, LABELS[name]) for name in FORMATS)],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )

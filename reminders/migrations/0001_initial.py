@@ -55,11 +55,11 @@ class Migration(migrations.Migration):
             name="Reminder",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("title", models.CharField(help_text="May hold {due}, {due_date}, {due_time}, {lead} and {number}, as may the body.", max_length=200)),
+                ("title", models.CharField(help_text="May have placeholders, as may the body: {due}, {due_date}, {due_time}, {lead}, {number}.", max_length=200)),
                 ("body", models.TextField(blank=True, max_length=10000)),
                 ("starts_at", reminders.fields.WallClockField(help_text="Wall-clock time in the time zone below.")),
                 ("timezone", models.CharField(max_length=64, validators=[accounts.models.validate_timezone])),
-                ("recurrence", models.CharField(blank=True, help_text="Empty for once, an RFC 5545 rule such as FREQ=WEEKLY;BYDAY=MO, or 5-field cron.", max_length=500)),
+                ("recurrence", models.CharField(blank=True, help_text="How often? Leave empty for once, or write an RFC 5545 rule such as FREQ=WEEKLY;BYDAY=MO, or 5-field cron.", max_length=500)),
                 ("exdates", ArrayField(base_field=reminders.fields.WallClockField(), blank=True, default=list, size=500)),
                 ("rdates", ArrayField(base_field=reminders.fields.WallClockField(), blank=True, default=list, size=500)),
                 ("gap", models.CharField(choices=[("after", "after"), ("before", "before"), ("skip", "skip")], default="after", max_length=8)),

@@ -42,6 +42,21 @@
     element.tabIndex = 0;
     const name = element.title || nameOf(element);
     if (name) element.setAttribute("aria-label", name);
+    markExpanded(element);
+  }
+
+  // The part of the page that a button opens and closes, by Unfold's own attributes.
+  function panelOf(button) {
+    const handler = button.closest(CLICKABLE);
+    const action = handler.getAttribute("x-on:click") || handler.getAttribute("@click");
+    const flag = /^\s*(\w+) = !\1\s*$/.exec(action)?.[1];
+    return flag && handler.closest("[x-data]")?.querySelector(`[x-show="${flag}"]`);
+  }
+
+  // Alpine shows a panel only with the next frame: what is said is what can be seen.
+  function markExpanded(button) {
+    const panel = panelOf(button);
+    if (panel) button.setAttribute("aria-expanded", String(isVisible(panel)));
   }
 
   function improve(root) {
@@ -91,10 +106,11 @@
     field.setAttribute("aria-label", label);
   }
 
-  // After a key has opened a panel, the focus goes into it.
-  function enter(closed) {
+  // After a key has opened a panel, the focus goes into it: with the frame that shows it.
+  function enter(closed, frames = 60) {
     const panel = closed.find(isVisible);
-    panel?.querySelector(FOCUSABLE)?.focus();
+    if (panel) panel.querySelector(FOCUSABLE)?.focus();
+    else if (frames) requestAnimationFrame(() => enter(closed, frames - 1));
   }
 
   function press(event) {
@@ -104,16 +120,19 @@
     event.preventDefault();
     const closed = [...document.querySelectorAll(PANELS)].filter((panel) => !isVisible(panel));
     button.click();
-    setTimeout(() => enter(closed), 50);
+    enter(closed);
   }
 
   function start() {
     improve(document);
     document.addEventListener("keydown", press);
-    // Rows of a list, and the searches of choices, come later.
+    // Rows of a list, and the searches of choices, come later; panels are shown and hidden by style.
     new MutationObserver((changes) => {
       if (changes.some((change) => change.addedNodes.length)) improve(document);
-    }).observe(document.body, { childList: true, subtree: true });
+      if (changes.some((change) => change.type === "attributes" && change.target.hasAttribute("x-show"))) {
+        for (const button of document.querySelectorAll("[data-foam-button]")) markExpanded(button);
+      }
+    }).observe(document.body, { attributeFilter: ["style"], childList: true, subtree: true });
   }
 
   document.addEventListener("DOMContentLoaded", start);

@@ -37,7 +37,7 @@
         });
         if (response.ok) {
           answer = await response.json();
-          note = `Waiting for a usable ${Object.keys(answer.errors).map(labelOf).join(", ")}.`;
+          note = `For a preview, fill in or correct: ${Object.keys(answer.errors).map(labelOf).join(", ")}.`;
         }
       } catch (error) {
         // Offline, or signed out meanwhile: the note says so.
