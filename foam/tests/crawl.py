@@ -5,12 +5,12 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.urls import Resolver404, resolve
 from django.utils import timezone
-from playwright.sync_api import TimeoutError
 
 # Files, feeds and figures, which are no pages; and the ways out, which end the walk.
 NOT_FOLLOWED = re.compile(
@@ -229,10 +229,12 @@ class Crawl:
             path = urlsplit(response.url).path
             return response.request.method == form["method"] and path == form["path"]
 
+        # Imported only here: where there is no browser, Playwright is not installed.
+        timeout = import_module("playwright.sync_api").TimeoutError
         try:
             with self.page.expect_response(is_answer, timeout=MOST_MILLISECONDS) as caught:
                 self.page.evaluate(SEND, [form["index"], words(len(self.sent), self.email)])
-        except TimeoutError:
+        except timeout:
             self._note("sends nothing")
             return
         self.sent[key(form)] = caught.value.status

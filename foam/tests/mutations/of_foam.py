@@ -286,4 +286,28 @@ OF_FOAM = [
         edit("foam/settings.py", '    "accounts.middleware.who_acts",\n'),
         ["reminders/tests/test_who.py"],
     ),
+    Mutation(
+        "faces",
+        "faces: a form to create sends the filter of its list along",
+        edit(BROWSABLE, "for parameter in set(query) - set(taken):", "for parameter in ():"),
+        [f"{TEST_BROWSABLE}::test_form_to_create_leaves_out_the_filter_of_its_list"],
+    ),
+    Mutation(
+        "faces",
+        "faces: an edit form has the fields of the answer, not of the edit",
+        edit(BROWSABLE, "                serializer = taken\n", "                pass\n"),
+        [f"{TEST_BROWSABLE}::test_edit_form_has_what_the_edit_takes"],
+    ),
+    Mutation(
+        "faces",
+        "faces: a button of the admin does not say what it has opened",
+        edit("foam/static/foam/admin.js", "String(isVisible(panel))", '"false"'),
+        ["foam/tests/test_admin_keyboard.py::test_scheduler_opens_and_leads_to_its_lists"],
+    ),
+    Mutation(
+        "faces",
+        "faces: staff do not find a reminder by a tag",
+        edit("reminders/admin/search.py", " | Q(tags__contains=[word])"),
+        ["foam/tests/test_admin_lists.py::test_reminder_is_found_by_a_tag"],
+    ),
 ]
