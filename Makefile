@@ -1,7 +1,7 @@
 # What each target does: make help
 PYTHONS = $(if $(PYTHON),$(PYTHON),.venv/bin/python python3.13 python3.12 python3.11 python3.14 python3)
 BIN = .venv/bin
-STACK = $(BIN)/python -m foam.stack
+STACK = $(BIN)/python -m tools.local_stack
 
 .DEFAULT_GOAL = help
 .PHONY: help install run manage test drill bench capacity mutations lint schema database docs screenshots lock
@@ -29,16 +29,16 @@ test: install ## all tests on real servers (ARGS="-k words")
 SIDE_BY_SIDE = --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 drill: install ## everything goes wrong on a throw-away FOAM (ARGS=--quick)
-	@$(BIN)/python -m foam.drill $(ARGS)
+	@$(BIN)/python -m tools.drill $(ARGS)
 
 bench: install ## FOAM against its goals and others (ARGS="--quick dispatch")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 capacity: install ## how much this machine carries, in a minute
-	@$(BIN)/python -m foam.capacity $(ARGS)
+	@$(BIN)/python -m tools.capacity $(ARGS)
 
 mutations: install ## which test goes red when a guarantee is taken away (ARGS="lease")
-	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.tests.mutations $(ARGS)
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m tools.mutations $(ARGS)
 
 lint: install ## style, types, import contract, missing migrations
 	@$(BIN)/ruff check
@@ -50,14 +50,14 @@ schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json
 
 database: install ## write foam/postgresql/initial_schema.sql anew, after a change of migrations
-	@$(STACK) exec --ephemeral -- $(BIN)/python -m foam.stack.initial_schema
+	@$(STACK) exec --ephemeral -- $(BIN)/python -m tools.local_stack.initial_schema
 
 docs: install ## the documentation as a site, in site/ (ARGS=serve to write it)
 	@touch .venv/docs && $(MAKE) --silent install
-	@$(BIN)/python -m foam.handbook $(ARGS)
+	@$(BIN)/python -m tools.docs_site $(ARGS)
 
 screenshots: install ## the pictures of the documentation anew (ARGS="admin phone")
-	@$(BIN)/python -m foam.handbook.screenshots $(ARGS)
+	@$(BIN)/python -m tools.docs_site.screenshots $(ARGS)
 
 lock: install ## resolve requirements/*.in anew
 	@$(LOCK) requirements/base.in -o requirements/base.txt

@@ -19,10 +19,12 @@ from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from accounts.models import FOAM_ID, ApiToken, User
-from notifications import meter, outbox
+from notifications.metrics import store
 from notifications.models import Channel
+from notifications.outbox import outbox
 from notifications.tests.recorder import Recorder
-from reminders import canary, initial_rows
+from reminders import initial_rows
+from reminders.engine import canary
 from reminders.models import Reminder
 
 MEMORY = Path("/dev/shm")
@@ -94,8 +96,8 @@ def empty() -> None:
 @pytest.fixture(autouse=True)
 def unsettled(monkeypatch):
     """Counts stay in the process, as writing them would be one query more for whoever counts."""
-    monkeypatch.setattr(meter, "EVERY", float("inf"))
-    monkeypatch.setattr(meter, "_kept", Counter())
+    monkeypatch.setattr(store, "EVERY", float("inf"))
+    monkeypatch.setattr(store, "_kept", Counter())
 
 
 @pytest.fixture(autouse=True)

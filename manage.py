@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import errors
 
-from accounts.acting import By, Face, acting
+from accounts.audit.actor import By, Face, acting
 from foam import logs
 
 FAILED = "The database failed:"

@@ -4,4 +4,4 @@
 set -eu
 cd "$(dirname "$0")"
 python manage.py migrate_once
-exec gunicorn --config foam/gunicorn.py foam.wsgi:application
+exec gunicorn --config foam/processes/gunicorn_conf.py foam.wsgi:application

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail.utils import DNS_NAME
 
-from accounts import addresses
+from accounts import email_addresses
 
 
 class AccountsConfig(AppConfig):
@@ -26,8 +26,8 @@ class AccountsConfig(AppConfig):
 
 def refuse_lookalikes(email: str) -> None:
     """Refuse an address whose letters become others: it would be somebody else's."""
-    if addresses.has_lookalikes(email):
-        raise ValidationError(addresses.NOT_ASCII)
+    if email_addresses.has_lookalikes(email):
+        raise ValidationError(email_addresses.NOT_ASCII)
 
 
 def note_second_factor(request: Any, authenticator: Any, **kwargs: Any) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import API_SCOPES, ApiToken, Scope, User
+from accounts.models import ApiToken, Scope, User
+from accounts.models.token import API_SCOPES
 from accounts.timezones import iso
 
 # A program that makes a new one each time it starts is to be noticed.

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.views import ApiTokenViewSet, ExportView, MeView, PauseViewSet
+from accounts.api.views import ApiTokenViewSet, ExportView, MeView, PauseViewSet
 
 router = SimpleRouter()
 router.register("tokens", ApiTokenViewSet, basename="token")

@@ -13,9 +13,9 @@ from pathlib import Path
 import django
 
 from benchmarks.report import PARTS
-from foam.rig.stack import Rig
-from foam.stack.processes import Stop
-from foam.stack.terminal import Problem
+from tools.local_stack.processes import Stop
+from tools.local_stack.terminal import Problem
+from tools.testbed.testbed import Rig
 
 
 def read(words: list[str] | None = None) -> argparse.Namespace:
@@ -54,7 +54,7 @@ def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
     bench = import_module("benchmarks.bench")
     reports = import_module("benchmarks.report")
     databases = import_module("benchmarks.databases")
-    import_module("foam.rig.fill").empty()
+    import_module("tools.testbed.seed").empty()
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
     report = reports.Report(bench.machine(bench.SCALES[scale]), [])

@@ -16,11 +16,11 @@ from benchmarks import databases
 from benchmarks.bench import Bench
 from benchmarks.client import Ask, Client, Load, half_asked
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
-from foam.rig import fill
-from foam.rig.stack import Rig, web
-from foam.stack.run import answers
-from foam.stack.servers import free_port
 from reminders.models import Reminder
+from tools.local_stack.run import answers
+from tools.local_stack.servers import free_port
+from tools.testbed import seed
+from tools.testbed.testbed import Rig, web
 
 PREFIX = "bench_api_"
 WORKERS = 2
@@ -113,10 +113,10 @@ def name(size: int) -> str:
 def make(size: int) -> None:
     databases.copy(databases.EMPTY, name(size))
     databases.use(name(size))
-    to = fill.add_channels([f"http://127.0.0.1:9/{number}" for number in range(10)])
-    fill.add_stored(size, to, timezone.now())
-    fill.share_out(max(1, size // 50), OTHERS)
-    fill.settle()
+    to = seed.add_channels([f"http://127.0.0.1:9/{number}" for number in range(10)])
+    seed.add_stored(size, to, timezone.now())
+    seed.share_out(max(1, size // 50), OTHERS)
+    seed.settle()
     databases.use(databases.EMPTY)
 
 
@@ -124,8 +124,8 @@ def make(size: int) -> None:
 def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> Iterator[Site]:
     """Serve the database of so many reminders."""
     before = databases.use(name(size))
-    _, token = ApiToken.issue(fill.someone(), "bench")
-    own = Reminder.objects.owned_by(fill.someone())
+    _, token = ApiToken.issue(seed.someone(), "bench")
+    own = Reminder.objects.owned_by(seed.someone())
     ids = list(own.order_by("?").values_list("pk", flat=True)[:1_000])
     databases.use(before)
     port, program = free_port(), f"web-{size}"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from django.db import connection
 
-from foam.rig.stack import Rig
-from foam.rig.usage import usage
-from foam.stack.folder import PROJECT
+from tools.local_stack.data_dir import PROJECT
+from tools.testbed.cpu_usage import usage
+from tools.testbed.testbed import Rig
 
 
 @dataclass(frozen=True)

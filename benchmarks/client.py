@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from foam.rig.burst import percentile
+from tools.testbed.burst_load import percentile
 
 # Whoever has no answer by then counts as served after this, and asks no more.
 PATIENCE = 15

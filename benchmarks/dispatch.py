@@ -11,10 +11,10 @@ from benchmarks.baselines import dispatching
 from benchmarks.bench import Bench, Spent, spent
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
 from foam.celery import collect_seldom
-from foam.rig import fill
 from notifications.models import Delivery
-from reminders import dispatch
+from reminders.engine import tick
 from reminders.models import Occurrence
+from tools.testbed import seed
 
 FOAM, FLOOR, ORM = "FOAM", "one SQL statement", "ORM in bulk"
 CHANNELS = 1_000
@@ -24,9 +24,9 @@ Batch = Callable[[datetime], int]
 
 
 CONTENDERS: dict[str, Batch] = {
-    FOAM: dispatch.tick,
-    FLOOR: lambda now: dispatching.floor(now, dispatch.BATCH),
-    ORM: lambda now: dispatching.orm(now, dispatch.BATCH),
+    FOAM: tick.tick,
+    FLOOR: lambda now: dispatching.floor(now, tick.BATCH),
+    ORM: lambda now: dispatching.orm(now, tick.BATCH),
 }
 
 
@@ -60,17 +60,17 @@ def measure(bench: Bench) -> Part:
 def prepare(stored: int, due: int) -> datetime:
     """Fill an empty database; return the instant at which `due` of `stored` come due."""
     now = timezone.now()
-    channels = fill.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
-    due_at = fill.whole_second(now).replace(second=0) + timedelta(minutes=2)
-    fill.add_stored(stored - due, channels, now)
-    fill.add_due(due, channels, due_at, now)
-    fill.settle()
+    channels = seed.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
+    due_at = seed.whole_second(now).replace(second=0) + timedelta(minutes=2)
+    seed.add_stored(stored - due, channels, now)
+    seed.add_due(due, channels, due_at, now)
+    seed.settle()
     return due_at
 
 
 def share(name: str, due: int) -> int:
     """Return how many a contender fires: of the slowest fewer will do, for a rate."""
-    return min(due, dispatch.BATCH) if name == ORM else due
+    return min(due, tick.BATCH) if name == ORM else due
 
 
 def drain(batch: Batch, now: datetime, count: int) -> None:
@@ -121,7 +121,7 @@ def report(due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str
         ],
         tables=[
             Table(
-                f"{due:,} due at once of {stored:,} stored, {dispatch.BATCH:,} a transaction",
+                f"{due:,} due at once of {stored:,} stored, {tick.BATCH:,} a transaction",
                 [
                     "",
                     "of the floor",

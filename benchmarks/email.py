@@ -24,7 +24,7 @@ from django.core import mail
 from benchmarks.recurrence import Goal, Spread
 from notifications.transports.base import BATCH, Message
 from notifications.transports.email import SMTP_BACKEND, EmailTransport, write
-from notifications.transports.letter import Letter, Letterhead
+from notifications.transports.mail.mime import Letter, Letterhead
 
 HOST = "127.0.0.1"
 SENDER = "FOAM <foam@foam.example>"

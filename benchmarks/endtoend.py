@@ -12,12 +12,12 @@ from django_celery_beat.models import ClockedSchedule, PeriodicTask
 from benchmarks.baselines import posting, tasks
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
-from foam.own_tasks import OWN
-from foam.rig import fill
-from foam.rig.burst import Burst, burst, channels, engine, percentile, receivers
-from foam.rig.receiver import Receiver
-from foam.rig.stack import Rig
+from foam.processes.beat_rows import OWN
 from reminders.models import Reminder
+from tools.testbed import seed
+from tools.testbed.burst_load import Burst, burst, channels, engine, percentile, receivers
+from tools.testbed.receiver import Receiver
+from tools.testbed.testbed import Rig
 
 PATIENCE = 300
 # As many as FOAM's deliverers.
@@ -48,7 +48,7 @@ class Run:
 
 def measure(bench: Bench) -> Part:
     rig, scale = bench.rig, bench.scale
-    fill.empty()
+    seed.empty()
     found: dict[str, list[Burst]] = {FOAM: [], SLOW_FOAM: []}
     others: dict[str, list[Run]] = {NAIVE: [], SLOW_NAIVE: [], PER_TASK: [], ETA: []}
     with receivers() as quick, receivers(DELAY) as slow, engine(rig), baseline(rig):
@@ -98,8 +98,8 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
     before, known = receiver.count(), len(receiver.records())
     now = timezone.now()
     wait = {naive: 2.0, eta: 2 + count / ENQUEUES, per_task: BEAT_STARTS}[start]
-    due_at = fill.whole_second(now + timedelta(seconds=wait))
-    fill.add_due(count, to, due_at, now)
+    due_at = seed.whole_second(now + timedelta(seconds=wait))
+    seed.add_due(count, to, due_at, now)
     ids = list(Reminder.objects.filter(next_fire_at=due_at).values_list("pk", flat=True))
     start(rig, ids, due_at)
     rig.wait_until(lambda: receiver.count() - before >= count, PATIENCE, "all have arrived")

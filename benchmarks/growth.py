@@ -4,8 +4,8 @@ from django.utils import timezone
 
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Part, Spread, Table, at_most
-from foam.rig import fill
-from foam.rig.burst import Burst, burst, channels, engine, receivers
+from tools.testbed import seed
+from tools.testbed.burst_load import Burst, burst, channels, engine, receivers
 
 MILLION = 1_000_000
 
@@ -13,14 +13,14 @@ MILLION = 1_000_000
 def measure(bench: Bench) -> Part:
     sizes, processes = bench.scale.growth
     found: dict[tuple[int, int], list[Burst]] = {}
-    fill.empty()
+    seed.empty()
     stored = 0
     big: list[Burst] = []
     with receivers() as receiver:
         to = channels(receiver)
         for size in sizes:
-            fill.add_stored(size - stored, to, timezone.now(), seed=size)
-            fill.settle()
+            seed.add_stored(size - stored, to, timezone.now(), seed=size)
+            seed.settle()
             stored = size
             for number in processes:
                 with engine(bench.rig, number):

@@ -16,11 +16,11 @@ from django.utils import timezone
 from benchmarks import databases
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Part, Spread, Table, at_most, ratios
-from foam.rig import fill
-from foam.rig.burst import engine, website
-from foam.rig.usage import memory, usage
 from notifications.models import Channel
-from reminders import dispatch
+from reminders.engine import tick
+from tools.testbed import seed
+from tools.testbed.burst_load import engine, website
+from tools.testbed.cpu_usage import memory, usage
 
 TICKS = 200
 CHANNELS = 1_000
@@ -55,9 +55,9 @@ def name(size: int) -> str:
 def make(size: int) -> None:
     databases.copy(databases.EMPTY, name(size))
     databases.use(name(size))
-    to = fill.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
-    fill.add_stored(size, to, timezone.now())
-    fill.settle()
+    to = seed.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
+    seed.add_stored(size, to, timezone.now())
+    seed.settle()
 
 
 def tick_seconds(ticks: int = TICKS) -> float:
@@ -65,7 +65,7 @@ def tick_seconds(ticks: int = TICKS) -> float:
     found = []
     for _ in range(ticks):
         began = time.perf_counter()
-        fired = dispatch.tick(timezone.now())
+        fired = tick.tick(timezone.now())
         found.append(time.perf_counter() - began)
         assert fired == 0
     return median(found)
@@ -95,12 +95,12 @@ def after_drain(count: int) -> tuple[dict[str, float], dict[str, str]]:
 
 def drain(count: int) -> None:
     now = timezone.now()
-    due_at = fill.whole_second(now + timedelta(seconds=1))
+    due_at = seed.whole_second(now + timedelta(seconds=1))
     to = list(Channel.objects.values_list("pk", flat=True)[:CHANNELS])
-    fill.add_due(count, to, due_at, now)
+    seed.add_due(count, to, due_at, now)
     while count > 0:
-        count -= dispatch.fire_batch(due_at)[1]
-    fill.forget()
+        count -= tick.fire_batch(due_at)[1]
+    seed.forget()
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def snapshot() -> Iterator[None]:
 def explained(now: datetime) -> str:
     """Return EXPLAIN (ANALYZE, BUFFERS) of the claim, as dispatch says it to the database."""
     claim = next(
-        text for text in said(lambda: dispatch.fire_batch(now)) if "reminders_reminder" in text
+        text for text in said(lambda: tick.fire_batch(now)) if "reminders_reminder" in text
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("EXPLAIN (ANALYZE, BUFFERS) " + claim.replace("%", "%%"))
@@ -156,9 +156,9 @@ def said(call: Callable[[], object]) -> list[str]:
 def at_rest(bench: Bench) -> Table:
     """Watch the whole stack while nothing is due."""
     stored = min(max(bench.scale.idle), MILLION)
-    fill.empty()
-    fill.add_stored(stored, fill.add_channels(["http://127.0.0.1:9/"]), timezone.now())
-    fill.settle()
+    seed.empty()
+    seed.add_stored(stored, seed.add_channels(["http://127.0.0.1:9/"]), timezone.now())
+    seed.settle()
     rig, seconds = bench.rig, bench.scale.rest
     found: dict[str, list[float]] = defaultdict(list)
     with engine(rig), website(rig):

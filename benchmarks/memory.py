@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Table
-from foam.rig import fill
-from foam.rig.burst import burst, channels, engine, receivers, website
-from foam.rig.flow import flow
-from foam.rig.usage import memory
+from tools.testbed import seed
+from tools.testbed.burst_load import burst, channels, engine, receivers, website
+from tools.testbed.cpu_usage import memory
+from tools.testbed.steady_load import flow
 
 NAMES = ("dispatch", "deliver", "beat", "web")
 EVERY = 0.25
@@ -31,7 +31,7 @@ class Watch:
 
 def measure(bench: Bench) -> Part:
     rig = bench.rig
-    fill.empty()
+    seed.empty()
     with receivers() as receiver, engine(rig), website(rig):
         to = channels(receiver)
         rest = memory(rig.pids())

@@ -15,14 +15,14 @@ from django.utils import timezone
 from benchmarks.baselines import posting, wire
 from benchmarks.bench import Bench, Spent, spent
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
-from foam.rig import fill
-from foam.rig.burst import channels, receivers
-from foam.stack.folder import PROJECT
-from foam.stack.processes import die_with_parent
 from notifications.models import Channel
 from notifications.transports import Message, Transport, transport
 from notifications.transports.email import SMTP_BACKEND
 from reminders.models import Reminder
+from tools.local_stack.data_dir import PROJECT
+from tools.local_stack.processes import die_with_parent
+from tools.testbed import seed
+from tools.testbed.burst_load import channels, receivers
 
 WEBHOOK, POST = "FOAM, webhook", f"{posting.LIBRARY}, post"
 WIRE = "the floor, written before, over open sockets"
@@ -34,14 +34,14 @@ FEWER = 10
 def measure(bench: Bench) -> Part:
     count = bench.scale.messages
     found: dict[str, list[Spent]] = {name: [] for name in (WEBHOOK, WIRE, POST, EMAIL, SMTPLIB)}
-    fill.empty()
+    seed.empty()
     with receivers() as receiver, sink() as port:
         settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         settings.EMAIL_BACKEND = SMTP_BACKEND
         hooks = list(Channel.objects.filter(pk__in=channels(receiver)))
         start = datetime(2026, 1, 1, 9)  # noqa: DTZ001, wall-clock times have no zone
-        reminder = fill.planned(fill.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
+        reminder = seed.planned(seed.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
         by_hook = messages(reminder, hooks, count)
         by_mail = messages(reminder, [None], count)
         octets = [wire.written(receiver.urls[0], number) for number in range(count)]

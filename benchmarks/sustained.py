@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_most, ratios
-from foam.rig import fill
-from foam.rig.burst import PATIENCE, channels, engine
-from foam.rig.flow import Flow, flow
-from foam.rig.receiver import Behaviour, Receiver
-from foam.rig.stack import Rig
 from notifications.models import Delivery
+from tools.testbed import seed
+from tools.testbed.burst_load import PATIENCE, channels, engine
+from tools.testbed.receiver import Behaviour, Receiver
+from tools.testbed.steady_load import Flow, flow
+from tools.testbed.testbed import Rig
 
 DOORS = 20
 CHANNELS = 100
@@ -21,7 +21,7 @@ WELL, ILL = "all well", "a tenth of the channels hanging"
 def measure(bench: Bench) -> Part:
     rate, seconds = bench.scale.sustained
     found: dict[str, list[Flow]] = {WELL: [], ILL: []}
-    fill.empty()
+    seed.empty()
     with (
         Receiver([Behaviour()] * DOORS) as receiver,
         engine(bench.rig),
@@ -41,7 +41,7 @@ def recover(rig: Rig, receiver: Receiver, hanging: Sequence[int]) -> None:
     behave(receiver, hangs=False)
     sending = Delivery.objects.filter(next_attempt_at__isnull=False, leased_until__isnull=False)
     rig.wait_until(lambda: not sending.exists(), PATIENCE, "what hangs is given up")
-    fill.release(hanging)
+    seed.release(hanging)
 
 
 def behave(receiver: Receiver, *, hangs: bool) -> None:

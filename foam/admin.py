@@ -22,9 +22,9 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.confirmation import confirmed
-from accounts.history import ShowsHistory, note_admin
-from foam import own_tasks
+from accounts.admin.confirmation import confirmed
+from accounts.admin.history import ShowsHistory, note_admin
+from foam.processes import beat_rows
 
 for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
@@ -65,37 +65,37 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
 
     @property
     def is_own(self) -> bool:
-        return self.instance.pk is not None and self.initial.get("name") in own_tasks.OWN
+        return self.instance.pk is not None and self.initial.get("name") in beat_rows.OWN
 
     @property
     def is_tick(self) -> bool:
-        return self.is_own and self.initial.get("name") == own_tasks.TICK
+        return self.is_own and self.initial.get("name") == beat_rows.TICK
 
     def _fixed(self) -> Iterator[str]:
-        yield from ("regtask", *own_tasks.FIXED)
+        yield from ("regtask", *beat_rows.FIXED)
         self.fields["name"].help_text = "FOAM needs this task: only when it runs can be changed."
         if self.is_tick:
             yield from ("crontab", "solar", "clocked")
-            self.fields["interval"].help_text = own_tasks.SANE
+            self.fields["interval"].help_text = beat_rows.SANE
             self.fields["enabled"].help_text = STAYS_ON
             if self.initial["enabled"]:
                 yield "enabled"
 
     def clean(self) -> Any:
         data = super().clean()
-        if self.is_tick and not own_tasks.is_sane(data.get("interval")):
-            self.add_error("interval", own_tasks.SANE)
+        if self.is_tick and not beat_rows.is_sane(data.get("interval")):
+            self.add_error("interval", beat_rows.SANE)
         return data
 
 
 class IntervalForm(forms.ModelForm):
     def clean(self) -> Any:
         data: Any = super().clean()
-        used = self.instance.pk and own_tasks.TICK in own_tasks.that_need([self.instance])
+        used = self.instance.pk and beat_rows.TICK in beat_rows.that_need([self.instance])
         if used and not self.errors:
             asked = IntervalSchedule(every=data["every"], period=data["period"])
-            if not own_tasks.is_sane(asked):
-                self.add_error("every", own_tasks.SANE)
+            if not beat_rows.is_sane(asked):
+                self.add_error("every", beat_rows.SANE)
         return data
 
 
@@ -104,7 +104,7 @@ class KeepsOwn(ShowsHistory):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         found, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        own = [f"FOAM's own periodic task “{name}”" for name in own_tasks.that_need(objs)]
+        own = [f"FOAM's own periodic task “{name}”" for name in beat_rows.that_need(objs)]
         return found, counts, lacking, [*protected, *own]
 
 
@@ -151,17 +151,17 @@ class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
     def _without_tick(
         self, request: HttpRequest, chosen: QuerySet[PeriodicTask], names: list[str]
     ) -> QuerySet[PeriodicTask]:
-        if own_tasks.TICK not in names:
+        if beat_rows.TICK not in names:
             return chosen
         self.message_user(request, STAYS_ON, messages.ERROR)
-        return chosen.exclude(name=own_tasks.TICK)
+        return chosen.exclude(name=beat_rows.TICK)
 
     def _note(self, request: HttpRequest, tasks: QuerySet[PeriodicTask], what: str) -> None:
         for task in tasks:
             note_admin(request, task, what)
 
     def _warn(self, request: HttpRequest, names: list[str]) -> None:
-        if own_tasks.PRUNE in names:
+        if beat_rows.PRUNE in names:
             self.message_user(request, NOT_PRUNED, messages.WARNING)
 
 

@@ -8,6 +8,6 @@ class FoamConfig(AppConfig):
     def ready(self) -> None:
         # Web, workers and beat all come by here.
         if settings.SENTRY_DSN:
-            from foam import sentry  # noqa: PLC0415  It may ask for what is not installed.
+            from foam.monitoring import sentry  # noqa: PLC0415  It may ask for what is not installed.
 
             sentry.start(settings.SENTRY_DSN, settings.FOAM_ENV)

@@ -26,9 +26,11 @@ from django.db import close_old_connections
 from kombu.transport.redis import Channel
 from kombu.utils.objects import cached_property
 
-from foam import alive, logs
+from foam import logs
 from foam.postgresql import limits
-from notifications import meter, shutdown
+from foam.processes import liveness
+from notifications.metrics import store
+from notifications.outbox import shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
@@ -57,7 +59,7 @@ class Foam(Celery):
 app = Foam("foam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].add("foam.worker:LeaveWord")
+app.steps["worker"].add("foam.processes.celery_worker:LeaveWord")
 
 # Nor is a wake-up put back when its worker loses the broker: that needs the broker, and what cannot
 # be put back is dumped into a file.
@@ -80,7 +82,7 @@ def collect_seldom(**_: object) -> None:
 def end_rounds(**_: object) -> None:
     """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
     shutdown.requested.set()
-    alive.watchdog.end()
+    liveness.watchdog.end()
 
 
 @beat_init.connect
@@ -133,14 +135,14 @@ def let_id_go(**_: object) -> None:
 
 # What goes wrong is counted, and what this process has counted does not go with it.
 
-TASKS_FAILED = meter.Counter("foam_tasks_failed_total")
+TASKS_FAILED = store.Counter("foam_tasks_failed_total")
 
 
 @task_failure.connect
 def count_failure(sender: Any, **_: object) -> None:
-    meter.keep(TASKS_FAILED.series(task=sender.name))
+    store.keep(TASKS_FAILED.series(task=sender.name))
 
 
 @worker_process_shutdown.connect
 def write_counts(**_: object) -> None:
-    meter.settle(every=0)
+    store.settle(every=0)

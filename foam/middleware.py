@@ -9,8 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from foam import logs, problems, traffic, views
-from foam.streams import watch_stream
+from foam import logs, views
+from foam.api import problems
+from foam.api.streams import watch_stream
+from foam.monitoring import request_metrics
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ def follow(
                 "answered method=%s view=%s status=%d seconds=%.3f",
                 *(request.method, view, response.status_code, seconds),
             )
-            traffic.note(view, response.status_code, seconds)
+            request_metrics.note(view, response.status_code, seconds)
             watch_stream(response, view, request_id)
         response["X-Request-ID"] = request_id
         return response

@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from foam import broker, logs
-from foam.variables import Variables, host_of, refuse
+from foam import broker_url, logs
+from foam.environment_variables import Variables, host_of, refuse
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -67,7 +67,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Who has tried to sign in how often, and which codes are used up: for all processes, and whether or
 # not Redis is there.
-CACHES = {"default": {"BACKEND": "accounts.cache.Cache", "LOCATION": "accounts_cache"}}
+CACHES = {"default": {"BACKEND": "accounts.sign_in.cache.Cache", "LOCATION": "accounts_cache"}}
 
 # Applications
 
@@ -101,19 +101,21 @@ INSTALLED_APPS = [
     "notifications",
     "reminders",
     "foam",
+    # Not in the image.
+    *(["tools"] if (BASE_DIR / "tools").is_dir() else []),
 ]
 
 MIDDLEWARE = [
     "foam.middleware.omit_head_body",
     "foam.middleware.probes",
     "foam.middleware.follow",
-    "foam.spelling.keep_method",
-    "foam.request_text.UsableText",
+    "foam.api.trailing_slash.keep_method",
+    "foam.api.request_text.UsableText",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "foam.middleware.error_pages",
-    "foam.spelling.serve_both_spellings",
-    "foam.request_body.limit_body",
+    "foam.api.trailing_slash.serve_both_spellings",
+    "foam.api.request_body.limit_body",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -121,13 +123,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.content_security",
-    "accounts.middleware.staff_second_factor",
-    "accounts.middleware.addresses_as_text",
-    "accounts.middleware.who_acts",
-    "accounts.middleware.UnusableFilter",
+    "accounts.sign_in.middleware.content_security",
+    "accounts.sign_in.middleware.staff_second_factor",
+    "accounts.sign_in.middleware.addresses_as_text",
+    "accounts.sign_in.middleware.who_acts",
+    "accounts.sign_in.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.
-    "foam.streams.begin_stream",
+    "foam.api.streams.begin_stream",
 ]
 
 ROOT_URLCONF = "foam.urls"
@@ -153,7 +155,7 @@ TEMPLATES = [
 # People
 
 AUTH_USER_MODEL = "accounts.User"
-CSRF_FAILURE_VIEW = "foam.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "foam.api.problems.csrf_failure"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account_home"
 LOGOUT_REDIRECT_URL = "account_login"
@@ -170,7 +172,7 @@ AUTH_PASSWORD_VALIDATORS = [
 FOAM_SIGNUP = env.one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
 FOAM_STAFF_SECOND_FACTOR = env.boolean("FOAM_STAFF_SECOND_FACTOR", PRODUCTION)
 
-ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_CHANGE_EMAIL = True
@@ -191,7 +193,7 @@ ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
 USERSESSIONS_TRACK_ACTIVITY = False
 
-MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "FOAM"
@@ -204,7 +206,7 @@ HEADLESS_SERVE_SPECIFICATION = False
 
 # A team's own accounts (OpenID Connect)
 
-SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.adapters.OidcAdapter"
 # Who has shown an address to the team's provider is the account of that address here.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -273,7 +275,7 @@ FOAM_IMPORT_MAX_SIZE = 10 * 1024 * 1024
 
 REDIS_URL = env.redis("REDIS_URL")
 try:
-    FOAM_BROKER = broker.read(
+    FOAM_BROKER = broker_url.read(
         env.broker("FOAM_BROKER_URL") or REDIS_URL, env.text("FOAM_REDIS_PREFIX", "foam:")
     )
 except ValueError as error:
@@ -283,7 +285,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
 CELERY_BROKER_USE_SSL = FOAM_BROKER.use_ssl
 # Not only the broker's client checks the certificate.
 try:
-    REDIS_URL = broker.verified(REDIS_URL)
+    REDIS_URL = broker_url.verified(REDIS_URL)
 except ValueError as error:
     raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
@@ -317,8 +319,8 @@ CELERY_TASK_ROUTES = {
 }
 # Schedules are rows of django-celery-beat, made by migrations and owned by staff. None stand
 # here: the scheduler would write them back over an edit at each start.
-CELERY_WORKER_CONSUMER = "foam.worker:Consumer"
-CELERY_BEAT_SCHEDULER = "foam.beat:Scheduler"
+CELERY_WORKER_CONSUMER = "foam.processes.celery_worker:Consumer"
+CELERY_BEAT_SCHEDULER = "foam.processes.beat_scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending
@@ -328,7 +330,7 @@ if EMAIL_URL:
     vars().update(env.mail("EMAIL_URL"))
 elif not PRODUCTION:
     # Codes to sign up with are read at the terminal.
-    EMAIL_BACKEND = "accounts.mail.LogBackend"
+    EMAIL_BACKEND = "accounts.sign_in.mail.LogBackend"
 EMAIL_TIMEOUT = 10
 _sender = env.text("FOAM_FROM_EMAIL")
 DEFAULT_FROM_EMAIL = _sender or f"FOAM <foam@{_base.hostname}>"
@@ -388,28 +390,28 @@ FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.TokenAuthentication",
-        "accounts.headless.SessionTokenAuthentication",
+        "accounts.api.authentication.TokenAuthentication",
+        "accounts.api.session_tokens.SessionTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",
-        "accounts.permissions.HasScope",
+        "accounts.api.permissions.HasScope",
     ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "foam.browsable.Renderer",
+        "foam.api.browsable.Renderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
-        "foam.parsers.JSONParser",
+        "foam.api.parsers.JSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["accounts.filters.Filters"],
-    "DEFAULT_PAGINATION_CLASS": "foam.pagination.CursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "foam.schema.AutoSchema",
-    "VIEW_DESCRIPTION_FUNCTION": "foam.browsable.description",
-    "EXCEPTION_HANDLER": "foam.problems.exception_handler",
+    "DEFAULT_FILTER_BACKENDS": ["accounts.api.filters.Filters"],
+    "DEFAULT_PAGINATION_CLASS": "foam.api.pagination.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "foam.api.schema.AutoSchema",
+    "VIEW_DESCRIPTION_FUNCTION": "foam.api.browsable.description",
+    "EXCEPTION_HANDLER": "foam.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -438,12 +440,12 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "ReminderStatus": "reminders.models.Reminder.Status",
-        "OccurrenceStatus": "reminders.models.Occurrence.Status",
-        "DeliveryStatus": "notifications.models.Delivery.Status",
-        "TokenStatus": "accounts.models.ApiToken.Status",
-        "Scope": "accounts.models.Scope",
-        "PauseScope": "accounts.pauses.Pause.Scope",
+        "ReminderStatus": "reminders.models.reminder.Reminder.Status",
+        "OccurrenceStatus": "reminders.models.reminder.Occurrence.Status",
+        "DeliveryStatus": "notifications.models.channel.Delivery.Status",
+        "TokenStatus": "accounts.models.user.ApiToken.Status",
+        "Scope": "accounts.models.user.Scope",
+        "PauseScope": "accounts.models.pause.Pause.Scope",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -470,7 +472,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("foam/admin.css")],
     "SCRIPTS": [lambda request: static("foam/admin.js")],
-    "DASHBOARD_CALLBACK": "foam.dashboard.show",
+    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.show",
     "COLORS": {
         # Sea green, from light to dark.
         "primary": {

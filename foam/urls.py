@@ -3,12 +3,12 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from accounts.choices import Search
+from accounts.admin.owner_choices import Search
 from foam import views
-from foam.reference import RedocView, SwaggerView
-from notifications import answers
-from notifications.actions import PATH
-from reminders import feed
+from foam.api.docs_views import RedocView, SwaggerView
+from notifications.links import views as answers
+from notifications.links.signed_links import PATH
+from reminders.exchange.feed import views as feed
 
 # One way in for everybody, with its second factor and its limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -36,12 +36,12 @@ urlpatterns = [
     # In place of Django's, which offers everything that it finds.
     path("admin/autocomplete/", admin.site.admin_view(Search.as_view(admin_site=admin.site))),
     path("admin/", admin.site.urls),
-    path("", include("accounts.sign_in_urls")),
+    path("", include("accounts.sign_in.urls")),
     path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
     path(f"{feed.PATH.lstrip('/')}<str:secret>.ics", feed.feed, name="calendar-feed"),
 ]
 
-handler400 = "foam.problems.bad_request"
-handler403 = "foam.problems.forbidden"
-handler404 = "foam.problems.not_found"
-handler500 = "foam.outage.answer_failure"
+handler400 = "foam.api.problems.bad_request"
+handler403 = "foam.api.problems.forbidden"
+handler404 = "foam.api.problems.not_found"
+handler500 = "foam.api.outage.answer_failure"

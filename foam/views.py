@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import ApiView
-from foam import metrics as figures
-from foam import problems
-from foam.health import CHECKS, readiness
-from foam.nouns import nouns
+from accounts.api.base import ApiView
+from foam.api import problems
+from foam.api.roots import nouns
+from foam.monitoring import metrics as figures
+from foam.monitoring.health import CHECKS, readiness
 from foam.postgresql.connection import patience
 
 # What asks here has a limit of its own, and wants to know above all that something is slow.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import orjson
 from django.conf import settings
 
-from notifications.bulk import bulk_cursor
 from notifications.retry import MAX_ATTEMPTS
+from notifications.sql import bulk_cursor
 from notifications.transports import TRANSPORTS, transport
 
 LONGEST_REASON = 500

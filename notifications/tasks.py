@@ -1,8 +1,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from notifications import outbox
-from notifications.lease import LEASE
+from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE
 
 # The limit is for one that hangs: a round ends within a LEASE once it has taken its LONGEST. What
 # it holds goes to others as soon as its leases have run out.

@@ -1,6 +1,6 @@
 from rest_framework.routers import SimpleRouter
 
-from notifications.views import ChannelViewSet, DeliveryViewSet, InboxViewSet
+from notifications.api.views import ChannelViewSet, DeliveryViewSet, InboxViewSet
 
 router = SimpleRouter()
 router.register("channels", ChannelViewSet, basename="channel")

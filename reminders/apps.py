@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils import translation
 
-from reminders.recurrence import speech
+from reminders.recurrence import i18n
 
 
 class RemindersConfig(AppConfig):
@@ -9,20 +9,21 @@ class RemindersConfig(AppConfig):
 
     def ready(self) -> None:
         # Schedules are told in the language of whoever asks, where there is a translation.
-        speech.install(translation)
+        i18n.install(translation)
         # Models can be imported from here on.
-        from accounts.closing import closers  # noqa: PLC0415
-        from accounts.export import sections  # noqa: PLC0415
-        from notifications import causes  # noqa: PLC0415
-        from notifications import dependents as of_channel  # noqa: PLC0415
-        from reminders import answers, dependents, token_expiry  # noqa: PLC0415
-        from reminders.causes import describe  # noqa: PLC0415
-        from reminders.closing import close_reminders  # noqa: PLC0415
-        from reminders.sections import SECTIONS  # noqa: PLC0415
+        from accounts.account_data.closing import closers  # noqa: PLC0415
+        from accounts.account_data.export import sections  # noqa: PLC0415
+        from notifications.channels import dependents as of_channel  # noqa: PLC0415
+        from notifications.explain import causes  # noqa: PLC0415
+        from reminders.account_data.closing import close_reminders  # noqa: PLC0415
+        from reminders.account_data.export import SECTIONS  # noqa: PLC0415
+        from reminders.actions import message_links, token_expiry  # noqa: PLC0415
+        from reminders.explain.delivery_cause import describe  # noqa: PLC0415
+        from reminders.reports import channel_dependents  # noqa: PLC0415
 
-        answers.offer()
+        message_links.offer()
         causes.register("occurrence", describe)
-        of_channel.register(dependents.count)
+        of_channel.register(channel_dependents.count)
         token_expiry.watch()
         # Before their channels are closed: a tick that is firing them is waited for, and what it
         # posts is seen there.

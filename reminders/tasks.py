@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from reminders import dispatch as engine
-from reminders import retention
+from reminders.engine import retention
+from reminders.engine import tick as engine
 
 # Until the next wake-up is expected, a tick waits for what comes due: on the second, not up to a
 # second late.

@@ -1,9 +1,9 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from reminders.exchange.views import ExportView, ImportView
-from reminders.feed_api import FeedView
-from reminders.views import OccurrenceViewSet, ReminderViewSet
+from reminders.api.views import OccurrenceViewSet, ReminderViewSet
+from reminders.exchange.api import ExportView, ImportView
+from reminders.exchange.feed.api import FeedView
 
 router = SimpleRouter()
 router.register("reminders", ReminderViewSet, basename="reminder")

@@ -1,3 +1,5 @@
+import accounts.encryption
+import accounts.models.user
 from pathlib import Path
 
 import django.contrib.auth.validators
@@ -8,8 +10,6 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models.functions import Lower
 
-import accounts.encryption
-import accounts.models
 
 SQL = Path(__file__).parent / "sql"
 
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
                 ("username", models.CharField(error_messages={"unique": "A user with that username already exists."}, max_length=50, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()])),
                 ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
-                ("timezone", models.CharField(default="UTC", help_text="IANA name, such as Europe/Berlin. New reminders start in this zone.", max_length=64, validators=[accounts.models.validate_timezone], verbose_name="time zone")),
+                ("timezone", models.CharField(default="UTC", help_text="IANA name, such as Europe/Berlin. New reminders start in this zone.", max_length=64, validators=[accounts.models.user.validate_timezone], verbose_name="time zone")),
                 ("quiet_from", models.TimeField(blank=True, help_text="From this time on messages wait. Urgent ones come through.", null=True)),
                 ("quiet_until", models.TimeField(blank=True, help_text="May be the next morning, such as 22:00 to 07:00.", null=True)),
                 ("quiet_weekends", models.BooleanField(db_default=False, default=False, help_text="All of Saturday and Sunday are quiet as well.")),

@@ -3,7 +3,7 @@
 from django import template
 from django.conf import settings
 
-from accounts import mail
+from accounts.sign_in import mail
 
 register = template.Library()
 

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from accounts.duration_fields import DurationFormField, DurationRange
 from accounts.durations import DurationError, iso_duration, read_duration
+from accounts.models.duration_fields import DurationFormField, DurationRange
 
 DAY = timedelta(days=1)
 

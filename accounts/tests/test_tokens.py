@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import API_SCOPES, ApiToken, User
+from accounts.models import ApiToken, User
+from accounts.models.token import API_SCOPES
 from conftest import client_of
 
 pytestmark = pytest.mark.django_db

@@ -5,11 +5,11 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from notifications.models import Delivery
-from reminders.count import Count
-from reminders.firing import plan_of
-from reminders.message import message
+from reminders.engine.firing import plan_of
 from reminders.models import Occurrence, Reminder
-from reminders.occurrence import reference
+from reminders.models.occurrence import reference
+from reminders.schedule.message import message
+from reminders.schedule.numbering import Count
 
 # The rows that dispatch writes, in one statement, by someone who knows what comes next without
 # asking a rule: a day later, or never where there is no rule. Words and data are as long as ours.

@@ -21,7 +21,7 @@ from psycopg.waiting import Ready
 from foam.postgresql import probe
 from foam.postgresql.hosts import hosts
 from foam.postgresql.reachability import reachability
-from notifications import meter
+from notifications.metrics import store
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Connection(psycopg.Connection[Any]):
     def _give_up(self, why: str) -> NoReturn:
         log.error("the connection to the database is given up: %s", why)
         hosts.hung(self.pgconn)
-        meter.error("database_silent")
+        store.error("database_silent")
         self.abort()
         raise psycopg.OperationalError(f"{why}: the connection was closed")
 

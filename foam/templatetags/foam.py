@@ -2,9 +2,9 @@ from django import template
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from foam import health
-from foam.browsable import titled
-from foam.prose import describe as as_html
+from foam.api.browsable import titled
+from foam.api.docstrings import describe as as_html
+from foam.monitoring import health
 
 register = template.Library()
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from foam.stack.folder import Folder
-from foam.stack.processes import Child, Signals, stop
-from foam.stack.servers import POSTGRES_ENV, Postgres
 from foam.tests.processes import wait_until
+from tools.local_stack.data_dir import Folder
+from tools.local_stack.processes import Child, Signals, stop
+from tools.local_stack.servers import POSTGRES_ENV, Postgres
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
-from foam.stack.processes import die_with_parent
+from tools.local_stack.processes import die_with_parent
 
 PROJECT = Path(settings.BASE_DIR)
 

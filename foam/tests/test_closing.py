@@ -9,14 +9,16 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from accounts import closing, pauses
+from accounts.account_data import closing
 from accounts.models import ApiToken, User
-from notifications import outbox
-from notifications.lease import lease
+from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.record import record
+from notifications.outbox import outbox
+from notifications.outbox.lease import lease
+from notifications.outbox.record import record
 from notifications.transports import Outcome, TransportError, transport
-from reminders import dispatch, loop
+from reminders.actions import responses
+from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -64,11 +66,13 @@ def told_all(client, now, settings, recorder):
         recurrence="FREQ=MINUTELY",
     )
     reminder.store(now - MINUTE, [hook, inbox])
-    dispatch.tick(now)
+    tick.tick(now)
     recorder.fail_with(TransportError(f"answered 550: no {MARK}", permanent=True))
     outbox.deliver_due(now)
-    dispatch.tick(now + MINUTE)
-    loop.snooze(Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, loop.By("api", user.pk))
+    tick.tick(now + MINUTE)
+    responses.snooze(
+        Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.By("api", user.pk)
+    )
     reminder.refresh_from_db()
     reminder.title = f"Do not call {MARK}"
     reminder.store(now + MINUTE)
@@ -117,7 +121,7 @@ def test_nothing_is_sent_afterwards(told_all, now, recorder):
     closing.close(told_all, now + 2 * MINUTE)
     recorder.sent.clear()
     for minutes in range(2, 60, 7):
-        dispatch.tick(now + minutes * MINUTE)
+        tick.tick(now + minutes * MINUTE)
         outbox.deliver_due(now + minutes * MINUTE)
     assert recorder.sent == []
     assert not Delivery.objects.unfinished().exists()
@@ -126,7 +130,7 @@ def test_nothing_is_sent_afterwards(told_all, now, recorder):
 def test_what_a_worker_had_taken_leaves_no_words(make_reminder, user, now):
     inbox = Channel.objects.inbox_of(user)
     make_reminder(title=f"Call {MARK}", channels=[inbox])
-    dispatch.tick(now)
+    tick.tick(now)
     (leased,) = lease(now)
     closing.close(user, now)
     (outcome,) = transport("inbox").send_many([leased.message], 1)
@@ -136,7 +140,7 @@ def test_what_a_worker_had_taken_leaves_no_words(make_reminder, user, now):
 
 def test_answer_that_comes_afterwards_is_not_kept(make_reminder, user, now):
     make_reminder(title=f"Call {MARK}")
-    dispatch.tick(now)
+    tick.tick(now)
     (leased,) = lease(now)
     closing.close(user, now)
     error = TransportError(f"answered 410: no {MARK}", permanent=True, gone=True)
@@ -175,7 +179,7 @@ def test_what_is_just_being_made_is_waited_for_and_ended(user, channel, now, bea
         assert not closed.wait(0.5)
     thread.join()
     assert Reminder.objects.kept().count() == 0
-    assert dispatch.tick(now) == 0
+    assert tick.tick(now) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -203,7 +207,7 @@ def test_ticks_rounds_and_a_closing_at_once_leave_nothing_to_send(user, channel,
             at += MINUTE
         connection.close()
 
-    threads = [threading.Thread(target=work, args=[s]) for s in (dispatch.tick, outbox.deliver_due)]
+    threads = [threading.Thread(target=work, args=[s]) for s in (tick.tick, outbox.deliver_due)]
     for thread in threads:
         thread.start()
     while Occurrence.objects.count() < 60 and not failures:

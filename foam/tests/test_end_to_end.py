@@ -11,11 +11,11 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from accounts.models import ApiToken
-from foam import health
+from foam.monitoring import health
 from foam.tests import processes
 from notifications.models import Channel, Delivery
 from notifications.tests.receivers import HttpReceiver, Meet, SmtpReceiver
-from reminders import canary
+from reminders.engine import canary
 from reminders.models import Occurrence
 
 pytestmark = [

@@ -8,11 +8,11 @@ import pytest
 from django.db import OperationalError, connection
 
 from foam.postgresql import initial_schema
-from foam.stack.initial_schema import dump, pg_dump
-from foam.stack.terminal import Problem
 from foam.tests import processes
-from foam.tests.production import new_database
+from foam.tests.deployment.production import new_database
 from reminders import initial_rows
+from tools.local_stack.initial_schema import dump, pg_dump
+from tools.local_stack.terminal import Problem
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from django_celery_beat.models import (
 from django_celery_beat.schedulers import ModelEntry
 
 from accounts.models import User
-from foam import own_tasks
 from foam.celery import app
+from foam.processes import beat_rows
 from reminders import initial_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("beat_rows")]
@@ -78,7 +78,7 @@ def save(client, row, **changes):
 # In the database
 
 
-@pytest.mark.parametrize("name", own_tasks.OWN)
+@pytest.mark.parametrize("name", beat_rows.OWN)
 @pytest.mark.parametrize("by", ["queryset", "row", "sql"])
 def test_nobody_deletes_them(name, by):
     rows = PeriodicTask.objects.filter(name=name)
@@ -108,15 +108,15 @@ def test_nobody_deletes_them(name, by):
     ],
 )
 def test_nobody_makes_another_task_of_them(field, value):
-    assert field in own_tasks.FIXED
-    for name in own_tasks.OWN:
+    assert field in beat_rows.FIXED
+    for name in beat_rows.OWN:
         rows = PeriodicTask.objects.filter(name=name)
         assert "as it is" in refused(lambda rows=rows: rows.update(**{field: value}))
 
 
 def test_every_fixed_field_is_tried_above():
     (tried,) = test_nobody_makes_another_task_of_them.pytestmark
-    assert tuple(field for field, _ in tried.args[1]) == own_tasks.FIXED
+    assert tuple(field for field, _ in tried.args[1]) == beat_rows.FIXED
 
 
 def test_schedule_of_ours_is_not_deleted_under_it():
@@ -190,9 +190,9 @@ def test_what_is_fixed_is_not_changed_by_the_form(root, tick):
 def test_unusable_interval_is_an_error_that_names_what_is_allowed(root, tick):
     hour = IntervalSchedule.objects.create(every=1, period="hours")
     answer = save(root, tick, interval=hour.pk)
-    assert answer.context["adminform"].errors["interval"] == [own_tasks.SANE]
+    assert answer.context["adminform"].errors["interval"] == [beat_rows.SANE]
     answer = root.post(f"{INTERVALS}{tick.interval_id}/change/", form_of_interval(90))
-    assert answer.context["adminform"].errors["every"] == [own_tasks.SANE]
+    assert answer.context["adminform"].errors["every"] == [beat_rows.SANE]
     assert root.post(f"{INTERVALS}{hour.pk}/change/", form_of_interval(90)).status_code == 302
 
 

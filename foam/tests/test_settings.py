@@ -10,10 +10,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from foam.addresses import Proxy
-from foam.stack.external import hosts_of
-from foam.stack.servers import free_port
-from foam.tests.test_deployment import PRODUCTION, load, production, run  # noqa: F401
-from foam.variables import Variables
+from foam.environment_variables import Variables
+from foam.tests.deployment.test_deployment import PRODUCTION, load, production, run  # noqa: F401
+from tools.local_stack.external_servers import hosts_of
+from tools.local_stack.servers import free_port
 
 pytestmark = pytest.mark.usefixtures("production")
 
@@ -297,7 +297,7 @@ def test_several_hosts_are_named_with_their_ports():
 # Everything that starts says the same sentence, and nothing else
 
 PYTHON = [sys.executable]
-STACK = [*PYTHON, "-m", "foam.stack"]
+STACK = [*PYTHON, "-m", "tools.local_stack"]
 STARTS = {
     "manage.py": [*PYTHON, "manage.py", "check"],
     "unknown command": [*PYTHON, "manage.py", "nonsense"],
@@ -305,11 +305,11 @@ STARTS = {
     "worker": ["celery", "--app=foam", "worker"],
     "beat": ["celery", "--app=foam", "beat"],
     "run.sh": ["./run.sh"],
-    "web": ["gunicorn", "--config", "foam/gunicorn.py", "foam.wsgi:application"],
+    "web": ["gunicorn", "--config", "foam/processes/gunicorn_conf.py", "foam.wsgi:application"],
     "stack": [
         *PYTHON,
         "-m",
-        "foam.stack",
+        "tools.local_stack",
         "exec",
         "--ephemeral",
         "--",

@@ -7,18 +7,21 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import closing, pauses
-from accounts.models import FOAM_ID, User
-from accounts.pauses import Pause
+from accounts.account_data import closing
+from accounts.models import FOAM_ID, Pause, User
+from accounts.models import pause as pauses
 from conftest import client_of
-from foam.tests.test_admin import act
-from notifications import holding, lease, outbox, probe, retrying
-from notifications.actions import Pressed
-from notifications.answers import Gone
-from notifications.explain import steps_of
+from foam.tests.admin.test_admin import act
+from notifications.channels import direct_send
+from notifications.explain.delivery import steps_of
+from notifications.links.signed_links import Pressed
+from notifications.links.views import Gone
 from notifications.models import Channel, Delivery
-from reminders import answers, dispatch
-from reminders.explain import explain
+from notifications.operations import retry_dead
+from notifications.outbox import hold_rules, lease, outbox
+from reminders.actions import message_links
+from reminders.engine import tick
+from reminders.explain.explanation import explain
 from reminders.models import Occurrence
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -127,10 +130,10 @@ def test_account_that_is_switched_off_can_be_closed(user, now):
 def test_due_reminder_is_not_sent_and_goes_on_when_switched_on(make_reminder, user, now, recorder):
     make_reminder(recurrence="FREQ=DAILY")
     switch(user, on=False)
-    dispatch.tick(now + MINUTE)
+    tick.tick(now + MINUTE)
     switch(user, on=True)
     # The pause has ended by now, and the next reminder is due a day later.
-    dispatch.tick(now + DAY)
+    tick.tick(now + DAY)
     outbox.deliver_due(now + DAY)
     assert occurrences() == ["missed", "pending"]
     assert len(recorder.sent) == 1
@@ -141,31 +144,31 @@ def test_what_came_due_meanwhile_is_missed_though_no_tick_ran(make_reminder, use
     switch(user, on=False)
     user.pauses.update(created_at=now - MINUTE)
     switch(user, on=True)
-    dispatch.tick(timezone.now())
+    tick.tick(timezone.now())
     assert occurrences() == ["missed"]
 
 
 def test_nag_is_not_sent(make_reminder, user, now, recorder):
     make_reminder(nag_every=10 * MINUTE, nag_max=5)
-    dispatch.tick(now)
+    tick.tick(now)
     outbox.deliver_due(now)
     switch(user, on=False)
-    dispatch.tick(now + 10 * MINUTE)
+    tick.tick(now + 10 * MINUTE)
     outbox.deliver_due(now + 10 * MINUTE)
     assert len(recorder.sent) == 1
 
 
 def test_snooze_speaks_again_when_switched_on(make_reminder, user, now, recorder):
     make_reminder()
-    dispatch.tick(now)
+    tick.tick(now)
     Occurrence.objects.update(
         status="snoozed", speaks_again_at=now + MINUTE, follow_up_at=now + MINUTE, snoozes=1
     )
     switch(user, on=False)
-    dispatch.tick(now + MINUTE)
+    tick.tick(now + MINUTE)
     assert Delivery.objects.count() == 1
     switch(user, on=True)
-    dispatch.tick(now + 2 * MINUTE)
+    tick.tick(now + 2 * MINUTE)
     assert Delivery.objects.count() == 2
 
 
@@ -201,7 +204,7 @@ def test_digest_is_cancelled(channel, user, now, recorder):
 
 def test_message_to_a_channel_that_its_owner_paused_is_cancelled(channel, user, now):
     delivery = post(channel, now)
-    holding.pause(channel, now)
+    hold_rules.pause(channel, now)
     Delivery.objects.update(next_attempt_at=now)
     switch(user, on=False)
     outbox.deliver_due(now)
@@ -228,21 +231,21 @@ def test_no_lease_takes_what_is_of_a_user_who_is_switched_off(channel, user, now
 
 def test_test_message_of_staff_is_cancelled(channel, user, now, recorder):
     switch(user, on=False)
-    assert fate(probe.test(channel, now).delivery) == ("cancelled", REASON)
+    assert fate(direct_send.test(channel, now).delivery) == ("cancelled", REASON)
 
 
 def test_dead_message_stays_dead_and_can_be_retried_when_switched_on(channel, user, now):
     delivery = post(channel, now)
     dead = {"status": "dead", "reason": "Gone.", "next_attempt_at": None, "finished_at": now}
     Delivery.objects.update(**dead, reference="occurrence:1")
-    choice = retrying.Choice(now - HOUR, now + HOUR)
+    choice = retry_dead.Choice(now - HOUR, now + HOUR)
     switch(user, on=False)
     assert outbox.retry([delivery.pk], now) == {
         delivery.pk: "the account of its owner is switched off"
     }
-    assert retrying.retry(choice, now) == 0
+    assert retry_dead.retry(choice, now) == 0
     switch(user, on=True)
-    assert retrying.retry(choice, now) == 1
+    assert retry_dead.retry(choice, now) == 1
 
 
 def test_others_get_their_messages(channel, user, stranger, now, recorder):
@@ -257,7 +260,7 @@ def test_others_get_their_messages(channel, user, stranger, now, recorder):
 def test_canary_goes_on(planted, user, now, recorder):
     switch(User(pk=FOAM_ID), on=False)
     switch(user, on=False)
-    dispatch.tick(now)
+    tick.tick(now)
     outbox.deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [FOAM_ID]
 
@@ -309,7 +312,7 @@ def test_explain_of_a_reminder_tells_since_when_and_where_to_switch_it_on(make_r
     reminder = make_reminder(recurrence="FREQ=DAILY")
     switch(user, on=False)
     user.pauses.update(created_at=now - MINUTE)
-    dispatch.tick(now)
+    tick.tick(now)
     where = "http://127.0.0.1:8000" + reverse("admin:accounts_user_change", args=[user.pk])
     missed, ahead = explain(reread(reminder), timezone.now()).conclusion.split(" Next: ")
     for text in (missed, ahead):
@@ -343,17 +346,17 @@ def test_lists_of_reminders_and_channels_tell_it_as_trouble(staff_client, remind
 
 
 def test_links_of_its_messages_answer_nothing_but_not_me(reminder, user, now):
-    dispatch.tick(now)
+    tick.tick(now)
     delivery = Delivery.objects.get()
 
     def pressed(action):
         return Pressed(action, delivery.reference, delivery.channel_id, now + HOUR)
 
     switch(user, on=False)
-    for action in (answers.DONE, answers.SNOOZE_1H):
+    for action in (message_links.DONE, message_links.SNOOZE_1H):
         with pytest.raises(Gone, match="switched off"):
-            answers.describe(pressed(action), now)
+            message_links.describe(pressed(action), now)
         with pytest.raises(Gone, match="switched off"):
-            answers.act(pressed(action), now)
+            message_links.act(pressed(action), now)
     assert occurrences() == ["pending"]
-    assert answers.act(pressed(answers.STRANGER), now).heading == "Stopped"
+    assert message_links.act(pressed(message_links.STRANGER), now).heading == "Stopped"

@@ -2,8 +2,9 @@ import pytest
 from celery import current_app
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from notifications import outbox
-from reminders import dispatch, tasks
+from notifications.outbox import outbox
+from reminders import tasks
+from reminders.engine import tick as dispatch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("beat_rows")]
 

@@ -1,9 +1,6 @@
 """Channels and messages in Django admin, a module for each noun."""
 
-from notifications.admin.channel import ChannelAdmin
-from notifications.admin.delivery import DELIVERY_COLOURS, DeliveryAdmin
-from notifications.admin.inbox import InboxMessageAdmin
-from notifications.admin.rows import (
+from notifications.admin.base import (
     OfUsers,
     WrittenByFoam,
     failure_of,
@@ -12,6 +9,9 @@ from notifications.admin.rows import (
     once,
     owner_link,
 )
+from notifications.admin.channel import ChannelAdmin
+from notifications.admin.delivery import DELIVERY_COLOURS, DeliveryAdmin
+from notifications.admin.inbox import InboxMessageAdmin
 
 __all__ = [
     "DELIVERY_COLOURS",

@@ -12,25 +12,27 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import report, search
-from accounts.choices import ChoosesOwner
-from accounts.confirmation import confirmed
-from accounts.duration_fields import DurationFormField
-from accounts.edits import EDITION, EditForm
-from accounts.history import KeepsChanges, Source, of_acts
-from accounts.lists import Listed, StateFilter
-from accounts.until_form import UntilForm
-from notifications import dependents, flood, holding, probe, verification
-from notifications.admin.rows import (
+from accounts.admin import bulk_actions, search
+from accounts.admin.changelist import Listed, StateFilter
+from accounts.admin.confirmation import confirmed
+from accounts.admin.edits import EDITION, EditForm
+from accounts.admin.history import KeepsChanges, Source, of_acts
+from accounts.admin.owner_choices import ChoosesOwner
+from accounts.admin.pause_form import UntilForm
+from accounts.models.duration_fields import DurationFormField
+from notifications.admin.base import (
     OfUsers,
     failure_of,
     labelled_with_owner,
     note_failures,
     trouble_of,
 )
-from notifications.dependents import Dependents
-from notifications.history import WORDS
-from notifications.models import NEEDS_NO_PROOF, Channel
+from notifications.channels import dependents, direct_send, verification
+from notifications.channels.dependents import Dependents
+from notifications.models import Channel, flood
+from notifications.models.channel import NEEDS_NO_PROOF
+from notifications.models.channel_change import WORDS
+from notifications.outbox import hold_rules
 
 # What people know a channel by.
 NAMES = ("name", "address")
@@ -216,7 +218,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return trouble_of(channel, timezone.now()) or "—"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        holding.store(obj, timezone.now(), form.changed_data)
+        hold_rules.store(obj, timezone.now(), form.changed_data)
         if code := form.cleaned_data.get("code"):
             try:
                 verification.verify(obj, code, timezone.now())
@@ -261,7 +263,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     def test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         with self.asking(request, channels) as chosen:
             for channel in chosen:
-                sent = probe.test(channel, timezone.now())
+                sent = direct_send.test(channel, timezone.now())
                 level = messages.WARNING if sent.delivery.status == "dead" else messages.INFO
                 self.message_user(request, f"{channel}: {sent}", level)
 
@@ -275,7 +277,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             channels = channels.none()
         try:
             yield channels
-        except (probe.TooMany, probe.Unusable) as refusal:
+        except (direct_send.TooMany, direct_send.Unusable) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])
@@ -286,10 +288,10 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         now, until = timezone.now(), asked["until"]
 
         def act(channel: Channel) -> str | None:
-            holding.pause(channel, now, until)
+            hold_rules.pause(channel, now, until)
             return None
 
-        return report.run(request, self, channels, act, "Paused")
+        return bulk_actions.run(request, self, channels, act, "Paused")
 
     @admin.action(description="Resume selected channels…", permissions=["change"])
     @confirmed("Resume", RESUMES)
@@ -299,10 +301,10 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         def act(channel: Channel) -> str | None:
             if not channel.is_paused(now):
                 return "it was not paused"
-            holding.resume(channel, now)
+            hold_rules.resume(channel, now)
             return None
 
-        return report.run(request, self, channels, act, "Resumed")
+        return bulk_actions.run(request, self, channels, act, "Resumed")
 
     @admin.action(description="Enable selected channels…", permissions=["change"])
     @confirmed("Enable", ENABLES)
@@ -313,7 +315,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             channel.enable()
             return None
 
-        return report.run(request, self, channels, act, "Enabled")
+        return bulk_actions.run(request, self, channels, act, "Enabled")
 
     @admin.action(description="Disable selected channels…", permissions=["change"])
     @confirmed("Disable", DISABLES)
@@ -326,7 +328,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             channel.disable(f"Disabled by {request.user}.", now)
             return None
 
-        return report.run(request, self, channels, act, "Disabled")
+        return bulk_actions.run(request, self, channels, act, "Disabled")
 
     @admin.action(description="Delete selected channels…", permissions=["change"])
     @confirmed("Delete", DELETES, is_final=True)
@@ -342,7 +344,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             counts.append(found)
             return None
 
-        answer = report.run(request, self, channels, act, "Deleted")
+        answer = bulk_actions.run(request, self, channels, act, "Deleted")
         if sum(each.undeliverable for each in counts):
             total = Dependents(*map(sum, zip(*counts, strict=True)))
             self.message_user(request, f"Of reminders, {total}.", messages.WARNING)

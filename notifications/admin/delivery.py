@@ -10,16 +10,16 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from accounts import report, search
-from accounts.confirmation import confirmed
-from accounts.history import ShowsHistory
-from accounts.lists import Listed
+from accounts.admin import bulk_actions, search
+from accounts.admin.changelist import Listed
+from accounts.admin.confirmation import confirmed
+from accounts.admin.history import ShowsHistory
 from accounts.timezones import known
-from notifications import outbox
-from notifications.admin.rows import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
-from notifications.chain import PAGES, chain, lines_of
-from notifications.explain import story_of
+from notifications.admin.base import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
+from notifications.explain.delivery import story_of
+from notifications.explain.html import PAGES, chain, lines_of
 from notifications.models import Delivery
+from notifications.outbox import outbox
 
 DELIVERY_COLOURS = {
     "queued": "info",
@@ -150,7 +150,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     @confirmed("Try now:", TRIES)
     def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:
         now = timezone.now()
-        return report.run_on_many(
+        return bulk_actions.run_on_many(
             request,
             self,
             deliveries,

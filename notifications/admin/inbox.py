@@ -8,9 +8,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from accounts import search
-from accounts.lists import Listed
-from notifications.admin.rows import WrittenByFoam, found_in_channels, owner_link
+from accounts.admin import search
+from accounts.admin.changelist import Listed
+from notifications.admin.base import WrittenByFoam, found_in_channels, owner_link
 from notifications.models import InboxMessage
 
 

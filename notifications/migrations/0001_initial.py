@@ -1,3 +1,4 @@
+import accounts.encryption
 import datetime
 from pathlib import Path
 
@@ -7,7 +8,6 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import migrations, models
 from django.db.models.functions import Now
 
-import accounts.encryption
 
 SQL = Path(__file__).parent / "sql"
 

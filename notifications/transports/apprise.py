@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from accounts.addresses import domain_to_ascii
-from notifications.actions import links
+from accounts.email_addresses import domain_to_ascii
+from notifications.links.signed_links import links
+from notifications.transports.apprise_worker.client import Ended, Helper, Pool, wait_for
 from notifications.transports.base import (
     BATCH,
     HELD_UP,
@@ -31,11 +32,10 @@ from notifications.transports.base import (
     internal_error,
     send_within,
 )
-from notifications.transports.helper import Ended, Helper, Pool, wait_for
-from notifications.transports.layout import below_title, link_lines
-from notifications.transports.letter import one_line
-from notifications.transports.multi import ca_file
-from notifications.transports.outbound import LONGEST_URL
+from notifications.transports.http.curl_multi import ca_file
+from notifications.transports.http.egress_policy import LONGEST_URL
+from notifications.transports.mail.mime import one_line
+from notifications.transports.mail.rendering import below_title, link_lines
 
 # Helpers of one worker process, of 60 MB each: those that have not kept us waiting, and all.
 HELPERS = 4

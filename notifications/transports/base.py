@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
-from notifications import meter
 from notifications.encryption import decrypt
+from notifications.metrics import store
 
 log = logging.getLogger(__name__)
 
@@ -366,7 +366,7 @@ def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outc
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:
     """Log an exception that no transport foresaw; the error to record: ours, so it may pass."""
-    meter.error("transport")
+    store.error("transport")
     log.error("deliveries %s: internal error", delivery_ids, exc_info=bug)
     return TransportError(
         f"Internal error: {type(bug).__name__}. The server's log has more.", fault=Fault.FOAM

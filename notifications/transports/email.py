@@ -11,14 +11,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 
-from accounts.addresses import BadAddress, clean_email
-from notifications.actions import Link, links
-from notifications.message_ids import signed
-from notifications.transports import mail_login
+from accounts.email_addresses import BadAddress, clean_email
+from notifications.links.message_ids import signed
+from notifications.links.signed_links import Link, links
 from notifications.transports.base import Message, Outcome, Transport, internal_error
-from notifications.transports.layout import not_me, texts
-from notifications.transports.letter import Letter, Letterhead, one_line, unsubscribe_headers
-from notifications.transports.smtp import Session
+from notifications.transports.mail import login
+from notifications.transports.mail.mime import Letter, Letterhead, one_line, unsubscribe_headers
+from notifications.transports.mail.rendering import not_me, texts
+from notifications.transports.mail.smtp import Session
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -36,7 +36,7 @@ class EmailTransport(Transport):
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
 
     def paused(self, now: datetime) -> str:
-        return mail_login.paused(now) if settings.EMAIL_HOST_USER else ""
+        return login.paused(now) if settings.EMAIL_HOST_USER else ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         if secret:

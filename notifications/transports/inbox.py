@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 
-from notifications.bulk import bulk_cursor
+from notifications.sql import bulk_cursor
 from notifications.transports.base import DirectSender, Message, Outcome, Sender, Transport
 
 # Into inboxes that are still there: one that is just being closed is waited for, and left empty.

@@ -14,10 +14,10 @@ import pycurl
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from notifications import meter
+from notifications.metrics import store
 from notifications.transports.base import Message, Outcome, Transport
-from notifications.transports.multi import OPTIONS, ca_file, proxy_failure, set_proxy
-from notifications.transports.proxy import Proxy
+from notifications.transports.http.curl_multi import OPTIONS, ca_file, proxy_failure, set_proxy
+from notifications.transports.http.proxy import Proxy
 from notifications.transports.webhook import proxy_for
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class NullTransport(Transport):
             return "accepted, too late for the heartbeat"
         if failure := get(url, self._timeout):
             # Without the address: it is often a secret.
-            meter.error("heartbeat")
+            store.error("heartbeat")
             log.warning("heartbeat failed: %s", failure)
             return f"accepted; the heartbeat failed: {failure}"
         return "accepted, heartbeat sent"

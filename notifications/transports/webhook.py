@@ -21,8 +21,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.timezones import iso
-from notifications.actions import urls
-from notifications.mac import Mac
+from notifications.links.hmac_key import Mac
+from notifications.links.signed_links import urls
 from notifications.retry import requested_wait
 from notifications.transports.base import (
     BATCH,
@@ -35,10 +35,16 @@ from notifications.transports.base import (
     internal_error,
     send_within,
 )
-from notifications.transports.lanes import Lane, Lanes
-from notifications.transports.multi import Multi, Reply, Request, ca_file
-from notifications.transports.outbound import Policy, Refused, Target, check_name, check_url
-from notifications.transports.proxy import Proxy, goes_directly
+from notifications.transports.http.curl_multi import Multi, Reply, Request, ca_file
+from notifications.transports.http.egress_policy import (
+    Policy,
+    Refused,
+    Target,
+    check_name,
+    check_url,
+)
+from notifications.transports.http.lanes import Lane, Lanes
+from notifications.transports.http.proxy import Proxy, goes_directly
 
 PREFIX = "whsec_"
 # Requests under way at once: those that have not kept us waiting, and all of them. Well below the

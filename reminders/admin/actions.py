@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action
 
-from accounts import report
-from accounts.confirmation import CONFIRMED, confirmed, page
-from accounts.until_form import UntilForm
-from reminders import selection
+from accounts.admin import bulk_actions
+from accounts.admin.confirmation import CONFIRMED, confirmed, page
+from accounts.admin.pause_form import UntilForm
+from reminders.actions import bulk
 from reminders.admin.by import by
 from reminders.models import Reminder
 
@@ -54,27 +54,27 @@ class ReminderActions:
         self, request: HttpRequest, reminders: QuerySet[Reminder], asked: dict[str, Any]
     ) -> HttpResponse | None:
         now, until = timezone.now(), asked["until"]
-        return report.run_on_many(
-            request, self, reminders, lambda ids: selection.pause(ids, now, until), "Paused"
+        return bulk_actions.run_on_many(
+            request, self, reminders, lambda ids: bulk.pause(ids, now, until), "Paused"
         )
 
     @admin.action(description="Resume selected reminders…", permissions=["change"])
     @confirmed("Resume", RESUMES)
     def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
-        return report.run_on_many(
-            request, self, reminders, lambda ids: selection.resume(ids, now), "Resumed"
+        return bulk_actions.run_on_many(
+            request, self, reminders, lambda ids: bulk.resume(ids, now), "Resumed"
         )
 
     @admin.action(description="Skip next of selected reminders…", permissions=["change"])
     @confirmed("Skip the next of", SKIPS)
     def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now, staff = timezone.now(), by(request)
-        return report.run_on_many(
+        return bulk_actions.run_on_many(
             request,
             self,
             reminders,
-            lambda ids: selection.skip_next(ids, now, staff),
+            lambda ids: bulk.skip_next(ids, now, staff),
             "Skipped the next of",
         )
 
@@ -82,16 +82,16 @@ class ReminderActions:
     @confirmed("Fire", fires, is_final=True)
     def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
-        return report.run_on_many(
-            request, self, reminders, lambda ids: selection.trigger(ids, now), "Fired"
+        return bulk_actions.run_on_many(
+            request, self, reminders, lambda ids: bulk.trigger(ids, now), "Fired"
         )
 
     @admin.action(description="Delete selected reminders…", permissions=["change"])
     @confirmed("Delete", DELETES, is_final=True)
     def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
-        return report.run_on_many(
-            request, self, reminders, lambda ids: selection.close(ids, now), "Deleted"
+        return bulk_actions.run_on_many(
+            request, self, reminders, lambda ids: bulk.close(ids, now), "Deleted"
         )
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -127,6 +127,6 @@ class ReminderActions:
     @confirmed("Restore", RESTORES)
     def restore(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
         now = timezone.now()
-        return report.run_on_many(
-            request, self, reminders, lambda ids: selection.restore(ids, now), "Restored"
+        return bulk_actions.run_on_many(
+            request, self, reminders, lambda ids: bulk.restore(ids, now), "Restored"
         )

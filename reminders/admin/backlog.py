@@ -14,10 +14,10 @@ from unfold.admin import ModelAdmin
 
 from accounts.timezones import in_words
 from notifications.admin import WrittenByFoam
-from reminders import overdue
-from reminders.backlog import Backlog
-from reminders.outlook import SAYS, look
-from reminders.response import By
+from reminders.engine import backlog as overdue
+from reminders.engine.backlog_forecast import SAYS, look
+from reminders.models import Backlog
+from reminders.models.response import By
 
 DECIDED = {
     Backlog.Decision.HOLD: "Held: they wait until somebody decides.",

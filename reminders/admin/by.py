@@ -1,6 +1,6 @@
 from django.http import HttpRequest
 
-from reminders.loop import By
+from reminders.actions.responses import By
 
 
 def by(request: HttpRequest) -> By:

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.lists import StateFilter
+from accounts.admin.changelist import StateFilter
 from reminders.models import Reminder
 
 

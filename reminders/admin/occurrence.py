@@ -12,15 +12,15 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from accounts import report
-from accounts.confirmation import confirmed
-from accounts.lists import Listed
+from accounts.admin import bulk_actions
+from accounts.admin.changelist import Listed
+from accounts.admin.confirmation import confirmed
 from accounts.timezones import in_words
 from notifications.admin import OfUsers, WrittenByFoam, once, owner_link
-from reminders import loop
+from reminders.actions import responses
 from reminders.admin.by import by
+from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
 from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
-from reminders.admin.story import OCCURRENCE_COLOURS, story
 from reminders.models import Occurrence
 
 HOUR = timedelta(hours=1)
@@ -86,9 +86,9 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         now, whom = timezone.now(), by(request)
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if loop.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
 
-        return report.run(request, self, occurrences, act, "Acknowledged")
+        return bulk_actions.run(request, self, occurrences, act, "Acknowledged")
 
     @admin.action(description="Snooze selected occurrences for 1 h…", permissions=["answer"])
     @confirmed("Snooze for an hour:", SNOOZES)
@@ -99,9 +99,9 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         until: datetime = now + HOUR
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if loop.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
 
-        return report.run(request, self, occurrences, act, "Snoozed")
+        return bulk_actions.run(request, self, occurrences, act, "Snoozed")
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:

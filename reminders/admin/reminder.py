@@ -21,12 +21,12 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.choices import ChoosesOwner, LabelledField
-from accounts.duration_fields import DurationFormField
-from accounts.edits import EditForm
-from accounts.history import FACES, Entry, KeepsChanges, Source, of_acts, who
-from accounts.lists import Listed, NewestValues
+from accounts.admin.changelist import Listed, NewestValues
+from accounts.admin.edits import EditForm
+from accounts.admin.history import FACES, Entry, KeepsChanges, Source, of_acts, who
+from accounts.admin.owner_choices import ChoosesOwner, LabelledField
 from accounts.models import User
+from accounts.models.duration_fields import DurationFormField
 from accounts.timezones import in_words
 from notifications.admin import (
     OfUsers,
@@ -35,23 +35,22 @@ from notifications.admin import (
     note_failures,
     once,
 )
-from notifications.chain import lines_of
+from notifications.explain.html import lines_of
 from notifications.models import Channel
 from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import DueFilter, ReminderStateFilter
+from reminders.admin.import_export import Moves
+from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.admin.search import FINDS_REMINDERS, found
-from reminders.admin.story import PAGES, SHOWN, VERDICT_COLOURS, outcomes
-from reminders.exchange.pages import Moves
-from reminders.explain import explain
-from reminders.fields import WallClockField
-from reminders.message import lead_span
-from reminders.models import Reminder
-from reminders.pausing import covering
-from reminders.preview import messages as preview_messages
-from reminders.preview import preview
+from reminders.engine.pauses import covering
+from reminders.explain.explanation import explain
+from reminders.explain.verdicts import CHANGE, RESPONSE
+from reminders.models import Reminder, Response
+from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.response import Response
-from reminders.verdicts import CHANGE, RESPONSE
+from reminders.schedule.message import lead_span
+from reminders.schedule.preview import messages as preview_messages
+from reminders.schedule.preview import preview
 
 PREVIEW_HINT = (
     "For a preview, fill in the start (2026-12-07 18:00) and the time zone (Europe/Berlin)."

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from accounts import search
+from accounts.admin import search
 from reminders.models import Occurrence, Reminder
-from reminders.occurrence import occurrence_id
+from reminders.models.occurrence import occurrence_id
 
 # So many reminders are looked at for their occurrences.
 REMINDERS = 1000

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reminders.exchange import plain
-from reminders.exchange.reading import Draft, Loss, Reading, Unreadable
+from reminders.exchange.drafts import Draft, Loss, Reading, Unreadable
 from reminders.recurrence import RecurrenceError, canonical
 
 STARTS_AT = "2000-01-01T00:00:00"

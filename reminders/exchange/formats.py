@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from reminders.exchange import crontab, icalendar, jsonl
-from reminders.exchange.reading import Reading, Unreadable
+from reminders.exchange import crontab, jsonl
+from reminders.exchange.drafts import Reading, Unreadable
+from reminders.exchange.icalendar import file
 from reminders.models import Reminder
 
 # What may be asked for over the web at once; a command has no such limit.
@@ -50,9 +51,9 @@ ALL = (
         "icalendar",
         ("text/calendar",),
         (".ics", ".ical", ".vcs"),
-        icalendar.read,
-        icalendar.write,
-        icalendar.read_large,
+        file.read,
+        file.write,
+        file.read_large,
     ),
     # With the name of a user before each command, as in /etc/crontab.
     Format("system-crontab", (), (), crontab.read_system),

@@ -16,14 +16,14 @@ from django.db.models import prefetch_related_objects
 
 from accounts.durations import iso_duration
 from accounts.instants import parse_instant
-from notifications import portable
+from notifications import channel_exchange
 from notifications.models import Channel
-from reminders.arrival import Arrival
-from reminders.count import Count
-from reminders.exchange.reading import ChannelDraft, Draft, Loss, Reading, Unreadable
+from reminders.api.serializers import ReminderSerializer
+from reminders.exchange.drafts import ChannelDraft, Draft, Loss, Reading, Unreadable
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Lead
-from reminders.serializers import ReminderSerializer
+from reminders.schedule.imported_state import Arrival
+from reminders.schedule.numbering import Count
 
 VERSION = 1
 HEADER = {"type": "foam", "version": VERSION}
@@ -50,12 +50,14 @@ def write(reminders: Iterable[Reminder], now: datetime) -> Iterator[str]:
         skipped = _skipped(some, now)
         for reminder in some:
             channels, further = _kept(reminder.channels), _kept(reminder.escalate_channels)
-            for channel in sorted({*channels, *further}, key=portable.key):
+            for channel in sorted({*channels, *further}, key=channel_exchange.key):
                 if channel.pk not in told:
                     told.add(channel.pk)
-                    yield _line({"type": "channel", **portable.fields(channel)})
+                    yield _line({"type": "channel", **channel_exchange.fields(channel)})
             many = {"channels": channels, "escalate_channels": further}
-            keys = {name: [portable.key(each) for each in found] for name, found in many.items()}
+            keys = {
+                name: [channel_exchange.key(each) for each in found] for name, found in many.items()
+            }
             yield _line(_reminder(reminder, keys, skipped.get(reminder.pk, [])))
 
 
@@ -64,7 +66,9 @@ def _line(fields: dict[str, Any]) -> str:
 
 
 def _kept(channels: Any) -> list[Channel]:
-    return sorted((each for each in channels.all() if each.deleted_at is None), key=portable.key)
+    return sorted(
+        (each for each in channels.all() if each.deleted_at is None), key=channel_exchange.key
+    )
 
 
 def _skipped(reminders: list[Reminder], now: datetime) -> dict[int, list[datetime]]:
@@ -165,7 +169,7 @@ def _is_text(found: dict[str, Any]) -> bool:
 def _take(found: dict[str, Any], number: int, timezone: str, reading: Reading) -> None:
     where, kind = f"line {number}", found.pop("type", None)
     if kind == "channel":
-        _check_names(found, portable.FIELDS, number)
+        _check_names(found, channel_exchange.FIELDS, number)
         for name in ("kind", "address"):
             _check(isinstance(found.get(name, ""), str), number, f"{name} is text.")
         reading.channels.append(ChannelDraft(where, found))

@@ -1,6 +1,6 @@
 """Words from elsewhere as words of a reminder, where braces mean placeholders. Pure."""
 
-from reminders.message import TITLE_LENGTH
+from reminders.schedule.message import TITLE_LENGTH
 
 
 def escaped(text: str) -> str:

@@ -1,3 +1,7 @@
+import accounts.models.user
+import reminders.models.fields
+import reminders.models.occurrence
+import reminders.models.reminder
 import datetime
 from pathlib import Path
 
@@ -8,11 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import migrations, models
 
-import accounts.models
-import reminders.fields
-import reminders.models
-import reminders.occurrence
-from accounts.duration_fields import DurationRange
+from accounts.models.duration_fields import DurationRange
 from reminders import initial_rows
 
 SQL = Path(__file__).parent / "sql"
@@ -57,14 +57,14 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("title", models.CharField(help_text="May have placeholders, as may the body: {due}, {due_date}, {due_time}, {lead}, {number}.", max_length=200)),
                 ("body", models.TextField(blank=True, max_length=10000)),
-                ("starts_at", reminders.fields.WallClockField(help_text="Wall-clock time in the time zone below.")),
-                ("timezone", models.CharField(max_length=64, validators=[accounts.models.validate_timezone])),
+                ("starts_at", reminders.models.fields.WallClockField(help_text="Wall-clock time in the time zone below.")),
+                ("timezone", models.CharField(max_length=64, validators=[accounts.models.user.validate_timezone])),
                 ("recurrence", models.CharField(blank=True, help_text="How often? Leave empty for once, or write an RFC 5545 rule such as FREQ=WEEKLY;BYDAY=MO, or 5-field cron.", max_length=500)),
-                ("exdates", ArrayField(base_field=reminders.fields.WallClockField(), blank=True, default=list, size=500)),
-                ("rdates", ArrayField(base_field=reminders.fields.WallClockField(), blank=True, default=list, size=500)),
+                ("exdates", ArrayField(base_field=reminders.models.fields.WallClockField(), blank=True, default=list, size=500)),
+                ("rdates", ArrayField(base_field=reminders.models.fields.WallClockField(), blank=True, default=list, size=500)),
                 ("gap", models.CharField(choices=[("after", "after"), ("before", "before"), ("skip", "skip")], default="after", max_length=8)),
                 ("fold", models.CharField(choices=[("first", "first"), ("second", "second"), ("both", "both")], default="first", max_length=8)),
-                ("leads", reminders.fields.LeadsField(base_field=reminders.fields.LeadField(), default=reminders.models.no_leads, size=10)),
+                ("leads", reminders.models.fields.LeadsField(base_field=reminders.models.fields.LeadField(), default=reminders.models.reminder.no_leads, size=10)),
                 ("misfire", models.CharField(choices=[("latest", "latest"), ("all", "all"), ("none", "none")], default="latest", max_length=8)),
                 ("grace", models.DurationField(default=datetime.timedelta(seconds=300), validators=[DurationRange(datetime.timedelta(0), datetime.timedelta(days=366))])),
                 ("nag_every", models.DurationField(blank=True, help_text="Say it again after this long, until it is acknowledged.", null=True, validators=[DurationRange(datetime.timedelta(seconds=60), datetime.timedelta(days=30))])),
@@ -77,8 +77,8 @@ class Migration(migrations.Migration):
                 ("paused_until", models.DateTimeField(editable=False, null=True)),
                 ("next_fire_at", models.DateTimeField(editable=False, null=True)),
                 ("next_due_at", models.DateTimeField(editable=False, null=True)),
-                ("next_lead", reminders.fields.LeadField(default=reminders.occurrence.no_lead, editable=False)),
-                ("next_walls", ArrayField(base_field=reminders.fields.WallClockField(), blank=True, editable=False, null=True, size=None)),
+                ("next_lead", reminders.models.fields.LeadField(default=reminders.models.occurrence.no_lead, editable=False)),
+                ("next_walls", ArrayField(base_field=reminders.models.fields.WallClockField(), blank=True, editable=False, null=True, size=None)),
                 ("missed_count", models.PositiveIntegerField(default=0, editable=False)),
                 ("fired_count", models.IntegerField(db_default=0, default=0, editable=False)),
                 ("fired_due_at", models.DateTimeField(editable=False, null=True)),
@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("due_at", models.DateTimeField()),
-                ("lead", reminders.fields.LeadField(default=reminders.occurrence.no_lead)),
+                ("lead", reminders.models.fields.LeadField(default=reminders.models.occurrence.no_lead)),
                 ("status", models.CharField(choices=[("pending", "Pending"), ("acknowledged", "Acknowledged"), ("snoozed", "Snoozed"), ("skipped", "Skipped"), ("missed", "Missed")], max_length=16)),
                 ("reason", models.TextField(blank=True)),
                 ("recorded_at", models.DateTimeField()),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from . import masks
-from .days import Periods
+from .periods import Periods
 from .sieve import Sieve, day_residues
 from .tzif import DAY
 

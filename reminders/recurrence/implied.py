@@ -6,7 +6,7 @@ from typing import Any
 
 from .grammar import parse
 from .rrule import Freq, Rule
-from .zone import to_utc
+from .wall_clock import to_utc
 
 # An UNTIL in it means no end, and is no instant in each zone.
 LAST_YEAR = 9999

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from .lead import Lead
 from .tzif import DAY
-from .zone import FOREVER, Fold, Gap, WallClock, wall_clock
+from .wall_clock import FOREVER, Fold, Gap, WallClock, wall_clock
 
 # No two offsets of a zone are farther apart (Apia 2011, Manila 1844: a day).
 _REACH = 2 * DAY

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn, Self
 
-from . import changes, door, nominal, words
-from .changes import ClockChange
+from . import clock_changes as changes
+from . import describe, limits, nominal
+from .clock_changes import ClockChange
 from .errors import RecurrenceError
 from .grammar import parse
 from .implied import explicit_text
 from .lead import ON_TIME, Lead
 from .timeline import Timeline
 from .tzif import DAY
-from .zone import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, wall_clock
+from .wall_clock import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, wall_clock
 
 NO_LEAD = (ON_TIME,)
 MAX_LEADS = 20
@@ -119,7 +120,7 @@ class Schedule:
         Raises RecurrenceError, naming the field at fault.
         """
         schedule = cls(**fields)
-        door.check(
+        limits.check(
             schedule._timeline,
             schedule.starts_at,
             schedule.timezone,
@@ -245,7 +246,7 @@ class Schedule:
         """The schedule in English words, with times of the wall clock and the zone."""
         recurrence = self._timeline.recurrence
         rdates = [wall for wall in self.rdates if wall >= self.starts_at]
-        return words.describe(recurrence, self.starts_at, self.timezone, self.exdates, rdates)
+        return describe.describe(recurrence, self.starts_at, self.timezone, self.exdates, rdates)
 
     def clock_change(self, due_at: datetime) -> ClockChange | None:
         """Return what a clock change does to the occurrence due then; None if it meets none."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from math import gcd
 
-from .days import LAST_DAY, Months, Periods, is_leap, weekday
+from .periods import LAST_DAY, Months, Periods, is_leap, weekday
 
 # The Gregorian calendar, weekdays included, repeats after so many days: 400 years.
 CYCLE_DAYS = 146_097

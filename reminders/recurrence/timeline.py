@@ -3,13 +3,13 @@
 from datetime import datetime
 from functools import lru_cache
 
-from .anchor import of_cron, of_rule
-from .days import LAST_DAY
+from .build import of_cron, of_rule
 from .expansion import Expansion
 from .grammar import Recurrence
+from .periods import LAST_DAY
 from .rrule import Rule
 from .tzif import DAY
-from .zone import FOREVER, Fold, Gap, Stretch, WallClock, seconds, wall_clock
+from .wall_clock import FOREVER, Fold, Gap, Stretch, WallClock, seconds, wall_clock
 
 _LAST_WALL = LAST_DAY * DAY
 # An UNTIL in it means no end.

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import API_SCOPES, User
+from accounts.models import User
+from accounts.models.token import API_SCOPES
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
--- FOAM's own cache, which is not Redis: see accounts/cache.py. As `createcachetable` makes it.
+-- FOAM's own cache, which is not Redis: see accounts/sign_in/cache.py. As `createcachetable` makes it.
 CREATE TABLE accounts_cache (
     cache_key varchar(255) NOT NULL PRIMARY KEY,
     value text NOT NULL,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import emails, tokens
+from accounts import email_verification, tokens
 from accounts.models import ApiToken, User
 from reminders.models import Reminder
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             username="demo",
             defaults={"email": "demo@example.com", "is_staff": True, "is_superuser": True},
         )
-        emails.trust(user)
+        email_verification.trust(user)
         kept = json.loads(path.read_text()) if path.exists() else {}
         valid = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
         if user.check_password(kept.get("password", "")) and valid.filter(user=user).exists():

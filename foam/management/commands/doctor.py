@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from foam import doctor
-from foam.doctor import mail
-from foam.doctor.finding import FAIL, OK, WARN
+from foam.monitoring import doctor
+from foam.monitoring.doctor import mail
+from foam.monitoring.doctor.finding import FAIL, OK, WARN
 
 
 class Command(BaseCommand):

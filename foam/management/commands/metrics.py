@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from foam import metrics
+from foam.monitoring import metrics
 
 
 class Command(BaseCommand):

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notifications import rotation
-from notifications.rotation import Column
+from notifications.operations import key_rotation
+from notifications.operations.key_rotation import Column
 from reminders.management.progress import Progress
 
 # Rows that are named one by one.
@@ -23,13 +23,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        columns = rotation.columns()
+        columns = key_rotation.columns()
         progress = Progress(self.stderr, sum(column.rows().count() for column in columns))
         troubles: list[str] = []
         rotated = looked_at = unfit = 0
         for column in columns:
             old, unreadable = dict[int, str](), dict[int, str]()
-            for batch in (rotation.look if options["check"] else rotation.rotate)(column):
+            for batch in (key_rotation.look if options["check"] else key_rotation.rotate)(column):
                 progress.step(batch.looked_at)
                 looked_at += batch.looked_at
                 rotated += batch.rotated

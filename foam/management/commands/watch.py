@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from foam import health
+from foam.monitoring import health
 from notifications.models import Attempt
 from reminders.models import Occurrence
 

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from django.utils import timezone
 
-from accounts.acting import By, Face, acting
-from notifications import bounces, mailboxes
-from notifications.dsn import LIMIT
+from accounts.audit.actor import By, Face, acting
+from notifications.bounces import handling, mailboxes
+from notifications.bounces.delivery_status import LIMIT
 
 # sysexits.h: the mail server keeps the mail, and tries the pipe again.
 TEMPORARY_FAILURE = 75
@@ -29,11 +29,11 @@ class Command(BaseCommand):
         source.add_argument("--mbox", metavar="PATH", help="unread mails of an mbox")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts: Counter[bounces.Result] = Counter()
+        counts: Counter[handling.Result] = Counter()
         try:
             with acting(By(Face.COMMAND.value)):
                 for octets in self.mails(options):
-                    counts[bounces.take(octets, timezone.now())] += 1
+                    counts[handling.take(octets, timezone.now())] += 1
         except mailboxes.Unusable as error:
             raise CommandError(str(error)) from error
         except Error as error:

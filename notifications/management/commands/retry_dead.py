@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from notifications import retrying
 from notifications.models import Channel
+from notifications.operations import retry_dead
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        choice = retrying.Choice(
+        choice = retry_dead.Choice(
             since=instant("--since", options["since"]),
             until=instant("--until", options["until"]) if options["until"] else now,
             reason=options["reason"],
@@ -37,11 +37,11 @@ class Command(BaseCommand):
         )
         if choice.since >= choice.until:
             raise CommandError("--since must be before --until.")
-        count = retrying.count(choice)
+        count = retry_dead.count(choice)
         if options["dry_run"]:
             self.stdout.write(f"Would be queued again: {count.usable}. {count.left}")
             return
-        queued = retrying.retry(choice, now)
+        queued = retry_dead.retry(choice, now)
         self.stdout.write(f"Queued again: {queued}. {count.left}")
 
 

@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.timezones import iso
-from reminders import overdue
-from reminders.backlog import Backlog
+from reminders.engine import backlog as overdue
+from reminders.engine.backlog_forecast import Outcome, Outlook, look
 from reminders.management.progress import Progress
-from reminders.outlook import Outcome, Outlook, look
-from reminders.response import By
+from reminders.models import Backlog
+from reminders.models.response import By
 
 # What cannot be taken back.
 FOR_GOOD = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)

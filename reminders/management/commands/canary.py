@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from reminders import canary
+from reminders.engine import canary
 
 
 class Command(BaseCommand):

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.timezones import tzdata_version
-from reminders.clock_report import Meeting, Turn, count, outcome, report, zones
 from reminders.management.progress import Progress
-from reminders.models import Unreadable
+from reminders.models.reminder import Unreadable
+from reminders.reports.clock_changes import Meeting, Turn, count, outcome, report, zones
 
 # So many occurrences of one reminder are told; a rule by the minute meets a change with sixty.
 SHOWN = 4

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.timezones import clocks
-from reminders.explain import Explanation, explain
+from reminders.api.serializers import ExplanationSerializer
+from reminders.explain.explanation import Explanation, explain
 from reminders.models import Reminder
-from reminders.serializers import ExplanationSerializer
 
 INDENT = "  "
 # Where nobody has a terminal; and no wider than one reads with ease.

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from reminders.exchange import formats
 from reminders.exchange.shelf import stream
-from reminders.management.options import user
+from reminders.management.argument_types import user
 from reminders.management.progress import Progress
 from reminders.models import Reminder
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.timezones import zone
-from reminders.exchange import beat, formats
-from reminders.exchange.reading import Reading, Unreadable
-from reminders.exchange.taking import Busy, Report, TakenResult, take
-from reminders.management import told
-from reminders.management.options import user
+from reminders.exchange import celery_beat, formats
+from reminders.exchange.drafts import Reading, Unreadable
+from reminders.exchange.importer import Busy, Report, TakenResult, take
+from reminders.management import import_report
+from reminders.management.argument_types import user
 from reminders.management.progress import Progress
 
 FOREIGN = "beat"
@@ -74,9 +74,9 @@ class Command(BaseCommand):
         except Busy:
             raise CommandError("Another import for this user is under way.") from None
         if options["json"]:
-            self.stdout.write(json.dumps(told.as_data(report)))
+            self.stdout.write(json.dumps(import_report.as_data(report)))
         else:
-            self.stdout.write("\n".join(told.lines(report)))
+            self.stdout.write("\n".join(import_report.lines(report)))
         if report.is_refused:
             raise CommandError("Some of it was refused.")
 
@@ -108,17 +108,17 @@ class Command(BaseCommand):
             raise CommandError(message.strip(), returncode=USAGE) from None
 
     def move_from_beat(self, using: str, options: dict[str, Any]) -> Report:
-        found = list(beat.tasks(using, options["task"]).select_for_update(of=("self",)))
+        found = list(celery_beat.tasks(using, options["task"]).select_for_update(of=("self",)))
         missing = set(options["task"]) - {task.name for task in found}
         if missing:
             message = f"Beat has no task {sorted(missing)[0]!r}."
             raise CommandError(message, returncode=USAGE)
-        reading = beat.read(found, zone_of(options), timezone.now())
+        reading = celery_beat.read(found, zone_of(options), timezone.now())
         report = self.take(reading, options)
         if options["disable"] and not options["dry_run"]:
             drafts = zip(reading.drafts, report.reminders, strict=True)
             kept = {d.where for d, taken in drafts if taken.result is not TakenResult.REFUSED}
-            ids = [task.pk for task in found if beat.where(task) in kept]
+            ids = [task.pk for task in found if celery_beat.where(task) in kept]
             # Not by save(), which forgets when a disabled task ran last.
             PeriodicTask.objects.using(using).filter(pk__in=ids).update(enabled=False)
             PeriodicTasks.objects.using(using).update_or_create(

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from notifications.ledger import END, Imbalance, Period, snapshot
-from notifications.models import EPOCH
-from reminders import ledger
-from reminders.ledger import Ledger, Owned
-from reminders.management.options import moment, user
+from notifications.models.delivery import EPOCH
+from notifications.operations.ledger import END, Imbalance, Period, snapshot
+from reminders.management.argument_types import moment, user
+from reminders.reports import ledger
+from reminders.reports.ledger import Ledger, Owned
 
 # Apart from 1, which says that the ledger does not balance.
 USAGE = 2

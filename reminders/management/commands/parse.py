@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import validate_timezone
+from accounts.models.user import validate_timezone
+from reminders.api.parse import parse
+from reminders.api.serializers import ParsedSerializer
 from reminders.management.commands.preview import table
-from reminders.parse import parse
-from reminders.serializers import ParsedSerializer
 
 
 class Command(BaseCommand):

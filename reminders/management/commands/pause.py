@@ -6,13 +6,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import pauses
 from accounts.durations import DurationError, read_duration
 from accounts.instants import OutOfRange, parse_instant
-from accounts.models import FOAM_ID, User
-from accounts.pauses import Pause
-from notifications import holding
+from accounts.models import FOAM_ID, Pause, User
+from accounts.models import pause as pauses
 from notifications.models import Channel
+from notifications.outbox import hold_rules
 from reminders.models import Reminder
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -44,7 +43,7 @@ class Command(BaseCommand):
             found.pause(now, until)
             return f"reminder {found.pk}, which is {found.status}"
         if isinstance(found, Channel):
-            holding.pause(found, now, until)
+            hold_rules.pause(found, now, until)
             return f"channel {found.pk}"
         return str(pauses.begin(now=now, until=until, reason=options["reason"], **found)[0])
 

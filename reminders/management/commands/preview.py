@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NoReturn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from reminders.count import Count
-from reminders.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
 from reminders.recurrence import RecurrenceError, Schedule, local_time
-from reminders.template import problem
+from reminders.schedule.numbering import Count
+from reminders.schedule.placeholders import problem
+from reminders.schedule.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
 
 logger = logging.getLogger(__name__)
 

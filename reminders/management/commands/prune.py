@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from reminders import retention
-from reminders.management.options import span
+from reminders.engine import retention
+from reminders.engine.retention import Removed
+from reminders.management.argument_types import span
 from reminders.management.progress import Progress
-from reminders.retention import Removed
 
 LEAST = timedelta(days=1)
 

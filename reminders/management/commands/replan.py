@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from accounts.timezones import tzdata_version
-from reminders import replan
+from reminders.engine import replan
+from reminders.engine.replan import Move
 from reminders.management.progress import Progress
-from reminders.models import Unreadable
-from reminders.replan import Move
+from reminders.models.reminder import Unreadable
 
 
 class Command(BaseCommand):

@@ -4,9 +4,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import pauses
-from notifications import holding
+from accounts.models import pause
 from notifications.models import Channel
+from notifications.outbox import hold_rules
 from reminders.management.commands.pause import add_what, find
 from reminders.models import Reminder
 
@@ -28,9 +28,9 @@ class Command(BaseCommand):
             found.resume(now)
             told = f"reminder {found.pk}, which is {found.status}"
         elif isinstance(found, Channel):
-            holding.resume(found, now, drop=options["drop"])
+            hold_rules.resume(found, now, drop=options["drop"])
             told = f"channel {found.pk}"
-        elif pauses.end(now=now, **found):
+        elif pause.end(now=now, **found):
             told = str(found["scope"])
         else:
             raise CommandError("That is not paused.")

@@ -8,10 +8,10 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reminders.exchange.icalendar import read
-from reminders.exchange.reading import Draft
+from reminders.exchange.drafts import Draft
+from reminders.exchange.icalendar.file import read
 from reminders.recurrence import Schedule
-from reminders.tests.calendars import calendar, event
+from reminders.tests.exchange.calendars import calendar, event
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 TODAY = NOW.date()

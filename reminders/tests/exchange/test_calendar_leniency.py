@@ -2,9 +2,9 @@
 
 import pytest
 
-from reminders.exchange.icalendar import read
-from reminders.exchange.reading import Reading
-from reminders.tests.calendars import alarm, calendar, event
+from reminders.exchange.drafts import Reading
+from reminders.exchange.icalendar.file import read
+from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"
 START = "DTSTART;TZID=Europe/Berlin:20270104T090000"

@@ -5,10 +5,10 @@ import quopri
 
 import pytest
 
-from reminders.exchange.calendar.limits import WEB
-from reminders.exchange.icalendar import read, read_large
-from reminders.exchange.reading import Reading, Unreadable
-from reminders.tests.calendars import alarm, calendar, event
+from reminders.exchange.drafts import Reading, Unreadable
+from reminders.exchange.icalendar.file import read, read_large
+from reminders.exchange.icalendar.syntax.limits import WEB
+from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"
 TEXT = "Käse für Łódź, 日本 — und vieles mehr, was in eine Zeile nicht passt; Ende = aus"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reminders.exchange.icalendar import read
-from reminders.tests.calendars import alarm, calendar, event
+from reminders.exchange.icalendar.file import read
+from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"
 ZONE = "TZID=Europe/Berlin"

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from reminders.exchange.icalendar import read
-from reminders.tests.calendars import calendar, event
+from reminders.exchange.icalendar.file import read
+from reminders.tests.exchange.calendars import calendar, event
 
 HOME = "Europe/Berlin"
 SERIES = ("UID:a", "DTSTART;TZID=Europe/Berlin:20270104T090000", "RRULE:FREQ=DAILY;COUNT=3")

@@ -5,10 +5,10 @@ from itertools import permutations
 
 import pytest
 
-from reminders.exchange.icalendar import read
-from reminders.exchange.reading import Reading
+from reminders.exchange.drafts import Reading
+from reminders.exchange.icalendar.file import read
 from reminders.recurrence import Schedule
-from reminders.tests.calendars import calendar, event
+from reminders.tests.exchange.calendars import calendar, event
 
 HOME = "Europe/Berlin"
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from django.db import connections
 
 from conftest import client_of
 from notifications.models import Channel
-from reminders.exchange import taking
+from reminders.exchange import importer
 from reminders.models import Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -231,7 +231,7 @@ def test_of_two_imports_at_once_the_second_is_told_to_wait(api, user):
     other = connections.create_connection("default")
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [taking.LOCK, user.pk])
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [importer.LOCK, user.pk])
         problem(send(api, CRONTAB), 409)
     finally:
         other.close()

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from accounts.one_line import is_one_line
 from notifications.models import Channel
-from reminders.arrival import Arrival
-from reminders.count import Count
 from reminders.exchange import jsonl
-from reminders.exchange.reading import Unreadable
+from reminders.exchange.drafts import Unreadable
+from reminders.exchange.importer import take
 from reminders.exchange.shelf import stream
-from reminders.exchange.taking import take
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule
+from reminders.schedule.imported_state import Arrival
+from reminders.schedule.numbering import Count
 from reminders.tests.recurrence.strategies import rules
 
 HEADER = b'{"type":"foam","version":1}\n'

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accounts.timezones import names
 from reminders.recurrence import Fold, Gap, RecurrenceError, Schedule, zone
-from reminders.recurrence.zone import UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
 from .strategies import rules
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.timezones import names
 from reminders.recurrence import Schedule, zone
-from reminders.recurrence.zone import UTC_EPOCH, Fold, Gap, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, Fold, Gap, wall_clock
 
 YEARS = range(2025, 2030)
 MINUTE = timedelta(minutes=1)

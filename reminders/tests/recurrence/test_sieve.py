@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.recurrence.days import LAST_DAY
+from reminders.recurrence.periods import LAST_DAY
 from reminders.recurrence.rrule import Freq, parse
 from reminders.recurrence.tzif import EPOCH_ORDINAL
 

@@ -1,0 +1,1 @@
+"""Erasure and export of an account."""

@@ -1,0 +1,195 @@
+"""Lists of the admin that take the same time at a million rows as at a thousand.
+
+No list is counted to its end, sorted by what has no index, or asked which values a column has. What
+a filter may still have to read whole is given up in time, and whoever asked is told.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from math import ceil
+from typing import Any, ClassVar
+
+import psycopg
+from django.contrib import admin, messages
+from django.core import paginator
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.views import ChangeList as UnfoldChangeList
+
+from accounts.admin import search
+
+# Counted so far, and paged through so far.
+COUNTED = 10_000
+# How long a list may take, in seconds; each of its queries, to be exact.
+PATIENCE = 5
+GIVEN_UP = (
+    f"That took longer than {PATIENCE} s and was given up: too many rows would have to be read. "
+    "Search for an id or an owner, or choose a day or another filter as well."
+)
+ROWS_OF_TABLE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
+
+
+class Number(int):
+    """A number of rows, with how exact it is in its words."""
+
+    words: str
+
+    def __new__(cls, value: int, words: str) -> "Number":
+        number = super().__new__(cls, value)
+        number.words = words
+        return number
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class Paginator(paginator.Paginator):
+    """Counts up to COUNTED; what is more is estimated for a whole table, and else called more."""
+
+    template_name = "admin/accounts/pagination.html"
+    reach = f"{COUNTED:,}"
+
+    def __init__(self, *args: Any, is_whole: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_whole = is_whole
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, QuerySet):
+            return len(rows)
+        count = rows.order_by()[: COUNTED + 1].count()
+        if count <= COUNTED:
+            return count
+        if self.is_whole and (estimate := rows_of(rows.model)) > COUNTED:
+            return Number(estimate, f"about {estimate:,}")
+        return Number(count, f"more than {COUNTED:,}")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are rows beyond the last page."""
+        return self.count > COUNTED
+
+    @cached_property
+    def num_pages(self) -> int:
+        return min(super().num_pages, ceil(COUNTED / self.per_page))
+
+
+def rows_of(model: type[Model]) -> int:
+    """Return how many rows PostgreSQL believes that a table has; -1 when it was never looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS_OF_TABLE, [model._meta.db_table])
+        return cursor.fetchone()[0]
+
+
+class ChangeList(UnfoldChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if self.paginator.is_whole:
+            # Nothing was left out: no way back to the whole list is offered.
+            self.full_result_count = self.result_count
+        self.model_admin.prepare(self.result_list)
+
+
+class Listed:
+    """For a ModelAdmin: its list and its search are quick, or given up in time.
+
+    `find` says what a search finds, and `finds` tells people the same.
+    """
+
+    finds: str
+    search_help_text: ClassVar[Any] = "Id, owner or words"
+    change_list_template: Any = "admin/accounts/list.html"
+
+    paginator: Any = Paginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what the list shows when nothing is filtered: see StateFilter."""
+        return rows
+
+    def prepare(self, rows: Iterable[Any]) -> None:
+        """Read what the columns show of the rows of a page, for all of them at once."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ChangeList
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> Paginator:
+        whole = self.shown_by_default(self.get_queryset(request))  # type: ignore[attr-defined]
+        is_whole = queryset.query.where == whole.query.where
+        return self.paginator(queryset, per_page, *args, is_whole=is_whole, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        parent: Any = super()
+        if request.method != "GET":
+            return parent.changelist_view(request, extra_context)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = %s", [f"{PATIENCE}s"])
+                return parent.changelist_view(request, extra_context)
+        except OperationalError as error:
+            if not request.GET or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise
+        self.message_user(request, GIVEN_UP, messages.ERROR)  # type: ignore[attr-defined]
+        return redirect(request.path)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        rows = self.get_queryset(request)  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=search.ids(self.find(rows, text))), False
+
+    def find(self, rows: QuerySet[Any], text: str) -> Iterable[QuerySet[Any]]:
+        """Yield what may be meant by a text, as parts of `rows`; each part by an index."""
+        raise NotImplementedError
+
+
+class StateFilter(admin.SimpleListFilter):
+    """A filter by state, which hides what is deleted unless it is asked for."""
+
+    title = "state"
+    parameter_name = "state"
+    # What the first choice says, which is the default.
+    default = "All but deleted"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": self.default}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return self.shown_by_default(queryset)
+        return self.having(queryset, value)
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(deleted_at=None)
+
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows in the state that was chosen."""
+        raise NotImplementedError
+
+
+class NewestValues(admin.AllValuesFieldListFilter):
+    """A filter by the values that the newest rows have: it does not ask all of them."""
+
+    NEWEST = 10_000
+
+    lookup_choices: Any
+
+    def __init__(
+        self, field: Any, request: Any, params: Any, model: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(field, request, params, model, *args, **kwargs)
+        newest = model._default_manager.order_by("-pk").values_list(field.name, flat=True)
+        self.lookup_choices = sorted(set(newest[: self.NEWEST]))

@@ -1,0 +1,385 @@
+from collections.abc import Iterator
+from typing import Any, ClassVar, cast
+
+from allauth.mfa.models import Authenticator
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from accounts import email_verification, tokens
+from accounts.account_data import closing
+from accounts.admin import bulk_actions, search
+from accounts.admin.changelist import Listed, NewestValues, StateFilter
+from accounts.admin.confirmation import confirmed
+from accounts.admin.edits import EditForm
+from accounts.admin.history import ShowsHistory
+from accounts.admin.owner_choices import ChoosesOwner
+from accounts.admin.pause_form import UntilAndReasonForm
+from accounts.models import FOAM_ID, ApiToken, Pause, User
+from accounts.models import pause as pauses
+from accounts.models.token import API_SCOPES
+
+# The page that asks for confirmation names each.
+CLOSED_AT_ONCE = 500
+
+PAUSES = "They get no reminder until then. What comes due meanwhile is recorded as missed."
+SWITCHES = (
+    "Unselect this instead of deleting the user, who then cannot sign in, and is sent nothing: "
+    "tokens and feeds are refused, what comes due is recorded as missed, and what waits to be sent "
+    "is cancelled when its turn comes. When it is selected again, reminders go on with what comes "
+    "due from then on."
+)
+RESUMES = "Their reminders go on with what comes due from now on."
+CLOSES = "Nothing more is sent, and all that was said is erased. This cannot be undone."
+UNLOCKS = (
+    "They sign in without a second factor, and their recovery codes stop working. Staff have to "
+    "set up another one at once."
+)
+REVOKES = "Programs that use these tokens are refused from now on. This cannot be undone."
+ENDS = "What these pauses cover goes on with what comes due from now on."
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+class AccountFilter(StateFilter):
+    title = "account"
+    default = "All but closed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("off", "Switched off"), ("closed", "Closed")]
+
+    def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(closed_at=None)
+
+    def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == "closed":
+            return rows.exclude(closed_at=None)
+        rows = rows.filter(closed_at=None)
+        return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
+
+
+class UserForm(UserChangeForm):
+    class Meta(UserChangeForm.Meta):
+        help_texts: ClassVar = {"is_active": SWITCHES}
+
+
+@admin.register(User)
+class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
+    form = UserForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
+    list_filter = (AccountFilter, "is_staff", "is_superuser", ("timezone", NewestValues))
+    search_help_text = "Id, username, e-mail or name"
+    finds = "Search by id, or the start of a username, an e-mail address or a name."
+    # Of what is listed only names have an index.
+    sortable_by = ("username",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("email", "first_name", "last_name", "timezone")}),
+        (
+            "Quiet hours",
+            {
+                "fields": ("quiet_from", "quiet_until", "quiet_weekends"),
+                "description": "Messages are held until these end; urgent ones pass.",
+            },
+        ),
+        (
+            "Permissions",
+            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+        ),
+        ("Dates", {"fields": ("last_login", "date_joined", "closed_at")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": (
+                    "username",
+                    "email",
+                    "timezone",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                ),
+            },
+        ),
+    )
+    readonly_fields = ("last_login", "date_joined", "closed_at")
+    actions = ("pause", "resume", "close_accounts", "remove_second_factors")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).exclude(pk=FOAM_ID)
+
+    def shown_by_default(self, rows: QuerySet[User]) -> QuerySet[User]:
+        return rows.filter(closed_at=None)
+
+    def choices_for(self, rows: QuerySet[User], asked: QueryDict) -> QuerySet[User]:
+        """Return what a form offers of what its search finds: no closed account."""
+        return rows.filter(closed_at=None)
+
+    def find(self, rows: QuerySet[User], text: str) -> Iterator[QuerySet[User]]:
+        if (number := search.number_of(text)) is not None:
+            yield rows.filter(pk=number)
+        for word in search.words_of(text):
+            rows = rows.filter(search.begins(word, *search.PERSON))
+        yield rows
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.store(timezone.now())
+        if "email" in form.changed_data:
+            email_verification.trust(obj)
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_pause")
+
+    @admin.action(description="Pause all reminders of selected users…", permissions=["pause"])
+    @confirmed("Pause all reminders of", PAUSES, form=UntilAndReasonForm)
+    def pause(
+        self, request: HttpRequest, users: QuerySet[User], asked: dict[str, Any]
+    ) -> HttpResponse | None:
+        now = timezone.now()
+
+        def act(user: User) -> str | None:
+            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **asked)
+            return None
+
+        noted = "Paused all reminders."
+        return bulk_actions.run(request, self, users, act, "Paused all reminders of", noted=noted)
+
+    @admin.action(description="Resume all reminders of selected users…", permissions=["pause"])
+    @confirmed("Resume all reminders of", RESUMES)
+    def resume(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        now = timezone.now()
+
+        def act(user: User) -> str | None:
+            if not user.is_active:
+                return "their account is switched off"
+            is_ended = pauses.end(Pause.Scope.USER, now, owner=user)
+            return None if is_ended else "they were not paused"
+
+        noted = "Resumed all reminders."
+        return bulk_actions.run(request, self, users, act, "Resumed all reminders of", noted=noted)
+
+    def has_superuser_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    @admin.action(
+        description="Close selected accounts, for good, and erase them…",
+        permissions=["superuser"],
+    )
+    @confirmed("Close for good:", CLOSES, most=CLOSED_AT_ONCE, is_final=True)
+    def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        def act(user: User) -> str | None:
+            closing.close(user, timezone.now())
+            return None
+
+        return bulk_actions.run(
+            request,
+            self,
+            users,
+            act,
+            "Closed the accounts of",
+            most=CLOSED_AT_ONCE,
+            noted="Closed the account.",
+        )
+
+    @admin.action(
+        description="Remove the second factors of selected users…", permissions=["superuser"]
+    )
+    @confirmed("Remove the second factors of", UNLOCKS, is_final=True)
+    def remove_second_factors(
+        self, request: HttpRequest, users: QuerySet[User]
+    ) -> HttpResponse | None:
+        """For who has lost theirs, and the recovery codes; staff set up others at once."""
+
+        def act(user: User) -> str | None:
+            removed = Authenticator.objects.filter(user=user).delete()[0]
+            return None if removed else "there was none"
+
+        done, noted = "Removed the second factors of", "Removed the second factors."
+        return bulk_actions.run(request, self, users, act, done, noted=noted)
+
+
+class TokenForm(EditForm):
+    """A new token of whoever is signed in; later, its name and when it expires."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in API_SCOPES],
+        initial=tokens.USUAL_SCOPES,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="What it may do. This cannot be changed later.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields: list[str] = []  # the admin names them
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ShowsHistory, ModelAdmin):
+    """Staff see all tokens and make their own; `manage.py createtoken` makes those of others."""
+
+    form = TokenForm
+    list_display = (
+        "name",
+        "user",
+        "hint",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
+    list_filter = ("revoked_at", "expires_at")
+    search_fields = ("name", "user__username")
+    list_select_related = ("user",)
+    readonly_fields = ("user", "scopes", "hint", "made_by", *list_display[3:5], "revoked_at")
+    fields = ("name", "expires_at", *readonly_fields)
+    actions = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return self.fields if obj else ("name", "scopes", "expires_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"expires_at": tokens.usual_expiry(timezone.now()), "scopes": tokens.USUAL_SCOPES}
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        wanted, now = form.cleaned_data, timezone.now()
+        if change:
+            tokens.rename(obj, wanted["name"])
+            if "expires_at" in form.changed_data:
+                tokens.expire(obj, wanted["expires_at"], now)
+            return
+        names = ("name", "scopes", "expires_at")
+        told = {name: wanted[name] for name in names}
+        made, secret = tokens.make(cast(User, request.user), now=now, **told)
+        obj.__dict__.update(made.__dict__)
+        # Until it has been shown.
+        obj.secret = secret  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the secret in this answer only: in no message, no session and no cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API token made",
+            "opts": self.opts,
+            "token": obj,
+        }
+        return TemplateResponse(request, "admin/accounts/apitoken/made.html", context)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        obj.revoke(timezone.now())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        now = timezone.now()
+        for token in queryset:
+            token.revoke(now)
+        super().delete_queryset(request, queryset)
+
+    @admin.action(description="Revoke selected tokens…", permissions=["change"])
+    @confirmed("Revoke", REVOKES, is_final=True)
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> HttpResponse | None:
+        now = timezone.now()
+
+        def act(token: ApiToken) -> str | None:
+            if token.revoked_at is not None:
+                return "it was revoked before"
+            token.revoke(now)
+            return None
+
+        return bulk_actions.run(request, self, chosen, act, "Revoked")
+
+
+@admin.register(Pause)
+class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
+    """Of tags, of users and of everything: for reminders and channels there are actions.
+
+    That of an account which is switched off is shown, and ends when the account is switched on.
+    """
+
+    # A pause of everything has no owner.
+    is_own_by_default = False
+
+    list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
+    list_filter = ("scope", "ended_at")
+    search_fields = ("owner__username", "tag", "reason")
+    list_select_related = ("owner", "made_by")
+    ordering = ("-id",)
+    autocomplete_fields = ("owner",)
+    fields = ("scope", "owner", "tag", "until", "reason")
+    readonly_fields = ("scope", "owner", "tag", "made_by", "created_at", "ended_at")
+    actions = ("end",)
+
+    def get_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return (*self.fields, "made_by", "created_at", "ended_at") if obj else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
+        is_fixed = obj is not None and (
+            obj.scope == Pause.Scope.ACCOUNT or not obj.is_active(timezone.now())
+        )
+        return not is_fixed and super().has_change_permission(request, obj)
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["choices"] = [
+            choice for choice in Pause.Scope.choices if choice[0] != Pause.Scope.ACCOUNT
+        ]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
+        stored, _ = pauses.begin(
+            obj.scope,
+            timezone.now(),
+            owner=obj.owner,
+            tag=obj.tag,
+            until=obj.until,
+            reason=obj.reason,
+            by=request.user,
+        )
+        obj.__dict__.update(stored.__dict__)
+
+    @display(description="State", label={"paused": "warning", "over": "info"})
+    def show_state(self, pause: Pause) -> str:
+        return "paused" if pause.is_active(timezone.now()) else "over"
+
+    @admin.action(description="End selected pauses…", permissions=["change"])
+    @confirmed("End", ENDS)
+    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> HttpResponse | None:
+        now = timezone.now()
+
+        def act(pause: Pause) -> str | None:
+            if not pause.is_active(now):
+                return "it was over before"
+            if pause.scope == Pause.Scope.ACCOUNT:
+                return "switch the account on instead"
+            pause.end(now)
+            return None
+
+        return bulk_actions.run(request, self, chosen, act, "Ended")

@@ -1,0 +1,1 @@
+"""What every view of the API shares, and the API of the account."""

@@ -1,0 +1,1 @@
+"""Who did what: the current actor, and records of changes."""

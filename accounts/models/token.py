@@ -1,0 +1,169 @@
+"""API tokens, which a user's programs carry."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models, transaction
+
+from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django finds models here
+from accounts.models.pause import Pause  # noqa: F401
+from accounts.models.user import User
+
+
+class Scope(models.TextChoices):
+    """What a token may do; `read` is whatever changes nothing, `write` is the rest."""
+
+    REMINDERS_READ = "reminders:read"
+    REMINDERS_WRITE = "reminders:write"
+    CHANNELS_READ = "channels:read"
+    CHANNELS_WRITE = "channels:write"
+    DELIVERIES_READ = "deliveries:read"
+    DELIVERIES_WRITE = "deliveries:write"
+    ME_READ = "me:read"
+    ME_WRITE = "me:write"
+    TOKENS_READ = "tokens:read"
+    TOKENS_WRITE = "tokens:write"
+    # Alone, and in the address of a calendar feed: whoever is shown that address has it.
+    CALENDAR_READ = "calendar:read"
+
+
+# What a token in a header may have.
+API_SCOPES = [scope.value for scope in Scope if scope != Scope.CALENDAR_READ]
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def owned_by(self, user: Any) -> Self:
+        return self.filter(user=user)
+
+    def valid(self, now: datetime) -> Self:
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=now),
+            revoked_at=None,
+            user__is_active=True,
+        )
+
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those of which `ApiToken.status` is this."""
+        if status == ApiToken.Status.REVOKED:
+            return self.exclude(revoked_at=None)
+        kept = self.filter(revoked_at=None)
+        if status == ApiToken.Status.EXPIRED:
+            return kept.filter(expires_at__lte=now)
+        return kept.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+
+    def for_api(self) -> Self:
+        """Those that go into a header."""
+        return self.exclude(scopes__contains=[Scope.CALENDAR_READ])
+
+    def for_calendar(self) -> Self:
+        """Those that go into the address of a feed, and are good for nothing else."""
+        return self.filter(scopes=[Scope.CALENDAR_READ])
+
+    def for_secret(self, secret: str) -> Self:
+        return self.filter(digest=ApiToken.digest_of(secret))
+
+
+class ApiToken(models.Model):
+    """A program's key: 256 random bits, shown once and stored as their SHA-256.
+
+    accounts.tokens makes and changes them; a revoked one keeps its row.
+    """
+
+    class Status(models.TextChoices):
+        VALID = "valid"
+        EXPIRED = "expired"
+        REVOKED = "revoked"
+
+    PREFIX = "foam_"
+    # Writing `last_used_at` at each request would make every GET an UPDATE.
+    USED_PRECISION = timedelta(minutes=1)
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=16, editable=False)
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for never.")
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    # With which token it was made; null for a person or an operator.
+    made_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(scopes__contains=[Scope.CALENDAR_READ])
+                | models.Q(scopes=[Scope.CALENDAR_READ]),
+                name="accounts_apitoken_calendar_alone",
+                violation_error_message="A token with the scope calendar:read has no other.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint})"
+
+    @classmethod
+    def issue(
+        cls,
+        user: User,
+        name: str,
+        *,
+        scopes: list[str] | None = None,
+        expires_at: datetime | None = None,
+        made_by: "ApiToken | None" = None,
+    ) -> tuple["ApiToken", str]:
+        """Store a new token and return it with its secret, which cannot be read again.
+
+        Nothing is checked here: whoever asks for one goes through `tokens.make`.
+        """
+        secret = cls.PREFIX + secrets.token_urlsafe(32)
+        token = cls.objects.create(
+            user=user,
+            name=name,
+            digest=cls.digest_of(secret),
+            hint=f"{secret[:9]}…",
+            scopes=API_SCOPES if scopes is None else scopes,
+            expires_at=expires_at,
+            made_by=made_by,
+        )
+        return token, secret
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def status(self, now: datetime) -> "ApiToken.Status":
+        if self.revoked_at is not None:
+            return self.Status.REVOKED
+        is_over = self.expires_at is not None and self.expires_at <= now
+        return self.Status.EXPIRED if is_over else self.Status.VALID
+
+    @transaction.atomic
+    def revoke(self, now: datetime) -> None:
+        """Refuse it from now on. Doing it again changes nothing."""
+        ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        self.refresh_from_db()
+        self.changed(now)
+
+    def changed(self, now: datetime) -> None:
+        """Tell other apps that it was made or revoked, or is to expire at another time."""
+        for follow in token_followers:
+            follow(self, now)
+
+    def touch(self, now: datetime) -> None:
+        if self.last_used_at is None or self.last_used_at < now - self.USED_PRECISION:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+            self.last_used_at = now
+
+
+# As `followers`, for a token.
+token_followers: list[Callable[[ApiToken, datetime], None]] = []

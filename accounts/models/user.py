@@ -1,0 +1,146 @@
+"""People who use FOAM."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models.functions import Lower
+
+from accounts import email_addresses, email_verification, quiet_hours
+from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django finds models here
+from accounts.models.pause import Pause  # noqa: F401
+from accounts.timezones import zone
+
+# FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.
+FOAM_ID = 0
+
+
+def validate_timezone(name: str) -> None:
+    try:
+        zone(name)
+    except ValueError as error:
+        raise ValidationError(str(error), code="timezone") from error
+
+
+class UserManager(DjangoUserManager["User"]):
+    # Not in migrations, which know nothing of addresses.
+    use_in_migrations = False
+
+    @transaction.atomic
+    def create_user(self, *args: Any, **fields: Any) -> "User":
+        """Make a user whose address is taken for verified: people who sign up come another way."""
+        user = super().create_user(*args, **fields)
+        email_verification.trust(user)
+        return user
+
+    @transaction.atomic
+    def create_superuser(self, *args: Any, **fields: Any) -> "User":
+        user = super().create_superuser(*args, **fields)
+        user.clean_new_email("")
+        email_verification.trust(user)
+        return user
+
+
+class User(AbstractUser):
+    username = models.CharField(
+        max_length=50,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": "A user with that username already exists."},
+    )
+    email = models.EmailField("e-mail address", max_length=254)
+    timezone = models.CharField(
+        "time zone",
+        max_length=64,
+        default="UTC",
+        validators=[validate_timezone],
+        help_text="IANA name, such as Europe/Berlin. New reminders start in this zone.",
+    )
+    quiet_from = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="From this time on messages wait. Urgent ones come through.",
+    )
+    quiet_until = models.TimeField(
+        null=True, blank=True, help_text="May be the next morning, such as 22:00 to 07:00."
+    )
+    quiet_weekends = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="All of Saturday and Sunday are quiet as well.",
+    )
+    # A closed account keeps its row, with nothing in it that tells whose it was: see `closing`.
+    closed_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_unique_any_case",
+                violation_error_message="A user with that e-mail address already exists.",
+            ),
+            # `clean` says the same by field.
+            models.CheckConstraint(
+                condition=models.Q(quiet_from=None, quiet_until=None)
+                | models.Q(quiet_from__isnull=False, quiet_until__isnull=False)
+                & ~models.Q(quiet_from=models.F("quiet_until")),
+                name="accounts_user_quiet_hours_whole",
+                violation_error_message="Quiet hours begin and end, at different times.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None) | models.Q(is_active=False),
+                name="accounts_user_closed_is_inactive",
+                violation_error_message="A closed account cannot be opened again.",
+            ),
+        ]
+        indexes = [
+            # notifications.holding.SPECIAL: nobody else's hours are asked for.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(quiet_from__isnull=False) | models.Q(quiet_weekends=True),
+                name="accounts_user_quiet",
+            ),
+        ]
+
+    @property
+    def switched_off_text(self) -> str:
+        """Say that the account is switched off, which pauses it; empty when it is not."""
+        is_off = not self.is_active and self.closed_at is None and self.pk != FOAM_ID
+        return f"The account of {self.username} is switched off." if is_off else ""
+
+    def clean_new_email(self, stored: str) -> None:
+        """Check the address, where it is not the `stored` one: that stays what it is."""
+        if self.email and self.email != stored:
+            try:
+                self.email = email_addresses.clean_email(self.email)
+            except email_addresses.BadAddress as error:
+                raise ValidationError({"email": str(error)}) from error
+
+    def clean(self) -> None:
+        super().clean()
+        stored = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()
+        self.clean_new_email(stored or "")
+        if found := quiet_hours.problem(self.quiet_from, self.quiet_until):
+            field, why = found
+            raise ValidationError({field: why})
+
+    @transaction.atomic
+    def store(self, now: datetime) -> None:
+        """Check and save, with what follows from it, whatever the face."""
+        self.clean()
+        self.validate_constraints()
+        self.save()
+        for follow in followers:
+            follow(self, now)
+
+
+# What other apps do when a user has been stored, in the same transaction: they know of users, and
+# users nothing of them.
+followers: list[Callable[[User, datetime], None]] = []

@@ -1,0 +1,113 @@
+"""What FOAM decides where allauth asks: who may sign up, what mails look like, who comes in how."""
+
+import logging
+from smtplib import SMTPException
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal.httpkit import is_headless_request
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.core.mail.message import EmailMultiAlternatives
+from django.http import HttpRequest
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from accounts import email_addresses, encryption
+from accounts.sign_in import mail
+
+log = logging.getLogger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.FOAM_SIGNUP == "open" and mail.is_set_up()
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count by whom one signs in as, under whatever name and port of the host one asks."""
+        login: str = credentials.get("email") or credentials.get("username") or ""
+        return login.lower()
+
+    def clean_email(self, email: str) -> str:
+        """Take addresses that channels take: the same rule, whatever form they come by."""
+        try:
+            return email_addresses.clean_email(super().clean_email(email))
+        except email_addresses.BadAddress as error:
+            raise ValidationError(str(error)) from error
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        """Return the text, and beside it a page that is made of it."""
+        context = {**context, "base_url": settings.FOAM_BASE_URL}
+        message = super().render_mail(template_prefix, email, context, headers)
+        heading = message.subject.removeprefix(settings.ACCOUNT_EMAIL_SUBJECT_PREFIX)
+        told = {"heading": heading, "text": message.body, "code": context.get("code")}
+        assert isinstance(message, EmailMultiAlternatives)
+        message.attach_alternative(render_to_string("accounts/mail.html", told), "text/html")
+        return message
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send, or say that it could not be: to whom, and whether they are known, stays untold."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, SMTPException) as error:
+            log.error("%s could not be sent: %s", template_prefix, type(error).__name__)
+            if not is_headless_request(self.request):
+                text = "No mail could be sent just now. Try again in a while."
+                messages.error(self.request, text)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Keeps what codes are computed from encrypted, as the secrets of channels are."""
+
+    def encrypt(self, text: str) -> str:
+        return encryption.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return encryption.decrypt(encrypted_text)
+
+    def _get_site_name(self) -> str:
+        return "FOAM"
+
+
+class OidcAdapter(DefaultSocialAccountAdapter):
+    """Lets in who has shown an e-mail address to the team's provider that the operator allows."""
+
+    def list_apps(
+        self, request: HttpRequest, provider: Any = None, client_id: Any = None
+    ) -> list[SocialApp]:
+        """Return what the settings have, and nothing from the database."""
+        return [
+            SocialApp(provider=name, **known["APP"])
+            for name, known in settings.SOCIALACCOUNT_PROVIDERS.items()
+            if provider in {None, name, known["APP"]["provider_id"]}
+            and client_id in {None, known["APP"]["client_id"]}
+        ]
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Refuse whoever has no verified address, or one of elsewhere, whatever they come for."""
+        verified = [each.email.lower() for each in sociallogin.email_addresses if each.verified]
+        allowed = settings.FOAM_OIDC_DOMAINS
+        if not verified:
+            self._refuse(request, "That account has no e-mail address that has been verified.")
+        elif allowed and not any(each.rpartition("@")[2] in allowed for each in verified):
+            domains = " or ".join(allowed)
+            self._refuse(request, f"Only e-mail addresses at {domains} are let in.")
+
+    def _refuse(self, request: HttpRequest, why: str) -> None:
+        page = "socialaccount/authentication_error.html"
+        raise ImmediateHttpResponse(render(request, page, {"why": why}, status=403))
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return settings.FOAM_OIDC_SIGNUP == "open"

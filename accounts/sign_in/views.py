@@ -1,0 +1,93 @@
+"""The pages of one's own account, beside those of allauth."""
+
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from accounts import timezones
+from accounts.account_data import closing
+from accounts.digits import PlainDigits
+from accounts.models import User
+
+
+class ProfileForm(PlainDigits, forms.ModelForm):
+    """Checked and stored by `User.store`, as by the API."""
+
+    class Meta:
+        model = User
+        fields = [
+            "first_name",
+            "last_name",
+            "timezone",
+            "quiet_from",
+            "quiet_until",
+            "quiet_weekends",
+        ]
+        widgets = {
+            "timezone": forms.TextInput(attrs={"list": "timezones", "autocomplete": "off"}),
+            "quiet_from": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+            "quiet_until": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+        }
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.store(timezone.now())
+        return self.instance
+
+
+class CloseForm(forms.Form):
+    """Asks for one's own e-mail address, which nobody types by mistake."""
+
+    email = forms.CharField(label="Your e-mail address", widget=forms.EmailInput)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fields["email"].widget.attrs["autocomplete"] = "off"
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email.strip().lower() != self.user.email.lower():
+            raise ValidationError("This is not the address of your account.")
+        return email
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    """Show who one is; change names, time zone and quiet hours."""
+    # Of its own: a form that is refused has changed what it was given.
+    user = User.objects.get(pk=request.user.pk or 0)
+    form = ProfileForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("account_home")
+    told = {"form": form, "timezones": sorted(timezones.names())}
+    return render(request, "accounts/home.html", told)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(app="accounts.account_data.closing")
+def close(request: HttpRequest) -> HttpResponse:
+    """Close one's account, for good."""
+    user = User.objects.get(pk=request.user.pk or 0)
+    form = CloseForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            closing.close(user, timezone.now())
+        except ValidationError as refusal:
+            form.add_error(None, refusal)
+        else:
+            logout(request)
+            return render(request, "accounts/closed.html")
+    return render(request, "accounts/close.html", {"form": form})

@@ -1,0 +1,356 @@
+"""The API in a browser: every action has a form, by what its view and its schema say."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from inspect import getattr_static
+from typing import Any
+
+from django.http import Http404
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request, override_method
+from rest_framework.schemas import DefaultSchema
+from rest_framework.serializers import BaseSerializer, ListSerializer, Serializer
+from rest_framework.settings import api_settings
+
+from foam.api.docstrings import describe
+from foam.api.html_forms import Input, inputs
+from foam.api.json_html import linked
+from foam.api.roots import nouns
+
+# Nothing from elsewhere, and no script or style within a page.
+CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+WRITING = ("POST", "PUT", "PATCH")
+ABSENT = {401, 404, 410}
+
+
+@dataclass(slots=True)
+class Form:
+    """One thing that can be done here. Without `fields` and `raw` it is a button."""
+
+    name: str
+    title: str
+    method: str
+    action: str
+    help: str = ""
+    fields: list[Input] = field(default_factory=list)
+    raw: str | None = None
+    is_open: bool = False
+
+    @property
+    def has_file(self) -> bool:
+        return any(each.kind == "file" for each in self.fields)
+
+
+class Renderer(BrowsableAPIRenderer):
+    def get_context(
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        view, request = renderer_context["view"], renderer_context["request"]
+        response = renderer_context["response"]
+        page = Page(view, request, data)
+        renderer: Any = self.get_default_renderer(view)
+        content = self.get_content(renderer, data, accepted_media_type, renderer_context)
+        paginator = getattr(view, "paginator", None)
+        response["Content-Security-Policy"] = CSP
+        crumbs = breadcrumbs(request.path)
+        # An address that only takes a POST is opened for its form.
+        is_form = request.method == "GET" and response.status_code == 405 and bool(page.forms)
+        # What is not there, or not this user's, can be neither changed nor deleted.
+        is_there = response.status_code not in ABSENT
+        return {
+            "view": view,
+            "request": request,
+            "response": response,
+            "user": request.user,
+            "name": " ".join(text for text, _ in crumbs[1:]) or "API",
+            "crumbs": crumbs,
+            "nouns": [(titled(href.split("/")[-2]), href) for href in nouns().values()],
+            "description": self.get_description(view, response.status_code),
+            "paginator": paginator if getattr(paginator, "display_page_controls", 0) else None,
+            "content": "" if is_form else as_html(content, getattr(view, "basename", None)),
+            "problem": data if response.status_code >= 400 and not is_form else None,
+            "other_errors": page.other_errors(),
+            "forms": page.forms if is_there else [],
+            "is_form": is_form,
+            "actions": list(page.actions()) if is_there else [],
+            "delete": page.delete() if is_there else None,
+            "filters": self.get_filter_form(data, view, request),
+            "login": first_url("account_login", "admin:login"),
+            "logout": first_url("account_logout", "admin:logout"),
+        }
+
+
+class Page:
+    """What can be done at one address, and at those below it."""
+
+    def __init__(self, view: Any, request: Request, data: Any) -> None:
+        self.view, self.request, self.data = view, request, data
+        self.errors = errors_of(data)
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """The forms of this address: to create, to edit, or of the action that it is."""
+        found = []
+        if self._allows("POST"):
+            name = self._handler("POST")
+            title = self._title(name)
+            form = self._form(self.view, name, title, "POST", self._address(name))
+            form.is_open = form.is_open or name != "create"
+            found.append(form)
+        method = next((each for each in ("PATCH", "PUT") if self._allows(each)), None)
+        if method and (instance := self._object()) is not None:
+            found.append(self._edit(method, instance))
+        return found
+
+    def actions(self) -> Iterator[Form]:
+        """Yield what else there is for this object, or this list."""
+        for method in getattr(self.view, "get_extra_actions", list)():
+            if method.detail != getattr(self.view, "detail", None) or self._is_action:
+                continue
+            view = self._view_of(method)
+            try:
+                href = self.view.reverse_action(method.url_name, kwargs=self.view.kwargs)
+            except NoReverseMatch:
+                # Its address has a part that only who asks can know.
+                continue
+            for verb, name in method.mapping.items():
+                if not _is_permitted(view, verb.upper()):
+                    continue
+                title = titled(name)
+                if verb == "post":
+                    yield self._form(view, name, title, "POST", href)
+                elif verb == "get":
+                    yield self._question(view, name, title, href)
+
+    def delete(self) -> Form | None:
+        if not self._allows("DELETE") or self.request.method == "DELETE":
+            return None
+        return Form("destroy", "Delete", "DELETE", self.request.path)
+
+    def other_errors(self) -> list[tuple[str, str]]:
+        """Return what is wrong with no field of a form that is shown."""
+        shown = {each.name for form in self.forms for each in form.fields}
+        return [
+            (name, text)
+            for name, texts in self.errors.items()
+            for text in texts
+            if name not in shown
+        ]
+
+    def _title(self, name: str) -> str:
+        """Return the words of a form's button: the action's name, or the last step of its path."""
+        step = self.request.path.rstrip("/").rsplit("/", 1)[-1]
+        return titled(step.replace("-", "_") if name == "post" else name)
+
+    def _address(self, name: str) -> str:
+        """Return this page's address for a form, without what its action does not take.
+
+        A list that is filtered is one to create in as well.
+        """
+        taken = getattr(self.view, "query_params", {}).get(name, ())
+        query = self.request.query_params.copy()
+        for parameter in set(query) - set(taken):
+            del query[parameter]
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
+    @property
+    def _is_action(self) -> bool:
+        names = {method.__name__ for method in getattr(self.view, "get_extra_actions", list)()}
+        return bool(names & set(getattr(self.view, "action_map", {}).values()))
+
+    def _allows(self, method: str) -> bool:
+        if method not in self.view.allowed_methods or not self.request.user.is_authenticated:
+            return False
+        return _is_permitted(self.view, method)
+
+    def _handler(self, method: str) -> str:
+        handlers = getattr(self.view, "action_map", {})
+        return handlers.get(method.lower(), method.lower())
+
+    def _object(self) -> Any:
+        serializer = getattr(self.data, "serializer", None)
+        instance = getattr(serializer, "instance", None)
+        if instance is not None and not isinstance(serializer, ListSerializer):
+            return instance
+        try:
+            return self.view.get_object() if hasattr(self.view, "get_object") else None
+        except (APIException, Http404, AssertionError):
+            return None
+
+    def _form(self, view: Any, name: str, title: str, method: str, href: str) -> Form:
+        form = Form(name, title, method, href, describe(_doc(view, name)))
+        with override_method(view, self.request, method):
+            taken = taken_by(view, name, method)
+            if isinstance(taken, Serializer):
+                form.fields = inputs(taken, {}, self._errors_at(href), self._sent(href))
+                form.raw = None if form.has_file else as_json(_sample(taken))
+            elif taken is not None:
+                form.raw = "[]" if isinstance(taken, ListSerializer) else "{}"
+        form.is_open = bool(self._errors_at(href))
+        return form
+
+    def _edit(self, method: str, instance: Any) -> Form:
+        name = self._handler(method)
+        href = self._address(name)
+        form = Form(name, "Edit", method, href)
+        with override_method(self.view, self.request, method):
+            serializer = self.view.get_serializer(instance)
+            values = dict(serializer.data)
+            taken = taken_by(self.view, name, method)
+            if isinstance(taken, Serializer) and type(taken) is not type(serializer):
+                serializer = taken
+            form.raw = as_json(
+                {name: values[name] for name in serializer.fields if _is_written(serializer, name)}
+            )
+            form.fields = inputs(serializer, values, self._errors_at(href), self._sent(href))
+        form.is_open = bool(self._errors_at(href))
+        return form
+
+    def _question(self, view: Any, name: str, title: str, href: str) -> Form:
+        """Return a link to what can be read, with an input for each parameter of its address."""
+        form = Form(name, title, "GET", href, describe(_doc(view, name)))
+        for parameter in _schema(view, name, "GET").get_override_parameters():
+            if getattr(parameter, "location", "") == "query":
+                help_ = describe(parameter.description or "")
+                form.fields.append(
+                    Input(parameter.name, parameter.name, "text", help_, False, False, "")
+                )
+        return form
+
+    def _view_of(self, method: Any) -> Any:
+        """Return a view for an action beside this one, as its address would make it."""
+        options = {name: each for name, each in method.kwargs.items() if name != "schema"}
+        view = type(self.view)(**options)
+        view.request, view.args, view.kwargs = self.request, (), self.view.kwargs
+        view.action, view.action_map = method.__name__, dict(method.mapping)
+        view.basename, view.detail = self.view.basename, self.view.detail
+        view.format_kwarg = None
+        return view
+
+    def _sent(self, href: str) -> Mapping[str, Any]:
+        """Return what was sent here and refused, to be mended."""
+        if not self._errors_at(href):
+            return {}
+        try:
+            data = self.request.data
+        except ParseError:
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _errors_at(self, href: str) -> Mapping[str, list[str]]:
+        is_here = href.split("?", maxsplit=1)[0].endswith(self.request.path)
+        return self.errors if is_here and self.request.method in WRITING else {}
+
+
+def taken_by(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping[str, Any] | None:
+    """Return what the body of an action is read with; None for an action without one."""
+    try:
+        found = _schema(view, name, method).get_request_serializer()
+    except (APIException, Http404):
+        return None
+    if isinstance(found, Mapping):
+        found = found.get("multipart/form-data", found)
+    if isinstance(found, type) and issubclass(found, BaseSerializer):
+        return found(context=_context(view))
+    return found if isinstance(found, BaseSerializer | Mapping) else None
+
+
+def _context(view: Any) -> dict[str, Any]:
+    return view.get_serializer_context() if hasattr(view, "get_serializer_context") else {}
+
+
+def _schema(view: Any, name: str, method: str) -> Any:
+    """Return a schema of its own for one action: those of classes are shared by threads."""
+    made = getattr(getattr(view, name, None), "kwargs", {}).get("schema")
+    made = made or type(getattr_static(view, "schema"))
+    if made is DefaultSchema:
+        made = api_settings.DEFAULT_SCHEMA_CLASS
+    schema: Any = made()  # type: ignore[operator]
+    schema.view, schema.method, schema.path = view, method, ""
+    return schema
+
+
+def _is_permitted(view: Any, method: str) -> bool:
+    """Whether who asks may do this: a token that only reads is offered nothing that writes."""
+    with override_method(view, view.request, method) as request:
+        try:
+            view.check_permissions(request)
+        except APIException:
+            return False
+    return True
+
+
+def _is_written(serializer: Serializer[Any], name: str) -> bool:
+    return not serializer.fields[name].read_only and not serializer.fields[name].write_only
+
+
+def _sample(serializer: Serializer[Any]) -> dict[str, Any]:
+    return {
+        name: each.get_initial() for name, each in serializer.fields.items() if not each.read_only
+    }
+
+
+def _doc(view: Any, name: str) -> str:
+    return getattr(getattr(view, name, None), "__doc__", None) or ""
+
+
+def titled(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def errors_of(data: Any) -> dict[str, list[str]]:
+    """Return what a problem document says, by the field of the form that it is about."""
+    found: dict[str, list[str]] = {}
+    if isinstance(data, dict) and isinstance(data.get("errors"), list):
+        for each in data["errors"]:
+            name = str(each.get("field", "")).split(".")[0]
+            found.setdefault(name, []).append(str(each.get("detail", "")))
+    return found
+
+
+def description(view: Any, html: bool = False) -> str:
+    """What REST framework asks for a view's description; its docstring."""
+    text = getattr(view, "description", None) or type(view).__doc__ or ""
+    return describe(text) if html else text
+
+
+def breadcrumbs(path: str) -> list[tuple[str, str]]:
+    """Return the addresses above a path that lead somewhere, and it itself, with their names."""
+    found = []
+    steps = path.strip("/").split("/")
+    for end in range(1, len(steps) + 1):
+        href = "/" + "/".join(steps[:end]) + "/"
+        try:
+            resolve(href)
+        except Resolver404:
+            continue
+        step = steps[end - 1]
+        name = "API" if step == "v1" else titled(step)
+        found.append((f"#{step}" if step.isdigit() else name, href))
+    return found
+
+
+def first_url(*names: str) -> str | None:
+    for name in names:
+        try:
+            return reverse(name)
+        except NoReverseMatch:
+            continue
+    return None
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def as_html(content: str, noun: str | None) -> SafeString:
+    try:
+        return linked(json.loads(content), noun) if content else SafeString("")
+    except ValueError:
+        return format_html("{}", content)

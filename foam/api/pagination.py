@@ -1,0 +1,200 @@
+"""Pages of lists: as fast at the end as at the beginning, and stable while rows come and go."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+from django.db.models import F, Model, Q, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import CursorPagination as DrfCursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from accounts.api import cursors
+
+DEFAULT = "-id"
+
+
+class Place(NamedTuple):
+    """Between which rows a page begins: next to one with this value and id, on one side of it."""
+
+    ordering: str
+    value: str | None
+    id: int
+    is_backward: bool = False
+
+    def encode(self, purpose: str) -> str:
+        return cursors.sign(purpose, json.dumps(self, ensure_ascii=False).encode())
+
+    @classmethod
+    def decode(cls, text: str, purpose: str) -> Self:
+        """Return the place that a cursor of ours names. Raises ForeignCursor."""
+        return cls(*json.loads(cursors.verify(purpose, text)))
+
+
+class Order(NamedTuple):
+    """By a field and then by id, both rising or both falling; null is greater than all else."""
+
+    field: str
+    is_falling: bool
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls(text.removeprefix("-"), text.startswith("-"))
+
+    def flipped(self) -> Self:
+        return self._replace(is_falling=not self.is_falling)
+
+    def sort(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        names = ["id"] if self.field == "id" else [self.field, "id"]
+        return rows.order_by(*(F(n).desc() if self.is_falling else F(n).asc() for n in names))
+
+    def first_rows(self, rows: QuerySet[Any], limit: int, view: Any) -> list[Any]:
+        """Return the first rows in this order; by id alone the view may know a shorter way."""
+        has_way = hasattr(view, "first_rows") and view.model is rows.model
+        if self.field == "id" and has_way:
+            return list(view.first_rows(rows, limit, is_falling=self.is_falling))
+        return list(self.sort(rows)[:limit])
+
+    def after(self, place: Place, model: type[Model]) -> Q:
+        """Return the rows beyond a place."""
+        side = "lt" if self.is_falling else "gt"
+        beyond = Q(**{f"id__{side}": place.id})
+        if self.field == "id":
+            return beyond
+        if place.value is None:
+            is_null = Q(**{self.field: None})
+            return is_null & beyond | ~is_null if self.is_falling else is_null & beyond
+        value = model._meta.get_field(self.field).to_python(place.value)  # type: ignore[union-attr]
+        here = Q(**{self.field: value}) & beyond | Q(**{f"{self.field}__{side}": value})
+        return here if self.is_falling else here | Q(**{self.field: None})
+
+    def place(self, row: Any, *, is_backward: bool) -> Place:
+        value: Any = None if self.field == "id" else getattr(row, self.field)
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        name = f"-{self.field}" if self.is_falling else self.field
+        return Place(name, text, row.pk, is_backward)
+
+
+class CursorPagination(DrfCursorPagination):
+    """Newest first, or as `ordering` says where a view names its `ordering_fields`."""
+
+    ordering = DEFAULT
+    page_size = 50
+    page_size_query_param = "page_size"
+    page_size_query_description = "From 1 to 200; 50 if left out."
+    max_page_size = 200
+
+    page: list[Any]
+    # What a view adds to its pages, for the schema.
+    extra: Mapping[str, Any] = {}
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.request, size = request, self.get_page_size(request)
+        self.order = Order.of(self._asked_ordering(request, view))
+        place = self._asked_place(request)
+        order = self.order.flipped() if place and place.is_backward else self.order
+        if place is not None:
+            queryset = queryset.filter(order.after(place, queryset.model))
+        rows = order.first_rows(queryset, size + 1, view)
+        has_more, self.page = len(rows) > size, rows[:size]
+        is_backward = order is not self.order
+        if is_backward:
+            self.page.reverse()
+        self.has_next = bool(self.page) and (has_more or is_backward)
+        self.has_previous = bool(self.page) and (has_more if is_backward else place is not None)
+        # A page beyond the last row still leads back.
+        self.display_page_controls = self.has_next or self.has_previous
+        return self.page
+
+    def get_page_size(self, request: Request) -> int:
+        text = request.query_params.get(self.page_size_query_param)
+        if text is None:
+            return self.page_size
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= self.max_page_size:
+            message = f"Give a whole number from 1 to {self.max_page_size}."
+            raise ValidationError({self.page_size_query_param: message})
+        return int(text)
+
+    def _asked_ordering(self, request: Request, view: Any) -> str:
+        fields = getattr(view, "ordering_fields", ())
+        asked = request.query_params.get("ordering", DEFAULT) if fields else DEFAULT
+        if asked.removeprefix("-") not in {*fields, "id"}:
+            names = ", ".join(fields)
+            raise ValidationError(
+                {"ordering": f"Give one of {names}, with - before it to reverse."}
+            )
+        return asked
+
+    def _asked_place(self, request: Request) -> Place | None:
+        text = request.query_params.get(self.cursor_query_param)
+        if text is None:
+            return None
+        name = f"-{self.order.field}" if self.order.is_falling else self.order.field
+        try:
+            place = Place.decode(text, self._purpose)
+            if place.ordering == name:
+                return place
+        except cursors.ForeignCursor:
+            pass
+        message = (
+            "This is no cursor of this list in this order: follow `next` and `previous` as they "
+            "are, or begin without a cursor."
+        )
+        raise ValidationError({self.cursor_query_param: message})
+
+    @property
+    def _purpose(self) -> str:
+        """Return whose cursors these are, and of which list."""
+        match = self.request.resolver_match
+        of = sorted(match.kwargs.items()) if match else ()
+        return f"list {match and match.view_name} {of} of {self.request.user.pk}"
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.page[-1], is_backward=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page[0], is_backward=True) if self.has_previous else None
+
+    def _link(self, row: Any, *, is_backward: bool) -> str:
+        place = self.order.place(row, is_backward=is_backward)
+        address = self.request.build_absolute_uri()
+        return replace_query_param(address, self.cursor_query_param, place.encode(self._purpose))
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
+        )
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        place, size = super().get_schema_operation_parameters(view)
+        place["description"] = "Where to go on: part of `next` and `previous` of a list."
+        place["schema"] = {"type": "string", "pattern": cursors.PATTERN}
+        size["description"] = "How many in an answer."
+        numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        size["schema"] = {"type": "integer", **numbers}
+        parameters = [place, size]
+        if fields := getattr(view, "ordering_fields", ()):
+            choices = [f"{sign}{name}" for name in fields for sign in ("", "-")]
+            parameters.append(
+                {
+                    "name": "ordering",
+                    "required": False,
+                    "in": "query",
+                    "description": "Ties are broken by id; null is greater than all else.",
+                    "schema": {"type": "string", "enum": choices, "default": DEFAULT},
+                }
+            )
+        return parameters
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["required"] = ["next", "previous", "results"]
+        # OpenAPI 3.1 knows no `nullable`.
+        address = {"type": ["string", "null"], "format": "uri"}
+        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
+        page["properties"]["next"] = {**address, "example": example}
+        page["properties"]["previous"] = {**address, "example": None}
+        page["properties"] |= self.extra
+        return page

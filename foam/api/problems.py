@@ -1,0 +1,121 @@
+"""Every error of the API is a problem document (RFC 9457) that names the field at fault."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from rest_framework.exceptions import APIException
+from rest_framework.exceptions import ValidationError as ApiValidationError
+from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from accounts.api.base import Conflict
+from accounts.api.errors import field_errors, shorten_middle
+from reminders.models.reminder import EditConflict
+
+CONTENT_TYPE = "application/problem+json"
+# For pages without a script, whose only form signs out.
+PAGE_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an error with its problem document; None, which makes it a 500, for a bug of ours."""
+    if isinstance(exc, EditConflict):
+        exc = Conflict(exc.message)
+    elif isinstance(exc, DjangoValidationError):
+        exc = ApiValidationError(as_serializer_error(exc))
+    response = drf_exception_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, ApiValidationError):
+        response.data = problem(
+            400, "Some of what was sent cannot be used.", field_errors(exc.detail)
+        )
+    else:
+        code = exc.get_codes() if isinstance(exc, APIException) else None
+        response.data = problem(response.status_code, _detail(response.data), code=code)
+    renderer = getattr(context["request"], "accepted_renderer", None)
+    if renderer is None or renderer.format != "api":
+        response.content_type = CONTENT_TYPE
+    return response
+
+
+def problem(
+    status: int, detail: str, errors: list[dict[str, str]] | None = None, code: Any = None
+) -> dict[str, Any]:
+    """Return a problem document; `errors` lists {field, code, detail} for each field at fault."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if isinstance(code, str):
+        document["code"] = code
+    if errors is not None:
+        document["errors"] = errors
+    return document
+
+
+def _detail(data: Any) -> str:
+    is_document = isinstance(data, dict) and "detail" in data
+    return shorten_middle(str(data["detail"] if is_document else data))
+
+
+def response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> HttpResponse:
+    """Return a problem as a plain response, for errors that never reach a view of the API."""
+    return JsonResponse(problem(status, detail, errors), status=status, content_type=CONTENT_TYPE)
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether the client is a browser: its Accept header puts HTML before JSON."""
+    types = [CONTENT_TYPE, "application/json", "text/html"]
+    return request.get_preferred_type(types) == "text/html"
+
+
+def answer(
+    request: HttpRequest, status: int, detail: str, errors: list[dict[str, str]] | None = None
+) -> HttpResponse:
+    """Return an error as a page for a browser, and as a problem document for a program.
+
+    The page reads neither session nor database: it is shown when these fail, too.
+    """
+    if not wants_page(request):
+        return response(status, detail, errors)
+    detail = " ".join([detail, *(error["detail"] for error in errors or ())])
+    context = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    page = HttpResponse(render_to_string("foam/error.html", context), status=status)
+    page["Content-Security-Policy"] = PAGE_CSP
+    return page
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    detail = "There is nothing at this address."
+    return answer(request, 404, detail if wants_page(request) else f"{detail} See /docs.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, 400, "The server cannot read this request. Go back and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    detail = "Your account may not open this. Ask an administrator of this FOAM for access."
+    return answer(request, 403, detail)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    detail = (
+        "This form is too old, or it came from another site. Go back, reload the page and send "
+        "the form again. Cookies must be allowed."
+    )
+    return answer(request, 403, detail)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return answer(request, 500, "Something went wrong on our side. It has been logged.")

@@ -1,0 +1,1 @@
+"""Whether FOAM works: health, metrics, dashboard, doctor."""

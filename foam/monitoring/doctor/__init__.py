@@ -1,0 +1,62 @@
+"""The doctor: looks at everything that FOAM needs, and says how to put right what is wrong.
+
+It changes nothing. Each check runs by itself and within a time limit, so that a database that is
+down, or a server that never answers, keeps none of the others from being told.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from django.db import Error, connections
+
+from foam import logs
+from foam.monitoring.doctor import broker, clock, database, host, mail, outgoing_proxy, running
+from foam.monitoring.doctor.finding import Check, Finding, fail, unknown
+
+# For one check, in seconds; longer than its own time-outs.
+PATIENCE = 15.0
+
+CHECKS: list[Check] = [
+    *host.CHECKS,
+    *database.CHECKS,
+    *broker.CHECKS,
+    *running.CHECKS,
+    *clock.CHECKS,
+    *mail.CHECKS,
+    *outgoing_proxy.CHECKS,
+]
+
+
+def examine(
+    now: datetime, checks: list[Check] | None = None, patience: float = PATIENCE
+) -> Iterator[Finding]:
+    """Yield what each check finds at `now`, one after another."""
+    for check in CHECKS if checks is None else checks:
+        yield from _within(patience, check, now)
+
+
+def _within(patience: float, check: Check, now: datetime) -> list[Finding]:
+    answers: SimpleQueue[list[Finding]] = SimpleQueue()
+    Thread(target=lambda: answers.put(_findings(check, now)), daemon=True).start()
+    try:
+        return answers.get(timeout=patience)
+    except Empty:
+        text = f"There was no answer within {patience:g} s."
+        return [fail(check.name, text, "Look at the network between this machine and it.")]
+
+
+def _findings(check: Check, now: datetime) -> list[Finding]:
+    try:
+        return list(check.look(now))
+    except Error as error:
+        # Without a state it did not come from PostgreSQL: there was none to ask.
+        is_away = getattr(error.__cause__, "sqlstate", None) is None
+        why = "does not answer." if is_away else f"failed: {logs.told(error)}"
+        return [unknown(check.name, f"Not known, as the database {why}")]
+    except Exception as bug:
+        return [fail(check.name, f"The check itself failed: {logs.told(bug)}", "Report this.")]
+    finally:
+        # The thread's own, which nobody else would close.
+        connections.close_all()

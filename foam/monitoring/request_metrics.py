@@ -1,0 +1,46 @@
+"""What is counted of the web: how requests were answered, and who signed in or failed to.
+
+Each process keeps its counts and writes them every few seconds, in passing.
+"""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db import connections
+
+from notifications.metrics import store
+
+REQUESTS = store.Counter("foam_requests_total")
+SECONDS = store.Histogram("foam_request_seconds", (0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30))
+LOGINS = store.Counter("foam_logins_total")
+
+
+def note(view: str, status: int, seconds: float) -> None:
+    """Count an answered request by the name of its view and the class of its status."""
+    store.keep(REQUESTS.series(view=view, status=f"{status // 100}xx"))
+    store.keep_all(SECONDS.of([seconds]))
+    store.settle()
+
+
+def count_break(view: str) -> None:
+    """Count an answer that broke off after its status had been sent and counted."""
+    store.keep(REQUESTS.series(view=view, status="broken"))
+    store.settle()
+
+
+def close() -> None:
+    """Write what this process has counted, as it ends."""
+    store.settle(every=0)
+    connections.close_all()
+
+
+def _count_login(**_: Any) -> None:
+    store.keep(LOGINS.series(outcome="accepted"))
+
+
+def _count_refusal(**_: Any) -> None:
+    store.keep(LOGINS.series(outcome="refused"))
+
+
+user_logged_in.connect(_count_login)
+user_login_failed.connect(_count_refusal)

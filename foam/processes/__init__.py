@@ -1,0 +1,1 @@
+"""How beat, workers and the web server run."""

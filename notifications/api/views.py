@@ -1,0 +1,272 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.api.base import Conflict, OwnedViewSet
+from accounts.api.serializers import UntilSerializer
+from accounts.models.one_statement import keep_related
+from notifications.api.first_rows import first_rows
+from notifications.api.serializers import (
+    ChannelSerializer,
+    CodeSerializer,
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    DependentsSerializer,
+    InboxMessageSerializer,
+    ResumeSerializer,
+    TestSerializer,
+    VerificationSerializer,
+    own_channels,
+)
+from notifications.channels import dependents, direct_send, verification
+from notifications.models import Channel, Delivery, InboxMessage
+from notifications.models.attempts import attempts_of, with_attempts
+from notifications.outbox import hold_rules, outbox
+
+
+class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
+    """The places where you can be reached: e-mail addresses, webhooks and the in-app inbox."""
+
+    model = Channel
+    scope = "channels"
+    problems = {"verify": {409, 429}, "test": {409, 429}, "rotate_secret": {400}}
+    serializer_class = ChannelSerializer
+    filterset_fields = ["kind"]
+    talks = frozenset({"verify", "test"})
+    query_params: ClassVar = {"destroy": ("dry_run",)}
+
+    def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
+        serializer.save(owner=self.request.user)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "dry_run",
+                OpenApiTypes.BOOL,
+                description="`true`: delete nothing, and answer 200 with the counts.",
+            )
+        ],
+        responses={
+            200: DependentsSerializer,
+            204: OpenApiResponse(description="Deleted; the counts are in the headers."),
+        },
+    )
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a channel: what waits for it is cancelled.
+
+        `FOAM-Reminders` of the answer says how many reminders led there, and
+        `FOAM-Reminders-Undeliverable` how many of them no other channel takes messages for.
+        """
+        text = request.query_params.get("dry_run", "false")
+        if text not in ("true", "false"):
+            raise ValidationError({"dry_run": "Give true or false."})
+        channel = self.get_object()
+        found = dependents.of(channel)
+        if text == "true":
+            return Response(DependentsSerializer(found).data)
+        channel.close(timezone.now())
+        headers = {
+            "FOAM-Reminders": str(found.reminders),
+            "FOAM-Reminders-Undeliverable": str(found.undeliverable),
+        }
+        return Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, **kwargs: Any) -> Response:
+        """Use a channel again that was disabled."""
+        channel = self.get_object()
+        channel.enable()
+        return Response(self.get_serializer(channel).data)
+
+    @extend_schema(request=UntilSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, **kwargs: Any) -> Response:
+        """Let messages to it wait until then, or until it is resumed; urgent ones, too.
+
+        Doing it again gives the pause another end.
+        """
+        channel = self.get_object()
+        asked = UntilSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        hold_rules.pause(channel, timezone.now(), asked.validated_data["until"])
+        return Response(self.get_serializer(channel).data)
+
+    @extend_schema(request=ResumeSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, **kwargs: Any) -> Response:
+        """End the pause: what waits for that goes out, or is cancelled with `drop`."""
+        channel = self.get_object()
+        asked = ResumeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        hold_rules.resume(channel, timezone.now(), drop=asked.validated_data["drop"])
+        return Response(self.get_serializer(channel).data)
+
+    @extend_schema(
+        request=CodeSerializer, responses={200: VerificationSerializer, 202: VerificationSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def verify(self, request: Request, **kwargs: Any) -> Response:
+        """Verify a channel with the `code` that was sent there, or ask for one.
+
+        A webhook is challenged instead: it gets a message of the type `channel.verify` and must
+        answer with the `challenge` in its data.
+        """
+        channel, now = self.get_object(), timezone.now()
+        sent = CodeSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        if code := sent.validated_data.get("code"):
+            verification.verify(channel, code, now)
+            asked = verification.Asked(True, "This channel is verified.")
+        else:
+            with refusals():
+                asked = verification.request(channel, now)
+            if not asked.is_verified and channel.transport.answers_challenges:
+                raise Conflict(asked.detail)
+        status = HTTPStatus.OK if asked.is_verified else HTTPStatus.ACCEPTED
+        return Response(VerificationSerializer(asked).data, status)
+
+    @extend_schema(request=None, responses={200: TestSerializer, 202: TestSerializer})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send a test message now, and tell what the receiver said.
+
+        It goes to channels that are not verified, too. Where it is left to the workers, the answer
+        is 202 and the address of its delivery.
+        """
+        with refusals():
+            sent = direct_send.test(self.get_object(), timezone.now())
+        status = HTTPStatus.OK if sent.attempt else HTTPStatus.ACCEPTED
+        context = self.get_serializer_context()
+        return Response(TestSerializer(sent, context=context).data, status)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
+        """Make a new signing secret, shown in full in this answer only.
+
+        For 24 hours messages are signed with the one before, too.
+        """
+        channel = self.get_object()
+        channel.rotate_secret(timezone.now())
+        serializer = ChannelSerializer(channel, context=self.get_serializer_context())
+        serializer.reveal = True
+        return Response(serializer.data)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn the reasons why nothing is sent at somebody's wish into answers of the API."""
+    try:
+        yield
+    except direct_send.TooMany as refusal:
+        raise TooManyRequests(refusal) from refusal
+    except direct_send.Unusable as refusal:
+        raise Conflict(str(refusal)) from refusal
+
+
+class TooManyRequests(APIException):
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "too_many"
+
+    def __init__(self, refusal: direct_send.TooMany) -> None:
+        super().__init__(str(refusal))
+        # REST framework makes Retry-After of it.
+        self.wait = refusal.wait
+
+
+class DeliveryFilter(filters.FilterSet):
+    channel = filters.ModelChoiceFilter(queryset=own_channels)
+    digest = filters.NumberFilter("digest_id")
+
+    class Meta:
+        model = Delivery
+        fields = ["status", "reference", "held", "urgent"]
+
+
+class OfChannels(OwnedViewSet):
+    """Rows that belong to a user through the user's channels."""
+
+    def first_rows(self, rows: QuerySet[Any], limit: int, *, is_falling: bool) -> list[Any]:
+        return first_rows(rows, self.request.user, limit, is_falling=is_falling)
+
+
+class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
+    """Messages on their way to your channels. One of them, read alone, shows each attempt."""
+
+    model = Delivery
+    scope = "deliveries"
+    problems = {"retry": {409}}
+    serializer_class = DeliveryDetailSerializer
+    filterset_class = DeliveryFilter
+
+    def get_serializer_class(self) -> type[BaseSerializer[Delivery]]:
+        return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        deliveries = super().get_queryset()
+        return with_attempts(deliveries) if self.action == "retrieve" else deliveries
+
+    def get_object(self) -> Delivery:
+        delivery = super().get_object()
+        if self.action == "retrieve":
+            keep_related(delivery, "attempts", attempts_of(delivery))
+        return delivery
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, **kwargs: Any) -> Response:
+        """Try a dead or waiting delivery at once, under the same message id.
+
+        A dead one is queued again; one that waits for its next attempt does not wait any longer.
+        """
+        delivery, now = self.get_object(), timezone.now()
+        if reason := outbox.retry([delivery.pk], now).get(delivery.pk):
+            raise Conflict(f"{reason[0].upper()}{reason[1:]}.")
+        delivery.refresh_from_db()
+        return Response(self.get_serializer(delivery).data)
+
+
+class InboxFilter(filters.FilterSet):
+    is_read = filters.BooleanFilter("read_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = InboxMessage
+        fields: list[str] = []
+
+
+@extend_schema_view(list=extend_schema(summary="List what has arrived in your inbox"))
+class InboxViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
+    """Your in-app inbox."""
+
+    model = InboxMessage
+    scope = "deliveries"
+    serializer_class = InboxMessageSerializer
+    filterset_class = InboxFilter
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, **kwargs: Any) -> Response:
+        """Mark a message as read. Doing it again changes nothing."""
+        message = self.get_object()
+        message.read(timezone.now())
+        return Response(self.get_serializer(message).data)

@@ -1,0 +1,1 @@
+"""Mail that bounced: reading, matching and recording it."""

@@ -1,0 +1,1 @@
+"""Why a message did or did not arrive."""

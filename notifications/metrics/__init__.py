@@ -1,0 +1,1 @@
+"""Sums for operators, kept in the database."""

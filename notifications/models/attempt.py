@@ -1,0 +1,47 @@
+"""Attempts at a delivery."""
+
+from typing import Self
+
+from django.db import models
+
+from accounts.models import FOAM_ID
+from notifications.models.delivery import Delivery
+from notifications.models.flood import Flood  # noqa: F401  Django finds models here
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def of_users(self) -> Self:
+        """All but the canary's."""
+        return self.exclude(delivery__channel=FOAM_ID)
+
+
+class Attempt(models.Model):
+    """One try at a delivery."""
+
+    class Outcome(models.TextChoices):
+        SENT = "sent"  # the receiver accepted it
+        TRANSIENT = "transient"  # failed, may work later
+        PERMANENT = "permanent"  # failed, will never work
+        UNCERTAIN = "uncertain"  # has no known outcome: it may have arrived
+
+    delivery = models.ForeignKey(
+        Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False
+    )
+    number = models.PositiveSmallIntegerField()
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    detail = models.TextField(blank=True)
+    latency = models.DurationField(null=True)
+    ended_at = models.DateTimeField()
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["delivery", "number"], name="notifications_attempt_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}: {self.outcome}"

@@ -1,0 +1,1 @@
+"""What operators run: ledger, retention, retries, key rotation."""

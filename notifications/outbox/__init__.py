@@ -1,0 +1,1 @@
+"""From a posted message to its recorded outcome."""

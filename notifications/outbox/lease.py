@@ -1,0 +1,251 @@
+"""The lease: due deliveries are a worker's own until it runs out.
+
+Taking one sets its `leased_until`: a worker that dies lets that pass, and another takes over.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import FOAM_ID
+from accounts.models.pause import EVERYTHING
+from notifications.links import verification_codes
+from notifications.metrics import store
+from notifications.models.delivery import message_id
+from notifications.sql import bulk_cursor
+from notifications.transports import Message
+
+BATCH = 500
+# Longer than a round with its slowest message can take, which is given up within 20 s.
+LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
+
+# What waits to be collected is nobody's to send, however long its window is over. While everything
+# is paused only the canary's is sent.
+IS_FREE = f"""
+(held IS NULL OR held NOT IN ('digest', 'flood')) AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})
+"""
+# The scan then begins where the canary's is due, for what waits meanwhile may be very much.
+UNLESS_PAUSED = """
+next_attempt_at >= (
+    SELECT CASE WHEN {everything} THEN (
+        SELECT min(next_attempt_at) FROM notifications_delivery
+        WHERE channel_id = 0 AND next_attempt_at IS NOT NULL
+    ) ELSE '-infinity' END
+)
+""".replace("{everything}", EVERYTHING)
+
+# Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
+OLDEST = """
+due AS MATERIALIZED (
+    SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
+    WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+        AND {is_free} AND {unless_paused}
+    ORDER BY next_attempt_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+# Channels with anything unfinished, by id from `after` on: one index probe each.
+HEADS = """
+WITH RECURSIVE head AS (
+    SELECT 1 AS number, (
+        SELECT channel_id FROM notifications_delivery
+        WHERE channel_id > %(after)s AND next_attempt_at IS NOT NULL
+        ORDER BY channel_id, next_attempt_at LIMIT 1
+    ) AS channel_id
+    UNION ALL
+    SELECT number + 1, (
+        SELECT channel_id FROM notifications_delivery
+        WHERE channel_id > head.channel_id AND next_attempt_at IS NOT NULL
+        ORDER BY channel_id, next_attempt_at LIMIT 1
+    )
+    FROM head WHERE channel_id IS NOT NULL AND number < %(limit)s
+)
+SELECT channel_id FROM head WHERE channel_id IS NOT NULL
+"""
+
+# Whose turn it is among these channels, a few of each. As a range of both columns: only the index
+# of both can then be used, and never that of the times of all channels.
+OF_CHANNELS = """
+due AS MATERIALIZED (
+    SELECT d.* FROM notifications_channel c
+    CROSS JOIN LATERAL (
+        SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
+        WHERE next_attempt_at IS NOT NULL
+            AND (channel_id, next_attempt_at) >= (c.id, '-infinity'::timestamptz)
+            AND (channel_id, next_attempt_at) <= (c.id, %(now)s)
+            AND (leased_until IS NULL OR leased_until <= %(now)s) AND {is_free}
+        ORDER BY channel_id, next_attempt_at LIMIT %(each)s
+        FOR UPDATE SKIP LOCKED
+    ) d
+    WHERE c.id = ANY (%(channels)s) AND c.kind = ANY (%(kinds)s)
+    LIMIT %(limit)s
+)
+"""
+
+# This one, which nobody else can have seen.
+THIS = """
+due AS MATERIALIZED (
+    SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
+    WHERE id = %(id)s AND status = 'queued' AND {is_free}
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a check made after.
+# What is due to an account that is switched off ends here as well. PostgreSQL looks first whether
+# any account is, once for each statement, by an index that holds nothing as a rule.
+ENDS_AS = """
+CASE WHEN attempt >= max_attempts OR status = 'sending' AND (
+    SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
+) THEN 'dead' WHEN EXISTS (
+    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL
+) AND EXISTS (
+    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL
+        AND owner_id = (SELECT owner_id FROM notifications_channel WHERE id = d.channel_id)
+) THEN 'cancelled' END
+"""
+SWITCHED_OFF = "The account of its owner is switched off."
+
+# The lease. An attempt whose worker never came back is uncertain. What is due on a channel that is
+# paused is put off to the end of that, whoever has queued it meanwhile.
+LEASE_SQL = """
+WITH RECURSIVE {due}, lost AS (
+    INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
+    SELECT id, attempt, 'uncertain', 'The worker ended before it could record an outcome.', %(now)s
+    FROM due WHERE status = 'sending'
+    ON CONFLICT (delivery_id, number) DO NOTHING
+    RETURNING 1
+), counted AS (
+    INSERT INTO notifications_meter (series, value)
+    SELECT '{lost}', count(*) FROM lost HAVING count(*) > 0
+), ended AS (
+    UPDATE notifications_delivery d SET status = ends_as, next_attempt_at = NULL,
+        leased_until = NULL, finished_at = %(now)s,
+        reason = CASE WHEN ends_as = 'cancelled' THEN '{switched_off}'
+            WHEN d.attempt >= d.max_attempts
+            THEN 'Gave up after ' || d.attempt || ' attempts; the last one has no known outcome.'
+            ELSE 'It may have arrived: the worker ended during attempt ' || d.attempt
+                || ', and this channel would rather lose a message than repeat it.' END
+    FROM due WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NOT NULL
+), paused AS MATERIALIZED (
+    SELECT id, paused_until FROM notifications_channel WHERE paused_until > %(now)s
+), put_off AS (
+    UPDATE notifications_delivery d SET status = 'queued', leased_until = NULL, held = 'paused',
+        next_attempt_at = paused.paused_until
+    FROM paused JOIN due ON due.channel_id = paused.id
+    WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL
+)
+UPDATE notifications_delivery d SET status = 'sending', attempt = d.attempt + 1,
+    leased_until = %(until)s
+FROM due JOIN notifications_channel c ON c.id = due.channel_id
+WHERE d.id = ANY (ARRAY[due.id]) AND ends_as IS NULL
+    AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
+RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_at, d.data::text,
+    d.reference, c.holds > 0 OR c.deaths > 0 OR c.lost_at IS NOT NULL, c.at_most_once,
+    CASE WHEN d.attempt = 1 AND d.held IS NULL AND c.holds = 0
+        THEN extract(epoch FROM least(d.due_at, d.created_at))::float8 END,
+    c.id, c.kind, c.address, c.secret,
+    CASE WHEN c.previous_secret_until > %(now)s THEN c.previous_secret END
+"""
+LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
+    LEASE_SQL.format(
+        due=due.format(ends_as=ENDS_AS, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
+        lost=store.LOST.series(),
+        switched_off=SWITCHED_OFF,
+    )
+    for due in (OLDEST, OF_CHANNELS, THIS)
+)
+# How many channels are looked at when some are left out, and what is taken of each at a time.
+LOOK_AT = 500
+TAKE = 20
+
+
+class Leased(NamedTuple):
+    """A delivery that is ours until the lease runs out.
+
+    `has_failed`: its channel hung last time, or what went there before ended dead. `since`: when
+    it was to go out, in seconds of the epoch; None where something held it, or it is tried again.
+    """
+
+    message: Message
+    kind: str
+    max_attempts: int
+    has_failed: bool = False
+    is_at_most_once: bool = False
+    since: float | None = None
+
+
+def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
+    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+    return _lease(LEASE_OLDEST, {"now": now, "until": now + LEASE, "limit": limit})
+
+
+def lease_of_channels(
+    now: datetime, channels: Sequence[int], kinds: Sequence[str], limit: int = BATCH
+) -> list[Leased]:
+    """As `lease`, a few of each of these channels that are of these `kinds`.
+
+    However much is due for others, it is not looked at.
+    """
+    values = {"now": now, "until": now + LEASE, "limit": limit, "each": TAKE}
+    return _lease(LEASE_OF_CHANNELS, {**values, "channels": list(channels), "kinds": list(kinds)})
+
+
+def lease_this(delivery_id: int, now: datetime) -> Leased | None:
+    """Take a delivery that was posted in the same transaction; None when it has ended at once."""
+    leased = _lease(LEASE_THIS, {"now": now, "until": now + LEASE, "id": delivery_id})
+    return leased[0] if leased else None
+
+
+def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
+    """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
+    with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
+        cursor.execute(HEADS, {"after": after, "limit": limit})
+        return [channel for (channel,) in cursor.fetchall()]
+
+
+def _lease(sql: str, values: dict[str, Any]) -> list[Leased]:
+    with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
+        cursor.execute(sql, values, binary=True)
+        rows = cursor.fetchall()
+    return [_leased(row) for row in rows]
+
+
+def _leased(row: tuple[Any, ...]) -> Leased:
+    id_, attempt, max_attempts, created_at, title, body, due_at, data, reference, *channel = row
+    has_failed, is_at_most_once, since, channel_id, kind, address, secret, previous_secret = channel
+    if reference.startswith(verification_codes.PREFIX):
+        body = verification_codes.fill(body, reference)
+    # By position, as there are many: by name it takes twice the time.
+    message = Message(
+        *(id_, attempt, message_id(id_, created_at), channel_id, address, title, body, due_at),
+        *(orjson.loads(data), secret, reference, previous_secret),
+    )
+    return Leased(message, kind, max_attempts, has_failed, is_at_most_once, since)
+
+
+# It goes back as it was: it has used no attempt.
+RELEASE_SQL = """
+UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
+    leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, (
+        SELECT held_until FROM notifications_channel c WHERE c.id = d.channel_id
+    ))
+FROM unnest(%(ids)b::bigint[], %(attempts)b::int[]) AS o(id, attempt)
+WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
+    AND d.status = 'sending'
+"""
+
+
+def release(messages: Sequence[Message]) -> None:
+    """Put back what was leased but never begun."""
+    if not messages:
+        return
+    ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]
+    with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
+        cursor.execute(RELEASE_SQL, {"ids": ids, "attempts": attempts})

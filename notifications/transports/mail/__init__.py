@@ -1,0 +1,1 @@
+"""E-mail: text, bytes, SMTP."""

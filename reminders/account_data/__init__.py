@@ -1,0 +1,1 @@
+"""Erasure and export of a user's reminders."""

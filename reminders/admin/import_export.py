@@ -1,0 +1,220 @@
+"""Reminders in and out as files, in the admin: read, taken in and written as by the API."""
+
+import hashlib
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.models.user import validate_timezone
+from reminders.exchange import formats
+from reminders.exchange.api import as_file
+from reminders.exchange.drafts import Loss, Unreadable
+from reminders.exchange.formats import FORMATS, WRITABLE
+from reminders.exchange.importer import Busy, Report, Taken, TakenResult, take
+from reminders.models import Reminder
+
+# What was tried may be taken in for so long.
+TRIED_FOR = 60 * 60
+SALT = "reminders.import"
+# So many of a kind are listed on the page.
+LISTED = 200
+LABELS = {
+    "jsonl": "JSON Lines",
+    "icalendar": "iCalendar",
+    "crontab": "Crontab",
+    "system-crontab": "System crontab",
+}
+
+
+class ExportForm(forms.Form):
+    format = forms.ChoiceField(
+        choices=[(name, LABELS[name]) for name in WRITABLE],
+        widget=UnfoldAdminSelectWidget,
+        help_text="JSON Lines is all that was set, without loss; a calendar is for other programs.",
+    )
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="JSON Lines, a calendar or a crontab, up to 10 MiB.",
+    )
+    format = forms.ChoiceField(
+        choices=[("", "Detect from the file's name"), *((name, LABELS[name]) for name in FORMATS)],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    timezone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        required=False,
+        validators=[validate_timezone],
+        widget=UnfoldAdminTextInputWidget,
+        help_text="IANA name, for times that the file tells without a zone; empty: the owner's.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Read the file: `reading` is what is in it, `digest` what tells it from another."""
+        told = self.cleaned_data
+        file, owner = told.get("file"), told.get("owner")
+        if not isinstance(file, UploadedFile) or owner is None or self.errors:
+            return told
+        format = FORMATS.get(told["format"]) or formats.of_file(file.name or "")
+        if format is None:
+            self.add_error("format", "The name of the file does not tell: choose one.")
+            return told
+        content = file.read()
+        try:
+            told["reading"] = formats.read_some(content, format, told["timezone"] or owner.timezone)
+        except Unreadable as error:
+            self.add_error("file", str(error))
+        told["digest"] = hashlib.sha256(content).hexdigest()
+        return told
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is signed when it was tried: what is taken in is the same, for the same owner."""
+        told = self.cleaned_data
+        return {
+            "owner": told["owner"].pk,
+            "digest": told["digest"],
+            "format": told["format"],
+            "timezone": told["timezone"],
+        }
+
+
+class Moves:
+    """The part of ReminderAdmin that takes files in and gives them out."""
+
+    actions: tuple[str, ...] = ("export_jsonl", "export_icalendar")
+    actions_list = ("take_in", "give_out")
+    admin_site: Any
+    opts: Any
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        """An import both makes reminders and changes those that are there."""
+        return self.has_add_permission(request) and self.has_change_permission(request)  # type: ignore[attr-defined]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)  # type: ignore[attr-defined]
+
+    @admin.action(description="Export selected reminders as JSON Lines", permissions=["export"])
+    def export_jsonl(
+        self, request: HttpRequest, reminders: QuerySet[Reminder]
+    ) -> HttpResponseBase | None:
+        return self._export(request, reminders, "jsonl")
+
+    @admin.action(description="Export selected reminders as iCalendar", permissions=["export"])
+    def export_icalendar(
+        self, request: HttpRequest, reminders: QuerySet[Reminder]
+    ) -> HttpResponseBase | None:
+        return self._export(request, reminders, "icalendar")
+
+    def _export(self, request: HttpRequest, reminders: Any, name: str) -> HttpResponseBase | None:
+        # It names the addresses of channels, as the API's does.
+        if name == "jsonl" and not request.user.has_perm("notifications.view_channel"):
+            raise PermissionDenied("JSON Lines name channels, which you may not see.")
+        return as_file(reminders.kept(), WRITABLE[name], timezone.now())
+
+    @action(description="Export", url_path="export", icon="download", permissions=["export"])
+    def give_out(self, request: HttpRequest) -> HttpResponseBase:
+        """Give out all reminders of one owner as a file."""
+        form = self._with_owner(ExportForm(request.GET or None), request)
+        if form.is_valid():
+            owner, name = form.cleaned_data["owner"], form.cleaned_data["format"]
+            return self._export(request, Reminder.objects.owned_by(owner), name)  # type: ignore[return-value]
+        return self._page(request, "reminders/export.html", "Export reminders", form=form)
+
+    @action(description="Import", url_path="import", icon="upload", permissions=["import"])
+    def take_in(self, request: HttpRequest) -> HttpResponseBase:
+        """Take a file in for an owner: first it is tried, and shown what would come of it."""
+        if request.method != "POST":
+            return self._import_page(request, self._with_owner(ImportForm(), request))
+        form = self._with_owner(ImportForm(request.POST, request.FILES), request)
+        if not form.is_valid():
+            return self._import_page(request, form)
+        note = ""
+        is_tried = _was_tried(form.asked, request.POST.get("tried", ""))
+        if "take" in request.POST and not is_tried:
+            note = "This is not what was tried, or that is an hour ago: look at it once more."
+        try:
+            report = take(
+                form.cleaned_data["owner"],
+                form.cleaned_data["reading"],
+                timezone.now(),
+                dry_run=not ("take" in request.POST and is_tried),
+                may_write_channels=_may_write_channels(request.user),
+            )
+        except Busy:
+            form.add_error(None, "Another import for this owner is under way. Wait for its end.")
+            return self._import_page(request, form)
+        return self._import_page(request, form, report, note)
+
+    def _import_page(
+        self, request: HttpRequest, form: Any, report: Report | None = None, note: str = ""
+    ) -> HttpResponseBase:
+        told: dict[str, Any] = {"form": form, "note": note}
+        if report is not None:
+            told |= {"report": report, "listed": _listed(report), "losses": _losses(report)}
+            told["counts"] = ", ".join(f"{count} {name}" for name, count in report.counts.items())
+            if report.is_dry_run:
+                told["tried"] = signing.dumps(form.asked, salt=SALT)
+        return self._page(request, "reminders/import.html", "Import reminders", **told)
+
+    def _with_owner(self, form: Any, request: HttpRequest) -> Any:
+        """Put a field for the owner first, as the form of a reminder has it."""
+        field = self.formfield_for_foreignkey(  # type: ignore[attr-defined]
+            Reminder._meta.get_field("owner"), request
+        )
+        form.fields = {"owner": field, **form.fields}
+        return form
+
+    def _page(
+        self, request: HttpRequest, template: str, title: str, **told: Any
+    ) -> HttpResponseBase:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "media": told["form"].media,
+            **told,
+        }
+        return TemplateResponse(request, template, context)
+
+
+def _was_tried(asked: dict[str, Any], token: str) -> bool:
+    try:
+        tried: Any = signing.loads(token, salt=SALT, max_age=TRIED_FOR)
+    except signing.BadSignature:
+        return False
+    return bool(tried == asked)
+
+
+def _may_write_channels(user: Any) -> bool:
+    return user.has_perms(["notifications.add_channel", "notifications.change_channel"])
+
+
+def _listed(report: Report) -> list[Taken]:
+    """Return what one looks for first: what is refused, then what is new, then what is changed."""
+    order = [TakenResult.REFUSED, TakenResult.CREATED, TakenResult.UPDATED]
+    both = [*report.channels, *report.reminders]
+    return [each for result in order for each in both if each.result is result][:LISTED]
+
+
+def _losses(report: Report) -> list[Loss]:
+    return report.losses[:LISTED]

@@ -1,0 +1,83 @@
+"""What became of what was due, on the pages of a reminder and of an occurrence."""
+
+from datetime import datetime
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from accounts.timezones import clocks, in_words
+from notifications.admin import DELIVERY_COLOURS
+from notifications.explain import html
+from notifications.explain.delivery import deliveries_of, outcome_of
+from notifications.models import Delivery
+from reminders.explain.explanation import explain_occurrence
+from reminders.explain.verdicts import OCCURRENCE, Verdict
+from reminders.models import Occurrence, Reminder
+from reminders.models.occurrence import occurrence_id
+from reminders.schedule.message import lead_span
+
+SHOWN = 5
+VERDICT_COLOURS = {
+    Verdict.LOST: "danger",
+    Verdict.OVERDUE: "danger",
+    Verdict.UNDELIVERED: "danger",
+    Verdict.MISSED: "warning",
+    Verdict.SKIPPED: "warning",
+    Verdict.PAUSED: "warning",
+    Verdict.SENT: "success",
+    Verdict.ACKNOWLEDGED: "success",
+}
+OCCURRENCE_COLOURS = {
+    Occurrence.Status.PENDING: "info",
+    Occurrence.Status.ACKNOWLEDGED: "success",
+    Occurrence.Status.SNOOZED: "warning",
+    Occurrence.Status.SKIPPED: "warning",
+    Occurrence.Status.MISSED: "danger",
+}
+# The pages that the steps of an explanation lead to.
+PAGES = {
+    **html.PAGES,
+    "reminder": "admin:reminders_reminder_change",
+    **dict.fromkeys(OCCURRENCE.values(), "admin:reminders_occurrence_change"),
+}
+
+
+def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
+    """Tell the last occurrences of a reminder, each with its deliveries and what came of them."""
+    last = list(reminder.occurrences.order_by("-due_at", "-lead")[:SHOWN])
+    if not last:
+        return "None yet."
+    deliveries: dict[int | None, list[Delivery]] = {}
+    for each in deliveries_of(reminder.owner_id, (one.reference for one in last)):
+        deliveries.setdefault(occurrence_id(each.reference), []).append(each)
+    rows = [
+        {
+            "occurrence": one,
+            "due": in_words(one.due_at, reminder.clock),
+            "lead": lead_span(one.lead) if one.lead else "",
+            "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(one.status), "info"),
+            "deliveries": [
+                {
+                    "delivery": each,
+                    "colour": DELIVERY_COLOURS[each.status],
+                    "outcome": outcome_of(each, now, lambda at: clocks(at, reminder.clock)),
+                }
+                for each in deliveries.get(one.pk, [])
+            ],
+        }
+        for one in last
+    ]
+    return render_to_string("reminders/outcomes.html", {"rows": rows})
+
+
+def story(occurrence: Occurrence, now: datetime) -> SafeString:
+    """Tell one occurrence: its rule, when it was due, whether it fired, and each attempt."""
+    explanation = explain_occurrence(occurrence, now)
+    here = reverse("admin:reminders_occurrence_change", args=[occurrence.pk])
+    context = {
+        "explanation": explanation,
+        "colour": VERDICT_COLOURS.get(explanation.verdict, "info"),
+        "lines": html.lines_of(explanation.steps, explanation.timezone, PAGES, here),
+    }
+    return render_to_string("reminders/story.html", context)

@@ -1,0 +1,348 @@
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.api.base import Conflict, OwnedViewSet
+from accounts.api.filters import InstantFilter
+from accounts.api.serializers import UntilSerializer
+from accounts.models.one_statement import keep_related
+from notifications.api.serializers import own_channels
+from reminders.actions import responses
+from reminders.api.batch_views import ForPrograms
+from reminders.api.parse import parse
+from reminders.api.serializers import (
+    AnsweredSerializer,
+    ExplanationSerializer,
+    OccurrenceDetailSerializer,
+    OccurrenceSerializer,
+    ParsedSerializer,
+    PreviewSerializer,
+    ReminderSerializer,
+    ScheduleSerializer,
+    SentenceSerializer,
+    SnoozeSerializer,
+    UpcomingSerializer,
+)
+from reminders.engine import firing
+from reminders.explain.explanation import explain
+from reminders.models import Occurrence, Reminder
+from reminders.models.response import responses_of, with_responses
+from reminders.recurrence import RecurrenceError
+from reminders.schedule.preview import messages, preview
+
+MAX_UPCOMING = 500
+UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
+
+
+def own_reminders(request: Request | None) -> QuerySet[Reminder]:
+    """Return what a filter of occurrences may name; the schema is made without a request."""
+    if request is None:
+        return Reminder.objects.none()
+    return Reminder.objects.owned_by(request.user)
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "description": "Given several times: reminders with all of them.",
+    }
+)
+class TagFilter(filters.CharFilter):
+    """May be given several times."""
+
+    is_repeatable = True
+
+
+class ReminderFilter(filters.FilterSet):
+    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
+    tag = TagFilter(method="with_tags", label="Tag")
+    channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
+    due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
+    updated_since = filters.CharFilter(
+        method="all_of_them",
+        label="Changed since",
+        help_text="Only what changed since this moment. Give `start`, a time, or the `sync` of "
+        "your last answer. Of the other parameters only `page_size` may be combined with it.",
+    )
+    search = filters.CharFilter(
+        method="having",
+        label="Search",
+        help_text="A part of the title, the body or a tag, in any case.",
+    )
+
+    class Meta:
+        model = Reminder
+        fields = ["external_id"]
+
+    def all_of_them(self, reminders: QuerySet[Reminder], name: str, value: str) -> Any:
+        # Such a list is not filtered: see ForPrograms.
+        return reminders
+
+    def with_tags(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
+        return reminders.filter(tags__contains=self.data.getlist(name))
+
+    def having(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
+        # No index: it would be written once more whenever a reminder fires. Only one's own are
+        # looked at.
+        lines = Func("tags", Value("\n"), function="array_to_string", output_field=TextField())
+        return reminders.alias(lines=lines).filter(
+            Q(title__icontains=value) | Q(body__icontains=value) | Q(lines__icontains=value)
+        )
+
+
+class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
+    """What to remind of, on which channels, and when."""
+
+    model = Reminder
+    scope = "reminders"
+    read_only_actions = frozenset({"parse", "preview"})
+    problems = {
+        "list": {410},
+        "update": {409},
+        "partial_update": {409},
+        "skip": {400, 409},
+    }
+    serializer_class = ReminderSerializer
+    filterset_class = ReminderFilter
+    ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
+    query_params = {
+        "upcoming": {"count"},
+        "explain": {"at"},
+        "occurrences": {"cursor", "page_size"},
+    }
+
+    def get_queryset(self) -> QuerySet[Reminder]:
+        found: Any = super().get_queryset()
+        return found.with_channels().with_last_loss()
+
+    def first_rows(self, rows: Any, limit: int, *, is_falling: bool) -> Any:
+        return rows.first_rows(limit, is_falling=is_falling)
+
+    def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
+        serializer.save(owner=self.request.user, now=timezone.now())
+
+    def perform_update(self, serializer: BaseSerializer[Reminder]) -> None:
+        serializer.save(now=timezone.now())
+
+    def perform_destroy(self, instance: Reminder) -> None:
+        instance.close(timezone.now())
+
+    @extend_schema(request=UntilSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, **kwargs: Any) -> Response:
+        """Fire nothing until then, or until it is resumed.
+
+        Doing it again changes nothing, or gives the pause another end.
+        """
+        reminder = self.get_object()
+        asked = UntilSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        reminder.pause(timezone.now(), asked.validated_data["until"])
+        return Response(self.get_serializer(reminder).data)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, **kwargs: Any) -> Response:
+        """Go on with the next occurrence from now; those that fell into the pause do not fire."""
+        reminder = self.get_object()
+        reminder.resume(timezone.now())
+        return Response(self.get_serializer(reminder).data)
+
+    @extend_schema(request=None, responses={201: OccurrenceSerializer})
+    @action(detail=True, methods=["post"])
+    def trigger(self, request: Request, **kwargs: Any) -> Response:
+        """Fire now, beside the schedule, which does not move."""
+        occurrence = firing.trigger(self.get_object(), timezone.now())
+        where = reverse("occurrence-detail", [occurrence.pk], request=request)
+        return Response(OccurrenceSerializer(occurrence).data, 201, headers={"Location": where})
+
+    @extend_schema(responses=PreviewSerializer, filters=False)
+    @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)
+    def preview(self, request: Request, **kwargs: Any) -> Response:
+        """Show a schedule in words, its next instants, and what clock changes do to them.
+
+        With `title` or `body`, also what the next messages will say.
+
+        Nothing is stored, so the scope `reminders:read` is enough. Without `after`, a schedule with
+        nothing left in the future is refused, as it is for a new reminder.
+        """
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        reminder, after = values["reminder"], values.get("after")
+        try:
+            if after is None:
+                after = timezone.now()
+                reminder.plan_or_refuse(after)
+            shown = preview(reminder.schedule, after, values["count"])
+            if reminder.title or reminder.body:
+                shown = replace(shown, messages=messages(reminder, after, reminder.count))
+        except RecurrenceError as error:
+            raise ValidationError({error.field: error.message}) from error
+        return Response(PreviewSerializer(shown).data)
+
+    @extend_schema(request=SentenceSerializer, responses=ParsedSerializer, filters=False)
+    @action(detail=False, methods=["post"], serializer_class=SentenceSerializer)
+    def parse(self, request: Request, **kwargs: Any) -> Response:
+        """Read a sentence such as “stand-up every Monday at 6pm”: the reminder that it means.
+
+        `reminder` is what `POST reminders/` takes, `preview` what it would do. Nothing is stored,
+        so the scope `reminders:read` is enough. What is not understood, or could mean two things,
+        is refused with what to write instead. English only.
+        """
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        owner: Any = request.user
+        values = {"timezone": owner.timezone, **asked.validated_data}
+        parsed = parse(values["text"], values["timezone"], owner, timezone.now())
+        return Response(ParsedSerializer(parsed).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("count", UPCOMING_COUNT, description="How many; 10 if left out.")
+        ],
+        responses=UpcomingSerializer,
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def upcoming(self, request: Request, **kwargs: Any) -> Response:
+        """The next due instants, in UTC, but for those that were skipped.
+
+        A paused reminder shows what a resume would bring.
+        """
+        reminder, now = self.get_object(), timezone.now()
+        count = _count(request.query_params.get("count", "10"))
+        skipped = set(reminder.skipped_ahead(now))
+        schedule = reminder.schedule
+        dues = schedule.upcoming(now, count + len(skipped))
+        return Response(
+            UpcomingSerializer(
+                {
+                    "schedule_text": schedule.text,
+                    "occurrences": [due for due in dues if due not in skipped][:count],
+                }
+            ).data
+        )
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "at",
+                description="A moment: `2026-11-23T18:00` in the time zone of the reminder, or "
+                "with an offset; `2026-11-23` is the whole day. Without: the latest and the next.",
+            )
+        ],
+        responses=ExplanationSerializer,
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def explain(self, request: Request, **kwargs: Any) -> Response:
+        """Why it did or did not fire: a sentence, and the chain from rule to each attempt."""
+        at = request.query_params.get("at", "")
+        explanation = explain(self.get_object(), timezone.now(), at)
+        return Response(ExplanationSerializer(explanation).data)
+
+    @extend_schema(request=None, responses=OccurrenceDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def skip(self, request: Request, **kwargs: Any) -> Response:
+        """Let the next due instant pass, at all its leads to come; the plan moves on."""
+        reminder = self.get_object()
+        occurrence = responses.skip_next(reminder, timezone.now(), _by(request))
+        if occurrence is None:
+            raise Conflict(f"Nothing is planned to skip: this reminder is {reminder.status}.")
+        return Response(OccurrenceDetailSerializer(occurrence).data)
+
+    @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
+    @action(detail=True, filterset_class=None, ordering_fields=())
+    def occurrences(self, request: Request, **kwargs: Any) -> Response:
+        """What has fired, was skipped or was missed, newest first."""
+        page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
+        return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
+
+
+class OccurrenceFilter(filters.FilterSet):
+    reminder = filters.ModelChoiceFilter(queryset=own_reminders)
+    due_after = InstantFilter("due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("due_at", lookup_expr="lt", label="Due before")
+
+    class Meta:
+        model = Occurrence
+        fields = ["status"]
+
+
+class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+    """What has fired, was skipped or was missed. One of them, read alone, shows who answered."""
+
+    model = Occurrence
+    scope = "reminders"
+    problems = {"acknowledge": {409}, "snooze": {409}}
+    serializer_class = OccurrenceDetailSerializer
+    filterset_class = OccurrenceFilter
+
+    def get_queryset(self) -> QuerySet[Occurrence]:
+        occurrences = super().get_queryset()
+        if self.action == "list":
+            return occurrences
+        if self.action == "retrieve":
+            return with_responses(occurrences)
+        return occurrences.prefetch_related("responses__user")
+
+    def get_object(self) -> Occurrence:
+        occurrence = super().get_object()
+        if self.action == "retrieve":
+            keep_related(occurrence, "responses", responses_of(occurrence))
+        return occurrence
+
+    def get_serializer_class(self) -> type[BaseSerializer[Occurrence]]:
+        return OccurrenceSerializer if self.action == "list" else OccurrenceDetailSerializer
+
+    @extend_schema(request=None, responses=AnsweredSerializer)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, **kwargs: Any) -> Response:
+        """It is done: say nothing more of it. Doing it again changes nothing."""
+        occurrence = self.get_object()
+        changed = responses.acknowledge(occurrence, timezone.now(), _by(request))
+        if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
+            raise Conflict(f"Only what has fired can be acknowledged; this is {occurrence.status}.")
+        return self._answered(occurrence, changed=changed)
+
+    @extend_schema(request=SnoozeSerializer, responses=AnsweredSerializer)
+    @action(detail=True, methods=["post"])
+    def snooze(self, request: Request, **kwargs: Any) -> Response:
+        """Be quiet about this one until then, and speak again; the series does not move."""
+        occurrence, now = self.get_object(), timezone.now()
+        asked = SnoozeSerializer(data=request.data, context={"now": now})
+        asked.is_valid(raise_exception=True)
+        changed = responses.snooze(occurrence, asked.validated_data["until"], now, _by(request))
+        if occurrence.status != Occurrence.Status.SNOOZED:
+            raise Conflict(
+                f"Only what is not answered can be snoozed; this is {occurrence.status}."
+            )
+        return self._answered(occurrence, changed=changed)
+
+    def _answered(self, occurrence: Occurrence, *, changed: bool) -> Response:
+        return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
+
+
+def _by(request: Request) -> responses.By:
+    return responses.By("api", request.user.pk)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_UPCOMING:
+        raise ValidationError({"count": f"Give a whole number from 1 to {MAX_UPCOMING}."})
+    return int(text)

@@ -1,0 +1,1 @@
+"""What a tick does, and what runs beside it."""

@@ -1,0 +1,208 @@
+from collections.abc import Iterator
+from datetime import datetime
+from http import HTTPStatus
+from types import SimpleNamespace
+from typing import IO, Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotAcceptable, PermissionDenied, ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.base import FORM_FIELDS, ApiView, Conflict
+from accounts.models import ApiToken, Scope, User
+from reminders.api.views import ReminderFilter
+from reminders.exchange import formats
+from reminders.exchange.api_serializers import (
+    ExportOptions,
+    FileSerializer,
+    ImportOptions,
+    ReportSerializer,
+)
+from reminders.exchange.drafts import Reading, Unreadable
+from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
+from reminders.exchange.importer import Busy, take
+from reminders.exchange.shelf import stream
+from reminders.models import Reminder
+
+BINARY = "application/octet-stream"
+# Of the lines of an answer, so much goes out at once.
+BLOCK = 64 * 1024
+
+
+class Negotiation(DefaultContentNegotiation):
+    """`?format=` is that of the file, and what may be accepted is any: an error is JSON."""
+
+    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)  # type: ignore[assignment]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            return renderers[0], renderers[0].media_type
+
+
+class RawParser(BaseParser):
+    """The body as it is."""
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+
+    def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
+        return {"raw": stream.read()}
+
+
+class ImportView(ApiView, GenericAPIView[Any]):
+    scope = "reminders"
+    query_params = {"post": {"format", "dry_run", "timezone"}}
+    content_negotiation_class = Negotiation
+    serializer_class = FileSerializer
+
+    def get_parsers(self) -> list[Any]:
+        raw = [RawParser(media_type) for media_type in (*MEDIA_TYPES, BINARY)]
+        return [MultiPartParser(), *raw]
+
+    @extend_schema(
+        operation_id="reminders_import_create",
+        parameters=[ImportOptions],
+        request={
+            "multipart/form-data": FileSerializer,
+            **dict.fromkeys([*MEDIA_TYPES, BINARY], OpenApiTypes.BINARY),
+        },
+        responses={200: ReportSerializer},
+    )
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        """Take in a file: JSON Lines, a calendar or a crontab; as the body, or as the field `file`.
+
+        What is refused stops nothing else: the answer tells what came of each part, and what could
+        not be carried over. The same file again changes nothing. Up to 10 MiB and 10,000 reminders.
+        A file with channels needs the scope `channels:write` as well.
+        """
+        asked = ImportOptions(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        options = asked.validated_data
+        content, format = _file(request, options.get("format"))
+        user = request.user
+        assert isinstance(user, User)
+        reading = _read(content, format, options.get("timezone") or user.timezone)
+        try:
+            report = take(
+                user,
+                reading,
+                timezone.now(),
+                dry_run=options["dry_run"],
+                may_write_channels=_may(request, Scope.CHANNELS_WRITE),
+            )
+        except Busy:
+            raise Conflict("Another import of yours is under way. Wait until it is done.") from None
+        return Response(ReportSerializer(report).data)
+
+
+class ExportFilter(ReminderFilter):
+    """All filters of the list; a copy that is kept up to date is read from the list itself."""
+
+    updated_since = None
+
+
+class ExportView(ApiView, GenericAPIView[Reminder]):
+    scope = "reminders"
+    content_negotiation_class = Negotiation
+    filterset_class = ExportFilter
+    filtered = ("get",)
+    pagination_class = None
+
+    def get_queryset(self) -> QuerySet[Reminder]:
+        if getattr(self, "swagger_fake_view", False):
+            return Reminder.objects.none()
+        return Reminder.objects.owned_by(self.request.user)
+
+    @extend_schema(
+        operation_id="reminders_export_retrieve",
+        parameters=[ExportOptions],
+        filters=True,
+        responses={
+            (HTTPStatus.OK.value, each.media_types[0]): OpenApiResponse(OpenApiTypes.STR)
+            for each in WRITABLE.values()
+        },
+    )
+    def get(self, request: Request, **kwargs: Any) -> StreamingHttpResponse:
+        """Give out reminders as a file: `jsonl` is all that was set, without loss.
+
+        It names the addresses of channels, never their secrets: a token needs the scope
+        `channels:read` as well.
+        """
+        asked = ExportOptions(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        format = WRITABLE[asked.validated_data["format"]]
+        if format.name == "jsonl" and not _may(request, Scope.CHANNELS_READ):
+            raise PermissionDenied(f"This token lacks the scope {Scope.CHANNELS_READ}.")
+        reminders = self.filter_queryset(self.get_queryset())
+        return as_file(reminders, format, timezone.now())
+
+
+def _may(request: Request, scope: str) -> bool:
+    return not isinstance(request.auth, ApiToken) or scope in request.auth.scopes
+
+
+def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
+    """Return what was sent, and the format that it is said to have."""
+    data: Any = request.data
+    raw, sent = data.get("raw"), data.get("file")
+    if unknown := set(data) - {"raw", "file", *FORM_FIELDS}:
+        message = "Unknown field. Send only `file`; all else goes into the address."
+        raise ValidationError(dict.fromkeys(unknown, message), code="unknown")
+    if isinstance(raw, bytes) and raw:
+        media_type, file_name = request.content_type or "", ""
+    elif isinstance(sent, UploadedFile):
+        raw, media_type, file_name = sent.read(), sent.content_type or "", sent.name or ""
+    else:
+        raise ValidationError({"file": "Send the file as the body, or in the field `file`."})
+    if name is not None:
+        return raw, FORMATS[name]
+    told = MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
+    # Of a file in a form, its name tells more than the type that a browser makes of it.
+    told = formats.of_file(file_name) or told
+    if told is None:
+        message = f"Say which format this is: {', '.join(sorted(FORMATS))}."
+        raise ValidationError({"format": message})
+    return raw, told
+
+
+def _read(content: bytes, format: Format, timezone: str) -> Reading:
+    try:
+        return formats.read_some(content, format, timezone)
+    except Unreadable as error:
+        code = "too_many" if isinstance(error, formats.TooMany) else "unreadable"
+        raise ValidationError({"file": str(error)}, code=code) from None
+
+
+def as_file(reminders: QuerySet[Reminder], format: Format, now: datetime) -> StreamingHttpResponse:
+    """Give out reminders in a format that FOAM writes, as a file that is written as it is read."""
+    assert format.write is not None
+    response = StreamingHttpResponse(
+        _blocks(format.write(stream(reminders), now)),
+        content_type=f"{format.media_types[0]}; charset=utf-8",
+    )
+    response["Content-Disposition"] = f'attachment; filename="reminders{format.suffixes[0]}"'
+    return response
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[str]:
+    """Put lines together: each piece of an answer costs a system call, here and there."""
+    some: list[str] = []
+    size = 0
+    for line in lines:
+        some.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield "".join(some)
+            some, size = [], 0
+    yield "".join(some)

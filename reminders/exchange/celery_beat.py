@@ -1,0 +1,233 @@
+"""django-celery-beat's tables: for who made one PeriodicTask for each reminder.
+
+FOAM reminds, and runs no tasks: each PeriodicTask becomes a reminder that says its task and its
+arguments, due when beat would have sent it. In beat a day has to fit both its day fields, in cron
+one of them: where they differ a crontab becomes a rule. An interval is counted in UTC from when it
+last ran, as beat does.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery.schedules import ParseException, crontab_parser
+from django.db.models import QuerySet
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from accounts.timezones import zone
+from reminders.exchange import plain
+from reminders.exchange.drafts import Draft, Loss, Reading
+from reminders.recurrence import Schedule
+from reminders.recurrence.cron import Cron
+from reminders.recurrence.rrule import WEEKDAYS
+
+REMINDS = "FOAM reminds, and runs no tasks: each reminder says the task that beat would send."
+# A crontab without a start has always been; the same at each import.
+LONG_AGO = datetime(2000, 1, 1)
+# FOAM's own rows are no reminders, nor is Celery's.
+OWN = [("tick", "reminders.tasks.dispatch"), ("prune", "reminders.tasks.prune")]
+CELERYS = "celery.backend_cleanup"
+ROUTING = ("queue", "exchange", "routing_key", "priority")
+EMPTY = ("", "[]", "{}", None)
+EXTERNAL_ID_LENGTH = 200
+
+
+class Uncarried(ValueError):
+    """A task that cannot be a reminder, and why."""
+
+
+def tasks(using: str, names: Sequence[str] = ()) -> QuerySet[PeriodicTask]:
+    """Return the tasks of a database that may be reminders: all, or those with these names."""
+    found = PeriodicTask.objects.using(using).exclude(task=CELERYS)
+    for name, task in OWN:
+        found = found.exclude(name=name, task=task)
+    found = found.filter(name__in=names) if names else found
+    return found.select_related("interval", "crontab", "solar", "clocked").order_by("pk")
+
+
+def read(found: Iterable[PeriodicTask], timezone: str, now: datetime) -> Reading:
+    """Read tasks as of `now`; one-offs by the clock are told in `timezone`."""
+    reading = Reading()
+    for task in found:
+        place = where(task)
+        try:
+            reading.drafts.append(Draft(place, _fields(task, timezone, now), not task.enabled))
+        except Uncarried as why:
+            reading.losses.append(Loss(place, f"Not carried over: {why}"))
+        else:
+            reading.losses += [Loss(place, what) for what in _left_behind(task)]
+    if reading.drafts:
+        reading.losses.insert(0, Loss("all tasks", REMINDS))
+    return reading
+
+
+def where(task: PeriodicTask) -> str:
+    return f'PeriodicTask "{task.name}"'
+
+
+def _fields(task: PeriodicTask, timezone: str, now: datetime) -> dict[str, Any]:
+    if task.expires is not None and task.expires <= now:
+        raise Uncarried(f"it has expired, at {_utc(task.expires)}.")
+    if task.one_off and task.total_run_count:
+        raise Uncarried("it was to run once, and has.")
+    when = _when(task, timezone)
+    if task.one_off:
+        when = _once(when, now)
+    lateness = {}
+    if task.expire_seconds is not None:
+        lateness = {"misfire": "none", "grace": f"PT{task.expire_seconds}S"}
+    return {
+        "title": plain.title(task.name),
+        "body": plain.escaped("\n".join(_said(task))),
+        "external_id": external_id(task.name),
+        **when,
+        **lateness,
+        "starts_at": when["starts_at"].isoformat(),
+    }
+
+
+def external_id(name: str) -> str:
+    """Return what names the reminder of a task: names are unique in a database, ids are not."""
+    text = f"beat:{name}"
+    if len(text) <= EXTERNAL_ID_LENGTH:
+        return text
+    return f"beat:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _said(task: PeriodicTask) -> Iterator[str]:
+    if task.description.strip():
+        yield task.description.strip()
+    yield f"Task: {task.task}"
+    for name in ("args", "kwargs"):
+        if (value := getattr(task, name)) not in EMPTY:
+            yield f"{name.capitalize()}: {value}"
+
+
+def _left_behind(task: PeriodicTask) -> Iterator[str]:
+    for name in ROUTING:
+        if (value := getattr(task, name)) not in EMPTY:
+            yield f"{name} {value!r} is for messages to workers."
+    if task.headers not in EMPTY:
+        yield "Its headers are for messages to workers."
+
+
+def _when(task: PeriodicTask, timezone: str) -> dict[str, Any]:
+    if task.crontab is not None:
+        return _by_crontab(task, task.crontab)
+    if task.interval is not None:
+        return _by_interval(task)
+    if task.clocked is not None:
+        local = task.clocked.clocked_time.astimezone(zone(timezone))
+        return {"starts_at": _wall(local), "timezone": timezone, "recurrence": ""}
+    if task.solar is not None:
+        raise Uncarried(f"FOAM does not follow the sun ({task.solar.get_event_display()}).")
+    raise Uncarried("it has no schedule.")
+
+
+def _once(when: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return a one-off on the first instant that is due."""
+    due_at = Schedule(**when).after(now)
+    if due_at is None:
+        raise Uncarried("nothing of it is left in the future.")
+    local = due_at.astimezone(zone(when["timezone"]))
+    return {**when, "starts_at": _wall(local), "recurrence": ""}
+
+
+def _by_interval(task: PeriodicTask) -> dict[str, Any]:
+    interval = task.interval
+    every = timedelta(**{interval.period: interval.every})
+    minutes, rest = divmod(every, timedelta(minutes=1))
+    if rest or not minutes:
+        raise Uncarried(f"FOAM counts in whole minutes, and this is {interval}.")
+    if task.last_run_at is None and task.start_time is not None:
+        first = task.start_time
+    else:
+        first = (task.last_run_at or task.date_changed) + every
+        first = max(first, task.start_time or first)
+    starts, recurrence = _wall(first.astimezone(UTC)), _every(minutes) + _until(task)
+    return {"starts_at": starts, "timezone": "UTC", "recurrence": recurrence}
+
+
+def _every(minutes: int) -> str:
+    if minutes % 1440 == 0:
+        return f"FREQ=DAILY;INTERVAL={minutes // 1440}"
+    if minutes % 60 == 0:
+        return f"FREQ=HOURLY;INTERVAL={minutes // 60}"
+    return f"FREQ=MINUTELY;INTERVAL={minutes}"
+
+
+def _until(task: PeriodicTask) -> str:
+    """Return the part of a rule that ends it before the task expires."""
+    if task.expires is None:
+        return ""
+    last = task.expires - timedelta(microseconds=1)
+    return f";UNTIL={last.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _by_crontab(task: PeriodicTask, crontab: CrontabSchedule) -> dict[str, Any]:
+    name = str(crontab.timezone)
+    try:
+        starts = _wall(task.start_time.astimezone(zone(name))) if task.start_time else LONG_AGO
+        cron = _cron(crontab)
+    except (ParseException, ValueError) as error:
+        raise Uncarried(f"its crontab cannot be read: {str(error).rstrip('.')}.") from None
+    # By cron's own rule one of two day fields is enough, unless one of them is free.
+    meets = cron.any_day or cron.any_weekday
+    if task.expires is None and meets:
+        return {"starts_at": starts, "timezone": name, "recurrence": cron.text}
+    # A rule takes from its start what it does not say: here the second.
+    if starts.second:
+        starts = starts.replace(second=0) + timedelta(minutes=1)
+    return {"starts_at": starts, "timezone": name, "recurrence": _rule(cron) + _until(task)}
+
+
+def _cron(crontab: CrontabSchedule) -> Cron:
+    """Read by celery's grammar, which has more names, and ranges that go round."""
+    minute, hour = _text(crontab.minute), _text(crontab.hour)
+    return Cron(
+        minutes=frozenset(crontab_parser(60).parse(minute)),
+        hours=frozenset(crontab_parser(24).parse(hour)),
+        real_pace=any(mark in minute + hour for mark in "*/"),
+        days=frozenset(crontab_parser(31, 1).parse(_text(crontab.day_of_month))),
+        nearest_weekdays=frozenset(),
+        last_day=False,
+        last_weekday=False,
+        months=frozenset(crontab_parser(12, 1).parse(_text(crontab.month_of_year))),
+        weekdays=frozenset(crontab_parser(7).parse(_text(crontab.day_of_week))),
+        ordinals=frozenset(),
+        both_days=True,
+    )
+
+
+def _text(field: str) -> str:
+    return field.replace(" ", "").lower()
+
+
+def _rule(cron: Cron) -> str:
+    """Return the RFC 5545 rule of the same instants, in whose days both fields meet."""
+    hours = "" if len(cron.hours) == 24 else f";BYHOUR={_numbers(cron.hours)}"
+    minutes = "" if len(cron.minutes) == 60 else f";BYMINUTE={_numbers(cron.minutes)}"
+    freq = "MINUTELY" if not minutes else "HOURLY" if not hours else "DAILY"
+    parts = [f"FREQ={freq}{hours}{minutes}"]
+    if len(cron.months) < 12:
+        parts.append(f"BYMONTH={_numbers(cron.months)}")
+    if not cron.any_day:
+        parts.append(f"BYMONTHDAY={_numbers(cron.days)}")
+    if not cron.any_weekday:
+        # Cron's week begins on Sunday.
+        names = [WEEKDAYS[(day - 1) % 7] for day in sorted(cron.weekdays)]
+        parts.append(f"BYDAY={','.join(names)}")
+    return ";".join(parts)
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(values)))
+
+
+def _wall(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None, microsecond=0)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

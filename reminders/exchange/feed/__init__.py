@@ -1,0 +1,1 @@
+"""The calendar feed: reminders at a secret address."""

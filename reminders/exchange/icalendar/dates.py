@@ -1,0 +1,44 @@
+"""The dates of a series: EXDATE, RDATE, RECURRENCE-ID and UNTIL, as its own clock shows them."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
+
+from reminders.exchange.icalendar.syntax.values import UTC_NAME, Moment
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+NOON = time(12)
+# No zone has an offset of other than whole quarters of an hour.
+QUARTER = 15
+
+
+def day_of(at: Moment, zones: Iterable[str], is_date_of: Callable[[date], bool]) -> date:
+    """Return the date that is meant in a series of dates.
+
+    A time with a zone, or that floats, has a date of its own: it is midnight where it was written.
+    One in UTC is midnight in one of `zones`, the last of which is the reader's, or in another;
+    where it can be none, the date counts that is one of the series, or the reader's.
+    """
+    if at.is_date or at.zone != UTC_NAME:
+        return at.wall.date()
+    walls = [at.wall_in(zone) for zone in zones]
+    for wall in walls:
+        if wall.time() == time.min:
+            return wall.date()
+    days = [wall.date() for wall in walls[-1:]]
+    if at.wall.minute % QUARTER == 0 and at.wall.second == 0:
+        days.insert(0, _nearest_day(at.wall))
+    return next((day for day in days if is_date_of(day)), days[0])
+
+
+def last_day(until: Moment, zones: Iterable[str]) -> date:
+    """Return the last date of a series of dates; UNTIL is its begin, or its last second."""
+    is_end = until.zone == UTC_NAME and (until.wall.minute, until.wall.second) == (59, 59)
+    begin = until._replace(wall=until.wall + SECOND) if is_end else until
+    day = day_of(begin, zones, lambda _: False)
+    return day - DAY if is_end else day
+
+
+def _nearest_day(wall: datetime) -> date:
+    """Return the date that begins nearest to a time in UTC: some zone has midnight then."""
+    return (wall + DAY if wall.time() >= NOON else wall).date()

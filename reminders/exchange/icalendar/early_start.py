@@ -1,0 +1,58 @@
+"""A series that began before the first year of the engine, begun later with the same dates."""
+
+from datetime import UTC, datetime, timedelta
+
+from reminders.exchange.icalendar.rrule_reading import rule_text
+from reminders.exchange.icalendar.syntax.values import BadValue
+from reminders.recurrence import Schedule
+
+FIRST_YEAR = 1900
+# The Gregorian calendar repeats, weekdays included; a cycle begins in 2001.
+CYCLE_YEARS = 400
+CYCLE_BEGIN = datetime(2001, 1, 1)
+# The last year in which the engine is asked for a date; it knows some hundred years more.
+LAST_TARGET_YEAR = CYCLE_BEGIN.year + 2 * CYCLE_YEARS
+_EARLIEST = datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+def later_start(start: datetime, parts: dict[str, str]) -> datetime:
+    """Return the first date of a series from 2001 on; have COUNT say how many are left from there.
+
+    The rule is followed some cycles later, where it has the same dates, whatever its interval.
+    Raises BadValue for a series that has none, and RecurrenceError.
+    """
+    endless = {name: value for name, value in parts.items() if name not in {"COUNT", "UNTIL"}}
+    left = int(parts["COUNT"]) if parts.get("COUNT", "").isdecimal() else None
+    is_first = True
+    while start < CYCLE_BEGIN:
+        cycles = max(-((start.year - FIRST_YEAR) // CYCLE_YEARS), 0)
+        target = CYCLE_BEGIN.year + cycles * CYCLE_YEARS
+        if target > LAST_TARGET_YEAR:
+            target = CYCLE_BEGIN.year + CYCLE_YEARS
+        shifted = start.replace(year=start.year + cycles * CYCLE_YEARS)
+        rule = Schedule(starts_at=shifted, timezone="UTC", recurrence=rule_text(endless))
+        if left is not None and is_first:
+            # COUNT counts a start that the rule does not give.
+            left -= rule.after(_EARLIEST) != shifted.replace(tzinfo=UTC)
+        occurrence, passed = _first_from(rule, target, left)
+        left = None if left is None else left - passed
+        if occurrence is None or left == 0:
+            raise BadValue(f"its rule gives no date from {CYCLE_BEGIN.year} on")
+        start = occurrence.replace(year=occurrence.year - cycles * CYCLE_YEARS)
+        is_first = False
+    if left is not None:
+        parts["COUNT"] = str(left)
+    return start
+
+
+def _first_from(rule: Schedule, year: int, most: int | None) -> tuple[datetime | None, int]:
+    """Return the first wall time in or after a year, and how many come before it, up to `most`."""
+    begin = datetime(year, 1, 1, tzinfo=UTC)
+    if most is None:
+        occurrence, passed = rule.after(begin - _SECOND), 0
+    else:
+        occurrence, passed = rule.after(_EARLIEST), 0
+        while occurrence is not None and occurrence < begin and passed < most:
+            occurrence, passed = rule.after(occurrence), passed + 1
+    return occurrence.replace(tzinfo=None) if occurrence else None, passed

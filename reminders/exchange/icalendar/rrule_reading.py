@@ -1,0 +1,127 @@
+"""An RRULE as the engine takes it: what is clear is passed over and told, the rest refused."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.syntax.values import BadValue
+from reminders.recurrence import Schedule
+
+_PARTS_WITHOUT_EFFECT = {"RSCALE=GREGORIAN", "SKIP=OMIT"}
+# vCalendar 1.0, 3.5: D2 #10, W1 MO TU, MP1 1+ MO, MD1 1 15 LD, YM1 6, YD1 100.
+_VERSION_1 = re.compile(r"(D|W|MP|MD|YM|YD)([0-9]{1,4})((?:\s+[A-Z0-9+#:-]+)*)")
+_WEEKDAY = re.compile(r"MO|TU|WE|TH|FR|SA|SU")
+_SIGNED = re.compile(r"([0-9]{1,3})([+-]?)")
+_END = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
+_FREQUENCIES = {
+    "D": "DAILY",
+    "W": "WEEKLY",
+    "MP": "MONTHLY",
+    "MD": "MONTHLY",
+    "YM": "YEARLY",
+    "YD": "YEARLY",
+}
+_LISTS = {"W": "BYDAY", "MP": "BYDAY", "MD": "BYMONTHDAY", "YM": "BYMONTH", "YD": "BYYEARDAY"}
+# Where a rule of vCalendar 1.0 says no end, it means two.
+_DEFAULT_COUNT = 2
+
+EndOf = Callable[[str], str]
+
+
+def read_rule(value: str, until: EndOf, where: str, account: Account) -> dict[str, str]:
+    """Return the parts of a rule in its order, UNTIL as `until` reads it. Raises BadValue."""
+    text = value.strip().upper()
+    if version_1 := _VERSION_1.fullmatch(text):
+        text = _of_version_1(version_1, where, account)
+    parts: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, content = (side.strip() for side in part.partition("="))
+        if name.startswith("X-"):
+            account.lose(where, f"{part[:60]} in its rule: FOAM has nothing like it")
+        elif part not in _PARTS_WITHOUT_EFFECT:
+            if name in parts:
+                raise BadValue(f"its rule has {name[:20]} twice")
+            parts[name] = content.strip(",") if name.startswith("BY") else content
+    if "FREQ" not in parts:
+        raise BadValue(f"its rule {value[:60]!r} is none of iCalendar: it has no FREQ")
+    if "UNTIL" in parts:
+        _pass_over_count(parts, where, account)
+        parts["UNTIL"] = until(parts["UNTIL"])
+    return parts
+
+
+def rule_text(parts: dict[str, str]) -> str:
+    return ";".join(f"{name}={content}" for name, content in parts.items())
+
+
+def keep_earlier_end(
+    parts: dict[str, str], start: datetime, zone: str, where: str, account: Account
+) -> None:
+    """Of UNTIL and COUNT, which RFC 5545 forbids together, keep the one that ends the rule first.
+
+    Raises RecurrenceError.
+    """
+    if not {"UNTIL", "COUNT"} <= parts.keys():
+        return
+    lasts = {}
+    for name in ("UNTIL", "COUNT"):
+        others = {part: content for part, content in parts.items() if part != name}
+        rule = Schedule(starts_at=start, timezone=zone, recurrence=rule_text(others))
+        lasts[name] = rule.last()
+    by_count, by_until = lasts["UNTIL"], lasts["COUNT"]
+    ends_by_until = by_until is None or (by_count is not None and by_until <= by_count)
+    del parts["COUNT" if ends_by_until else "UNTIL"]
+    account.lose(where, "its rule has UNTIL and COUNT: the one that ends it earlier counts")
+
+
+def _pass_over_count(parts: dict[str, str], where: str, account: Account) -> None:
+    """Leave out a COUNT that is no number of times beside an UNTIL that says the end."""
+    if re.fullmatch(r"0+|-[0-9]+", parts.get("COUNT", "")):
+        what = f"COUNT={parts.pop('COUNT')[:20]} in its rule: UNTIL tells when it ends"
+        account.lose(where, what)
+
+
+def _of_version_1(rule: re.Match[str], where: str, account: Account) -> str:
+    """Return a rule of vCalendar 1.0 as RFC 5545 writes it. Raises BadValue."""
+    kind, words = rule[1], rule[3].split()
+    end, rounds = f"COUNT={_DEFAULT_COUNT}", None
+    if words and words[-1].startswith("#") and words[-1][1:].isdecimal():
+        rounds = int(words.pop()[1:6])
+    elif words and _END.fullmatch(words[-1]):
+        end = f"UNTIL={words.pop()}"
+    try:
+        chosen = list(dict.fromkeys(_choices(kind, words)))
+    except ValueError as error:
+        raise BadValue(f"{error} in its rule {rule[0][:60]!r} is not read") from None
+    if rounds is not None:
+        # W1 TU TH #5 goes on for five weeks, which is ten times; #0 for ever.
+        end = f"COUNT={rounds * max(len(chosen), 1)}" if rounds else ""
+    text = f"FREQ={_FREQUENCIES[kind]};INTERVAL={int(rule[2])}"
+    if chosen:
+        text += f";{_LISTS[kind]}={','.join(chosen)}"
+    text = f"{text};{end}" if end else text
+    account.lose(where, f"its rule {rule[0][:60]} is of vCalendar 1.0, and is read as {text}")
+    return text
+
+
+def _choices(kind: str, words: list[str]) -> Iterator[str]:
+    """Yield what a rule of vCalendar 1.0 chooses, each as RFC 5545 writes it. Raises ValueError."""
+    ordinals: list[str] = []
+    is_after_weekday = False
+    for word in words:
+        is_weekday = _WEEKDAY.fullmatch(word) is not None
+        signed = _SIGNED.fullmatch(word)
+        if kind == "MP" and signed and signed[2]:
+            # 1+ 1- FR are two of a weekday, and 1+ MO 2+ TU begin anew.
+            ordinals = [] if is_after_weekday else ordinals
+            ordinals.append(f"{signed[2].replace('+', '')}{int(signed[1])}")
+        elif (kind == "MP" and is_weekday and ordinals) or (kind == "W" and is_weekday):
+            yield from (f"{ordinal}{word}" for ordinal in ordinals or [""])
+        elif kind == "MD" and word == "LD":
+            yield "-1"
+        elif kind in {"MD", "YM", "YD"} and signed:
+            yield f"{signed[2].replace('+', '')}{int(signed[1])}"
+        else:
+            raise ValueError(word[:20])
+        is_after_weekday = is_weekday

@@ -1,0 +1,1 @@
+"""Content lines, components and values of iCalendar."""

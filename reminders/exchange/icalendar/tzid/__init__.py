@@ -1,0 +1,1 @@
+"""Which IANA zone a calendar means."""

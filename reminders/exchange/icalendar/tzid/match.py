@@ -1,0 +1,133 @@
+"""Which zone of the tz database does what a VTIMEZONE defines."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import NamedTuple
+
+from accounts import timezones
+from reminders.exchange.icalendar.tzid.definition import CENTURY, EPOCH_YEAR, Change, Definition
+from reminders.recurrence import Fold, Gap
+from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
+
+# A zone and a definition are equal when they agree over so many years from the first use.
+YEARS = 12
+LAST_YEAR = EPOCH_YEAR + CENTURY - 1
+# Between how programs of other years, or with mistakes, have put the same clock change.
+NEAR = timedelta(days=36)
+# From year to year in search of one from which on a definition is near to a zone.
+STEP = 4
+SECOND = timedelta(seconds=1)
+
+
+class Likeness(IntEnum):
+    """How a zone is like a definition, the best first."""
+
+    EQUAL = 1
+    EQUAL_LATER = 2
+    NEAR = 3
+
+
+class Match(NamedTuple):
+    """The zone that is most like a definition, and from which year on."""
+
+    name: str
+    likeness: Likeness
+    year: int
+
+
+def match(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
+    """Return the zone that is most like a definition from a year on, the first of equals."""
+    year = min(max(year, EPOCH_YEAR + 1), LAST_YEAR - YEARS)
+    begin, end = _january(year), _january(year + YEARS)
+    defined = definition.between(begin, end)
+    alike = _alike(definition, year, candidates)
+    for name in alike:
+        if _between(name, begin, end) == defined:
+            return Match(name, Likeness.EQUAL, year)
+    return _equal_later(definition, candidates) or _near(definition, year, candidates)
+
+
+def _alike(definition: Definition, year: int, candidates: Iterable[str]) -> list[str]:
+    """Return the candidates with the offsets of a definition in January and July of a year.
+
+    It is the cheap question: the clock changes of all zones take seconds to work out.
+    """
+    moments = [datetime(year, month, 15, tzinfo=UTC) for month in (1, 7)]
+    offsets = [definition.between(moment, moment)[0] for moment in moments]
+    zones = ((name, timezones.zone(name)) for name in candidates)
+    return [
+        name
+        for name, zone in zones
+        if [moment.astimezone(zone).utcoffset() for moment in moments] == offsets
+    ]
+
+
+def _equal_later(definition: Definition, candidates: Sequence[str]) -> Match | None:
+    """Return the first zone that is equal from some year on, for as long as is worked out."""
+    end = _january(LAST_YEAR)
+    begin = _january(EPOCH_YEAR + 1)
+    _, defined = definition.between(begin, end)
+    for name in _alike(definition, LAST_YEAR - 1, candidates):
+        _, changes = _between(name, begin, end)
+        year = _last_difference(defined, changes).year + 1
+        if year <= LAST_YEAR - YEARS:
+            return Match(name, Likeness.EQUAL_LATER, year)
+    return None
+
+
+def _last_difference(one: Sequence[Change], other: Sequence[Change]) -> datetime:
+    """Return when two zones of equal offsets at the end differed last."""
+    length = 0
+    for change, counterpart in zip(reversed(one), reversed(other), strict=False):
+        if (change.at, change.after) != (counterpart.at, counterpart.after):
+            break
+        length += 1
+    left = [*one[: len(one) - length][-1:], *other[: len(other) - length][-1:]]
+    return max((change.at for change in left), default=_january(EPOCH_YEAR))
+
+
+def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
+    """Return the zone whose clock changes are nearest to those of a definition."""
+    for start in range(year, LAST_YEAR - YEARS + 1, STEP):
+        begin, end = _january(start), _january(start + YEARS)
+        defined = definition.between(begin, end)
+        best: tuple[timedelta, str] | None = None
+        for name in _alike(definition, start, candidates):
+            distance = _distance(defined, _between(name, begin, end))
+            if distance is not None and (best is None or distance < best[0]):
+                best = distance, name
+        if best:
+            return Match(best[1], Likeness.NEAR, start)
+    return None
+
+
+def _distance(
+    one: tuple[timedelta, Sequence[Change]], other: tuple[timedelta, Sequence[Change]]
+) -> timedelta | None:
+    """Return how far the clock changes are apart in all; None where one has no counterpart."""
+    (offset, changes), (other_offset, others) = one, other
+    if offset != other_offset or len(changes) != len(others):
+        return None
+    total = timedelta(0)
+    for change, counterpart in zip(changes, others, strict=True):
+        apart = abs(change.at - counterpart.at)
+        if apart > NEAR or change.after != counterpart.after:
+            return None
+        total += apart
+    return total
+
+
+def _between(name: str, begin: datetime, end: datetime) -> tuple[timedelta, tuple[Change, ...]]:
+    """Return the offset of a zone at `begin`, and its changes after it and before `end`."""
+    at, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
+    low, high = (bisect_right(at, (moment - UTC_EPOCH) // SECOND) for moment in (begin, end))
+    lengths = [timedelta(seconds=offset) for offset in offsets[low : high + 1]]
+    moments = (UTC_EPOCH + timedelta(seconds=second) for second in at[low:high])
+    changes = zip(moments, lengths, lengths[1:], strict=False)
+    return lengths[0], tuple(Change(*change) for change in changes)
+
+
+def _january(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)

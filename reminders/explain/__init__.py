@@ -1,0 +1,1 @@
+"""Why a reminder did or did not fire."""

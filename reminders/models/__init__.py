@@ -1,0 +1,21 @@
+"""Tables of reminders and of each time that they were due."""
+
+from reminders.models.backlog import Backlog
+from reminders.models.change import Change
+from reminders.models.heartbeat import Heartbeat
+from reminders.models.occurrence import Occurrence
+from reminders.models.reminder import Reminder
+from reminders.models.response import Response
+from reminders.models.revision import Revision
+from reminders.models.tally import Tally
+
+__all__ = [
+    "Backlog",
+    "Change",
+    "Heartbeat",
+    "Occurrence",
+    "Reminder",
+    "Response",
+    "Revision",
+    "Tally",
+]

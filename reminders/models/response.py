@@ -1,0 +1,80 @@
+"""Who answered an occurrence, when, how and through which face."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from accounts.audit.actor import By
+from accounts.models import User
+from accounts.models.one_statement import with_related
+from notifications.models import Channel
+
+__all__ = ["By", "Response", "responses_of", "with_responses"]
+
+
+class Response(models.Model):
+    """One answer, written in the transaction that makes it take effect and never edited."""
+
+    class Verb(models.TextChoices):
+        ACKNOWLEDGED = "acknowledged"
+        SNOOZED = "snoozed"  # `detail` is until when
+        SKIPPED = "skipped"
+
+    class Face(models.TextChoices):
+        API = "api"
+        ADMIN = "admin"
+        LINK = "link"  # in a message, without signing in: `channel` is where it had been sent
+        COMMAND = "command"
+
+    # Without a foreign key in the database, as for a change of a reminder.
+    occurrence = models.ForeignKey(
+        "reminders.Occurrence", models.CASCADE, related_name="responses", db_constraint=False
+    )
+    verb = models.CharField(max_length=16, choices=Verb)
+    at = models.DateTimeField()
+    face = models.CharField(max_length=16, choices=Face)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    channel = models.ForeignKey(
+        Channel, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.occurrence_id} {self.verb}"
+
+
+def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """Add `response_rows` to each occurrence, read by one statement, for `responses_of`."""
+    return with_related(
+        occurrences,
+        "response_rows",
+        Response.objects.order_by("id"),
+        "occurrence",
+        id="id",
+        verb="verb",
+        at="at",
+        face="face",
+        user_id="user_id",
+        username="user__username",
+        channel_id="channel_id",
+        detail="detail",
+    )
+
+
+def responses_of(occurrence: Any) -> list[Response]:
+    """Return the responses to an occurrence that `with_responses` has read."""
+    responses = []
+    for row in occurrence.response_rows:
+        at, username = datetime.fromisoformat(row.pop("at")), row.pop("username")
+        response = Response(occurrence=occurrence, at=at, **row)
+        if username is not None:
+            response.user = User(pk=response.user_id, username=username)
+        responses.append(response)
+    return responses

@@ -1,0 +1,8 @@
+"""A sentence such as "stand-up every Monday at 6pm" read as a reminder. English, pure: no database,
+no clock. See `read`.
+"""
+
+from .errors import EXAMPLES, Misunderstood
+from .parser import MAX_LENGTH, Piece, Reading, read
+
+__all__ = ["EXAMPLES", "MAX_LENGTH", "Misunderstood", "Piece", "Reading", "read"]

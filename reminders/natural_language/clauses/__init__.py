@@ -1,0 +1,1 @@
+"""Clauses of a sentence, one kind a module."""

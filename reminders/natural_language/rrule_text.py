@@ -1,0 +1,116 @@
+"""Repeats and their days as rules of RFC 5545."""
+
+from typing import Any
+
+from .clauses.frequency import Repeat
+from .errors import ambiguous, refuse
+from .lexicon import WORKDAYS
+
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_DAY_KINDS = ("weekdays", "ordinals", "workdays", "month_days", "dates")
+WITHIN_A_DAY = ("MINUTELY", "HOURLY")
+
+
+def text_of(said: dict[str, Any]) -> str:
+    """Return the rule for a repeat and the days that are said, without times or an end."""
+    repeat: Repeat = said.get("repeat") or said["implied"]
+    parts = _days(said, repeat)
+    freq = repeat.freq
+    if freq == "DAILY" and repeat.interval == 1 and set(parts) == {"BYDAY"}:
+        freq = "WEEKLY"
+    every = {"INTERVAL": str(repeat.interval)} if repeat.interval != 1 else {}
+    return _joined({"FREQ": freq, **every, **parts})
+
+
+def _joined(parts: dict[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+def _days(said: dict[str, Any], repeat: Repeat) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    if months := _months(said):
+        parts["BYMONTH"] = listed(months)
+    if days := said.get("month_days"):
+        _check_days(days, months)
+        parts["BYMONTHDAY"] = listed(days)
+    if dates := said.get("dates"):
+        parts |= _dates(dates, repeat)
+    names: list[str] = [_DAYS[day] for day in _weekdays(said)]
+    if ordinals := said.get("ordinals"):
+        names = [f"{n}{_DAYS[day]}" for n, day in ordinals]
+    elif positions := said.get("workdays"):
+        names = [_DAYS[day] for day in WORKDAYS]
+        parts["BYSETPOS"] = listed(positions)
+    elif names and repeat.freq in ("MONTHLY", "YEARLY") and "BYMONTHDAY" not in parts:
+        ambiguous(
+            "Which of these weekdays? Write “the first Monday of every month”, or “every Monday”."
+        )
+    if names:
+        parts["BYDAY"] = ",".join(names)
+    _check_kind(said, repeat, parts)
+    return parts
+
+
+def _check_kind(said: dict[str, Any], repeat: Repeat, parts: dict[str, str]) -> None:
+    kinds = [name for name in _DAY_KINDS if name in said]
+    if len(kinds) > 1 or ("dates" in said and "months" in said):
+        refuse(
+            "Days are said in two ways that do not go together: choose weekdays, days of the "
+            "month or dates.",
+            "contradiction",
+        )
+    by_month = said.get("ordinals") or said.get("workdays") or said.get("month_days")
+    if by_month and repeat.freq not in ("MONTHLY", "YEARLY"):
+        refuse(
+            "A day of the month goes with “every month” or “every year”: write “on the 1st of "
+            "every month”.",
+            "contradiction",
+        )
+    if repeat.freq == "MONTHLY" and "of_months" in said:
+        refuse(
+            "A day of one month comes once a year: write “every year on the 20th of February”, or "
+            "“every month on the 20th”.",
+            "contradiction",
+        )
+    if repeat.freq == "YEARLY" and by_month and "BYMONTH" not in parts:
+        ambiguous("Of which month? Write “of every month”, or “of January every year”.")
+    of_the = said.get("of_the", "month")
+    if of_the != "month":
+        refuse(f"Days are not counted in a {of_the} here: write “every year on Dec 31”.")
+
+
+def _months(said: dict[str, Any]) -> tuple[int, ...]:
+    if without := said.get("but_months"):
+        return tuple(n for n in said.get("months") or range(1, 13) if n not in without)
+    return said.get("months", ())
+
+
+def _weekdays(said: dict[str, Any]) -> tuple[int, ...]:
+    if without := said.get("but_weekdays"):
+        found = tuple(n for n in said.get("weekdays") or range(7) if n not in without)
+        if not found:
+            refuse("Every day is left out.", "contradiction")
+        return found
+    return said.get("weekdays", ())
+
+
+def _check_days(days: tuple[int, ...], months: tuple[int, ...]) -> None:
+    if any(not 1 <= abs(day) <= 31 for day in days):
+        refuse("A month has days from the 1st to the 31st.")
+
+
+def _dates(dates: tuple[tuple[int, int], ...], repeat: Repeat) -> dict[str, str]:
+    if repeat.freq != "YEARLY":
+        refuse(
+            "A date goes with “every year”. For the first time write “starting Nov 23”, for the "
+            "last “until Nov 23”.",
+            "contradiction",
+        )
+    months, days = ({pair[i] for pair in dates} for i in (0, 1))
+    if len(months) * len(days) != len(set(dates)):
+        refuse("Dates of several months do not fit into one rule: write one sentence for each.")
+    return {"BYMONTH": listed(sorted(months)), "BYMONTHDAY": listed(sorted(days))}
+
+
+def listed(values: Any) -> str:
+    return ",".join(map(str, values))

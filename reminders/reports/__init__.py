@@ -1,0 +1,1 @@
+"""What staff ask: the ledger, clock changes, what leads to a channel."""

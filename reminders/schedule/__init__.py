@@ -1,0 +1,1 @@
+"""One reminder's plan and words. Pure."""

@@ -1,0 +1,32 @@
+"""How the tick finds its rows, whatever the statistics say of the tables."""
+
+import pytest
+from django.db import connection
+
+from notifications.tests.counters import READ, SCANS, counted
+from reminders.engine import tick
+
+# A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def fire(now, number):
+    assert tick.fire_batch(now, number) == (number, number)
+
+
+@pytest.mark.usefixtures("unknown", "woken")
+def test_firing_does_not_read_tables_whole_that_have_just_begun_to_grow(make_reminder, now):
+    for _ in range(100):
+        make_reminder(recurrence="FREQ=DAILY")
+    tables = ["reminders_occurrence", "reminders_reminder"]
+    assert counted(SCANS, tables, lambda: fire(now, 50)) == 0
+
+
+@pytest.mark.usefixtures("woken")
+def test_firing_few_reads_few_where_postgresql_believes_that_there_is_only_one(make_reminder, now):
+    make_reminder(recurrence="FREQ=DAILY")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reminders_reminder")
+    for _ in range(200):
+        make_reminder(recurrence="FREQ=DAILY")
+    assert counted(READ, ["reminders_reminder"], lambda: fire(now, 10)) <= 50

@@ -1,0 +1,1 @@
+"""Programs that FOAM in production never imports."""

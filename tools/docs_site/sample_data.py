@@ -1,0 +1,98 @@
+"""A team's last week, for pictures: people, channels, reminders and what became of them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min
+from django.utils import timezone
+
+from accounts import email_verification
+from accounts.models import User
+from notifications.models import Channel, Delivery
+from notifications.outbox import outbox
+from reminders.engine import tick
+from reminders.models import Occurrence, Reminder
+from reminders.recurrence import ON_TIME, Lead
+
+NAME, EMAIL, PASSWORD = "ada", "ada@example.com", "enigma-1843"
+ZONE = "Europe/Berlin"
+WEEK = timedelta(days=7)
+# Title, when it first was or will be due (days from now, and the time of that day), and the rest.
+Told = tuple[str, int, str, dict[str, Any]]
+REMINDERS: list[Told] = [
+    ("Stand-up", -6, "09:30", {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "tags": ["team"]}),
+    ("Water the plants", -6, "08:00", {"recurrence": "FREQ=DAILY;INTERVAL=3", "tags": ["home"]}),
+    ("Check the backups", -6, "02:30", {"recurrence": "30 2 * * *", "channel": "Old dashboard"}),
+    (
+        "Take the pill",
+        -5,
+        "20:00",
+        {"recurrence": "FREQ=DAILY", "nag_every": timedelta(minutes=10)},
+    ),
+    ("Pay the rent", 8, "10:00", {"recurrence": "FREQ=MONTHLY;BYMONTHDAY=1", "tags": ["home"]}),
+    (
+        "Renew the certificate",
+        40,
+        "09:00",
+        {"leads": [Lead(days=7), ON_TIME], "urgent": True},
+    ),
+    (
+        "Retrospective",
+        -3,
+        "15:00",
+        {"recurrence": "FREQ=WEEKLY;INTERVAL=2", "channel": "Build server"},
+    ),
+    ("Call Grace", 1, "17:15", {}),
+]
+
+
+def set_up(good: str, dead: str) -> dict[str, int]:
+    """Make it all, as it came about until now; `good` and `dead` are addresses of receivers.
+
+    Return the ids of two reminders: one, and one that does not reach all of its channels.
+    """
+    now = timezone.now()
+    ada = User.objects.create_superuser(NAME, EMAIL, PASSWORD, first_name="Ada", timezone=ZONE)
+    email_verification.trust(ada)
+    channels = {"Inbox": Channel.objects.inbox_of(ada)}
+    for name, address in (("Build server", good), ("Old dashboard", dead)):
+        channel = Channel(owner=ada, kind="webhook", name=name, address=address)
+        channel.store()
+        Channel.objects.filter(pk=channel.pk).update(verified_at=now - WEEK)
+        channels[name] = channel
+    made = [remind(ada, channels, now, each) for each in REMINDERS]
+    live(now - WEEK, now)
+    return {"reminder": made[0].pk, "troubled": made[2].pk}
+
+
+def live(since: datetime, until: datetime) -> None:
+    """Do what beat and the workers would have done in between."""
+    at = since
+    while (next_at := next_moment()) and next_at <= until:
+        # What waits for a receiver that hung is due, and nobody's turn.
+        at = max(next_at, at + timedelta(seconds=1))
+        tick.tick(at)
+        outbox.deliver_due(at)
+
+
+def next_moment() -> datetime | None:
+    """Return when something is next to be said, said again or tried again."""
+    moments = [
+        tick.next_fire_at(),
+        Occurrence.objects.aggregate(at=Min("follow_up_at"))["at"],
+        Delivery.objects.filter(status="queued").aggregate(at=Min("next_attempt_at"))["at"],
+    ]
+    return min((moment for moment in moments if moment), default=None)
+
+
+def remind(owner: User, channels: dict[str, Channel], now: datetime, told: Told) -> Reminder:
+    title, days, time, others = told
+    fields = dict(others)
+    wanted = [channels["Inbox"]]
+    if name := fields.pop("channel", ""):
+        wanted.append(channels[name])
+    day = (now + timedelta(days=days)).date()
+    starts_at = datetime.fromisoformat(f"{day}T{time}")
+    reminder = Reminder(owner=owner, title=title, timezone=ZONE, starts_at=starts_at, **fields)
+    reminder.store(now - WEEK, wanted)
+    return reminder

