@@ -41,12 +41,12 @@ def edit(path: str, old: str, new: str = "") -> list[Edit]:
 def without_constraint(path: str, name: str) -> Edit:
     """Leave out the constraint of this name, which has lines of its own in a migration."""
     text = (PROJECT / path).read_text()
-    [call] = [node for node in ast.walk(ast.parse(text)) if named(node) == name]
+    nodes = ast.walk(ast.parse(text))
+    [call] = [node for node in nodes if isinstance(node, ast.Call) and named(node) == name]
     return Edit(path, "".join(text.splitlines(keepends=True)[call.lineno - 1 : call.end_lineno]))
 
 
-def named(node: ast.AST) -> object:
+def named(call: ast.Call) -> object:
     """Return the constant that a call has as its argument `name`."""
-    keywords = node.keywords if isinstance(node, ast.Call) else []
-    values = [each.value for each in keywords if each.arg == "name"]
+    values = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
     return values[0].value if values and isinstance(values[0], ast.Constant) else None
