@@ -38,7 +38,13 @@ from notifications.admin import (
 from notifications.explain.html import lines_of
 from notifications.models import Channel
 from reminders.admin.actions import ReminderActions
-from reminders.admin.filters import DueFilter, ReminderStateFilter
+from reminders.admin.filters import (
+    ChannelFilter,
+    DueFilter,
+    OwnerFilter,
+    ReminderStateFilter,
+    TagFilter,
+)
 from reminders.admin.import_export import Moves
 from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.admin.search import FINDS_REMINDERS, found
@@ -89,7 +95,17 @@ class ReminderAdmin(
 ):
     form = ReminderForm
     list_display = ("title", "owner", "show_schedule", "show_next", "show_status", "show_trouble")
-    list_filter = (ReminderStateFilter, DueFilter, "misfire", ("timezone", NewestValues))
+    list_filter = (
+        ReminderStateFilter,
+        DueFilter,
+        OwnerFilter,
+        TagFilter,
+        ChannelFilter,
+        "misfire",
+        ("timezone", NewestValues),
+    )
+    # The filters with a text have a button.
+    list_filter_submit = True
     search_fields = ("title",)
     finds = FINDS_REMINDERS
     list_select_related = ("owner",)

@@ -214,6 +214,24 @@ def test_list_that_takes_too_long_is_given_up_and_says_so(staff_client, reminder
 
 
 @pytest.mark.django_db
+def test_reminders_are_filtered_by_their_owner_a_tag_and_a_channel(
+    find, make_reminder, user, stranger, channel
+):
+    mine = make_reminder(tags=["finance", "month end"])
+    inbox = Channel.objects.inbox_of(stranger)
+    theirs = make_reminder(owner=stranger, channels=[inbox])
+    name = "reminders/reminder"
+    assert find(name, "", owner=user.username) == [mine]
+    assert find(name, "", owner=stranger.email.upper()) == [theirs]
+    assert find(name, "", owner="no such user") == []
+    assert find(name, "", tag="month end") == [mine]
+    assert find(name, "", tag="month") == []
+    assert find(name, "", channel=channel.name) == [mine]
+    assert find(name, "", channel=str(channel.pk)) == [mine]
+    assert find(name, "", channel="9" * 30) == []
+
+
+@pytest.mark.django_db
 def test_filters_show_what_they_say(find, make_reminder, now):
     name = "reminders/reminder"
     far, late = (make_reminder(starts_at=datetime(2090, 1, day)) for day in (2, 3))
