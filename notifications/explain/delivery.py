@@ -199,10 +199,9 @@ def waits_for(
         return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
-    failed = (
-        f"attempt {attempts[-1].number} failed: the next one" if attempts else "the first attempt"
-    )
-    return f"{failed} is {then}"
+    number = attempts[-1].number if attempts else 0
+    after_failure = f"attempt {number} failed; attempt {number + 1} follows {then}"
+    return after_failure if attempts else f"the first attempt is {then}"
 
 
 def _stopped(delivery: Delivery, now: datetime) -> str:

@@ -12,7 +12,6 @@ from accounts.models import User
 from notifications.models import Channel
 from reminders.models import Reminder
 
-
 # More owners or channels of one name than these are not looked for.
 MOST = 100
 # An id has fewer than these.

@@ -12,8 +12,8 @@ from reminders.models.occurrence import occurrence_id
 def describe(reference: str) -> Cause | None:
     """Tell staff of which reminder a delivery is; None when its occurrence is there no longer."""
     pk = occurrence_id(reference)
-    found = Occurrence.objects.select_related("reminder")
-    occurrence = None if pk is None else found.filter(pk=pk).first()
+    rows = Occurrence.objects.select_related("reminder")
+    occurrence = None if pk is None else rows.filter(pk=pk).first()
     if occurrence is None:
         return None
     reminder = occurrence.reminder

@@ -1,4 +1,4 @@
-"""What came after a firing: what was said again, and who answered, as part of why and how."""
+"""Follow-ups and answers of one occurrence, as a part of its explanation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from reminders.explain.verdicts import FACE, FOLLOW_UP, RESPONSE, Verdict, deliv
 from reminders.models import Occurrence, Response
 from reminders.schedule.message import roughly
 
-# How a moment is told to whoever asks.
+# Formats an instant for the reader of the explanation.
 Tell = Callable[[datetime], str]
 WHAT = {NAG: "nag", SNOOZE: "spoke_again", ESCALATE: "escalated"}
 
@@ -26,22 +26,22 @@ class Aftermath:
         self.tell = tell
         self.responses: list[Response] = list(occurrence.responses.all())
         # By reference, in the order of time: of the firing itself, and of each follow-up.
-        self.said: dict[str, list[Delivery]] = {}
-        for each in deliveries:
-            self.said.setdefault(each.reference, []).append(each)
-        self.fired = self.said.pop(occurrence.reference, [])
+        self.messages: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            self.messages.setdefault(delivery.reference, []).append(delivery)
+        self.fired = self.messages.pop(occurrence.reference, [])
 
     def outcome(self) -> tuple[Verdict, str]:
-        """Say what it came to: who got the message, what followed, and who answered."""
+        """Return the verdict on an occurrence and its text: channels, follow-ups, answers."""
         verdict, text = delivered(self.fired, self.now)
-        verdicts, told = [verdict], [text]
-        for reference, deliveries in self.said.items():
+        verdicts, texts = [verdict], [text]
+        for reference, deliveries in self.messages.items():
             verdict, text = delivered(deliveries, self.now)
             verdicts.append(verdict)
             follow_up = self._follow_up(reference, deliveries)
-            told.append(follow_up if verdict == Verdict.SENT else f"{follow_up}: {text}")
-        told += [self._answer(each, with_time=True) for each in self.responses]
-        return self._verdict(verdicts), "; ".join(told)
+            texts.append(follow_up if verdict == Verdict.SENT else f"{follow_up}: {text}")
+        texts += [self._answer(response, with_time=True) for response in self.responses]
+        return self._verdict(verdicts), "; ".join(texts)
 
     def _verdict(self, verdicts: Sequence[Verdict]) -> Verdict:
         if self.occurrence.status == Occurrence.Status.ACKNOWLEDGED:
@@ -52,11 +52,14 @@ class Aftermath:
 
     def steps(self) -> Iterator[Step]:
         """Yield each message of the firing; then, in the order of time, follow-ups and answers."""
-        for each in self.fired:
-            yield from steps_of(each, self.now, 3)
-        later = [(each.at, [self._answered(each)]) for each in self.responses]
-        later += [(said[0].created_at, self._said(ref, said)) for ref, said in self.said.items()]
-        for _, steps in sorted(later, key=lambda each: each[0]):
+        for delivery in self.fired:
+            yield from steps_of(delivery, self.now, 3)
+        later = [(response.at, [self._answered(response)]) for response in self.responses]
+        later += [
+            (messages[0].created_at, self._follow_up_steps(reference, messages))
+            for reference, messages in self.messages.items()
+        ]
+        for _, steps in sorted(later, key=lambda pair: pair[0]):
             yield from steps
         if at := self.occurrence.follow_up_at:
             is_snoozed = self.occurrence.status == Occurrence.Status.SNOOZED
@@ -69,13 +72,13 @@ class Aftermath:
             return self.occurrence.reason.rstrip(".")
         return f"it was {self._answer(self.responses[0], with_time=True)}"
 
-    def _said(self, reference: str, deliveries: Sequence[Delivery]) -> list[Step]:
+    def _follow_up_steps(self, reference: str, deliveries: Sequence[Delivery]) -> list[Step]:
         kind, number = reference.split(":")[-2:]
         text = self._follow_up(reference, deliveries)
         at = deliveries[0].created_at
         steps = [Step(WHAT.get(kind, kind), 2, text, at, {"number": int(number)})]
-        for each in deliveries:
-            steps += steps_of(each, self.now, 3)
+        for delivery in deliveries:
+            steps += steps_of(delivery, self.now, 3)
         return steps
 
     def _follow_up(self, reference: str, deliveries: Sequence[Delivery]) -> str:
@@ -99,7 +102,7 @@ class Aftermath:
         until = ""
         if response.verb == Response.Verb.SNOOZED and response.detail:
             until = f" until {self.tell(datetime.fromisoformat(response.detail))}"
-        who = f" by {response.user.username}" if response.user else ""
+        by = f" by {response.user.username}" if response.user else ""
         where = f" in a message to {response.channel}" if response.channel else ""
         when = f" on {self.tell(response.at)}" if with_time else ""
-        return f"{RESPONSE[response.verb]}{until}{who} {FACE[response.face]}{where}{when}"
+        return f"{RESPONSE[response.verb]}{until}{by} {FACE[response.face]}{where}{when}"

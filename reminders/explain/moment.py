@@ -24,7 +24,7 @@ _LOST_PLUS = re.compile(r"(?<=.{15}) (?=[0-9]{2}:?[0-9]{2}$)")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What was asked about, both ends aware in UTC; and as the wall clock shows it, naive."""
+    """The time to explain, both ends aware in UTC; and as the wall clock shows it, naive."""
 
     begin: datetime
     end: datetime
@@ -73,7 +73,7 @@ def read(text: str, timezone: str, gap: str) -> list[Span]:
 
 def _on_the_wall(wall: datetime, length: timedelta, timezone: str, gap: str) -> list[Span]:
     if length == DAY:
-        begin, end = (to_utc(each, timezone)[0] for each in (wall, wall + DAY))
+        begin, end = (to_utc(midnight, timezone)[0] for midnight in (wall, wall + DAY))
         return [Span(begin, end, wall, wall + DAY)]
     instants = to_utc(wall, timezone, gap, Fold.BOTH) or to_utc(wall, timezone)
     return [Span(at, at + length, wall, wall + length) for at in sorted(instants)]
@@ -85,13 +85,13 @@ def due_in(schedule: Schedule, begin: datetime, end: datetime, limit: int) -> li
 
 
 def fires_in(schedule: Schedule, span: Span, limit: int) -> set[Fire]:
-    """Return every fire of up to `limit` due instants in a span, and those that speak in it."""
-    found = set()
+    """Return the fires due or announced in a span, of at most `limit` due instants."""
+    fires = set()
     for due_at in due_in(schedule, span.begin, span.end, limit):
-        found |= {schedule.fire(due_at, lead) for lead in schedule.leads}
+        fires |= {schedule.fire(due_at, lead) for lead in schedule.leads}
     for lead in filter(None, schedule.leads):
-        found |= announced_in(schedule, span, lead, limit)
-    return found
+        fires |= announced_in(schedule, span, lead, limit)
+    return fires
 
 
 def announced_in(schedule: Schedule, span: Span, lead: Lead, limit: int) -> set[Fire]:
@@ -99,11 +99,11 @@ def announced_in(schedule: Schedule, span: Span, lead: Lead, limit: int) -> set[
     fires: set[Fire] = set()
     begin, last = instant_seconds(span.begin) - 1, FOREVER
     while len(fires) < limit:
-        found = schedule.first_of(lead, (begin, last))
-        if found is None or instant(found[0]) >= span.end:
+        pair = schedule.first_of(lead, (begin, last))
+        if pair is None or instant(pair[0]) >= span.end:
             break
-        begin, last = found
-        fires.add(Fire(instant(found[0]), instant(found[1]), lead))
+        begin, last = pair
+        fires.add(Fire(instant(pair[0]), instant(pair[1]), lead))
     return fires
 
 
@@ -111,7 +111,7 @@ def why_not(schedule: Schedule, span: Span) -> str:
     """Say why nothing is due in a span."""
     if span.wall_end <= schedule.starts_at:
         return f"it starts only on {schedule.starts_at:%Y-%m-%d at %H:%M:%S}"
-    if any(span.wall <= each < span.wall_end for each in schedule.exdates):
+    if any(span.wall <= wall < span.wall_end for wall in schedule.exdates):
         return "this time is among those left out (exdates)"
     skipped = [
         change
@@ -120,8 +120,8 @@ def why_not(schedule: Schedule, span: Span) -> str:
     ]
     if skipped:
         return skipped[0].text
-    if other := _other_of_two(schedule, span):
-        return other
+    if reason := _other_of_two(schedule, span):
+        return reason
     last = schedule.before(span.begin)
     if schedule.after(span.end - SECOND) is None and last is not None:
         return f"the schedule has ended: the last was on {_local(schedule, last)}"
@@ -129,7 +129,7 @@ def why_not(schedule: Schedule, span: Span) -> str:
 
 
 def _other_of_two(schedule: Schedule, span: Span) -> str:
-    """Where the clock shows a time twice, and the reminder is due at the other of both."""
+    """Say that the clock shows a time twice, and that the reminder is due at the other of both."""
     for at in to_utc(span.wall, schedule.timezone, Gap.SKIP, Fold.BOTH):
         due = due_in(schedule, at, at + (span.end - span.begin), 1)
         if due and due[0] not in span:
@@ -141,12 +141,12 @@ def _other_of_two(schedule: Schedule, span: Span) -> str:
 def nearest(schedule: Schedule, span: Span) -> str:
     """Say when the schedule is due before and after a span."""
     before, after = schedule.before(span.begin), schedule.after(span.end - SECOND)
-    told = [
+    texts = [
         f"{word}: {_local(schedule, at)}"
         for word, at in (("the last before", before), ("the next after", after))
         if at is not None
     ]
-    return "; ".join(told) or "it is never due"
+    return "; ".join(texts) or "it is never due"
 
 
 def _local(schedule: Schedule, at: datetime) -> str:

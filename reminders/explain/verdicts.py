@@ -1,4 +1,4 @@
-"""The words for what became of a fire, and for every state that a part of it can be in."""
+"""Verdicts on a fire, and a text for every state that a part of it can be in."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -114,7 +114,7 @@ class Finding:
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:
-    return worst_of(each.verdict for each in findings)
+    return worst_of(finding.verdict for finding in findings)
 
 
 def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
@@ -123,14 +123,14 @@ def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
 
 def summary(findings: Sequence[Finding]) -> str:
     """Tell the findings in a sentence each, the worst first; of many only that and how many."""
-    ranked = sorted(findings, key=lambda each: list(Verdict).index(each.verdict))
+    ranked = sorted(findings, key=lambda finding: list(Verdict).index(finding.verdict))
     if len(ranked) <= 3:
         return " ".join(map(str, ranked))
-    rest = ", ".join(
-        f"{sum(each.verdict == verdict for each in ranked)} {verdict.replace('_', ' ')}"
-        for verdict in dict.fromkeys(each.verdict for each in ranked)
+    counts = ", ".join(
+        f"{sum(finding.verdict == verdict for finding in ranked)} {verdict.replace('_', ' ')}"
+        for verdict in dict.fromkeys(finding.verdict for finding in ranked)
     )
-    return f"{ranked[0]} In all: {rest}."
+    return f"{ranked[0]} In all: {counts}."
 
 
 def name_of(fire: Fire, timezone: str) -> str:
@@ -155,9 +155,9 @@ def missed(
 ) -> str:
     """Say why something did not fire: what its reason means, and why FOAM was late for it."""
     meaning = MISSED.get(occurrence.reason.partition(":")[0])
-    why = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
-    told = f"it was missed: {why}"
-    return f"{told}; {delay(set_aside, backlog)}" if late >= LATE else told
+    cause = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
+    text = f"it was missed: {cause}"
+    return f"{text}; {delay(set_aside, backlog)}" if late >= LATE else text
 
 
 def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
@@ -176,7 +176,7 @@ def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
 
 
 def its_turn(backlog: Backlog, before: int) -> str:
-    """Say why something overdue has not fired; so many others have their turn before it."""
+    """Say why something overdue has not fired; `before` reminders have their turn before it."""
     since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
     if backlog.decision == Backlog.Decision.HOLD:
         waits = f"it waits in {backlog}, open since {since}, until somebody decides"
@@ -188,30 +188,31 @@ def its_turn(backlog: Backlog, before: int) -> str:
 def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, str]:
     """Say who got a message that fired, who did not, and who may yet.
 
-    One that was collected has become what its digest has.
+    A collected delivery is judged by its digest.
     """
     if not deliveries:
         return Verdict.UNDELIVERED, "no message to any channel is recorded"
     by_status: dict[str, list[Delivery]] = {}
-    answered = [each for each in deliveries if each.reason in {ACKNOWLEDGED, SNOOZED}]
-    for each in (each.digest or each for each in deliveries if each not in answered):
-        by_status.setdefault(each.status, []).append(each)
+    answered = [delivery for delivery in deliveries if delivery.reason in {ACKNOWLEDGED, SNOOZED}]
+    pending = [delivery for delivery in deliveries if delivery not in answered]
+    for delivery in (delivery.digest or delivery for delivery in pending):
+        by_status.setdefault(delivery.status, []).append(delivery)
     ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
     accepted = by_status.pop(Delivery.Status.SENT, [])
     lost = by_status.pop(Delivery.Status.COLLECTED, [])
-    waiting = [each for some in by_status.values() for each in some]
+    waiting = [delivery for some in by_status.values() for delivery in some]
     # Their digest is not there: the ledger tells of it as well.
-    told = [f"it is not known whether it reached {d.channel}" for d in lost]
-    told += [f"{_not_reached(d)} {_where(d)} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
-    told += [f"{_where(d)} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
+    texts = [f"it is not known whether it reached {d.channel}" for d in lost]
+    texts += [f"{_not_reached(d)} {_where(d)} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
+    texts += [f"{_where(d)} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
     if accepted:
-        told.append(f"accepted by {', '.join(_where(d) for d in accepted)}")
+        texts.append(f"accepted by {', '.join(_where(d) for d in accepted)}")
     if answered:
-        told.append(f"no longer sent to {', '.join(str(d.channel) for d in answered)}")
+        texts.append(f"no longer sent to {', '.join(str(d.channel) for d in answered)}")
     verdict = (
         Verdict.UNDELIVERED if ended or lost else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
     )
-    return verdict, "; ".join(told)
+    return verdict, "; ".join(texts)
 
 
 def _where(delivery: Delivery) -> str:
@@ -220,7 +221,8 @@ def _where(delivery: Delivery) -> str:
 
 
 def _not_reached(delivery: Delivery) -> str:
-    may_have = any(each.outcome == Attempt.Outcome.UNCERTAIN for each in delivery.attempts.all())
+    outcomes = {attempt.outcome for attempt in delivery.attempts.all()}
+    may_have = Attempt.Outcome.UNCERTAIN in outcomes
     return "it may not have reached" if may_have else "it did not reach"
 
 

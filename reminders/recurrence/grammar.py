@@ -69,6 +69,7 @@ def _parse_plain(plain: str) -> Rule | Cron:
     if len(plain.split()) < 4 and not re.search(r"[0-9*@]", plain):
         raise RecurrenceError(
             "recurrence",
-            "is neither a rule, such as FREQ=WEEKLY;BYDAY=MO, nor cron, such as 0 9 * * 1-5",
+            "is not understood: write a rule such as FREQ=WEEKLY;BYDAY=MO, or cron such as "
+            "0 9 * * 1-5",
         )
     return cron.parse(plain)

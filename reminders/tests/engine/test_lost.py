@@ -221,4 +221,4 @@ def test_explanation_says_that_the_next_one_reaches_no_one(api, reminder, channe
     )
     channel.close(now)
     told = api.get(f"{URL}{reminder.pk}/explain/").json()["conclusion"]
-    assert "reach nobody: Webhook: Hook: Deleted" in told
+    assert "It will not reach any channel. Webhook: Hook: Deleted" in told

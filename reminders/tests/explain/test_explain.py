@@ -172,9 +172,9 @@ def test_failed_attempt_says_when_the_next_one_is(standup, recorder, now):
     outbox.deliver_due(now)
     answer = ask(reminder, now + SECOND)
     assert answer.verdict == Verdict.ON_ITS_WAY
-    assert "(attempt 1 failed: the next one is in " in answer.conclusion
+    assert "(attempt 1 failed; attempt 2 follows in " in answer.conclusion
     following = answer.steps[-1]
-    assert following.text == "attempt 1 failed: the next one is then"
+    assert following.text == "attempt 1 failed; attempt 2 follows then"
     assert following.at == Delivery.objects.get().next_attempt_at
 
 
@@ -334,7 +334,10 @@ def test_pause_still_going_on_is_told(standup, now):
     reminder = standup()
     reminder.pause(now - MINUTE)
     assert ask(reminder, now + DAY).verdict == Verdict.PAUSED
-    assert "Next: nothing, for it is paused since" in ask(reminder, now + DAY, "").conclusion
+    assert (
+        "Next: nothing more is planned: this reminder is paused since"
+        in ask(reminder, now + DAY, "").conclusion
+    )
 
 
 def test_time_to_come_of_a_paused_reminder_is_told(standup, now):
@@ -368,7 +371,10 @@ def test_deleted_reminder_is_told(standup, now):
     reminder = standup()
     reminder.close(now - MINUTE)
     assert ask(reminder, now).verdict == Verdict.DELETED
-    assert "Next: nothing, for it was deleted on" in ask(reminder, now, "").conclusion
+    assert (
+        "Next: nothing more is planned: this reminder was deleted on"
+        in ask(reminder, now, "").conclusion
+    )
 
 
 def test_finished_reminder_is_told(standup, recorder, now):
@@ -378,7 +384,10 @@ def test_finished_reminder_is_told(standup, recorder, now):
     answer = ask(reminder, now + DAY, "2026-11-24T18:00")
     assert answer.verdict == Verdict.NOT_DUE
     assert "the schedule has ended: the last was on Monday 2026-11-23" in answer.conclusion
-    assert "Next: nothing, for it is finished" in ask(reminder, now + DAY, "").conclusion
+    assert (
+        "Next: nothing more is planned: this reminder is finished"
+        in ask(reminder, now + DAY, "").conclusion
+    )
 
 
 def test_edit_that_took_the_time_away_is_told(standup, now):
@@ -517,12 +526,13 @@ def test_next_says_whom_it_will_not_reach(standup, user, channel, now):
     channel.disable("answered 410", now - HOUR)
     answer = ask(reminder, now - MINUTE, "")
     assert answer.conclusion.endswith(
-        "it will fire in 1 min, and not reach Webhook: Hook: Disabled: answered 410."
+        "it will fire in 1 min. It will not reach every channel. Webhook: Hook: Disabled: answered 410."
     )
     assert words_of(answer, "channel") == ["not to Webhook: Hook: Disabled: answered 410"]
     inbox.disable("no more", now - HOUR)
-    assert "and reach nobody: Webhook: Hook: Disabled: answered 410; In-app inbox: " in (
-        ask(reminder, now - MINUTE, "").conclusion
+    assert (
+        "It will not reach any channel. Webhook: Hook: Disabled: answered 410; In-app inbox: "
+        in (ask(reminder, now - MINUTE, "").conclusion)
     )
 
 

@@ -19,8 +19,8 @@ BERLIN = {"starts_at": START, "timezone": "Europe/Berlin"}
 # text, and a word of the reason
 HOSTILE = [
     # not a rule at all
-    ("every monday", "neither"),
-    ("hello", "neither"),
+    ("every monday", "not understood"),
+    ("hello", "not understood"),
     ("@reboot", "nicknames"),
     ("@every 5m", "nicknames"),
     ("@daily @daily", "nicknames"),
@@ -37,7 +37,7 @@ HOSTILE = [
     (";", "cron"),
     ("=", "part"),
     ("RRULE:", "part"),
-    ("RRULE", "neither"),
+    ("RRULE", "not understood"),
     ("FREQ", "part"),
     ("FREQ=", "part"),
     ("=DAILY", "part"),

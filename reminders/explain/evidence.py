@@ -1,0 +1,127 @@
+"""Facts about one reminder that an explanation rests on: its past, its pauses, its backlogs."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import F
+
+from accounts.models import Pause
+from accounts.timezones import in_words
+from notifications.explain.delivery import Step
+from reminders.explain.moment import SECOND
+from reminders.explain.verdicts import (
+    name_of,
+)
+from reminders.models import Backlog, Change, Occurrence, Reminder
+from reminders.models import change as history
+from reminders.recurrence import Fire, RecurrenceError, Schedule
+from reminders.schedule.message import lead_span
+
+# An occurrence that waited in an older backlog is explained without it.
+BACKLOGS = 20
+
+
+def readable(reminder: Reminder) -> Schedule | None:
+    try:
+        return reminder.schedule
+    except RecurrenceError:
+        return None
+
+
+def expects(reminder: Reminder, fire: Fire) -> bool:
+    """Return whether a fire is one by the schedule of a reminder."""
+    schedule = readable(reminder)
+    if schedule is None or fire.lead not in schedule.leads:
+        return False
+    return schedule.after(fire.due_at - SECOND) == fire.due_at
+
+
+class Evidence:
+    """Facts about one reminder, each read once: for one question at `now`."""
+
+    def __init__(self, reminder: Reminder, now: datetime) -> None:
+        self.reminder = reminder
+        self.now = now
+        self._as_of: dict[datetime, Any] = {}
+        schedule = readable(reminder)
+        # A reminder that cannot be read has to be explained as well.
+        self.timezone = schedule.timezone if schedule else "UTC"
+        self.gap = schedule.gap if schedule else "after"
+
+    def _held(self, at: datetime) -> Any:
+        """Return the reminder as it stood at a moment; asked again and again for the same."""
+        if at not in self._as_of:
+            self._as_of[at] = history.as_of(self.reminder, at)
+        return self._as_of[at]
+
+    def _fire_of(self, occurrence: Occurrence) -> Fire:
+        """Return when an occurrence was to fire, by the schedule that was in force then."""
+        due_at, lead = occurrence.due_at, occurrence.lead
+        about = due_at - lead.nominal
+        schedule = readable(self._held(about)) if lead.days else None
+        return schedule.fire(due_at, lead) if schedule else Fire(about, due_at, lead)
+
+    def _due(self, fire: Fire, occurrence: Occurrence | None = None) -> Step:
+        held = self._held(fire.fire_at)
+        schedule = readable(held)
+        if schedule is None or not expects(held, fire):
+            if occurrence is None:
+                is_planned = fire == self.reminder.planned
+                text = "due as planned" if is_planned else "due by a schedule not in force then"
+            elif occurrence.recorded_at == fire.due_at:
+                return Step("triggered", 1, "fired by hand, beside the schedule", fire.due_at)
+            else:
+                text = "due by the schedule as it was planned that day"
+            return Step("due", 1, text, fire.due_at)
+        change = schedule.clock_change(fire.due_at)
+        text = f"due; {change.text}" if change else "due"
+        text += f"; it speaks {lead_span(fire.lead)} before" if fire.lead else ""
+        return Step("due", 1, text, fire.due_at)
+
+    def _set_aside(self, occurrence: Occurrence) -> Change | None:
+        """Return the change that kept an occurrence from being recorded earlier, if one did."""
+        change = self.reminder.changes.filter(
+            verb=Change.Verb.SET_ASIDE, at__lt=occurrence.recorded_at
+        ).last()
+        if change is None:
+            return None
+        # An edit or a pause that ends it records what was planned, as does the tick that succeeds.
+        since = self.reminder.occurrences.filter(
+            recorded_at__gt=change.at, recorded_at__lt=occurrence.recorded_at
+        ).exclude(recorded_at=F("due_at"))
+        return None if since.exists() else change
+
+    @cached_property
+    def _backlogs(self) -> list[Backlog]:
+        """The last ones, the newest first."""
+        return list(Backlog.objects.select_related("decided_by")[:BACKLOGS])
+
+    def _backlog(self, fire: Fire, at: datetime) -> Backlog | None:
+        """Return the backlog in which a fire waited for its turn at a moment, if in one."""
+        for backlog in self._backlogs:
+            is_open = backlog.opened_at <= at <= (backlog.ended_at or at)
+            if is_open and fire.fire_at <= backlog.due_before:
+                return backlog
+        return None
+
+    def _pause(self, at: datetime) -> str:
+        changes = self.reminder.changes
+        began = changes.filter(verb=Change.Verb.PAUSED, at__lt=at).last()
+        ended = changes.filter(verb=Change.Verb.RESUMED, at__gte=at).first()
+        since = f" since {self._tell(began.at)}" if began else ""
+        end = ended.at if ended else self.reminder.paused_until
+        return f"{since}, until {self._tell(end)}" if end else since
+
+    def _pause_text(self, pause: Pause) -> str:
+        return pause.sentence(self.timezone)
+
+    def _paused(self, pause: Pause) -> Step:
+        data = {"id": pause.pk, "scope": pause.scope, "tag": pause.tag}
+        return Step("paused", 3, self._pause_text(pause), pause.created_at, data)
+
+    def _name(self, fire: Fire) -> str:
+        return name_of(fire, self.timezone)
+
+    def _tell(self, at: datetime) -> str:
+        return in_words(at, self.timezone)
