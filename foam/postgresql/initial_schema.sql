@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations d7efe9eedbd5f5b2b3962a927dd1e7fbe4eaa04344004be404eeb258541f2447.
+-- Written by `make database` of the migrations 2ecf22b54bbebb60aaba5bf2c2d820c6173aa07c9f0684cb3e039a622b6cc09d.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
