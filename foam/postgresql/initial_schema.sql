@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 2ecf22b54bbebb60aaba5bf2c2d820c6173aa07c9f0684cb3e039a622b6cc09d.
+-- Written by `make database` of the migrations 12b757685efeb9269147f08256fda28287847cebf9a4c8fdae77ae8674d59bfb.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

@@ -526,7 +526,8 @@ def test_next_says_whom_it_will_not_reach(standup, user, channel, now):
     channel.disable("answered 410", now - HOUR)
     answer = ask(reminder, now - MINUTE, "")
     assert answer.conclusion.endswith(
-        "it will fire in 1 min. It will not reach every channel. Webhook: Hook: Disabled: answered 410."
+        "it will fire in 1 min. It will not reach every channel. "
+        "Webhook: Hook: Disabled: answered 410."
     )
     assert words_of(answer, "channel") == ["not to Webhook: Hook: Disabled: answered 410"]
     inbox.disable("no more", now - HOUR)
