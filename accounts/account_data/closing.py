@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from accounts.models import FOAM_ID, ApiToken, IdempotencyKey, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, IdempotencyKey, Pause, User
 
 # What other apps do when an account is closed, in the same transaction and in this order: end what
 # runs, and erase what was said. Each is called twice, and finds little to do the second time.
@@ -45,7 +45,7 @@ def close(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def _close(user: User, now: datetime) -> None:
-    if user.pk == FOAM_ID:
+    if user.pk == SYSTEM_USER_ID:
         raise ValidationError("This is FOAM's own account, by which it watches itself.")
     _keep_one_superuser(user)
     for closer in closers:

@@ -7,13 +7,13 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.models import FOAM_ID, User
+from accounts.models import SYSTEM_USER_ID, User
 
 NOT_OPEN = "Choose a user whose account is open."
 
 
 def open_accounts() -> QuerySet[User]:
-    return User.objects.filter(closed_at=None).exclude(pk=FOAM_ID)
+    return User.objects.filter(closed_at=None).exclude(pk=SYSTEM_USER_ID)
 
 
 class ChoosesOwner:

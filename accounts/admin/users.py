@@ -25,7 +25,7 @@ from accounts.admin.edits import EditForm
 from accounts.admin.history import ShowsHistory
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
-from accounts.models import FOAM_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 
@@ -125,7 +125,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     actions = ("pause", "resume", "close_accounts", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).exclude(pk=FOAM_ID)
+        return super().get_queryset(request).exclude(pk=SYSTEM_USER_ID)
 
     def shown_by_default(self, rows: QuerySet[User]) -> QuerySet[User]:
         return rows.filter(closed_at=None)

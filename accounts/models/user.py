@@ -17,7 +17,7 @@ from accounts.models.pause import Pause  # noqa: F401
 from accounts.timezones import zone
 
 # FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.
-FOAM_ID = 0
+SYSTEM_USER_ID = 0
 
 
 def validate_timezone(name: str) -> None:
@@ -112,7 +112,7 @@ class User(AbstractUser):
     @property
     def switched_off_text(self) -> str:
         """Say that the account is switched off, which pauses it; empty when it is not."""
-        is_off = not self.is_active and self.closed_at is None and self.pk != FOAM_ID
+        is_off = not self.is_active and self.closed_at is None and self.pk != SYSTEM_USER_ID
         return f"The account of {self.username} is switched off." if is_off else ""
 
     def clean_new_email(self, stored: str) -> None:

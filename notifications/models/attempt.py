@@ -4,7 +4,7 @@ from typing import Self
 
 from django.db import models
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from notifications.models.delivery import Delivery
 from notifications.models.flood import Flood  # noqa: F401  Django finds models here
 
@@ -12,7 +12,7 @@ from notifications.models.flood import Flood  # noqa: F401  Django finds models 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def of_users(self) -> Self:
         """All but the canary's."""
-        return self.exclude(delivery__channel=FOAM_ID)
+        return self.exclude(delivery__channel=SYSTEM_USER_ID)
 
 
 class Attempt(models.Model):

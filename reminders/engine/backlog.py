@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from reminders.models import Backlog, Reminder
 from reminders.models.backlog import BURST, LATE
 from reminders.models.response import By
@@ -96,5 +96,5 @@ def _take_in(backlog: Backlog, now: datetime) -> None:
     """Let it have all that is late at `now`; the canary is no part of it, and goes on."""
     backlog.due_before = max(backlog.due_before, now - LATE)
     backlog.save(update_fields=["due_before"])
-    canary = Reminder.objects.due(backlog.due_before).filter(pk=FOAM_ID)
+    canary = Reminder.objects.due(backlog.due_before).filter(pk=SYSTEM_USER_ID)
     canary.update(next_fire_at=now)

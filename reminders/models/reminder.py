@@ -12,7 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Prefetch, Q
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from accounts.models.duration_fields import DurationRange
 from accounts.models.lookups import EqualsAny
 from accounts.models.pause import check_until
@@ -69,7 +69,7 @@ def choices(enum: Any) -> list[tuple[str, str]]:
 class ReminderQuerySet(models.QuerySet["Reminder"]):
     def of_users(self) -> Self:
         """All but FOAM's own."""
-        return self.exclude(pk=FOAM_ID)
+        return self.exclude(pk=SYSTEM_USER_ID)
 
     def kept(self) -> Self:
         return self.filter(deleted_at=None)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import FOAM_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from foam.monitoring import health
 from notifications.models import Channel, Delivery
@@ -459,7 +459,7 @@ OWNED_BY = {User: "pk", Channel: "pk", Reminder: "pk", Occurrence: "reminder", D
 @pytest.mark.parametrize("model", OWNED_BY, ids=lambda model: model.__name__)
 def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now, model):
     dispatch.tick(now)
-    own = {OWNED_BY[model]: FOAM_ID}
+    own = {OWNED_BY[model]: SYSTEM_USER_ID}
     assert model.objects.filter(**own).exists()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     shown = staff_client.get(url).context["cl"]
