@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     diff: Diff
 
 
-class Source(NamedTuple):
+class EntrySource(NamedTuple):
     """Rows, newest first, and what tells one of them."""
 
     rows: QuerySet[Any]
@@ -58,7 +58,7 @@ class Source(NamedTuple):
 class Merged(Sequence[Entry]):
     """What several sources tell, as one list, of which a page is read and no more before it."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[EntrySource]) -> None:
         self.sources = sources
 
     def __len__(self) -> int:
@@ -69,14 +69,14 @@ class Merged(Sequence[Entry]):
         return sorted(found, key=lambda entry: entry.at, reverse=True)[part]
 
 
-def of_log(model: type[Model], object_id: str) -> Source:
+def of_log(model: type[Model], object_id: str) -> EntrySource:
     """Return what Django's log has of an object."""
     kind = get_content_type_for_model(model)
     rows = LogEntry.objects.filter(object_id=object_id, content_type=kind)
-    return Source(rows.select_related("user").order_by("-action_time", "-pk"), _logged)
+    return EntrySource(rows.select_related("user").order_by("-action_time", "-pk"), _logged)
 
 
-def of_acts(rows: QuerySet[Any], words: Mapping[str, str]) -> Source:
+def of_acts(rows: QuerySet[Any], words: Mapping[str, str]) -> EntrySource:
     """Return what `rows` of an Acted have; `words` say each verb."""
 
     def entry(row: Any) -> Entry:
@@ -86,7 +86,7 @@ def of_acts(rows: QuerySet[Any], words: Mapping[str, str]) -> Source:
         told = f"{what}: {detail}" if detail else what
         return Entry(row.at, who(row), FACES.get(row.face, ""), told, row.diff or {})
 
-    return Source(rows.select_related("user", "token").order_by("-at", "-pk"), entry)
+    return EntrySource(rows.select_related("user", "token").order_by("-at", "-pk"), entry)
 
 
 def who(act: Any) -> str:
@@ -127,7 +127,7 @@ class ShowsHistory(GuardsEdits):
 
     object_history_template = "accounts/history.html"
 
-    def acts_of(self, obj: Any) -> Sequence[Source]:
+    def acts_of(self, obj: Any) -> Sequence[EntrySource]:
         """Return what else there is, beside the log."""
         return ()
 

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.changelist import Listed, NewestValues
 from accounts.admin.edits import EditForm
-from accounts.admin.history import FACES, Entry, KeepsChanges, Source, of_acts, who
+from accounts.admin.history import FACES, Entry, EntrySource, KeepsChanges, of_acts, who
 from accounts.admin.owner_choices import ChoosesOwner, LabelledField
 from accounts.models import User
 from accounts.models.duration_fields import DurationFormField
@@ -249,10 +249,10 @@ class ReminderAdmin(
         }
         return TemplateResponse(request, "reminders/explain.html", context)
 
-    def acts_of(self, obj: Reminder) -> list[Source]:
+    def acts_of(self, obj: Reminder) -> list[EntrySource]:
         answers = Response.objects.filter(occurrence__reminder=obj)
         told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
-        return [of_acts(obj.changes.all(), CHANGE), Source(told, _answered)]
+        return [of_acts(obj.changes.all(), CHANGE), EntrySource(told, _answered)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder stands nowhere yet.
