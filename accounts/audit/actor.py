@@ -22,7 +22,7 @@ class Face(TextChoices):
     LINK = "link"  # in a message, without signing in
 
 
-class By(NamedTuple):
+class Actor(NamedTuple):
     """Who does something: through which face, and as whom or through the link of which channel.
 
     `token_id` is the program of that user's that asked, where it was one.
@@ -34,12 +34,12 @@ class By(NamedTuple):
     token_id: int | None = None
 
 
-FOAM = By(Face.FOAM.value)
-_by: ContextVar[By] = ContextVar("acting", default=FOAM)
+FOAM = Actor(Face.FOAM.value)
+_by: ContextVar[Actor] = ContextVar("acting", default=FOAM)
 
 
 @contextmanager
-def acting(by: By) -> Iterator[None]:
+def acting(by: Actor) -> Iterator[None]:
     """Have all that is done inside recorded as done by this one."""
     before = _by.set(by)
     try:
@@ -48,6 +48,6 @@ def acting(by: By) -> Iterator[None]:
         _by.reset(before)
 
 
-def at_work() -> By:
+def at_work() -> Actor:
     """Return who is at work."""
     return _by.get()

@@ -15,7 +15,7 @@ from notifications.links.signed_links import Action, Pressed
 from notifications.links.views import Answer, Gone
 from notifications.models import Channel, Delivery
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc
@@ -84,7 +84,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     """Do what a link is for, and tell what was done; once more changes nothing."""
     if pressed.action == STRANGER:
         return _stop(pressed, now)
-    by = By(face="link", channel_id=pressed.channel_id)
+    by = Actor(face="link", channel_id=pressed.channel_id)
     asked = _find(pressed)
     if pressed.action == DONE:
         if responses.acknowledge(asked.occurrence, now, by):
@@ -94,7 +94,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
 
 
 @transaction.atomic
-def _snooze(asked: Asked, pressed: Pressed, now: datetime, by: By) -> Answer:
+def _snooze(asked: Asked, pressed: Pressed, now: datetime, by: Actor) -> Answer:
     # As loop.snooze does: of two presses at once the second sees the first.
     Reminder.objects.select_for_update(no_key=True).get(pk=asked.occurrence.reminder_id)
     asked.occurrence.refresh_from_db()

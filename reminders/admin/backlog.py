@@ -17,7 +17,7 @@ from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import SAYS, look
 from reminders.models import Backlog
-from reminders.models.response import By
+from reminders.models.response import Actor
 
 DECIDED = {
     Backlog.Decision.HOLD: "Held: they wait until somebody decides.",
@@ -66,7 +66,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
 
     def _decide(self, request: HttpRequest, decision: str) -> HttpResponse:
         seen, rate = (_number(request, name) for name in ("seen", "rate"))
-        by = By("admin", request.user.pk)
+        by = Actor("admin", request.user.pk)
         backlog = overdue.decide(decision, timezone.now(), by, rate, seen)
         self.log_change(request, backlog, backlog.text)
         self.message_user(request, DECIDED[Backlog.Decision(decision)])

@@ -338,8 +338,8 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
 
 
-def _by(request: Request) -> responses.By:
-    return responses.By("api", request.user.pk)
+def _by(request: Request) -> responses.Actor:
+    return responses.Actor("api", request.user.pk)
 
 
 def _count(text: str) -> int:

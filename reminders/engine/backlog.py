@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import SYSTEM_USER_ID
 from reminders.models import Backlog, Reminder
 from reminders.models.backlog import BURST, LATE
-from reminders.models.response import By
+from reminders.models.response import Actor
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def notice(now: datetime, fewest: int) -> Backlog | None:
 
 
 def decide(
-    decision: str, now: datetime, by: By, rate: int | None = None, seen: int | None = None
+    decision: str, now: datetime, by: Actor, rate: int | None = None, seen: int | None = None
 ) -> Backlog:
     """Decide what becomes of the open backlog; where none is open, of what is late at `now`.
 

@@ -6,12 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import By
+from accounts.audit.actor import Actor
 from accounts.models import User
 from accounts.models.one_statement import with_related
 from notifications.models import Channel
 
-__all__ = ["By", "Response", "responses_of", "with_responses"]
+__all__ = ["Actor", "Response", "responses_of", "with_responses"]
 
 
 class Response(models.Model):

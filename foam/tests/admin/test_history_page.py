@@ -12,7 +12,7 @@ from accounts import tokens
 from accounts.account_data import closing
 from accounts.admin import history
 from accounts.admin.history import ON_A_PAGE
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Face, acting
 from accounts.models import User
 from conftest import client_of
 from notifications.models import Channel, Delivery
@@ -51,7 +51,7 @@ def test_page_has_every_face_newest_first(staff_client, staff, user, reminder):
     program = client_of(user)
     program.patch(f"/api/v1/reminders/{reminder.pk}/", {"title": "Tell <Ada>"})
     act(staff_client, "pause", [reminder])
-    with acting(By(Face.COMMAND)):
+    with acting(Actor(Face.COMMAND)):
         reminder.resume(timezone.now())
     token = user.api_tokens.get()
     assert acts(staff_client, reminder)[:3] == [
@@ -171,5 +171,5 @@ def test_note_of_what_records_itself_is_not_told_twice(rf, staff, reminder):
 
 def test_acknowledgement_tells_who_it_was(staff_client, user, reminder, now):
     occurrence = firing.trigger(reminder, now)
-    responses.acknowledge(occurrence, now, responses.By("api", user.pk))
+    responses.acknowledge(occurrence, now, responses.Actor("api", user.pk))
     assert (user.username, "through the API") in {one[:2] for one in acts(staff_client, reminder)}

@@ -13,7 +13,7 @@ from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import firing, tick
 from reminders.engine import pauses as pausing
 from reminders.explain.explanation import explain
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = By("command")
+BY = Actor("command")
 
 
 @pytest.fixture
