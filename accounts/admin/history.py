@@ -17,24 +17,24 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.edits import GuardsEdits
-from accounts.audit.actor import Face
+from accounts.audit.actor import Source
 from accounts.audit.records import Diff, shown
 
 ON_A_PAGE = 100
 FACES: dict[str, str] = {
-    Face.ADMIN: "in the admin",
-    Face.API: "through the API",
-    Face.ACCOUNT: "on the pages of the account",
-    Face.COMMAND: "by a command",
-    Face.IMPORT: "by an import",
-    Face.LINK: "with a link in a message",
+    Source.ADMIN: "in the admin",
+    Source.API: "through the API",
+    Source.ACCOUNT: "on the pages of the account",
+    Source.COMMAND: "by a command",
+    Source.IMPORT: "by an import",
+    Source.LINK: "with a link in a message",
 }
 # Who it was where nobody had signed in.
 NOBODY: dict[str, str] = {
-    Face.FOAM: "FOAM",
-    Face.COMMAND: "An operator",
-    Face.IMPORT: "An operator",
-    Face.LINK: "Who got the message",
+    Source.FOAM: "FOAM",
+    Source.COMMAND: "An operator",
+    Source.IMPORT: "An operator",
+    Source.LINK: "Who got the message",
 }
 
 
@@ -101,7 +101,7 @@ def who(act: Any) -> str:
 
 def _logged(row: LogEntry) -> Entry:
     what = row.get_change_message() or row.get_action_flag_display()
-    return Entry(row.action_time, row.user.get_username(), FACES[Face.ADMIN], what, {})
+    return Entry(row.action_time, row.user.get_username(), FACES[Source.ADMIN], what, {})
 
 
 def note_admin(request: HttpRequest, obj: Model, verb: str) -> None:

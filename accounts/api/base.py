@@ -31,7 +31,7 @@ from accounts.api import rate_limits as limits
 from accounts.api.errors import MAX_ITEM_ERRORS, unknown_names
 from accounts.api.query_parameters import check_query
 from accounts.api.strict_json import describe_unusable, printable
-from accounts.audit.actor import Actor, Face, acting
+from accounts.audit.actor import Actor, Source, acting
 from accounts.digits import DIGITS
 from accounts.durations import HINT, DurationError, iso_duration, read_duration
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
@@ -202,7 +202,7 @@ def _check_form(request: Request) -> None:
 
 def _by(request: Request) -> Actor:
     token_id = request.auth.pk if isinstance(request.auth, ApiToken) else None
-    return Actor(Face.API.value, request.user.pk, token_id=token_id)
+    return Actor(Source.API.value, request.user.pk, token_id=token_id)
 
 
 class OwnedViewSet(ApiView, GenericViewSet[Any]):

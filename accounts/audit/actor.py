@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import TextChoices
 
 
-class Face(TextChoices):
+class Source(TextChoices):
     FOAM = "foam", "FOAM"
     ADMIN = "admin"
     API = "api", "API"
@@ -34,7 +34,7 @@ class Actor(NamedTuple):
     token_id: int | None = None
 
 
-FOAM = Actor(Face.FOAM.value)
+FOAM = Actor(Source.FOAM.value)
 _by: ContextVar[Actor] = ContextVar("acting", default=FOAM)
 
 

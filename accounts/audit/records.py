@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import Face, at_work
+from accounts.audit.actor import Source, at_work
 
 # Of a text that is longer, so much is kept of what it was and of what it became.
 SHOWN = 200
@@ -20,7 +20,7 @@ class Acted(models.Model):
     """
 
     # Empty: from before this was kept, or of a release that did not keep it.
-    face = models.CharField(max_length=16, choices=Face, blank=True, default="", db_default="")
+    face = models.CharField(max_length=16, choices=Source, blank=True, default="", db_default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,

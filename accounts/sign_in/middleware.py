@@ -14,7 +14,7 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts.audit.actor import Actor, Face, acting
+from accounts.audit.actor import Actor, Source, acting
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -97,7 +97,7 @@ class UnusableFilter:
 
 def who_acts(get_response: Answer) -> Answer:
     """Have what is done in the admin, and on the pages of an account, recorded as done there."""
-    faces = ((reverse("admin:index"), Face.ADMIN), (reverse("account_home"), Face.ACCOUNT))
+    faces = ((reverse("admin:index"), Source.ADMIN), (reverse("account_home"), Source.ACCOUNT))
 
     def middleware(request: HttpRequest) -> HttpResponse:
         face = next((face for begin, face in faces if request.path.startswith(begin)), None)

@@ -57,10 +57,10 @@ RESPONSE: dict[str, str] = {
     Response.Verb.SKIPPED: "skipped",
 }
 FACE: dict[str, str] = {
-    Response.Face.API: "through the API",
-    Response.Face.ADMIN: "in the admin",
-    Response.Face.LINK: "with a link",
-    Response.Face.COMMAND: "by a command",
+    Response.Source.API: "through the API",
+    Response.Source.ADMIN: "in the admin",
+    Response.Source.LINK: "with a link",
+    Response.Source.COMMAND: "by a command",
 }
 FOLLOW_UP: dict[str, str] = {
     NAG: "nag {number}",
