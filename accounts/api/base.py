@@ -31,7 +31,7 @@ from accounts.api import rate_limits as limits
 from accounts.api.errors import MAX_ITEM_ERRORS, unknown_names
 from accounts.api.query_parameters import check_query
 from accounts.api.strict_json import describe_unusable, printable
-from accounts.audit.actor import Actor, Source, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from accounts.digits import DIGITS
 from accounts.durations import HINT, DurationError, iso_duration, read_duration
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
@@ -86,7 +86,7 @@ class ApiView(APIView):
         if "If-Match" in request.headers and not self._is_talking:
             # What is checked is then locked until it is changed.
             handler = transaction.atomic(handler)
-        handler = acting(_by(request))(handler)
+        handler = acting_as(_by(request))(handler)
         if key := idempotency.key_of(request._request):
             handler = partial(self._once, key, handler)
         setattr(self, name, handler)

@@ -39,7 +39,7 @@ _by: ContextVar[Actor] = ContextVar("acting", default=FOAM)
 
 
 @contextmanager
-def acting(by: Actor) -> Iterator[None]:
+def acting_as(by: Actor) -> Iterator[None]:
     """Have all that is done inside recorded as done by this one."""
     before = _by.set(by)
     try:

@@ -14,7 +14,7 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts.audit.actor import Actor, Source, acting
+from accounts.audit.actor import Actor, Source, acting_as
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -103,7 +103,7 @@ def who_acts(get_response: Answer) -> Answer:
         face = next((face for begin, face in faces if request.path.startswith(begin)), None)
         if face is None:
             return get_response(request)
-        with acting(Actor(face.value, request.user.pk)):
+        with acting_as(Actor(face.value, request.user.pk)):
             return get_response(request)
 
     return middleware

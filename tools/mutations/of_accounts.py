@@ -466,7 +466,7 @@ OF_ACCOUNTS = [
     Mutation(
         "history",
         "history: the API does not say who is at work",
-        edit(API, "        handler = acting(_by(request))(handler)\n"),
+        edit(API, "        handler = acting_as(_by(request))(handler)\n"),
         ["reminders/tests/api/test_who.py"],
     ),
 ]

@@ -12,7 +12,7 @@ from accounts import tokens
 from accounts.account_data import closing
 from accounts.admin import history
 from accounts.admin.history import ON_A_PAGE
-from accounts.audit.actor import Actor, Source, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from accounts.models import User
 from conftest import client_of
 from notifications.models import Channel, Delivery
@@ -51,7 +51,7 @@ def test_page_has_every_face_newest_first(staff_client, staff, user, reminder):
     program = client_of(user)
     program.patch(f"/api/v1/reminders/{reminder.pk}/", {"title": "Tell <Ada>"})
     act(staff_client, "pause", [reminder])
-    with acting(Actor(Source.COMMAND)):
+    with acting_as(Actor(Source.COMMAND)):
         reminder.resume(timezone.now())
     token = user.api_tokens.get()
     assert acts(staff_client, reminder)[:3] == [
