@@ -48,6 +48,6 @@ def acting_as(by: Actor) -> Iterator[None]:
         _by.reset(before)
 
 
-def at_work() -> Actor:
+def current_actor() -> Actor:
     """Return who is at work."""
     return _by.get()

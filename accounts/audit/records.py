@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import Source, at_work
+from accounts.audit.actor import Source, current_actor
 
 # Of a text that is longer, so much is kept of what it was and of what it became.
 SHOWN = 200
@@ -45,7 +45,7 @@ class Acted(models.Model):
 
 def whose() -> dict[str, Any]:
     """Return the fields of an Acted that say who is at work."""
-    by = at_work()
+    by = current_actor()
     return {"face": by.face, "user_id": by.user_id, "token_id": by.token_id}
 
 

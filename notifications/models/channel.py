@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
-from accounts.audit.actor import at_work
+from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
 from notifications import notices
@@ -360,7 +360,7 @@ class Channel(models.Model):
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
-        if at_work().user_id not in (None, self.owner_id):
+        if current_actor().user_id not in (None, self.owner_id):
             # Somebody else has changed it, such as staff.
             self._tell_owner(
                 notices.unverified(str(self), self.pk, self.updated_at), self.updated_at
