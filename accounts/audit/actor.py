@@ -28,7 +28,7 @@ class Actor(NamedTuple):
     `token_id` is the program of that user's that asked, where it was one.
     """
 
-    face: str
+    source: str
     user_id: int | None = None
     channel_id: int | None = None
     token_id: int | None = None

@@ -46,7 +46,7 @@ class Acted(models.Model):
 def whose() -> dict[str, Any]:
     """Return the fields of an Acted that say who is at work."""
     by = current_actor()
-    return {"face": by.face, "user_id": by.user_id, "token_id": by.token_id}
+    return {"face": by.source, "user_id": by.user_id, "token_id": by.token_id}
 
 
 def diff_of(

@@ -84,7 +84,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     """Do what a link is for, and tell what was done; once more changes nothing."""
     if pressed.action == STRANGER:
         return _stop(pressed, now)
-    by = Actor(face="link", channel_id=pressed.channel_id)
+    by = Actor(source="link", channel_id=pressed.channel_id)
     asked = _find(pressed)
     if pressed.action == DONE:
         if responses.acknowledge(asked.occurrence, now, by):

@@ -84,7 +84,7 @@ def skip_next(reminder: Reminder, now: datetime, by: Actor) -> Occurrence | None
 
 def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: Actor) -> None:
     """Record who let these pass."""
-    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
     verb = Response.Verb.SKIPPED
     Response.objects.bulk_create(
         Response(occurrence=occurrence, verb=verb, at=now, **who) for occurrence in skipped
@@ -94,5 +94,5 @@ def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: Actor) -> Non
 def _note(
     occurrence: Occurrence, verb: Response.Verb, now: datetime, by: Actor, detail: str = ""
 ) -> None:
-    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
     Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **who)

@@ -58,7 +58,7 @@ def decide(
             found = _open(now, Backlog.Decision.HOLD, settings.FOAM_BACKLOG_RATE)
             _take_in(found, now)
         found.decision, found.decided_at = decision, now
-        found.face, found.decided_by_id = by.face, by.user_id
+        found.face, found.decided_by_id = by.source, by.user_id
         found.rate = found.rate if rate is None else rate
         found.save(update_fields=["decision", "decided_at", "face", "decided_by", "rate"])
     log.warning("backlog decided id=%d decision=%s rate=%d", found.pk, decision, found.rate)

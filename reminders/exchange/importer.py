@@ -101,7 +101,7 @@ def take(
     `step` is called with how many drafts have been dealt with since.
     """
     with (
-        acting_as(current_actor()._replace(face=Source.IMPORT.value)),
+        acting_as(current_actor()._replace(source=Source.IMPORT.value)),
         _alone(user),
         _tried(dry_run),
     ):
