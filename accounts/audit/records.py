@@ -13,7 +13,7 @@ SHOWN = 200
 Diff = dict[str, list[str] | None]
 
 
-class Acted(models.Model):
+class AuditRecord(models.Model):
     """The record of one act: who did it, by which face, and what became of which field.
 
     Users and tokens stand here by number alone: whoever closes an account leaves no name behind.

@@ -7,13 +7,13 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.audit.records import Acted, Diff, diff_of, whose
+from accounts.audit.records import AuditRecord, Diff, diff_of, whose
 
 # What is shown to nobody: that it was changed is all that is kept.
 SECRET = {"secret"}
 
 
-class ChannelChange(Acted):
+class ChannelChange(AuditRecord):
     """One change of a channel, written in the transaction that makes it.
 
     A channel that is deleted forgets where it led, and these forget it with it.

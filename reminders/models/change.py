@@ -11,11 +11,11 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.audit.records import Acted, Diff, diff_of, shown, whose
+from accounts.audit.records import AuditRecord, Diff, diff_of, shown, whose
 from notifications.models import Channel
 
 
-class Change(Acted):
+class Change(AuditRecord):
     """One change of a reminder, written in the transaction that makes it and never edited.
 
     `detail` holds no words of its owner's; `diff` does, for who may see the reminder.
