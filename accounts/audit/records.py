@@ -43,7 +43,7 @@ class AuditRecord(models.Model):
         abstract = True
 
 
-def whose() -> dict[str, Any]:
+def actor_fields() -> dict[str, Any]:
     """Return the fields of an Acted that say who is at work."""
     by = current_actor()
     return {"face": by.source, "user_id": by.user_id, "token_id": by.token_id}

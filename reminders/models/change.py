@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.audit.records import AuditRecord, Diff, diff_of, shown, whose
+from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of, shown
 from notifications.models import Channel
 
 
@@ -70,7 +70,13 @@ def change(
     """
     before = held(reminder)
     return Change(
-        reminder=reminder, at=now, verb=verb, before=before, detail=detail, diff=diff, **whose()
+        reminder=reminder,
+        at=now,
+        verb=verb,
+        before=before,
+        detail=detail,
+        diff=diff,
+        **actor_fields(),
     )
 
 
