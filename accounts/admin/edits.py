@@ -19,7 +19,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.api.etags import lock
-from accounts.audit.records import shown
+from accounts.audit.records import shorten_text
 from accounts.digits import PlainDigits
 
 # The hidden field with the digests of the fields as they were shown.
@@ -87,8 +87,8 @@ class EditForm(PlainDigits, forms.ModelForm):
         lines = [
             (
                 self.fields[name].label or name,
-                shown(self._words(name, self.initial.get(name))),
-                shown(self._words(name, self.cleaned_data.get(name, ""))),
+                shorten_text(self._words(name, self.initial.get(name))),
+                shorten_text(self._words(name, self.cleaned_data.get(name, ""))),
             )
             for name in outdated
         ]

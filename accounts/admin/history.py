@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.edits import GuardsEdits
 from accounts.audit.actor import Source
-from accounts.audit.records import Diff, shown
+from accounts.audit.records import Diff, shorten_text
 
 ON_A_PAGE = 100
 FACES: dict[str, str] = {
@@ -161,7 +161,7 @@ def _told(form: forms.ModelForm) -> Iterator[str]:
     for name in form.changed_data:
         field = form.fields[name]
         before, after = form.initial.get(name), form.cleaned_data.get(name)
-        texts = [shown(_text(field, value)) for value in (before, after)]
+        texts = [shorten_text(_text(field, value)) for value in (before, after)]
         yield f"{field.label or name}: “{texts[0]}” → “{texts[1]}”"
 
 

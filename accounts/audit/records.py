@@ -67,8 +67,8 @@ def text_of(row: models.Model, name: str) -> str:
     """Return a field of a row as a text to be shown, cut where it is long."""
     field = row._meta.get_field(name)
     value = field.value_from_object(row)  # type: ignore[union-attr]
-    return shown("" if value is None else field.value_to_string(row))  # type: ignore[union-attr]
+    return shorten_text("" if value is None else field.value_to_string(row))  # type: ignore[union-attr]
 
 
-def shown(text: str) -> str:
+def shorten_text(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of, shown
+from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of, shorten_text
 from notifications.models import Channel
 
 
@@ -145,7 +145,7 @@ def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None])
 
 def _names(ids: Iterable[int]) -> str:
     told = Channel.objects.filter(pk__in=ids).only("kind", "name", "verified_at").order_by("pk")
-    return shown(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
+    return shorten_text(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
 
 
 def forget(before: datetime, batch: int) -> Iterator[int]:
