@@ -10,7 +10,7 @@ from notifications.models.flood import Flood  # noqa: F401  Django finds models 
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
         return self.exclude(delivery__channel=SYSTEM_USER_ID)
 

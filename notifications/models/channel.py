@@ -42,7 +42,7 @@ UNFAILED: dict[str, Any] = {
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but FOAM's own."""
         return self.exclude(pk=SYSTEM_USER_ID)
 

@@ -22,7 +22,7 @@ MESSAGE_ID = re.compile(r"<?foam_([0-9]{1,18})_([0-9a-f]{1,14})(?:\.[0-9a-f]+@[^
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
         return self.exclude(channel=SYSTEM_USER_ID)
 

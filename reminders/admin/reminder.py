@@ -172,7 +172,7 @@ class ReminderAdmin(
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
-        kept = Channel.objects.of_users().filter(deleted_at=None).select_related("owner")
+        kept = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
         kwargs["queryset"] = kept.defer("secret", "previous_secret")
         kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
         kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}

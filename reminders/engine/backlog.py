@@ -67,12 +67,12 @@ def decide(
 
 def count_left(backlog: Backlog) -> int:
     """Return how many of it have not had their turn."""
-    return Reminder.objects.due(backlog.due_before).of_users().count()
+    return Reminder.objects.due(backlog.due_before).exclude_system().count()
 
 
 def _count(now: datetime, limit: int) -> int:
     """Return how many are late, up to `limit`."""
-    late = Reminder.objects.due(now - LATE).of_users().order_by("next_fire_at")
+    late = Reminder.objects.due(now - LATE).exclude_system().order_by("next_fire_at")
     return late[:limit].count()
 
 

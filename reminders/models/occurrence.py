@@ -36,7 +36,7 @@ def no_lead() -> Lead:
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
         return self.exclude(reminder=SYSTEM_USER_ID)
 

@@ -67,7 +67,7 @@ def choices(enum: Any) -> list[tuple[str, str]]:
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but FOAM's own."""
         return self.exclude(pk=SYSTEM_USER_ID)
 

@@ -196,7 +196,7 @@ def first_run(here: Terminal) -> None:
     kept.unlink(missing_ok=True)
     here.manage("demo", "--credentials", str(kept), "--in", "1")
     processes.wait_until(
-        lambda: Delivery.objects.of_users().filter(status="sent").exists(),
+        lambda: Delivery.objects.exclude_system().filter(status="sent").exists(),
         PATIENCE,
         "the first reminder arrives",
     )

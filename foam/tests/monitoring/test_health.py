@@ -254,7 +254,7 @@ def test_canary_cannot_be_reached_through_the_api(planted, now, api):
 def test_what_is_of_users_leaves_the_canary_out(planted, now, model):
     arrive(now)
     assert model.objects.exists()
-    assert not model.objects.of_users().exists()
+    assert not model.objects.exclude_system().exists()
 
 
 def test_reports_leave_the_canary_out(planted, now, make_reminder):

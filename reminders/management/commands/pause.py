@@ -73,7 +73,7 @@ def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
         return {"scope": Pause.Scope.TAG if tag else Pause.Scope.USER, "owner": owner, "tag": tag}
     model: Any = Reminder if options["reminder"] is not None else Channel
     pk = options["reminder"] if model is Reminder else options["channel"]
-    found = model.objects.of_users().filter(pk=pk, deleted_at=None).first()
+    found = model.objects.exclude_system().filter(pk=pk, deleted_at=None).first()
     if found is None:
         raise CommandError(f"There is no {model._meta.verbose_name} {pk}.")
     return found
