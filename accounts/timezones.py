@@ -29,7 +29,7 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(content, key=name)
 
 
-def known(name: str) -> str:
+def zone_or_utc(name: str) -> str:
     """Return a zone in which times can be told: this one, or UTC where it is none any more."""
     return name if name in names() else "UTC"
 
@@ -93,5 +93,5 @@ def _unknown(name: object) -> str:
     text = "is not an IANA time zone; use a name such as Europe/Berlin or UTC"
     if not isinstance(name, str) or len(name) > 60 or not name.isascii() or not name.isprintable():
         return f"the name {text}"
-    meant = [known for known in names() if known.lower() == name.strip().lower()]
+    meant = [zone_or_utc for zone_or_utc in names() if zone_or_utc.lower() == name.strip().lower()]
     return f"{name!r} {text}" + (f" (did you mean {meant[0]}?)" if meant else "")

@@ -18,7 +18,7 @@ from accounts.models.lookups import EqualsAny
 from accounts.models.pause import check_until
 from accounts.models.user import validate_timezone
 from accounts.one_line import MESSAGE, is_one_line
-from accounts.timezones import known
+from accounts.timezones import zone_or_utc
 from notifications.models import Channel
 from notifications.sql import in_index_order
 from reminders.models import last_loss, transitions
@@ -311,7 +311,7 @@ class Reminder(models.Model):
     @property
     def clock(self) -> str:
         """The zone in which its times are told to staff."""
-        return known(self.timezone)
+        return zone_or_utc(self.timezone)
 
     @property
     def recipient_timezone(self) -> str | None:
