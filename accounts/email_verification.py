@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 
 
-def trust(user: Any) -> None:
+def mark_email_verified(user: Any) -> None:
     """Take the user's address for verified: whoever set it, such as staff, answers for it.
 
     It becomes the only one; what was waiting for its verification goes.

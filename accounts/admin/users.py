@@ -144,7 +144,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.store(timezone.now())
         if "email" in form.changed_data:
-            email_verification.trust(obj)
+            email_verification.mark_email_verified(obj)
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_pause")

@@ -35,14 +35,14 @@ class UserManager(DjangoUserManager["User"]):
     def create_user(self, *args: Any, **fields: Any) -> "User":
         """Make a user whose address is taken for verified: people who sign up come another way."""
         user = super().create_user(*args, **fields)
-        email_verification.trust(user)
+        email_verification.mark_email_verified(user)
         return user
 
     @transaction.atomic
     def create_superuser(self, *args: Any, **fields: Any) -> "User":
         user = super().create_superuser(*args, **fields)
         user.clean_new_email("")
-        email_verification.trust(user)
+        email_verification.mark_email_verified(user)
         return user
 
 
