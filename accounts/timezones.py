@@ -36,7 +36,7 @@ def zone_or_utc(name: str) -> str:
 
 # What is due at one instant in one zone is due there for many.
 @lru_cache(maxsize=4096)
-def in_words(instant: datetime, timezone: str) -> str:
+def format_instant(instant: datetime, timezone: str) -> str:
     """Return an instant as its reader's clock shows it: Monday 23 November 2026 at 18:00 (...)."""
     local = instant.astimezone(zone(timezone))
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"

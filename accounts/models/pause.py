@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.urls import reverse
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 
 LONGEST = timedelta(days=731)
 # Whether everything is paused at `now`: PostgreSQL looks once for each statement that asks, by an
@@ -152,14 +152,14 @@ class Pause(models.Model):
         """Say since when, until when and why, on the clock of that zone."""
         end = self.ended_at or self.until
         if self.scope == self.Scope.ACCOUNT:
-            since = f"switched off since {in_words(self.created_at, timezone)}"
+            since = f"switched off since {format_instant(self.created_at, timezone)}"
             if end:
-                return f"{since}, until {in_words(end, timezone)}"
+                return f"{since}, until {format_instant(end, timezone)}"
             page = reverse("admin:accounts_user_change", args=[self.owner_id])
             return f"{since}; switch it on at {settings.FOAM_BASE_URL}{page}"
-        until = f"until {in_words(end, timezone)}" if end else "until somebody ends it"
+        until = f"until {format_instant(end, timezone)}" if end else "until somebody ends it"
         why = f" ({self.reason})" if self.reason else ""
-        return f"paused since {in_words(self.created_at, timezone)}, {until}{why}"
+        return f"paused since {format_instant(self.created_at, timezone)}, {until}{why}"
 
     def end(self, now: datetime) -> None:
         """Let what it covers speak again. Ending what has ended changes nothing.

@@ -27,7 +27,7 @@ from accounts.admin.history import FACES, Entry, EntrySource, KeepsChanges, of_a
 from accounts.admin.owner_choices import ChoosesOwner, LabelledField
 from accounts.models import User
 from accounts.models.duration_fields import DurationFormField
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.admin import (
     OfUsers,
     failure_of,
@@ -285,7 +285,7 @@ class ReminderAdmin(
     def show_next(self, reminder: Reminder) -> str:
         if reminder.next_due_at is None:
             return "—"
-        return in_words(reminder.next_due_at, reminder.clock)
+        return format_instant(reminder.next_due_at, reminder.clock)
 
     @display(
         description="Status",

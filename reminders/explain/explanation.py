@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import F, Prefetch, Q
 
 from accounts.models import Pause
-from accounts.timezones import in_words, tzdata_version
+from accounts.timezones import format_instant, tzdata_version
 from notifications.explain.delivery import Step, deliveries_of
 from notifications.models import Delivery
 from reminders.engine.pauses import covering
@@ -488,4 +488,4 @@ class Case:
         return name_of(fire, self.timezone)
 
     def _tell(self, at: datetime) -> str:
-        return in_words(at, self.timezone)
+        return format_instant(at, self.timezone)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.explain.delivery import Step, waits_for
 from notifications.models import Attempt, Delivery
 from notifications.outbox import digest
@@ -134,7 +134,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 def name_of(fire: Fire, timezone: str) -> str:
-    name = in_words(fire.due_at, timezone)
+    name = format_instant(fire.due_at, timezone)
     return f"{name}, {lead_span(fire.lead)} before" if fire.lead else name
 
 
