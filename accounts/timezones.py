@@ -42,7 +42,7 @@ def format_instant(instant: datetime, timezone: str) -> str:
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M} ({timezone})"
 
 
-def clocks(instant: datetime, timezone: str) -> str:
+def format_both_clocks(instant: datetime, timezone: str) -> str:
     """Tell an instant by the wall clock and in UTC, whose day is named where it is another."""
     local, utc = instant.astimezone(zone(timezone)), instant.astimezone(UTC)
     if timezone == "UTC":
@@ -93,5 +93,5 @@ def _unknown(name: object) -> str:
     text = "is not an IANA time zone; use a name such as Europe/Berlin or UTC"
     if not isinstance(name, str) or len(name) > 60 or not name.isascii() or not name.isprintable():
         return f"the name {text}"
-    meant = [zone_or_utc for zone_or_utc in names() if zone_or_utc.lower() == name.strip().lower()]
+    meant = [zone for zone in names() if zone.lower() == name.strip().lower()]
     return f"{name!r} {text}" + (f" (did you mean {meant[0]}?)" if meant else "")

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from accounts.timezones import clocks, format_instant
+from accounts.timezones import format_both_clocks, format_instant
 from notifications.admin import DELIVERY_COLOURS
 from notifications.explain import html
 from notifications.explain.delivery import deliveries_of, outcome_of
@@ -61,7 +61,9 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
                 {
                     "delivery": each,
                     "colour": DELIVERY_COLOURS[each.status],
-                    "outcome": outcome_of(each, now, lambda at: clocks(at, reminder.clock)),
+                    "outcome": outcome_of(
+                        each, now, lambda at: format_both_clocks(at, reminder.clock)
+                    ),
                 }
                 for each in deliveries.get(one.pk, [])
             ],
