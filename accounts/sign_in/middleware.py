@@ -95,7 +95,7 @@ class UnusableFilter:
         return HttpResponseRedirect(request.path)
 
 
-def who_acts(get_response: Answer) -> Answer:
+def record_actor(get_response: Answer) -> Answer:
     """Have what is done in the admin, and on the pages of an account, recorded as done there."""
     faces = ((reverse("admin:index"), Source.ADMIN), (reverse("account_home"), Source.ACCOUNT))
 

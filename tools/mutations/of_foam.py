@@ -289,7 +289,7 @@ OF_FOAM = [
     Mutation(
         "history",
         "history: the admin does not say who is at work",
-        edit("foam/settings.py", '    "accounts.sign_in.middleware.who_acts",\n'),
+        edit("foam/settings.py", '    "accounts.sign_in.middleware.record_actor",\n'),
         ["reminders/tests/api/test_who.py"],
     ),
     Mutation(
