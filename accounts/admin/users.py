@@ -157,7 +157,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         now = timezone.now()
 
         def act(user: User) -> str | None:
-            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **asked)
+            pauses.begin(Pause.Scope.USER, now, owner=user, made_by=request.user, **asked)
             return None
 
         noted = "Paused all reminders."
@@ -222,7 +222,7 @@ class TokenForm(EditForm):
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in API_SCOPES],
-        initial=tokens.USUAL_SCOPES,
+        initial=tokens.DEFAULT_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What it may do. This cannot be changed later.",
     )
@@ -260,7 +260,10 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
         return self.readonly_fields if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"expires_at": tokens.usual_expiry(timezone.now()), "scopes": tokens.USUAL_SCOPES}
+        return {
+            "expires_at": tokens.default_expiry(timezone.now()),
+            "scopes": tokens.DEFAULT_SCOPES,
+        }
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         wanted, now = form.cleaned_data, timezone.now()
@@ -361,7 +364,7 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
             tag=obj.tag,
             until=obj.until,
             reason=obj.reason,
-            by=request.user,
+            made_by=request.user,
         )
         obj.__dict__.update(stored.__dict__)
 

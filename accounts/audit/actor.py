@@ -1,7 +1,7 @@
-"""Who is at work, and by which face: what is recorded meanwhile says so.
+"""The current actor, which audit records name: a context variable.
 
-A face says it once, where it begins, and nothing on the way passes it on. Where no face has said
-anything it is FOAM itself: the tick, a worker, a migration.
+The admin, the API and each command set it once, at the beginning of a request or a run, so that no
+function has to pass it on. Unless it is set, the actor is FOAM: the tick, a worker, a migration.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ class Source(TextChoices):
 
 
 class Actor(NamedTuple):
-    """Who does something: through which face, and as whom or through the link of which channel.
+    """The user behind a change, and the source of the request.
 
-    `token_id` is the program of that user's that asked, where it was one.
+    `channel_id` is set for a link in a message, `token_id` for a request with an API token.
     """
 
     source: str
@@ -35,19 +35,18 @@ class Actor(NamedTuple):
 
 
 FOAM = Actor(Source.FOAM.value)
-_by: ContextVar[Actor] = ContextVar("acting", default=FOAM)
+_actor: ContextVar[Actor] = ContextVar("actor", default=FOAM)
 
 
 @contextmanager
-def acting_as(by: Actor) -> Iterator[None]:
-    """Have all that is done inside recorded as done by this one."""
-    before = _by.set(by)
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Have audit records name `actor` for the changes made in this context."""
+    token = _actor.set(actor)
     try:
         yield
     finally:
-        _by.reset(before)
+        _actor.reset(token)
 
 
 def current_actor() -> Actor:
-    """Return who is at work."""
-    return _by.get()
+    return _actor.get()

@@ -1,4 +1,4 @@
-"""Tables of people, tokens, pauses and idempotency keys."""
+"""Models of users, API tokens, pauses and idempotency keys."""
 
 from accounts.models.idempotency_key import IdempotencyKey
 from accounts.models.pause import Pause

@@ -81,7 +81,7 @@ def prune(
     deliveries.compact(Tally, now.date())
     deliveries.compact(DeliveryTally, now.date())
     flood.forget(now)
-    idempotency.forget(now)
+    idempotency.delete_expired(now)
     log.info(
         "pruned occurrences=%d deliveries=%d attempts=%d seconds=%.3f",
         total.occurrences,
@@ -108,7 +108,7 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     channel_changes.forget(before)
     while revision.forget(before, BATCH):
         yield Removed()
-    while pause.forget(before, BATCH):
+    while pause.delete_ended(before, BATCH):
         yield Removed()
 
 

@@ -96,19 +96,19 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "token: gives a scope that it lacks",
-        edit(TOKENS, "if scope not in maker.scopes]", "if scope not in Scope.values]"),
+        edit(TOKENS, "if scope not in stored.scopes]", "if scope not in Scope.values]"),
         [TEST_TOKEN_API],
     ),
     Mutation(
         "P10",
         "token: makes one that outlives it",
-        edit(TOKENS, "if maker.expires_at is not None and (", "if maker.revoked_at and ("),
+        edit(TOKENS, "if stored.expires_at is not None and (", "if stored.revoked_at and ("),
         [TEST_TOKEN_API],
     ),
     Mutation(
         "P10",
         "token: revoked since it asked, and makes one",
-        edit(TOKENS, '(of=("self",)).valid(now).filter', '(of=("self",)).filter'),
+        edit(TOKENS, "rows.valid(now).filter(pk=creator.pk)", "rows.filter(pk=creator.pk)"),
         [TEST_TOKEN_API],
     ),
     Mutation(
@@ -149,15 +149,17 @@ OF_ACCOUNTS = [
         "idempotency: the effect is kept without its answer",
         edit(
             API,
-            "idempotency.once_leased if self._is_talking else idempotency.once",
-            "idempotency.once_leased",
+            "idempotency.run_once_leased if self._is_talking else idempotency.run_once",
+            "idempotency.run_once_leased",
         ),
         [TEST_IDEMPOTENCY],
     ),
     Mutation(
         "API",
         "idempotency: another body gets the answer of the first",
-        edit(IDEMPOTENCY, "first is not None and first.fingerprint != asked.fingerprint", "False"),
+        edit(
+            IDEMPOTENCY, "first is not None and first.fingerprint != request.fingerprint", "False"
+        ),
         [TEST_IDEMPOTENCY],
     ),
     Mutation(
@@ -247,7 +249,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "closing: two superusers do not wait for each other",
-        edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
+        edit(CLOSING, "active.select_for_update(no_key=True)", "active"),
         [TEST_CLOSING_ALONE],
     ),
     Mutation(
@@ -466,7 +468,7 @@ OF_ACCOUNTS = [
     Mutation(
         "history",
         "history: the API does not say who is at work",
-        edit(API, "        handler = acting_as(_by(request))(handler)\n"),
+        edit(API, "        handler = acting_as(_actor_of(request))(handler)\n"),
         ["reminders/tests/api/test_who.py"],
     ),
 ]

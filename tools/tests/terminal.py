@@ -217,7 +217,7 @@ def in_use() -> str:
             recurrence="FREQ=WEEKLY",
         )
         reminder.store(now)
-    _, secret = tokens.make(ada, "docs", now, scopes=tokens.USUAL_SCOPES, expires_at=None)
+    _, secret = tokens.make(ada, "docs", now, scopes=tokens.DEFAULT_SCOPES, expires_at=None)
     processes.wait_until(lambda: last_tick() is not None, PATIENCE, "a tick has run")
     return secret
 

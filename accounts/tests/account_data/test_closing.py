@@ -85,7 +85,7 @@ def test_command_asks_by_name_and_closes(user, monkeypatch):
         call_command("close_account", "ada")
     out = StringIO()
     call_command("close_account", "ada", "--yes", stdout=out)
-    assert out.getvalue() == f"Closed. It is called (closed-{user.pk}) from now on.\n"
+    assert out.getvalue() == f"Closed. The account is called (closed-{user.pk}) from now on.\n"
     with pytest.raises(CommandError, match="no user 'ada'"):
         call_command("close_account", "ada")
 

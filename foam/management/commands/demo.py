@@ -55,7 +55,7 @@ class Command(BaseCommand):
         user.save()
         ApiToken.objects.filter(user=user, name="demo").delete()
         _, token = tokens.make(
-            user, "demo", timezone.now(), scopes=tokens.USUAL_SCOPES, expires_at=None
+            user, "demo", timezone.now(), scopes=tokens.DEFAULT_SCOPES, expires_at=None
         )
         credentials = {"username": user.username, "password": password, "token": token}
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -245,7 +245,7 @@ def _late(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
 def _silence(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     active = Pause.objects.active(now)
     if everything := Pause.objects.everything(now):
-        told = f"everything is {everything.told('UTC')}"
+        told = f"everything is {everything.predicate('UTC')}"
         yield Figure("Pauses", told, Level.LOOK, listed(Pause))
     elif count := active.exclude(scope=Pause.Scope.ACCOUNT)[: CAP + 1].count():
         yield Figure("Pauses", f"{many(count)} of tags or users", Level.NOTE, listed(Pause))

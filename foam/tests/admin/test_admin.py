@@ -251,7 +251,7 @@ def test_action_asks_until_when_to_pause(staff_client, later):
     page = staff_client.post(url, chosen).content.decode()
     assert 'type="datetime-local"' in page
     refused = staff_client.post(url, {**chosen, "confirmed": "1", "until": "2020-01-01T00:00"})
-    assert "Give a moment in the future" in refused.content.decode()
+    assert "Give a time in the future" in refused.content.decode()
     later.refresh_from_db()
     assert later.status == "active"
 
@@ -281,7 +281,7 @@ def test_staff_pause_everything_and_every_page_says_so(staff_client):
     assert answer.status_code == 302, answer.context["adminform"].errors
     pause = Pause.objects.everything(timezone.now())
     assert pause.made_by.username == "grace"
-    assert pauses_told(staff_client) == "Everything is " + pause.told("UTC") + "."
+    assert pauses_told(staff_client) == "Everything is " + pause.predicate("UTC") + "."
     assert act(staff_client, "end", [pause], "accounts_pause")[-1] == "Ended 1."
     assert Pause.objects.everything(timezone.now()) is None
 
@@ -296,9 +296,9 @@ def pauses_told(client):
 def test_pause_names_the_field_at_fault_in_the_admin(staff_client, user):
     add = reverse("admin:accounts_pause_add")
     errors = staff_client.post(add, {"scope": "tag", "owner": user.pk}).context["adminform"].errors
-    assert errors["tag"] == ["Say which tag."]
+    assert errors["tag"] == ["Give the tag to pause, such as work."]
     errors = staff_client.post(add, {"scope": "user"}).context["adminform"].errors
-    assert errors["owner"] == ["Say whose reminders."]
+    assert errors["owner"] == ["Choose the user whose reminders to pause."]
 
 
 def test_pause_is_changed_in_the_admin_and_fixed_when_it_is_over(staff_client, user):
