@@ -307,7 +307,7 @@ class IsoDurationSchema(OpenApiSerializerFieldExtension):
 
 
 class LeadSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.serializers.LeadDuration"
+    target_class = "reminders.api.fields.LeadDuration"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         pattern = _duration_pattern(time_sign="-?")
@@ -323,7 +323,7 @@ def _duration_pattern(time_sign: str = "") -> str:
 
 
 class WallClockSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.serializers.WallClock"
+    target_class = "reminders.api.fields.WallClockTime"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         # Not `date-time`, which has an offset.

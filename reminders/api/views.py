@@ -21,18 +21,22 @@ from accounts.models.one_statement import keep_related
 from notifications.api.serializers import own_channels
 from reminders.actions import responses
 from reminders.api.batch_views import ForPrograms
-from reminders.api.parse import parse
-from reminders.api.serializers import (
+from reminders.api.occurrence_serializers import (
     AnsweredSerializer,
-    ExplanationSerializer,
     OccurrenceDetailSerializer,
     OccurrenceSerializer,
+    SnoozeSerializer,
+)
+from reminders.api.parse import parse
+from reminders.api.preview_serializers import (
     ParsedSerializer,
     PreviewSerializer,
-    ReminderSerializer,
     ScheduleSerializer,
     SentenceSerializer,
-    SnoozeSerializer,
+)
+from reminders.api.serializers import (
+    ExplanationSerializer,
+    ReminderSerializer,
     UpcomingSerializer,
 )
 from reminders.engine import firing
