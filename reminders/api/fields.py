@@ -13,11 +13,11 @@ from reminders.recurrence import Lead
 
 
 class WallClockTime(serializers.DateTimeField):
-    """Wall-clock time. With an offset it is an instant, and converted to the reminder's zone."""
+    """A wall-clock time, or an instant that is converted to the reminder's zone."""
 
     input_kind = "wall"
     default_error_messages: ClassVar = {
-        "invalid": "Give a wall-clock time such as 2026-11-23T18:00:00.",
+        "invalid": "Give a date and time, such as 2026-11-23T18:00:00.",
         "out_of_range": OUT_OF_RANGE,
     }
 
@@ -36,7 +36,7 @@ class WallClockTime(serializers.DateTimeField):
 
 
 class LeadDuration(IsoDuration):
-    """A lead: P1D is the same time on the day before, PT24H is 24 hours."""
+    """A lead: P1D is the same time on the day before, PT24H is 24 hours earlier."""
 
     def to_internal_value(self, value: Any) -> Any:
         if not isinstance(value, str):
@@ -51,13 +51,13 @@ class LeadDuration(IsoDuration):
 
 
 class OwnChannels(serializers.PrimaryKeyRelatedField):
-    """One's own channels; those in the context's `channels`, by id, are not looked up again."""
+    """The user's own channels. Takes those in the context's `channels` without a query."""
 
     def get_queryset(self) -> Any:
         return own_channels(self.context.get("request"))
 
     def to_internal_value(self, data: Any) -> Any:
-        known = self.context.get("channels", {})
-        if type(data) is int and data in known:
-            return known[data]
+        by_id = self.context.get("channels", {})
+        if type(data) is int and data in by_id:
+            return by_id[data]
         return super().to_internal_value(data)

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from accounts.api.base import Instant, IsoDuration, StrictSerializer
+from accounts.instants import OUT_OF_RANGE
 from reminders.actions.responses import check_until
 from reminders.api.fields import LeadDuration
 from reminders.models import Occurrence, Response
@@ -15,7 +16,8 @@ from reminders.models import Occurrence, Response
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
     lead = LeadDuration(read_only=True)
     reference = serializers.CharField(
-        read_only=True, help_text="What its deliveries call it: `deliveries/?reference=…`."
+        read_only=True,
+        help_text="Finds its deliveries: `GET deliveries/?reference=occurrence:12`.",
     )
 
     class Meta:
@@ -40,7 +42,7 @@ class ResponseSerializer(serializers.ModelSerializer[Response]):
         source="user.username",
         default=None,
         allow_null=True,
-        help_text="Whose name it was done in.",
+        help_text="Username of the person who answered.",
     )
 
     class Meta:
@@ -56,10 +58,10 @@ class OccurrenceDetailSerializer(OccurrenceSerializer):
 
 
 class AnsweredSerializer(OccurrenceDetailSerializer):
-    """An occurrence, and whether this answer was the first."""
+    """An occurrence, and whether this request changed it."""
 
     changed = serializers.SerializerMethodField(
-        help_text="False when it had been so already, and nothing was changed."
+        help_text="False if it was in this state already, and nothing was changed."
     )
 
     class Meta(OccurrenceDetailSerializer.Meta):
@@ -70,26 +72,27 @@ class AnsweredSerializer(OccurrenceDetailSerializer):
 
 
 class SnoozeSerializer(StrictSerializer):
-    """Until when; `until` or `for`, which is added to now."""
+    """The end of a snooze: `until`, or `for`, which is added to now."""
 
     schema_rules: ClassVar = {"minProperties": 1, "maxProperties": 1}
     until = Instant(required=False, help_text="At most a year ahead.")
 
     def get_fields(self) -> dict[str, Any]:
-        # No attribute can have this name.
-        length = IsoDuration(required=False, help_text="How long, such as PT10M.")
-        return {**super().get_fields(), "for": length}
+        # `for` is a keyword of Python, so it cannot be an attribute.
+        duration = IsoDuration(required=False, help_text="How long, such as PT10M.")
+        return {**super().get_fields(), "for": duration}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return when it is to speak again, whichever way that was given."""
+        """Return `until`, computed from `for` if that was given."""
         if len(attrs) != 1:
-            raise ValidationError({"until": "Give either until (an instant) or for (a duration)."})
+            message = "Give either until, such as 2026-11-23T17:00:00Z, or for, such as PT10M."
+            raise ValidationError({"until": message})
         name, now = next(iter(attrs)), self.context["now"]
         try:
             until = attrs["until"] if name == "until" else now + attrs["for"]
             check_until(until, now)
         except OverflowError:
-            raise ValidationError({name: "This time is out of range."}) from None
+            raise ValidationError({name: OUT_OF_RANGE}) from None
         except DjangoValidationError as error:
             raise ValidationError({name: error.messages}) from error
         return {"until": until}

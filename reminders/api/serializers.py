@@ -14,6 +14,7 @@ from rest_framework.utils.html import is_html_input
 
 from accounts.api.base import IsoDuration, ShortList, StrictSerializer
 from accounts.api.serializers import PausedBySerializer
+from accounts.instants import OUT_OF_RANGE
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel
@@ -28,14 +29,16 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class UndeliveredSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(help_text="When it was given up.")
-    channel = serializers.IntegerField(help_text="The channel that it did not reach.")
-    delivery = serializers.IntegerField()
-    reason = serializers.CharField(help_text="Why, in the receiver's words where there are any.")
+    at = serializers.DateTimeField(help_text="When FOAM gave up.")
+    channel = serializers.IntegerField(help_text="Id of the channel that it did not reach.")
+    delivery = serializers.IntegerField(help_text="Id of the delivery.")
+    reason = serializers.CharField(
+        help_text="The error, with the receiver's answer if it sent one."
+    )
 
 
 class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]):
-    """What to remind of, when, and on which channels; and where that stands."""
+    """A reminder: its text, schedule and channels, and its current state."""
 
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
@@ -48,31 +51,33 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         max_length=64,
         required=False,
         validators=[validate_timezone],
-        help_text="IANA name; yours when left out.",
+        help_text="IANA name, such as Europe/Berlin. Your own if left out.",
     )
     channels = OwnChannels(
         many=True,
         required=False,
-        help_text="Ids of your channels; your inbox when left out.",
+        help_text="Ids of your channels. Your inbox if left out.",
     )
     unverified_channels = serializers.SerializerMethodField(
-        help_text="Those of them that are not verified yet: nothing is sent there until they are."
+        help_text="Ids of the channels that are not verified yet. Nothing is sent there until you "
+        "verify them."
     )
     is_deliverable = serializers.BooleanField(
         read_only=True,
-        help_text="False when none of its channels takes messages: each is deleted, disabled or "
-        "not verified.",
+        help_text="False if none of its channels takes messages: each is deleted, disabled or not "
+        "verified.",
     )
     last_loss = serializers.SerializerMethodField(
-        help_text="The message that did not arrive, when that is true of its last one; null when "
-        "it arrived, or is on its way.",
+        help_text="Its last message, if that did not arrive. Null if it arrived or is on its way.",
     )
     escalate_channels = OwnChannels(
-        many=True, required=False, help_text="Ids of your channels, for `escalate_after`."
+        many=True,
+        required=False,
+        help_text="Ids of the channels that get the escalation: see `escalate_after`.",
     )
     paused_by = serializers.SerializerMethodField(
-        help_text="The pause of a tag, of all of yours or of everything that covers it now; null "
-        "for none. It has its plan meanwhile."
+        help_text="The current pause of one of its tags, of all your reminders or of everything; "
+        "null for none. `next_due_at` is shown during a pause as well."
     )
 
     class Meta:
@@ -120,7 +125,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "error",
             "version",
         ]
-        # The model's constraint is checked by `store`, with the owner, which is not a field here.
+        # `store` checks the model's constraint, as it needs the owner, which is not a field here.
         validators: list[Any] = []
 
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
@@ -134,31 +139,30 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
     @extend_schema_field(PausedBySerializer(allow_null=True))
     def get_paused_by(self, reminder: Reminder) -> dict[str, Any] | None:
-        """Return the pause that lasts longest; they are looked up once for all that are shown."""
-        known = cast("dict[str, Any]", self.context).setdefault("pauses", {})
-        if reminder.owner_id not in known:
-            known[reminder.owner_id] = pauses.of_owner(reminder.owner_id, timezone.now())
-        mine = [pause for pause in known[reminder.owner_id] if pause.is_of(reminder.tags)]
-        if not mine:
+        """Return the pause that ends last. Reads an owner's pauses once for all of an answer."""
+        by_owner = cast("dict[str, Any]", self.context).setdefault("pauses", {})
+        if reminder.owner_id not in by_owner:
+            by_owner[reminder.owner_id] = pauses.of_owner(reminder.owner_id, timezone.now())
+        covering = [pause for pause in by_owner[reminder.owner_id] if pause.is_of(reminder.tags)]
+        if not covering:
             return None
-        longest = max(mine, key=lambda pause: pause.until or NEVER)
-        return dict(PausedBySerializer(longest).data)
+        last = max(covering, key=lambda pause: pause.until or NEVER)
+        return dict(PausedBySerializer(last).data)
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
-        shown = super().to_representation(reminder)
         return {
-            **shown,
-            "channels": _kept(reminder.channels.all()),
-            "escalate_channels": _kept(reminder.escalate_channels.all()),
+            **super().to_representation(reminder),
+            "channels": _not_deleted_ids(reminder.channels.all()),
+            "escalate_channels": _not_deleted_ids(reminder.escalate_channels.all()),
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Turn times that came with an offset into wall-clock times of the reminder's zone."""
-        # A form in which none is chosen cannot say whether they were left out.
+        """Convert times with an offset to wall-clock times of the reminder's zone."""
+        # A form without a chosen channel cannot say whether channels were left out.
         if attrs.get("channels") == [] and is_html_input(self.initial_data):
             del attrs["channels"]
         if self.instance is not None and not self.partial:
-            attrs = {**self._left_out(), **attrs}
+            attrs = {**self._defaults(), **attrs}
         local = zone(self._timezone(attrs))
         for name in ("starts_at", "exdates", "rdates"):
             if name not in attrs:
@@ -166,22 +170,22 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             try:
                 value = attrs[name]
                 attrs[name] = (
-                    [_wall_clock(each, local) for each in value]
+                    [_wall_clock(time, local) for time in value]
                     if isinstance(value, list)
                     else _wall_clock(value, local)
                 )
             except OverflowError:
-                raise ValidationError({name: "This time is out of range."}) from None
+                raise ValidationError({name: OUT_OF_RANGE}) from None
         return attrs
 
-    def _left_out(self) -> dict[str, Any]:
-        """Return what a reminder has that was made without saying: to replace one is like that."""
+    def _defaults(self) -> dict[str, Any]:
+        """Return the values of a new reminder, which a PUT gives to the fields it leaves out."""
         fields = {field.name: field for field in Reminder._meta.concrete_fields}
         names = [name for name, field in self.fields.items() if not field.read_only]
-        plain = {name: fields[name].get_default() for name in names if name in fields}
+        columns = {name: fields[name].get_default() for name in names if name in fields}
         user = self.context["request"].user
         inbox = [Channel.objects.inbox_of(user)] if "channels" not in self.initial_data else []
-        return {**plain, "timezone": user.timezone, "channels": inbox, "escalate_channels": []}
+        return {**columns, "timezone": user.timezone, "channels": inbox, "escalate_channels": []}
 
     def _timezone(self, attrs: dict[str, Any]) -> str:
         if "timezone" in attrs:
@@ -199,15 +203,15 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
     def _store(self, reminder: Reminder, values: dict[str, Any]) -> Reminder:
         now, channels = values.pop("now"), values.pop("channels", None)
-        further = values.pop("escalate_channels", None)
-        arrival = values.pop("arrival", None)
+        escalation_channels = values.pop("escalate_channels", None)
+        imported_state = values.pop("arrival", None)
         for name, value in values.items():
             setattr(reminder, name, value)
-        reminder.store(now, channels, further, arrival)
+        reminder.store(now, channels, escalation_channels, imported_state)
         return reminder
 
 
-def _kept(channels: Iterable[Channel]) -> list[int]:
+def _not_deleted_ids(channels: Iterable[Channel]) -> list[int]:
     return [channel.pk for channel in channels if channel.deleted_at is None]
 
 
@@ -227,7 +231,8 @@ class StepSerializer(serializers.Serializer[Any]):
         "`snoozed`, `next`, `tick`, `nearest`, or a verdict."
     )
     depth = serializers.IntegerField(
-        help_text="It hangs under the last one before it with a smaller depth."
+        help_text="The level in the tree: a step belongs to the last step before it with a smaller "
+        "depth."
     )
     at = serializers.DateTimeField(allow_null=True)
     text = serializers.CharField()
@@ -236,8 +241,8 @@ class StepSerializer(serializers.Serializer[Any]):
 
 class ExplanationSerializer(serializers.Serializer[Any]):
     reminder = serializers.IntegerField(source="reminder.pk")
-    timezone = serializers.CharField(help_text="In which the texts tell times.")
-    begin = serializers.DateTimeField(allow_null=True, help_text="What was asked about.")
+    timezone = serializers.CharField(help_text="The time zone of the times in the texts.")
+    begin = serializers.DateTimeField(allow_null=True, help_text="The moment asked about: `at`.")
     end = serializers.DateTimeField(allow_null=True)
     verdict = serializers.ChoiceField([verdict.value for verdict in Verdict])
     conclusion = serializers.CharField(help_text="The answer in a sentence.")
