@@ -23,7 +23,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.changelist import Listed, NewestValues
 from accounts.admin.edits import EditForm
-from accounts.admin.history import FACES, Entry, EntrySource, KeepsChanges, of_acts, who
+from accounts.admin.history import (
+    SOURCES,
+    EntrySource,
+    HistoryEntry,
+    KeepsChanges,
+    actor_name,
+    of_acts,
+)
 from accounts.admin.owner_choices import ChoosesOwner, LabelledField
 from accounts.models import User
 from accounts.models.duration_fields import DurationFormField
@@ -356,8 +363,8 @@ def _leads(schedule: Schedule) -> str:
     return ", ".join(reversed(words))
 
 
-def _answered(response: Response) -> Entry:
+def _answered(response: Response) -> HistoryEntry:
     due = f"{response.occurrence.due_at:%Y-%m-%d %H:%M:%S} UTC"
     until = f", {response.detail}" if response.detail else ""
     what = f"{RESPONSE.get(response.verb, response.verb)} what was due on {due}{until}"
-    return Entry(response.at, who(response), FACES.get(response.face, ""), what, {})
+    return HistoryEntry(response.at, actor_name(response), SOURCES.get(response.face, ""), what, {})

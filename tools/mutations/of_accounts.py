@@ -289,7 +289,7 @@ OF_ACCOUNTS = [
     Mutation(
         "admin",
         "bulk: as many as are chosen",
-        edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
+        edit(REPORT, " if len(ids) <= most else None\n", "\n"),
         [TEST_BULK],
     ),
     Mutation(
@@ -297,8 +297,8 @@ OF_ACCOUNTS = [
         "confirmation: an action acts before it has asked",
         edit(
             "accounts/admin/confirmation.py",
-            "if is_answer and (filled is None",
-            "if (filled is None",
+            "if is_confirmed and (bound is None",
+            "if (bound is None",
         ),
         [f"{TEST_BULK}::test_action_asks_first_and_changes_nothing"],
     ),
@@ -316,7 +316,7 @@ OF_ACCOUNTS = [
         "edits: an edition that cannot be read is a current one",
         edit(
             "accounts/admin/edits.py",
-            "known.get(name) != digest",
+            "shown_digests.get(name) != digest",
             "known.get(name, digest(self.stored[name])) != digest",
         ),
         [TEST_EDITS],
@@ -346,7 +346,7 @@ OF_ACCOUNTS = [
         "lists: all rows are counted",
         edit(
             "accounts/admin/changelist.py",
-            "        count = rows.order_by()[: COUNTED + 1].count()\n",
+            "        count = rows.order_by()[: MAX_COUNTED + 1].count()\n",
             "        count = rows.count()\n",
         ),
         [TEST_ADMIN_LISTS],
@@ -356,7 +356,7 @@ OF_ACCOUNTS = [
         "lists: a title is looked for in all rows",
         edit(
             "accounts/admin/search.py",
-            "    return rows.filter(pk__gt=left[0]) if left else rows\n",
+            "    return rows.filter(pk__gt=last_excluded[0]) if last_excluded else rows\n",
             "    return rows\n",
         ),
         [TEST_ADMIN_LISTS],
@@ -366,7 +366,7 @@ OF_ACCOUNTS = [
         "lists: there is no time limit",
         edit(
             "accounts/admin/changelist.py",
-            """[f"{PATIENCE}s"]""",
+            """[f"{QUERY_TIMEOUT_SECONDS}s"]""",
             """["0"]""",
         ),
         [TEST_ADMIN_LISTS],

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.account_data import closing
 from accounts.admin import history
-from accounts.admin.history import ON_A_PAGE
+from accounts.admin.history import PAGE_SIZE
 from accounts.audit.actor import Actor, Source, acting_as
 from accounts.models import User
 from conftest import client_of
@@ -39,7 +39,7 @@ def entries(client, row, query=""):
 
 
 def acts(client, row):
-    return [(entry.who, entry.face, entry.what) for entry in entries(client, row)]
+    return [(entry.actor, entry.source, entry.text) for entry in entries(client, row)]
 
 
 def act(client, name, rows, model="reminders/reminder"):
@@ -97,11 +97,11 @@ def test_whose_token_is_gone_is_still_named(staff_client, user, reminder):
 
 
 def test_long_history_has_pages(staff_client, reminder, now, django_assert_max_num_queries):
-    for minute in range(ON_A_PAGE + 5):
+    for minute in range(PAGE_SIZE + 5):
         reminder.title = f"Title {minute}"
         reminder.store(now + timedelta(minutes=minute))
     with django_assert_max_num_queries(20):
-        assert entries(staff_client, reminder)[0].diff["title"][1] == f"Title {ON_A_PAGE + 4}"
+        assert entries(staff_client, reminder)[0].diff["title"][1] == f"Title {PAGE_SIZE + 4}"
     assert [entry.what for entry in entries(staff_client, reminder, "?p=2")][-1] == "created"
 
 
