@@ -24,7 +24,7 @@ MORE = "more"
 
 
 def field_errors(detail: Any, limit: int = MAX_ERRORS) -> list[Fault]:
-    """Return the first errors of a ValidationError, and a last one that counts the others."""
+    """Return the first errors of a ValidationError, and the number of the others."""
     first: list[Fault] = []
     omitted = 0
     for field, error in _walk(detail, ""):

@@ -203,7 +203,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P9",
         "sign in: what is added at once is new to all",
-        edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
+        edit(CACHE, 'ADD_SQL = SET_SQL + "WHERE c.expires <= %(now)s"', "ADD_SQL = SET_SQL"),
         [TEST_CACHE],
     ),
     Mutation(
