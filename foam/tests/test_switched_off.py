@@ -71,7 +71,7 @@ def occurrences():
 def test_admin_form_switches_off_and_tells_what_that_does(staff_client, user):
     url = reverse("admin:accounts_user_change", args=[user.pk])
     form = {"username": user.username, "email": user.email, "timezone": user.timezone}
-    assert "is sent nothing" in staff_client.get(url).content.decode()
+    assert "gets no message" in staff_client.get(url).content.decode()
     assert staff_client.post(url, form).status_code == 302
     assert user.pauses.get(ended_at=None).scope == "account"
     staff_client.post(url, {**form, "is_active": "on"})
