@@ -206,7 +206,7 @@ class BatchAndSyncViews(OwnedViewSet):
     @extend_schema(responses=ReminderSerializer, filters=False)
     @action(detail=False, url_path=r"by-external-id/(?P<external_id>.+)", pagination_class=None)
     def by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
-        """Show the reminder with this `external_id`, which you gave it."""
+        """Show the reminder with this `external_id`."""
         return Response(self.get_serializer(self._by_external_id(external_id)).data)
 
     @extend_schema(

@@ -147,9 +147,9 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(request=UntilSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
-        """Pause the reminder until a time, or until you resume it. It does not fire meanwhile.
+        """Pause the reminder. It does not fire until a time, or until you resume it.
 
-        To pause it again changes the end of the pause.
+        If it is paused already, only the end of the pause changes.
         """
         reminder = self.get_object()
         body = UntilSerializer(data=request.data)
@@ -160,7 +160,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, **kwargs: Any) -> Response:
-        """Resume the reminder with its next occurrence. Missed ones do not fire."""
+        """Resume the reminder. It goes on with its next occurrence; missed ones do not fire."""
         reminder = self.get_object()
         reminder.resume(timezone.now())
         return Response(self.get_serializer(reminder).data)
@@ -176,7 +176,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(responses=PreviewSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)
     def preview(self, request: Request, **kwargs: Any) -> Response:
-        """Preview a schedule: in words, with its next instants and the clock changes among them.
+        """Preview a schedule. Shows it in words, with its next instants and clock changes.
 
         With `title` or `body`, the answer also has the texts of the next messages.
 
@@ -201,7 +201,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(request=SentenceSerializer, responses=ParsedSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=SentenceSerializer)
     def parse(self, request: Request, **kwargs: Any) -> Response:
-        """Parse a sentence such as “stand-up every Monday at 6pm” to a reminder.
+        """Parse a sentence to a reminder. Example: “stand-up every Monday at 6pm”.
 
         Send `reminder` of the answer to `POST reminders/` to create it; `preview` shows when it
         would fire. Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
@@ -226,7 +226,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     )
     @action(detail=True, pagination_class=None)
     def upcoming(self, request: Request, **kwargs: Any) -> Response:
-        """List the next due instants in UTC, without skipped ones.
+        """List the next due instants. In UTC, without skipped ones.
 
         For a paused reminder, these are the instants after a resume.
         """
@@ -258,7 +258,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     )
     @action(detail=True, pagination_class=None)
     def explain(self, request: Request, **kwargs: Any) -> Response:
-        """Explain why the reminder did or did not fire, from its rule to each attempt."""
+        """Explain why the reminder did or did not fire. Lists each step, from rule to attempt."""
         at = request.query_params.get("at", "")
         explanation = explain(self.get_object(), timezone.now(), at)
         return Response(ExplanationSerializer(explanation).data)
@@ -266,7 +266,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(request=None, responses=OccurrenceDetailSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, **kwargs: Any) -> Response:
-        """Skip the next due instant with its remaining leads, and plan the one after it."""
+        """Skip the next due instant. Its remaining leads are skipped too."""
         reminder = self.get_object()
         occurrence = responses.skip_next(reminder, timezone.now(), _actor_of(request))
         if occurrence is None:
@@ -276,7 +276,10 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None, ordering_fields=())
     def occurrences(self, request: Request, **kwargs: Any) -> Response:
-        """List the occurrences that fired, were skipped or were missed, newest first."""
+        """List the occurrences of the reminder that fired, were skipped or were missed.
+
+        The newest comes first.
+        """
         page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
 
@@ -323,7 +326,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     @extend_schema(request=None, responses=AnsweredSerializer)
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
-        """Mark the occurrence as done: no follow-up is sent. Doing it again changes nothing."""
+        """Mark the occurrence as done. No follow-up is sent. Doing it again changes nothing."""
         occurrence = self.get_object()
         changed = responses.acknowledge(occurrence, timezone.now(), _actor_of(request))
         if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
@@ -336,7 +339,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     @extend_schema(request=SnoozeSerializer, responses=AnsweredSerializer)
     @action(detail=True, methods=["post"])
     def snooze(self, request: Request, **kwargs: Any) -> Response:
-        """Snooze the occurrence: its message is sent again then. The schedule does not move."""
+        """Snooze the occurrence. Its message is sent again later. The schedule does not move."""
         occurrence, now = self.get_object(), timezone.now()
         body = SnoozeSerializer(data=request.data, context={"now": now})
         body.is_valid(raise_exception=True)
