@@ -131,7 +131,7 @@ class JsonLinesRenderer(BaseRenderer):
         return JSONRenderer().render(data)
 
 
-class ExportView(ApiView):
+class AccountExportView(ApiView):
     """Export all your data as JSON Lines: one object a line, each with its `type`.
 
     Secrets are left out. The last line has the type `end` and counts the lines between it and the

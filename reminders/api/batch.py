@@ -54,7 +54,7 @@ class Item(NamedTuple):
         return key if isinstance(key, str) and "\0" not in key else None
 
 
-class Result(NamedTuple):
+class ItemResult(NamedTuple):
     """The result of one item.
 
     `status` is that of a request with this item alone: 200, 201, 204, 400, 404, 409 or 412. An item
@@ -71,8 +71,8 @@ class Result(NamedTuple):
         return self.status < HTTPStatus.BAD_REQUEST
 
 
-def _refusal(status: HTTPStatus, field: str, code: str, detail: str) -> Result:
-    return Result(status, errors=({"field": field, "code": code, "detail": detail},))
+def _refusal(status: HTTPStatus, field: str, code: str, detail: str) -> ItemResult:
+    return ItemResult(status, errors=({"field": field, "code": code, "detail": detail},))
 
 
 NOT_FOUND = _refusal(HTTPStatus.NOT_FOUND, "id", "not_found", "You have no reminder with this id.")
@@ -89,7 +89,7 @@ def apply(
     *,
     dry_run: bool = False,
     is_atomic: bool = False,
-) -> list[Result]:
+) -> list[ItemResult]:
     """Apply the items for `user`, in order, and return a result for each.
 
     A refused item changes nothing and stops no other; with `is_atomic` it undoes all. With
@@ -193,8 +193,8 @@ class ReminderBatch:
         locked = own.order_by("pk").select_for_update().values_list("external_id", flat=True)
         return {key for key in locked if key} if ids or keys else set()
 
-    def results(self) -> list[Result]:
-        results: list[Result] = []
+    def results(self) -> list[ItemResult]:
+        results: list[ItemResult] = []
         for run in self._runs():
             if self._is_new(run[0]):
                 results += self._create(run)
@@ -223,8 +223,8 @@ class ReminderBatch:
         key = item.external_id
         return item.op is Op.CREATE or (key is not None and key not in self.external_ids)
 
-    def _create(self, items: Sequence[Item]) -> list[Result]:
-        results: dict[int, Result] = {}
+    def _create(self, items: Sequence[Item]) -> list[ItemResult]:
+        results: dict[int, ItemResult] = {}
         drafts: list[New] = []
         positions: list[int] = []
         for position, item in enumerate(items):
@@ -238,7 +238,7 @@ class ReminderBatch:
             results[position] = (
                 self._result_of_error(items[position], errors[i])
                 if i in errors
-                else Result(HTTPStatus.CREATED, drafts[i].reminder)
+                else ItemResult(HTTPStatus.CREATED, drafts[i].reminder)
             )
         self.external_ids |= {key for item in items if (key := item.external_id)}
         return [results[position] for position in range(len(items))]
@@ -252,24 +252,24 @@ class ReminderBatch:
         reminder = Reminder(owner=self.user, **values)
         return New(reminder, channels, escalation_channels, item.arrival)
 
-    def _result_of_error(self, item: Item, error: DjangoValidationError) -> Result:
+    def _result_of_error(self, item: Item, error: DjangoValidationError) -> ItemResult:
         """Refuse the item, or replace the reminder that a parallel request has just created."""
         exists = item.op is Op.UPSERT and isinstance(error, ExternalIdTaken)
         return self._apply(item) if exists else _refused(error)
 
-    def _apply(self, item: Item) -> Result:
+    def _apply(self, item: Item) -> ItemResult:
         """Apply one item in a savepoint; return its result, errors included."""
         try:
             with transaction.atomic():
                 return self._apply_or_raise(item)
         except EditConflict as conflict:
-            return Result(HTTPStatus.CONFLICT, errors=tuple(field_errors(conflict.message)))
+            return ItemResult(HTTPStatus.CONFLICT, errors=tuple(field_errors(conflict.message)))
         except _Outdated:
             return OUTDATED
         except (DjangoValidationError, ValidationError) as error:
             return _refused(error)
 
-    def _apply_or_raise(self, item: Item) -> Result:
+    def _apply_or_raise(self, item: Item) -> ItemResult:
         if item.op is Op.UPSERT:
             return self._upsert(item)
         own = Reminder.objects.owned_by(self.user)
@@ -279,11 +279,11 @@ class ReminderBatch:
         _check_version(item, reminder)
         if item.op is Op.DELETE:
             reminder.close(self.now)
-            return Result(HTTPStatus.NO_CONTENT, reminder)
+            return ItemResult(HTTPStatus.NO_CONTENT, reminder)
         serializer = serializer_of(self.user, reminder, partial=True, channels=self.channels)
-        return Result(HTTPStatus.OK, _save(serializer, item.fields, self.user, self.now))
+        return ItemResult(HTTPStatus.OK, _save(serializer, item.fields, self.user, self.now))
 
-    def _upsert(self, item: Item) -> Result:
+    def _upsert(self, item: Item) -> ItemResult:
         key = item.external_id
         if not key:
             message = "An upsert needs an external_id among its fields, such as invoice-42."
@@ -291,7 +291,7 @@ class ReminderBatch:
         stored, is_new = upsert(
             self.user, key, item.fields, self.now, check=lambda row: _check_version(item, row)
         )
-        return Result(HTTPStatus.CREATED if is_new else HTTPStatus.OK, stored)
+        return ItemResult(HTTPStatus.CREATED if is_new else HTTPStatus.OK, stored)
 
 
 class _Outdated(Exception):
@@ -308,8 +308,8 @@ def _valid_ids(ids: Iterable[int]) -> list[int]:
     return [id_ for id_ in ids if 0 < id_ < 2**63]
 
 
-def _refused(error: DjangoValidationError | ValidationError) -> Result:
+def _refused(error: DjangoValidationError | ValidationError) -> ItemResult:
     detail = (
         as_serializer_error(error) if isinstance(error, DjangoValidationError) else error.detail
     )
-    return Result(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail, MAX_ITEM_ERRORS)))
+    return ItemResult(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail, MAX_ITEM_ERRORS)))

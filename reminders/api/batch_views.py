@@ -21,7 +21,7 @@ from accounts.api.base import OwnedViewSet, StrictSerializer
 from accounts.api.errors import ErrorBudget
 from accounts.api.query_parameters import check_query
 from reminders.api import sync
-from reminders.api.batch import Item, Op, Result, apply, upsert
+from reminders.api.batch import Item, ItemResult, Op, apply, upsert
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 
@@ -80,7 +80,7 @@ class ItemErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ResultSerializer(serializers.Serializer[Result]):
+class ResultSerializer(serializers.Serializer[ItemResult]):
     status = serializers.IntegerField(help_text="The status of a request with this item alone.")
     id = serializers.IntegerField(source="reminder.pk", default=None, allow_null=True)
     version = serializers.IntegerField(source="reminder.version", default=None, allow_null=True)
@@ -264,6 +264,6 @@ class BatchAndSyncViews(OwnedViewSet):
             etags.check_new(self._edition(reminder), if_none_match)
 
 
-def _result_fields(result: Result, budget: ErrorBudget) -> dict[str, Any]:
+def _result_fields(result: ItemResult, budget: ErrorBudget) -> dict[str, Any]:
     fields = {"status": int(result.status), "errors": budget.cut(result.errors)}
     return fields if result.reminder is None else {**fields, "reminder": result.reminder}

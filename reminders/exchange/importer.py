@@ -239,7 +239,7 @@ class _Taking:
         op = Op.UPSERT if external_id else Op.CREATE
         return Item(op, fields, arrival=draft.state)
 
-    def _taken(self, draft: Draft, result: batch.Result) -> Taken:
+    def _taken(self, draft: Draft, result: batch.ItemResult) -> Taken:
         title, reminder = _title(draft), result.reminder
         if not result.is_done or reminder is None:
             errors = result.errors or tuple(field_errors({"": [result.status.phrase]}))
