@@ -22,7 +22,7 @@ class InstantFormField(forms.DateTimeField):
 
     default_error_messages: ClassVar = {
         "invalid": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z. In an "
-        "address write + as %2B: 2026-11-23T18:00:00%2B01:00."
+        "address use Z, or percent-encode the plus sign of the offset."
     }
 
     def to_python(self, value: Any) -> datetime | None:
