@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
-from accounts.models import FOAM_ID, ApiToken, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, User
 from notifications.metrics import store
 from notifications.models import Channel
 from notifications.outbox import outbox
@@ -259,7 +259,7 @@ def unknown(db) -> None:
 def planted(db, now) -> Reminder:
     """The canary, due at `now`."""
     canary.plant(now)
-    return Reminder.objects.get(pk=FOAM_ID)
+    return Reminder.objects.get(pk=SYSTEM_USER_ID)
 
 
 @pytest.fixture

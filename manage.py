@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import errors
 
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from foam import logs
 
 FAILED = "The database failed:"
@@ -24,7 +24,7 @@ def main(words: list[str]) -> None:
     """Run a command; one that cannot work as things stand ends with a sentence, and 1."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
     try:
-        with acting(By(Face.COMMAND)):
+        with acting_as(Actor(Source.COMMAND)):
             execute_from_command_line(words)
     except (ImproperlyConfigured, InterfaceError, OperationalError) as error:
         if "--traceback" in words:

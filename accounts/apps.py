@@ -16,23 +16,23 @@ class AccountsConfig(AppConfig):
         from allauth.account.fields import EmailField  # noqa: PLC0415
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415
 
-        # Before it makes an address lower case: the Kelvin sign would be a k by then.
+        # Before allauth makes an address lower case, which turns the Kelvin sign into a k.
         EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
         if settings.FOAM_EHLO_NAME:
-            # Mails about accounts greet the mail server likewise; Django has no setting for it.
+            # The name for EHLO of mails about accounts. Django has no setting for it.
             DNS_NAME._fqdn = settings.FOAM_EHLO_NAME
 
 
 def refuse_lookalikes(email: str) -> None:
-    """Refuse an address whose letters become others: it would be somebody else's."""
+    """Refuse an address with lookalike letters, which would normalise to another user's address."""
     if email_addresses.has_lookalikes(email):
         raise ValidationError(email_addresses.NOT_ASCII)
 
 
 def note_second_factor(request: Any, authenticator: Any, **kwargs: Any) -> None:
-    """Who has just set up a second factor has shown it in this session."""
+    """Record that this session has shown the second factor that it just set up."""
     from allauth.account.internal.flows.login import record_authentication  # noqa: PLC0415
 
-    about = {"id": authenticator.pk, "type": authenticator.type}
-    record_authentication(request, authenticator.user, "mfa", **about)
+    details = {"id": authenticator.pk, "type": authenticator.type}
+    record_authentication(request, authenticator.user, "mfa", **details)

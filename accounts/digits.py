@@ -1,4 +1,4 @@
-"""Digits are 0 to 9: in dates, times, durations and numbers Python reads those of all scripts."""
+"""Refusal of digits other than 0 to 9, which Python accepts in dates, times and numbers."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ IN_DIGITS = (
 
 
 class PlainDigits(forms.BaseForm):
-    """Refuses digits of other scripts, which Python would read in dates, times and numbers."""
+    """Refuses digits of other scripts in dates, times, durations and numbers."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -10,14 +10,14 @@ HINT = (
 )
 WEEK, DAY, HOUR, MINUTE = 604_800, 86_400, 3_600, 60
 
-# A sign within the time is for leads alone: see `reminders.recurrence.Lead`.
+# Only leads have a sign within the time: see `reminders.recurrence.Lead`.
 _ISO = re.compile(
     r"(?P<sign>-?)P(?=[0-9T])(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
     r"(?:T(?=[-0-9])(?P<time>(?:-?[0-9]{1,9}H)?(?:-?[0-9]{1,9}M)?(?:-?[0-9]{1,9}S)?))?"
 )
 _TIME = re.compile(r"(-?[0-9]+)([HMS])")
 _SECONDS = {"H": HOUR, "M": MINUTE, "S": 1}
-# What Django writes: in stored changes, and in forms until now.
+# Django's own notation, which stored changes and older forms contain.
 _CLOCK = re.compile(
     r"(?:(?P<days>-?[0-9]{1,9}) (?:days?,? )?)?"
     r"(?P<hours>[0-9]{1,9}):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9])"
@@ -25,21 +25,21 @@ _CLOCK = re.compile(
 
 
 class DurationError(ValueError):
-    """A text that is no duration; the message says what is one."""
+    """A text that is no duration; the message gives examples."""
 
     def __init__(self) -> None:
         super().__init__(HINT)
 
 
 class Parts(NamedTuple):
-    """A duration as it is written: whole days, and the time after `T` in seconds."""
+    """A duration in two parts: whole days, and the time after `T` in seconds."""
 
     days: int
     seconds: int
 
 
 def duration_parts(text: str) -> Parts:
-    """Read an ISO 8601 duration, days and time apart. Raises DurationError."""
+    """Parse an ISO 8601 duration into days and time. Raises DurationError."""
     match = _ISO.fullmatch(text)
     if match is None:
         raise DurationError
@@ -51,9 +51,9 @@ def duration_parts(text: str) -> Parts:
 
 
 def form_parts(text: str) -> Parts:
-    """Read what is typed into a form: ISO 8601, or as Django writes it. Raises DurationError.
+    """Parse the duration in a form: ISO 8601, or Django's notation. Raises DurationError.
 
-    Django writes a day and 12 hours as `1 12:00:00`. Of numbers without a unit only 0 is clear.
+    Django writes a day and 12 hours as `1 12:00:00`. A number without a unit is refused, except 0.
     """
     if text == "0":
         return Parts(0, 0)
@@ -65,7 +65,7 @@ def form_parts(text: str) -> Parts:
 
 
 def read_duration(text: str) -> timedelta:
-    """Read an ISO 8601 duration whose days have 24 hours. Raises DurationError."""
+    """Parse an ISO 8601 duration whose days have 24 hours. Raises DurationError."""
     days, seconds = duration_parts(text)
     if "-" in text[1:]:
         raise DurationError
@@ -81,7 +81,7 @@ def iso_duration(length: timedelta) -> str:
 
 
 def iso_of_parts(parts: Parts) -> str:
-    """Write days and time apart: P1D is not PT24H. A time below zero has its sign in each unit."""
+    """Write days and time in ISO 8601. A negative time has its sign in each unit: P1DT-1H."""
     sign = "-" if parts.seconds < 0 else ""
     minutes, seconds = divmod(abs(parts.seconds), 60)
     hours, minutes = divmod(minutes, 60)

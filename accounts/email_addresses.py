@@ -1,7 +1,7 @@
-"""Domain names and e-mail addresses as FOAM stores them: in ASCII, and unmistakable. Pure.
+"""Domain names and e-mail addresses as FOAM stores them: in ASCII, without lookalikes. Pure.
 
-Domains are read by IDNA 2008 (UTS 46, non-transitional): `ß` and `ς` are letters of their own.
-Python's own codec reads IDNA 2003 and makes `ss` of `ß`, which is another owner's domain.
+Domains follow IDNA 2008 (UTS 46, non-transitional): `ß` and `ς` are letters of their own. Python's
+own codec follows IDNA 2003 and turns `ß` into `ss`, which is another owner's domain.
 """
 
 import re
@@ -14,7 +14,7 @@ LONGEST_LABEL = 63
 # RFC 5321, 4.5.3.1.1; and 4.5.3.1.3, less the angle brackets.
 LONGEST_LOCAL = 64
 LONGEST_ADDRESS = 254
-# What separates labels, beside the dot (UTS 46, 2.3).
+# Separators of labels, beside the dot (UTS 46, 2.3).
 DOTS = re.compile("[\u3002\uff0e\uff61]")
 A_LABEL = "xn--"
 LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -28,14 +28,14 @@ NOT_ASCII = (
 
 
 class BadAddress(ValueError):
-    """A domain or an address that is not taken; says why, and what to write instead."""
+    """A refused domain or address; the message says why, and what to write instead."""
 
 
 def domain_to_ascii(domain: str) -> str:
-    """Return a domain name in lower case and ASCII, as it is looked up; BadAddress if it is none.
+    """Return a domain name in lower case and ASCII, as DNS looks it up. Raises BadAddress.
 
-    A letter that only looks like one of ASCII, such as the Kelvin sign, is refused: nothing is
-    guessed. Labels that are ASCII already are not judged, but for those that claim to be encoded.
+    A letter that only looks like one of ASCII, such as the Kelvin sign, is refused. Of labels that
+    are ASCII already, only those with the prefix `xn--` are checked.
     """
     if len(domain) > LONGEST_DOMAIN:
         raise BadAddress(f"The domain is longer than {LONGEST_DOMAIN} characters.")
@@ -57,7 +57,7 @@ def _label_to_ascii(label: str) -> str:
     try:
         if not lower.isascii():
             return idna.alabel(lower).decode("ascii")
-        # What it decodes to has to be a name, and that one's only form.
+        # The label must decode to a valid name, and be its only encoding.
         if idna.alabel(idna.ulabel(lower)).decode("ascii") == lower:
             return lower
     except (idna.IDNAError, UnicodeError):
@@ -68,7 +68,7 @@ def _label_to_ascii(label: str) -> str:
 
 
 def has_lookalikes(text: str) -> bool:
-    """Tell whether a text has a character that becomes one of ASCII when it is normalised."""
+    """Tell whether a text has a character that normalises to one of ASCII."""
     return any(
         not c.isascii() and not DOTS.match(c) and unicodedata.normalize("NFKC", c).isascii()
         for c in text
@@ -76,9 +76,9 @@ def has_lookalikes(text: str) -> bool:
 
 
 def clean_email(address: str) -> str:
-    """Return an e-mail address as mail servers take it without SMTPUTF8; BadAddress if it is none.
+    """Return an e-mail address that needs no SMTPUTF8. Raises BadAddress.
 
-    The part before the @ stays as it is, the domain becomes ASCII in lower case.
+    The part before the @ is kept, the domain becomes ASCII in lower case.
     """
     if address.count("@") != 1 or any(c.isspace() or not c.isprintable() for c in address):
         raise BadAddress(EXAMPLE)
@@ -88,7 +88,9 @@ def clean_email(address: str) -> str:
         raise BadAddress(EXAMPLE)
     domain = domain_to_ascii(domain)
     labels = domain.split(".")
-    are_labels = all(NAME_LABEL.fullmatch(each) and len(each) <= LONGEST_LABEL for each in labels)
+    are_labels = all(
+        NAME_LABEL.fullmatch(label) and len(label) <= LONGEST_LABEL for label in labels
+    )
     if not are_labels or len(labels) == 1 or labels[-1].isdigit():
         raise BadAddress(f"The domain {domain} is not complete: a name such as example.com.")
     cleaned = f"{local}@{domain}"

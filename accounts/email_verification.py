@@ -1,14 +1,14 @@
-"""The e-mail address of a user, and whether it is known to be theirs."""
+"""Verification of a user's e-mail address."""
 
 from typing import Any
 
 from allauth.account.models import EmailAddress
 
 
-def trust(user: Any) -> None:
-    """Take the user's address for verified: whoever set it, such as staff, answers for it.
+def mark_email_verified(user: Any) -> None:
+    """Mark the user's address as verified, for an address set by staff or a command.
 
-    It becomes the only one; what was waiting for its verification goes.
+    It becomes the user's only address. Other users' unverified claims to it are deleted.
     """
     address = user.email.lower()
     EmailAddress.objects.filter(user=user).exclude(email=address).delete()

@@ -1,4 +1,4 @@
-"""Secrets at rest: Fernet, newest key first, older keys still read (`FOAM_ENCRYPTION_KEYS`)."""
+"""Encryption of secrets at rest: Fernet, by the newest of `FOAM_ENCRYPTION_KEYS`."""
 
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ def encrypt(text: str) -> str:
 
 
 class EncryptedTextField(models.TextField):
-    """Text that the database only ever sees encrypted; empty stays empty. Not searchable."""
+    """Text that the database stores encrypted, unless it is empty. Not searchable."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
@@ -33,5 +33,5 @@ class EncryptedTextField(models.TextField):
 
 
 def decrypt(stored: str) -> str:
-    """Return the text behind a stored value; InvalidToken when no key of ours made it."""
+    """Decrypt a stored value by any of the keys. Raises InvalidToken."""
     return fernet().decrypt(stored.encode()).decode()

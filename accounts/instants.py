@@ -1,13 +1,13 @@
-"""Instants and wall-clock times as text: one grammar for the API, filters, files and commands.
+"""Parser of instants and wall-clock times, for the API, filters, files and commands alike. Pure.
 
 After RFC 3339 and ISO 8601: ASCII digits, a second from 00 to 59, a fraction after a point or a
-comma. A fraction finer than a microsecond is cut to that. Pure.
+comma. A fraction finer than a microsecond is cut.
 """
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-# Leads, time zones and windows add to an instant and subtract from it: there is room on both sides.
+# Leads, offsets and windows are added and subtracted: these limits leave room on both sides.
 EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 OUT_OF_RANGE = "This time is out of range: give one from the year 2 to 9998."
@@ -24,7 +24,7 @@ class OutOfRange(ValueError):
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the instant that `text` names, in UTC.
+    """Return the instant in `text`, in UTC.
 
     Raises ValueError for another notation, a missing offset or a date that does not exist, and
     OutOfRange for an instant outside `EARLIEST` to `LATEST`.
@@ -36,7 +36,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """Return an instant in UTC where `text` has an offset, else a naive wall-clock time.
+    """Return an instant in UTC if `text` has an offset, else a naive wall-clock time.
 
     Raises ValueError and OutOfRange as `parse_instant` does.
     """
@@ -55,7 +55,7 @@ def parse_time(text: str) -> datetime:
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Return an aware datetime in UTC; OutOfRange outside `EARLIEST` to `LATEST`.
+    """Convert an aware datetime to UTC. Raises OutOfRange outside `EARLIEST` to `LATEST`.
 
     PostgreSQL refuses offsets of 16 hours and more, and Python has no UTC for the ends of years 1
     and 9999.

@@ -1,7 +1,7 @@
-"""Quiet hours: when a user is not to be disturbed, by the clock on the user's wall. Pure.
+"""Quiet hours of a user, in the user's local time. Pure.
 
-An instant is quiet when that clock shows a quiet time. So an hour that the clock skips is not
-waited for, and one that it shows twice is quiet twice.
+An instant is quiet when the local time is. So if a DST gap skips the end of the quiet hours, they
+end at the change, and an hour that a DST fold repeats is quiet both times.
 """
 
 from datetime import datetime, time, timedelta
@@ -15,7 +15,7 @@ SATURDAY = 5
 
 
 class Hours(Protocol):
-    """A user, as far as this goes."""
+    """The fields of a user that these functions read."""
 
     @property
     def timezone(self) -> str: ...
@@ -35,30 +35,30 @@ class Quiet(NamedTuple):
 
 
 def problem(quiet_from: time | None, quiet_until: time | None) -> tuple[str, str] | None:
-    """Return the field at fault and why, when these cannot be quiet hours."""
+    """Return the wrong field and an error text; None if these can be quiet hours."""
     if quiet_from is None and quiet_until is not None:
-        return "quiet_from", "Say from when on as well, or leave both empty."
+        return "quiet_from", "Give the beginning as well, such as 22:00, or leave both empty."
     if quiet_until is None and quiet_from is not None:
-        return "quiet_until", "Say until when as well, or leave both empty."
+        return "quiet_until", "Give the end as well, such as 07:00, or leave both empty."
     if quiet_from is not None and quiet_from == quiet_until:
         return "quiet_until", "Choose another time than quiet_from: this would be all day or never."
     return None
 
 
 def quiet_until(hours: Hours, instant: datetime) -> datetime | None:
-    """Return the first instant from this one on that is not quiet; None when this one is not.
+    """Return the end of the quiet time at `instant`; None if that is not quiet.
 
-    Nights and weekends that adjoin are one stretch: from Friday 22:00 to Monday 07:00.
+    Adjoining nights and weekends are one stretch: from Friday 22:00 to Monday 07:00.
     """
     here, at = zone(hours.timezone), instant
-    while (end := _end_by_the_wall(hours, wall := at.astimezone(here).replace(tzinfo=None))) > wall:
-        # Where the clock is set meanwhile, what it shows then decides.
+    while (end := _local_end(hours, wall := at.astimezone(here).replace(tzinfo=None))) > wall:
+        # If the offset changes before the end, the local time after the change decides.
         at = steady_until(here, at, at + (end - wall))
     return at if at > instant else None
 
 
-def _end_by_the_wall(hours: Hours, wall: datetime) -> datetime:
-    """Return until when this night or this day is quiet; the time itself when it is not."""
+def _local_end(hours: Hours, wall: datetime) -> datetime:
+    """Return the local end of this quiet night or day; `wall` itself if it is not quiet."""
     if hours.quiet_weekends and wall.weekday() >= SATURDAY:
         return datetime.combine(wall, MIDNIGHT) + DAY
     begin, end = hours.quiet_from, hours.quiet_until

@@ -1,4 +1,4 @@
-"""Making and changing API tokens: the one way in, whatever the face."""
+"""Creating and changing API tokens, for the admin, the API and commands alike."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -10,18 +10,18 @@ from accounts.models import ApiToken, Scope, User
 from accounts.models.token import API_SCOPES
 from accounts.timezones import iso
 
-# A program that makes a new one each time it starts is to be noticed.
-MOST_VALID = 50
-# How long a token is good for when nobody says.
-USUAL_DAYS, MOST_DAYS = 90, 36500
-# What a token may do when nobody says. Making others is a power to be asked for by its name.
-USUAL_SCOPES = [scope for scope in API_SCOPES if scope != Scope.TOKENS_WRITE]
+# Valid tokens of a user. Stops a program that creates a new token each time it starts.
+MAX_VALID_TOKENS = 50
+# Days until a token expires: by default, and at most.
+DEFAULT_DAYS, MAX_DAYS = 90, 36500
+# Scopes of a token by default. To create tokens with a token, its owner must ask for that scope.
+DEFAULT_SCOPES = [scope for scope in API_SCOPES if scope != Scope.TOKENS_WRITE]
 
 
-def usual_expiry(now: datetime, by: ApiToken | None = None) -> datetime:
-    """Return when a token expires of which nobody says: in 90 days, and not after its maker."""
-    usual = now + timedelta(days=USUAL_DAYS)
-    return min(usual, by.expires_at) if by is not None and by.expires_at else usual
+def default_expiry(now: datetime, creator: ApiToken | None = None) -> datetime:
+    """Return the default expiry: in 90 days, or with the creating token if that expires earlier."""
+    expiry = now + timedelta(days=DEFAULT_DAYS)
+    return min(expiry, creator.expires_at) if creator and creator.expires_at else expiry
 
 
 @transaction.atomic
@@ -32,26 +32,30 @@ def make(
     *,
     scopes: Collection[str],
     expires_at: datetime | None,
-    by: ApiToken | None = None,
+    creator: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """Store a new token of `user` and return it with its secret, which cannot be read again.
 
-    `expires_at` of None is never. `by` is the token whose bearer asks for it, if any: what is made
-    can do nothing that it cannot, and does not outlive it. ValidationError names the field.
+    `expires_at` of None is never. `creator` is the token of the request, if it has one: the new
+    token has no scope beyond it and does not outlive it. Raises ValidationError on the field.
     """
-    # Of two at once, one counts what the other has made.
+    # Locked, so that parallel requests cannot exceed MAX_VALID_TOKENS.
     owner = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     name = _checked_name(name)
     _check_expiry(expires_at, now)
     _check_scopes(scopes)
-    if by is not None:
-        _check_maker(by, now, scopes, expires_at)
+    if creator is not None:
+        _check_creator(creator, now, scopes, expires_at)
     if not owner.is_active:
         raise ValidationError("This user is not active.")
-    if ApiToken.objects.valid(now).owned_by(owner).count() >= MOST_VALID:
-        raise ValidationError(f"There are {MOST_VALID} valid tokens already: revoke one first.")
+    if ApiToken.objects.valid(now).owned_by(owner).count() >= MAX_VALID_TOKENS:
+        raise ValidationError(
+            f"There are {MAX_VALID_TOKENS} valid tokens already: revoke one first."
+        )
     ordered = [scope for scope in Scope.values if scope in scopes]
-    token, secret = ApiToken.issue(owner, name, scopes=ordered, expires_at=expires_at, made_by=by)
+    token, secret = ApiToken.issue(
+        owner, name, scopes=ordered, expires_at=expires_at, made_by=creator
+    )
     token.changed(now)
     return token, secret
 
@@ -63,7 +67,7 @@ def rename(token: ApiToken, name: str) -> None:
 
 @transaction.atomic
 def expire(token: ApiToken, expires_at: datetime | None, now: datetime) -> None:
-    """Have it expire at another time, or never; it keeps its scopes."""
+    """Change the expiry of a token; None is never."""
     _check_expiry(expires_at, now)
     token.expires_at = expires_at
     token.save(update_fields=["expires_at"])
@@ -78,8 +82,8 @@ def _checked_name(name: str) -> str:
 
 
 def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
-    if expires_at is not None and not now < expires_at <= now + timedelta(days=MOST_DAYS):
-        message = f"Give a moment in the future, at most {MOST_DAYS} days ahead, or null for never."
+    if expires_at is not None and not now < expires_at <= now + timedelta(days=MAX_DAYS):
+        message = f"Give a time in the future, at most {MAX_DAYS} days ahead, or null for never."
         raise ValidationError({"expires_at": message})
 
 
@@ -90,19 +94,20 @@ def _check_scopes(scopes: Collection[str]) -> None:
         raise ValidationError({"scopes": message})
 
 
-def _check_maker(
-    by: ApiToken, now: datetime, scopes: Collection[str], expires_at: datetime | None
+def _check_creator(
+    creator: ApiToken, now: datetime, scopes: Collection[str], expires_at: datetime | None
 ) -> None:
-    """Raise ValidationError where a token would make one that is more than itself."""
-    # Locked: it is revoked before this, and makes nothing, or after it.
-    maker = ApiToken.objects.select_for_update(of=("self",)).valid(now).filter(pk=by.pk).first()
-    if maker is None:
+    """Raise ValidationError for scopes or an expiry beyond those of the creating token."""
+    # Locked, so that a token that is revoked meanwhile creates nothing.
+    rows = ApiToken.objects.select_for_update(of=("self",))
+    stored = rows.valid(now).filter(pk=creator.pk).first()
+    if stored is None:
         raise ValidationError("The token that asks for this is no longer valid.")
-    # A feed is a way to read reminders.
-    gives = [Scope.REMINDERS_READ if each == Scope.CALENDAR_READ else each for each in scopes]
-    if lacks := [scope for scope in gives if scope not in maker.scopes]:
+    # A calendar feed shows reminders, so it needs the scope to read them.
+    needed = [Scope.REMINDERS_READ if scope == Scope.CALENDAR_READ else scope for scope in scopes]
+    if lacks := [scope for scope in needed if scope not in stored.scopes]:
         message = f"A token cannot give what it lacks itself: {', '.join(sorted(lacks))}."
         raise ValidationError({"scopes": message})
-    if maker.expires_at is not None and (expires_at is None or expires_at > maker.expires_at):
-        message = f"A token cannot outlive the one that makes it: {iso(maker.expires_at)}."
+    if stored.expires_at is not None and (expires_at is None or expires_at > stored.expires_at):
+        message = f"A token cannot outlive the one that creates it: {iso(stored.expires_at)}."
         raise ValidationError({"expires_at": message})

@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "accounts.sign_in.middleware.content_security",
     "accounts.sign_in.middleware.staff_second_factor",
     "accounts.sign_in.middleware.addresses_as_text",
-    "accounts.sign_in.middleware.who_acts",
+    "accounts.sign_in.middleware.record_actor",
     "accounts.sign_in.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.
     "foam.api.streams.begin_stream",

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 
 
 def add(apps: Any, schema_editor: Any) -> None:
@@ -60,7 +60,7 @@ def add_canary(apps: Any) -> None:
     """Add FOAM's own user, channel and reminder. `manage.py canary` plants them anew."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     user, _ = apps.get_model("accounts", "User").objects.get_or_create(
-        pk=FOAM_ID,
+        pk=SYSTEM_USER_ID,
         defaults={
             "username": "(foam)",
             "email": "canary@foam.invalid",
@@ -69,10 +69,10 @@ def add_canary(apps: Any) -> None:
         },
     )
     channel, _ = apps.get_model("notifications", "Channel").objects.get_or_create(
-        pk=FOAM_ID, defaults={"owner": user, "kind": "null", "name": "Canary"}
+        pk=SYSTEM_USER_ID, defaults={"owner": user, "kind": "null", "name": "Canary"}
     )
     reminder, _ = apps.get_model("reminders", "Reminder").objects.get_or_create(
-        pk=FOAM_ID,
+        pk=SYSTEM_USER_ID,
         defaults={
             "owner": user,
             "title": "Canary",
@@ -89,10 +89,10 @@ def add_canary(apps: Any) -> None:
 def remove_canary(apps: Any) -> None:
     """Remove FOAM's own user, channel and reminder, with all that the canary left."""
     for app, model, own in (
-        ("notifications", "Delivery", {"channel": FOAM_ID}),
-        ("reminders", "Occurrence", {"reminder": FOAM_ID}),
-        ("reminders", "Reminder", {"pk": FOAM_ID}),
-        ("notifications", "Channel", {"pk": FOAM_ID}),
-        ("accounts", "User", {"pk": FOAM_ID}),
+        ("notifications", "Delivery", {"channel": SYSTEM_USER_ID}),
+        ("reminders", "Occurrence", {"reminder": SYSTEM_USER_ID}),
+        ("reminders", "Reminder", {"pk": SYSTEM_USER_ID}),
+        ("notifications", "Channel", {"pk": SYSTEM_USER_ID}),
+        ("accounts", "User", {"pk": SYSTEM_USER_ID}),
     ):
         apps.get_model(app, model).objects.filter(**own).delete()

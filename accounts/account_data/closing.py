@@ -1,6 +1,6 @@
-"""Closing an account: for good, and with nothing left that tells whose it was.
+"""Closing an account for good: its personal data is erased.
 
-Its rows stay, emptied, so that what went through it stays accounted for.
+The emptied rows stay, so that the ledger still adds up.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,39 +19,45 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from accounts.models import FOAM_ID, ApiToken, IdempotencyKey, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, IdempotencyKey, Pause, User
 
-# What other apps do when an account is closed, in the same transaction and in this order: end what
-# runs, and erase what was said. Each is called twice, and finds little to do the second time.
+# Called in this order when an account is closed, in the same transaction: other apps append
+# functions that stop reminders and deliveries and erase texts. Each is called twice: see `_close`.
 closers: list[Callable[[User, datetime], None]] = []
-# Whoever is chosen to give way where two wait for each other tries again.
-TRIES = 3
+# Attempts if PostgreSQL picks us as a deadlock victim.
+MAX_ATTEMPTS = 3
 
 
 def close(user: User, now: datetime) -> None:
-    """End all that an account does, and erase what is in it; ValidationError where it must stay.
+    """Stop everything that an account does, and erase its data.
 
-    Closing what is closed changes nothing. What a worker had on its way may still arrive.
+    Closing it twice changes nothing. A message that a worker is sending may still arrive. Raises
+    ValidationError for the system user and the last superuser.
     """
-    for i in range(1, TRIES + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             _close(user, now)
             break
         except OperationalError as error:
-            if i == TRIES or not isinstance(error.__cause__, DeadlockDetected):
+            if attempt == MAX_ATTEMPTS or not isinstance(error.__cause__, DeadlockDetected):
                 raise
     user.refresh_from_db()
 
 
 @transaction.atomic
 def _close(user: User, now: datetime) -> None:
-    if user.pk == FOAM_ID:
-        raise ValidationError("This is FOAM's own account, by which it watches itself.")
+    """Close an account in one transaction.
+
+    1. Call the closers, which do most of the work before the account is locked.
+    2. Lock the user. This waits for transactions that still create rows of the account, and the
+       database refuses later ones (accounts_refuse_closed).
+    3. Call the closers again for the rows created meanwhile, and erase the account itself.
+    """
+    if user.pk == SYSTEM_USER_ID:
+        raise ValidationError("This is FOAM's own account, which it needs to watch itself.")
     _keep_one_superuser(user)
     for closer in closers:
         closer(user, now)
-    # From here on nothing of theirs is made: who is making something is waited for, and who comes
-    # later is refused by the database (accounts_refuse_closed).
     locked = User.objects.select_for_update().get(pk=user.pk)
     if locked.closed_at is None:
         for closer in closers:
@@ -60,28 +66,30 @@ def _close(user: User, now: datetime) -> None:
 
 
 def _keep_one_superuser(user: User) -> None:
-    """Two who close at once wait for each other here."""
-    able = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
-    superusers = list(able.select_for_update(no_key=True).values_list("pk", flat=True))
+    """Refuse to close the last superuser. Locked, so that two cannot be closed in parallel."""
+    active = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    superusers = list(active.select_for_update(no_key=True).values_list("pk", flat=True))
     if superusers == [user.pk]:
-        raise ValidationError("This is the last superuser: make another one first.")
+        raise ValidationError(
+            "This is the last superuser. Create another one first: manage.py createsuperuser."
+        )
 
 
 def _erase(user: User, now: datetime) -> None:
     ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
-    theirs = ApiToken.objects.filter(user=user)
-    theirs.update(name="", hint="")
-    forget_log(ApiToken, theirs.values_list("pk", flat=True))
+    tokens = ApiToken.objects.filter(user=user)
+    tokens.update(name="", hint="")
+    erase_log(ApiToken, tokens.values_list("pk", flat=True))
     _end_sessions(user)
     for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()
-    paused = Pause.objects.filter(owner=user)
-    forget_log(Pause, paused.values_list("pk", flat=True))
-    paused.delete()
-    forget_log(User, [user.pk])
+    pauses = Pause.objects.filter(owner=user)
+    erase_log(Pause, pauses.values_list("pk", flat=True))
+    pauses.delete()
+    erase_log(User, [user.pk])
     user.groups.clear()
     user.user_permissions.clear()
-    # No form accepts such a name, so it is not taken.
+    # Unique, as no form accepts a username with brackets.
     user.username, user.email = f"(closed-{user.pk})", f"closed-{user.pk}@foam.invalid"
     user.first_name = user.last_name = ""
     user.password = make_password(None)
@@ -93,15 +101,15 @@ def _erase(user: User, now: datetime) -> None:
 
 
 def _end_sessions(user: User) -> None:
-    """One that is not in this list ends as well: its user is not active."""
+    """Delete the sessions that allauth lists. Others end as well, as the user is not active."""
     sessions = UserSession.objects.filter(user=user)
     Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
     sessions.delete()
 
 
-def forget_log(model: Any, ids: Iterable[Any]) -> None:
-    """Erase what the admin's log tells of these rows in words; that they were edited stays."""
+def erase_log(model: Any, ids: Iterable[Any]) -> None:
+    """Erase the texts in the admin's log entries of these rows; the entries stay."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
     logged = entries.values_list("object_id", flat=True).distinct()
-    known = set(map(str, ids)) if logged.exists() else set()
-    entries.filter(object_id__in=known).update(object_repr="erased", change_message="")
+    object_ids = set(map(str, ids)) if logged.exists() else set()
+    entries.filter(object_id__in=object_ids).update(object_repr="erased", change_message="")

@@ -1,4 +1,4 @@
-"""Everything that FOAM has of one user, as JSON Lines: their own copy."""
+"""Export of all data of a user, as JSON Lines."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -15,24 +15,24 @@ from accounts.durations import iso_duration
 from accounts.models import ApiToken, Pause, User
 
 Row = dict[str, Any]
-# Of which all are in memory at once.
-BATCH = 500
+# Rows in memory at once.
+EXPORT_BATCH_SIZE = 500
 
 
 class Section(NamedTuple):
-    """The rows of one model: each becomes a line whose `type` is the name of the section."""
+    """The rows of one model. Each becomes a line whose `type` is the name of the section."""
 
     name: str
     model: type[Model]
     rows: Callable[[User], Iterable[Row]]
 
 
-# In the order in which they are told; other apps append theirs.
+# In the order of the export. Other apps append theirs.
 sections: list[Section] = []
 
 
 def lines(user: User, now: datetime) -> Iterator[bytes]:
-    """Yield the export line by line. The last one counts the rest: without it some are missing."""
+    """Yield the export line by line. The last line has the number of rows, to detect a cut."""
     count = 0
     yield _line("export", {"of": user.username, "at": now})
     for section in sections:
@@ -43,36 +43,36 @@ def lines(user: User, now: datetime) -> Iterator[bytes]:
 
 
 def _line(type_: str, row: Row) -> bytes:
-    return orjson.dumps({"type": type_, **row}, default=_written, option=OPTIONS)
+    return orjson.dumps({"type": type_, **row}, default=_encode, option=OPTIONS)
 
 
-# A lead is a dataclass, and is written as its text.
+# A lead is a dataclass, which `_encode` writes as text.
 OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
-def _written(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     return iso_duration(value) if hasattr(value, "total_seconds") else str(value)
 
 
 def read(rows: QuerySet, *fields: str, **renamed: str) -> Iterator[Row]:
-    """Yield these fields of each row, by batch, and in the order of ids.
+    """Yield these fields of each row, in the order of ids.
 
-    `renamed` has, by the name that a field is to have, the field. No transaction is open meanwhile:
-    whoever reads slowly holds up nobody.
+    `renamed` maps the name in the export to the field. Rows are read in batches and without an open
+    transaction, so that a slow client blocks no other.
     """
     names = {**dict(zip(fields, fields, strict=True)), **renamed}
-    found = rows.order_by("pk").values("pk", *names.values())
-    batch = list(found[:BATCH])
+    ordered = rows.order_by("pk").values("pk", *names.values())
+    batch = list(ordered[:EXPORT_BATCH_SIZE])
     while batch:
         for row in batch:
             yield {name: row[field] for name, field in names.items()}
-        batch = list(found.filter(pk__gt=batch[-1]["pk"])[:BATCH])
+        batch = list(ordered.filter(pk__gt=batch[-1]["pk"])[:EXPORT_BATCH_SIZE])
 
 
 def _tokens(user: User) -> Iterable[Row]:
     tokens = ApiToken.objects.filter(user=user)
-    ends = ("created_at", "expires_at", "last_used_at", "revoked_at")
-    return read(tokens, "id", "name", "hint", "scopes", *ends)
+    times = ("created_at", "expires_at", "last_used_at", "revoked_at")
+    return read(tokens, "id", "name", "hint", "scopes", *times)
 
 
 PROFILE = (

@@ -1,8 +1,8 @@
-"""Bulk actions of the admin: each chosen row by the function of every other face, and what became.
+"""Bulk actions of the admin, which run over several requests and report each row not done.
 
-Rows are done in the order of their ids until the time of one request is used up. The page then
-shows how far the action is and goes on with the rows after the last one, whatever the list shows by
-then. A row that is refused, or raises, stops no other.
+An action processes the selected rows in the order of their ids until the time of one request is
+used up. The page then shows the progress, and its script sends the next request, which continues
+after the last id. A row that is refused, or raises, stops no other.
 """
 
 import logging
@@ -27,80 +27,83 @@ from accounts.admin.history import note_admin, note_admin_on_many
 
 logger = logging.getLogger(__name__)
 
-# At once, so that one click touches no more than somebody may have meant.
-MOST = 10_000
-# So many rows are read, or done in one transaction, at a time.
-BATCH = 500
-# How long one request works, in seconds; less than people wait without a sign of life.
-PATIENCE = 6.0
-# So many rows are named for each reason.
-NAMED = 3
-# The field of the page that goes on, and for how many seconds it may do so.
-FIELD, SALT, GOES_ON_FOR = "progress", "accounts.admin.bulk_actions", 60 * 60
+# Rows of one action. Limits the damage of one wrong click.
+MAX_ROWS = 10_000
+# Rows read, or changed in one transaction, at a time.
+BATCH_SIZE = 500
+# Working time of one request. Longer ones look like a page that hangs.
+REQUEST_SECONDS = 6.0
+# Rows named in the report for each reason.
+MAX_NAMED = 3
+# The signed form field with the progress, and the age at which it is refused.
+FIELD, SALT, MAX_AGE_SECONDS = "progress", "accounts.admin.bulk_actions", 60 * 60
 TOO_MANY = (
-    "At most {:,} can be done at once, and more are chosen: nothing was changed. "
-    "Choose fewer, with a filter or a search."
+    "At most {:,} can be done at once, and more are selected: nothing was changed. "
+    "Select fewer, with a filter or a search."
 )
-GONE = "it is there no longer"
+NOT_FOUND = "it no longer exists"
 FAILED = "an error, which is in the log"
 
-# Does one row; returns why it was not done, None when it was. May raise ValidationError.
+# Changes one row; returns None, or the reason why not. May raise ValidationError.
 Act = Callable[[Any], str | None]
-# Does rows by their ids in one transaction; returns why some were not done, by id.
+# Changes rows by their ids in one transaction; returns {id: reason} of those not changed.
 ActOnMany = Callable[[Sequence[Any]], Mapping[Any, str]]
 
 
 @dataclass
-class Progress:
-    """How far an action is: what became of the rows up to `after`, of `total` up to `last`."""
+class ActionProgress:
+    """The progress of an action: the results of the rows up to the id `after`.
+
+    The action has `total` rows, up to the id `last`.
+    """
 
     total: int
     last: int
     after: int = -1
     finished: int = 0
-    # By reason, how many rows were not done for it, and the ids of the first.
+    # By reason: the number of rows not done, and the ids of the first.
     refused: dict[str, int] = field(default_factory=dict)
     named: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: HttpRequest, chosen: Sequence[Any]) -> Self:
-        """Return the progress that a page sent along; a new one where none did."""
+    def of(cls, request: HttpRequest, ids: Sequence[Any]) -> Self:
+        """Return the progress in the request, or that of a new action on `ids`."""
         try:
-            sent = signing.loads(request.POST.get(FIELD, ""), salt=SALT, max_age=GOES_ON_FOR)
+            fields = signing.loads(request.POST.get(FIELD, ""), salt=SALT, max_age=MAX_AGE_SECONDS)
         except signing.BadSignature:
-            return cls(total=len(chosen), last=chosen[-1] if chosen else 0)
-        return cls(**sent)
+            return cls(total=len(ids), last=ids[-1] if ids else 0)
+        return cls(**fields)
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         return max(0, self.total - self.finished - sum(self.refused.values()))
 
     def refuse(self, pk: Any, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
         self.named.setdefault(reason, [])
-        if len(self.named[reason]) < NAMED:
+        if len(self.named[reason]) < MAX_NAMED:
             self.named[reason].append(pk)
 
     def sign(self) -> str:
         return signing.dumps(asdict(self), salt=SALT)
 
-    def text(self, model_admin: Any, done: str) -> SafeString:
-        """Say it in words, with the first rows of each reason by name and with a link."""
+    def text(self, model_admin: Any, participle: str) -> SafeString:
+        """Return a report such as "Paused 3 of 5.", with links to the first rows of each reason."""
         of = f" of {self.total:,}" if self.total > self.finished else ""
-        parts = [format_html("{} {}{}.", done, f"{self.finished:,}", of)]
+        parts = [format_html("{} {}{}.", participle, f"{self.finished:,}", of)]
         parts += [
-            format_html(" Not done: {}: {}.", self._named(model_admin, reason), reason)
+            format_html(" Not done: {}: {}.", self._refused_rows(model_admin, reason), reason)
             for reason in self.refused
         ]
         return format_html_join("", "{}", ((part,) for part in parts))
 
-    def _named(self, model_admin: Any, reason: str) -> str:
+    def _refused_rows(self, model_admin: Any, reason: str) -> str:
         opts, count = model_admin.opts, self.refused[reason]
         page = f"admin:{opts.app_label}_{opts.model_name}_change"
         rows = opts.model._default_manager.in_bulk(self.named[reason])
         links = [(reverse(page, args=[pk]), str(rows[pk])) for pk in sorted(rows)]
         names = format_html_join(", ", '<a class="underline" href="{}">{}</a>', links)
-        more = ", …" if count > NAMED else ""
+        more = ", …" if count > MAX_NAMED else ""
         return format_html("{} ({}{})", f"{count:,}", names, more) if names else f"{count:,}"
 
 
@@ -109,18 +112,18 @@ def run(
     model_admin: Any,
     rows: QuerySet[Any],
     act: Act,
-    done: str,
+    participle: str,
     *,
     most: int | None = None,
     noted: str = "",
 ) -> HttpResponse | None:
-    """Do the chosen rows one by one, and tell staff what became of them.
+    """Change the selected rows one by one, and report the result to staff.
 
-    `done` is the word for it, such as "Paused"; `most` is less than MOST, where that is too many.
-    The history of each row that was done says `noted`, which by default is that word. Return the
-    page that goes on where time ran out; None when all is done.
+    `participle` begins the report, such as "Paused". `most` is a limit below MAX_ROWS. `noted` is
+    the text in the history of each changed row, by default the participle. Returns the progress
+    page if the time ran out, and None if all rows are done.
     """
-    work = Work(request, model_admin, done, noted or f"{done}.")
+    work = BulkAction(request, model_admin, participle, noted or f"{participle}.")
     return work.run(rows, _rows, partial(work.do_row, act), most)
 
 
@@ -129,45 +132,45 @@ def run_on_many(
     model_admin: Any,
     rows: QuerySet[Any],
     act: ActOnMany,
-    done: str,
+    participle: str,
     *,
     noted: str = "",
 ) -> HttpResponse | None:
-    """As `run`, by a function that does a batch of rows in a constant number of statements."""
-    work = Work(request, model_admin, done, noted or f"{done}.")
+    """Do the same as `run`, with a function that changes a batch of rows in few statements."""
+    work = BulkAction(request, model_admin, participle, noted or f"{participle}.")
     return work.run(rows, _batches, partial(work.do_batch, act))
 
 
-def chosen_of(rows: QuerySet[Any], most: int | None = None) -> list[Any] | None:
-    """Return the ids of the chosen rows, oldest first; None when they are more than `most`."""
-    most = most or MOST
-    chosen = list(rows.order_by().values_list("pk", flat=True)[: most + 1])
-    return sorted(chosen) if len(chosen) <= most else None
+def selected_ids(rows: QuerySet[Any], most: int | None = None) -> list[Any] | None:
+    """Return the ids of the selected rows, oldest first; None if they are more than `most`."""
+    most = most or MAX_ROWS
+    ids = list(rows.order_by().values_list("pk", flat=True)[: most + 1])
+    return sorted(ids) if len(ids) <= most else None
 
 
-def _batches(model: type[Model], chosen: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield the ids in batches, each after the last of them."""
-    for begin in range(0, len(chosen), BATCH):
-        ids = chosen[begin : begin + BATCH]
-        yield ids[-1], ids
+def _batches(model: type[Model], ids: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield (last id, ids) of each batch."""
+    for begin in range(0, len(ids), BATCH_SIZE):
+        batch = ids[begin : begin + BATCH_SIZE]
+        yield batch[-1], batch
 
 
-def _rows(model: type[Model], chosen: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield each id with its row as it stands when its batch begins; None for one that is gone."""
-    for _, ids in _batches(model, chosen):
-        found = model._default_manager.in_bulk(ids)
-        yield from ((pk, found.get(pk)) for pk in ids)
+def _rows(model: type[Model], ids: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield (id, row) as of the begin of its batch; None for a row that no longer exists."""
+    for _, batch in _batches(model, ids):
+        by_id = model._default_manager.in_bulk(batch)
+        yield from ((pk, by_id.get(pk)) for pk in batch)
 
 
-class Work:
-    """One action on many rows, as far as one request comes with it."""
+class BulkAction:
+    """One request of an action on many rows."""
 
-    def __init__(self, request: HttpRequest, model_admin: Any, done: str, noted: str) -> None:
+    def __init__(self, request: HttpRequest, model_admin: Any, participle: str, noted: str) -> None:
         self.request = request
         self.model_admin = model_admin
         self.model: type[Model] = model_admin.opts.model
-        self.done, self.noted = done, noted
-        self.progress = Progress(0, 0)
+        self.participle, self.noted = participle, noted
+        self.progress = ActionProgress(0, 0)
 
     def run(
         self,
@@ -176,22 +179,22 @@ class Work:
         do: Callable[[Any, Any], None],
         most: int | None = None,
     ) -> HttpResponse | None:
-        chosen = chosen_of(rows, most)
-        if chosen is None:
-            self._say(TOO_MANY.format(most or MOST), messages.ERROR)
+        ids = selected_ids(rows, most)
+        if ids is None:
+            self._say(TOO_MANY.format(most or MAX_ROWS), messages.ERROR)
             return None
-        progress = self.progress = Progress.of(self.request, chosen)
-        until = monotonic() + PATIENCE
-        ahead = [pk for pk in chosen if progress.after < pk <= progress.last]
-        for last, step in steps(self.model, ahead):
-            if monotonic() > until:
+        progress = self.progress = ActionProgress.of(self.request, ids)
+        deadline = monotonic() + REQUEST_SECONDS
+        remaining_ids = [pk for pk in ids if progress.after < pk <= progress.last]
+        for last, step in steps(self.model, remaining_ids):
+            if monotonic() > deadline:
                 return self._page()
             do(last, step)
             progress.after = last
         level = messages.SUCCESS
         if progress.refused:
             level = messages.WARNING if progress.finished else messages.ERROR
-        self._say(progress.text(self.model_admin, self.done), level)
+        self._say(progress.text(self.model_admin, self.participle), level)
         return None
 
     def do_row(self, act: Act, pk: Any, row: Model | None) -> None:
@@ -202,22 +205,22 @@ class Work:
                 note_admin(self.request, row, self.noted)
             return reason
 
-        reason = GONE if row is None else self._tried(act_and_note, pk)
+        reason = NOT_FOUND if row is None else self._try(act_and_note, pk)
         if reason is None:
             self.progress.finished += 1
         else:
             self.progress.refuse(pk, reason)
 
     def do_batch(self, act: ActOnMany, _: Any, ids: Sequence[Any]) -> None:
-        """Do a batch; where that raises, its halves, so that the row at fault stops no other."""
+        """Change a batch; if that raises, each half of it, to isolate the failing row."""
         refused: dict[Any, str] = {}
 
         def act_and_note() -> None:
-            found = self.model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)
-            refused.update(dict.fromkeys(set(ids).difference(found), GONE))
+            existing = self.model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)
+            refused.update(dict.fromkeys(set(ids).difference(existing), NOT_FOUND))
             refused.update(act(ids))
-            done = [pk for pk in ids if pk not in refused]
-            note_admin_on_many(self.request, self.model, done, self.noted)
+            changed = [pk for pk in ids if pk not in refused]
+            note_admin_on_many(self.request, self.model, changed, self.noted)
 
         if len(ids) > 1:
             try:
@@ -228,21 +231,21 @@ class Work:
                 for part in (ids[:half], ids[half:]):
                     self.do_batch(act, None, part)
                 return
-        elif reason := self._tried(act_and_note, ids[0]):
+        elif reason := self._try(act_and_note, ids[0]):
             refused[ids[0]] = reason
         for pk in sorted(refused):
             self.progress.refuse(pk, refused[pk])
         self.progress.finished += len(ids) - len(refused)
 
-    def _tried(self, act: Callable[[], str | None], pk: Any) -> str | None:
-        """Do one row in a transaction of its own; return why it was not done."""
+    def _try(self, act: Callable[[], str | None], pk: Any) -> str | None:
+        """Change one row in its own transaction; return None, or the reason why not."""
         try:
             with transaction.atomic():
                 return act()
         except ValidationError as refusal:
             return " ".join(refusal.messages).rstrip(".")
         except ObjectDoesNotExist:
-            return GONE
+            return NOT_FOUND
         except Exception:
             label = self.model._meta.label
             logger.exception("action failed", extra={"model": label, "row": pk})
@@ -252,7 +255,7 @@ class Work:
         self.model_admin.message_user(self.request, text, level)
 
     def _page(self) -> TemplateResponse:
-        """Return the page that shows how far the action is and goes on with what is left."""
+        """Return the progress page, whose script sends the next request."""
         progress, post = self.progress, self.request.POST
         fields = [
             (name, value)
@@ -262,11 +265,11 @@ class Work:
         ]
         context = {
             **self.model_admin.admin_site.each_context(self.request),
-            "title": f"{progress.left:,} of {progress.total:,} are left",
+            "title": f"{progress.remaining:,} of {progress.total:,} are left",
             "opts": self.model_admin.opts,
             "progress": progress,
-            "position": progress.total - progress.left,
-            "text": progress.text(self.model_admin, self.done),
+            "position": progress.total - progress.remaining,
+            "text": progress.text(self.model_admin, self.participle),
             "fields": [*fields, (FIELD, progress.sign())],
             "list_url": self.request.get_full_path(),
         }

@@ -1,7 +1,7 @@
 """Lists of the admin that take the same time at a million rows as at a thousand.
 
-No list is counted to its end, sorted by what has no index, or asked which values a column has. What
-a filter may still have to read whole is given up in time, and whoever asked is told.
+No list is counted to its end, sorted by a column without an index, or scanned for the values of a
+column. A query that takes too long all the same is cancelled, with a message to staff.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,19 +20,19 @@ from unfold.views import ChangeList as UnfoldChangeList
 
 from accounts.admin import search
 
-# Counted so far, and paged through so far.
-COUNTED = 10_000
-# How long a list may take, in seconds; each of its queries, to be exact.
-PATIENCE = 5
+# Rows up to which a list is counted and has pages.
+MAX_COUNTED = 10_000
+# Limit of each query of a list.
+QUERY_TIMEOUT_SECONDS = 5
 GIVEN_UP = (
-    f"That took longer than {PATIENCE} s and was given up: too many rows would have to be read. "
+    f"This took longer than {QUERY_TIMEOUT_SECONDS} s and was stopped: it reads too many rows. "
     "Search for an id or an owner, or choose a day or another filter as well."
 )
 ROWS_OF_TABLE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 
 
 class Number(int):
-    """A number of rows, with how exact it is in its words."""
+    """A number of rows whose text says how exact it is, such as "more than 10,000"."""
 
     words: str
 
@@ -46,10 +46,10 @@ class Number(int):
 
 
 class Paginator(paginator.Paginator):
-    """Counts up to COUNTED; what is more is estimated for a whole table, and else called more."""
+    """Counts up to MAX_COUNTED rows. A larger table is estimated, a larger part of it is "more"."""
 
     template_name = "admin/accounts/pagination.html"
-    reach = f"{COUNTED:,}"
+    reach = f"{MAX_COUNTED:,}"
 
     def __init__(self, *args: Any, is_whole: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,25 +60,25 @@ class Paginator(paginator.Paginator):
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        count = rows.order_by()[: COUNTED + 1].count()
-        if count <= COUNTED:
+        count = rows.order_by()[: MAX_COUNTED + 1].count()
+        if count <= MAX_COUNTED:
             return count
-        if self.is_whole and (estimate := rows_of(rows.model)) > COUNTED:
+        if self.is_whole and (estimate := rows_of(rows.model)) > MAX_COUNTED:
             return Number(estimate, f"about {estimate:,}")
-        return Number(count, f"more than {COUNTED:,}")
+        return Number(count, f"more than {MAX_COUNTED:,}")
 
     @property
     def is_cut(self) -> bool:
         """Whether there are rows beyond the last page."""
-        return self.count > COUNTED
+        return self.count > MAX_COUNTED
 
     @cached_property
     def num_pages(self) -> int:
-        return min(super().num_pages, ceil(COUNTED / self.per_page))
+        return min(super().num_pages, ceil(MAX_COUNTED / self.per_page))
 
 
 def rows_of(model: type[Model]) -> int:
-    """Return how many rows PostgreSQL believes that a table has; -1 when it was never looked at."""
+    """Return PostgreSQL's estimate of the rows of a table; -1 before the first ANALYZE."""
     with connection.cursor() as cursor:
         cursor.execute(ROWS_OF_TABLE, [model._meta.db_table])
         return cursor.fetchone()[0]
@@ -88,15 +88,15 @@ class ChangeList(UnfoldChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if self.paginator.is_whole:
-            # Nothing was left out: no way back to the whole list is offered.
+            # The list is not filtered, so that it needs no link to the whole list.
             self.full_result_count = self.result_count
         self.model_admin.prepare(self.result_list)
 
 
 class Listed:
-    """For a ModelAdmin: its list and its search are quick, or given up in time.
+    """Mixin of a ModelAdmin: its list and its search are fast, or stopped after a limit.
 
-    `find` says what a search finds, and `finds` tells people the same.
+    `find` defines what a search finds, and `finds` describes it to staff.
     """
 
     finds: str
@@ -109,11 +109,11 @@ class Listed:
     list_per_page = 50
 
     def shown_by_default(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return what the list shows when nothing is filtered: see StateFilter."""
+        """Return the rows of the list without a filter: see StateFilter."""
         return rows
 
     def prepare(self, rows: Iterable[Any]) -> None:
-        """Read what the columns show of the rows of a page, for all of them at once."""
+        """Read the data of the columns for all rows of a page at once."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ChangeList
@@ -131,7 +131,7 @@ class Listed:
             return parent.changelist_view(request, extra_context)
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = %s", [f"{PATIENCE}s"])
+                cursor.execute("SET LOCAL statement_timeout = %s", [f"{QUERY_TIMEOUT_SECONDS}s"])
                 return parent.changelist_view(request, extra_context)
         except OperationalError as error:
             if not request.GET or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
@@ -149,22 +149,22 @@ class Listed:
         return queryset.filter(pk__in=search.ids(self.find(rows, text))), False
 
     def find(self, rows: QuerySet[Any], text: str) -> Iterable[QuerySet[Any]]:
-        """Yield what may be meant by a text, as parts of `rows`; each part by an index."""
+        """Yield parts of `rows` that match a text; each must be found by an index."""
         raise NotImplementedError
 
 
 class StateFilter(admin.SimpleListFilter):
-    """A filter by state, which hides what is deleted unless it is asked for."""
+    """A filter by state, which hides deleted rows by default."""
 
     title = "state"
     parameter_name = "state"
-    # What the first choice says, which is the default.
+    # Label of the default, the first choice.
     default = "All but deleted"
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        first, *others = super().choices(changelist)
+        first, *states = super().choices(changelist)
         yield {**first, "display": self.default}
-        yield from others
+        yield from states
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -176,14 +176,14 @@ class StateFilter(admin.SimpleListFilter):
         return rows.filter(deleted_at=None)
 
     def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Return the rows in the state that was chosen."""
+        """Return the rows in the selected state."""
         raise NotImplementedError
 
 
 class NewestValues(admin.AllValuesFieldListFilter):
-    """A filter by the values that the newest rows have: it does not ask all of them."""
+    """A filter by the values of the newest rows, as to collect those of all rows is slow."""
 
-    NEWEST = 10_000
+    NEWEST_ROWS = 10_000
 
     lookup_choices: Any
 
@@ -192,4 +192,4 @@ class NewestValues(admin.AllValuesFieldListFilter):
     ) -> None:
         super().__init__(field, request, params, model, *args, **kwargs)
         newest = model._default_manager.order_by("-pk").values_list(field.name, flat=True)
-        self.lookup_choices = sorted(set(newest[: self.NEWEST]))
+        self.lookup_choices = sorted(set(newest[: self.NEWEST_ROWS]))

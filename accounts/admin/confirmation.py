@@ -1,4 +1,4 @@
-"""The page on which every bulk action of the admin asks before it sends, changes or deletes."""
+"""The confirmation page of the admin's bulk actions."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -12,11 +12,11 @@ from django.template.response import TemplateResponse
 
 from accounts.admin import bulk_actions
 
-# So many of the chosen rows are named.
-NAMED = 20
+# Selected rows that the page names.
+MAX_NAMED = 20
 CONFIRMED = "confirmed"
 
-# Says what an action does, in sentences; where it has to count, of the rows that are chosen.
+# The effect of an action in sentences, or a function of the selected rows that returns it.
 Effect = str | Callable[[QuerySet[Any]], str]
 
 
@@ -28,28 +28,28 @@ def confirmed(
     most: int | None = None,
     is_final: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Have an action ask first: how many rows, which, what happens to them, and Cancel.
+    """Make an action show a confirmation page first: the rows, the effect, and Cancel.
 
-    `verb` is its button, such as "Delete". With a `form` the page asks for more, and the action is
-    called with what was filled in. `most` is how many rows it may do at once, where that is less
-    than usual. What `is_final` cannot be taken back: its button is red.
+    `verb` is the label of its button, such as "Delete". A `form` is part of the page, and its data
+    is passed to the action. `most` is a limit of rows below the usual one. An action that
+    `is_final` cannot be undone: its button is red.
     """
 
     def decorate(act: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(act)
         def action(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Any:
-            if bulk_actions.chosen_of(rows, most) is None:
-                text = bulk_actions.TOO_MANY.format(most or bulk_actions.MOST)
+            if bulk_actions.selected_ids(rows, most) is None:
+                text = bulk_actions.TOO_MANY.format(most or bulk_actions.MAX_ROWS)
                 model_admin.message_user(request, text, messages.ERROR)
                 return None
-            is_answer = CONFIRMED in request.POST
-            filled = form(request.POST if is_answer else None) if form else None
-            if is_answer and (filled is None or filled.is_valid()):
-                return act(model_admin, request, rows, *([filled.cleaned_data] if filled else []))
+            is_confirmed = CONFIRMED in request.POST
+            bound = form(request.POST if is_confirmed else None) if form else None
+            if is_confirmed and (bound is None or bound.is_valid()):
+                return act(model_admin, request, rows, *([bound.cleaned_data] if bound else []))
             question = _question(request, model_admin, rows, verb)
-            told = effect if isinstance(effect, str) else effect(rows)
+            text = effect if isinstance(effect, str) else effect(rows)
             return page(
-                request, model_admin, effect=told, form=filled, is_final=is_final, **question
+                request, model_admin, effect=text, form=bound, is_final=is_final, **question
             )
 
         action.asks_first = True  # type: ignore[attr-defined]
@@ -67,8 +67,8 @@ def _question(
     return {
         "title": f"{verb} {count:,} {noun}?",
         "verb": verb.rstrip(":"),
-        "rows": rows[:NAMED],
-        "others": max(0, count - NAMED),
+        "rows": rows[:MAX_NAMED],
+        "more": max(0, count - MAX_NAMED),
         "fields": [(name, value) for name in names for value in request.POST.getlist(name)],
         "cancel_url": request.get_full_path(),
     }
@@ -83,12 +83,12 @@ def page(
     effect: str,
     rows: Iterable[Any],
     cancel_url: str,
-    others: int = 0,
+    more: int = 0,
     form: forms.Form | None = None,
     fields: Iterable[tuple[str, str]] = (),
     is_final: bool = False,
 ) -> HttpResponse:
-    """Return the page that asks; its form posts `fields` and CONFIRMED to the same address."""
+    """Return the confirmation page. Its form posts `fields` and CONFIRMED to the same address."""
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
@@ -96,7 +96,7 @@ def page(
         "verb": verb,
         "effect": effect,
         "rows": rows,
-        "others": others,
+        "more": more,
         "form": form,
         "fields": fields,
         "is_final": is_final,

@@ -1,8 +1,8 @@
-"""Edits in the admin: nobody's edit is overwritten unseen, and a refusal is an error of the form.
+"""Edits in the admin: a form detects a concurrent edit, and shows a refusal as its error.
 
-A form carries a digest of each field as it was shown. When it is sent, the row is locked, as for
-`If-Match` of the API, and what has become of its fields is compared. Where a colleague was faster,
-nothing is saved, and the page shows both values.
+A form has a digest of each field as it was shown. When it is sent, the row is locked, as for
+`If-Match` of the API, and its fields are compared with the digests. If another user has changed one
+of them, nothing is saved, and the page shows both values.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.api.etags import lock
-from accounts.audit.records import shown
+from accounts.audit.records import shorten_text
 from accounts.digits import PlainDigits
 
-# The hidden field with the digests of the fields as they were shown.
+# Name of the hidden field with the digests of the fields as they were shown.
 EDITION = "edition"
-DIGITS = 8
+DIGEST_DIGITS = 8
 CONFLICT = (
-    "Not saved: somebody else has changed this since you opened it. What you typed is kept, and "
-    "fields that you had not touched show the new values. Check them, and save again."
+    "Not saved: somebody else has changed this since you opened it. Your changes are still in the "
+    "form, and the other fields show the new values. Check them, and save again."
 )
 
 
 class EditionField(forms.CharField):
-    """The hidden edition of a form; it is no change of the object."""
+    """The hidden edition of a form, which never counts as a change."""
 
     widget = forms.HiddenInput
 
@@ -41,33 +41,33 @@ class EditionField(forms.CharField):
 
 
 class EditForm(PlainDigits, forms.ModelForm):
-    """A form of the admin that tells which edition it shows, and refuses an outdated one.
+    """A form of the admin that carries its edition, and refuses an outdated one.
 
-    The admin makes a subclass for each request, with the `refusal` of what it tried to save.
+    GuardsEdits creates a subclass for each request, with the `refusal` of a failed save.
     """
 
     refusal: ValidationError | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Of the stored row, before anything that was sent is put into it.
+        # The stored values, before the sent ones replace them.
         self.stored = {name: text_of(value) for name, value in self._stored_values()}
         self.fields[EDITION] = EditionField(required=False, initial=self._edition())
 
     def clean(self) -> Any:
         data = super().clean()
         for name, value in self.cleaned_data.items():
-            # Browsers end lines with CR LF, programs with LF: an untouched text is no edit.
+            # Browsers end lines with CR LF, programs with LF. An untouched text must be no edit.
             if isinstance(value, str):
                 self.cleaned_data[name] = value.replace("\r\n", "\n")
         if self.refusal is not None:
-            self._show(self.refusal)
+            self._show_refusal(self.refusal)
         elif self.instance.pk is not None:
             self._refuse_outdated()
         return data
 
-    def _show(self, refusal: ValidationError) -> None:
-        """Show why nothing was saved, each message at its field where the form has that."""
+    def _show_refusal(self, refusal: ValidationError) -> None:
+        """Add each message of the refusal at its field, or at the form if it has no such field."""
         for name, messages in _by_field(refusal).items():
             for message in messages:
                 self.add_error(name if name in self.fields else None, message)
@@ -75,38 +75,41 @@ class EditForm(PlainDigits, forms.ModelForm):
     def _refuse_outdated(self) -> None:
         sent = self.data.get(EDITION)
         if sent is None:
-            # A program that never read the form.
+            # A program sent the form without reading it.
             return
-        known = dict(each.split("=", 1) for each in sent.split(";") if "=" in each)
-        outdated = [name for name in self.stored if known.get(name) != digest(self.stored[name])]
+        shown_digests = dict(part.split("=", 1) for part in sent.split(";") if "=" in part)
+        outdated = [
+            name for name in self.stored if shown_digests.get(name) != digest(self.stored[name])
+        ]
         if outdated:
-            self.add_error(None, self._conflict(known, outdated))
-            self._take_theirs(known, outdated)
+            self.add_error(None, self._conflict(outdated))
+            self._update_untouched(shown_digests, outdated)
 
-    def _conflict(self, known: Mapping[str, str], outdated: Iterable[str]) -> SafeString:
+    def _conflict(self, outdated: Iterable[str]) -> SafeString:
         lines = [
             (
                 self.fields[name].label or name,
-                shown(self._words(name, self.initial.get(name))),
-                shown(self._words(name, self.cleaned_data.get(name, ""))),
+                shorten_text(self._display_text(name, self.initial.get(name))),
+                shorten_text(self._display_text(name, self.cleaned_data.get(name, ""))),
             )
             for name in outdated
         ]
-        listed = format_html_join("", "<li><b>{}</b>: now “{}”, yours “{}”</li>", lines)
-        return format_html('{}<ul class="list-disc pl-6">{}</ul>', CONFLICT, listed)
+        items = format_html_join("", "<li><b>{}</b>: now “{}”, yours “{}”</li>", lines)
+        return format_html('{}<ul class="list-disc pl-6">{}</ul>', CONFLICT, items)
 
-    def _take_theirs(self, known: Mapping[str, str], outdated: Iterable[str]) -> None:
-        """Put the stored value where the person had not typed, and the present edition."""
+    def _update_untouched(self, shown_digests: Mapping[str, str], outdated: Iterable[str]) -> None:
+        """Show the stored values of fields that the user has not edited, and the new edition."""
         data: Any = self.data
         data = data.copy()
         data[self.add_prefix(EDITION)] = self._edition()
         for name in outdated:
-            mine = self.cleaned_data.get(name)
-            if name in self.cleaned_data and digest(text_of(mine)) == known.get(name):
-                self._put(data, name)
+            sent = self.cleaned_data.get(name)
+            if name in self.cleaned_data and digest(text_of(sent)) == shown_digests.get(name):
+                self._set_stored(data, name)
         self.data = data
 
-    def _put(self, data: Any, name: str) -> None:
+    def _set_stored(self, data: Any, name: str) -> None:
+        """Set the stored value in the data of the form, in the format of its widget."""
         field, bound = self.fields[name], self[name]
         value = field.prepare_value(self.initial.get(name))
         widget: Any = field.widget
@@ -123,19 +126,18 @@ class EditForm(PlainDigits, forms.ModelForm):
         else:
             data[bound.html_name] = "" if value is None else value
 
-    def _words(self, name: str, value: Any) -> str:
-        """Return a value as people read it."""
+    def _display_text(self, name: str, value: Any) -> str:
         field = self.fields[name]
         if isinstance(field, forms.ModelMultipleChoiceField | forms.ModelChoiceField):
-            rows = field.queryset.model._base_manager  # type: ignore[union-attr]
-            found = rows.filter(pk__in=keys_of(value)) if value else []
-            return ", ".join(sorted(field.label_from_instance(row) for row in found))
+            manager = field.queryset.model._base_manager  # type: ignore[union-attr]
+            rows = manager.filter(pk__in=keys_of(value)) if value else []
+            return ", ".join(sorted(field.label_from_instance(row) for row in rows))
         if isinstance(value, list | tuple):
             return ", ".join(map(str, value))
         return "" if value is None else str(value)
 
     def _stored_values(self) -> Iterable[tuple[str, Any]]:
-        """Yield the fields that the form can change, as they are stored."""
+        """Yield the stored values of the fields that the form can change."""
         names = {
             f.name for f in (*self._meta.model._meta.fields, *self._meta.model._meta.many_to_many)
         }
@@ -148,28 +150,28 @@ class EditForm(PlainDigits, forms.ModelForm):
 
 
 class GuardsEdits(admin.ModelAdmin):
-    """For every ModelAdmin of FOAM: saves by the model's functions, whose refusals are form errors.
+    """Base of every ModelAdmin of FOAM: shows a ValidationError of `save_model` as a form error.
 
-    `save_model` may raise ValidationError: all is undone then, and the page shows it.
+    The transaction is rolled back then.
     """
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        found = super().get_object(request, object_id, from_field)
-        if found is not None and request.method == "POST":
-            lock(found)
-        return found
+        instance = super().get_object(request, object_id, from_field)
+        if instance is not None and request.method == "POST":
+            lock(instance)
+        return instance
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        # By name, as that of users takes it.
+        # `change` by name, as the UserAdmin of Django takes it so.
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         bases = (form,) if issubclass(form, EditForm) else (EditForm, form)
         refusal = getattr(request, "_refusal", None)
         return type(form.__name__, bases, {"refusal": refusal})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Prefill a new form from the address, but for values that their fields cannot show."""
+        """Prefill a new form from the address, without values that the fields cannot show."""
         values = super().get_changeform_initial_data(request)
         prefilled = {name: self._prefilled(name, value) for name, value in values.items()}
         return {name: value for name, value in prefilled.items() if value is not None}
@@ -182,7 +184,7 @@ class GuardsEdits(admin.ModelAdmin):
             if isinstance(field, models.ForeignKey):
                 return field.target_field.to_python(value)
             if isinstance(field, models.ManyToManyField):
-                return [field.target_field.to_python(each) for each in value if each]
+                return [field.target_field.to_python(key) for key in value if key]
         except ValidationError:
             return None
         return value
@@ -200,7 +202,7 @@ class GuardsEdits(admin.ModelAdmin):
         except ValidationError as refusal:
             if request.method != "POST" or hasattr(request, "_refusal"):
                 raise
-            # All is undone; the form is shown with what was sent and why it was refused.
+            # The transaction was rolled back. Show the sent form again, with the refusal.
             request._refusal = refusal  # type: ignore[attr-defined]
             return view(request, object_id, form_url, extra_context)
 
@@ -208,18 +210,18 @@ class GuardsEdits(admin.ModelAdmin):
 def keys_of(value: Any) -> list[Any]:
     """Return the primary keys that the value of a choice names."""
     if isinstance(value, list | tuple | set | models.QuerySet):
-        return [key for each in value for key in keys_of(each)]
+        return [key for element in value for key in keys_of(element)]
     return [value.pk if isinstance(value, models.Model) else value]
 
 
 def text_of(value: Any) -> str:
-    """Return the same text for what is stored and for what a form makes of it."""
+    """Return a text that is equal for a stored value and for the value of a form."""
     if isinstance(value, models.Model):
         return str(value.pk)
     if isinstance(value, list | tuple | models.QuerySet):
-        texts = [text_of(each) for each in value]
+        texts = [text_of(element) for element in value]
         is_choice = isinstance(value, models.QuerySet) or any(
-            isinstance(each, models.Model) for each in value
+            isinstance(element, models.Model) for element in value
         )
         return ",".join(sorted(texts, key=int) if is_choice else texts)
     if isinstance(value, datetime):
@@ -229,7 +231,7 @@ def text_of(value: Any) -> str:
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 def _by_field(refusal: ValidationError) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
-"""The History page of an object in the admin: who did what to it, and by which face, newest first.
+"""The History page of an object in the admin: actor, source and change of each edit, newest first.
 
-Django's own log has single edits in the admin. What our models record of themselves
-(accounts.acted) has every face, and each object of an action on many. The page shows both as one.
+Django's log has single edits in the admin. The audit records of a model (accounts.audit.records)
+have the edits of every source, and each object of a bulk action. The page merges both.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,97 +17,98 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.edits import GuardsEdits
-from accounts.audit.actor import Face
-from accounts.audit.records import Diff, shown
+from accounts.audit.actor import Source
+from accounts.audit.records import Diff, shorten_text
 
-ON_A_PAGE = 100
-FACES: dict[str, str] = {
-    Face.ADMIN: "in the admin",
-    Face.API: "through the API",
-    Face.ACCOUNT: "on the pages of the account",
-    Face.COMMAND: "by a command",
-    Face.IMPORT: "by an import",
-    Face.LINK: "with a link in a message",
+PAGE_SIZE = 100
+SOURCES: dict[str, str] = {
+    Source.ADMIN: "in the admin",
+    Source.API: "through the API",
+    Source.ACCOUNT: "on the pages of the account",
+    Source.COMMAND: "by a command",
+    Source.IMPORT: "by an import",
+    Source.LINK: "with a link in a message",
 }
-# Who it was where nobody had signed in.
-NOBODY: dict[str, str] = {
-    Face.FOAM: "FOAM",
-    Face.COMMAND: "An operator",
-    Face.IMPORT: "An operator",
-    Face.LINK: "Who got the message",
+# Name of the actor if no user was signed in.
+ACTORS: dict[str, str] = {
+    Source.FOAM: "FOAM",
+    Source.COMMAND: "An operator",
+    Source.IMPORT: "An operator",
+    Source.LINK: "The receiver of the message",
 }
 
 
-class Entry(NamedTuple):
-    """One act; `diff` has by field what it was and became, None for what is shown to nobody."""
+class HistoryEntry(NamedTuple):
+    """One line of the history."""
 
     at: datetime
-    who: str
-    face: str
-    what: str
+    actor: str
+    source: str
+    text: str
     diff: Diff
 
 
-class Source(NamedTuple):
-    """Rows, newest first, and what tells one of them."""
+class EntrySource(NamedTuple):
+    """Rows, newest first, and the function that turns a row into an entry."""
 
     rows: QuerySet[Any]
-    entry: Callable[[Any], Entry]
+    entry: Callable[[Any], HistoryEntry]
 
 
-class Merged(Sequence[Entry]):
-    """What several sources tell, as one list, of which a page is read and no more before it."""
+class MergedHistory(Sequence[HistoryEntry]):
+    """The entries of several sources as one list, which reads no rows after the wanted page."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[EntrySource]) -> None:
         self.sources = sources
 
     def __len__(self) -> int:
         return sum(rows.count() for rows, _ in self.sources)
 
     def __getitem__(self, part: Any) -> Any:
-        found = [entry(row) for rows, entry in self.sources for row in rows[: part.stop]]
-        return sorted(found, key=lambda entry: entry.at, reverse=True)[part]
+        entries = [entry(row) for rows, entry in self.sources for row in rows[: part.stop]]
+        return sorted(entries, key=lambda entry: entry.at, reverse=True)[part]
 
 
-def of_log(model: type[Model], object_id: str) -> Source:
-    """Return what Django's log has of an object."""
+def of_log(model: type[Model], object_id: str) -> EntrySource:
+    """Return the entries of Django's log for an object."""
     kind = get_content_type_for_model(model)
     rows = LogEntry.objects.filter(object_id=object_id, content_type=kind)
-    return Source(rows.select_related("user").order_by("-action_time", "-pk"), _logged)
+    return EntrySource(rows.select_related("user").order_by("-action_time", "-pk"), _log_entry)
 
 
-def of_acts(rows: QuerySet[Any], words: Mapping[str, str]) -> Source:
-    """Return what `rows` of an Acted have; `words` say each verb."""
+def of_acts(rows: QuerySet[Any], words: Mapping[str, str]) -> EntrySource:
+    """Return the entries of AuditRecord rows; `words` are the texts of their verbs."""
 
-    def entry(row: Any) -> Entry:
-        what = words.get(row.verb, row.verb)
-        # An edit's detail is the names of what the diff shows.
-        detail = "" if row.diff else row.detail
-        told = f"{what}: {detail}" if detail else what
-        return Entry(row.at, who(row), FACES.get(row.face, ""), told, row.diff or {})
+    def entry(row: Any) -> HistoryEntry:
+        text = words.get(row.verb, row.verb)
+        # The detail of an edit is the names of the fields, which the diff shows anyway.
+        if row.detail and not row.diff:
+            text = f"{text}: {row.detail}"
+        source = SOURCES.get(row.face, "")
+        return HistoryEntry(row.at, actor_name(row), source, text, row.diff or {})
 
-    return Source(rows.select_related("user", "token").order_by("-at", "-pk"), entry)
+    return EntrySource(rows.select_related("user", "token").order_by("-at", "-pk"), entry)
 
 
-def who(act: Any) -> str:
-    """Name who did it: a user, with the token where it was a program, or what was at work."""
-    if act.user_id is None:
-        return NOBODY.get(act.face, "Not recorded")
-    name = act.user.get_username() if act.user else f"user {act.user_id}"
-    if getattr(act, "token_id", None) is None:
+def actor_name(record: Any) -> str:
+    """Return the name of a record's actor: the user, with the token if any, or the source."""
+    if record.user_id is None:
+        return ACTORS.get(record.face, "Not recorded")
+    name = record.user.get_username() if record.user else f"user {record.user_id}"
+    if getattr(record, "token_id", None) is None:
         return name
-    return f"{name}, token {act.token or act.token_id}"
+    return f"{name}, token {record.token or record.token_id}"
 
 
-def _logged(row: LogEntry) -> Entry:
-    what = row.get_change_message() or row.get_action_flag_display()
-    return Entry(row.action_time, row.user.get_username(), FACES[Face.ADMIN], what, {})
+def _log_entry(row: LogEntry) -> HistoryEntry:
+    text = row.get_change_message() or row.get_action_flag_display()
+    return HistoryEntry(row.action_time, row.user.get_username(), SOURCES[Source.ADMIN], text, {})
 
 
 def note_admin(request: HttpRequest, obj: Model, verb: str) -> None:
-    """Record that the signed-in user did this to an object, in the admin.
+    """Log an action of the signed-in user on an object, for each object of a bulk action.
 
-    For each object of an action on many. Nothing for those that record their own changes.
+    Models that record their own changes are left out.
     """
     note_admin_on_many(request, type(obj), [obj.pk], verb)
 
@@ -115,20 +116,20 @@ def note_admin(request: HttpRequest, obj: Model, verb: str) -> None:
 def note_admin_on_many(
     request: HttpRequest, model: type[Model], ids: Sequence[Any], verb: str
 ) -> None:
-    """As `note_admin`, for the objects with these ids."""
+    """Do the same as `note_admin`, for the objects with these ids."""
     if ids and not hasattr(model, "changes"):
         assert request.user.pk is not None
-        found = model._default_manager.in_bulk(ids).values()
-        LogEntry.objects.log_actions(request.user.pk, list(found), CHANGE, verb)
+        rows = model._default_manager.in_bulk(ids).values()
+        LogEntry.objects.log_actions(request.user.pk, list(rows), CHANGE, verb)
 
 
 class ShowsHistory(GuardsEdits):
-    """A ModelAdmin whose History page has it all, and whose log has what each field was before."""
+    """Base of a ModelAdmin with a History page of all sources, and old values in its log."""
 
     object_history_template = "accounts/history.html"
 
-    def acts_of(self, obj: Any) -> Sequence[Source]:
-        """Return what else there is, beside the log."""
+    def acts_of(self, obj: Any) -> Sequence[EntrySource]:
+        """Return further sources of the history, beside Django's log."""
         return ()
 
     def history_view(
@@ -138,46 +139,46 @@ class ShowsHistory(GuardsEdits):
         context = dict(extra_context or {})
         if obj is not None:
             sources = [of_log(self.model, unquote(object_id)), *self.acts_of(obj)]
-            pages = Paginator(Merged(sources), ON_A_PAGE)
+            pages = Paginator(MergedHistory(sources), PAGE_SIZE)
             page = pages.get_page(request.GET.get("p", 1))
             context |= {
                 "entries": page.object_list,
                 "entries_page": page,
                 "title": f"History: {obj}",
             }
-        # It asks who may see this.
+        # This checks the permissions.
         return super().history_view(request, object_id, context)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
-        # Nor of a new password, which is asked for by another form.
+        # The form of a new password is no ModelForm: its values are never logged.
         if add or not form.changed_data or not isinstance(form, forms.ModelForm):
             return super().construct_change_message(request, form, formsets, add)
-        return "; ".join(_told(form))
+        return "; ".join(_changes(form))
 
 
-def _told(form: forms.ModelForm) -> Iterator[str]:
+def _changes(form: forms.ModelForm) -> Iterator[str]:
     for name in form.changed_data:
         field = form.fields[name]
         before, after = form.initial.get(name), form.cleaned_data.get(name)
-        texts = [shown(_text(field, value)) for value in (before, after)]
+        texts = [shorten_text(_text(field, value)) for value in (before, after)]
         yield f"{field.label or name}: “{texts[0]}” → “{texts[1]}”"
 
 
 def _text(field: forms.Field, value: Any) -> str:
     if isinstance(field, forms.ModelMultipleChoiceField):
-        return ", ".join(str(each) for each in value or ())
+        return ", ".join(str(row) for row in value or ())
     if isinstance(field, forms.ModelChoiceField) and not isinstance(value, Model | None):
         value = field.queryset.filter(pk=value).first() if field.queryset is not None else value
     return "" if value is None else str(value)
 
 
 class KeepsChanges(ShowsHistory):
-    """For a model that records its changes by every face: Django's log would say them twice."""
+    """Base of a ModelAdmin whose model records its own changes, so that Django's log need not."""
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """It has recorded that it was created."""
+        """Log nothing: the model has recorded its creation."""
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """It has recorded what was changed."""
+        """Log nothing: the model has recorded its change."""

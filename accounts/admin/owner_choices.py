@@ -1,4 +1,4 @@
-"""What forms of the admin offer as owners and as what is theirs."""
+"""Choices in forms of the admin: owners, and rows of an owner."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.models import FOAM_ID, User
+from accounts.models import SYSTEM_USER_ID, User
 
 NOT_OPEN = "Choose a user whose account is open."
 
 
 def open_accounts() -> QuerySet[User]:
-    return User.objects.filter(closed_at=None).exclude(pk=FOAM_ID)
+    return User.objects.filter(closed_at=None).exclude(pk=SYSTEM_USER_ID)
 
 
 class ChoosesOwner:
-    """For a ModelAdmin with an owner: somebody whose account is open, by default oneself."""
+    """Mixin of a ModelAdmin with an owner, who must have an open account."""
 
-    # Whether a new one is staff's own unless they choose somebody else.
+    # Whether the signed-in user is the default owner of a new row.
     is_own_by_default = True
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -35,12 +35,12 @@ class ChoosesOwner:
 
 
 class Search(AutocompleteJsonView):
-    """The search of a choice: its ModelAdmin says what is offered (`choices_for`, `label_of`)."""
+    """The search of a choice. Its ModelAdmin may define `choices_for` and `label_of`."""
 
     def get_queryset(self) -> QuerySet[Any]:
         rows = super().get_queryset()
-        offered = getattr(self.model_admin, "choices_for", None)
-        return offered(rows, self.request.GET) if offered else rows
+        choices_for = getattr(self.model_admin, "choices_for", None)
+        return choices_for(rows, self.request.GET) if choices_for else rows
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         label = getattr(self.model_admin, "label_of", str)
@@ -48,7 +48,7 @@ class Search(AutocompleteJsonView):
 
 
 class LabelledField(forms.ModelMultipleChoiceField):
-    """Choices with the labels that their ModelAdmin gives them."""
+    """Choices with the labels of their ModelAdmin."""
 
     def __init__(self, *args: Any, label_of: Any = str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What the admin asks when something is to be paused: until when, and why."""
+"""Forms of the admin's pause actions: end and reason."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from accounts.models.pause import check_until
 
 
 class MomentInput(UnfoldAdminTextInputWidget):
-    """A day and a time, as the browser lets one choose them."""
+    """The browser's input of a day and a time."""
 
     input_type = "datetime-local"
 
@@ -32,16 +32,16 @@ class UntilForm(PlainDigits, forms.Form):
         self.fields["until"].label = f"Until (time zone {zone})"
 
     def clean(self) -> dict[str, Any]:
-        asked = super().clean() or {}
+        data = super().clean() or {}
         try:
-            if asked.get("until"):
-                asked["until"] = to_utc(asked["until"])
-            check_until(asked.get("until"), timezone.now())
+            if data.get("until"):
+                data["until"] = to_utc(data["until"])
+            check_until(data.get("until"), timezone.now())
         except OutOfRange as error:
             self.add_error("until", str(error))
         except ValidationError as error:
             self.add_error(None, error)
-        return asked
+        return data
 
 
 class UntilAndReasonForm(UntilForm):
@@ -49,5 +49,5 @@ class UntilAndReasonForm(UntilForm):
         required=False,
         max_length=Pause._meta.get_field("reason").max_length,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Shown where FOAM explains why something did not fire.",
+        help_text="Shown when FOAM explains why a reminder did not fire.",
     )

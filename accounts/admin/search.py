@@ -1,7 +1,7 @@
-"""What staff search for in the admin, by what is indexed, however many rows there are.
+"""Search in the admin, which takes the same time with any number of rows.
 
-An id, an external id or an owner is looked up. The words of titles are in no index, as each would
-cost every firing: they are looked for among the newest rows, and among those of an owner.
+Ids, external ids and owners are found by an index. Words of titles have no index, as each firing
+would have to update it: they are searched in the newest rows, and in all rows of an owner.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,68 +13,65 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import User
 
-# Titles are looked for among so many, which takes a tenth of a second.
-NEWEST = 50_000
+# Rows whose titles are searched, which takes a tenth of a second.
+NEWEST_ROWS = 50_000
 SEARCHED = (
-    f"Only the newest {NEWEST:,} are searched; put an owner first (“ada invoice”) to search all of "
-    "theirs."
+    f"Only the newest {NEWEST_ROWS:,} are searched; put an owner first (“ada invoice”) to search "
+    "all of theirs."
 )
-# So many rows are found; a list counts as far, and says that there are more.
-MOST = 10_000
-# So many owners begin with what was typed, and so many words of it are looked at.
-OWNERS = 100
-WORDS = 5
-# What a person is known by; an owner, in lists of what is theirs, by less.
+# Rows that a search finds. Not fewer than a list counts, which shows that there are more.
+MAX_FOUND = 10_000
+# Owners that match a word, and words of the text that are used.
+MAX_OWNERS = 100
+MAX_WORDS = 5
+# Fields by which a search finds the owner of a row, and a user.
 OWNER = ("username", "email")
 PERSON = (*OWNER, "first_name", "last_name")
-# An id has at most so many digits, and so it fits into a bigint.
-DIGITS = 18
+# Digits of an id, so that it fits into a bigint.
+MAX_ID_DIGITS = 18
 
 
 def words_of(text: str) -> list[str]:
-    return text.split()[:WORDS]
+    return text.split()[:MAX_WORDS]
 
 
 def number_of(text: str) -> int | None:
-    """Return the id that was typed, if it is one."""
-    is_one = text.isascii() and text.isdigit() and len(text) <= DIGITS
-    return int(text) if is_one else None
+    """Return the text as an id; None if it is none."""
+    is_id = text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS
+    return int(text) if is_id else None
 
 
 def owners(words: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
-    """Yield, for each word, the owners whose username or e-mail address it begins; and the rest.
-
-    Words that begin nobody's are passed over.
-    """
-    for place, word in enumerate(words):
-        named = User.objects.filter(begins(word, *OWNER))
-        found = list(named.values_list("pk", flat=True)[:OWNERS])
-        if found:
-            yield found, [*words[:place], *words[place + 1 :]]
+    """Yield, for each word that begins a username or e-mail address, (owner ids, other words)."""
+    for index, word in enumerate(words):
+        users = User.objects.filter(begins(word, *OWNER))
+        owner_ids = list(users.values_list("pk", flat=True)[:MAX_OWNERS])
+        if owner_ids:
+            yield owner_ids, [*words[:index], *words[index + 1 :]]
 
 
 def begins(word: str, *fields: str) -> Q:
-    """Return the condition that a word begins one of some fields, in any case."""
-    return reduce(or_, (Q((f"{each}__istartswith", word)) for each in fields))
+    """Return the condition that one of the fields begins with a word, in any case."""
+    return reduce(or_, (Q((f"{field}__istartswith", word)) for field in fields))
 
 
 def newest(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the newest NEWEST of some rows; ids grow with time."""
-    first_left = rows.order_by("-pk").values_list("pk", flat=True)[NEWEST : NEWEST + 1]
-    left = list(first_left)
-    return rows.filter(pk__gt=left[0]) if left else rows
+    """Return the newest NEWEST_ROWS of some rows, by id."""
+    ids = rows.order_by("-pk").values_list("pk", flat=True)
+    last_excluded = list(ids[NEWEST_ROWS : NEWEST_ROWS + 1])
+    return rows.filter(pk__gt=last_excluded[0]) if last_excluded else rows
 
 
 def containing(rows: QuerySet[Any], words: Iterable[str], *fields: str) -> QuerySet[Any]:
-    """Return those with each word in one of some fields, in any case."""
+    """Return the rows with each word in one of the fields, in any case."""
     for word in words:
-        rows = rows.filter(reduce(or_, (Q((f"{each}__icontains", word)) for each in fields)))
+        rows = rows.filter(reduce(or_, (Q((f"{field}__icontains", word)) for field in fields)))
     return rows
 
 
-def ids(found: Iterable[QuerySet[Any]]) -> list[int]:
-    """Return the ids of all that was found, the newest first; of more than MOST, one more."""
-    known: set[int] = set()
-    for rows in found:
-        known.update(rows.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
-    return sorted(known, reverse=True)[: MOST + 1]
+def ids(parts: Iterable[QuerySet[Any]]) -> list[int]:
+    """Return the ids of all rows in these parts, newest first, at most MAX_FOUND + 1."""
+    merged: set[int] = set()
+    for rows in parts:
+        merged.update(rows.order_by("-pk").values_list("pk", flat=True)[: MAX_FOUND + 1])
+    return sorted(merged, reverse=True)[: MAX_FOUND + 1]

@@ -25,28 +25,27 @@ from accounts.admin.edits import EditForm
 from accounts.admin.history import ShowsHistory
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
-from accounts.models import FOAM_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 
-# The page that asks for confirmation names each.
-CLOSED_AT_ONCE = 500
+# Accounts closed by one action, as this cannot be undone.
+MAX_CLOSED_AT_ONCE = 500
 
-PAUSES = "They get no reminder until then. What comes due meanwhile is recorded as missed."
+PAUSES = "They get no reminder until then. Reminders due meanwhile are recorded as missed."
 SWITCHES = (
-    "Unselect this instead of deleting the user, who then cannot sign in, and is sent nothing: "
-    "tokens and feeds are refused, what comes due is recorded as missed, and what waits to be sent "
-    "is cancelled when its turn comes. When it is selected again, reminders go on with what comes "
-    "due from then on."
+    "Unselect this instead of deleting the user. The user then cannot sign in and gets no message: "
+    "tokens and feeds are refused, due reminders are recorded as missed, and queued messages are "
+    "cancelled. When you select it again, reminders go on with their next due time."
 )
-RESUMES = "Their reminders go on with what comes due from now on."
-CLOSES = "Nothing more is sent, and all that was said is erased. This cannot be undone."
+RESUMES = "Their reminders go on with their next due time."
+CLOSES = "Nothing more is sent, and all texts are erased. This cannot be undone."
 UNLOCKS = (
-    "They sign in without a second factor, and their recovery codes stop working. Staff have to "
-    "set up another one at once."
+    "They sign in without a second factor, and their recovery codes stop working. Staff must set "
+    "up a new one at their next sign-in."
 )
 REVOKES = "Programs that use these tokens are refused from now on. This cannot be undone."
-ENDS = "What these pauses cover goes on with what comes due from now on."
+ENDS = "Paused reminders go on with their next due time."
 
 admin.site.unregister(Group)
 
@@ -87,7 +86,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     list_filter = (AccountFilter, "is_staff", "is_superuser", ("timezone", NewestValues))
     search_help_text = "Id, username, e-mail or name"
     finds = "Search by id, or the start of a username, an e-mail address or a name."
-    # Of what is listed only names have an index.
+    # Of these columns only the username has an index.
     sortable_by = ("username",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -96,7 +95,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
             "Quiet hours",
             {
                 "fields": ("quiet_from", "quiet_until", "quiet_weekends"),
-                "description": "Messages are held until these end; urgent ones pass.",
+                "description": "Messages are held until these end. Urgent ones come through.",
             },
         ),
         (
@@ -125,13 +124,13 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     actions = ("pause", "resume", "close_accounts", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).exclude(pk=FOAM_ID)
+        return super().get_queryset(request).exclude(pk=SYSTEM_USER_ID)
 
     def shown_by_default(self, rows: QuerySet[User]) -> QuerySet[User]:
         return rows.filter(closed_at=None)
 
-    def choices_for(self, rows: QuerySet[User], asked: QueryDict) -> QuerySet[User]:
-        """Return what a form offers of what its search finds: no closed account."""
+    def choices_for(self, rows: QuerySet[User], query: QueryDict) -> QuerySet[User]:
+        """Return the users that a form offers: no closed accounts."""
         return rows.filter(closed_at=None)
 
     def find(self, rows: QuerySet[User], text: str) -> Iterator[QuerySet[User]]:
@@ -144,7 +143,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.store(timezone.now())
         if "email" in form.changed_data:
-            email_verification.trust(obj)
+            email_verification.mark_email_verified(obj)
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_pause")
@@ -152,12 +151,12 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     @admin.action(description="Pause all reminders of selected users…", permissions=["pause"])
     @confirmed("Pause all reminders of", PAUSES, form=UntilAndReasonForm)
     def pause(
-        self, request: HttpRequest, users: QuerySet[User], asked: dict[str, Any]
+        self, request: HttpRequest, users: QuerySet[User], data: dict[str, Any]
     ) -> HttpResponse | None:
         now = timezone.now()
 
         def act(user: User) -> str | None:
-            pauses.begin(Pause.Scope.USER, now, owner=user, by=request.user, **asked)
+            pauses.begin(Pause.Scope.USER, now, owner=user, made_by=request.user, **data)
             return None
 
         noted = "Paused all reminders."
@@ -184,7 +183,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         description="Close selected accounts, for good, and erase them…",
         permissions=["superuser"],
     )
-    @confirmed("Close for good:", CLOSES, most=CLOSED_AT_ONCE, is_final=True)
+    @confirmed("Close for good:", CLOSES, most=MAX_CLOSED_AT_ONCE, is_final=True)
     def close_accounts(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
         def act(user: User) -> str | None:
             closing.close(user, timezone.now())
@@ -196,7 +195,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
             users,
             act,
             "Closed the accounts of",
-            most=CLOSED_AT_ONCE,
+            most=MAX_CLOSED_AT_ONCE,
             noted="Closed the account.",
         )
 
@@ -207,22 +206,22 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     def remove_second_factors(
         self, request: HttpRequest, users: QuerySet[User]
     ) -> HttpResponse | None:
-        """For who has lost theirs, and the recovery codes; staff set up others at once."""
+        """Remove second factors, for users who have lost theirs and the recovery codes."""
 
         def act(user: User) -> str | None:
             removed = Authenticator.objects.filter(user=user).delete()[0]
             return None if removed else "there was none"
 
-        done, noted = "Removed the second factors of", "Removed the second factors."
-        return bulk_actions.run(request, self, users, act, done, noted=noted)
+        participle, noted = "Removed the second factors of", "Removed the second factors."
+        return bulk_actions.run(request, self, users, act, participle, noted=noted)
 
 
 class TokenForm(EditForm):
-    """A new token of whoever is signed in; later, its name and when it expires."""
+    """A new token of the signed-in user; of a stored token, its name and expiry."""
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in API_SCOPES],
-        initial=tokens.USUAL_SCOPES,
+        initial=tokens.DEFAULT_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What it may do. This cannot be changed later.",
     )
@@ -234,7 +233,7 @@ class TokenForm(EditForm):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ShowsHistory, ModelAdmin):
-    """Staff see all tokens and make their own; `manage.py createtoken` makes those of others."""
+    """Staff see all tokens and create their own. For other users, use `manage.py createtoken`."""
 
     form = TokenForm
     list_display = (
@@ -260,20 +259,22 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
         return self.readonly_fields if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"expires_at": tokens.usual_expiry(timezone.now()), "scopes": tokens.USUAL_SCOPES}
+        return {
+            "expires_at": tokens.default_expiry(timezone.now()),
+            "scopes": tokens.DEFAULT_SCOPES,
+        }
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        wanted, now = form.cleaned_data, timezone.now()
+        data, now = form.cleaned_data, timezone.now()
         if change:
-            tokens.rename(obj, wanted["name"])
+            tokens.rename(obj, data["name"])
             if "expires_at" in form.changed_data:
-                tokens.expire(obj, wanted["expires_at"], now)
+                tokens.expire(obj, data["expires_at"], now)
             return
-        names = ("name", "scopes", "expires_at")
-        told = {name: wanted[name] for name in names}
-        made, secret = tokens.make(cast(User, request.user), now=now, **told)
-        obj.__dict__.update(made.__dict__)
-        # Until it has been shown.
+        values = {name: data[name] for name in ("name", "scopes", "expires_at")}
+        token, secret = tokens.make(cast(User, request.user), now=now, **values)
+        obj.__dict__.update(token.__dict__)
+        # For response_add, which shows it.
         obj.secret = secret  # type: ignore[attr-defined]
 
     def response_add(
@@ -282,7 +283,7 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
         """Show the secret in this answer only: in no message, no session and no cookie."""
         context = {
             **self.admin_site.each_context(request),
-            "title": "API token made",
+            "title": "API token created",
             "opts": self.opts,
             "token": obj,
         }
@@ -300,7 +301,7 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
 
     @admin.action(description="Revoke selected tokens…", permissions=["change"])
     @confirmed("Revoke", REVOKES, is_final=True)
-    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> HttpResponse | None:
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(token: ApiToken) -> str | None:
@@ -309,14 +310,14 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
             token.revoke(now)
             return None
 
-        return bulk_actions.run(request, self, chosen, act, "Revoked")
+        return bulk_actions.run(request, self, rows, act, "Revoked")
 
 
 @admin.register(Pause)
 class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
-    """Of tags, of users and of everything: for reminders and channels there are actions.
+    """Pauses of tags, users and everything. Single reminders and channels have actions instead.
 
-    That of an account which is switched off is shown, and ends when the account is switched on.
+    The pause of a switched-off account is listed too, and ends when the account is switched on.
     """
 
     # A pause of everything has no owner.
@@ -361,7 +362,7 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
             tag=obj.tag,
             until=obj.until,
             reason=obj.reason,
-            by=request.user,
+            made_by=request.user,
         )
         obj.__dict__.update(stored.__dict__)
 
@@ -371,7 +372,7 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
 
     @admin.action(description="End selected pauses…", permissions=["change"])
     @confirmed("End", ENDS)
-    def end(self, request: HttpRequest, chosen: QuerySet[Pause]) -> HttpResponse | None:
+    def end(self, request: HttpRequest, rows: QuerySet[Pause]) -> HttpResponse | None:
         now = timezone.now()
 
         def act(pause: Pause) -> str | None:
@@ -382,4 +383,4 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
             pause.end(now)
             return None
 
-        return bulk_actions.run(request, self, chosen, act, "Ended")
+        return bulk_actions.run(request, self, rows, act, "Ended")

@@ -1,1 +1,1 @@
-"""What every view of the API shares, and the API of the account."""
+"""The base of every API view, and the API of the account."""

@@ -1,4 +1,4 @@
-"""How a program proves who it is: `Authorization: Bearer foam_…`."""
+"""Authentication by API token: `Authorization: Bearer foam_…`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every noun of the API shares: it belongs to a user, and knows its fields."""
+"""Base classes of the API: views limited to their owner, strict serializers, field types."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -26,38 +26,38 @@ from rest_framework.utils.html import is_html_input
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api import etags, idempotency
-from accounts.api import rate_limits as limits
+from accounts.api import etags, idempotency, rate_limits
 from accounts.api.errors import MAX_ITEM_ERRORS, unknown_names
 from accounts.api.query_parameters import check_query
 from accounts.api.strict_json import describe_unusable, printable
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from accounts.digits import DIGITS
 from accounts.durations import HINT, DurationError, iso_duration, read_duration
 from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_instant
 from accounts.models import ApiToken
 
-# The browsable API's forms send it beside the fields.
+# The browsable API's forms send this name beside the fields.
 FORM_FIELDS = {"csrfmiddlewaretoken"}
-# Each is looked up.
-MANY_IDS = 100
+# Ids in one list of related rows. Each costs a query.
+MAX_RELATED_IDS = 100
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ApiView(APIView):
-    """What every address of the API does alike: limits, `Idempotency-Key`, `ETag`, `If-Match`.
+    """Base of all API views: rate limits, `Idempotency-Key`, `ETag` and `If-Match`.
 
-    It stands first among the bases of a view. An action that talks to the network, and so must not
-    be within a transaction, is named in `talks`. Query parameters are named in `query_params`, by
-    action or method, but for lists in `filtered`: Filters knows theirs.
+    Place it first among the bases of a view, which may set:
+    `talks`, the actions that send over the network and so run outside a transaction;
+    `query_params`, the allowed query parameters by action or method;
+    `filtered`, the actions whose query parameters are checked by Filters instead.
     """
 
-    throttle_classes = [limits.RateLimit]
+    throttle_classes = [rate_limits.RateLimit]
     talks: Collection[str] = ()
     query_params: ClassVar[Mapping[str, Collection[str]]] = {}
     filtered: Collection[str] = ("list",)
-    # The limits that this request counts for, with what is left of them.
-    quota: Collection[tuple[limits.Limit, limits.Left]] = ()
+    # The limits that this request counts against, and the remainder of each.
+    quota: Collection[tuple[rate_limits.Limit, rate_limits.Remainder]] = ()
 
     @property
     def _is_talking(self) -> bool:
@@ -72,7 +72,7 @@ class ApiView(APIView):
         try:
             super().initial(request, *args, **kwargs)
         except (NotAuthenticated, AuthenticationFailed):
-            # Whoever tries tokens is limited by address.
+            # A client that guesses tokens is limited by its address.
             self.check_throttles(request)
             raise
         name = (request.method or "").lower()
@@ -84,21 +84,21 @@ class ApiView(APIView):
         if request.content_type.startswith(FORM_TYPES):
             _check_form(request)
         if "If-Match" in request.headers and not self._is_talking:
-            # What is checked is then locked until it is changed.
+            # The row stays locked between the check of its edition and its change.
             handler = transaction.atomic(handler)
-        handler = acting(_by(request))(handler)
+        handler = acting_as(_actor_of(request))(handler)
         if key := idempotency.key_of(request._request):
-            handler = partial(self._once, key, handler)
+            handler = partial(self._run_once, key, handler)
         setattr(self, name, handler)
 
     def _check_query(self, request: Request) -> None:
-        """Refuse query parameters that an address does not know; Filters does so for lists."""
+        """Refuse query parameters that an address does not have; Filters does so for lists."""
         method = "get" if request.method == "HEAD" else str(request.method).lower()
         name = getattr(self, "action", None) or method
         if name not in self.filtered and request.method != "OPTIONS":
             check_query(request, self.query_params.get(name, ()))
 
-    def _once(
+    def _run_once(
         self,
         key: str,
         handler: Callable[..., HttpResponse],
@@ -108,14 +108,16 @@ class ApiView(APIView):
     ) -> HttpResponse:
         http = request._request
         fingerprint = idempotency.fingerprint_of(http)
-        asked = idempotency.Asked(int(request.user.pk or 0), key, fingerprint, timezone.now())
+        user_id = int(request.user.pk or 0)
+        keyed = idempotency.KeyedRequest(user_id, key, fingerprint, timezone.now())
         act = partial(self._answer, handler, request, *args, **kwargs)
-        return (idempotency.once_leased if self._is_talking else idempotency.once)(asked, act)
+        run = idempotency.run_once_leased if self._is_talking else idempotency.run_once
+        return run(keyed, act)
 
     def _answer(
         self, handler: Callable[..., HttpResponse], request: Request, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Return the answer as it goes out, errors included."""
+        """Run the handler; return its response, errors included, with headers and body complete."""
         try:
             response = handler(request, *args, **kwargs)
         except Exception as error:
@@ -130,46 +132,46 @@ class ApiView(APIView):
     def get_object(self) -> Any:
         return self.matched(super().get_object())  # type: ignore[misc]
 
-    def matched(self, found: Any) -> Any:
-        """Return what the address names, if it is as `If-Match` says; then it is locked."""
+    def matched(self, instance: Any) -> Any:
+        """Return the instance locked, if `If-Match` names its edition; else raise 412."""
         if getattr(self, "detail", False):
-            # Only now: of what is another's, a client learns that there is nothing.
+            # After the lookup, so that another user's row answers 404 and not 400.
             self._check_query(self.request)
         expected = self.request.headers.get("If-Match")
         if expected is None or self.request.method in SAFE_METHODS:
-            return found
-        etags.lock(found)
-        etags.check(self._edition(found), expected)
-        return found
+            return instance
+        etags.lock(instance)
+        etags.check(self._edition(instance), expected)
+        return instance
 
     def _edition(self, instance: Any) -> str:
-        shown = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
-        return etags.edition_of(instance, shown)
+        names = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
+        return etags.edition_of(instance, names)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        limits.tell(response, list(self.quota))
+        rate_limits.set_headers(response, list(self.quota))
         if isinstance(response, Response) and response.status_code in {200, 201}:
-            response = self._tagged(request, self._located(response))
+            response = self._add_etag(request, self._add_location(response))
         return response
 
-    def _located(self, response: Response) -> Response:
-        """Tell where what was made is found."""
-        shown = self._shown(response)
-        if response.status_code == 201 and shown is not None and "Location" not in response:
+    def _add_location(self, response: Response) -> Response:
+        """Add the address of the row that a 201 shows."""
+        instance = self._instance_of(response)
+        if response.status_code == 201 and instance is not None and "Location" not in response:
             name = f"{self.basename}-detail"  # type: ignore[attr-defined]
-            response["Location"] = reverse(name, [shown.pk], request=self.request)
+            response["Location"] = reverse(name, [instance.pk], request=self.request)
         return response
 
-    def _shown(self, response: Response) -> Any:
-        """Return the row of this view's model that an answer shows; None for another answer."""
-        shown: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
-        return shown if isinstance(shown, getattr(self, "model", ())) else None
+    def _instance_of(self, response: Response) -> Any:
+        """Return the row of this view's model that a response shows; None for another response."""
+        instance: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
+        return instance if isinstance(instance, getattr(self, "model", ())) else None
 
-    def _tagged(self, request: Request, response: Response) -> HttpResponse:
-        """Give an answer its ETag; 304 when the client has it already."""
-        shown = self._shown(response)
-        edition = "" if shown is None else self._edition(shown)
+    def _add_etag(self, request: Request, response: Response) -> HttpResponse:
+        """Add the ETag; return 304 when `If-None-Match` names it."""
+        instance = self._instance_of(response)
+        edition = "" if instance is None else self._edition(instance)
         is_read = request.method in SAFE_METHODS
         # A page of the browsable API differs each time.
         is_json = request.method != "OPTIONS" and response.accepted_renderer.format == "json"
@@ -177,21 +179,21 @@ class ApiView(APIView):
             if edition and not is_read:
                 response["ETag"] = f'"{edition}"'
             return response
-        # Of a write as well: where it answers what a GET would, the client need not read it anew.
+        # For a write too: its answer equals that of a GET, so the client need not read again.
         tag = etags.digest(response.render().content)
         response["ETag"] = tag = f'"{edition}-{tag}"' if edition else f'"{tag}"'
         if not is_read:
             return response
         patch_cache_control(response, private=True, no_cache=True)
-        known = request.headers.get("If-None-Match")
-        if known is None or not etags.is_known(tag, known):
+        if_none_match = request.headers.get("If-None-Match")
+        if if_none_match is None or not etags.is_known(tag, if_none_match):
             return response
-        kept = {name: value for name, value in response.items() if name != "Content-Type"}
-        return HttpResponseNotModified(headers=kept)
+        headers = {name: value for name, value in response.items() if name != "Content-Type"}
+        return HttpResponseNotModified(headers=headers)
 
 
 def _check_form(request: Request) -> None:
-    """Raise ValidationError for text in a form that cannot be stored, as JSON's parser does."""
+    """Raise ValidationError for text that PostgreSQL cannot store, as the JSON parser does."""
     data: Any = request.data
     pairs = data.lists() if hasattr(data, "lists") else ()
     for name, values in pairs:
@@ -200,16 +202,16 @@ def _check_form(request: Request) -> None:
             raise ValidationError({printable(name): [reason]})
 
 
-def _by(request: Request) -> By:
+def _actor_of(request: Request) -> Actor:
     token_id = request.auth.pk if isinstance(request.auth, ApiToken) else None
-    return By(Face.API.value, request.user.pk, token_id=token_id)
+    return Actor(Source.API.value, request.user.pk, token_id=token_id)
 
 
 class OwnedViewSet(ApiView, GenericViewSet[Any]):
-    """Only what is the user's own exists here; what belongs to another answers 404.
+    """Base of views of the user's own rows; another user's row answers 404.
 
-    A subclass names its `model`, whose manager has `owned_by`, and the `scope` of its tokens. Its
-    `problems` are the statuses of errors, by action, that nothing but its own code tells of.
+    A subclass sets `model`, whose manager has `owned_by`, and `scope`, which its tokens need.
+    `problems` lists by action the error statuses that the schema cannot derive from the view.
     """
 
     model: Any
@@ -222,9 +224,9 @@ class OwnedViewSet(ApiView, GenericViewSet[Any]):
         return self.model.objects.owned_by(self.request.user)
 
 
-# It refuses a field that it does not know, so that a misspelt one is not silently dropped. That is
-# no docstring, which the OpenAPI document would repeat for each of its subclasses. `schema_rules`
-# are what a body has to keep to besides, in JSON Schema.
+# Refuses unknown fields, so that a misspelt one is not silently dropped. `schema_rules` are further
+# rules of the body, in JSON Schema. This is a comment, as the OpenAPI document would repeat a
+# docstring for each subclass.
 class StrictSerializer(serializers.Serializer[Any]):
     schema_rules: ClassVar[Mapping[str, Any]] = {}
 
@@ -241,7 +243,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _check_types(self, values: Mapping[str, Any]) -> None:
-        """Refuse JSON of another type, where REST framework would make the best of it."""
+        """Refuse JSON of another type, which REST framework would convert: "1" to 1, 1 to true."""
         fields = ((name, field) for name, field in self.fields.items() if not field.read_only)
         wrong = {
             name: message
@@ -280,8 +282,8 @@ def _has_other_digits(field: Any, value: Any) -> bool:
     return is_text and isinstance(field, IN_DIGITS)
 
 
-# First the most special: what JSON type it takes, in words and in Python's types.
-TYPES: tuple[tuple[type[serializers.Field], str, Any], ...] = (
+# JSON type of each field class, as text and as Python type. Subclasses come first.
+JSON_TYPES: tuple[tuple[type[serializers.Field], str, Any], ...] = (
     (serializers.BooleanField, "true or false", bool),
     (serializers.IntegerField, "a whole number", int),
     (serializers.PrimaryKeyRelatedField, "an id, a whole number", int),
@@ -291,35 +293,35 @@ TYPES: tuple[tuple[type[serializers.Field], str, Any], ...] = (
 
 
 def _wrong_type(field: Any, value: Any) -> str:
-    """Say what JSON type a field takes, where a value has another; empty when it is right."""
+    """Return the error text for a value of another JSON type; empty when the type is right."""
     if value is None:
         return ""
-    many = getattr(field, "child_relation", None) or getattr(field, "child", None)
-    if many is not None:
-        # Before each of them is looked at.
-        most = _most_of(field)
+    child = getattr(field, "child_relation", None) or getattr(field, "child", None)
+    if child is not None:
+        # The length first, so that an endless list costs nothing.
+        most = _max_length(field)
         if most is not None and isinstance(value, list) and len(value) > most:
             return f"Ensure this field has no more than {most} elements."
-        each = value if isinstance(value, list) else ()
-        return next((wrong for one in each if (wrong := _wrong_type(many, one))), "")
-    for kind, words, types in TYPES:
-        if isinstance(field, kind):
+        elements = value if isinstance(value, list) else ()
+        return next((error for element in elements if (error := _wrong_type(child, element))), "")
+    for field_class, name, types in JSON_TYPES:
+        if isinstance(field, field_class):
             is_right = isinstance(value, types) and not (types is int and isinstance(value, bool))
-            return "" if is_right else f"Give {words}."
+            return "" if is_right else f"Give {name}."
     return ""
 
 
 class ShortList(serializers.ListField):
-    """A list of which the first elements at fault are told, and no more are looked at."""
+    """A list that stops at the first MAX_ITEM_ERRORS wrong elements."""
 
     def run_child_validation(self, data: Any) -> list[Any]:
         values: list[Any] = []
         errors: dict[str, Any] = {}
-        for place, element in enumerate(data):
+        for index, element in enumerate(data):
             try:
                 values.append(self.child.run_validation(element))
             except ValidationError as error:
-                errors[str(place)] = error.detail
+                errors[str(index)] = error.detail
             if len(errors) == MAX_ITEM_ERRORS:
                 break
         if errors:
@@ -327,16 +329,16 @@ class ShortList(serializers.ListField):
         return values
 
 
-def _most_of(field: Any) -> int | None:
-    """Return how many elements a list field takes; None where it does not say."""
+def _max_length(field: Any) -> int | None:
+    """Return the greatest number of elements of a list field; None if it has no limit."""
     if getattr(field, "child_relation", None) is not None:
-        return MANY_IDS
+        return MAX_RELATED_IDS
     limits = [v.limit_value for v in field.validators if isinstance(v, MaxLengthValidator)]
     return min(limits, default=None)
 
 
 class Instant(serializers.DateTimeField):
-    """A moment: with an offset or Z."""
+    """An instant: with an offset or Z."""
 
     default_error_messages: ClassVar = {
         "no_offset": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z.",
@@ -353,9 +355,9 @@ class Instant(serializers.DateTimeField):
 
 
 class IsoDuration(serializers.DurationField):
-    """A length of time as ISO 8601 writes it, in its shortest form: PT5M, P1DT12H."""
+    """A duration in ISO 8601, written in its shortest form: PT5M, P1DT12H."""
 
-    # How a form shows it: foam/api/html_forms.py.
+    # The widget of a form: see foam/api/html_forms.py.
     input_kind = "duration"
     default_error_messages: ClassVar = {"invalid": HINT}
 
@@ -373,5 +375,5 @@ class IsoDuration(serializers.DurationField):
 
 class Conflict(APIException):
     status_code = 409
-    default_detail = "The state of this does not allow that."
+    default_detail = "The current state does not allow this action."
     default_code = "conflict"

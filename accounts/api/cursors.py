@@ -1,7 +1,7 @@
-"""Cursors that a client keeps and sends back: base64url of an HMAC and of the position.
+"""Signed cursors that a client sends back: base64url of an HMAC and of the position.
 
-The HMAC has a key of its own for each purpose and covers whose cursor it is, so that a client can
-neither make one nor use one elsewhere.
+The HMAC covers the purpose, which names the list and its owner. So a client can neither forge a
+cursor nor use it for another list.
 """
 
 import base64
@@ -12,12 +12,12 @@ from django.conf import settings
 from django.utils.encoding import force_bytes
 
 TAG_BYTES = 8
-# What base64url is made of.
+# The alphabet of base64url.
 PATTERN = "^[A-Za-z0-9_-]+$"
 
 
 class ForeignCursor(ValueError):
-    """Text that FOAM has not made for this purpose."""
+    """A cursor that FOAM has not signed for this purpose."""
 
 
 def sign(purpose: str, position: bytes) -> str:

@@ -1,7 +1,7 @@
-"""The faults of a request, as {field, code, detail}: the first ones, and the number of the others.
+"""Errors of a request as {field, code, detail}: the first ones, and the number of the others.
 
-A request of a megabyte can hold 50,000 faults. An answer that told each of them would be larger
-than the request, and cost more to make than the request to send.
+A request of a megabyte can hold 50,000 errors. An answer that listed each would be larger than the
+request, and cost the server more than the client.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,39 +13,39 @@ from accounts.api.strict_json import printable
 
 Fault = dict[str, str]
 MAX_ERRORS = 20
-# Of one item among many.
+# Errors listed for one item of a batch.
 MAX_ITEM_ERRORS = 5
-# Of a name or a value that the client sent.
+# Characters of a name or a value that an error repeats from the request.
 MAX_ECHO = 100
-# Longer than any sentence of ours, its list of allowed names included.
+# Characters. Longer than any error text of FOAM's own, with its list of allowed names.
 MAX_DETAIL = 800
-# The code of the line that counts the faults which are left out.
+# Code of the last error, which counts those left out.
 MORE = "more"
 
 
 def field_errors(detail: Any, limit: int = MAX_ERRORS) -> list[Fault]:
-    """Return the first faults of a ValidationError's detail, and a line that counts the others."""
+    """Return the first errors of a ValidationError, and the number of the others."""
     first: list[Fault] = []
-    left = 0
+    omitted = 0
     for field, error in _walk(detail, ""):
         code = getattr(error, "code", None) or "invalid"
         if code == MORE:
-            left += _count_of(error)
+            omitted += _count_of(error)
         elif len(first) < limit:
             first.append({"field": field, "code": code, "detail": shorten_middle(str(error))})
         else:
-            left += 1
-    if left:
-        first.append({"field": "", "code": MORE, "detail": _more(left)})
+            omitted += 1
+    if omitted:
+        first.append({"field": "", "code": MORE, "detail": _more(omitted)})
     return first
 
 
 def unknown_names(names: Sequence[str], message: str) -> dict[str, list[ErrorDetail]]:
-    """Return the errors of names that nobody knows; the first of them bears `message`."""
+    """Return the errors of unknown fields or parameters; the first has `message`."""
     errors = {name: [ErrorDetail("Unknown as well.", "unknown")] for name in names[:MAX_ERRORS]}
     errors[names[0]] = [ErrorDetail(message, "unknown")]
-    if left := len(names) - len(errors):
-        errors.setdefault("", []).append(ErrorDetail(_more(left), MORE))
+    if omitted := len(names) - len(errors):
+        errors.setdefault("", []).append(ErrorDetail(_more(omitted), MORE))
     return errors
 
 
@@ -54,23 +54,23 @@ def shorten(text: str, limit: int = MAX_ECHO) -> str:
 
 
 def shorten_middle(text: str) -> str:
-    """Return a sentence without the middle of the value that it repeats."""
+    """Cut the middle of an error text that repeats a long value."""
     if len(text) > MAX_DETAIL:
         text = f"{text[:MAX_ECHO]}…{text[-MAX_ECHO:]}"
     return printable(text)
 
 
 class ErrorBudget:
-    """How much an answer about many items may say of their faults, in characters.
+    """Characters that an answer about many items may spend on their errors.
 
-    When it is spent, an item still has its first fault, in short.
+    When the budget is spent, an item still has its first error, shortened.
     """
 
     def __init__(self, characters: int = 64_000) -> None:
         self.characters = characters
 
     def cut(self, faults: Sequence[Fault]) -> tuple[Fault, ...]:
-        """Return what of an item's faults is told."""
+        """Return an item's errors, cut to the budget, and spend it."""
         if self.characters <= 0:
             faults = [{**fault, "detail": shorten(fault["detail"])} for fault in faults[:1]]
         self.characters -= sum(len(text) for fault in faults for text in fault.values())

@@ -1,8 +1,8 @@
 """Conditional requests (RFC 9110, section 13): `ETag`, `If-None-Match` and `If-Match`.
 
-A tag is `"3-1f0c…"`: the edition, which changes whenever somebody edits the resource, and a hash
-of the whole answer, in which a firing shows as well. `If-None-Match` compares all of it, so that
-a 304 is never wrong; `If-Match` the edition alone, so that a firing refuses nobody's edit.
+A tag is `"3-1f0c…"`: the edition, which changes with each edit of the resource, and a hash of the
+whole answer, which also changes when a reminder fires. `If-None-Match` compares the whole tag, so
+that a 304 is never wrong; `If-Match` compares the edition, so that no firing refuses an edit.
 """
 
 import hashlib
@@ -25,24 +25,24 @@ class PreconditionFailed(APIException):
     default_code = "precondition_failed"
 
 
-def edition_of(instance: models.Model, shown: Iterable[str]) -> str:
-    """Return what changes whenever somebody edits this row: its version, or what stands for it.
+def edition_of(instance: models.Model, names: Iterable[str]) -> str:
+    """Return the edition of a row, which changes with each edit.
 
-    Where there is neither a version nor a time of the last edit, that is a hash of what is `shown`.
+    It is the row's `version`, else its `updated_at`, else a hash of the fields `names`.
     """
     if hasattr(instance, "version"):
         return str(instance.version)
     if hasattr(instance, "updated_at"):
         return f"{(instance.updated_at - EPOCH) // timedelta(microseconds=1):x}"
     fields = {field.name: field for field in instance._meta.concrete_fields}
-    values = [str(fields[name].value_from_object(instance)) for name in shown if name in fields]
+    values = [str(fields[name].value_from_object(instance)) for name in names if name in fields]
     return digest("\0".join(values).encode())
 
 
 def lock(instance: models.Model) -> None:
-    """Read a row again and lock it, so that its edition is that of what is changed next.
+    """Read a row again and lock it until the end of the transaction; without one, do nothing.
 
-    Outside of a transaction nothing can be locked, and nothing is done.
+    No other edit can then come between the check of the edition and the change.
     """
     if transaction.get_connection().in_atomic_block:
         rows = instance._meta.model._base_manager.select_for_update(no_key=True)
@@ -54,7 +54,7 @@ def digest(content: bytes) -> str:
 
 
 def tags_of(header: str, name: str) -> list[str] | None:
-    """Return the tags that a header lists; None for `*`. ValidationError names the header."""
+    """Return the tags that a header lists; None for `*`. Raises ValidationError on the header."""
     if header.strip() == ANY:
         return None
     if len(header) > 4096 or not TAGS.fullmatch(header):
@@ -63,15 +63,15 @@ def tags_of(header: str, name: str) -> list[str] | None:
 
 
 def is_known(tag: str, header: str) -> bool:
-    """Whether If-None-Match names this tag; by weak comparison, as a cache may have weakened it.
+    """Whether If-None-Match names this tag. Compares weakly, as a cache may have weakened it.
 
-    A header that cannot be read names none: all is sent.
+    An invalid header counts as absent: the whole answer is sent.
     """
     try:
         tags = tags_of(header, "If-None-Match")
     except ValidationError:
         return False
-    return tags is None or tag in {each.removeprefix("W/") for each in tags}
+    return tags is None or tag in {listed.removeprefix("W/") for listed in tags}
 
 
 def check(edition: str, header: str) -> None:
@@ -82,10 +82,10 @@ def check(edition: str, header: str) -> None:
 
 
 def check_new(edition: str, header: str) -> None:
-    """Raise PreconditionFailed where If-None-Match names this edition of what is there already."""
+    """Raise PreconditionFailed if If-None-Match names the edition of the existing row."""
     tags = tags_of(header, "If-None-Match")
-    if tags is None or edition in _editions(each.removeprefix("W/") for each in tags):
-        raise PreconditionFailed("There is one already, as If-None-Match says.")
+    if tags is None or edition in _editions(tag.removeprefix("W/") for tag in tags):
+        raise PreconditionFailed("It exists already, and If-None-Match asks to create it only.")
 
 
 def _editions(tags: Iterable[str]) -> set[str]:

@@ -22,7 +22,7 @@ class InstantFormField(forms.DateTimeField):
 
     default_error_messages: ClassVar = {
         "invalid": "Give an instant with an offset or Z, such as 2026-11-23T17:00:00Z. In an "
-        "address the plus sign is to be percent-encoded."
+        "address use Z, or percent-encode the plus sign of the offset."
     }
 
     def to_python(self, value: Any) -> datetime | None:
@@ -37,15 +37,15 @@ class InstantFormField(forms.DateTimeField):
 
 
 class InstantFilter(IsoDateTimeFilter):
-    """Compares with an instant, whatever its offset."""
+    """Compares with an instant given with any offset."""
 
     field_class = InstantFormField
 
 
 class Filters(DjangoFilterBackend):
-    """Filters lists, and refuses what django-filter would drop silently.
+    """Filters lists, and refuses the parameters and values that django-filter drops silently.
 
-    A list is then never answered with everything where something else was asked for.
+    A misspelt filter would otherwise be answered with the whole list.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
@@ -53,21 +53,21 @@ class Filters(DjangoFilterBackend):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
         check_query(request, self._allowed(view, queryset), _repeatable(filterset))
-        if filterset is not None and (wrong := dict(_dropped(filterset))):
+        if filterset is not None and (wrong := dict(_dropped_values(filterset))):
             raise ValidationError(wrong)
         return super().filter_queryset(request, queryset, view)
 
     def get_filterset_kwargs(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        given = super().get_filterset_kwargs(request, queryset, view)
+        kwargs = super().get_filterset_kwargs(request, queryset, view)
         if getattr(request.accepted_renderer, "format", "") == "api":
             # The form sends all its fields, most of them empty.
-            data = given["data"].copy()
+            data = kwargs["data"].copy()
             for name, values in list(data.lists()):
                 data.setlist(name, [value for value in values if value])
                 if not data.getlist(name):
                     del data[name]
-            given["data"] = data
-        return given
+            kwargs["data"] = data
+        return kwargs
 
     def _allowed(self, view: Any, queryset: QuerySet[Any]) -> set[str]:
         filters = self.get_filterset_class(view, queryset)
@@ -81,16 +81,19 @@ class Filters(DjangoFilterBackend):
 def _repeatable(filterset: Any) -> set[str]:
     """Return the filters that may be given several times."""
     filters = filterset.filters.items() if filterset is not None else ()
-    return {name for name, each in filters if getattr(each, "is_repeatable", False)
-            or isinstance(each, MultipleChoiceFilter)}  # fmt: skip
+    return {
+        name
+        for name, filter_ in filters
+        if getattr(filter_, "is_repeatable", False) or isinstance(filter_, MultipleChoiceFilter)
+    }
 
 
-def _dropped(filterset: Any) -> Iterator[tuple[str, str]]:
-    for name, each in filterset.filters.items():
+def _dropped_values(filterset: Any) -> Iterator[tuple[str, str]]:
+    for name, filter_ in filterset.filters.items():
         value = filterset.data.get(name)
-        is_text = isinstance(each, CharFilter | MultipleChoiceFilter)
+        is_text = isinstance(filter_, CharFilter | MultipleChoiceFilter)
         if value and not value.isascii() and not is_text:
             # Python would read the digits of any script.
             yield name, DIGITS
-        elif value is not None and isinstance(each, BooleanFilter) and value not in BOOLEANS:
+        elif value is not None and isinstance(filter_, BooleanFilter) and value not in BOOLEANS:
             yield name, "Give true or false."

@@ -1,9 +1,9 @@
-"""`Idempotency-Key`: a request that is repeated has one effect, and each repeat the first answer.
+"""`Idempotency-Key`: a repeated request has one effect, and each repeat gets the first answer.
 
-After draft-ietf-httpapi-idempotency-key-header. A key belongs to a user, for KEEP. What a request
-does and the answer that is remembered are committed together, so that a process that is killed
-leaves both or neither. Where a request talks to the network, and so has no transaction around it,
-its key is leased, and may be used again when the lease has run out.
+After draft-ietf-httpapi-idempotency-key-header. A key belongs to a user, for KEEP. The effect of a
+request and its stored answer are committed together, so that a killed process leaves both or
+neither. A request that sends over the network runs outside a transaction: its key is leased, and
+may be used again when the lease has expired.
 """
 
 import base64
@@ -23,16 +23,15 @@ from rest_framework.exceptions import APIException, ValidationError
 from accounts.models.idempotency_key import KEEP, LEASE, IdempotencyKey
 
 HEADER = "Idempotency-Key"
-# Printable ASCII; HTTP takes spaces at its ends away.
+# Printable ASCII. HTTP strips spaces at both ends.
 KEY = r"[ -~]{1,255}"
 
-
-# How long a repeat waits for the first to be done, before it is told to come again.
-PATIENCE = "2s"
-# What of an answer is remembered beside its body.
+# How long a repeat waits for the first request to commit, before it is answered 409.
+LOCK_TIMEOUT = "2s"
+# Headers stored with the body of an answer.
 HEADERS = ("Content-Type", "ETag", "Location", "Content-Disposition")
-# Nothing was done, and the same may succeed later.
-NOT_REMEMBERED = {401, 403, 429}
+# Statuses of requests that changed nothing and may succeed later: their answers are not stored.
+NOT_STORED = {401, 403, 429}
 
 
 class Reused(APIException):
@@ -40,20 +39,22 @@ class Reused(APIException):
     default_code = "idempotency_key_reused"
     default_detail = (
         f"This {HEADER} was sent with another request: another address or another body. Use a new "
-        "key for what is new."
+        "key for a new request."
     )
 
 
 class InProgress(APIException):
     status_code = 409
     default_code = "idempotency_key_in_progress"
-    default_detail = f"The first request with this {HEADER} is still in progress. Send it again."
-    # REST framework makes Retry-After of it.
+    default_detail = (
+        f"The first request with this {HEADER} is still in progress. Send it again in a second."
+    )
+    # Seconds. REST framework sends it as Retry-After.
     wait = 1
 
 
-class Asked(NamedTuple):
-    """A request with a key, by whom and when."""
+class KeyedRequest(NamedTuple):
+    """A request with an idempotency key, its user and its time."""
 
     user_id: int
     key: str
@@ -62,9 +63,9 @@ class Asked(NamedTuple):
 
 
 def read_whole(request: HttpRequest) -> None:
-    """Read the body before anybody reads a part of it, for its fingerprint; others read it again.
+    """Read the whole body for the fingerprint, and let the parsers read it again.
 
-    Past Django's own limit: how much an address takes was checked by what the request says of it.
+    This bypasses Django's own limit: RequestBodyLimit has checked Content-Length already.
     """
     if not hasattr(request, "_body"):
         request._body = request.read()
@@ -72,7 +73,7 @@ def read_whole(request: HttpRequest) -> None:
 
 
 def key_of(request: HttpRequest) -> str | None:
-    """Return the key of a POST; None without one. ValidationError names the header."""
+    """Return the key of a POST; None without one. Raises ValidationError on the header."""
     key = request.headers.get(HEADER) if request.method == "POST" else None
     if key is not None and not re.fullmatch(KEY, key):
         raise ValidationError({HEADER: "Give 1 to 255 printable ASCII characters, such as a UUID."})
@@ -80,22 +81,25 @@ def key_of(request: HttpRequest) -> str | None:
 
 
 def fingerprint_of(request: HttpRequest) -> str:
-    what = f"{request.method} {request.get_full_path()}\n".encode() + request.body
-    return salted_hmac(HEADER, what, algorithm="sha256").hexdigest()
+    content = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+    return salted_hmac(HEADER, content, algorithm="sha256").hexdigest()
 
 
-def once(asked: Asked, act: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return what `act` answers, or what it answered before; in one transaction with its effect."""
+def run_once(request: KeyedRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the answer of `act`, or the one stored by an earlier request with this key.
+
+    The effect of `act` and its stored answer are one transaction.
+    """
     try:
         with transaction.atomic():
-            _be_patient(PATIENCE)
-            taken = _take(asked)
-            _be_patient("0")
-            if isinstance(taken, HttpResponse):
-                return taken
+            _set_lock_timeout(LOCK_TIMEOUT)
+            claim = _claim_key(request)
+            _set_lock_timeout("0")
+            if isinstance(claim, HttpResponse):
+                return claim
             answer = act()
-            if _is_remembered(answer):
-                _remember(taken, answer)
+            if _is_stored(answer):
+                _store_answer(claim, answer)
             else:
                 transaction.set_rollback(True)
             return answer
@@ -105,29 +109,29 @@ def once(asked: Asked, act: Callable[[], HttpResponse]) -> HttpResponse:
         raise
 
 
-def once_leased(asked: Asked, act: Callable[[], HttpResponse]) -> HttpResponse:
-    """As `once`, for what must not be in a transaction."""
-    taken = _take(asked)
-    if isinstance(taken, HttpResponse):
-        return taken
+def run_once_leased(request: KeyedRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+    """Do the same as `run_once` without a transaction, for an `act` that sends over the network."""
+    claim = _claim_key(request)
+    if isinstance(claim, HttpResponse):
+        return claim
     answer = None
     try:
         answer = act()
     finally:
-        if answer is not None and _is_remembered(answer):
-            _remember(taken, answer)
+        if answer is not None and _is_stored(answer):
+            _store_answer(claim, answer)
         else:
-            taken.delete()
+            claim.delete()
     return answer
 
 
-def forget(now: datetime) -> int:
-    """Remove keys that are no longer kept; return how many."""
+def delete_expired(now: datetime) -> int:
+    """Delete the keys older than KEEP; return how many."""
     return IdempotencyKey.objects.filter(created_at__lte=now - KEEP).delete()[0]
 
 
-# Whoever comes second waits here for the first to commit, or to be undone.
-TAKE = """
+# A parallel request with the same key waits here for the first to commit or roll back.
+CLAIM_SQL = """
 INSERT INTO accounts_idempotencykey AS k
     (user_id, key, fingerprint, created_at, leased_until, headers, body)
 VALUES (%(user)s, %(key)s, %(fingerprint)s, %(now)s, %(until)s, '{}', '')
@@ -140,44 +144,48 @@ RETURNING id
 """
 
 
-def _take(asked: Asked) -> models.QuerySet[IdempotencyKey] | HttpResponse:
-    """Make the key ours, and return its row; or the answer to the request that had it before."""
-    until = asked.now + LEASE
+def _claim_key(request: KeyedRequest) -> models.QuerySet[IdempotencyKey] | HttpResponse:
+    """Claim the key and return its row, or return the stored answer of an earlier request.
+
+    Raises Reused and InProgress.
+    """
+    until = request.now + LEASE
     with connection.cursor() as cursor:
         cursor.execute(
-            TAKE,
+            CLAIM_SQL,
             {
-                "user": asked.user_id,
-                "key": asked.key,
-                "fingerprint": asked.fingerprint,
-                "now": asked.now,
+                "user": request.user_id,
+                "key": request.key,
+                "fingerprint": request.fingerprint,
+                "now": request.now,
                 "until": until,
-                "old": asked.now - KEEP,
+                "old": request.now - KEEP,
             },
         )
         if row := cursor.fetchone():
-            # Whoever took it over has another lease: nothing of theirs is overwritten.
+            # Our lease only: a request that takes the key over later has another one, and its
+            # answer is not overwritten.
             return IdempotencyKey.objects.filter(pk=row[0], leased_until=until)
-    first = IdempotencyKey.objects.filter(user=asked.user_id, key=asked.key).first()
-    if first is not None and first.fingerprint != asked.fingerprint:
+    first = IdempotencyKey.objects.filter(user=request.user_id, key=request.key).first()
+    if first is not None and first.fingerprint != request.fingerprint:
         raise Reused
     if first is None or first.status is None:
         raise InProgress
     return first.replay()
 
 
-def _be_patient(wait: str) -> None:
+def _set_lock_timeout(wait: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
 
 
-def _is_remembered(answer: HttpResponse) -> bool:
-    return answer.status_code < 500 and answer.status_code not in NOT_REMEMBERED
+def _is_stored(answer: HttpResponse) -> bool:
+    return answer.status_code < 500 and answer.status_code not in NOT_STORED
 
 
-def _remember(taken: Any, answer: HttpResponse) -> None:
+def _store_answer(claim: Any, answer: HttpResponse) -> None:
     body = b"" if answer.streaming else answer.content
-    taken.update(
+    claim.update(
         status=answer.status_code,
         headers={name: answer[name] for name in HEADERS if name in answer},
         body=base64.b64encode(zlib.compress(body)).decode() if body else "",

@@ -7,7 +7,7 @@ from accounts.models import ApiToken
 
 
 def needed_scope(view: Any, method: str) -> str:
-    """Return the scope that a token needs, such as reminders:read; empty where there is none."""
+    """Return the scope that a token needs, such as reminders:read; empty if no token is allowed."""
     scope = getattr(view, "scope", "")
     action = getattr(view, "action", None)
     is_read = method in SAFE_METHODS or action in getattr(view, "read_only_actions", ())
@@ -15,17 +15,17 @@ def needed_scope(view: Any, method: str) -> str:
 
 
 class HasScope(BasePermission):
-    """Let a token do what its scopes say; a view names its own in `scope`. Sessions have all.
+    """Allows a token the requests that its scopes cover. A session needs no scope.
 
-    Reading is GET, and the actions that a view names in `read_only_actions`: they write nothing.
+    A view sets `scope`, and `read_only_actions` for those POST actions that write nothing.
     """
 
-    message = "This token lacks the scope that this needs."
+    message = "This token lacks the scope of this request."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiToken):
             return True
-        # A view that names none is open to no token.
+        # A view without `scope` is closed to all tokens.
         needed = needed_scope(view, request.method or "")
         self.message = f"This token lacks the scope {needed}."
         return needed in request.auth.scopes

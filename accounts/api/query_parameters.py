@@ -1,4 +1,4 @@
-"""Query parameters: none is dropped silently, be it misspelt, empty or given twice."""
+"""Checks of query parameters: a misspelt, empty or repeated one is refused, not dropped."""
 
 from collections.abc import Collection, Iterator
 
@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from accounts.api.errors import unknown_names
 
-# Which form an answer has: every address takes it.
+# The format of the answer. Every address takes it.
 FORMAT = "format"
-# Pagination says what there is to order by.
+# An empty one is refused by pagination, which lists the allowed fields.
 ORDERING = "ordering"
 
 
@@ -17,18 +17,18 @@ def check_query(
     request: Request, allowed: Collection[str], repeatable: Collection[str] = ()
 ) -> None:
     """Raise ValidationError for a parameter that is unknown, empty or given twice."""
-    known = {*allowed, FORMAT}
-    unknown = [name for name in request.query_params if name not in known]
+    names = {*allowed, FORMAT}
+    unknown = [name for name in request.query_params if name not in names]
     if unknown:
-        names = ", ".join(sorted(allowed)) or "none"
-        message = f"Unknown query parameter. Allowed: {names}."
+        hint = ", ".join(sorted(allowed)) or "none"
+        message = f"Unknown query parameter. Allowed: {hint}."
         raise ValidationError(unknown_names(unknown, message))
     if faults := dict(_faults(request, repeatable)):
         raise ValidationError(faults)
 
 
 def _faults(request: Request, repeatable: Collection[str]) -> Iterator[tuple[str, ErrorDetail]]:
-    # The forms of the browsable API send every field that they have, most of them empty.
+    # The forms of the browsable API send all their fields, most of them empty.
     is_form = getattr(request.accepted_renderer, "format", "") == "api"
     for name, values in request.query_params.lists():
         if "" in values and not is_form and name != ORDERING:

@@ -1,8 +1,8 @@
-"""How many requests the API takes: per token, per user, of those that write, and per address.
+"""Rate limits of the API: per token, per user, per user for writes, and per address.
 
-Counted in Redis, by one script and so atomically, after the generic cell rate algorithm: what a
-limit allows at once comes back evenly over its window. Without Redis every request goes on.
-Told as draft-ietf-httpapi-ratelimit-headers has it.
+Redis counts requests atomically, in one script, by the generic cell rate algorithm (GCRA): a burst
+comes back evenly over the window of its limit. Without Redis, no request is limited.
+The headers follow draft-ietf-httpapi-ratelimit-headers.
 """
 
 import ipaddress
@@ -25,10 +25,11 @@ from accounts.models import ApiToken
 log = logging.getLogger(__name__)
 
 MICROSECONDS = 1_000_000
-# Redis that does not answer is left alone for this long, so that requests are not slow meanwhile.
-PAUSE = 5.0
-LOG_EVERY = 60.0
-# All that a request counts for, or nothing: `tat` is when the allowance will be whole again.
+# Seconds without a call after Redis failed to answer, so that requests do not wait for it.
+REDIS_RETRY_SECONDS = 5.0
+LOG_INTERVAL_SECONDS = 60.0
+# Counts a request against all its limits, or against none. `tat`, the theoretical arrival time of
+# GCRA, is the time at which the limit will be unused again.
 SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -54,20 +55,21 @@ return answer
 
 
 class Limit(NamedTuple):
-    """So many requests within so many seconds, and of whom."""
+    """Allows `subject`, a token, user or address, `requests` in any window of `seconds`."""
 
     name: str
-    whose: str
+    subject: str
     requests: int
     seconds: int
 
     @property
-    def every(self) -> int:
+    def interval(self) -> int:
+        """Microseconds in which one request comes back."""
         return self.seconds * MICROSECONDS // self.requests
 
 
-class Left(NamedTuple):
-    """What is left of a limit: requests, seconds until it is whole, seconds to wait now."""
+class Remainder(NamedTuple):
+    """The rest of a limit: requests, seconds until it is unused again, seconds to wait now."""
 
     requests: int
     seconds: int
@@ -75,84 +77,88 @@ class Left(NamedTuple):
 
 
 class RateLimit(BaseThrottle):
-    """Refuses what goes beyond the limits, with 429."""
+    """Refuses requests beyond their limits, with 429."""
 
     def __init__(self) -> None:
-        self.lefts: list[Left] = []
+        self.remainders: list[Remainder] = []
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limits = limits_of(request)
-        self.lefts = count(limits)
-        view.quota = list(zip(limits, self.lefts, strict=False))
+        self.remainders = count_request(limits)
+        view.quota = list(zip(limits, self.remainders, strict=False))
         return not self.wait()
 
     def wait(self) -> float | None:
-        return max((left.wait for left in self.lefts), default=0) or None
+        return max((remainder.wait for remainder in self.remainders), default=0) or None
 
 
 def limits_of(request: Request) -> list[Limit]:
-    """Return the limits that a request counts for; those that are off are left out."""
+    """Return the limits that a request counts against, without those switched off."""
     if not request.user.is_authenticated:
-        return _made(("anonymous", address_of(request), settings.FOAM_API_ANONYMOUS_RATE))
+        return _enabled(("anonymous", address_of(request), settings.FOAM_API_ANONYMOUS_RATE))
     user, token = str(request.user.pk), request.auth
-    whose = f"t{token.pk}" if isinstance(token, ApiToken) else f"s{user}"
-    wanted = [("token", whose, settings.FOAM_API_RATE), ("user", user, settings.FOAM_API_USER_RATE)]
+    program = f"t{token.pk}" if isinstance(token, ApiToken) else f"s{user}"
+    rates = [
+        ("token", program, settings.FOAM_API_RATE),
+        ("user", user, settings.FOAM_API_USER_RATE),
+    ]
     if request.method not in SAFE_METHODS:
-        wanted.append(("write", user, settings.FOAM_API_WRITE_RATE))
-    return _made(*wanted)
+        rates.append(("write", user, settings.FOAM_API_WRITE_RATE))
+    return _enabled(*rates)
 
 
-def _made(*wanted: tuple[str, str, tuple[int, int] | None]) -> list[Limit]:
-    return [Limit(name, whose, *rate) for name, whose, rate in wanted if rate]
+def _enabled(*rates: tuple[str, str, tuple[int, int] | None]) -> list[Limit]:
+    return [Limit(name, subject, *rate) for name, subject, rate in rates if rate]
 
 
 def address_of(request: Request) -> str:
-    """Return from where a request comes: of an IPv6 address its network, which is one customer."""
+    """Return the client's IPv4 address, or its IPv6 network of 64 bits, which is one customer."""
     address = request.META.get("REMOTE_ADDR") or ""
     if settings.FOAM_TRUST_PROXY:
-        # The last is what our proxy has seen; those before it anyone can claim.
+        # Our proxy appends the last address; a client can forge those before it.
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
         address = forwarded.rpartition(",")[2].strip() or address
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
-    return str(found if found.version == 4 else ipaddress.ip_network((found, 64), strict=False))
+    return str(parsed if parsed.version == 4 else ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def count(limits: Sequence[Limit]) -> list[Left]:
-    """Count one request, unless a limit refuses it; nothing when Redis does not answer."""
+def count_request(limits: Sequence[Limit]) -> list[Remainder]:
+    """Count a request unless a limit refuses it; return the remainders, [] without Redis."""
     if not limits or not _redis.is_up:
         return []
     prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
-    keys = [f"{prefix}rate:{limit.name}:{limit.whose}" for limit in limits]
+    keys = [f"{prefix}rate:{limit.name}:{limit.subject}" for limit in limits]
     try:
         answers = _redis.script(settings.REDIS_URL)(
             keys=keys,
-            args=[number for limit in limits for number in (limit.every, limit.requests)],
+            args=[number for limit in limits for number in (limit.interval, limit.requests)],
         )
     except RedisError as error:
         _redis.went_down(error)
         return []
     return [
-        Left(left, ceil(whole / MICROSECONDS), ceil(wait / MICROSECONDS))
-        for left, whole, wait in answers
+        Remainder(requests, ceil(reset / MICROSECONDS), ceil(wait / MICROSECONDS))
+        for requests, reset, wait in answers
     ]
 
 
-def tell(response: HttpResponse, quota: Sequence[tuple[Limit, Left]]) -> None:
-    """Put the limits, and what is left of them, into the headers of an answer."""
+def set_headers(response: HttpResponse, quota: Sequence[tuple[Limit, Remainder]]) -> None:
+    """Set the headers that tell a client its limits and their remainders."""
     if quota:
         response["RateLimit-Policy"] = ", ".join(
             f'"{limit.name}";q={limit.requests};w={limit.seconds}' for limit, _ in quota
         )
         response["RateLimit"] = ", ".join(
-            f'"{limit.name}";r={left.requests};t={left.seconds}' for limit, left in quota
+            f'"{limit.name}";r={remainder.requests};t={remainder.seconds}'
+            for limit, remainder in quota
         )
 
 
 class _Counter:
-    """The connection to Redis, and since when it has been of no use."""
+    """The script in Redis, not called for a while after Redis failed to answer."""
 
     def __init__(self) -> None:
         self.down_until = self.logged_at = 0.0
@@ -163,15 +169,15 @@ class _Counter:
 
     def went_down(self, error: Exception) -> None:
         now = time.monotonic()
-        self.down_until = now + PAUSE
-        if not self.logged_at or now - self.logged_at >= LOG_EVERY:
+        self.down_until = now + REDIS_RETRY_SECONDS
+        if not self.logged_at or now - self.logged_at >= LOG_INTERVAL_SECONDS:
             self.logged_at = now
             log.warning("requests are not limited: Redis does not answer (%s)", error)
 
     @staticmethod
     @lru_cache(maxsize=4)
     def script(url: str) -> Any:
-        # A request does not wait for its own limit.
+        # Short timeouts, as every request waits for this call.
         client = Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
         return client.register_script(SCRIPT)
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts import tokens
 from accounts.api.base import Instant, StrictSerializer
 from accounts.models import ApiToken, Pause, User
-from accounts.models.pause import LONGEST
+from accounts.models.pause import MAX_PAUSE
 from accounts.models.token import API_SCOPES
 
 
@@ -29,7 +29,7 @@ class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
             "quiet_weekends",
         ]
         read_only_fields = ["id", "username", "email"]
-        # Checked by `store`, which names the field.
+        # `store` checks the model's constraints, and names the field.
         validators: list[Any] = []
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
@@ -40,11 +40,11 @@ class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
 
 
 class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
-    """A token as it is listed: without its secret, which only the answer that makes it has."""
+    """An API token without its secret, which only the answer to its creation shows."""
 
     status = serializers.SerializerMethodField()
     is_current = serializers.SerializerMethodField(
-        help_text="Whether this request was made with it."
+        help_text="Whether this request was sent with this token."
     )
 
     class Meta:
@@ -64,10 +64,12 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
         ]
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "hint": {"help_text": "How its secret begins."},
-            "expires_at": {"help_text": "Null for never."},
-            "last_used_at": {"help_text": "To the minute."},
-            "made_by": {"help_text": "The token that it was made with; null for a person."},
+            "hint": {"help_text": "The first characters of its secret, such as `foam_1a2b…`."},
+            "expires_at": {"help_text": "Null if it never expires."},
+            "last_used_at": {"help_text": "Exact to the minute."},
+            "made_by": {
+                "help_text": "Id of the token that created this one; null if a person created it."
+            },
         }
 
     @extend_schema_field(serializers.ChoiceField(ApiToken.Status.choices))
@@ -79,25 +81,28 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class NewTokenSerializer(StrictSerializer):
-    """What is asked for in a new token: scopes, and how long it is good for."""
+    """A new token: its name, scopes and expiry."""
 
-    name = serializers.CharField(max_length=100, help_text="What it is for.")
+    name = serializers.CharField(
+        max_length=100, help_text="Your name for it, such as the program that uses it."
+    )
     scopes = serializers.ListField(
         child=serializers.ChoiceField(API_SCOPES),
         allow_empty=False,
         max_length=len(API_SCOPES),
-        help_text="What it may do. With a token, only what that one may do itself.",
+        help_text="What it may do. If you send this request with a token, only scopes that it has.",
     )
     expires_at = Instant(
         required=False,
         allow_null=True,
-        help_text="Null for never; in 90 days when left out. Not after the token that makes it.",
+        help_text="Null: never. Left out: in 90 days. A token that you send this request with must "
+        "not expire earlier.",
     )
     days = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=tokens.MOST_DAYS,
-        help_text="Instead of expires_at: how many days it is good for.",
+        max_value=tokens.MAX_DAYS,
+        help_text="Days until it expires, instead of `expires_at`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -110,16 +115,19 @@ class NewTokenSerializer(StrictSerializer):
 
 
 class RenameTokenSerializer(StrictSerializer):
-    """A token keeps its scopes and its time: only its name can be changed."""
+    """The new name of a token. Its scopes and expiry cannot be changed."""
 
-    name = serializers.CharField(max_length=100, help_text="What it is for.")
+    name = serializers.CharField(
+        max_length=100, help_text="Your name for it, such as the program that uses it."
+    )
 
 
 class MadeTokenSerializer(ApiTokenSerializer):
     """A new token, with its secret."""
 
     secret = serializers.CharField(
-        read_only=True, help_text="Shown in this answer only. FOAM keeps no more than its SHA-256."
+        read_only=True,
+        help_text="Copy it now: no other answer shows it. FOAM stores its SHA-256 only.",
     )
 
     class Meta(ApiTokenSerializer.Meta):
@@ -127,17 +135,17 @@ class MadeTokenSerializer(ApiTokenSerializer):
         read_only_fields = fields
 
 
-UNTIL = f"Null or left out for until somebody ends it; at most {LONGEST.days} days ahead."
+UNTIL = f"Null or left out: until you end the pause. At most {MAX_PAUSE.days} days ahead."
 
 
 class UntilSerializer(StrictSerializer):
-    """When a pause ends by itself."""
+    """The end of a pause."""
 
     until = Instant(default=None, allow_null=True, help_text=UNTIL)
 
 
 class PauseSerializer(StrictSerializer, serializers.ModelSerializer[Pause]):
-    """Silence of all of your reminders, or of those with a tag, until an instant."""
+    """A pause of all your reminders, or of your reminders with a tag."""
 
     schema_rules: ClassVar = {
         "if": {"properties": {"scope": {"const": "tag"}}},
@@ -152,13 +160,13 @@ class PauseSerializer(StrictSerializer, serializers.ModelSerializer[Pause]):
         fields = ["id", "scope", "tag", "until", "reason", "created_at"]
         read_only_fields = ["created_at"]
         extra_kwargs: ClassVar = {
-            "tag": {"help_text": "Of the reminders, with the scope `tag`; else empty."},
-            "reason": {"help_text": "Told where it is explained why something did not fire."},
+            "tag": {"help_text": "The tag to pause, with the scope `tag`; else empty."},
+            "reason": {"help_text": "Shown by `explain/` for reminders that did not fire."},
         }
 
 
 class PausedBySerializer(serializers.ModelSerializer[Pause]):
-    """The pause that covers something."""
+    """The pause that covers a reminder."""
 
     class Meta:
         model = Pause

@@ -1,4 +1,4 @@
-"""A program that has signed a person in (docs/accounts.md) goes on as that person."""
+"""Authentication by the session token of a program that signed a person in (docs/accounts.md)."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ HEADER = "X-Session-Token"
 
 
 class SessionTokenAuthentication(BaseAuthentication):
-    """By a header, which no browser adds by itself: so there is no CSRF token to ask for."""
+    """Authenticates by X-Session-Token. Browsers never add it, so no CSRF token is needed."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         token = request.headers.get(HEADER)
         if not token:
             return None
-        found = authenticate_by_x_session_token(token)
-        if found is None or not found[0].is_active:
-            raise AuthenticationFailed("This session is unknown or has ended.")
-        return found
+        user_and_session = authenticate_by_x_session_token(token)
+        if user_and_session is None or not user_and_session[0].is_active:
+            raise AuthenticationFailed("This session is unknown or has ended. Sign in again.")
+        return user_and_session
 
     def authenticate_header(self, request: Request) -> str:
         return HEADER

@@ -1,21 +1,21 @@
-"""JSON as FOAM takes it: UTF-8, each name once, finite numbers, text that can be stored. Pure."""
+"""Strict JSON parser: UTF-8, unique names, finite numbers, text that can be stored. Pure."""
 
 import json
 import math
 import re
 from typing import Any
 
-# No body of ours is nested half as deep, and all that walks through one has the stack for it.
+# Twice the depth of any valid body, and shallow enough for every recursive function here.
 MAX_DEPTH = 50
-# Characters that PostgreSQL, JSON or a mail refuse: controls other than tab and line breaks, and
+# Characters that PostgreSQL, JSON or a mail refuses: controls other than tab and line breaks, and
 # halves of a surrogate pair.
 UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-# An escape that may stand for one of them. Whole pairs match as well, and are cleared by the walk.
+# An escape that may stand for an unusable character. `_check` then clears whole surrogate pairs.
 _SUSPECT = re.compile(r"\x7f|\\(?:[bf]|u(?:00[01]|007[fF]|[dD][89a-fA-F]))")
 
 
 class UnusableJson(ValueError):
-    """JSON that FOAM does not take; `place` names the field at fault, where there is one."""
+    """Refused JSON; `place` is the path of the wrong field, if it is known."""
 
     def __init__(self, message: str, place: str = "") -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class UnusableJson(ValueError):
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the value that `body` holds. Raises UnusableJson."""
+    """Parse a request body. Raises UnusableJson."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -47,12 +47,12 @@ def parse_json(body: bytes) -> Any:
 
 
 def printable(text: str) -> str:
-    """Return `text` with an escape in the place of each character that cannot be shown."""
+    """Escape the characters that cannot be shown."""
     return UNUSABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def describe_unusable(text: str) -> str | None:
-    """Return why `text` cannot be stored; None where it can."""
+    """Return the reason why `text` cannot be stored; None if it can."""
     match = UNUSABLE.search(text)
     if match is None:
         return None
@@ -69,8 +69,8 @@ def describe_unusable(text: str) -> str | None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        seen: set[str] = set()
-        name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        names: set[str] = set()
+        name = next(name for name, _ in pairs if name in names or names.add(name))  # type: ignore[func-returns-value]
         raise UnusableJson("This name is given twice in one object.", printable(name))
     return value
 
@@ -87,7 +87,7 @@ def _finite(text: str) -> float:
 
 
 def _check(value: Any) -> None:
-    """Raise UnusableJson for text that cannot be stored, and for what is nested too deeply."""
+    """Raise UnusableJson for text that cannot be stored, or for nesting too deep."""
     stack: list[tuple[Any, str, int]] = [(value, "", 0)]
     while stack:
         node, place, depth = stack.pop()

@@ -45,12 +45,12 @@ class MeView(ApiView, RetrieveUpdateAPIView[User]):
 class ApiTokenFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=ApiToken.Status.choices, method="with_status")
 
-    def with_status(self, found: QuerySet[ApiToken], name: str, status: str) -> QuerySet[ApiToken]:
-        return ApiToken.objects.with_status(status, timezone.now()) & found
+    def with_status(self, tokens: QuerySet[ApiToken], name: str, status: str) -> QuerySet[ApiToken]:
+        return ApiToken.objects.with_status(status, timezone.now()) & tokens
 
 
 class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
-    """The keys that your programs carry. A revoked one stays in the list."""
+    """API tokens, the keys of your programs. A revoked token stays in the list."""
 
     model = ApiToken
     scope = "tokens"
@@ -59,40 +59,41 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
     @extend_schema(request=NewTokenSerializer, responses={201: MadeTokenSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Make a token. Its secret is in this answer and nowhere else.
+        """Create an API token. Copy its secret now: no other answer shows it.
 
-        With a token, it can do nothing that this one cannot, and does not outlive it. Before it
-        expires you are reminded in your inbox.
+        If you send this request with a token, the new one can have no other scopes than that token,
+        and expires no later. You get a reminder in your inbox before a token expires.
         """
-        now, by = timezone.now(), request.auth if isinstance(request.auth, ApiToken) else None
-        asked = NewTokenSerializer(data=request.data, context={"now": now})
-        asked.is_valid(raise_exception=True)
-        values = {"expires_at": tokens.usual_expiry(now, by), **asked.validated_data}
-        token, secret = tokens.make(request.user, now=now, by=by, **values)  # type: ignore[arg-type]
+        now = timezone.now()
+        creator = request.auth if isinstance(request.auth, ApiToken) else None
+        body = NewTokenSerializer(data=request.data, context={"now": now})
+        body.is_valid(raise_exception=True)
+        values = {"expires_at": tokens.default_expiry(now, creator), **body.validated_data}
+        token, secret = tokens.make(request.user, now=now, creator=creator, **values)  # type: ignore[arg-type]
         token.secret = secret  # type: ignore[attr-defined]
-        shown = MadeTokenSerializer(token, context=self.get_serializer_context())
-        return Response(shown.data, 201, headers={"Cache-Control": "no-store"})
+        answer = MadeTokenSerializer(token, context=self.get_serializer_context())
+        return Response(answer.data, 201, headers={"Cache-Control": "no-store"})
 
     @extend_schema(request=RenameTokenSerializer, responses=ApiTokenSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Give a token another name. It keeps its scopes and its time: make a new one instead."""
+        """Rename a token. For other scopes or another expiry, create a new token."""
         token = self.get_object()
-        asked = RenameTokenSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        tokens.rename(token, asked.validated_data["name"])
+        body = RenameTokenSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tokens.rename(token, body.validated_data["name"])
         return Response(self.get_serializer(token).data)
 
     @extend_schema(summary="Revoke an API token", responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        """Revoke a token: it is refused from now on, and stays in the list as revoked."""
+        """Revoke a token. It is refused from now on, and stays in the list as revoked."""
         self.get_object().revoke(timezone.now())
         return Response(status=204)
 
 
 class PauseViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin, DestroyModelMixin):
-    """Pauses of all your reminders, or of those with a tag. What falls into one does not fire.
+    """Pauses of all your reminders, or of your reminders with a tag. They do not fire meanwhile.
 
-    A reminder alone and a channel have actions of their own for this.
+    To pause a single reminder or a channel, use its own action `pause/`.
     """
 
     model = Pause
@@ -100,50 +101,50 @@ class PauseViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin, DestroyMode
     serializer_class = PauseSerializer
 
     def get_queryset(self) -> QuerySet[Pause]:
-        found: Any = super().get_queryset()
-        return found.active(timezone.now())
+        rows: Any = super().get_queryset()
+        return rows.active(timezone.now())
 
     @extend_schema(responses={200: PauseSerializer, 201: PauseSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Begin a pause (201), or give the one that there is another end and reason (200)."""
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        """Begin a pause (201), or change the end and reason of the current one (200)."""
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
         user = request.user
         pause, is_new = pauses.begin(
-            now=timezone.now(), owner=user, by=user, **asked.validated_data
+            now=timezone.now(), owner=user, made_by=user, **body.validated_data
         )
         return Response(self.get_serializer(pause).data, 201 if is_new else 200)
 
     def perform_destroy(self, instance: Pause) -> None:
-        """It is ended, and kept to explain what did not fire."""
+        """End the pause. Its row stays, to explain why a reminder did not fire."""
         instance.end(timezone.now())
 
 
 class JsonLinesRenderer(BaseRenderer):
-    """Named for what is asked for; what is streamed is rendered already."""
+    """Offers JSON Lines as a format; the view streams them itself."""
 
     media_type = "application/x-ndjson"
     format = "jsonl"
 
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
-        """Render an error, which is all that comes here."""
+        """Render an error as JSON."""
         return JSONRenderer().render(data)
 
 
-class ExportView(ApiView):
-    """Everything that FOAM has of you, as JSON Lines: one object a line, each with its `type`.
+class AccountExportView(ApiView):
+    """Export all your data as JSON Lines: one object a line, each with its `type`.
 
-    Without secrets. The last line is of the type `end` and counts the others but the first:
-    without it the download was cut off.
+    Secrets are left out. The last line has the type `end` and counts the lines between it and the
+    first. If it is missing, the download was cut off: download it again.
     """
 
     scope = "me"
-    # `?format=` of another kind.
+    # 404 for another `?format=`.
     problems = {"get": {404}}
     renderer_classes = [JsonLinesRenderer, JSONRenderer]
 
     @extend_schema(
-        summary="Export everything of your own",
+        summary="Export your data",
         responses={(200, JsonLinesRenderer.media_type): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request) -> StreamingHttpResponse:

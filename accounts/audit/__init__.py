@@ -1,1 +1,1 @@
-"""Who did what: the current actor, and records of changes."""
+"""The audit trail: the current actor, and records of changes."""

@@ -1,7 +1,7 @@
-"""Who is at work, and by which face: what is recorded meanwhile says so.
+"""The current actor, which audit records name: a context variable.
 
-A face says it once, where it begins, and nothing on the way passes it on. Where no face has said
-anything it is FOAM itself: the tick, a worker, a migration.
+The admin, the API and each command set it once, at the beginning of a request or a run, so that no
+function has to pass it on. Unless it is set, the actor is FOAM: the tick, a worker, a migration.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import TextChoices
 
 
-class Face(TextChoices):
+class Source(TextChoices):
     FOAM = "foam", "FOAM"
     ADMIN = "admin"
     API = "api", "API"
@@ -22,32 +22,31 @@ class Face(TextChoices):
     LINK = "link"  # in a message, without signing in
 
 
-class By(NamedTuple):
-    """Who does something: through which face, and as whom or through the link of which channel.
+class Actor(NamedTuple):
+    """The user behind a change, and the source of the request.
 
-    `token_id` is the program of that user's that asked, where it was one.
+    `channel_id` is set for a link in a message, `token_id` for a request with an API token.
     """
 
-    face: str
+    source: str
     user_id: int | None = None
     channel_id: int | None = None
     token_id: int | None = None
 
 
-FOAM = By(Face.FOAM.value)
-_by: ContextVar[By] = ContextVar("acting", default=FOAM)
+FOAM = Actor(Source.FOAM.value)
+_actor: ContextVar[Actor] = ContextVar("actor", default=FOAM)
 
 
 @contextmanager
-def acting(by: By) -> Iterator[None]:
-    """Have all that is done inside recorded as done by this one."""
-    before = _by.set(by)
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Have audit records name `actor` for the changes made in this context."""
+    token = _actor.set(actor)
     try:
         yield
     finally:
-        _by.reset(before)
+        _actor.reset(token)
 
 
-def at_work() -> By:
-    """Return who is at work."""
-    return _by.get()
+def current_actor() -> Actor:
+    return _actor.get()

@@ -4,23 +4,23 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import Face, at_work
+from accounts.audit.actor import Source, current_actor
 
-# Of a text that is longer, so much is kept of what it was and of what it became.
-SHOWN = 200
+# Characters that a diff keeps of a value. Longer values are cut, so that audit rows stay small.
+MAX_DIFF_LENGTH = 200
 
-# By the name of a field what it was and what it became; None for what is shown to nobody.
+# {field: [old, new]}; None in the place of both for a secret field.
 Diff = dict[str, list[str] | None]
 
 
-class Acted(models.Model):
-    """The record of one act: who did it, by which face, and what became of which field.
+class AuditRecord(models.Model):
+    """Base of audit rows: the actor of a change, its source, and a diff of the fields.
 
-    Users and tokens stand here by number alone: whoever closes an account leaves no name behind.
+    Users and tokens are stored by id alone, so that a closed account leaves no name behind.
     """
 
-    # Empty: from before this was kept, or of a release that did not keep it.
-    face = models.CharField(max_length=16, choices=Face, blank=True, default="", db_default="")
+    # Empty in rows of releases that did not record the source.
+    face = models.CharField(max_length=16, choices=Source, blank=True, default="", db_default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,
@@ -43,16 +43,16 @@ class Acted(models.Model):
         abstract = True
 
 
-def whose() -> dict[str, Any]:
-    """Return the fields of an Acted that say who is at work."""
-    by = at_work()
-    return {"face": by.face, "user_id": by.user_id, "token_id": by.token_id}
+def actor_fields() -> dict[str, Any]:
+    """Return the fields of an AuditRecord that name the current actor."""
+    actor = current_actor()
+    return {"face": actor.source, "user_id": actor.user_id, "token_id": actor.token_id}
 
 
 def diff_of(
     stored: models.Model, edit: models.Model, names: Iterable[str], secret: Container[str] = ()
 ) -> Diff:
-    """Return what an edit changes of these fields of a row, in their order."""
+    """Return the diff of these fields between the stored row and its edit, in their order."""
     fields = [stored._meta.get_field(name) for name in names]
     return {
         field.name: None
@@ -64,11 +64,11 @@ def diff_of(
 
 
 def text_of(row: models.Model, name: str) -> str:
-    """Return a field of a row as a text to be shown, cut where it is long."""
+    """Return the value of a field as text, cut to MAX_DIFF_LENGTH."""
     field = row._meta.get_field(name)
     value = field.value_from_object(row)  # type: ignore[union-attr]
-    return shown("" if value is None else field.value_to_string(row))  # type: ignore[union-attr]
+    return shorten_text("" if value is None else field.value_to_string(row))  # type: ignore[union-attr]
 
 
-def shown(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+def shorten_text(text: str) -> str:
+    return text if len(text) <= MAX_DIFF_LENGTH else f"{text[: MAX_DIFF_LENGTH - 1]}…"

@@ -1,4 +1,4 @@
-"""Durations in models and forms: what they allow, and how they are typed and shown."""
+"""Durations in models and forms: a validator of their range, and a form field."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from accounts.durations import HINT, DurationError, form_parts, iso_duration
 
 @deconstructible
 class DurationRange:
-    """Refuses durations out of a range, and says the range as durations are written."""
+    """Validates that a duration is in a range; the error text gives the range in ISO 8601."""
 
     def __init__(self, least: timedelta, most: timedelta) -> None:
         self.least = least
@@ -25,16 +25,16 @@ class DurationRange:
     def __str__(self) -> str:
         return f"Give a duration from {iso_duration(self.least)} to {iso_duration(self.most)}."
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, DurationRange):
+    def __eq__(self, value: object) -> bool:
+        if not isinstance(value, DurationRange):
             return NotImplemented
-        return (self.least, self.most) == (other.least, other.most)
+        return (self.least, self.most) == (value.least, value.most)
 
     __hash__ = None  # type: ignore[assignment]
 
 
 class DurationFormField(forms.DurationField):
-    """A duration as ISO 8601 writes it; `1 12:00:00`, as Django does, is read too."""
+    """Takes a duration in ISO 8601, or in Django's notation `1 12:00:00`."""
 
     def prepare_value(self, value: Any) -> Any:
         return iso_duration(value) if isinstance(value, timedelta) else value

@@ -1,4 +1,4 @@
-"""Idempotency keys, and the answers that belong to them."""
+"""Idempotency keys with their stored answers."""
 
 import base64
 import zlib
@@ -11,22 +11,22 @@ from django.http import HttpResponse
 from accounts.encryption import EncryptedTextField
 
 KEEP = timedelta(hours=24)
-# Longer than any request of ours talks to the network.
+# Must exceed the longest request that sends over the network.
 LEASE = timedelta(seconds=60)
 
 
 class IdempotencyKey(models.Model):
-    """A key that a user's program has sent, and the answer to the request that had it first.
+    """An idempotency key of a user, with the answer to its first request.
 
-    The body is encrypted: some answers show a secret, once.
+    The body is encrypted, as some answers show a secret.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     key = models.CharField(max_length=255)
-    # Of method, address and body: keyed, as a body may hold a secret.
+    # HMAC of method, address and body. Keyed, as a body may hold a secret.
     fingerprint = models.CharField(max_length=64)
     created_at = models.DateTimeField()
-    # Until the request is answered: when its process is taken for dead.
+    # While the request runs: when its process counts as dead. Null once it is answered.
     leased_until = models.DateTimeField(null=True)
     # Null until it is answered.
     status = models.SmallIntegerField(null=True)
@@ -35,11 +35,11 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [
-            # Of requests at once with one key, one is first and the others find its row.
+            # Of parallel requests with one key, one inserts the row and the others find it.
             models.UniqueConstraint(fields=["user", "key"], name="accounts_idempotencykey_once"),
         ]
         indexes = [
-            # forget
+            # idempotency.delete_expired
             models.Index(fields=["created_at"], name="accounts_idempotencykey_old"),
         ]
 
@@ -47,7 +47,7 @@ class IdempotencyKey(models.Model):
         return self.key
 
     def replay(self) -> HttpResponse:
-        """Return the remembered answer."""
+        """Return the stored answer."""
         body = zlib.decompress(base64.b64decode(self.body)) if self.body else b""
         assert self.status is not None
         answer = HttpResponse(body, status=self.status, headers=self.headers)

@@ -6,11 +6,11 @@ from django.db.models import BooleanField, Func
 
 
 class EqualsAny(Func):
-    """`column = ANY (ARRAY[value])`: the same rows as `column = value`, and another plan.
+    """`column = ANY (ARRAY[value])`: the same rows as `column = value`, with another plan.
 
-    After `column = value` PostgreSQL treats `ORDER BY column, id` as `ORDER BY id`, and may walk
-    the whole primary key past the rows of all other owners. Here the column stays a part of the
-    order, which only an index that begins with it has.
+    After `column = value` PostgreSQL treats `ORDER BY column, id` as `ORDER BY id`, and may scan
+    the whole primary key past the rows of all other owners. Here the column stays part of the
+    order, so only an index that begins with it can serve the query.
     """
 
     template = "%(expressions)s])"

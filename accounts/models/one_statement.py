@@ -1,7 +1,7 @@
-"""A row and those that belong to it, read by one statement: both are of one moment.
+"""Reads rows and their related rows in one statement, and so from one snapshot.
 
-Of two statements the second may see what was committed in between, such as an attempt that failed
-beside a delivery that has had none.
+With two statements the second may see a commit in between: an answer could show a delivery
+without attempts beside a failed attempt.
 """
 
 from typing import Any
@@ -15,13 +15,13 @@ def with_related(
     rows: QuerySet[Any], name: str, related: QuerySet[Any], key: str, **columns: Any
 ) -> QuerySet[Any]:
     """Add the attribute `name` to each row: a list of its related rows, as dicts of `columns`."""
-    found = related.filter(**{key: OuterRef("pk")}).values(row=JSONObject(**columns))
-    return rows.annotate(**{name: ArraySubquery(found)})
+    objects = related.filter(**{key: OuterRef("pk")}).values(row=JSONObject(**columns))
+    return rows.annotate(**{name: ArraySubquery(objects)})
 
 
 def keep_related(instance: Model, name: str, related: list[Any]) -> None:
-    """Have `instance.<name>.all()` return these rows, as after prefetch_related."""
+    """Set the result of `instance.<name>.all()` to these rows, as prefetch_related does."""
     rows = getattr(instance, name).all()
     rows._result_cache, rows._prefetch_done = related, True
-    known = getattr(instance, "_prefetched_objects_cache", {})
-    instance._prefetched_objects_cache = {**known, name: rows}  # type: ignore[attr-defined]
+    cache = getattr(instance, "_prefetched_objects_cache", {})
+    instance._prefetched_objects_cache = {**cache, name: rows}  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
-"""Pauses: a tag of a user, all of a user's, or everything is silent for a while.
+"""Pauses of a user's tag, of all reminders of a user, of an account, or of everything.
 
-A pause is a row that nobody has to look after: it ends when `until` comes, by comparison with now.
-What it covers is left as it is, and is asked about when its turn comes. A single reminder and a
-single channel have a pause of their own, in their rows.
+A pause ends when `until` comes, by comparison with now: no task has to end it. Its reminders keep
+their plans, and the tick checks for pauses when they come due. A single reminder and a single
+channel have a pause of their own, in their rows.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,11 +15,11 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.urls import reverse
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 
-LONGEST = timedelta(days=731)
-# Whether everything is paused at `now`: PostgreSQL looks once for each statement that asks, by an
-# index that holds nothing as a rule.
+MAX_PAUSE = timedelta(days=731)
+# Whether everything is paused at `now`. PostgreSQL evaluates it once per statement, by an index
+# that is usually empty.
 EVERYTHING = """EXISTS (
     SELECT 1 FROM accounts_pause p WHERE p.scope = 'everything' AND p.ended_at IS NULL
         AND (p.until IS NULL OR p.until > %(now)s)
@@ -38,22 +38,22 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         return self.active(now).filter(scope=Pause.Scope.EVERYTHING).first()
 
     def stopping(self, owner_id: int, now: datetime) -> "Pause | None":
-        """Return the pause that lets no message to this owner out, if there is one."""
+        """Return the pause that stops all messages to this owner, if there is one."""
         of_account = Q(scope=Pause.Scope.ACCOUNT, owner=owner_id)
-        found = self.active(now).filter(of_account | Q(scope=Pause.Scope.EVERYTHING))
-        return found.select_related("owner").order_by("scope").first()
+        rows = self.active(now).filter(of_account | Q(scope=Pause.Scope.EVERYTHING))
+        return rows.select_related("owner").order_by("scope").first()
 
 
 class Pause(models.Model):
-    """Silence that somebody wants; `until` is null for one that lasts until somebody ends it."""
+    """A pause of reminders or messages. Without `until` it lasts until a user ends it."""
 
     class Scope(models.TextChoices):
         TAG = "tag"  # the owner's reminders with this tag
         USER = "user"  # all of the owner's reminders
-        # The same, and what is on its way as well: the database begins and ends this one, with
+        # All reminders and queued messages of the owner. A trigger begins and ends it with
         # User.is_active, beside a pause that the owner made.
         ACCOUNT = "account"
-        EVERYTHING = "everything"  # of everybody, and what is on its way as well
+        EVERYTHING = "everything"  # all reminders and queued messages of all users
 
     scope = models.CharField(max_length=16, choices=Scope)
     owner = models.ForeignKey(
@@ -71,7 +71,7 @@ class Pause(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False
     )
     created_at = models.DateTimeField(editable=False)
-    # When somebody ended it, or when it was found to be over.
+    # When a user ended it. If `until` ended it, it is set only when the next pause begins.
     ended_at = models.DateTimeField(null=True, editable=False)
 
     objects = PauseQuerySet.as_manager()
@@ -84,7 +84,7 @@ class Pause(models.Model):
                 | Q(scope="everything", owner__isnull=True, tag=""),
                 name="accounts_pause_scope",
             ),
-            # One open pause of a kind; who pauses again changes it.
+            # One open pause of each kind. To pause again changes it.
             models.UniqueConstraint(
                 fields=["owner", "tag"],
                 condition=Q(ended_at=None, owner__isnull=False) & ~Q(scope="account"),
@@ -103,7 +103,7 @@ class Pause(models.Model):
             ),
         ]
         indexes = [
-            # forget
+            # delete_ended
             models.Index(
                 fields=["ended_at"],
                 condition=Q(ended_at__isnull=False),
@@ -114,10 +114,10 @@ class Pause(models.Model):
     def __str__(self) -> str:
         if self.scope == self.Scope.EVERYTHING:
             return "everything"
-        who = self.owner.username if self.owner else ""
+        username = self.owner.username if self.owner else ""
         if self.scope == self.Scope.ACCOUNT:
-            return f"the account of {who}"
-        return f"tag “{self.tag}” of {who}" if self.tag else f"all reminders of {who}"
+            return f"the account of {username}"
+        return f"tag “{self.tag}” of {username}" if self.tag else f"all reminders of {username}"
 
     def clean(self) -> None:
         if problems := dict(self._problems()):
@@ -128,43 +128,43 @@ class Pause(models.Model):
         if self.scope == self.Scope.ACCOUNT:
             yield "scope", "This pause begins when the account is switched off, and not by hand."
         if is_of_everything and self.owner_id is not None:
-            yield "owner", "Leave this empty: everything is nobody's own."
+            yield "owner", "Leave this empty: a pause of everything has no owner."
         if not is_of_everything and self.owner_id is None:
-            yield "owner", "Say whose reminders."
+            yield "owner", "Choose the user whose reminders to pause."
         if self.scope == self.Scope.TAG and not self.tag:
-            yield "tag", "Say which tag."
+            yield "tag", "Give the tag to pause, such as work."
         if self.scope != self.Scope.TAG and self.tag:
-            yield "tag", "Only a pause of the scope `tag` has one."
+            yield "tag", "Leave this empty: only a pause of the scope `tag` has a tag."
 
     def is_active(self, now: datetime) -> bool:
         return self.ended_at is None and (self.until is None or self.until > now)
 
     def is_of(self, tags: Collection[str]) -> bool:
-        """Whether it covers what has these tags, of its owner or of everybody."""
+        """Whether it covers a reminder with these tags, if it covers its owner."""
         return not self.tag or self.tag in tags
 
     def sentence(self, timezone: str) -> str:
-        """Say what is paused, and what `told` says of it."""
+        """Return a sentence without its full stop: what is paused, since when and why."""
         tenses = ("are", "were") if self.scope == self.Scope.USER else ("is", "was")
-        return f"{self} {tenses[self.ended_at is not None]} {self.told(timezone)}"
+        return f"{self} {tenses[self.ended_at is not None]} {self.predicate(timezone)}"
 
-    def told(self, timezone: str) -> str:
-        """Say since when, until when and why, on the clock of that zone."""
+    def predicate(self, timezone: str) -> str:
+        """Return the end of the sentence: "paused since …, until … (reason)", in local time."""
         end = self.ended_at or self.until
         if self.scope == self.Scope.ACCOUNT:
-            since = f"switched off since {in_words(self.created_at, timezone)}"
+            since = f"switched off since {format_instant(self.created_at, timezone)}"
             if end:
-                return f"{since}, until {in_words(end, timezone)}"
+                return f"{since}, until {format_instant(end, timezone)}"
             page = reverse("admin:accounts_user_change", args=[self.owner_id])
             return f"{since}; switch it on at {settings.FOAM_BASE_URL}{page}"
-        until = f"until {in_words(end, timezone)}" if end else "until somebody ends it"
-        why = f" ({self.reason})" if self.reason else ""
-        return f"paused since {in_words(self.created_at, timezone)}, {until}{why}"
+        until = f"until {format_instant(end, timezone)}" if end else "until somebody ends it"
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"paused since {format_instant(self.created_at, timezone)}, {until}{reason}"
 
     def end(self, now: datetime) -> None:
-        """Let what it covers speak again. Ending what has ended changes nothing.
+        """End the pause, so that its reminders fire again. Ending it twice changes nothing.
 
-        The pause of an account ends only when that is switched on.
+        The pause of an account is not ended: it ends when the account is switched on.
         """
         active = Pause.objects.active(now).exclude(scope=self.Scope.ACCOUNT)
         active.filter(pk=self.pk).update(ended_at=now)
@@ -179,40 +179,40 @@ def begin(
     tag: str = "",
     until: datetime | None = None,
     reason: str = "",
-    by: Any = None,
+    made_by: Any = None,
 ) -> tuple[Pause, bool]:
-    """Begin a pause, or give the open one of this kind another end and reason.
+    """Begin a pause, or change the end and reason of the open one of this kind.
 
-    Return it, and whether it is new. ValidationError names the field.
+    Return it, and whether it is new. Raises ValidationError on the field.
     """
-    wanted = Pause(scope=scope, owner=owner, tag=tag, until=until, reason=reason, created_at=now)
-    wanted.full_clean(validate_unique=False, validate_constraints=False)
+    draft = Pause(scope=scope, owner=owner, tag=tag, until=until, reason=reason, created_at=now)
+    draft.full_clean(validate_unique=False, validate_constraints=False)
     check_until(until, now)
     key = {"scope": scope, "owner": owner, "tag": tag, "ended_at": None}
-    told = {"until": until, "reason": reason, "made_by": by}
+    values = {"until": until, "reason": reason, "made_by": made_by}
     with transaction.atomic():
-        # One that is over leaves its place.
+        # Mark a pause that is over as ended, as only one of a kind may be open.
         Pause.objects.filter(**key, until__lte=now).update(ended_at=F("until"))
         return Pause.objects.update_or_create(
-            **key, defaults=told, create_defaults={**told, "created_at": now}
+            **key, defaults=values, create_defaults={**values, "created_at": now}
         )
 
 
 def end(scope: str, now: datetime, *, owner: Any = None, tag: str = "") -> int:
-    """End the pause of this kind; return how many that were, which is none or one."""
+    """End the open pause of this kind; return 1, or 0 if there is none."""
     active = Pause.objects.active(now).filter(scope=scope, owner=owner, tag=tag)
     return active.update(ended_at=now)
 
 
 def check_until(until: datetime | None, now: datetime) -> None:
-    """Raise ValidationError unless something may be paused until then; None is an open end."""
-    if until is not None and not now < until <= now + LONGEST:
-        message = f"Give a moment in the future, at most {LONGEST.days} days ahead."
+    """Raise ValidationError unless a pause may end then. None, an open end, is valid."""
+    if until is not None and not now < until <= now + MAX_PAUSE:
+        message = f"Give a time in the future, at most {MAX_PAUSE.days} days ahead."
         raise ValidationError({"until": message})
 
 
-def forget(before: datetime, batch: int) -> int:
-    """Remove a batch of pauses that ended `before`; return how many that was."""
+def delete_ended(before: datetime, batch: int) -> int:
+    """Delete up to `batch` pauses that ended before `before`; return how many."""
     old = Q(ended_at__lt=before) | Q(ended_at=None, until__lt=before)
     ids = Pause.objects.filter(old).order_by("pk").values("pk")[:batch]
     return Pause.objects.filter(pk__in=ids).delete()[0]

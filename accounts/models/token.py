@@ -1,4 +1,4 @@
-"""API tokens, which a user's programs carry."""
+"""API tokens of users' programs, and their scopes."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from accounts.models.user import User
 
 
 class Scope(models.TextChoices):
-    """What a token may do; `read` is whatever changes nothing, `write` is the rest."""
+    """The scopes of a token: `read` for requests that change nothing, `write` for the others."""
 
     REMINDERS_READ = "reminders:read"
     REMINDERS_WRITE = "reminders:write"
@@ -27,11 +27,11 @@ class Scope(models.TextChoices):
     ME_WRITE = "me:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
-    # Alone, and in the address of a calendar feed: whoever is shown that address has it.
+    # The only scope of its token, which is part of the address of a calendar feed.
     CALENDAR_READ = "calendar:read"
 
 
-# What a token in a header may have.
+# The scopes of a token that is sent in a header.
 API_SCOPES = [scope.value for scope in Scope if scope != Scope.CALENDAR_READ]
 
 
@@ -47,20 +47,20 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         )
 
     def with_status(self, status: str, now: datetime) -> Self:
-        """Those of which `ApiToken.status` is this."""
+        """Return the tokens whose `ApiToken.status` is `status`."""
         if status == ApiToken.Status.REVOKED:
             return self.exclude(revoked_at=None)
-        kept = self.filter(revoked_at=None)
+        not_revoked = self.filter(revoked_at=None)
         if status == ApiToken.Status.EXPIRED:
-            return kept.filter(expires_at__lte=now)
-        return kept.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+            return not_revoked.filter(expires_at__lte=now)
+        return not_revoked.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
 
     def for_api(self) -> Self:
-        """Those that go into a header."""
+        """Return the tokens that are sent in a header."""
         return self.exclude(scopes__contains=[Scope.CALENDAR_READ])
 
     def for_calendar(self) -> Self:
-        """Those that go into the address of a feed, and are good for nothing else."""
+        """Return the tokens that are part of the address of a calendar feed."""
         return self.filter(scopes=[Scope.CALENDAR_READ])
 
     def for_secret(self, secret: str) -> Self:
@@ -68,9 +68,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A program's key: 256 random bits, shown once and stored as their SHA-256.
+    """An API token: a secret of 256 random bits, shown once and stored as its SHA-256.
 
-    accounts.tokens makes and changes them; a revoked one keeps its row.
+    accounts.tokens creates and changes tokens. A revoked token keeps its row.
     """
 
     class Status(models.TextChoices):
@@ -79,7 +79,7 @@ class ApiToken(models.Model):
         REVOKED = "revoked"
 
     PREFIX = "foam_"
-    # Writing `last_used_at` at each request would make every GET an UPDATE.
+    # `last_used_at` is written once a minute at most, as otherwise every GET would be an UPDATE.
     USED_PRECISION = timedelta(minutes=1)
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
@@ -91,7 +91,7 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for never.")
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
-    # With which token it was made; null for a person or an operator.
+    # The token that created this one; null for a person or an operator.
     made_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
@@ -123,7 +123,7 @@ class ApiToken(models.Model):
     ) -> tuple["ApiToken", str]:
         """Store a new token and return it with its secret, which cannot be read again.
 
-        Nothing is checked here: whoever asks for one goes through `tokens.make`.
+        Checks nothing: call `tokens.make` for a request.
         """
         secret = cls.PREFIX + secrets.token_urlsafe(32)
         token = cls.objects.create(
@@ -149,13 +149,13 @@ class ApiToken(models.Model):
 
     @transaction.atomic
     def revoke(self, now: datetime) -> None:
-        """Refuse it from now on. Doing it again changes nothing."""
+        """Revoke the token. Revoking it twice changes nothing."""
         ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
         self.refresh_from_db()
         self.changed(now)
 
     def changed(self, now: datetime) -> None:
-        """Tell other apps that it was made or revoked, or is to expire at another time."""
+        """Call the handlers of other apps after a creation, a revocation or another expiry."""
         for follow in token_followers:
             follow(self, now)
 
@@ -165,5 +165,5 @@ class ApiToken(models.Model):
             self.last_used_at = now
 
 
-# As `followers`, for a token.
+# Called when a token has changed, in the same transaction. Other apps append theirs.
 token_followers: list[Callable[[ApiToken, datetime], None]] = []

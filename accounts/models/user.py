@@ -1,4 +1,4 @@
-"""People who use FOAM."""
+"""Users, their profile and quiet hours."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,8 +16,8 @@ from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django
 from accounts.models.pause import Pause  # noqa: F401
 from accounts.timezones import zone
 
-# FOAM's own user, its channel and its reminder: the canary. No sequence gives this id out.
-FOAM_ID = 0
+# Id of FOAM's own user, its channel and its reminder, the canary. No sequence returns it.
+SYSTEM_USER_ID = 0
 
 
 def validate_timezone(name: str) -> None:
@@ -28,21 +28,21 @@ def validate_timezone(name: str) -> None:
 
 
 class UserManager(DjangoUserManager["User"]):
-    # Not in migrations, which know nothing of addresses.
+    # Not in migrations, whose models have no e-mail verification.
     use_in_migrations = False
 
     @transaction.atomic
     def create_user(self, *args: Any, **fields: Any) -> "User":
-        """Make a user whose address is taken for verified: people who sign up come another way."""
+        """Create a user with a verified address. People who sign up go through allauth instead."""
         user = super().create_user(*args, **fields)
-        email_verification.trust(user)
+        email_verification.mark_email_verified(user)
         return user
 
     @transaction.atomic
     def create_superuser(self, *args: Any, **fields: Any) -> "User":
         user = super().create_superuser(*args, **fields)
         user.clean_new_email("")
-        email_verification.trust(user)
+        email_verification.mark_email_verified(user)
         return user
 
 
@@ -74,7 +74,7 @@ class User(AbstractUser):
         db_default=False,
         help_text="All of Saturday and Sunday are quiet as well.",
     )
-    # A closed account keeps its row, with nothing in it that tells whose it was: see `closing`.
+    # A closed account keeps its row, without personal data: see `closing`.
     closed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -86,7 +86,7 @@ class User(AbstractUser):
                 name="accounts_user_email_unique_any_case",
                 violation_error_message="A user with that e-mail address already exists.",
             ),
-            # `clean` says the same by field.
+            # `clean` checks the same, with an error for each field.
             models.CheckConstraint(
                 condition=models.Q(quiet_from=None, quiet_until=None)
                 | models.Q(quiet_from__isnull=False, quiet_until__isnull=False)
@@ -101,7 +101,7 @@ class User(AbstractUser):
             ),
         ]
         indexes = [
-            # notifications.holding.SPECIAL: nobody else's hours are asked for.
+            # The query of hold rules for users with quiet hours.
             models.Index(
                 fields=["id"],
                 condition=models.Q(quiet_from__isnull=False) | models.Q(quiet_weekends=True),
@@ -111,12 +111,12 @@ class User(AbstractUser):
 
     @property
     def switched_off_text(self) -> str:
-        """Say that the account is switched off, which pauses it; empty when it is not."""
-        is_off = not self.is_active and self.closed_at is None and self.pk != FOAM_ID
+        """Return a sentence if the account is switched off, which pauses it; else ""."""
+        is_off = not self.is_active and self.closed_at is None and self.pk != SYSTEM_USER_ID
         return f"The account of {self.username} is switched off." if is_off else ""
 
     def clean_new_email(self, stored: str) -> None:
-        """Check the address, where it is not the `stored` one: that stays what it is."""
+        """Check and normalise a new address. The `stored` one is left as it is."""
         if self.email and self.email != stored:
             try:
                 self.email = email_addresses.clean_email(self.email)
@@ -127,13 +127,13 @@ class User(AbstractUser):
         super().clean()
         stored = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()
         self.clean_new_email(stored or "")
-        if found := quiet_hours.problem(self.quiet_from, self.quiet_until):
-            field, why = found
-            raise ValidationError({field: why})
+        if problem := quiet_hours.problem(self.quiet_from, self.quiet_until):
+            field, message = problem
+            raise ValidationError({field: message})
 
     @transaction.atomic
     def store(self, now: datetime) -> None:
-        """Check and save, with what follows from it, whatever the face."""
+        """Check and save the user, and call the handlers of other apps."""
         self.clean()
         self.validate_constraints()
         self.save()
@@ -141,6 +141,6 @@ class User(AbstractUser):
             follow(self, now)
 
 
-# What other apps do when a user has been stored, in the same transaction: they know of users, and
-# users nothing of them.
+# Called when a user has been stored, in the same transaction. Other apps append theirs, as this app
+# must not import them.
 followers: list[Callable[[User, datetime], None]] = []

@@ -1,4 +1,4 @@
-"""What FOAM decides where allauth asks: who may sign up, what mails look like, who comes in how."""
+"""Adapters of allauth: sign-up, mails, second factors and the team's OIDC provider."""
 
 import logging
 from smtplib import SMTPException
@@ -30,12 +30,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return settings.FOAM_SIGNUP == "open" and mail.is_set_up()
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Count by whom one signs in as, under whatever name and port of the host one asks."""
+        """Count failed sign-ins by login alone: a client could vary the host name and port."""
         login: str = credentials.get("email") or credentials.get("username") or ""
         return login.lower()
 
     def clean_email(self, email: str) -> str:
-        """Take addresses that channels take: the same rule, whatever form they come by."""
+        """Check an address by the same rule as the address of a channel."""
         try:
             return email_addresses.clean_email(super().clean_email(email))
         except email_addresses.BadAddress as error:
@@ -48,17 +48,17 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any],
         headers: dict[str, str] | None = None,
     ) -> EmailMessage:
-        """Return the text, and beside it a page that is made of it."""
+        """Add an HTML version to the mail's text."""
         context = {**context, "base_url": settings.FOAM_BASE_URL}
         message = super().render_mail(template_prefix, email, context, headers)
         heading = message.subject.removeprefix(settings.ACCOUNT_EMAIL_SUBJECT_PREFIX)
-        told = {"heading": heading, "text": message.body, "code": context.get("code")}
+        values = {"heading": heading, "text": message.body, "code": context.get("code")}
         assert isinstance(message, EmailMultiAlternatives)
-        message.attach_alternative(render_to_string("accounts/mail.html", told), "text/html")
+        message.attach_alternative(render_to_string("accounts/mail.html", values), "text/html")
         return message
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send, or say that it could not be: to whom, and whether they are known, stays untold."""
+        """Send a mail, or show an error that does not reveal whether the account exists."""
         try:
             super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:
@@ -69,7 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Keeps what codes are computed from encrypted, as the secrets of channels are."""
+    """Stores the secrets of second factors encrypted, as those of channels."""
 
     def encrypt(self, text: str) -> str:
         return encryption.encrypt(text)
@@ -82,32 +82,33 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
 
 class OidcAdapter(DefaultSocialAccountAdapter):
-    """Lets in who has shown an e-mail address to the team's provider that the operator allows."""
+    """Lets in users of the team's OIDC provider with a verified address at an allowed domain."""
 
     def list_apps(
         self, request: HttpRequest, provider: Any = None, client_id: Any = None
     ) -> list[SocialApp]:
-        """Return what the settings have, and nothing from the database."""
+        """Return the apps in the settings, and none from the database."""
         return [
-            SocialApp(provider=name, **known["APP"])
-            for name, known in settings.SOCIALACCOUNT_PROVIDERS.items()
-            if provider in {None, name, known["APP"]["provider_id"]}
-            and client_id in {None, known["APP"]["client_id"]}
+            SocialApp(provider=name, **options["APP"])
+            for name, options in settings.SOCIALACCOUNT_PROVIDERS.items()
+            if provider in {None, name, options["APP"]["provider_id"]}
+            and client_id in {None, options["APP"]["client_id"]}
         ]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Refuse whoever has no verified address, or one of elsewhere, whatever they come for."""
-        verified = [each.email.lower() for each in sociallogin.email_addresses if each.verified]
+        """Refuse a user without a verified address at an allowed domain, at each sign-in."""
+        addresses = sociallogin.email_addresses
+        verified = [address.email.lower() for address in addresses if address.verified]
         allowed = settings.FOAM_OIDC_DOMAINS
         if not verified:
             self._refuse(request, "That account has no e-mail address that has been verified.")
-        elif allowed and not any(each.rpartition("@")[2] in allowed for each in verified):
+        elif allowed and not any(email.rpartition("@")[2] in allowed for email in verified):
             domains = " or ".join(allowed)
             self._refuse(request, f"Only e-mail addresses at {domains} are let in.")
 
-    def _refuse(self, request: HttpRequest, why: str) -> None:
+    def _refuse(self, request: HttpRequest, reason: str) -> None:
         page = "socialaccount/authentication_error.html"
-        raise ImmediateHttpResponse(render(request, page, {"why": why}, status=403))
+        raise ImmediateHttpResponse(render(request, page, {"reason": reason}, status=403))
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return settings.FOAM_OIDC_SIGNUP == "open"

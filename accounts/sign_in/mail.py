@@ -1,4 +1,4 @@
-"""Mail about the account: whether it can be sent, and where it goes for developers."""
+"""Mail about an account, which in development goes to the log."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def is_set_up() -> bool:
-    """Tell whether a code that is sent can be read: by mail, or at a developer's terminal."""
+    """Whether a sent code can be read: by mail, or in development in the terminal."""
     return bool(settings.EMAIL_URL) or not settings.PRODUCTION
 
 
@@ -36,12 +36,12 @@ def tell(user: Any, subject: str, text: str) -> None:
 
 
 class LogBackend(BaseEmailBackend):
-    """For development without a mail server: each mail is a warning, which the terminal shows."""
+    """Logs each mail as a warning, for development without a mail server."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
             lines = [f"To: {', '.join(message.to)}", f"Subject: {message.subject}"]
-            # Without blank lines, at which the terminal takes it for ended.
+            # Without blank lines, at which the terminal ends a log entry.
             text = "\n  ".join([*lines, *filter(None, str(message.body).splitlines())])
             log.warning("a mail that is not sent, as there is no EMAIL_URL:\n  %s", text)
         return len(email_messages)

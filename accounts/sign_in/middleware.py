@@ -1,4 +1,4 @@
-"""What holds for every page of the account, and for staff."""
+"""Middleware of the account's pages and of the admin."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
@@ -14,22 +14,22 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-NEEDED = "Staff need a second factor: set up an authenticator app or a passkey, and go on."
-UNUSABLE_FILTER = "A value in the address cannot be used as a filter: this is the whole list."
-SHOW = "Show your second factor to go on."
+NEEDED = "Staff need a second factor: set up an authenticator app or a passkey to go on."
+UNUSABLE_FILTER = "The filter in the address is not valid, so this is the whole list."
+SHOW = "Use your second factor to go on."
 
 
 def content_security(get_response: Answer) -> Answer:
-    """Let pages of the account load FOAM's own files only, and be shown in no frame."""
+    """Set the CSP of the account's pages: FOAM's own files only, and no frames."""
     begin = reverse("account_home")
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        # A passkey asks for its challenge.
+        # A passkey fetches its challenge.
         "connect-src 'self'; "
         f"form-action 'self'{_provider()}; base-uri 'none'; frame-ancestors 'none'"
     )
@@ -46,38 +46,38 @@ def content_security(get_response: Answer) -> Answer:
 
 
 def _provider() -> str:
-    """A form that signs in with the team's provider is answered by a redirect there."""
+    """Return the origin of the team's provider, to which the sign-in form redirects."""
     issuer = urlsplit(settings.FOAM_OIDC_ISSUER)
     return f" {issuer.scheme}://{issuer.netloc}" if issuer.netloc else ""
 
 
 def staff_second_factor(get_response: Answer) -> Answer:
-    """Let staff into the admin only when this session has shown a second factor.
+    """Let staff into the admin only if this session has shown a second factor.
 
-    Who has none yet is led to set one up.
+    Staff without a second factor are redirected to the page that sets one up.
     """
-    begin, out = reverse("admin:index"), reverse("admin:logout")
+    begin, logout = reverse("admin:index"), reverse("admin:logout")
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        asks = request.path.startswith(begin) and request.path != out
-        if asks and settings.FOAM_STAFF_SECOND_FACTOR and _is_staff(request):
+        is_admin = request.path.startswith(begin) and request.path != logout
+        if is_admin and settings.FOAM_STAFF_SECOND_FACTOR and _is_staff(request):
             if not is_mfa_enabled(request.user, FACTORS):
                 messages.warning(request, NEEDED)
                 return HttpResponseRedirect(reverse("mfa_index"))
             if not has_shown_second_factor(request):
                 messages.warning(request, SHOW)
                 here = urlencode({"next": request.get_full_path()})
-                return HttpResponseRedirect(f"{_where_to_show_it(request)}?{here}")
+                return HttpResponseRedirect(f"{_second_factor_url(request)}?{here}")
         return get_response(request)
 
     return middleware
 
 
 class UnusableFilter:
-    """Lead staff back to the whole list where PostgreSQL refuses the value of a filter.
+    """Redirects staff to the whole list if PostgreSQL refuses the value of a filter.
 
-    Django checks filters in an address by itself, but not their range: an instant with an offset of
-    16 hours, or the year 300000.
+    Django checks the type of filters in an address, but not their range: an instant with an offset
+    of 16 hours, or the year 300000.
     """
 
     def __init__(self, get_response: Answer) -> None:
@@ -95,22 +95,22 @@ class UnusableFilter:
         return HttpResponseRedirect(request.path)
 
 
-def who_acts(get_response: Answer) -> Answer:
-    """Have what is done in the admin, and on the pages of an account, recorded as done there."""
-    faces = ((reverse("admin:index"), Face.ADMIN), (reverse("account_home"), Face.ACCOUNT))
+def record_actor(get_response: Answer) -> Answer:
+    """Set the current actor for requests to the admin and to the account's pages."""
+    sources = ((reverse("admin:index"), Source.ADMIN), (reverse("account_home"), Source.ACCOUNT))
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        face = next((face for begin, face in faces if request.path.startswith(begin)), None)
-        if face is None:
+        source = next((source for begin, source in sources if request.path.startswith(begin)), None)
+        if source is None:
             return get_response(request)
-        with acting(By(face.value, request.user.pk)):
+        with acting_as(Actor(source.value, request.user.pk)):
             return get_response(request)
 
     return middleware
 
 
 def addresses_as_text(get_response: Answer) -> Answer:
-    """Refuse null characters in an address of the admin, which PostgreSQL does not take as text."""
+    """Refuse null characters in an address of the admin, which PostgreSQL does not store."""
     begin = reverse("admin:index")
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -127,12 +127,12 @@ def _is_staff(request: HttpRequest) -> bool:
     return request.user.is_authenticated and request.user.is_staff
 
 
-def _where_to_show_it(request: HttpRequest) -> str:
-    ways = get_adapter().get_reauthentication_methods(request.user)
-    return next(way["url"] for way in ways if way["id"].startswith("mfa_"))
+def _second_factor_url(request: HttpRequest) -> str:
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    return next(method["url"] for method in methods if method["id"].startswith("mfa_"))
 
 
 def has_shown_second_factor(request: HttpRequest) -> bool:
-    """Tell whether this session was signed in, confirmed or provided with one."""
+    """Whether a second factor was set up, or used to sign in or confirm, in this session."""
     records = get_authentication_records(request, request.user)
     return any(record["method"] == "mfa" for record in records)

@@ -1,4 +1,4 @@
-"""The pages of one's own account, beside those of allauth."""
+"""Pages of the user's own account, beside those of allauth."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from accounts.models import User
 
 
 class ProfileForm(PlainDigits, forms.ModelForm):
-    """Checked and stored by `User.store`, as by the API."""
+    """The user's profile, checked and saved by `User.store`, as in the API."""
 
     class Meta:
         model = User
@@ -44,7 +44,7 @@ class ProfileForm(PlainDigits, forms.ModelForm):
 
 
 class CloseForm(forms.Form):
-    """Asks for one's own e-mail address, which nobody types by mistake."""
+    """Asks the user to type their e-mail address, to confirm that the account is to be closed."""
 
     email = forms.CharField(label="Your e-mail address", widget=forms.EmailInput)
 
@@ -63,23 +63,23 @@ class CloseForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
-    """Show who one is; change names, time zone and quiet hours."""
-    # Of its own: a form that is refused has changed what it was given.
+    """Show the user's profile; change names, time zone and quiet hours."""
+    # A copy of `request.user`, as a form changes its instance even if it is not valid.
     user = User.objects.get(pk=request.user.pk or 0)
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")
         return redirect("account_home")
-    told = {"form": form, "timezones": sorted(timezones.names())}
-    return render(request, "accounts/home.html", told)
+    context = {"form": form, "timezones": sorted(timezones.names())}
+    return render(request, "accounts/home.html", context)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(app="accounts.account_data.closing")
 def close(request: HttpRequest) -> HttpResponse:
-    """Close one's account, for good."""
+    """Close the user's account for good."""
     user = User.objects.get(pk=request.user.pk or 0)
     form = CloseForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():

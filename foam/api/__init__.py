@@ -1,1 +1,1 @@
-"""What all of the API shares: requests, pages, errors, the OpenAPI document."""
+"""Parts of the whole API: middleware, pagination, errors, the OpenAPI document, HTML pages."""

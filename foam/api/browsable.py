@@ -1,4 +1,4 @@
-"""The API in a browser: every action has a form, by what its view and its schema say."""
+"""The browsable API: a page for each address, with a form for every action of its view."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from foam.api.html_forms import Input, inputs
 from foam.api.json_html import linked
 from foam.api.roots import nouns
 
-# Nothing from elsewhere, and no script or style within a page.
+# No other host, and no inline script or style.
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 WRITING = ("POST", "PUT", "PATCH")
 ABSENT = {401, 404, 410}
@@ -31,7 +31,7 @@ ABSENT = {401, 404, 410}
 
 @dataclass(slots=True)
 class Form:
-    """One thing that can be done here. Without `fields` and `raw` it is a button."""
+    """The form of one action. Without `fields` and `raw` it is a button."""
 
     name: str
     title: str
@@ -44,7 +44,7 @@ class Form:
 
     @property
     def has_file(self) -> bool:
-        return any(each.kind == "file" for each in self.fields)
+        return any(field.kind == "file" for field in self.fields)
 
 
 class Renderer(BrowsableAPIRenderer):
@@ -53,15 +53,15 @@ class Renderer(BrowsableAPIRenderer):
     ) -> dict[str, Any]:
         view, request = renderer_context["view"], renderer_context["request"]
         response = renderer_context["response"]
-        page = Page(view, request, data)
+        page = BrowsablePage(view, request, data)
         renderer: Any = self.get_default_renderer(view)
         content = self.get_content(renderer, data, accepted_media_type, renderer_context)
         paginator = getattr(view, "paginator", None)
         response["Content-Security-Policy"] = CSP
         crumbs = breadcrumbs(request.path)
-        # An address that only takes a POST is opened for its form.
+        # Show the form alone for an address that only takes POST.
         is_form = request.method == "GET" and response.status_code == 405 and bool(page.forms)
-        # What is not there, or not this user's, can be neither changed nor deleted.
+        # Offer no actions on an object that does not exist or is another user's.
         is_there = response.status_code not in ABSENT
         return {
             "view": view,
@@ -86,8 +86,8 @@ class Renderer(BrowsableAPIRenderer):
         }
 
 
-class Page:
-    """What can be done at one address, and at those below it."""
+class BrowsablePage:
+    """The forms of one address, and of the actions below it."""
 
     def __init__(self, view: Any, request: Request, data: Any) -> None:
         self.view, self.request, self.data = view, request, data
@@ -95,21 +95,21 @@ class Page:
 
     @cached_property
     def forms(self) -> list[Form]:
-        """The forms of this address: to create, to edit, or of the action that it is."""
-        found = []
+        """The forms of this address: to create, to edit, or of its action."""
+        forms = []
         if self._allows("POST"):
             name = self._handler("POST")
             title = self._title(name)
             form = self._form(self.view, name, title, "POST", self._address(name))
             form.is_open = form.is_open or name != "create"
-            found.append(form)
-        method = next((each for each in ("PATCH", "PUT") if self._allows(each)), None)
+            forms.append(form)
+        method = next((verb for verb in ("PATCH", "PUT") if self._allows(verb)), None)
         if method and (instance := self._object()) is not None:
-            found.append(self._edit(method, instance))
-        return found
+            forms.append(self._edit(method, instance))
+        return forms
 
     def actions(self) -> Iterator[Form]:
-        """Yield what else there is for this object, or this list."""
+        """Yield the forms of the other actions of this object or list."""
         for method in getattr(self.view, "get_extra_actions", list)():
             if method.detail != getattr(self.view, "detail", None) or self._is_action:
                 continue
@@ -117,7 +117,7 @@ class Page:
             try:
                 href = self.view.reverse_action(method.url_name, kwargs=self.view.kwargs)
             except NoReverseMatch:
-                # Its address has a part that only who asks can know.
+                # Its address needs an argument, such as an external id.
                 continue
             for verb, name in method.mapping.items():
                 if not _is_permitted(view, verb.upper()):
@@ -134,28 +134,28 @@ class Page:
         return Form("destroy", "Delete", "DELETE", self.request.path)
 
     def other_errors(self) -> list[tuple[str, str]]:
-        """Return what is wrong with no field of a form that is shown."""
-        shown = {each.name for form in self.forms for each in form.fields}
+        """Return the errors that belong to no field of the forms."""
+        field_names = {field.name for form in self.forms for field in form.fields}
         return [
             (name, text)
             for name, texts in self.errors.items()
             for text in texts
-            if name not in shown
+            if name not in field_names
         ]
 
     def _title(self, name: str) -> str:
-        """Return the words of a form's button: the action's name, or the last step of its path."""
+        """Return the label of a form's button: the action's name, or the last step of its path."""
         step = self.request.path.rstrip("/").rsplit("/", 1)[-1]
         return titled(step.replace("-", "_") if name == "post" else name)
 
     def _address(self, name: str) -> str:
-        """Return this page's address for a form, without what its action does not take.
+        """Return this page's address for a form, without the parameters that its action refuses.
 
-        A list that is filtered is one to create in as well.
+        So one can create an object from a filtered list.
         """
-        taken = getattr(self.view, "query_params", {}).get(name, ())
+        allowed = getattr(self.view, "query_params", {}).get(name, ())
         query = self.request.query_params.copy()
-        for parameter in set(query) - set(taken):
+        for parameter in set(query) - set(allowed):
             del query[parameter]
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
@@ -186,12 +186,12 @@ class Page:
     def _form(self, view: Any, name: str, title: str, method: str, href: str) -> Form:
         form = Form(name, title, method, href, describe(_doc(view, name)))
         with override_method(view, self.request, method):
-            taken = taken_by(view, name, method)
-            if isinstance(taken, Serializer):
-                form.fields = inputs(taken, {}, self._errors_at(href), self._sent(href))
-                form.raw = None if form.has_file else as_json(_sample(taken))
-            elif taken is not None:
-                form.raw = "[]" if isinstance(taken, ListSerializer) else "{}"
+            body = body_of(view, name, method)
+            if isinstance(body, Serializer):
+                form.fields = inputs(body, {}, self._errors_at(href), self._sent(href))
+                form.raw = None if form.has_file else as_json(_sample(body))
+            elif body is not None:
+                form.raw = "[]" if isinstance(body, ListSerializer) else "{}"
         form.is_open = bool(self._errors_at(href))
         return form
 
@@ -202,9 +202,9 @@ class Page:
         with override_method(self.view, self.request, method):
             serializer = self.view.get_serializer(instance)
             values = dict(serializer.data)
-            taken = taken_by(self.view, name, method)
-            if isinstance(taken, Serializer) and type(taken) is not type(serializer):
-                serializer = taken
+            body = body_of(self.view, name, method)
+            if isinstance(body, Serializer) and type(body) is not type(serializer):
+                serializer = body
             form.raw = as_json(
                 {name: values[name] for name in serializer.fields if _is_written(serializer, name)}
             )
@@ -213,19 +213,19 @@ class Page:
         return form
 
     def _question(self, view: Any, name: str, title: str, href: str) -> Form:
-        """Return a link to what can be read, with an input for each parameter of its address."""
+        """Return a GET form, with an input for each query parameter."""
         form = Form(name, title, "GET", href, describe(_doc(view, name)))
         for parameter in _schema(view, name, "GET").get_override_parameters():
             if getattr(parameter, "location", "") == "query":
-                help_ = describe(parameter.description or "")
+                help_text = describe(parameter.description or "")
                 form.fields.append(
-                    Input(parameter.name, parameter.name, "text", help_, False, False, "")
+                    Input(parameter.name, parameter.name, "text", help_text, False, False, "")
                 )
         return form
 
     def _view_of(self, method: Any) -> Any:
-        """Return a view for an action beside this one, as its address would make it."""
-        options = {name: each for name, each in method.kwargs.items() if name != "schema"}
+        """Return a view for another action, as the URL resolver would build it."""
+        options = {name: value for name, value in method.kwargs.items() if name != "schema"}
         view = type(self.view)(**options)
         view.request, view.args, view.kwargs = self.request, (), self.view.kwargs
         view.action, view.action_map = method.__name__, dict(method.mapping)
@@ -234,7 +234,7 @@ class Page:
         return view
 
     def _sent(self, href: str) -> Mapping[str, Any]:
-        """Return what was sent here and refused, to be mended."""
+        """Return the data that was sent here and refused, to fill the form again."""
         if not self._errors_at(href):
             return {}
         try:
@@ -248,17 +248,17 @@ class Page:
         return self.errors if is_here and self.request.method in WRITING else {}
 
 
-def taken_by(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping[str, Any] | None:
-    """Return what the body of an action is read with; None for an action without one."""
+def body_of(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping[str, Any] | None:
+    """Return the serializer or schema of an action's body; None for an action without one."""
     try:
-        found = _schema(view, name, method).get_request_serializer()
+        body = _schema(view, name, method).get_request_serializer()
     except (APIException, Http404):
         return None
-    if isinstance(found, Mapping):
-        found = found.get("multipart/form-data", found)
-    if isinstance(found, type) and issubclass(found, BaseSerializer):
-        return found(context=_context(view))
-    return found if isinstance(found, BaseSerializer | Mapping) else None
+    if isinstance(body, Mapping):
+        body = body.get("multipart/form-data", body)
+    if isinstance(body, type) and issubclass(body, BaseSerializer):
+        return body(context=_context(view))
+    return body if isinstance(body, BaseSerializer | Mapping) else None
 
 
 def _context(view: Any) -> dict[str, Any]:
@@ -266,18 +266,18 @@ def _context(view: Any) -> dict[str, Any]:
 
 
 def _schema(view: Any, name: str, method: str) -> Any:
-    """Return a schema of its own for one action: those of classes are shared by threads."""
-    made = getattr(getattr(view, name, None), "kwargs", {}).get("schema")
-    made = made or type(getattr_static(view, "schema"))
-    if made is DefaultSchema:
-        made = api_settings.DEFAULT_SCHEMA_CLASS
-    schema: Any = made()  # type: ignore[operator]
+    """Return a new schema for one action, as threads share the schema of a view class."""
+    schema_class = getattr(getattr(view, name, None), "kwargs", {}).get("schema")
+    schema_class = schema_class or type(getattr_static(view, "schema"))
+    if schema_class is DefaultSchema:
+        schema_class = api_settings.DEFAULT_SCHEMA_CLASS
+    schema: Any = schema_class()  # type: ignore[operator]
     schema.view, schema.method, schema.path = view, method, ""
     return schema
 
 
 def _is_permitted(view: Any, method: str) -> bool:
-    """Whether who asks may do this: a token that only reads is offered nothing that writes."""
+    """Whether the client may use this method, so that a read-only token gets no forms to write."""
     with override_method(view, view.request, method) as request:
         try:
             view.check_permissions(request)
@@ -292,7 +292,9 @@ def _is_written(serializer: Serializer[Any], name: str) -> bool:
 
 def _sample(serializer: Serializer[Any]) -> dict[str, Any]:
     return {
-        name: each.get_initial() for name, each in serializer.fields.items() if not each.read_only
+        name: field.get_initial()
+        for name, field in serializer.fields.items()
+        if not field.read_only
     }
 
 
@@ -305,24 +307,24 @@ def titled(name: str) -> str:
 
 
 def errors_of(data: Any) -> dict[str, list[str]]:
-    """Return what a problem document says, by the field of the form that it is about."""
-    found: dict[str, list[str]] = {}
+    """Return the error texts of a problem document, by field of the form."""
+    texts: dict[str, list[str]] = {}
     if isinstance(data, dict) and isinstance(data.get("errors"), list):
-        for each in data["errors"]:
-            name = str(each.get("field", "")).split(".")[0]
-            found.setdefault(name, []).append(str(each.get("detail", "")))
-    return found
+        for error in data["errors"]:
+            name = str(error.get("field", "")).split(".")[0]
+            texts.setdefault(name, []).append(str(error.get("detail", "")))
+    return texts
 
 
 def description(view: Any, html: bool = False) -> str:
-    """What REST framework asks for a view's description; its docstring."""
+    """Return the description of a view: its docstring. REST framework calls this."""
     text = getattr(view, "description", None) or type(view).__doc__ or ""
     return describe(text) if html else text
 
 
 def breadcrumbs(path: str) -> list[tuple[str, str]]:
-    """Return the addresses above a path that lead somewhere, and it itself, with their names."""
-    found = []
+    """Return (name, address) of a path and of those above it that exist."""
+    crumbs = []
     steps = path.strip("/").split("/")
     for end in range(1, len(steps) + 1):
         href = "/" + "/".join(steps[:end]) + "/"
@@ -332,8 +334,8 @@ def breadcrumbs(path: str) -> list[tuple[str, str]]:
             continue
         step = steps[end - 1]
         name = "API" if step == "v1" else titled(step)
-        found.append((f"#{step}" if step.isdigit() else name, href))
-    return found
+        crumbs.append((f"#{step}" if step.isdigit() else name, href))
+    return crumbs
 
 
 def first_url(*names: str) -> str | None:

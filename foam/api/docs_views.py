@@ -1,18 +1,18 @@
-"""/docs and /redoc: pages that ask nobody else for anything, and could not."""
+"""Swagger UI at /docs and Redoc at /redoc, under a CSP that allows no other host."""
 
 from typing import Any, ClassVar
 
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
-# Both make styles as they run. Redoc searches in a worker, made of a blob.
+# Both create styles at run time. Redoc searches in a worker created from a blob.
 CSP = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-class Guarded:
-    """Takes no token, and lets its page ask nobody else for anything."""
+class DocsCspMixin:
+    """Sets the CSP of a page of documentation, which needs no sign-in."""
 
     url_name = "openapi"
     permission_classes: ClassVar[list[Any]] = []
@@ -24,9 +24,9 @@ class Guarded:
         return response
 
 
-class SwaggerView(Guarded, SpectacularSwaggerSplitView):
-    """Swagger UI; its script is at `?script=`, so that none stands in the page."""
+class SwaggerView(DocsCspMixin, SpectacularSwaggerSplitView):
+    """Swagger UI. Its script has its own address, `?script=`, as the CSP forbids inline scripts."""
 
 
-class RedocView(Guarded, SpectacularRedocView):
+class RedocView(DocsCspMixin, SpectacularRedocView):
     """Redoc, started by foam/redoc.js."""

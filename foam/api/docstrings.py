@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString, mark_safe
 def describe(text: str) -> SafeString:
     """Return the paragraphs of a docstring as HTML, with `code`."""
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    shown = [f"<p>{_with_code(escape(part))}</p>" for part in paragraphs if part]
-    return mark_safe("".join(shown))  # noqa: S308 escaped above
+    html = [f"<p>{_with_code(escape(text))}</p>" for text in paragraphs if text]
+    return mark_safe("".join(html))  # noqa: S308 escaped above
 
 
 def _with_code(text: str) -> str:

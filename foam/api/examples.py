@@ -1,7 +1,7 @@
-"""One example of every operation of the API, by its operationId: what is asked, what is answered.
+"""Examples of the requests and answers of every operation of the API, by operationId.
 
-They stand in the OpenAPI document. foam/tests/api/test_isolation.py sends each of them, with ids of
-rows that exist then.
+The OpenAPI document has them. foam/tests/api/test_isolation.py sends each of them, with the ids of
+its own rows.
 """
 
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """`asked` is the body; `answers` is by status: without one, the answer has no body.
+    """The body of a request, its answers by status, and its query string.
 
-    `query` is what the address has to say.
+    An answer that is not listed has no body.
     """
 
-    asked: Any = None
+    body: Any = None
     answers: dict[int, Any] = field(default_factory=dict)
     query: str = ""
 
 
-def ok(answer: Any, asked: Any = None) -> Example:
-    return Example(asked, {200: answer})
+def ok(answer: Any, body: Any = None) -> Example:
+    return Example(body, {200: answer})
 
 
-def created(answer: Any, asked: Any = None) -> Example:
-    return Example(asked, {201: answer})
+def created(answer: Any, body: Any = None) -> Example:
+    return Example(body, {201: answer})
 
 
 TOKEN = {
@@ -268,7 +268,7 @@ BATCH = {
     ],
     "dry_run": True,
 }
-DONE = {
+BATCH_RESULT = {
     "done": 2,
     "refused": 0,
     "dry_run": True,
@@ -331,7 +331,7 @@ SENT_CODE = {"is_verified": False, "detail": "A code was sent to this address.",
 VERIFIED = {"is_verified": True, "detail": "This channel is verified.", "delivery": None}
 
 EXAMPLES = {
-    # Lists are shown by one of what they list.
+    # The example of a list is one of its elements.
     "channels_list": ok(CHANNEL),
     "channels_create": created({**CHANNEL, "secret": "whsec_MfKQ9r8GKYqrTwjU"}, NEW_CHANNEL),
     "channels_retrieve": ok(CHANNEL),
@@ -378,7 +378,7 @@ EXAMPLES = {
     "reminders_upcoming": ok(UPCOMING),
     "reminders_preview": ok(PREVIEW, SCHEDULE),
     "reminders_parse": ok(PARSED, SENTENCE),
-    "reminders_batch": ok(DONE, BATCH),
+    "reminders_batch": ok(BATCH_RESULT, BATCH),
     "reminders_by_external_id": ok(REMINDER),
     "reminders_put_by_external_id": Example(NEW_REMINDER, {200: REMINDER, 201: REMINDER}),
     "reminders_delete_by_external_id": Example(),

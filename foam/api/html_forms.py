@@ -1,4 +1,4 @@
-"""What a serializer takes, as inputs of an HTML form. A script sends them as JSON: see api.js."""
+"""Inputs of an HTML form for the fields of a serializer. A script, api.js, sends them as JSON."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 
 from foam.api.docstrings import describe
 
-# The first that a field is an instance of, unless it says its own `input_kind`.
+# Kind of input by field class, the first that matches. A field may set `input_kind` instead.
 KINDS: tuple[tuple[type, str], ...] = (
     (serializers.FileField, "file"),
     (serializers.BooleanField, "checkbox"),
@@ -30,19 +30,20 @@ KINDS: tuple[tuple[type, str], ...] = (
     (serializers.DictField, "json"),
     (serializers.JSONField, "json"),
 )
-# What a list is made of, and how one is written.
-ITEMS = {
+# Example of a list of each kind.
+LIST_EXAMPLES = {
     "duration": "PT10M, P1D",
     "wall": "2026-12-24T18:00, 2026-12-31T18:00",
     "instant": "2026-12-24T17:00:00Z",
     "number": "1, 2, 3",
 }
-LONG = 4096
+# Longest text, in characters, for an input of one line.
+MAX_ONE_LINE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field as a form shows it; `value` is text, or what is chosen of many."""
+    """One field of a form; `value` is text, or a list for a choice of several."""
 
     name: str
     label: str
@@ -55,7 +56,7 @@ class Input:
     items: str = ""
     choices: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    # Sent and refused: to be sent again, though it is not changed any more.
+    # The value was sent and refused. api.js sends it again, though the user does not change it.
     is_sent: bool = False
 
     @property
@@ -69,55 +70,60 @@ def inputs(
     errors: Mapping[str, list[str]],
     sent: Mapping[str, Any],
 ) -> list[Input]:
-    """Return an input for each field that can be written, with its value and what is wrong.
+    """Return an input for each writable field, with its value and errors.
 
-    What was `sent` and refused stands in the place of `values`.
+    Values that were `sent` and refused replace `values`.
     """
     values = {**values, **sent}
     writable = [
-        (name, each)
-        for name, each in serializer.fields.items()
-        if not each.read_only and not isinstance(each, serializers.HiddenField)
+        (name, field)
+        for name, field in serializer.fields.items()
+        if not field.read_only and not isinstance(field, serializers.HiddenField)
     ]
     return [
-        _input(name, each, values.get(name, empty), errors.get(name, []), is_sent=name in sent)
-        for name, each in writable
+        _input(name, field, values.get(name, empty), errors.get(name, []), is_sent=name in sent)
+        for name, field in writable
     ]
 
 
-def _input(name: str, each: Any, value: Any, errors: list[str], *, is_sent: bool) -> Input:
-    kind = kind_of(each)
+def _input(name: str, field: Any, value: Any, errors: list[str], *, is_sent: bool) -> Input:
+    kind = kind_of(field)
     if value is empty:
-        value = each.get_initial()
-    items = items_of(each, kind)
+        value = field.get_initial()
+    items = items_of(field, kind)
     return Input(
         name=name,
-        label=str(each.label or name.replace("_", " ").capitalize()),
+        label=str(field.label or name.replace("_", " ").capitalize()),
         kind=kind,
-        help=describe(str(each.help_text or "")),
-        is_required=each.required and kind != "checkbox",
-        may_be_null=each.allow_null,
-        value=_chosen(value) if kind == "multiple" else written(value, kind),
-        example=ITEMS.get(items, "") if kind == "list" else ITEMS.get(kind, "").split(",")[0],
+        help=describe(str(field.help_text or "")),
+        is_required=field.required and kind != "checkbox",
+        may_be_null=field.allow_null,
+        value=_selected(value) if kind == "multiple" else written(value, kind),
+        example=_example(items) if kind == "list" else _example(kind).split(",")[0],
         items=items,
-        choices=list(_choices(each, kind)),
+        choices=list(_choices(field, kind)),
         errors=errors,
         is_sent=is_sent,
     )
 
 
-def kind_of(each: Any) -> str:
-    if named := getattr(each, "input_kind", None):
-        return str(named)
-    if isinstance(each, serializers.BooleanField) and each.allow_null:
+def _example(kind: str) -> str:
+    return LIST_EXAMPLES.get(kind, "")
+
+
+def kind_of(field: Any) -> str:
+    if kind := getattr(field, "input_kind", None):
+        return str(kind)
+    if isinstance(field, serializers.BooleanField) and field.allow_null:
         return "json"
-    for type_, kind in KINDS:
-        if isinstance(each, type_):
-            child = kind_of(getattr(each, "child", None)) if kind == "list" else ""
+    for field_class, kind in KINDS:
+        if isinstance(field, field_class):
+            child = kind_of(getattr(field, "child", None)) if kind == "list" else ""
             return "json" if child in {"json", "list"} else kind
-    if isinstance(each, serializers.CharField):
-        is_long = each.style.get("base_template") == "textarea.html"
-        return "textarea" if is_long or (each.max_length or LONG) > LONG else "text"
+    if isinstance(field, serializers.CharField):
+        is_textarea = field.style.get("base_template") == "textarea.html"
+        is_long = (field.max_length or MAX_ONE_LINE) > MAX_ONE_LINE
+        return "textarea" if is_textarea or is_long else "text"
     return "text"
 
 
@@ -129,20 +135,20 @@ def items_of(field: Any, kind: str) -> str:
     return "number" if isinstance(related, serializers.PrimaryKeyRelatedField) else ""
 
 
-def _choices(each: Any, kind: str) -> Iterable[tuple[str, str]]:
+def _choices(field: Any, kind: str) -> Iterable[tuple[str, str]]:
     if kind not in ("select", "multiple"):
         return
-    for option in each.iter_options():
+    for option in field.iter_options():
         if hasattr(option, "value"):
             yield str(option.value), str(option.display_text)
 
 
-def _chosen(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list | tuple | set) else []
+def _selected(value: Any) -> list[str]:
+    return [str(option) for option in value] if isinstance(value, list | tuple | set) else []
 
 
 def written(value: Any, kind: str) -> str:
-    """Return a value as it is typed."""
+    """Return a value as the text of an input."""
     if kind == "json":
         return "" if value in (None, {}, []) else json.dumps(value, indent=2)
     if value is None:

@@ -1,4 +1,4 @@
-"""An answer of the API as HTML, in which ids and addresses lead to what they are of."""
+"""JSON answers of the API as HTML, with links at ids and addresses."""
 
 import json
 from functools import lru_cache
@@ -12,7 +12,7 @@ _INDENT = "  "
 
 
 def linked(value: Any, noun: str | None) -> SafeString:
-    """Return JSON with links; `noun` is what the ids at the top, or in `results`, are of."""
+    """Return JSON as HTML with links. `noun` is the kind of `id` at the top and in `results`."""
     return _value(value, "", noun, 0)
 
 
@@ -20,14 +20,15 @@ def _value(value: Any, key: str, noun: str | None, depth: int) -> SafeString:
     if isinstance(value, dict) and value:
         inner = noun if key in ("", "results") else None
         rows = [
-            (json.dumps(name), _value(each, name, inner, depth + 1)) for name, each in value.items()
+            (json.dumps(name), _value(member, name, inner, depth + 1))
+            for name, member in value.items()
         ]
         return _block("{", "}", depth, [format_html("<b>{}</b>: {}", *row) for row in rows])
     if isinstance(value, list) and value:
-        if not any(isinstance(each, dict | list) for each in value):
-            items = [(_value(each, key, noun, depth),) for each in value]
+        if not any(isinstance(element, dict | list) for element in value):
+            items = [(_value(element, key, noun, depth),) for element in value]
             return format_html("[{}]", format_html_join(", ", "{}", items))
-        return _block("[", "]", depth, [_value(each, key, noun, depth + 1) for each in value])
+        return _block("[", "]", depth, [_value(element, key, noun, depth + 1) for element in value])
     href = _address(key, value, noun)
     text = json.dumps(value, ensure_ascii=False)
     if href:

@@ -1,4 +1,4 @@
-"""What the web answers while PostgreSQL is away, full or starting: 503, and when to come again."""
+"""Answers while PostgreSQL is away, full or starting: 503 with Retry-After."""
 
 import sys
 
@@ -9,14 +9,14 @@ from psycopg import InterfaceError
 from foam.api import problems
 from foam.postgresql.connection import is_of_session
 
-RETRY_AFTER = 5
+RETRY_AFTER_SECONDS = 5
 DETAIL = "The database does not answer at the moment. Nothing was changed: send this again soon."
-# The SQLSTATE class of a server that has no memory, disk or connection left.
+# SQLSTATE class of a server without free memory, disk space or connections.
 NO_RESOURCES = "53"
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether an exception says that the database cannot be reached or takes nothing now."""
+    """Whether an exception means that the database cannot be reached or cannot write now."""
     if not isinstance(error, Error):
         return False
     cause = error.__cause__
@@ -26,7 +26,7 @@ def is_database_away(error: BaseException | None) -> bool:
 
 
 def answer_failure(request: HttpRequest) -> HttpResponse:
-    """Answer an exception that no view has answered: 503 while the database is away, else 500."""
+    """Answer an unhandled exception: 503 while the database is away, else 500."""
     if is_database_away(sys.exception()):
         return unavailable(request)
     return problems.server_error(request)
@@ -35,6 +35,6 @@ def answer_failure(request: HttpRequest) -> HttpResponse:
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Return a 503: a page for a browser, a problem document for a program."""
     response = problems.answer(request, 503, DETAIL)
-    response["Retry-After"] = str(RETRY_AFTER)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     response["Cache-Control"] = "no-store"
     return response

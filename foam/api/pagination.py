@@ -1,4 +1,4 @@
-"""Pages of lists: as fast at the end as at the beginning, and stable while rows come and go."""
+"""Cursor pagination: each page costs the same, and is stable while rows are added and deleted."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ DEFAULT = "-id"
 
 
 class Place(NamedTuple):
-    """Between which rows a page begins: next to one with this value and id, on one side of it."""
+    """The begin of a page: after, or before, the row with this value and id."""
 
     ordering: str
     value: str | None
@@ -29,12 +29,12 @@ class Place(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, purpose: str) -> Self:
-        """Return the place that a cursor of ours names. Raises ForeignCursor."""
+        """Read and verify a cursor. Raises ForeignCursor."""
         return cls(*json.loads(cursors.verify(purpose, text)))
 
 
 class Order(NamedTuple):
-    """By a field and then by id, both rising or both falling; null is greater than all else."""
+    """Order by a field and then by id, both rising or both falling. Null is the greatest value."""
 
     field: str
     is_falling: bool
@@ -51,14 +51,14 @@ class Order(NamedTuple):
         return rows.order_by(*(F(n).desc() if self.is_falling else F(n).asc() for n in names))
 
     def first_rows(self, rows: QuerySet[Any], limit: int, view: Any) -> list[Any]:
-        """Return the first rows in this order; by id alone the view may know a shorter way."""
-        has_way = hasattr(view, "first_rows") and view.model is rows.model
-        if self.field == "id" and has_way:
+        """Return the first rows in this order. By id, the view may have a faster query."""
+        has_query = hasattr(view, "first_rows") and view.model is rows.model
+        if self.field == "id" and has_query:
             return list(view.first_rows(rows, limit, is_falling=self.is_falling))
         return list(self.sort(rows)[:limit])
 
     def after(self, place: Place, model: type[Model]) -> Q:
-        """Return the rows beyond a place."""
+        """Return the condition for the rows after a place."""
         side = "lt" if self.is_falling else "gt"
         beyond = Q(**{f"id__{side}": place.id})
         if self.field == "id":
@@ -78,22 +78,22 @@ class Order(NamedTuple):
 
 
 class CursorPagination(DrfCursorPagination):
-    """Newest first, or as `ordering` says where a view names its `ordering_fields`."""
+    """Pages with the newest first, or by `ordering` if the view has `ordering_fields`."""
 
     ordering = DEFAULT
     page_size = 50
     page_size_query_param = "page_size"
-    page_size_query_description = "From 1 to 200; 50 if left out."
+    page_size_query_description = "From 1 to 200. 50 if left out."
     max_page_size = 200
 
     page: list[Any]
-    # What a view adds to its pages, for the schema.
+    # Further properties of the view's pages, for the schema.
     extra: Mapping[str, Any] = {}
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, size = request, self.get_page_size(request)
-        self.order = Order.of(self._asked_ordering(request, view))
-        place = self._asked_place(request)
+        self.order = Order.of(self._read_ordering(request, view))
+        place = self._read_place(request)
         order = self.order.flipped() if place and place.is_backward else self.order
         if place is not None:
             queryset = queryset.filter(order.after(place, queryset.model))
@@ -117,17 +117,17 @@ class CursorPagination(DrfCursorPagination):
             raise ValidationError({self.page_size_query_param: message})
         return int(text)
 
-    def _asked_ordering(self, request: Request, view: Any) -> str:
+    def _read_ordering(self, request: Request, view: Any) -> str:
         fields = getattr(view, "ordering_fields", ())
-        asked = request.query_params.get("ordering", DEFAULT) if fields else DEFAULT
-        if asked.removeprefix("-") not in {*fields, "id"}:
+        ordering = request.query_params.get("ordering", DEFAULT) if fields else DEFAULT
+        if ordering.removeprefix("-") not in {*fields, "id"}:
             names = ", ".join(fields)
             raise ValidationError(
                 {"ordering": f"Give one of {names}, with - before it to reverse."}
             )
-        return asked
+        return ordering
 
-    def _asked_place(self, request: Request) -> Place | None:
+    def _read_place(self, request: Request) -> Place | None:
         text = request.query_params.get(self.cursor_query_param)
         if text is None:
             return None
@@ -139,14 +139,14 @@ class CursorPagination(DrfCursorPagination):
         except cursors.ForeignCursor:
             pass
         message = (
-            "This is no cursor of this list in this order: follow `next` and `previous` as they "
-            "are, or begin without a cursor."
+            "This cursor is not from this list in this order. Use the addresses in `next` and "
+            "`previous` unchanged, or begin without a cursor."
         )
         raise ValidationError({self.cursor_query_param: message})
 
     @property
     def _purpose(self) -> str:
-        """Return whose cursors these are, and of which list."""
+        """Return the purpose of the cursors: the list and its user."""
         match = self.request.resolver_match
         of = sorted(match.kwargs.items()) if match else ()
         return f"list {match and match.view_name} {of} of {self.request.user.pk}"
@@ -169,9 +169,9 @@ class CursorPagination(DrfCursorPagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         place, size = super().get_schema_operation_parameters(view)
-        place["description"] = "Where to go on: part of `next` and `previous` of a list."
+        place["description"] = "Position in the list: part of its `next` and `previous`."
         place["schema"] = {"type": "string", "pattern": cursors.PATTERN}
-        size["description"] = "How many in an answer."
+        size["description"] = "Number of results in an answer."
         numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
         size["schema"] = {"type": "integer", **numbers}
         parameters = [place, size]
@@ -182,7 +182,8 @@ class CursorPagination(DrfCursorPagination):
                     "name": "ordering",
                     "required": False,
                     "in": "query",
-                    "description": "Ties are broken by id; null is greater than all else.",
+                    "description": "The order; with - before it, falling. Equal values are ordered "
+                    "by id. Null is the greatest value.",
                     "schema": {"type": "string", "enum": choices, "default": DEFAULT},
                 }
             )
@@ -191,7 +192,7 @@ class CursorPagination(DrfCursorPagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         page = super().get_paginated_response_schema(schema)
         page["required"] = ["next", "previous", "results"]
-        # OpenAPI 3.1 knows no `nullable`.
+        # OpenAPI 3.1 has no `nullable`.
         address = {"type": ["string", "null"], "format": "uri"}
         example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
         page["properties"]["next"] = {**address, "example": example}

@@ -8,7 +8,7 @@ from accounts.api.strict_json import UnusableJson, parse_json
 
 
 class JSONParser(parsers.JSONParser):
-    """Refuses what the database cannot store and what an answer cannot repeat, by its place."""
+    """Parses JSON, and refuses text that the database cannot store."""
 
     def parse(
         self,

@@ -1,4 +1,4 @@
-"""Every error of the API is a problem document (RFC 9457) that names the field at fault."""
+"""Errors of the API as problem documents (RFC 9457), and of other pages as HTML."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +17,8 @@ from accounts.api.errors import field_errors, shorten_middle
 from reminders.models.reminder import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
-# For pages without a script, whose only form signs out.
+INVALID = "The request is not valid. Correct the fields in errors, and send it again."
+# For error pages, which have no script, and one form: to sign out.
 PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -25,7 +26,7 @@ PAGE_CSP = (
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an error with its problem document; None, which makes it a 500, for a bug of ours."""
+    """Return the problem document of an error; None for an unexpected one, which becomes a 500."""
     if isinstance(exc, EditConflict):
         exc = Conflict(exc.message)
     elif isinstance(exc, DjangoValidationError):
@@ -34,9 +35,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is None:
         return None
     if isinstance(exc, ApiValidationError):
-        response.data = problem(
-            400, "Some of what was sent cannot be used.", field_errors(exc.detail)
-        )
+        response.data = problem(400, INVALID, field_errors(exc.detail))
     else:
         code = exc.get_codes() if isinstance(exc, APIException) else None
         response.data = problem(response.status_code, _detail(response.data), code=code)
@@ -49,7 +48,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 def problem(
     status: int, detail: str, errors: list[dict[str, str]] | None = None, code: Any = None
 ) -> dict[str, Any]:
-    """Return a problem document; `errors` lists {field, code, detail} for each field at fault."""
+    """Return a problem document; `errors` lists {field, code, detail} for each wrong field."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -69,7 +68,7 @@ def _detail(data: Any) -> str:
 
 
 def response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> HttpResponse:
-    """Return a problem as a plain response, for errors that never reach a view of the API."""
+    """Return a problem document as a response, for errors outside the views of the API."""
     return JsonResponse(problem(status, detail, errors), status=status, content_type=CONTENT_TYPE)
 
 
@@ -84,7 +83,7 @@ def answer(
 ) -> HttpResponse:
     """Return an error as a page for a browser, and as a problem document for a program.
 
-    The page reads neither session nor database: it is shown when these fail, too.
+    The page reads neither session nor database, so that it works when these fail.
     """
     if not wants_page(request):
         return response(status, detail, errors)

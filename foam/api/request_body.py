@@ -1,8 +1,7 @@
-"""The body of a request: no larger than its address takes, and with a known length.
+"""Middleware that limits the size of a request's body, and gives it a Content-Length.
 
-Django takes a request without Content-Length for one without a body. gunicorn reads bodies that
-come in chunks (RFC 9112, 7.1), and says so in `wsgi.input_terminated`: such a body is read here, up
-to the limit.
+Django treats a request without Content-Length as one without a body. gunicorn decodes bodies in
+chunks (RFC 9112, 7.1) and sets `wsgi.input_terminated`: such a body is read here, up to the limit.
 """
 
 from collections.abc import Callable
@@ -20,9 +19,9 @@ READ_SIZE = 64 * 1024
 def limit_body(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuse a body that is too large: by its stated length, or by what arrives in chunks.
+    """Refuse a body that is too large, by its Content-Length or by the size of its chunks.
 
-    Django's own limit is checked only by code that reads the body whole, which DRF's does not.
+    Django checks its own limit only when code reads `request.body`, which DRF does not.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -46,22 +45,22 @@ def limit_body(
 
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponse:
-    """Read the body away and answer 413.
+    """Read the rest of the body, drop it and answer 413.
 
     A server that closes with unread bytes resets the connection, and a proxy or client that still
-    sends loses the answer (RFC 9112, 9.6). What is larger than the largest import is not read.
+    sends loses the answer (RFC 9112, 9.6). Reads no more than the size of the largest import.
     """
-    left = min(
+    unread = min(
         int(request.META.get("CONTENT_LENGTH") or settings.FOAM_IMPORT_MAX_SIZE),
         settings.FOAM_IMPORT_MAX_SIZE,
     )
-    while left > 0 and (part := request.META["wsgi.input"].read(min(READ_SIZE, left))):
-        left -= len(part)
+    while unread > 0 and (part := request.META["wsgi.input"].read(min(READ_SIZE, unread))):
+        unread -= len(part)
     return problems.answer(request, 413, f"The body is larger than {limit} bytes.")
 
 
 def _read(request: HttpRequest, limit: int) -> bytes | None:
-    """Return the body; None where it goes on beyond the limit."""
+    """Return the body; None if it is larger than the limit."""
     parts: list[bytes] = []
     size = 0
     while part := request.META["wsgi.input"].read(min(READ_SIZE, limit + 1 - size)):

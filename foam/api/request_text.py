@@ -1,7 +1,7 @@
-"""Text of a request that no layer below can take: refused here, with the place where it stands.
+"""Middleware that refuses unusable text in a request, and names the field.
 
-Bytes that are no UTF-8, null and other control characters, halves of surrogate pairs, charsets
-other than UTF-8. Bodies of the API are checked by foam.parsers and accounts.api.
+Such text is: bytes that are no UTF-8, null and other control characters, halves of surrogate pairs,
+and charsets other than UTF-8. foam.api.parsers checks the bodies of the API.
 """
 
 import re
@@ -31,7 +31,7 @@ BROKEN = re.compile("%[89A-F][0-9A-F]")
 
 
 class UsableText:
-    """Answers 400 or 415 in the place of a view that would raise."""
+    """Answers 400 or 415 to text on which a view would raise."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -46,7 +46,7 @@ class UsableText:
         )
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
-        """Check the body for a page: after its size was limited, and CSRF has read a form."""
+        """Check the body of a page's form, after limit_body and the CSRF check have read it."""
         if request.method != "POST" or request.path_info.startswith((API, ANSWERS)):
             return None
         if request.content_type == "application/json":
@@ -61,7 +61,7 @@ def _check_path(request: HttpRequest) -> HttpResponse | None:
     if "%" not in path and path.isascii() and path.isprintable():
         return None
     if path.startswith(ANSWERS):
-        # Its page tells a person of a link that does not work.
+        # The page of signed links explains a broken link itself.
         return None
     if _is_broken(request):
         return _refuse(request, "path", NOT_UTF_8)
@@ -77,7 +77,7 @@ def _parts_of(path: str) -> list[tuple[str, str]]:
 
 
 def _is_broken(request: HttpRequest) -> bool:
-    """Whether the path has bytes that are no UTF-8; Django writes %ED for them, another name."""
+    """Whether the path has bytes that are no UTF-8, which Django turns into text such as %ED."""
     raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
     if not raw:
         return BROKEN.search(request.path_info) is not None
@@ -114,7 +114,7 @@ def _check_charset(request: HttpRequest) -> HttpResponse | None:
 
 
 def _check_json(request: HttpRequest) -> HttpResponse | None:
-    """Check JSON that others than the API read, such as the sign-in of programs."""
+    """Check JSON for views outside the API, such as the sign-in of programs."""
     try:
         if request.body:
             parse_json(request.body)
@@ -124,7 +124,7 @@ def _check_json(request: HttpRequest) -> HttpResponse | None:
 
 
 def _pairs_of(values: QueryDict) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, many in values.lists() for value in many)
+    return ((name, value) for name, texts in values.lists() for value in texts)
 
 
 def _check_pairs(request: HttpRequest, pairs: Iterable[tuple[str, str]]) -> HttpResponse | None:
@@ -136,4 +136,4 @@ def _check_pairs(request: HttpRequest, pairs: Iterable[tuple[str, str]]) -> Http
 
 def _refuse(request: HttpRequest, place: str, reason: str) -> HttpResponse:
     error = {"field": place[:100], "code": "invalid", "detail": reason}
-    return problems.answer(request, 400, "Some of what was sent cannot be used.", [error])
+    return problems.answer(request, 400, "The request is not valid.", [error])

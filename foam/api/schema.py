@@ -1,7 +1,7 @@
-"""The OpenAPI document: what each operation takes and answers, and no more than is true.
+"""The OpenAPI document: requests, answers and errors of each operation.
 
-What REST framework knows of a view is taken from there. A view adds, in `problems`, the statuses
-that its own code refuses with, by action; examples stand in foam.examples.
+drf-spectacular derives most of it from the views. A view adds, in `problems`, the error statuses of
+its own code, by action. Examples are in foam.api.examples.
 """
 
 from http import HTTPStatus
@@ -20,59 +20,61 @@ from accounts.api.base import ApiView, StrictSerializer
 from accounts.api.permissions import needed_scope
 from accounts.models.user import validate_timezone
 from foam.api.examples import EXAMPLES
-from foam.api.problems import CONTENT_TYPE, problem
+from foam.api.problems import CONTENT_TYPE, INVALID, problem
 
-# Every status that an error can have: the name of its answer, what it means, and one of them.
+# By error status: the name of the response, its description and an example of `detail`.
 PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: (
         "Unusable",
-        "Something of what was sent cannot be used; `errors` names each field at fault.",
-        "Some of what was sent cannot be used.",
+        "A field, parameter or header is not valid. `errors` lists each with the reason.",
+        INVALID,
     ),
     401: (
         "Unauthorized",
-        "No token, or one that is unknown, expired or revoked.",
-        "This token is unknown, expired or revoked.",
+        "There is no token, or it is unknown, expired or revoked.",
+        "This token is unknown, expired or revoked. Create a new one.",
     ),
     403: (
         "Forbidden",
-        "The token lacks a scope; or a browser session sent no CSRF token.",
+        "The token lacks a scope, or a browser session sent no CSRF token.",
         "This token lacks the scope reminders:write.",
     ),
     404: (
         "NotFound",
-        "There is no such thing, or it is another user's.",
+        "It does not exist, or it belongs to another user.",
         "No Reminder matches the given query.",
     ),
     406: (
         "NotAcceptable",
-        "`Accept` names nothing that can be answered.",
+        "No format in `Accept` is available.",
         "Could not satisfy the request Accept header.",
     ),
     409: (
         "Conflict",
-        "Its state does not allow that, someone was faster, or the `Idempotency-Key` is in use.",
+        "Its state does not allow this, a parallel request changed it, or the `Idempotency-Key` is "
+        "in use.",
         "Only a dead delivery can be retried; this one is sent.",
     ),
     410: (
         "Gone",
-        "It is too long ago to tell what was deleted since.",
-        "This is too long ago to tell what was deleted since. Start anew.",
+        "`updated_since` is too long ago: deletions since then are not known any more.",
+        "This is too long ago: FOAM no longer knows what was deleted since. Start again with "
+        "updated_since=start.",
     ),
     412: (
         "PreconditionFailed",
-        "It has been changed since the version that `If-Match` names.",
+        "It was changed after the version in `If-Match`.",
         "This has been changed since the version that If-Match names. Read it again.",
     ),
     413: ("TooLarge", "The body is too large.", "The body is larger than 1048576 bytes."),
     415: (
         "UnsupportedMediaType",
-        "The body has a content type that is not read here.",
+        "The body has an unsupported content type. Send JSON.",
         'Unsupported media type "text/plain" in request.',
     ),
     429: (
         "TooManyRequests",
-        "Wait for as long as `Retry-After` says.",
+        "Too many requests. Wait for the seconds in `Retry-After`, then try again.",
         "That was the fifth message within an hour.",
     ),
 }
@@ -85,23 +87,25 @@ HEADERS: dict[int, dict[str, Any]] = {
     },
     429: {
         "Retry-After": {
-            "description": "In how many seconds to try again.",
+            "description": "Seconds to wait before you try again.",
             "schema": {"type": "string", "pattern": "^[0-9]+$"},
         }
     },
 }
-FAULTY = [{"field": "timezone", "code": "timezone", "detail": "'Mars' is not an IANA time zone."}]
+EXAMPLE_ERRORS = [
+    {"field": "timezone", "code": "timezone", "detail": "'Mars' is not an IANA time zone."}
+]
 TIMEZONE = "^[A-Za-z][A-Za-z0-9_+/-]*$"
 VERBS = {
     "list": "List {many}",
-    "create": "Make {one}",
+    "create": "Create {one}",
     "retrieve": "Show {one}",
     "update": "Replace {one}",
     "partial_update": "Change {one}",
     "destroy": "Delete {one}",
 }
 WRITES = {"POST", "PUT", "PATCH"}
-# The browsable API's; programs send JSON.
+# Parsers of the browsable API, left out of the document: programs send JSON.
 FORMS = (FormParser, MultiPartParser)
 
 
@@ -109,24 +113,27 @@ KEY = OpenApiParameter(
     idempotency.HEADER,
     {"type": "string", "pattern": f"^{idempotency.KEY}$"},
     OpenApiParameter.HEADER,
-    description="A text of your own, such as a UUID: with the same one a repeat changes nothing "
-    "and gets the first answer.",
+    description="A text of your choice, such as a UUID. If you repeat the request with the same "
+    "key, nothing changes and you get the first answer.",
 )
 _TAG = '(W/)?"[!#-~]*"'
 IF_MATCH = OpenApiParameter(
     "If-Match",
     {"type": "string", "maxLength": 4096, "pattern": f"^([*]|{_TAG}( *, *{_TAG})*)$"},
     OpenApiParameter.HEADER,
-    description="The `ETag` of what you have read, or *.",
+    description="The `ETag` that you have read, or *. If it has changed since, you get 412.",
 )
 LOCATION = {
     "Location": {
-        "description": "The address of what was made.",
+        "description": "The address of the created object.",
         "schema": {"type": "string", "format": "uri"},
     }
 }
 IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you have, or *."
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` that you have, or *. If it is unchanged, you get 304 without a body.",
 )
 
 
@@ -148,13 +155,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class AutoSchema(SpectacularSchema):
-    """What every operation of the API has: its name, its headers, the errors that it can give."""
+    """Describes an operation of the API: its name, headers, examples and errors."""
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *self._headers()]
 
     def _headers(self) -> list[OpenApiParameter]:
-        """Return the headers that every address of the API knows."""
+        """Return the headers that this operation reads."""
         if not isinstance(self.view, ApiView):
             return []
         if self.method == "GET":
@@ -169,16 +176,16 @@ class AutoSchema(SpectacularSchema):
         return paginator
 
     def get_operation_id(self) -> str:
-        """Return noun and verb, as the address has them: reminders_pause."""
+        """Return noun and action, such as reminders_pause."""
         action = getattr(self.view, "action", None)
         if action is None:
             return str(super().get_operation_id())
         return f"{self.get_tags()[0]}_{action}"
 
     def get_summary(self) -> str:
-        """Return what the view says, or else what is done to what, in a few words."""
-        if said := super().get_summary():
-            return str(said)
+        """Return the view's summary, verb and noun, or the first sentence of its description."""
+        if summary := super().get_summary():
+            return str(summary)
         verb = VERBS.get(getattr(self.view, "action", None) or self.method.lower())
         model = getattr(self.view, "model", None)
         if verb is None or model is None:
@@ -188,11 +195,14 @@ class AutoSchema(SpectacularSchema):
         return verb.format(one=f"{article} {one}", many=f"your {many}")
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Name the scope that a token needs (OpenAPI 3.1 allows that for any scheme)."""
+        """Add the scope that a token needs. OpenAPI 3.1 allows this for any scheme."""
         scope = needed_scope(self.view, self.method)
         return [
-            {name: [scope] if name == "token" and scope else had for name, had in each.items()}
-            for each in super().get_auth()
+            {
+                name: [scope] if name == "token" and scope else scopes
+                for name, scopes in requirement.items()
+            }
+            for requirement in super().get_auth()
         ]
 
     def get_description(self) -> str:
@@ -203,17 +213,17 @@ class AutoSchema(SpectacularSchema):
         example = EXAMPLES.get(self.get_operation_id())
         if example is None:
             return []
-        asked = [OpenApiExample("Example", example.asked, request_only=True)]
-        answered = [
+        requests = [OpenApiExample("Example", example.body, request_only=True)]
+        responses = [
             OpenApiExample("Example", value, response_only=True, status_codes=[str(status)])
             for status, value in example.answers.items()
         ]
-        return (asked if example.asked is not None else []) + answered
+        return (requests if example.body is not None else []) + responses
 
     def map_parsers(self) -> list[Any]:
         parsers = self.view.get_parsers()
-        kept = [parser for parser in parsers if not isinstance(parser, FORMS)] or parsers
-        return list(dict.fromkeys(parser.media_type for parser in kept))
+        without_forms = [parser for parser in parsers if not isinstance(parser, FORMS)]
+        return list(dict.fromkeys(parser.media_type for parser in without_forms or parsers))
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
@@ -222,7 +232,7 @@ class AutoSchema(SpectacularSchema):
             schema |= getattr(serializer, "schema_rules", {})
         elif direction == "response":
             schema["required"] = sorted(
-                name for name, field in serializer.fields.items() if _is_always_told(field)
+                name for name, field in serializer.fields.items() if _is_always_present(field)
             )
         return schema
 
@@ -238,7 +248,7 @@ class AutoSchema(SpectacularSchema):
         return schema
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        """Say of each text in a query that it is not empty: that is refused everywhere."""
+        """Add a minimum length of 1 to text parameters, as empty ones are refused everywhere."""
         parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
             schema = parameter["schema"]
@@ -254,17 +264,17 @@ class AutoSchema(SpectacularSchema):
             if code == "201":
                 body["headers"] = LOCATION
         if IF_NONE_MATCH in self._headers():
-            bodies["304"] = {"description": "What you have is what there is."}
+            bodies["304"] = {"description": "Not changed since the `ETag` in `If-None-Match`."}
         for status in sorted(self._problems()):
             bodies.setdefault(str(status), self._problem(status, direction))
         return bodies
 
     def _problems(self) -> set[int]:
-        """Return the statuses of the errors that this operation can answer with."""
+        """Return the error statuses of this operation."""
         has_body = self.method in WRITES and bool(self._get_request_body())
         action = getattr(self.view, "action", self.method.lower())
         headers = self._headers()
-        queries = any(each["in"] == "query" for each in self._get_parameters())
+        queries = any(parameter["in"] == "query" for parameter in self._get_parameters())
         return {
             406,
             *({400} if has_body or queries or headers else ()),
@@ -280,7 +290,7 @@ class AutoSchema(SpectacularSchema):
     def _problem(self, status: int, direction: str) -> dict[str, Any]:
         name, meaning, detail = PROBLEMS[status]
         schema = self.resolve_serializer(ProblemSerializer, direction).ref
-        example = problem(status, detail, FAULTY if status == 400 else None)
+        example = problem(status, detail, EXAMPLE_ERRORS if status == 400 else None)
         content = {CONTENT_TYPE: {"schema": schema, "example": example}}
         answer = {"description": meaning, "content": content}
         if status in HEADERS:
@@ -290,8 +300,8 @@ class AutoSchema(SpectacularSchema):
         return component.ref
 
 
-def _is_always_told(field: Any) -> bool:
-    """Whether each answer has a field: a row has all of its own, a plain object those it must."""
+def _is_always_present(field: Any) -> bool:
+    """Whether each answer has a field: all of a row, else those required or with a default."""
     is_row = isinstance(field.parent, serializers.ModelSerializer)
     return not field.write_only and (
         is_row or field.required or field.read_only or field.default is not empty
@@ -307,7 +317,7 @@ class IsoDurationSchema(OpenApiSerializerFieldExtension):
 
 
 class LeadSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.serializers.LeadDuration"
+    target_class = "reminders.api.fields.LeadDuration"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         pattern = _duration_pattern(time_sign="-?")
@@ -315,7 +325,7 @@ class LeadSchema(OpenApiSerializerFieldExtension):
 
 
 def _duration_pattern(time_sign: str = "") -> str:
-    """Return what durations are written like: at least one number, each with its unit."""
+    """Return the pattern of durations: at least one number, each with its unit."""
     weeks, days = "[0-9]{1,9}W", "[0-9]{1,9}D"
     hours, minutes, seconds = (f"{time_sign}[0-9]{{1,9}}{unit}" for unit in "HMS")
     time = f"T({hours}({minutes})?({seconds})?|{minutes}({seconds})?|{seconds})"
@@ -323,10 +333,10 @@ def _duration_pattern(time_sign: str = "") -> str:
 
 
 class WallClockSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.serializers.WallClock"
+    target_class = "reminders.api.fields.WallClockTime"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        # Not `date-time`, which has an offset.
+        # A pattern, as the format `date-time` needs an offset.
         offset = "" if direction == "response" else "([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
         pattern = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{offset}$"
         return {"type": "string", "pattern": pattern, "examples": ["2026-11-23T18:00:00"]}
@@ -337,6 +347,6 @@ class TimeSchema(OpenApiSerializerFieldExtension):
     match_subclasses: ClassVar = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        # Not `time`, which has an offset as well.
+        # A pattern, as the format `time` needs an offset.
         pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?$"
         return {"type": "string", "pattern": pattern, "examples": ["22:00:00"]}

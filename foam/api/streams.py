@@ -1,4 +1,4 @@
-"""Answers that are written while they are sent: a failure is answered, or logged and counted."""
+"""Streamed answers: an early failure gets an error answer, a later one is logged and counted."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +16,9 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def begin_stream(get_response: Answer) -> Answer:
-    """Make the first part of a streamed answer before its status goes out.
+    """Produce the first part of a streamed answer before its status is sent.
 
-    The innermost middleware: what its first query raises is answered as any other error.
+    This is the innermost middleware, so that an error of the first query is answered as any other.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -34,13 +34,13 @@ def begin_stream(get_response: Answer) -> Answer:
 
 
 def watch_stream(response: Any, view: str, request_id: str) -> None:
-    """Log and count a streamed answer that breaks off; the client sees that its end is missing."""
+    """Log and count a streamed answer that breaks off. The client sees that its end is missing."""
     if is_written_while_sent(response):
         response.streaming_content = _watched(response.streaming_content, view, request_id)
 
 
 def is_written_while_sent(response: Any) -> bool:
-    """Whether a response is a generator's, and not a file that the server copies."""
+    """Whether a generator produces the response, rather than a file that the server copies."""
     return bool(response.streaming) and getattr(response, "file_to_stream", None) is None
 
 

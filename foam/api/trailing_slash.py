@@ -1,6 +1,6 @@
-"""Addresses without the slash at their end: under /api/ they are the same as those with it.
+"""Middleware that serves addresses below /api/ without their trailing slash.
 
-Most HTTP clients follow a 301 with GET: a POST would be lost, and answered with a list.
+Most HTTP clients follow a redirect 301 with GET: a POST would be lost, and answered with a list.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SAFE = ("GET", "HEAD")
 def serve_both_spellings(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Serve an address of the API without its last slash as the one that has it."""
+    """Serve an address of the API without its trailing slash as the address with it."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         path = request.path_info
@@ -31,7 +31,7 @@ def serve_both_spellings(
 def keep_method(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Turn the 301 that answers a POST, to https or to a slash, into a 308, which keeps it one."""
+    """Turn a 301 to another method than GET, to https or to a slash, into 308, which keeps it."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -43,6 +43,6 @@ def keep_method(
 
 
 def _lacks_slash(request: HttpRequest) -> bool:
-    """Whether the client wrote no slash last; a server decodes %2F, which is part of a name."""
+    """Whether the address ends without a slash. A final %2F is part of a name, and none."""
     raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI") or ""
     return raw.partition("?")[0].lower().endswith("%2f") or not request.path_info.endswith("/")

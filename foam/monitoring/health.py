@@ -129,7 +129,7 @@ class Pulse:
 
     @property
     def paused_told(self) -> str:
-        return f"Everything is {self.paused.told('UTC')}." if self.paused else ""
+        return f"Everything is {self.paused.predicate('UTC')}." if self.paused else ""
 
     def _ago(self, at: datetime) -> str:
         return f"{int((self.now - at).total_seconds())} s ago"

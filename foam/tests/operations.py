@@ -77,7 +77,7 @@ class Operation:
 
     def body(self, ids: dict[str, int]) -> Any:
         """Return what foam/api/examples.py asks, of what has these ids, by noun."""
-        return about(self.example.asked, ids)
+        return about(self.example.body, ids)
 
     @property
     def example(self) -> Example:

@@ -71,7 +71,7 @@ def told_all(client, now, settings, recorder):
     outbox.deliver_due(now)
     tick.tick(now + MINUTE)
     responses.snooze(
-        Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.By("api", user.pk)
+        Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.Actor("api", user.pk)
     )
     reminder.refresh_from_db()
     reminder.title = f"Do not call {MARK}"

@@ -95,7 +95,7 @@ def add_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
 def make_channels(api: Api, http_receiver: HttpReceiver) -> tuple[dict, dict]:
     """Add two channels and take them for verified."""
     channels = add_channels(api, http_receiver)
-    Channel.objects.of_users().update(verified_at=timezone.now())
+    Channel.objects.exclude_system().update(verified_at=timezone.now())
     return channels
 
 
@@ -149,7 +149,7 @@ def test_reminder_posted_over_http_arrives_once_by_mail_and_once_by_webhook(
     assert "Bring coffee." in letter.plain
 
     processes.wait_until(
-        lambda: not Delivery.objects.of_users().unfinished().exists(),
+        lambda: not Delivery.objects.exclude_system().unfinished().exists(),
         30,
         "both outcomes are recorded",
     )
@@ -178,7 +178,7 @@ def test_two_beats_and_two_workers_send_each_message_once(stack, http_receiver, 
     requests = http_receiver.wait_for(count + 1, timeout=30)
     assert len({request.headers["webhook-id"] for request in requests}) == count + 1
     assert len(requests) == count + 1
-    assert Occurrence.objects.of_users().count() == count + 1
+    assert Occurrence.objects.exclude_system().count() == count + 1
 
 
 def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
@@ -195,11 +195,11 @@ def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
     first, second = http_receiver.wait_for(2, timeout=30)
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     processes.wait_until(
-        lambda: Delivery.objects.of_users().get().status == "sent",
+        lambda: Delivery.objects.exclude_system().get().status == "sent",
         30,
         "the second outcome is recorded",
     )
-    delivery = api.get(f"deliveries/{Delivery.objects.of_users().get().pk}/")
+    delivery = api.get(f"deliveries/{Delivery.objects.exclude_system().get().pk}/")
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["transient", "sent"]
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.account_data import closing
-from accounts.models import FOAM_ID, Pause, User
+from accounts.models import SYSTEM_USER_ID, Pause, User
 from accounts.models import pause as pauses
 from conftest import client_of
 from foam.tests.admin.test_admin import act
@@ -71,7 +71,7 @@ def occurrences():
 def test_admin_form_switches_off_and_tells_what_that_does(staff_client, user):
     url = reverse("admin:accounts_user_change", args=[user.pk])
     form = {"username": user.username, "email": user.email, "timezone": user.timezone}
-    assert "is sent nothing" in staff_client.get(url).content.decode()
+    assert "gets no message" in staff_client.get(url).content.decode()
     assert staff_client.post(url, form).status_code == 302
     assert user.pauses.get(ended_at=None).scope == "account"
     staff_client.post(url, {**form, "is_active": "on"})
@@ -258,11 +258,11 @@ def test_others_get_their_messages(channel, user, stranger, now, recorder):
 
 
 def test_canary_goes_on(planted, user, now, recorder):
-    switch(User(pk=FOAM_ID), on=False)
+    switch(User(pk=SYSTEM_USER_ID), on=False)
     switch(user, on=False)
     tick.tick(now)
     outbox.deliver_due(now)
-    assert [message.channel_id for message in recorder.sent] == [FOAM_ID]
+    assert [message.channel_id for message in recorder.sent] == [SYSTEM_USER_ID]
 
 
 # Pauses

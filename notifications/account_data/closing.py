@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from accounts.account_data.closing import forget_log
+from accounts.account_data.closing import erase_log
 from accounts.models import User
 from notifications.models import (
     Attempt,
@@ -43,11 +43,11 @@ def close_channels(user: User, now: datetime) -> None:
     Attempt.objects.filter(delivery__in=told).exclude(detail="").update(detail="")
     # What follows a colon is what a receiver answered.
     told.filter(Q(status="dead") | Q(reason__contains=":")).update(reason=ERASED)
-    forget_log(Delivery, told.values_list("pk", flat=True))
+    erase_log(Delivery, told.values_list("pk", flat=True))
     told.update(title="", body="", data={})
     InboxMessage.objects.filter(channel__in=ids).delete()
     Verification.objects.filter(channel__in=ids).delete()
     done = ChannelChange.objects.filter(channel__in=ids)
     done.exclude(detail="", diff__isnull=True).update(detail="", diff=None)
     channels.exclude(name=NAMELESS).update(name=NAMELESS, disabled_reason="", rejection="")
-    forget_log(Channel, ids)
+    erase_log(Channel, ids)

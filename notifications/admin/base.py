@@ -39,7 +39,7 @@ class OfUsers:
     """Lists, counts and opens what is of users; the canary stays behind the scenes."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).of_users()  # type: ignore[misc]
+        return super().get_queryset(request).exclude_system()  # type: ignore[misc]
 
 
 def found_in_channels(rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]:

@@ -16,7 +16,7 @@ from accounts.admin import bulk_actions, search
 from accounts.admin.changelist import Listed, StateFilter
 from accounts.admin.confirmation import confirmed
 from accounts.admin.edits import EDITION, EditForm
-from accounts.admin.history import KeepsChanges, Source, of_acts
+from accounts.admin.history import EntrySource, KeepsChanges, of_acts
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilForm
 from accounts.models.duration_fields import DurationFormField
@@ -177,7 +177,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def acts_of(self, obj: Channel) -> list[Source]:
+    def acts_of(self, obj: Channel) -> list[EntrySource]:
         return [of_acts(obj.changes.all(), WORDS)]
 
     @display(

@@ -14,7 +14,7 @@ from accounts.admin import bulk_actions, search
 from accounts.admin.changelist import Listed
 from accounts.admin.confirmation import confirmed
 from accounts.admin.history import ShowsHistory
-from accounts.timezones import known
+from accounts.timezones import zone_or_utc
 from notifications.admin.base import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
 from notifications.explain.delivery import story_of
 from notifications.explain.html import PAGES, chain, lines_of
@@ -128,7 +128,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
     def show_story(self, delivery: Delivery) -> SafeString:
         steps = story_of(delivery, timezone.now())
         here = reverse(PAGES["delivery"], args=[delivery.pk])
-        return chain(lines_of(steps, known(delivery.channel.owner.timezone), PAGES, here))
+        return chain(lines_of(steps, zone_or_utc(delivery.channel.owner.timezone), PAGES, here))
 
     @display(description="Owner")
     def show_owner(self, delivery: Delivery) -> SafeString:

@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from accounts.timezones import clocks
+from accounts.timezones import format_both_clocks
 from notifications.explain.delivery import Step
 
 # What has a page in the admin, by the word for the step; other apps add theirs.
@@ -31,7 +31,7 @@ def lines_of(
     lines = []
     for step in steps:
         url = step.url or _page(step, pages)
-        told = clocks(step.at, timezone) if step.at else ""
+        told = format_both_clocks(step.at, timezone) if step.at else ""
         lines.append(Line(step.text, step.depth, told, "" if url == here else url))
     return lines
 

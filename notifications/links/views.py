@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from notifications.links.signed_links import BadLink, ExpiredLink, Pressed, read
 
 HEADERS = {
@@ -74,7 +74,7 @@ def respond(token: str, now: datetime, acts: bool) -> tuple[HTTPStatus, Answer]:
     try:
         pressed = read(token, now)
         describe, act = _handlers[pressed.reference.partition(":")[0]]
-        with acting(By(Face.LINK.value, channel_id=pressed.channel_id)):
+        with acting_as(Actor(Source.LINK.value, channel_id=pressed.channel_id)):
             return HTTPStatus.OK, (act if acts else describe)(pressed, now)
     except ExpiredLink as error:
         text = f"{error} Nothing was changed."

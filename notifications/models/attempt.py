@@ -4,15 +4,15 @@ from typing import Self
 
 from django.db import models
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from notifications.models.delivery import Delivery
 from notifications.models.flood import Flood  # noqa: F401  Django finds models here
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
-        return self.exclude(delivery__channel=FOAM_ID)
+        return self.exclude(delivery__channel=SYSTEM_USER_ID)
 
 
 class Attempt(models.Model):

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
-from accounts.audit.actor import at_work
-from accounts.models import FOAM_ID
+from accounts.audit.actor import current_actor
+from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
 from notifications import notices
 from notifications.encryption import EncryptedTextField
@@ -42,9 +42,9 @@ UNFAILED: dict[str, Any] = {
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but FOAM's own."""
-        return self.exclude(pk=FOAM_ID)
+        return self.exclude(pk=SYSTEM_USER_ID)
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
@@ -62,7 +62,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         """Make the inbox of each of these users that has none yet."""
         inboxes = Channel.objects.filter(kind="inbox", address="", deleted_at=None)
         present = inboxes.filter(owner__in=owner_ids).values_list("owner_id", flat=True)
-        absent = sorted(set(owner_ids) - set(present) - {FOAM_ID})
+        absent = sorted(set(owner_ids) - set(present) - {SYSTEM_USER_ID})
         Channel.objects.bulk_create(
             [Channel(owner_id=pk, kind="inbox", name="Inbox") for pk in absent],
             ignore_conflicts=True,
@@ -153,7 +153,8 @@ class Channel(models.Model):
                 condition=Q(kind__in=list(TRANSPORTS)), name="notifications_channel_kind_known"
             ),
             models.CheckConstraint(
-                condition=Q(id=FOAM_ID, kind="null") | (~Q(id=FOAM_ID) & ~Q(kind="null")),
+                condition=Q(id=SYSTEM_USER_ID, kind="null")
+                | (~Q(id=SYSTEM_USER_ID) & ~Q(kind="null")),
                 name="notifications_channel_null_is_foams_own",
             ),
             models.CheckConstraint(
@@ -359,7 +360,7 @@ class Channel(models.Model):
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
-        if at_work().user_id not in (None, self.owner_id):
+        if current_actor().user_id not in (None, self.owner_id):
             # Somebody else has changed it, such as staff.
             self._tell_owner(
                 notices.unverified(str(self), self.pk, self.updated_at), self.updated_at
@@ -396,7 +397,7 @@ class Channel(models.Model):
         self.refresh_from_db()
         if is_news:
             note(self.pk, ChannelChange.Verb.DISABLED, now, reason)
-        if is_news and self.pk != FOAM_ID:
+        if is_news and self.pk != SYSTEM_USER_ID:
             self._tell_owner(notices.disabled(str(self), self.disabled_reason, self.pk, now), now)
 
     def _tell_owner(self, notice: notices.Notice, now: datetime) -> None:

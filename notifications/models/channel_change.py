@@ -7,13 +7,13 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.audit.records import Acted, Diff, diff_of, whose
+from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of
 
 # What is shown to nobody: that it was changed is all that is kept.
 SECRET = {"secret"}
 
 
-class ChannelChange(Acted):
+class ChannelChange(AuditRecord):
     """One change of a channel, written in the transaction that makes it.
 
     A channel that is deleted forgets where it led, and these forget it with it.
@@ -69,7 +69,7 @@ def note(
     diff: Diff | None = None,
 ) -> None:
     """Record a change by who is at work; without `now` at the database's time."""
-    told: dict[str, Any] = {"detail": detail, "diff": diff, **whose()}
+    told: dict[str, Any] = {"detail": detail, "diff": diff, **actor_fields()}
     if now is not None:
         told["at"] = now
     ChannelChange.objects.create(channel_id=channel_id, verb=verb, **told)

@@ -10,7 +10,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from notifications.models.flood import Flood  # noqa: F401  Django finds models here
 from notifications.retry import MAX_ATTEMPTS
 
@@ -22,9 +22,9 @@ MESSAGE_ID = re.compile(r"<?foam_([0-9]{1,18})_([0-9a-f]{1,14})(?:\.[0-9a-f]+@[^
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
-        return self.exclude(channel=FOAM_ID)
+        return self.exclude(channel=SYSTEM_USER_ID)
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(channel__owner=user)

@@ -143,7 +143,7 @@ def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]
 
 def counted(owner: Any = None) -> QuerySet[Delivery]:
     """The deliveries that the ledger counts."""
-    deliveries = Delivery.objects.of_users()
+    deliveries = Delivery.objects.exclude_system()
     return deliveries.filter(channel__owner=owner) if owner else deliveries
 
 

@@ -70,7 +70,7 @@ def _usable() -> QuerySet[Channel]:
 
 
 def _dead(choice: Choice) -> DeliveryQuerySet:
-    rows = Delivery.objects.of_users().filter(
+    rows = Delivery.objects.exclude_system().filter(
         status=Delivery.Status.DEAD,
         finished_at__gte=choice.since,
         finished_at__lt=choice.until,

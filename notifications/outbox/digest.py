@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from accounts.timezones import in_words, iso, zone
+from accounts.timezones import format_instant, iso, zone
 from notifications.models import Delivery
 from notifications.models.channel import limit_of
 from notifications.outbox.digest_windows import HOUR, hour_of
@@ -111,7 +111,7 @@ class Gathered(NamedTuple):
 
     def _lines(self) -> Iterable[str]:
         end = self.rows[0].ends_at.astimezone(zone(self.timezone))
-        until = in_words(self.rows[0].ends_at, self.timezone)
+        until = format_instant(self.rows[0].ends_at, self.timezone)
         is_flood = self.rows[0].held == Delivery.Held.FLOOD and self.limit
         beyond = f", beyond the {self.limit} an hour that go out at once" if is_flood else ""
         yield f"{len(self.rows)} reminders collected until {until}{beyond}:"

@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from accounts.models.pause import EVERYTHING
 from notifications.links import verification_codes
 from notifications.metrics import store
@@ -26,7 +26,8 @@ LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 # What waits to be collected is nobody's to send, however long its window is over. While everything
 # is paused only the canary's is sent.
 IS_FREE = f"""
-(held IS NULL OR held NOT IN ('digest', 'flood')) AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})
+(held IS NULL OR held NOT IN ('digest', 'flood'))
+  AND (channel_id = {SYSTEM_USER_ID} OR NOT {EVERYTHING})
 """
 # The scan then begins where the canary's is due, for what waits meanwhile may be very much.
 UNLESS_PAUSED = """

@@ -23,7 +23,7 @@ def tell(refused: Sequence[Refused], now: datetime) -> None:
     is in the reference of the notice, so that there is one for each time.
     """
     first = {each.channel_id: each for each in reversed(refused)}
-    rows = Channel.objects.of_users().filter(pk__in=first).defer("secret", "previous_secret")
+    rows = Channel.objects.exclude_system().filter(pk__in=first).defer("secret", "previous_secret")
     channels = list(rows.order_by("pk"))
     if not channels:
         return

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from accounts.account_data.closing import forget_log
+from accounts.account_data.closing import erase_log
 from accounts.models import User
 from reminders.models import Change, Occurrence, Reminder, Response, transitions
 
@@ -28,5 +28,5 @@ def close_reminders(user: User, now: datetime) -> None:
     told.exclude(detail="", diff__isnull=True).update(detail="", diff=None)
     fired = Occurrence.objects.filter(reminder__in=ids)
     Response.objects.filter(occurrence__in=fired).exclude(detail="").update(detail="")
-    forget_log(Reminder, ids)
-    forget_log(Occurrence, fired.values_list("pk", flat=True))
+    erase_log(Reminder, ids)
+    erase_log(Occurrence, fired.values_list("pk", flat=True))

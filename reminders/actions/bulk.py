@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models.pause import check_until
-from reminders.actions.responses import By, note_skipped
+from reminders.actions.responses import Actor, note_skipped
 from reminders.engine import firing
 from reminders.models import Reminder, transitions
 
@@ -41,7 +41,7 @@ def resume(ids: Sequence[int], now: datetime) -> Refusals:
 
 
 @transaction.atomic
-def skip_next(ids: Sequence[int], now: datetime, by: By) -> Refusals:
+def skip_next(ids: Sequence[int], now: datetime, by: Actor) -> Refusals:
     """Let the next due instant of each pass, at all its leads to come."""
     reminders = _locked(ids)
     planned = [each for each in reminders if each.next_due_at is not None]

@@ -8,14 +8,14 @@ from typing import NamedTuple, NoReturn
 
 from django.db import transaction
 
-from accounts.timezones import in_words, zone
+from accounts.timezones import format_instant, zone
 from notifications.channels import enabling
 from notifications.links import signed_links, views
 from notifications.links.signed_links import Action, Pressed
 from notifications.links.views import Answer, Gone
 from notifications.models import Channel, Delivery
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc
@@ -57,7 +57,9 @@ class Asked(NamedTuple):
 
     @property
     def about(self) -> list[tuple[str, str]]:
-        due = self.delivery.data.get("due_text") or in_words(self.delivery.due_at, self.timezone)
+        due = self.delivery.data.get("due_text") or format_instant(
+            self.delivery.due_at, self.timezone
+        )
         return [("Due", due), ("Sent to", str(self.channel))]
 
     @property
@@ -76,7 +78,7 @@ def describe(pressed: Pressed, now: datetime) -> Answer:
     if pressed.action == DONE:
         text = f"{text} {_then(asked)}"
     if pressed.action == SNOOZE_MORNING:
-        text = f"It will be sent again on {in_words(_morning(asked, now), asked.timezone)}."
+        text = f"It will be sent again on {format_instant(_morning(asked, now), asked.timezone)}."
     return Answer(asked.delivery.title, text, asked.about, pressed.action.label)
 
 
@@ -84,7 +86,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     """Do what a link is for, and tell what was done; once more changes nothing."""
     if pressed.action == STRANGER:
         return _stop(pressed, now)
-    by = By(face="link", channel_id=pressed.channel_id)
+    by = Actor(source="link", channel_id=pressed.channel_id)
     asked = _find(pressed)
     if pressed.action == DONE:
         if responses.acknowledge(asked.occurrence, now, by):
@@ -94,7 +96,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
 
 
 @transaction.atomic
-def _snooze(asked: Asked, pressed: Pressed, now: datetime, by: By) -> Answer:
+def _snooze(asked: Asked, pressed: Pressed, now: datetime, by: Actor) -> Answer:
     # As loop.snooze does: of two presses at once the second sees the first.
     Reminder.objects.select_for_update(no_key=True).get(pk=asked.occurrence.reminder_id)
     asked.occurrence.refresh_from_db()
@@ -111,7 +113,9 @@ def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None
     occurrence = asked.occurrence
     last = occurrence.responses.last()
     if occurrence.status == Occurrence.Status.ACKNOWLEDGED:
-        since = f"It was marked as done on {in_words(last.at, asked.timezone)}. " if last else ""
+        since = (
+            f"It was marked as done on {format_instant(last.at, asked.timezone)}. " if last else ""
+        )
         return Answer("Already done", f"{since}{_then(asked)}", asked.all_about)
     until = occurrence.speaks_again_at
     is_snoozed = occurrence.status == Occurrence.Status.SNOOZED and until and until > now
@@ -128,7 +132,7 @@ def _then(asked: Asked) -> str:
 
 
 def _again(asked: Asked) -> str:
-    when = in_words(asked.occurrence.speaks_again_at, asked.timezone)
+    when = format_instant(asked.occurrence.speaks_again_at, asked.timezone)
     if asked.occurrence.follow_up_at is None:
         return f"It will be sent again on {when}, or when the reminder is no longer paused."
     return f"It will be sent again on {when}."

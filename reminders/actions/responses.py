@@ -13,9 +13,9 @@ from django.db.models import F
 
 from notifications.models import Delivery
 from reminders.models import Occurrence, Reminder, Response
-from reminders.models.response import By
+from reminders.models.response import Actor
 
-__all__ = ["By", "acknowledge", "skip_next", "snooze"]
+__all__ = ["Actor", "acknowledge", "skip_next", "snooze"]
 
 LONGEST_SNOOZE = timedelta(days=365)
 # Why copies that have not been sent yet no longer are.
@@ -23,7 +23,7 @@ ACKNOWLEDGED, SNOOZED = "Acknowledged.", "Snoozed."
 
 
 @transaction.atomic
-def acknowledge(occurrence: Occurrence, now: datetime, by: By) -> bool:
+def acknowledge(occurrence: Occurrence, now: datetime, by: Actor) -> bool:
     """Note that it is done, and say nothing more of it: what is still queued is cancelled.
 
     Return False, having changed nothing, when it had been acknowledged already or never fired.
@@ -38,7 +38,7 @@ def acknowledge(occurrence: Occurrence, now: datetime, by: By) -> bool:
 
 
 @transaction.atomic
-def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: By) -> bool:
+def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: Actor) -> bool:
     """Be quiet about this one occurrence, and speak of it again at `until`; the series goes on.
 
     Return False, having changed nothing, when there is nothing to snooze: it is acknowledged, never
@@ -72,7 +72,7 @@ def check_until(until: datetime, now: datetime) -> None:
 
 
 @transaction.atomic
-def skip_next(reminder: Reminder, now: datetime, by: By) -> Occurrence | None:
+def skip_next(reminder: Reminder, now: datetime, by: Actor) -> Occurrence | None:
     """Let the next due instant pass, at all its leads to come: nothing is sent, the plan moves on.
 
     Return what is recorded of it, the first to speak; None when nothing is planned.
@@ -82,9 +82,9 @@ def skip_next(reminder: Reminder, now: datetime, by: By) -> Occurrence | None:
     return skipped[0] if skipped else None
 
 
-def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: By) -> None:
+def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: Actor) -> None:
     """Record who let these pass."""
-    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
     verb = Response.Verb.SKIPPED
     Response.objects.bulk_create(
         Response(occurrence=occurrence, verb=verb, at=now, **who) for occurrence in skipped
@@ -92,7 +92,7 @@ def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: By) -> None:
 
 
 def _note(
-    occurrence: Occurrence, verb: Response.Verb, now: datetime, by: By, detail: str = ""
+    occurrence: Occurrence, verb: Response.Verb, now: datetime, by: Actor, detail: str = ""
 ) -> None:
-    who = {"face": by.face, "user_id": by.user_id, "channel_id": by.channel_id}
+    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
     Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **who)

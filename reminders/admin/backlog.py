@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from unfold.admin import ModelAdmin
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import SAYS, look
 from reminders.models import Backlog
-from reminders.models.response import By
+from reminders.models.response import Actor
 
 DECIDED = {
     Backlog.Decision.HOLD: "Held: they wait until somebody decides.",
@@ -66,7 +66,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
 
     def _decide(self, request: HttpRequest, decision: str) -> HttpResponse:
         seen, rate = (_number(request, name) for name in ("seen", "rate"))
-        by = By("admin", request.user.pk)
+        by = Actor("admin", request.user.pk)
         backlog = overdue.decide(decision, timezone.now(), by, rate, seen)
         self.log_change(request, backlog, backlog.text)
         self.message_user(request, DECIDED[Backlog.Decision(decision)])
@@ -97,10 +97,10 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
             "may_hold": not is_held,
             "label_type": "warning" if is_held else "info",
             "hold_text": SAYS[Backlog.Decision.HOLD],
-            "oldest": outlook.oldest_due_at and in_words(outlook.oldest_due_at, zone),
-            "due_before": in_words(outlook.due_before, zone),
-            "decided_at": backlog and in_words(backlog.decided_at, zone),
-            "opened_at": backlog and in_words(backlog.opened_at, zone),
+            "oldest": outlook.oldest_due_at and format_instant(outlook.oldest_due_at, zone),
+            "due_before": format_instant(outlook.due_before, zone),
+            "decided_at": backlog and format_instant(backlog.decided_at, zone),
+            "opened_at": backlog and format_instant(backlog.opened_at, zone),
         }
         return TemplateResponse(request, "reminders/backlog.html", context)
 

@@ -1,8 +1,8 @@
 from django.http import HttpRequest
 
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 
 
-def by(request: HttpRequest) -> By:
+def by(request: HttpRequest) -> Actor:
     """Return who answers, as the loop keeps it."""
-    return By("admin", request.user.pk)
+    return Actor("admin", request.user.pk)

@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from accounts.admin import bulk_actions
 from accounts.admin.changelist import Listed
 from accounts.admin.confirmation import confirmed
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.admin import OfUsers, WrittenByFoam, once, owner_link
 from reminders.actions import responses
 from reminders.admin.by import by
@@ -123,7 +123,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
 
     @display(description="Due")
     def show_due(self, occurrence: Occurrence) -> str:
-        return in_words(occurrence.due_at, occurrence.reminder.clock)
+        return format_instant(occurrence.due_at, occurrence.reminder.clock)
 
     @display(description="Status", label=OCCURRENCE_COLOURS)
     def show_status(self, occurrence: Occurrence) -> str:

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from accounts.timezones import clocks, in_words
+from accounts.timezones import format_both_clocks, format_instant
 from notifications.admin import DELIVERY_COLOURS
 from notifications.explain import html
 from notifications.explain.delivery import deliveries_of, outcome_of
@@ -54,14 +54,16 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
     rows = [
         {
             "occurrence": one,
-            "due": in_words(one.due_at, reminder.clock),
+            "due": format_instant(one.due_at, reminder.clock),
             "lead": lead_span(one.lead) if one.lead else "",
             "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(one.status), "info"),
             "deliveries": [
                 {
                     "delivery": each,
                     "colour": DELIVERY_COLOURS[each.status],
-                    "outcome": outcome_of(each, now, lambda at: clocks(at, reminder.clock)),
+                    "outcome": outcome_of(
+                        each, now, lambda at: format_both_clocks(at, reminder.clock)
+                    ),
                 }
                 for each in deliveries.get(one.pk, [])
             ],

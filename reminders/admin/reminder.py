@@ -23,11 +23,18 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.changelist import Listed, NewestValues
 from accounts.admin.edits import EditForm
-from accounts.admin.history import FACES, Entry, KeepsChanges, Source, of_acts, who
+from accounts.admin.history import (
+    SOURCES,
+    EntrySource,
+    HistoryEntry,
+    KeepsChanges,
+    actor_name,
+    of_acts,
+)
 from accounts.admin.owner_choices import ChoosesOwner, LabelledField
 from accounts.models import User
 from accounts.models.duration_fields import DurationFormField
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.admin import (
     OfUsers,
     failure_of,
@@ -188,7 +195,7 @@ class ReminderAdmin(
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
-        kept = Channel.objects.of_users().filter(deleted_at=None).select_related("owner")
+        kept = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
         kwargs["queryset"] = kept.defer("secret", "previous_secret")
         kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
         kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}
@@ -265,10 +272,10 @@ class ReminderAdmin(
         }
         return TemplateResponse(request, "reminders/explain.html", context)
 
-    def acts_of(self, obj: Reminder) -> list[Source]:
+    def acts_of(self, obj: Reminder) -> list[EntrySource]:
         answers = Response.objects.filter(occurrence__reminder=obj)
         told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
-        return [of_acts(obj.changes.all(), CHANGE), Source(told, _answered)]
+        return [of_acts(obj.changes.all(), CHANGE), EntrySource(told, _answered)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder stands nowhere yet.
@@ -301,7 +308,7 @@ class ReminderAdmin(
     def show_next(self, reminder: Reminder) -> str:
         if reminder.next_due_at is None:
             return "—"
-        return in_words(reminder.next_due_at, reminder.clock)
+        return format_instant(reminder.next_due_at, reminder.clock)
 
     @display(
         description="Status",
@@ -372,8 +379,8 @@ def _leads(schedule: Schedule) -> str:
     return ", ".join(reversed(words))
 
 
-def _answered(response: Response) -> Entry:
+def _answered(response: Response) -> HistoryEntry:
     due = f"{response.occurrence.due_at:%Y-%m-%d %H:%M:%S} UTC"
     until = f", {response.detail}" if response.detail else ""
     what = f"{RESPONSE.get(response.verb, response.verb)} what was due on {due}{until}"
-    return Entry(response.at, who(response), FACES.get(response.face, ""), what, {})
+    return HistoryEntry(response.at, actor_name(response), SOURCES.get(response.face, ""), what, {})

@@ -49,6 +49,6 @@ def found_occurrences(rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySe
     number = occurrence_id(text) if number is None else number
     if number is not None:
         yield rows.filter(pk=number)
-    reminders = search.ids(found(Reminder.objects.of_users(), text))[:REMINDERS]
+    reminders = search.ids(found(Reminder.objects.exclude_system(), text))[:REMINDERS]
     if reminders:
         yield rows.filter(reminder__in=reminders)

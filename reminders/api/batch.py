@@ -1,6 +1,6 @@
-"""Many creates, updates and deletes at once, each with a result of its own.
+"""Batches of creates, updates, upserts and deletes, each item with its own result.
 
-What is new is stored together, in a constant number of queries; the rest is changed one by one.
+New reminders are stored together, in a constant number of queries; all others one by one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,42 +24,42 @@ from reminders.models import Reminder
 from reminders.models.reminder import EditConflict, ExternalIdTaken
 from reminders.schedule.imported_state import Arrival
 
-MANY = ("channels", "escalate_channels")
-# How often an upsert looks again when somebody else is as fast.
-TRIES = 3
+CHANNEL_FIELDS = ("channels", "escalate_channels")
+# Attempts of an upsert if a parallel request creates the same external id.
+MAX_ATTEMPTS = 3
 
 
 class Op(StrEnum):
     CREATE = "create"
-    UPDATE = "update"  # of `id`; only the fields that are given
-    UPSERT = "upsert"  # by `external_id` among the fields: created, or all of it replaced
-    DELETE = "delete"  # of `id`
+    UPDATE = "update"  # the given fields of the reminder `id`
+    UPSERT = "upsert"  # replace the reminder with this `external_id`, or create it
+    DELETE = "delete"  # the reminder `id`
 
 
 class Item(NamedTuple):
-    """One thing to do; `fields` as the API takes them (ReminderSerializer)."""
+    """One operation of a batch; `fields` as ReminderSerializer takes them."""
 
     op: Op
     fields: Mapping[str, Any] = {}
     id: int | None = None
-    # As in If-Match: refused with 412 when the reminder has another.
+    # As If-Match: refused with 412 if the reminder has another version.
     version: int | None = None
-    # What a reminder that is created was before, elsewhere; one that is there keeps its state.
+    # State of an imported reminder. Only a create applies it.
     arrival: Arrival | None = None
 
     @property
     def external_id(self) -> str | None:
-        """By what an upsert finds its reminder."""
-        found = self.fields.get("external_id") if self.op is Op.UPSERT else None
-        return found if isinstance(found, str) and "\0" not in found else None
+        """The key by which an upsert finds its reminder; None for other operations."""
+        key = self.fields.get("external_id") if self.op is Op.UPSERT else None
+        return key if isinstance(key, str) and "\0" not in key else None
 
 
-class Result(NamedTuple):
-    """What came of one item.
+class ItemResult(NamedTuple):
+    """The result of one item.
 
-    `status` is what the API would answer to it alone: 200, 201, 204, 400, 404, 409 or 412; 424 for
-    one that was undone because another was refused. `errors` are {field, code, detail}, as in a
-    problem document.
+    `status` is that of a request with this item alone: 200, 201, 204, 400, 404, 409 or 412. An item
+    undone because another was refused has 424. `errors` are {field, code, detail}, as in a problem
+    document.
     """
 
     status: HTTPStatus
@@ -71,15 +71,15 @@ class Result(NamedTuple):
         return self.status < HTTPStatus.BAD_REQUEST
 
 
-def _no(status: HTTPStatus, field: str, code: str, detail: str) -> Result:
-    return Result(status, errors=({"field": field, "code": code, "detail": detail},))
+def _refusal(status: HTTPStatus, field: str, code: str, detail: str) -> ItemResult:
+    return ItemResult(status, errors=({"field": field, "code": code, "detail": detail},))
 
 
-NOT_FOUND = _no(HTTPStatus.NOT_FOUND, "id", "not_found", "You have no reminder with this id.")
-OUTDATED = _no(
+NOT_FOUND = _refusal(HTTPStatus.NOT_FOUND, "id", "not_found", "You have no reminder with this id.")
+OUTDATED = _refusal(
     HTTPStatus.PRECONDITION_FAILED, "version", "outdated", "It has another version. Read it again."
 )
-UNDONE = _no(HTTPStatus.FAILED_DEPENDENCY, "", "undone", "Another item was refused.")
+UNDONE = _refusal(HTTPStatus.FAILED_DEPENDENCY, "", "undone", "Another item was refused.")
 
 
 def apply(
@@ -89,14 +89,14 @@ def apply(
     *,
     dry_run: bool = False,
     is_atomic: bool = False,
-) -> list[Result]:
-    """Do each item on behalf of `user`, in order, and return a result for each.
+) -> list[ItemResult]:
+    """Apply the items for `user`, in order, and return a result for each.
 
-    An item that is refused changes nothing and stops no other; with `is_atomic` it undoes all. With
-    `dry_run` all is tried and nothing is kept.
+    A refused item changes nothing and stops no other; with `is_atomic` it undoes all. With
+    `dry_run` everything is rolled back.
     """
     with transaction.atomic():
-        results = Batch(user, list(items), now).results()
+        results = ReminderBatch(user, list(items), now).results()
         is_refused = is_atomic and not all(result.is_done for result in results)
         transaction.set_rollback(dry_run or is_refused)
     if is_refused:
@@ -105,45 +105,45 @@ def apply(
 
 
 def upsert(
-    user: User, external_id: str, fields: Mapping[str, Any], now: datetime, *, is_wanted: Any = None
+    user: User, external_id: str, fields: Mapping[str, Any], now: datetime, *, check: Any = None
 ) -> tuple[Reminder, bool]:
     """Replace the user's reminder with this external_id, or create it; return it, and if it is new.
 
-    Of parallel calls one creates. `is_wanted` is called with what is there (or None), locked, and
-    raises where that is not to be replaced. ValidationError names a field.
+    Of parallel calls one creates. `check` is called with the locked reminder, or None, and raises
+    if it must not be replaced. Raises ValidationError on a field.
     """
-    tries = TRIES
+    attempts = MAX_ATTEMPTS
     while True:
         try:
             with transaction.atomic():
                 own = Reminder.objects.owned_by(user).select_for_update()
-                found = own.filter(external_id=external_id).first()
-                if is_wanted is not None:
-                    is_wanted(found)
+                stored = own.filter(external_id=external_id).first()
+                if check is not None:
+                    check(stored)
                 data = {**fields, "external_id": external_id}
-                return _save(serializer_of(user, found), data, user, now), found is None
+                return _save(serializer_of(user, stored), data, user, now), stored is None
         except ExternalIdTaken:
-            # Somebody else has created it since.
-            tries -= 1
-            if not tries:
+            # A parallel request has created it after our lookup.
+            attempts -= 1
+            if not attempts:
                 raise
 
 
-class _Request(NamedTuple):
-    """What the fields of a serializer ask of a request."""
+class _RequestOf(NamedTuple):
+    """The part of a request that the fields of a serializer read."""
 
     user: User
 
 
 def serializer_of(
     user: User,
-    found: Reminder | None = None,
+    reminder: Reminder | None = None,
     *,
     partial: bool = False,
     channels: Mapping[int, Channel] | None = None,
 ) -> ReminderSerializer:
-    context = {"request": _Request(user), "channels": channels or {}}
-    return ReminderSerializer(found, partial=partial, context=context)
+    context = {"request": _RequestOf(user), "channels": channels or {}}
+    return ReminderSerializer(reminder, partial=partial, context=context)
 
 
 def _save(
@@ -156,50 +156,54 @@ def _save(
 
 
 def _validated(serializer: ReminderSerializer, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of fields. One serializer reads many: to make one is half of the work."""
+    """Validate the fields of an item. Reuses a serializer, as to build one is half of the work."""
     serializer.initial_data = dict(fields)
     return serializer.run_validation(serializer.initial_data)
 
 
-class Batch:
-    """Some items on their way, within a transaction."""
+class ReminderBatch:
+    """Applies items within a transaction.
+
+    1. Lock the user, so that two batches of one user run one after the other.
+    2. Read the channels that the items name, and lock the reminders that they change.
+    3. Store neighbouring new reminders together, and apply each other item alone.
+    """
 
     def __init__(self, user: User, items: Sequence[Item], now: datetime) -> None:
         self.user, self.items, self.now = user, items, now
-        # Two batches of one owner come one after the other, and so not in each other's way.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        self.channels = self._named_channels()
-        self.there = self._lock()
+        self.channels = self._read_channels()
+        self.external_ids = self._lock_reminders()
         self.creating = serializer_of(user, channels=self.channels)
 
-    def _named_channels(self) -> dict[int, Channel]:
+    def _read_channels(self) -> dict[int, Channel]:
         ids: set[int] = set()
         for item in self.items:
-            for name in MANY:
-                given = item.fields.get(name)
-                if isinstance(given, list):
-                    ids.update(each for each in given if type(each) is int)
-        return Channel.objects.owned_by(self.user).in_bulk(_sane(ids)) if ids else {}
+            for name in CHANNEL_FIELDS:
+                values = item.fields.get(name)
+                if isinstance(values, list):
+                    ids.update(value for value in values if type(value) is int)
+        return Channel.objects.owned_by(self.user).in_bulk(_valid_ids(ids)) if ids else {}
 
-    def _lock(self) -> set[str]:
-        """Lock all that is to be changed, in one order; return the external_ids there are."""
-        ids = _sane(item.id for item in self.items if item.id is not None)
+    def _lock_reminders(self) -> set[str]:
+        """Lock the reminders of the items, in the order of ids; return their external ids."""
+        ids = _valid_ids(item.id for item in self.items if item.id is not None)
         keys = {item.external_id for item in self.items if item.external_id}
         own = Reminder.objects.owned_by(self.user).filter(Q(pk__in=ids) | Q(external_id__in=keys))
-        found = own.order_by("pk").select_for_update().values_list("external_id", flat=True)
-        return {key for key in found if key} if ids or keys else set()
+        locked = own.order_by("pk").select_for_update().values_list("external_id", flat=True)
+        return {key for key in locked if key} if ids or keys else set()
 
-    def results(self) -> list[Result]:
-        results: list[Result] = []
+    def results(self) -> list[ItemResult]:
+        results: list[ItemResult] = []
         for run in self._runs():
             if self._is_new(run[0]):
                 results += self._create(run)
             else:
-                results.append(self._one(run[0]))
+                results.append(self._apply(run[0]))
         return results
 
     def _runs(self) -> Iterator[list[Item]]:
-        """Yield neighbours that are new as one list, and each other item alone."""
+        """Yield neighbouring new reminders as one list, and each other item alone."""
         run: list[Item] = []
         keys: set[str] = set()
         for item in self.items:
@@ -217,90 +221,95 @@ class Batch:
 
     def _is_new(self, item: Item) -> bool:
         key = item.external_id
-        return item.op is Op.CREATE or (key is not None and key not in self.there)
+        return item.op is Op.CREATE or (key is not None and key not in self.external_ids)
 
-    def _create(self, items: Sequence[Item]) -> list[Result]:
-        results: dict[int, Result] = {}
-        news: list[New] = []
-        places: list[int] = []
-        for place, item in enumerate(items):
+    def _create(self, items: Sequence[Item]) -> list[ItemResult]:
+        results: dict[int, ItemResult] = {}
+        drafts: list[New] = []
+        positions: list[int] = []
+        for position, item in enumerate(items):
             try:
-                news.append(self._new(item))
-                places.append(place)
+                drafts.append(self._new(item))
+                positions.append(position)
             except (DjangoValidationError, ValidationError) as error:
-                results[place] = _refused(error)
-        refused = store_new(news, self.now)
-        for i, place in enumerate(places):
-            results[place] = (
-                self._late(items[place], refused[i])
-                if i in refused
-                else Result(HTTPStatus.CREATED, news[i].reminder)
+                results[position] = _refused(error)
+        errors = store_new(drafts, self.now)
+        for i, position in enumerate(positions):
+            results[position] = (
+                self._result_of_error(items[position], errors[i])
+                if i in errors
+                else ItemResult(HTTPStatus.CREATED, drafts[i].reminder)
             )
-        self.there |= {key for item in items if (key := item.external_id)}
-        return [results[place] for place in range(len(items))]
+        self.external_ids |= {key for item in items if (key := item.external_id)}
+        return [results[position] for position in range(len(items))]
 
     def _new(self, item: Item) -> New:
         if item.version is not None:
-            raise ValidationError({"version": "There is nothing yet that could have a version."})
+            message = "Leave it out: a reminder that does not exist yet has no version."
+            raise ValidationError({"version": message})
         values = _validated(self.creating, item.fields)
-        channels, further = (values.pop(name, None) for name in MANY)
-        return New(Reminder(owner=self.user, **values), channels, further, item.arrival)
+        channels, escalation_channels = (values.pop(name, None) for name in CHANNEL_FIELDS)
+        reminder = Reminder(owner=self.user, **values)
+        return New(reminder, channels, escalation_channels, item.arrival)
 
-    def _late(self, item: Item, error: DjangoValidationError) -> Result:
-        """An upsert of what somebody else has created since is a replacement."""
-        is_there = item.op is Op.UPSERT and isinstance(error, ExternalIdTaken)
-        return self._one(item) if is_there else _refused(error)
+    def _result_of_error(self, item: Item, error: DjangoValidationError) -> ItemResult:
+        """Refuse the item, or replace the reminder that a parallel request has just created."""
+        exists = item.op is Op.UPSERT and isinstance(error, ExternalIdTaken)
+        return self._apply(item) if exists else _refused(error)
 
-    def _one(self, item: Item) -> Result:
+    def _apply(self, item: Item) -> ItemResult:
+        """Apply one item in a savepoint; return its result, errors included."""
         try:
             with transaction.atomic():
-                return self._do(item)
+                return self._apply_or_raise(item)
         except EditConflict as conflict:
-            return Result(HTTPStatus.CONFLICT, errors=tuple(field_errors(conflict.message)))
+            return ItemResult(HTTPStatus.CONFLICT, errors=tuple(field_errors(conflict.message)))
         except _Outdated:
             return OUTDATED
         except (DjangoValidationError, ValidationError) as error:
             return _refused(error)
 
-    def _do(self, item: Item) -> Result:
+    def _apply_or_raise(self, item: Item) -> ItemResult:
         if item.op is Op.UPSERT:
             return self._upsert(item)
-        found = Reminder.objects.owned_by(self.user).filter(pk__in=_sane([item.id or 0])).first()
-        if found is None:
+        own = Reminder.objects.owned_by(self.user)
+        reminder = own.filter(pk__in=_valid_ids([item.id or 0])).first()
+        if reminder is None:
             return NOT_FOUND
-        _check_version(item, found)
+        _check_version(item, reminder)
         if item.op is Op.DELETE:
-            found.close(self.now)
-            return Result(HTTPStatus.NO_CONTENT, found)
-        serializer = serializer_of(self.user, found, partial=True, channels=self.channels)
-        return Result(HTTPStatus.OK, _save(serializer, item.fields, self.user, self.now))
+            reminder.close(self.now)
+            return ItemResult(HTTPStatus.NO_CONTENT, reminder)
+        serializer = serializer_of(self.user, reminder, partial=True, channels=self.channels)
+        return ItemResult(HTTPStatus.OK, _save(serializer, item.fields, self.user, self.now))
 
-    def _upsert(self, item: Item) -> Result:
+    def _upsert(self, item: Item) -> ItemResult:
         key = item.external_id
         if not key:
-            raise ValidationError({"external_id": "An upsert needs one."})
+            message = "An upsert needs an external_id among its fields, such as invoice-42."
+            raise ValidationError({"external_id": message})
         stored, is_new = upsert(
-            self.user, key, item.fields, self.now, is_wanted=lambda row: _check_version(item, row)
+            self.user, key, item.fields, self.now, check=lambda row: _check_version(item, row)
         )
-        return Result(HTTPStatus.CREATED if is_new else HTTPStatus.OK, stored)
+        return ItemResult(HTTPStatus.CREATED if is_new else HTTPStatus.OK, stored)
 
 
 class _Outdated(Exception):
-    """The reminder has another version than the item says."""
+    """The reminder has another version than the item names."""
 
 
-def _check_version(item: Item, found: Reminder | None) -> None:
-    if item.version is not None and (found is None or item.version != found.version):
+def _check_version(item: Item, reminder: Reminder | None) -> None:
+    if item.version is not None and (reminder is None or item.version != reminder.version):
         raise _Outdated
 
 
-def _sane(ids: Iterable[int]) -> list[int]:
-    """Return those that can be ids; others are too large for the database to look for."""
-    return [each for each in ids if 0 < each < 2**63]
+def _valid_ids(ids: Iterable[int]) -> list[int]:
+    """Drop numbers out of the range of bigint, for which PostgreSQL would raise an error."""
+    return [id_ for id_ in ids if 0 < id_ < 2**63]
 
 
-def _refused(error: DjangoValidationError | ValidationError) -> Result:
+def _refused(error: DjangoValidationError | ValidationError) -> ItemResult:
     detail = (
         as_serializer_error(error) if isinstance(error, DjangoValidationError) else error.detail
     )
-    return Result(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail, MAX_ITEM_ERRORS)))
+    return ItemResult(HTTPStatus.BAD_REQUEST, errors=tuple(field_errors(detail, MAX_ITEM_ERRORS)))

@@ -1,4 +1,4 @@
-"""What programs do with many reminders at once, and with those that another system knows."""
+"""Views for programs: batches, upserts by external id, and sync."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ from accounts.api.base import OwnedViewSet, StrictSerializer
 from accounts.api.errors import ErrorBudget
 from accounts.api.query_parameters import check_query
 from reminders.api import sync
-from reminders.api.batch import Item, Op, Result, apply, upsert
+from reminders.api.batch import Item, ItemResult, Op, apply, upsert
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 
@@ -30,40 +30,47 @@ SINCE = "updated_since"
 
 
 class ItemSerializer(StrictSerializer):
-    """One thing to do in a batch."""
+    """One operation of a batch."""
 
     op = serializers.ChoiceField([op.value for op in Op])
     id = serializers.IntegerField(
-        required=False, min_value=1, help_text="Of what is to be updated or deleted."
+        required=False, min_value=1, help_text="The reminder to update or delete."
     )
     version = serializers.IntegerField(
-        required=False, min_value=1, help_text="Refused with 412 when the reminder has another."
+        required=False,
+        min_value=1,
+        help_text="The version that you have read. Refused with 412 if the reminder has another.",
     )
 
     def get_fields(self) -> dict[str, Any]:
-        # An attribute of this name is what every serializer has.
+        # `fields` is an attribute of every serializer, so it cannot be declared as one.
         fields = serializers.DictField(
             required=False,
             default=dict,
-            help_text="As for a reminder alone; to update it, those to be changed.",
+            help_text="The fields of the reminder. For an update, only the changed ones.",
         )
         return {**super().get_fields(), "fields": fields}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         needs_id = attrs["op"] in {Op.UPDATE, Op.DELETE}
         if needs_id != ("id" in attrs):
-            message = "Say which." if needs_id else "Only to update or delete."
+            message = (
+                "Give the id of the reminder."
+                if needs_id
+                else "Only an update or delete has an id."
+            )
             raise ValidationError({"id": message})
         return attrs
 
 
 class BatchSerializer(StrictSerializer):
-    """Up to 1,000 things to do, in their order."""
+    """Up to 1,000 operations, in order."""
 
     items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MANY_ITEMS)
-    dry_run = serializers.BooleanField(default=False, help_text="Try all of it, and keep nothing.")
+    dry_run = serializers.BooleanField(default=False, help_text="Try everything, and save nothing.")
     atomic = serializers.BooleanField(
-        default=False, help_text="Keep all or nothing: what is refused undoes the rest (424)."
+        default=False,
+        help_text="All or nothing: if an item is refused, all others are undone (424).",
     )
 
 
@@ -73,8 +80,8 @@ class ItemErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ResultSerializer(serializers.Serializer[Result]):
-    status = serializers.IntegerField(help_text="What a request for this alone would answer.")
+class ResultSerializer(serializers.Serializer[ItemResult]):
+    status = serializers.IntegerField(help_text="The status of a request with this item alone.")
     id = serializers.IntegerField(source="reminder.pk", default=None, allow_null=True)
     version = serializers.IntegerField(source="reminder.version", default=None, allow_null=True)
     external_id = serializers.CharField(
@@ -89,33 +96,34 @@ class ResultSerializer(serializers.Serializer[Result]):
 class BatchResultSerializer(serializers.Serializer[Any]):
     done = serializers.IntegerField()
     refused = serializers.IntegerField()
-    dry_run = serializers.BooleanField(help_text="Whether nothing was kept.")
+    dry_run = serializers.BooleanField(help_text="True if nothing was saved.")
     results = ResultSerializer(many=True, help_text="In the order of the items.")
 
 
 class TombstoneSerializer(serializers.ModelSerializer[Reminder]):
-    """What is left of a reminder that was deleted."""
+    """A deleted reminder, without its text."""
 
     class Meta:
         model = Reminder
         fields = ["id", "external_id", "version", "deleted_at"]
 
 
-class TooOld(APIException):
+class SyncExpired(APIException):
     status_code = 410
     default_code = "sync_too_old"
     default_detail = (
-        f"This is too long ago to tell what was deleted since. Start anew with {SINCE}=start."
+        "This is too long ago: FOAM no longer knows what was deleted since. Start again with "
+        f"{SINCE}=start."
     )
 
 
-class ForPrograms(OwnedViewSet):
+class BatchAndSyncViews(OwnedViewSet):
     """Batches, external ids and sync: a part of the view of reminders."""
 
     paged_with = {
         "deleted": {
             "type": "array",
-            "description": f"With `{SINCE}` only: what is left of those that were deleted.",
+            "description": f"With `{SINCE}` only: the reminders deleted since.",
             "example": [],
             "items": {
                 "type": "object",
@@ -131,13 +139,13 @@ class ForPrograms(OwnedViewSet):
         "sync": {
             "type": ["string", "null"],
             "example": None,
-            "description": f"With `{SINCE}` only: what to give as that the next time. Null where "
-            "`next` leads on.",
+            "description": f"With `{SINCE}` only: the `{SINCE}` of your next request. Null if "
+            "there is a `next` page.",
         },
     }
 
     def list(self, request: Request, **kwargs: Any) -> Response:
-        # A form sends it empty where it is not meant.
+        # The form of the browsable API sends it empty.
         if request.query_params.get(SINCE):
             return self._changed(request, timezone.now())
         return super().list(request, **kwargs)  # type: ignore[misc]
@@ -147,15 +155,15 @@ class ForPrograms(OwnedViewSet):
         check_query(request, {SINCE, pager.page_size_query_param})
         size = pager.get_page_size(request)
         try:
-            page = sync.page(request.user, request.query_params[SINCE], size, now)
-        except sync.Unreadable:
+            page = sync.read_page(request.user, request.query_params[SINCE], size, now)
+        except sync.UnreadableMark:
             message = (
-                "Give start, an instant with an offset or Z, or what `sync` said last. Begin anew "
-                f"with {SINCE}=start."
+                "Give start, a time such as 2026-11-23T17:00:00Z, or the `sync` of your last "
+                f"answer. If you have lost it, start again with {SINCE}=start."
             )
             raise ValidationError({SINCE: message}) from None
         except sync.TooOld:
-            raise TooOld from None
+            raise SyncExpired from None
         mark = page.mark.encode(int(request.user.pk or 0))
         address = request.build_absolute_uri()
         return Response(
@@ -173,11 +181,11 @@ class ForPrograms(OwnedViewSet):
     def batch(self, request: Request, **kwargs: Any) -> Response:
         """Create, update, upsert or delete up to 1,000 reminders, with a result for each.
 
-        The answer is 200 when the items could be read, whatever came of each: look at `refused`.
+        The answer is 200 even if items were refused: check `refused`.
         """
-        asked = BatchSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values = asked.validated_data
+        body = BatchSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
         results = apply(
             request.user,  # type: ignore[arg-type]
             [Item(**{**item, "op": Op(item["op"])}) for item in values["items"]],
@@ -185,21 +193,21 @@ class ForPrograms(OwnedViewSet):
             dry_run=values["dry_run"],
             is_atomic=values["atomic"],
         )
-        done = sum(result.is_done for result in results)
+        done_count = sum(result.is_done for result in results)
         budget = ErrorBudget()
-        shown = {
-            "done": done,
-            "refused": len(results) - done,
+        summary = {
+            "done": done_count,
+            "refused": len(results) - done_count,
             "dry_run": values["dry_run"],
-            "results": [shown_of(result, budget) for result in results],
+            "results": [_result_fields(result, budget) for result in results],
         }
-        return Response(BatchResultSerializer(shown).data)
+        return Response(BatchResultSerializer(summary).data)
 
     @extend_schema(responses=ReminderSerializer, filters=False)
     @action(detail=False, url_path=r"by-external-id/(?P<external_id>.+)", pagination_class=None)
     def by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
-        """One reminder, by the `external_id` that you gave it."""
-        return Response(self.get_serializer(self._named(external_id)).data)
+        """Show the reminder with this `external_id`."""
+        return Response(self.get_serializer(self._by_external_id(external_id)).data)
 
     @extend_schema(
         request=ReminderSerializer, responses={200: ReminderSerializer, 201: ReminderSerializer}
@@ -208,21 +216,21 @@ class ForPrograms(OwnedViewSet):
     def put_by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
         """Replace the reminder with this `external_id` (200), or create it (201).
 
-        Of parallel requests one creates. What is left out has its default afterwards, as in each
-        PUT. With `If-None-Match: *` it is only created, with `If-Match` only replaced.
+        Of parallel requests, one creates it. A field that you leave out gets its default, as with
+        every PUT. With `If-None-Match: *` it is only created, with `If-Match` only replaced.
         """
         fields = request.data if isinstance(request.data, Mapping) else None
         if fields is None:
             raise ValidationError("Send an object with the fields of a reminder.")
         if "\0" in external_id or fields.get("external_id", external_id) != external_id:
-            message = "Leave it out, or give what the address says; without null characters."
+            message = "Leave it out: the address gives it. Null characters are not allowed."
             raise ValidationError({"external_id": message})
         stored, is_new = upsert(
             request.user,  # type: ignore[arg-type]
             external_id,
             fields,
             timezone.now(),
-            is_wanted=self._check_wanted,
+            check=self._check_preconditions,
         )
         prefetch_related_objects([stored], "channels", "escalate_channels")
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
@@ -232,30 +240,30 @@ class ForPrograms(OwnedViewSet):
     @by_external_id.mapping.delete
     def delete_by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
         """Delete the reminder with this `external_id`."""
-        self._named(external_id).close(timezone.now())
+        self._by_external_id(external_id).close(timezone.now())
         return Response(status=HTTPStatus.NO_CONTENT)
 
     def get_object(self) -> Any:
-        named = self.kwargs.get("external_id")
-        return super().get_object() if named is None else self._named(named)
+        external_id = self.kwargs.get("external_id")
+        return super().get_object() if external_id is None else self._by_external_id(external_id)
 
-    def _named(self, external_id: str) -> Reminder:
+    def _by_external_id(self, external_id: str) -> Reminder:
         rows: QuerySet[Reminder] = self.get_queryset()
         if "\0" in external_id:
             rows = rows.none()
         return self.matched(get_object_or_404(rows, external_id=external_id))
 
-    def _check_wanted(self, found: Reminder | None) -> None:
-        """Raise PreconditionFailed unless `If-Match` and `If-None-Match` let it be put."""
+    def _check_preconditions(self, reminder: Reminder | None) -> None:
+        """Raise PreconditionFailed unless `If-Match` and `If-None-Match` allow the PUT."""
         headers = self.request.headers
-        if (expected := headers.get("If-Match")) is not None:
-            if found is None:
+        if (if_match := headers.get("If-Match")) is not None:
+            if reminder is None:
                 raise etags.PreconditionFailed
-            etags.check(self._edition(found), expected)
-        if (known := headers.get("If-None-Match")) is not None and found is not None:
-            etags.check_new(self._edition(found), known)
+            etags.check(self._edition(reminder), if_match)
+        if (if_none_match := headers.get("If-None-Match")) is not None and reminder is not None:
+            etags.check_new(self._edition(reminder), if_none_match)
 
 
-def shown_of(result: Result, budget: ErrorBudget) -> dict[str, Any]:
-    shown = {"status": int(result.status), "errors": budget.cut(result.errors)}
-    return shown if result.reminder is None else {**shown, "reminder": result.reminder}
+def _result_fields(result: ItemResult, budget: ErrorBudget) -> dict[str, Any]:
+    fields = {"status": int(result.status), "errors": budget.cut(result.errors)}
+    return fields if result.reminder is None else {**fields, "reminder": result.reminder}

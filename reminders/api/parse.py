@@ -1,4 +1,4 @@
-"""A sentence, the reminder it means, and what that would do. Nothing is stored."""
+"""Parses a sentence to a reminder and previews it, for the API and the command. Stores nothing."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,10 +21,10 @@ class Parsed:
 def parse(
     text: str, timezone: str, owner: Any, now: datetime, count: int = DEFAULT_COUNT
 ) -> Parsed:
-    """Read a sentence, and check what comes out as a new reminder of `owner` is checked.
+    """Parse a sentence, and check the result as a new reminder of `owner`, who may be None.
 
-    `timezone` is an IANA name, for a sentence that names none; `now` is aware. `owner` may be None.
-    Raises ValidationError on `text`, with the codes of Misunderstood, or on the field at fault.
+    `timezone` is an IANA name for a sentence without a time zone; `now` is aware. Raises
+    ValidationError on `text`, with the codes of Misunderstood, or on the wrong field.
     """
     try:
         reading = read(text, timezone, now)
@@ -33,8 +33,9 @@ def parse(
     try:
         return Parsed(reading, _preview(Reminder(owner=owner, **reading.fields), now, count))
     except (RecurrenceError, ValidationError) as error:
-        # Of a field that the sentence became.
-        raise ValidationError({"text": f"This is no reminder: {_told(error)}"}) from error
+        # An error of a field that was read from the sentence.
+        message = f"This sentence is no valid reminder: {_error_text(error)}"
+        raise ValidationError({"text": message}) from error
 
 
 def _preview(reminder: Reminder, now: datetime, count: int) -> Preview:
@@ -42,13 +43,13 @@ def _preview(reminder: Reminder, now: datetime, count: int) -> Preview:
     reminder.clean_fields(exclude={field.name for field in reminder._meta.get_fields()} - checked)
     reminder.clean()
     reminder.plan_or_refuse(now)
-    shown = preview(reminder.schedule, now, count)
+    result = preview(reminder.schedule, now, count)
     if not reminder.title:
-        return shown
-    return replace(shown, messages=messages(reminder, now, reminder.count))
+        return result
+    return replace(result, messages=messages(reminder, now, reminder.count))
 
 
-def _told(error: RecurrenceError | ValidationError) -> str:
+def _error_text(error: RecurrenceError | ValidationError) -> str:
     if isinstance(error, RecurrenceError):
         return f"{error.field} {error.message}"
     return " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())

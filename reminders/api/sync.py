@@ -1,10 +1,9 @@
-"""What has changed since: so that a program keeps a copy of somebody's reminders.
+"""The change feed, by which a program keeps a copy of a user's reminders.
 
-A change is what raises `version`: a creation, an edit, a pause, a resume, a deletion. A firing is
-none. Each change leaves the id of its transaction (reminders_revision, by a trigger), and a mark
-names the oldest transaction that was still at work when it was made: whatever commits after that
-lies beyond the mark, in whatever order it commits. So nothing is missed; what was at work when the
-mark was made may come twice.
+A change is a creation, an edit, a pause, a resume or a deletion: each raises `version`. A firing is
+none. A trigger stores the transaction id of each change (reminders_revision). A mark names the
+oldest transaction that was running when the mark was made. Transactions that commit later, in any
+order, lie beyond the mark. So no change is missed, and some may come twice.
 """
 
 import json
@@ -23,24 +22,24 @@ from accounts.timezones import iso
 from reminders.models import Reminder
 
 START = "start"
-# A mark that FOAM made before it signed them.
+# A mark of a release that did not sign marks.
 UNSIGNED = re.compile(rb'\[[0-9]+, [0-9]+, "[0-9TZ:.-]+", .*\]')
 
 
-class Unreadable(ValueError):
-    """Neither an instant nor a mark of ours."""
+class UnreadableMark(ValueError):
+    """A text that is neither an instant nor a valid mark."""
 
 
 class TooOld(Exception):
-    """What was deleted since is not known any more: begin with START."""
+    """The deletions since then are not known any more: the client must begin with START."""
 
 
 class Mark(NamedTuple):
-    """Where a program has come to: beyond `xid` and, among the changes of one transaction, `id`.
+    """A client's position in the change feed: after reminder `id` of transaction `xid`.
 
-    Between two pages it carries what the last one is to lead to: `horizon`, made at `made_at`. A
-    copy begins with all that there is, by id: `xid` is None until that is through. `since` is the
-    instant that was asked for instead of a mark.
+    During the initial copy `xid` is None and pages go by `id`. `horizon` and `made_at` are the
+    position that the client will have after the last page. `since` is the instant that the client
+    gave instead of a mark.
     """
 
     era: int
@@ -57,14 +56,14 @@ class Mark(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, owner_id: int) -> Self:
-        """Return a mark of ours. Raises Unreadable; TooOld for one from before they were signed."""
+        """Read and verify a mark. Raises UnreadableMark; TooOld for an unsigned one."""
         try:
             fields = json.loads(cursor.verify(_purpose(owner_id), text))
         except cursor.ForeignCursor as error:
-            raise (TooOld if _is_unsigned(text) else Unreadable) from error
+            raise (TooOld if _is_unsigned(text) else UnreadableMark) from error
         era, horizon, made_at, xid, id_, since = fields
-        begun = None if since is None else parse_instant(since)
-        return cls(era, horizon, parse_instant(made_at), xid, id_, begun)
+        begin = None if since is None else parse_instant(since)
+        return cls(era, horizon, parse_instant(made_at), xid, id_, begin)
 
 
 def _is_unsigned(text: str) -> bool:
@@ -78,10 +77,10 @@ def _purpose(owner_id: int) -> str:
     return f"sync of {owner_id}"
 
 
-class Page(NamedTuple):
-    """Reminders that have changed, and those that are deleted, each in the order of change.
+class SyncPage(NamedTuple):
+    """A page of changed and of deleted reminders, each in the order of change.
 
-    `mark` is what to go on with; at once where there `is_more`, else the next time.
+    `mark` is the position for the next page if `is_more`, else for the next sync.
     """
 
     reminders: list[Reminder]
@@ -90,24 +89,29 @@ class Page(NamedTuple):
     is_more: bool
 
 
-def page(user: Any, since: str, size: int, now: datetime) -> Page:
-    """Return the first changes `since`: START, an instant with an offset, or a mark's text.
+def read_page(user: Any, since: str, size: int, now: datetime) -> SyncPage:
+    """Return the first changes after `since`: START, an instant with an offset, or a mark.
 
-    Raises Unreadable or TooOld.
+    1. Read the mark, and take the horizon before any row.
+    2. Read the ids of changed reminders, one more than fit on the page.
+    3. Read the reminders, and move the mark behind the last of them.
+
+    Raises UnreadableMark or TooOld.
     """
     mark = _begin(user, since, now)
-    found = _all_there(user, mark, size + 1) if mark.xid is None else _changed(user, mark, size + 1)
+    read_ids = _existing_ids if mark.xid is None else _changed_ids
+    keys = read_ids(user, mark, size + 1)
     rows = Reminder.objects.filter(owner=user).with_channels()
-    by_id = rows.in_bulk([id_ for _, id_ in found[:size]])
-    changed = [by_id[id_] for _, id_ in found[:size] if id_ in by_id]
-    is_more = len(found) > size
+    by_id = rows.in_bulk([id_ for _, id_ in keys[:size]])
+    changed = [by_id[id_] for _, id_ in keys[:size] if id_ in by_id]
+    is_more = len(keys) > size
     if is_more:
-        xid, id_ = found[size - 1]
+        xid, id_ = keys[size - 1]
         after = mark._replace(xid=xid, id=id_)
     else:
-        # From the horizon on, itself included.
+        # The next sync begins with the horizon itself.
         after = Mark(mark.era, mark.horizon, mark.made_at, max(mark.horizon - 1, 0), 2**63 - 1)
-    return Page(
+    return SyncPage(
         [row for row in changed if row.deleted_at is None],
         [row for row in changed if row.deleted_at is not None and mark.xid is not None],
         after,
@@ -116,7 +120,7 @@ def page(user: Any, since: str, size: int, now: datetime) -> Page:
 
 
 def _begin(user: Any, since: str, now: datetime) -> Mark:
-    # First of all: what commits from here on is beyond it, and comes again.
+    # Before any row is read: a transaction that commits from here on comes again next time.
     horizon, end = _horizon()
     if since == START:
         return Mark(_era(), horizon, now, None)
@@ -142,7 +146,7 @@ FROM pg_current_snapshot() s
 
 
 def _horizon() -> tuple[int, int]:
-    """Return the oldest transaction that is still at work, and the first that is yet to begin."""
+    """Return the oldest running transaction, and the first that has not begun."""
     with connection.cursor() as cursor:
         cursor.execute(HORIZON)
         return cursor.fetchone()
@@ -150,14 +154,14 @@ def _horizon() -> tuple[int, int]:
 
 @cache
 def _era() -> int:
-    """Return what tells this database's transactions from those of one it was restored from."""
+    """Return the identifier of the database cluster, as transaction ids differ between clusters."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT system_identifier FROM pg_control_system()")
         (identifier,) = cursor.fetchone()
     return identifier
 
 
-# What was restored from another database may have ids that are yet to come.
+# Rows restored from another database may have ids of transactions that are yet to begin.
 CHANGED = """
 SELECT xid, reminder_id FROM reminders_revision
 WHERE owner_id = %(owner)s AND (xid, reminder_id) > (%(xid)s, %(id)s)
@@ -167,7 +171,7 @@ ORDER BY xid, reminder_id LIMIT %(limit)s
 """
 
 
-def _changed(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
+def _changed_ids(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             CHANGED,
@@ -182,6 +186,6 @@ def _changed(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, in
         return cursor.fetchall()
 
 
-def _all_there(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
+def _existing_ids(user: Any, mark: Mark, limit: int) -> Sequence[tuple[int | None, int]]:
     own = Reminder.objects.owned_by(user).filter(pk__gt=mark.id).order_by("pk")
     return [(None, id_) for id_ in own.values_list("pk", flat=True)[:limit]]

@@ -20,19 +20,23 @@ from accounts.api.serializers import UntilSerializer
 from accounts.models.one_statement import keep_related
 from notifications.api.serializers import own_channels
 from reminders.actions import responses
-from reminders.api.batch_views import ForPrograms
-from reminders.api.parse import parse
-from reminders.api.serializers import (
+from reminders.api.batch_views import BatchAndSyncViews
+from reminders.api.occurrence_serializers import (
     AnsweredSerializer,
-    ExplanationSerializer,
     OccurrenceDetailSerializer,
     OccurrenceSerializer,
+    SnoozeSerializer,
+)
+from reminders.api.parse import parse
+from reminders.api.preview_serializers import (
     ParsedSerializer,
     PreviewSerializer,
-    ReminderSerializer,
     ScheduleSerializer,
     SentenceSerializer,
-    SnoozeSerializer,
+)
+from reminders.api.serializers import (
+    ExplanationSerializer,
+    ReminderSerializer,
     UpcomingSerializer,
 )
 from reminders.engine import firing
@@ -47,7 +51,7 @@ UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "def
 
 
 def own_reminders(request: Request | None) -> QuerySet[Reminder]:
-    """Return what a filter of occurrences may name; the schema is made without a request."""
+    """Return the reminders that a filter may name; none without a request, as for the schema."""
     if request is None:
         return Reminder.objects.none()
     return Reminder.objects.owned_by(request.user)
@@ -57,11 +61,11 @@ def own_reminders(request: Request | None) -> QuerySet[Reminder]:
     {
         "type": "array",
         "items": {"type": "string", "minLength": 1},
-        "description": "Given several times: reminders with all of them.",
+        "description": "Given several times, as `tag=a&tag=b`: reminders with all of these tags.",
     }
 )
 class TagFilter(filters.CharFilter):
-    """May be given several times."""
+    """A filter that may be given several times."""
 
     is_repeatable = True
 
@@ -73,7 +77,7 @@ class ReminderFilter(filters.FilterSet):
     due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
     due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
     updated_since = filters.CharFilter(
-        method="all_of_them",
+        method="ignore",
         label="Changed since",
         help_text="Only what changed since this moment. Give `start`, a time, or the `sync` of "
         "your last answer. Of the other parameters only `page_size` may be combined with it.",
@@ -88,24 +92,23 @@ class ReminderFilter(filters.FilterSet):
         model = Reminder
         fields = ["external_id"]
 
-    def all_of_them(self, reminders: QuerySet[Reminder], name: str, value: str) -> Any:
-        # Such a list is not filtered: see ForPrograms.
+    def ignore(self, reminders: QuerySet[Reminder], name: str, value: str) -> Any:
+        # BatchAndSyncViews answers such a request without filters.
         return reminders
 
     def with_tags(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
         return reminders.filter(tags__contains=self.data.getlist(name))
 
     def having(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
-        # No index: it would be written once more whenever a reminder fires. Only one's own are
-        # looked at.
+        # Without an index, which each firing would have to update. It reads the user's rows only.
         lines = Func("tags", Value("\n"), function="array_to_string", output_field=TextField())
         return reminders.alias(lines=lines).filter(
             Q(title__icontains=value) | Q(body__icontains=value) | Q(lines__icontains=value)
         )
 
 
-class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
-    """What to remind of, on which channels, and when."""
+class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
+    """Reminders: their text, schedule and channels."""
 
     model = Reminder
     scope = "reminders"
@@ -126,8 +129,8 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     }
 
     def get_queryset(self) -> QuerySet[Reminder]:
-        found: Any = super().get_queryset()
-        return found.with_channels().with_last_loss()
+        rows: Any = super().get_queryset()
+        return rows.with_channels().with_last_loss()
 
     def first_rows(self, rows: Any, limit: int, *, is_falling: bool) -> Any:
         return rows.first_rows(limit, is_falling=is_falling)
@@ -144,20 +147,20 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @extend_schema(request=UntilSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
-        """Fire nothing until then, or until it is resumed.
+        """Pause the reminder. It does not fire until a time, or until you resume it.
 
-        Doing it again changes nothing, or gives the pause another end.
+        If it is paused already, only the end of the pause changes.
         """
         reminder = self.get_object()
-        asked = UntilSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        reminder.pause(timezone.now(), asked.validated_data["until"])
+        body = UntilSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        reminder.pause(timezone.now(), body.validated_data["until"])
         return Response(self.get_serializer(reminder).data)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, **kwargs: Any) -> Response:
-        """Go on with the next occurrence from now; those that fell into the pause do not fire."""
+        """Resume the reminder. It goes on with its next occurrence; missed ones do not fire."""
         reminder = self.get_object()
         reminder.resume(timezone.now())
         return Response(self.get_serializer(reminder).data)
@@ -165,7 +168,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @extend_schema(request=None, responses={201: OccurrenceSerializer})
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, **kwargs: Any) -> Response:
-        """Fire now, beside the schedule, which does not move."""
+        """Fire now. The schedule stays as it is."""
         occurrence = firing.trigger(self.get_object(), timezone.now())
         where = reverse("occurrence-detail", [occurrence.pk], request=request)
         return Response(OccurrenceSerializer(occurrence).data, 201, headers={"Location": where})
@@ -173,56 +176,59 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @extend_schema(responses=PreviewSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=ScheduleSerializer)
     def preview(self, request: Request, **kwargs: Any) -> Response:
-        """Show a schedule in words, its next instants, and what clock changes do to them.
+        """Preview a schedule. Shows it in words, with its next instants and clock changes.
 
-        With `title` or `body`, also what the next messages will say.
+        With `title` or `body`, the answer also has the texts of the next messages.
 
         Nothing is stored, so the scope `reminders:read` is enough. Without `after`, a schedule with
-        nothing left in the future is refused, as it is for a new reminder.
+        nothing left in the future is refused, as for a new reminder.
         """
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values = asked.validated_data
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
         reminder, after = values["reminder"], values.get("after")
         try:
             if after is None:
                 after = timezone.now()
                 reminder.plan_or_refuse(after)
-            shown = preview(reminder.schedule, after, values["count"])
+            result = preview(reminder.schedule, after, values["count"])
             if reminder.title or reminder.body:
-                shown = replace(shown, messages=messages(reminder, after, reminder.count))
+                result = replace(result, messages=messages(reminder, after, reminder.count))
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
-        return Response(PreviewSerializer(shown).data)
+        return Response(PreviewSerializer(result).data)
 
     @extend_schema(request=SentenceSerializer, responses=ParsedSerializer, filters=False)
     @action(detail=False, methods=["post"], serializer_class=SentenceSerializer)
     def parse(self, request: Request, **kwargs: Any) -> Response:
-        """Read a sentence such as “stand-up every Monday at 6pm”: the reminder that it means.
+        """Parse a sentence to a reminder. Example: “stand-up every Monday at 6pm”.
 
-        `reminder` is what `POST reminders/` takes, `preview` what it would do. Nothing is stored,
-        so the scope `reminders:read` is enough. What is not understood, or could mean two things,
-        is refused with what to write instead. English only.
+        Send `reminder` of the answer to `POST reminders/` to create it; `preview` shows when it
+        would fire. Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
+        not understood, or could mean two things, is refused, and the error says what to write
+        instead. English only.
         """
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
         owner: Any = request.user
-        values = {"timezone": owner.timezone, **asked.validated_data}
+        values = {"timezone": owner.timezone, **body.validated_data}
         parsed = parse(values["text"], values["timezone"], owner, timezone.now())
         return Response(ParsedSerializer(parsed).data)
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("count", UPCOMING_COUNT, description="How many; 10 if left out.")
+            OpenApiParameter(
+                "count", UPCOMING_COUNT, description="Number of instants. 10 if left out."
+            )
         ],
         responses=UpcomingSerializer,
         filters=False,
     )
     @action(detail=True, pagination_class=None)
     def upcoming(self, request: Request, **kwargs: Any) -> Response:
-        """The next due instants, in UTC, but for those that were skipped.
+        """List the next due instants. In UTC, without skipped ones.
 
-        A paused reminder shows what a resume would bring.
+        For a paused reminder, these are the instants after a resume.
         """
         reminder, now = self.get_object(), timezone.now()
         count = _count(request.query_params.get("count", "10"))
@@ -242,8 +248,9 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
         parameters=[
             OpenApiParameter(
                 "at",
-                description="A moment: `2026-11-23T18:00` in the time zone of the reminder, or "
-                "with an offset; `2026-11-23` is the whole day. Without: the latest and the next.",
+                description="The moment to explain: `2026-11-23T18:00` in the time zone of the "
+                "reminder, or with an offset; `2026-11-23` for the whole day. If left out: the "
+                "latest and the next occurrence.",
             )
         ],
         responses=ExplanationSerializer,
@@ -251,7 +258,7 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     )
     @action(detail=True, pagination_class=None)
     def explain(self, request: Request, **kwargs: Any) -> Response:
-        """Why it did or did not fire: a sentence, and the chain from rule to each attempt."""
+        """Explain why the reminder did or did not fire. Lists each step, from rule to attempt."""
         at = request.query_params.get("at", "")
         explanation = explain(self.get_object(), timezone.now(), at)
         return Response(ExplanationSerializer(explanation).data)
@@ -259,9 +266,9 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @extend_schema(request=None, responses=OccurrenceDetailSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, **kwargs: Any) -> Response:
-        """Let the next due instant pass, at all its leads to come; the plan moves on."""
+        """Skip the next due instant. Its remaining leads are skipped too."""
         reminder = self.get_object()
-        occurrence = responses.skip_next(reminder, timezone.now(), _by(request))
+        occurrence = responses.skip_next(reminder, timezone.now(), _actor_of(request))
         if occurrence is None:
             raise Conflict(f"Nothing is planned to skip: this reminder is {reminder.status}.")
         return Response(OccurrenceDetailSerializer(occurrence).data)
@@ -269,7 +276,10 @@ class ReminderViewSet(ForPrograms, ModelViewSet[Reminder]):
     @extend_schema(responses=OccurrenceSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None, ordering_fields=())
     def occurrences(self, request: Request, **kwargs: Any) -> Response:
-        """What has fired, was skipped or was missed, newest first."""
+        """List the occurrences of the reminder that fired, were skipped or were missed.
+
+        The newest comes first.
+        """
         page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
 
@@ -285,7 +295,10 @@ class OccurrenceFilter(filters.FilterSet):
 
 
 class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
-    """What has fired, was skipped or was missed. One of them, read alone, shows who answered."""
+    """Occurrences of your reminders that fired, were skipped or were missed.
+
+    A single occurrence also shows the responses to it.
+    """
 
     model = Occurrence
     scope = "reminders"
@@ -313,24 +326,29 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     @extend_schema(request=None, responses=AnsweredSerializer)
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
-        """It is done: say nothing more of it. Doing it again changes nothing."""
+        """Mark the occurrence as done. No follow-up is sent. Doing it again changes nothing."""
         occurrence = self.get_object()
-        changed = responses.acknowledge(occurrence, timezone.now(), _by(request))
+        changed = responses.acknowledge(occurrence, timezone.now(), _actor_of(request))
         if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
-            raise Conflict(f"Only what has fired can be acknowledged; this is {occurrence.status}.")
+            raise Conflict(
+                "Only an occurrence that has fired can be acknowledged; this one is "
+                f"{occurrence.status}."
+            )
         return self._answered(occurrence, changed=changed)
 
     @extend_schema(request=SnoozeSerializer, responses=AnsweredSerializer)
     @action(detail=True, methods=["post"])
     def snooze(self, request: Request, **kwargs: Any) -> Response:
-        """Be quiet about this one until then, and speak again; the series does not move."""
+        """Snooze the occurrence. Its message is sent again later. The schedule does not move."""
         occurrence, now = self.get_object(), timezone.now()
-        asked = SnoozeSerializer(data=request.data, context={"now": now})
-        asked.is_valid(raise_exception=True)
-        changed = responses.snooze(occurrence, asked.validated_data["until"], now, _by(request))
+        body = SnoozeSerializer(data=request.data, context={"now": now})
+        body.is_valid(raise_exception=True)
+        until = body.validated_data["until"]
+        changed = responses.snooze(occurrence, until, now, _actor_of(request))
         if occurrence.status != Occurrence.Status.SNOOZED:
             raise Conflict(
-                f"Only what is not answered can be snoozed; this is {occurrence.status}."
+                "Only an occurrence without an answer can be snoozed; this one is "
+                f"{occurrence.status}."
             )
         return self._answered(occurrence, changed=changed)
 
@@ -338,8 +356,8 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
 
 
-def _by(request: Request) -> responses.By:
-    return responses.By("api", request.user.pk)
+def _actor_of(request: Request) -> responses.Actor:
+    return responses.Actor("api", request.user.pk)
 
 
 def _count(text: str) -> int:

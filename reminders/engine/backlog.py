@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from reminders.models import Backlog, Reminder
 from reminders.models.backlog import BURST, LATE
-from reminders.models.response import By
+from reminders.models.response import Actor
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def notice(now: datetime, fewest: int) -> Backlog | None:
 
 
 def decide(
-    decision: str, now: datetime, by: By, rate: int | None = None, seen: int | None = None
+    decision: str, now: datetime, by: Actor, rate: int | None = None, seen: int | None = None
 ) -> Backlog:
     """Decide what becomes of the open backlog; where none is open, of what is late at `now`.
 
@@ -58,7 +58,7 @@ def decide(
             found = _open(now, Backlog.Decision.HOLD, settings.FOAM_BACKLOG_RATE)
             _take_in(found, now)
         found.decision, found.decided_at = decision, now
-        found.face, found.decided_by_id = by.face, by.user_id
+        found.face, found.decided_by_id = by.source, by.user_id
         found.rate = found.rate if rate is None else rate
         found.save(update_fields=["decision", "decided_at", "face", "decided_by", "rate"])
     log.warning("backlog decided id=%d decision=%s rate=%d", found.pk, decision, found.rate)
@@ -67,12 +67,12 @@ def decide(
 
 def count_left(backlog: Backlog) -> int:
     """Return how many of it have not had their turn."""
-    return Reminder.objects.due(backlog.due_before).of_users().count()
+    return Reminder.objects.due(backlog.due_before).exclude_system().count()
 
 
 def _count(now: datetime, limit: int) -> int:
     """Return how many are late, up to `limit`."""
-    late = Reminder.objects.due(now - LATE).of_users().order_by("next_fire_at")
+    late = Reminder.objects.due(now - LATE).exclude_system().order_by("next_fire_at")
     return late[:limit].count()
 
 
@@ -96,5 +96,5 @@ def _take_in(backlog: Backlog, now: datetime) -> None:
     """Let it have all that is late at `now`; the canary is no part of it, and goes on."""
     backlog.due_before = max(backlog.due_before, now - LATE)
     backlog.save(update_fields=["due_before"])
-    canary = Reminder.objects.due(backlog.due_before).filter(pk=FOAM_ID)
+    canary = Reminder.objects.due(backlog.due_before).filter(pk=SYSTEM_USER_ID)
     canary.update(next_fire_at=now)

@@ -108,7 +108,7 @@ def look(now: datetime, rate: int | None = None) -> Outlook:
     """Look at the open backlog, or at what is late; `rate` instead of the one it has."""
     backlog = Backlog.objects.open().select_related("decided_by").first()
     due_before = backlog.due_before if backlog else now - LATE
-    late = Reminder.objects.due(due_before).of_users()
+    late = Reminder.objects.due(due_before).exclude_system()
     overdue = late.order_by("next_fire_at")[: COUNTED + 1].count()
     oldest = late.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
     if rate is None:

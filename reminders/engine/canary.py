@@ -10,7 +10,7 @@ from typing import Any, Self
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from accounts.models import FOAM_ID, User
+from accounts.models import SYSTEM_USER_ID, User
 from notifications.models import Channel, Delivery
 from reminders.models import Reminder
 
@@ -27,13 +27,13 @@ class Canary:
     @classmethod
     def look(cls) -> Self | None:
         """Return None when there is no canary that fires."""
-        active = Reminder.objects.filter(pk=FOAM_ID, status=Reminder.Status.ACTIVE)
+        active = Reminder.objects.filter(pk=SYSTEM_USER_ID, status=Reminder.Status.ACTIVE)
         starts_at = active.values_list("starts_at", flat=True).first()
         if starts_at is None:
             return None
         # In the order of the index (channel, -id). With `=`, which leaves the channel out of the
         # order, PostgreSQL may walk back by id through a burst of everybody's deliveries instead.
-        sent = Delivery.objects.filter(channel__lte=FOAM_ID, status=Delivery.Status.SENT)
+        sent = Delivery.objects.filter(channel__lte=SYSTEM_USER_ID, status=Delivery.Status.SENT)
         arrived = sent.order_by("channel_id", "-id").values_list("due_at", flat=True)
         return cls(starts_at.replace(tzinfo=UTC), arrived.first())
 
@@ -42,7 +42,7 @@ class Canary:
 def plant(now: datetime) -> None:
     """Make FOAM's user, channel and reminder, or put right what has become of them; due at once."""
     user, _ = User.objects.update_or_create(
-        pk=FOAM_ID,
+        pk=SYSTEM_USER_ID,
         defaults={
             # No form accepts such a name, so it is not taken.
             "username": "(foam)",
@@ -53,7 +53,7 @@ def plant(now: datetime) -> None:
         },
     )
     channel, _ = Channel.objects.update_or_create(
-        pk=FOAM_ID,
+        pk=SYSTEM_USER_ID,
         defaults={
             "owner": user,
             "kind": "null",
@@ -75,6 +75,6 @@ def plant(now: datetime) -> None:
     reminder.plan(now - MINUTE)
     planned = {name: getattr(reminder, name) for name in Reminder.PLAN}
     stored, _ = Reminder.objects.update_or_create(
-        pk=FOAM_ID, defaults={**fields, **planned, "deleted_at": None}
+        pk=SYSTEM_USER_ID, defaults={**fields, **planned, "deleted_at": None}
     )
     stored.channels.set([channel])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from accounts.models.pause import EVERYTHING
 from notifications.metrics import store
 from notifications.models import Channel
@@ -56,7 +56,7 @@ WHERE status = 'active' AND next_fire_at <= %(until)s AND next_fire_at > %(after
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """.replace("{whose}", whose)
-    for whose in (f"NOT {EVERYTHING}", f"r.id = {FOAM_ID}")
+    for whose in (f"NOT {EVERYTHING}", f"r.id = {SYSTEM_USER_ID}")
 )
 
 

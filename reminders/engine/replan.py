@@ -108,7 +108,7 @@ def batches(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
 def _waiting(now: datetime) -> Any:
     """Those with a plan whose turn has not come. Set aside are among them: they wait as well."""
     return (
-        Reminder.objects.of_users()
+        Reminder.objects.exclude_system()
         .filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
         .select_related("owner")
         .defer("body")

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.api import idempotency
-from accounts.models import FOAM_ID, pause
+from accounts.models import SYSTEM_USER_ID, pause
 from notifications.explain.causes import following
 from notifications.models import Delivery, flood
 from notifications.models import Tally as DeliveryTally
@@ -81,7 +81,7 @@ def prune(
     deliveries.compact(Tally, now.date())
     deliveries.compact(DeliveryTally, now.date())
     flood.forget(now)
-    idempotency.forget(now)
+    idempotency.delete_expired(now)
     log.info(
         "pruned occurrences=%d deliveries=%d attempts=%d seconds=%.3f",
         total.occurrences,
@@ -94,7 +94,7 @@ def prune(
 
 def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     """Remove a batch at each step: FOAM's own, those of users, what had other causes, changes."""
-    own = Occurrence.objects.filter(reminder_id=FOAM_ID, recorded_at__lt=own_before)
+    own = Occurrence.objects.filter(reminder_id=SYSTEM_USER_ID, recorded_at__lt=own_before)
     own_ids = list(own.values_list("pk", flat=True))
     for i in range(0, len(own_ids), BATCH):
         yield remove(own_ids[i : i + BATCH], own_before)
@@ -108,7 +108,7 @@ def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
     channel_changes.forget(before)
     while revision.forget(before, BATCH):
         yield Removed()
-    while pause.forget(before, BATCH):
+    while pause.delete_ended(before, BATCH):
         yield Removed()
 
 
@@ -163,7 +163,7 @@ def remove(ids: Sequence[int], before: datetime) -> Removed:
 
 def count(now: datetime, keep: timedelta) -> Removed:
     """Return what `prune` would remove, without removing it; attempts are not counted."""
-    own = Q(reminder_id=FOAM_ID)
+    own = Q(reminder_id=SYSTEM_USER_ID)
     users = _count(~own & Q(recorded_at__lt=now - keep), now - keep)
     return users + _count(own & Q(recorded_at__lt=now - KEEP_OWN), now - KEEP_OWN)
 

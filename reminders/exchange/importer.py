@@ -21,7 +21,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
 from accounts.api.errors import MAX_ITEM_ERRORS, ErrorBudget, field_errors, shorten
-from accounts.audit.actor import Face, acting, at_work
+from accounts.audit.actor import Source, acting_as, current_actor
 from accounts.models import User
 from notifications import channel_exchange
 from notifications.models import Channel
@@ -100,7 +100,11 @@ def take(
 
     `step` is called with how many drafts have been dealt with since.
     """
-    with acting(at_work()._replace(face=Face.IMPORT.value)), _alone(user), _tried(dry_run):
+    with (
+        acting_as(current_actor()._replace(source=Source.IMPORT.value)),
+        _alone(user),
+        _tried(dry_run),
+    ):
         taking = _Taking(user, now, Report(dry_run, losses=_first(reading.losses)))
         taking.take_channels(reading.channels, may_write=may_write_channels)
         for begin in range(0, len(reading.drafts), CHUNK):
@@ -235,7 +239,7 @@ class _Taking:
         op = Op.UPSERT if external_id else Op.CREATE
         return Item(op, fields, arrival=draft.state)
 
-    def _taken(self, draft: Draft, result: batch.Result) -> Taken:
+    def _taken(self, draft: Draft, result: batch.ItemResult) -> Taken:
         title, reminder = _title(draft), result.reminder
         if not result.is_done or reminder is None:
             errors = result.errors or tuple(field_errors({"": [result.status.phrase]}))

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.explain.causes import Cause
 from reminders.explain.follow_ups import WHAT
 from reminders.models import Occurrence
@@ -18,7 +18,7 @@ def describe(reference: str) -> Cause | None:
         return None
     reminder = occurrence.reminder
     what = f"occurrence {occurrence.pk} of reminder {reminder.pk} “{reminder.title}”"
-    due = in_words(occurrence.due_at, reminder.clock)
+    due = format_instant(occurrence.due_at, reminder.clock)
     _, _, *followed = reference.split(":")
     later = f", {WHAT.get(followed[0], followed[0]).replace('_', ' ')}" if followed else ""
     return Cause(

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import F
 
 from accounts.models import Pause
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.explain.delivery import Step
 from reminders.explain.moment import SECOND
 from reminders.explain.verdicts import (
@@ -124,4 +124,4 @@ class Evidence:
         return name_of(fire, self.timezone)
 
     def _tell(self, at: datetime) -> str:
-        return in_words(at, self.timezone)
+        return format_instant(at, self.timezone)

@@ -8,7 +8,7 @@ from typing import NoReturn
 from django.core.exceptions import ValidationError
 
 from accounts.instants import OutOfRange, parse_time
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from reminders.recurrence import Fire, Fold, Gap, Lead, Schedule, local_time, to_utc
 from reminders.recurrence.wall_clock import FOREVER, instant, instant_seconds
 
@@ -37,7 +37,7 @@ class Span:
     def name(self, timezone: str) -> str:
         """Say which moment it is, in words."""
         if self.wall_end - self.wall < DAY:
-            return in_words(self.begin, timezone)
+            return format_instant(self.begin, timezone)
         return f"{self.wall:%A} {self.wall.day} {self.wall:%B %Y} ({timezone})"
 
     def later(self, lead: Lead) -> tuple[datetime, datetime]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from notifications.explain.delivery import Step, waits_for
 from notifications.models import Attempt, Delivery
 from notifications.outbox import digest
@@ -57,10 +57,10 @@ RESPONSE: dict[str, str] = {
     Response.Verb.SKIPPED: "skipped",
 }
 FACE: dict[str, str] = {
-    Response.Face.API: "through the API",
-    Response.Face.ADMIN: "in the admin",
-    Response.Face.LINK: "with a link",
-    Response.Face.COMMAND: "by a command",
+    Response.Source.API: "through the API",
+    Response.Source.ADMIN: "in the admin",
+    Response.Source.LINK: "with a link",
+    Response.Source.COMMAND: "by a command",
 }
 FOLLOW_UP: dict[str, str] = {
     NAG: "nag {number}",
@@ -134,7 +134,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 def name_of(fire: Fire, timezone: str) -> str:
-    name = in_words(fire.due_at, timezone)
+    name = format_instant(fire.due_at, timezone)
     return f"{name}, {lead_span(fire.lead)} before" if fire.lead else name
 
 

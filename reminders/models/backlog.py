@@ -48,7 +48,7 @@ class Backlog(models.Model):
     rate = models.PositiveIntegerField()
     decided_at = models.DateTimeField()
     # Through which face; empty where nobody has decided yet and FOAM goes by its settings.
-    face = models.CharField(max_length=16, choices=Response.Face, blank=True)
+    face = models.CharField(max_length=16, choices=Response.Source, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -94,7 +94,7 @@ class Backlog(models.Model):
         """Who has decided, in words."""
         if not self.face:
             return "FOAM itself"
-        if self.face == Response.Face.COMMAND:
+        if self.face == Response.Source.COMMAND:
             return "a command"
         return f"{self.decided_by or 'somebody'} in the {self.face}"
 

@@ -11,11 +11,11 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.audit.records import Acted, Diff, diff_of, shown, whose
+from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of, shorten_text
 from notifications.models import Channel
 
 
-class Change(Acted):
+class Change(AuditRecord):
     """One change of a reminder, written in the transaction that makes it and never edited.
 
     `detail` holds no words of its owner's; `diff` does, for who may see the reminder.
@@ -70,7 +70,13 @@ def change(
     """
     before = held(reminder)
     return Change(
-        reminder=reminder, at=now, verb=verb, before=before, detail=detail, diff=diff, **whose()
+        reminder=reminder,
+        at=now,
+        verb=verb,
+        before=before,
+        detail=detail,
+        diff=diff,
+        **actor_fields(),
     )
 
 
@@ -139,7 +145,7 @@ def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None])
 
 def _names(ids: Iterable[int]) -> str:
     told = Channel.objects.filter(pk__in=ids).only("kind", "name", "verified_at").order_by("pk")
-    return shown(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
+    return shorten_text(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
 
 
 def forget(before: datetime, batch: int) -> Iterator[int]:

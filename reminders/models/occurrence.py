@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, Case, CharField, Func, Q, Value, W
 from django.db.models.functions import Cast, Concat, Length
 from django.db.models.lookups import Exact, Range
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from reminders.models.fields import LeadField
 from reminders.recurrence import ON_TIME, Lead
 
@@ -36,9 +36,9 @@ def no_lead() -> Lead:
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but the canary's."""
-        return self.exclude(reminder=FOAM_ID)
+        return self.exclude(reminder=SYSTEM_USER_ID)
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(reminder__owner=user, reminder__deleted_at=None)

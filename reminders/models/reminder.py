@@ -12,13 +12,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Prefetch, Q
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 from accounts.models.duration_fields import DurationRange
 from accounts.models.lookups import EqualsAny
 from accounts.models.pause import check_until
 from accounts.models.user import validate_timezone
 from accounts.one_line import MESSAGE, is_one_line
-from accounts.timezones import known
+from accounts.timezones import zone_or_utc
 from notifications.models import Channel
 from notifications.sql import in_index_order
 from reminders.models import last_loss, transitions
@@ -67,9 +67,9 @@ def choices(enum: Any) -> list[tuple[str, str]]:
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def of_users(self) -> Self:
+    def exclude_system(self) -> Self:
         """All but FOAM's own."""
-        return self.exclude(pk=FOAM_ID)
+        return self.exclude(pk=SYSTEM_USER_ID)
 
     def kept(self) -> Self:
         return self.filter(deleted_at=None)
@@ -311,7 +311,7 @@ class Reminder(models.Model):
     @property
     def clock(self) -> str:
         """The zone in which its times are told to staff."""
-        return known(self.timezone)
+        return zone_or_utc(self.timezone)
 
     @property
     def recipient_timezone(self) -> str | None:

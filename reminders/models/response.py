@@ -6,12 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import By
+from accounts.audit.actor import Actor
 from accounts.models import User
 from accounts.models.one_statement import with_related
 from notifications.models import Channel
 
-__all__ = ["By", "Response", "responses_of", "with_responses"]
+__all__ = ["Actor", "Response", "responses_of", "with_responses"]
 
 
 class Response(models.Model):
@@ -22,7 +22,7 @@ class Response(models.Model):
         SNOOZED = "snoozed"  # `detail` is until when
         SKIPPED = "skipped"
 
-    class Face(models.TextChoices):
+    class Source(models.TextChoices):
         API = "api"
         ADMIN = "admin"
         LINK = "link"  # in a message, without signing in: `channel` is where it had been sent
@@ -34,7 +34,7 @@ class Response(models.Model):
     )
     verb = models.CharField(max_length=16, choices=Verb)
     at = models.DateTimeField()
-    face = models.CharField(max_length=16, choices=Face)
+    face = models.CharField(max_length=16, choices=Source)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )

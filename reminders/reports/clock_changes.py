@@ -133,7 +133,7 @@ def _meeting(row: Reminder, turn: Turn) -> Meeting | Unreadable | None:
 
 
 def _active(owner: Any) -> Any:
-    active = Reminder.objects.of_users().filter(status=Reminder.Status.ACTIVE)
+    active = Reminder.objects.exclude_system().filter(status=Reminder.Status.ACTIVE)
     return active if owner is None else active.filter(owner=owner)
 
 

@@ -90,7 +90,7 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
 
 def counted(owner: Any = None) -> QuerySet[Occurrence]:
     """The occurrences that the ledger counts."""
-    occurrences = Occurrence.objects.of_users()
+    occurrences = Occurrence.objects.exclude_system()
     return occurrences.filter(reminder__owner=owner) if owner else occurrences
 
 
@@ -102,7 +102,7 @@ def overdue(period: Period, now: datetime, owner: Any = None) -> QuerySet[Remind
     """
     until = min(now, period.until)
     came = Value(until, DateTimeField()) + F("next_lead")
-    due = Reminder.objects.of_users().due(now + SET_ASIDE)
+    due = Reminder.objects.exclude_system().due(now + SET_ASIDE)
     due = due.filter(Q(next_fire_at__lte=until) | Q(error__gt="", next_due_at__lte=came))
     return due.filter(owner=owner) if owner else due
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from accounts.timezones import in_words, zone
+from accounts.timezones import format_instant, zone
 from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 from reminders.schedule.numbering import Count
 from reminders.schedule.placeholders import render
@@ -53,7 +53,7 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
     is either.
     """
     title, body = words_of(reminder, fire, now, count)
-    due_text = in_words(fire.due_at, reminder.timezone)
+    due_text = format_instant(fire.due_at, reminder.timezone)
     late = lateness(reminder, fire.fire_at, now)
     lead = Lead.of(fire.lead)
     ahead = _when(fire, now, due_text) if lead else ""
@@ -107,7 +107,7 @@ def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[s
     timezone = reminder.recipient_timezone or reminder.timezone
     local = fire.due_at.astimezone(zone(timezone))
     return {
-        "due": in_words(fire.due_at, timezone),
+        "due": format_instant(fire.due_at, timezone),
         "due_date": f"{local:%A} {local.day} {local:%B %Y}",
         "due_time": f"{local:%H:%M}",
         "lead": _distance(fire, now),

@@ -3,7 +3,7 @@
 import json
 
 from foam.api.problems import CONTENT_TYPE, problem
-from foam.api.schema import FAULTY, PROBLEMS
+from foam.api.schema import EXAMPLE_ERRORS, PROBLEMS
 
 
 def page() -> str:
@@ -12,7 +12,7 @@ def page() -> str:
         f"| {status} | {problem(status, '')['title']} | {means} | {example} |"
         for status, (_, means, example) in PROBLEMS.items()
     )
-    shown = json.dumps(problem(400, PROBLEMS[400][2], FAULTY), indent=2)
+    shown = json.dumps(problem(400, PROBLEMS[400][2], EXAMPLE_ERRORS), indent=2)
     return f"""# Errors
 
 Made from the code of the API. Every error is a problem document (RFC 9457, `{CONTENT_TYPE}`), and

@@ -96,19 +96,19 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "token: gives a scope that it lacks",
-        edit(TOKENS, "if scope not in maker.scopes]", "if scope not in Scope.values]"),
+        edit(TOKENS, "if scope not in stored.scopes]", "if scope not in Scope.values]"),
         [TEST_TOKEN_API],
     ),
     Mutation(
         "P10",
         "token: makes one that outlives it",
-        edit(TOKENS, "if maker.expires_at is not None and (", "if maker.revoked_at and ("),
+        edit(TOKENS, "if stored.expires_at is not None and (", "if stored.revoked_at and ("),
         [TEST_TOKEN_API],
     ),
     Mutation(
         "P10",
         "token: revoked since it asked, and makes one",
-        edit(TOKENS, '(of=("self",)).valid(now).filter', '(of=("self",)).filter'),
+        edit(TOKENS, "rows.valid(now).filter(pk=creator.pk)", "rows.filter(pk=creator.pk)"),
         [TEST_TOKEN_API],
     ),
     Mutation(
@@ -149,15 +149,17 @@ OF_ACCOUNTS = [
         "idempotency: the effect is kept without its answer",
         edit(
             API,
-            "idempotency.once_leased if self._is_talking else idempotency.once",
-            "idempotency.once_leased",
+            "idempotency.run_once_leased if self._is_talking else idempotency.run_once",
+            "idempotency.run_once_leased",
         ),
         [TEST_IDEMPOTENCY],
     ),
     Mutation(
         "API",
         "idempotency: another body gets the answer of the first",
-        edit(IDEMPOTENCY, "first is not None and first.fingerprint != asked.fingerprint", "False"),
+        edit(
+            IDEMPOTENCY, "first is not None and first.fingerprint != request.fingerprint", "False"
+        ),
         [TEST_IDEMPOTENCY],
     ),
     Mutation(
@@ -201,7 +203,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P9",
         "sign in: what is added at once is new to all",
-        edit(CACHE, 'ADD = SET + "WHERE c.expires <= %(now)s"', "ADD = SET"),
+        edit(CACHE, 'ADD_SQL = SET_SQL + "WHERE c.expires <= %(now)s"', "ADD_SQL = SET_SQL"),
         [TEST_CACHE],
     ),
     Mutation(
@@ -247,7 +249,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "closing: two superusers do not wait for each other",
-        edit(CLOSING, "able.select_for_update(no_key=True)", "able"),
+        edit(CLOSING, "active.select_for_update(no_key=True)", "active"),
         [TEST_CLOSING_ALONE],
     ),
     Mutation(
@@ -287,7 +289,7 @@ OF_ACCOUNTS = [
     Mutation(
         "admin",
         "bulk: as many as are chosen",
-        edit(REPORT, " if len(chosen) <= most else None\n", "\n"),
+        edit(REPORT, " if len(ids) <= most else None\n", "\n"),
         [TEST_BULK],
     ),
     Mutation(
@@ -295,8 +297,8 @@ OF_ACCOUNTS = [
         "confirmation: an action acts before it has asked",
         edit(
             "accounts/admin/confirmation.py",
-            "if is_answer and (filled is None",
-            "if (filled is None",
+            "if is_confirmed and (bound is None",
+            "if (bound is None",
         ),
         [f"{TEST_BULK}::test_action_asks_first_and_changes_nothing"],
     ),
@@ -314,7 +316,7 @@ OF_ACCOUNTS = [
         "edits: an edition that cannot be read is a current one",
         edit(
             "accounts/admin/edits.py",
-            "known.get(name) != digest",
+            "shown_digests.get(name) != digest",
             "known.get(name, digest(self.stored[name])) != digest",
         ),
         [TEST_EDITS],
@@ -344,7 +346,7 @@ OF_ACCOUNTS = [
         "lists: all rows are counted",
         edit(
             "accounts/admin/changelist.py",
-            "        count = rows.order_by()[: COUNTED + 1].count()\n",
+            "        count = rows.order_by()[: MAX_COUNTED + 1].count()\n",
             "        count = rows.count()\n",
         ),
         [TEST_ADMIN_LISTS],
@@ -354,7 +356,7 @@ OF_ACCOUNTS = [
         "lists: a title is looked for in all rows",
         edit(
             "accounts/admin/search.py",
-            "    return rows.filter(pk__gt=left[0]) if left else rows\n",
+            "    return rows.filter(pk__gt=last_excluded[0]) if last_excluded else rows\n",
             "    return rows\n",
         ),
         [TEST_ADMIN_LISTS],
@@ -364,7 +366,7 @@ OF_ACCOUNTS = [
         "lists: there is no time limit",
         edit(
             "accounts/admin/changelist.py",
-            """[f"{PATIENCE}s"]""",
+            """[f"{QUERY_TIMEOUT_SECONDS}s"]""",
             """["0"]""",
         ),
         [TEST_ADMIN_LISTS],
@@ -466,7 +468,7 @@ OF_ACCOUNTS = [
     Mutation(
         "history",
         "history: the API does not say who is at work",
-        edit(API, "        handler = acting(_by(request))(handler)\n"),
+        edit(API, "        handler = acting_as(_actor_of(request))(handler)\n"),
         ["reminders/tests/api/test_who.py"],
     ),
 ]

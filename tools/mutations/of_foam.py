@@ -289,19 +289,19 @@ OF_FOAM = [
     Mutation(
         "history",
         "history: the admin does not say who is at work",
-        edit("foam/settings.py", '    "accounts.sign_in.middleware.who_acts",\n'),
+        edit("foam/settings.py", '    "accounts.sign_in.middleware.record_actor",\n'),
         ["reminders/tests/api/test_who.py"],
     ),
     Mutation(
         "faces",
         "faces: a form to create sends the filter of its list along",
-        edit(BROWSABLE, "for parameter in set(query) - set(taken):", "for parameter in ():"),
+        edit(BROWSABLE, "for parameter in set(query) - set(allowed):", "for parameter in ():"),
         [f"{TEST_BROWSABLE}::test_form_to_create_leaves_out_the_filter_of_its_list"],
     ),
     Mutation(
         "faces",
         "faces: an edit form has the fields of the answer, not of the edit",
-        edit(BROWSABLE, "                serializer = taken\n", "                pass\n"),
+        edit(BROWSABLE, "                serializer = body\n", "                pass\n"),
         [f"{TEST_BROWSABLE}::test_edit_form_has_what_the_edit_takes"],
     ),
     Mutation(

@@ -675,7 +675,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "pause",
         "pause: workers go on while everything is paused",
-        edit(LEASE, " AND (channel_id = {FOAM_ID} OR NOT {EVERYTHING})"),
+        edit(LEASE, "\n  AND (channel_id = {SYSTEM_USER_ID} OR NOT {EVERYTHING})"),
         [
             f"{TEST_CHANNEL_PAUSING}::test_lease_of_channels_and_of_one_take_nothing_while_everything_is_paused"
         ],

@@ -267,8 +267,8 @@ OF_REMINDERS = [
         "ledger: all reminders are looked through for overdue ones",
         edit(
             "reminders/reports/ledger.py",
-            "Reminder.objects.of_users().due(now + SET_ASIDE)",
-            'Reminder.objects.of_users().filter(status="active")',
+            "Reminder.objects.exclude_system().due(now + SET_ASIDE)",
+            'Reminder.objects.exclude_system().filter(status="active")',
         ),
         [TEST_LEDGER_PLANS],
     ),

@@ -111,7 +111,7 @@ def burst(rig: Rig, receiver: Receiver, to: Sequence[int], count: int) -> Burst:
     rig.wait_until(lambda: is_over(due_at), PATIENCE, "every outcome is recorded")
     used = usage(pids).since(began)
     # FOAM's own canary is due at each whole minute.
-    if (fired := Occurrence.objects.of_users().filter(due_at=due_at).count()) != count:
+    if (fired := Occurrence.objects.exclude_system().filter(due_at=due_at).count()) != count:
         raise Problem(f"{fired} occurrences are recorded of {count}.")
     return judge(receiver.records(), due_at, count, used)
 

@@ -196,7 +196,7 @@ def first_run(here: Terminal) -> None:
     kept.unlink(missing_ok=True)
     here.manage("demo", "--credentials", str(kept), "--in", "1")
     processes.wait_until(
-        lambda: Delivery.objects.of_users().filter(status="sent").exists(),
+        lambda: Delivery.objects.exclude_system().filter(status="sent").exists(),
         PATIENCE,
         "the first reminder arrives",
     )
@@ -207,7 +207,7 @@ def in_use() -> str:
     begin()
     now = timezone.now()
     ada = User.objects.create_user("ada", "ada@example.com", "enigma-1843", is_staff=True)
-    email_verification.trust(ada)
+    email_verification.mark_email_verified(ada)
     for number in range(1, 13):
         reminder = Reminder(
             owner=ada,
@@ -217,7 +217,7 @@ def in_use() -> str:
             recurrence="FREQ=WEEKLY",
         )
         reminder.store(now)
-    _, secret = tokens.make(ada, "docs", now, scopes=tokens.USUAL_SCOPES, expires_at=None)
+    _, secret = tokens.make(ada, "docs", now, scopes=tokens.DEFAULT_SCOPES, expires_at=None)
     processes.wait_until(lambda: last_tick() is not None, PATIENCE, "a tick has run")
     return secret
 

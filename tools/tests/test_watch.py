@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 @pytest.fixture
 def follow():
-    return Follow(Occurrence.objects.of_users())
+    return Follow(Occurrence.objects.exclude_system())
 
 
 def test_what_is_new_is_shown_once(follow, make_reminder, now):

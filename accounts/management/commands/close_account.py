@@ -10,7 +10,7 @@ from accounts.models import User
 
 
 class Command(BaseCommand):
-    help = "Close an account for good: nothing more is sent, and what it said is erased."
+    help = "Close an account for good: nothing more is sent, and its texts are erased."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
@@ -30,4 +30,4 @@ class Command(BaseCommand):
             closing.close(user, timezone.now())
         except ValidationError as refusal:
             raise CommandError(refusal.message) from refusal
-        self.stdout.write(f"Closed. It is called {user.username} from now on.")
+        self.stdout.write(f"Closed. The account is called {user.username} from now on.")

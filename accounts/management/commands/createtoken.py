@@ -12,7 +12,7 @@ from accounts.models.token import API_SCOPES
 
 
 class Command(BaseCommand):
-    help = "Make an API token for a user and print its secret, once."
+    help = "Create an API token for a user and print its secret, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         lifetime.add_argument(
             "--days",
             type=int,
-            default=tokens.USUAL_DAYS,
+            default=tokens.DEFAULT_DAYS,
             help="expire after this many days (default: %(default)s)",
         )
         lifetime.add_argument("--never-expires", action="store_true", help="good until revoked")
@@ -37,10 +37,10 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is no user {options['username']!r}.")
         days, now = options["days"], timezone.now()
-        if not 0 < days <= tokens.MOST_DAYS:
-            raise CommandError(f"--days must be between 1 and {tokens.MOST_DAYS}.")
+        if not 0 < days <= tokens.MAX_DAYS:
+            raise CommandError(f"--days must be between 1 and {tokens.MAX_DAYS}.")
         expires_at = None if options["never_expires"] else now + timedelta(days=days)
-        scopes = options["scope"] or tokens.USUAL_SCOPES
+        scopes = options["scope"] or tokens.DEFAULT_SCOPES
         try:
             token, secret = tokens.make(
                 user, options["name"], now, scopes=scopes, expires_at=expires_at
@@ -49,4 +49,4 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(secret)
         until = f"on {expires_at:%Y-%m-%d}" if expires_at else "never"
-        self.stderr.write(f"{token} expires {until}. It may: {', '.join(token.scopes)}.")
+        self.stderr.write(f"{token} expires {until}. Its scopes: {', '.join(token.scopes)}.")

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.db import IntegrityError, connection, transaction
 
 from accounts.account_data import closing
-from accounts.models import FOAM_ID, ApiToken, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, User
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def test_last_superuser_stays(staff, now):
 
 def test_account_of_foam_stays(planted, now):
     with pytest.raises(ValidationError, match="FOAM's own"):
-        closing.close(User.objects.get(pk=FOAM_ID), now)
+        closing.close(User.objects.get(pk=SYSTEM_USER_ID), now)
 
 
 def test_closed_account_cannot_be_opened_again(user, now):
@@ -85,7 +85,7 @@ def test_command_asks_by_name_and_closes(user, monkeypatch):
         call_command("close_account", "ada")
     out = StringIO()
     call_command("close_account", "ada", "--yes", stdout=out)
-    assert out.getvalue() == f"Closed. It is called (closed-{user.pk}) from now on.\n"
+    assert out.getvalue() == f"Closed. The account is called (closed-{user.pk}) from now on.\n"
     with pytest.raises(CommandError, match="no user 'ada'"):
         call_command("close_account", "ada")
 

@@ -145,7 +145,7 @@ def test_token_revoked_since_it_asked_makes_none(user, now):
     by, _ = ApiToken.issue(user, "maker")
     ApiToken.objects.get().revoke(now)
     with pytest.raises(Exception, match="no longer valid"):
-        tokens.make(user, "more", now, scopes=["me:read"], expires_at=None, by=by)
+        tokens.make(user, "more", now, scopes=["me:read"], expires_at=None, creator=by)
 
 
 def test_person_signed_in_makes_any(client, user):
@@ -159,7 +159,7 @@ def test_person_signed_in_makes_any(client, user):
 
 
 def test_there_is_a_limit_of_valid_tokens(user, now, monkeypatch):
-    monkeypatch.setattr(tokens, "MOST_VALID", 2)
+    monkeypatch.setattr(tokens, "MAX_VALID_TOKENS", 2)
     first, _ = ApiToken.issue(user, "one")
     ApiToken.issue(user, "two")
     make = {"scopes": ["me:read"], "expires_at": None}

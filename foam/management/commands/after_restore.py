@@ -47,7 +47,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{count:>12,}  reminders came due since; misfire is {misfire}")
         if counts:
             self.stdout.write("              manage.py backlog holds or drops them, if you like")
-        waiting = Delivery.objects.of_users().unfinished().count()
+        waiting = Delivery.objects.exclude_system().unfinished().count()
         self.stdout.write(
             f"{waiting:>12,}  messages were waiting; they go out under the ids that they had"
         )

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             username="demo",
             defaults={"email": "demo@example.com", "is_staff": True, "is_superuser": True},
         )
-        email_verification.trust(user)
+        email_verification.mark_email_verified(user)
         kept = json.loads(path.read_text()) if path.exists() else {}
         valid = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
         if user.check_password(kept.get("password", "")) and valid.filter(user=user).exists():
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         user.save()
         ApiToken.objects.filter(user=user, name="demo").delete()
         _, token = tokens.make(
-            user, "demo", timezone.now(), scopes=tokens.USUAL_SCOPES, expires_at=None
+            user, "demo", timezone.now(), scopes=tokens.DEFAULT_SCOPES, expires_at=None
         )
         credentials = {"username": user.username, "password": password, "token": token}
         path.parent.mkdir(parents=True, exist_ok=True)

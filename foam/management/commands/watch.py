@@ -43,8 +43,8 @@ class Command(BaseCommand):
     def show(self) -> None:
         if self.follows is None:
             self.follows = (
-                Follow(Occurrence.objects.of_users().select_related("reminder")),
-                Follow(Attempt.objects.of_users().select_related("delivery__channel")),
+                Follow(Occurrence.objects.exclude_system().select_related("reminder")),
+                Follow(Attempt.objects.exclude_system().select_related("delivery__channel")),
             )
         follow_occurrences, follow_attempts = self.follows
         occurrences, more = follow_occurrences.new()

@@ -53,7 +53,7 @@ def read(now: datetime) -> Due:
 def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
     """Return nothing when there are more than CAP."""
     begin = beginning(now)
-    ahead = Reminder.objects.of_users().filter(
+    ahead = Reminder.objects.exclude_system().filter(
         status=Reminder.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
     )
     fires = ahead.order_by("next_fire_at").values_list("next_fire_at", flat=True)[: CAP + 1]

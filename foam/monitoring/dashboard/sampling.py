@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.models import FOAM_ID
+from accounts.models import SYSTEM_USER_ID
 
 SIZE = """
 SELECT pg_relation_size('reminders_reminder') / current_setting('block_size')::int
@@ -29,7 +29,7 @@ def count(pages: int, by: str, where: str = "TRUE", **values: Any) -> tuple[dict
         (size,) = cursor.fetchone() or (0,)
         share = min(1.0, pages / max(1, size))
         sql = COUNT.format(by=by, where=where)
-        cursor.execute(sql, {**values, "foam": FOAM_ID, "percent": 100 * share})
+        cursor.execute(sql, {**values, "foam": SYSTEM_USER_ID, "percent": 100 * share})
         return dict(cursor.fetchall()), share
 
 

@@ -133,7 +133,7 @@ def _alive(ready: dict[str, Any], may_view: MayView) -> Iterator[Figure]:
 
 
 def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    stored = Reminder.objects.of_users()
+    stored = Reminder.objects.exclude_system()
     due = _by("next_fire_at", stored.due(now))
     url = listed(Reminder, status__exact="active", next_fire_at__lte=iso(now))
     yield _overdue("Reminders overdue", due, now, OVERDUE, url)
@@ -150,18 +150,18 @@ def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
 
 
 def _follow_ups(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    due = _by("follow_up_at", Occurrence.objects.of_users().filter(follow_up_at__lte=now))
+    due = _by("follow_up_at", Occurrence.objects.exclude_system().filter(follow_up_at__lte=now))
     url = listed(Occurrence, follow_up_at__lte=iso(now))
     yield _overdue("Snoozes and nags overdue", due, now, OVERDUE, url)
 
 
 def _deliveries(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    queued = Delivery.objects.of_users().filter(status="queued", next_attempt_at__lte=now)
+    queued = Delivery.objects.exclude_system().filter(status="queued", next_attempt_at__lte=now)
     url = listed(Delivery, status__exact="queued", next_attempt_at__lte=iso(now))
     due = _by("next_attempt_at", queued)
     yield _overdue("Deliveries due and not taken", due, now, WAITING, url)
     # What is leased is among the oldest: of a backlog no more is looked at.
-    waiting = Delivery.objects.of_users().filter(next_attempt_at__lte=now)
+    waiting = Delivery.objects.exclude_system().filter(next_attempt_at__lte=now)
     oldest = waiting.order_by("next_attempt_at").values("status", "leased_until")[: CAP + 1]
     is_lost = Q(status="sending", leased_until__lte=now)
     found = oldest.aggregate(all=Count("*"), lost=Count("status", filter=is_lost))
@@ -223,7 +223,7 @@ def attempts(hour: Hour, kind: str) -> dict[str, int]:
 
 
 def _channels(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    stored = Channel.objects.of_users()
+    stored = Channel.objects.exclude_system()
     disabled = stored.filter(disabled_at__isnull=False, deleted_at=None).order_by("pk")
     held = stored.filter(held_until__gt=now).order_by("held_until")
     url = listed(Channel, disabled_at__isnull=False, deleted_at__isnull=True)
@@ -245,7 +245,7 @@ def _late(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
 def _silence(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     active = Pause.objects.active(now)
     if everything := Pause.objects.everything(now):
-        told = f"everything is {everything.told('UTC')}"
+        told = f"everything is {everything.predicate('UTC')}"
         yield Figure("Pauses", told, Level.LOOK, listed(Pause))
     elif count := active.exclude(scope=Pause.Scope.ACCOUNT)[: CAP + 1].count():
         yield Figure("Pauses", f"{many(count)} of tags or users", Level.NOTE, listed(Pause))

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import FOAM_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from foam.monitoring import health
 from notifications.models import Channel, Delivery
@@ -251,7 +251,7 @@ def test_action_asks_until_when_to_pause(staff_client, later):
     page = staff_client.post(url, chosen).content.decode()
     assert 'type="datetime-local"' in page
     refused = staff_client.post(url, {**chosen, "confirmed": "1", "until": "2020-01-01T00:00"})
-    assert "Give a moment in the future" in refused.content.decode()
+    assert "Give a time in the future" in refused.content.decode()
     later.refresh_from_db()
     assert later.status == "active"
 
@@ -281,7 +281,7 @@ def test_staff_pause_everything_and_every_page_says_so(staff_client):
     assert answer.status_code == 302, answer.context["adminform"].errors
     pause = Pause.objects.everything(timezone.now())
     assert pause.made_by.username == "grace"
-    assert pauses_told(staff_client) == "Everything is " + pause.told("UTC") + "."
+    assert pauses_told(staff_client) == "Everything is " + pause.predicate("UTC") + "."
     assert act(staff_client, "end", [pause], "accounts_pause")[-1] == "Ended 1."
     assert Pause.objects.everything(timezone.now()) is None
 
@@ -296,9 +296,9 @@ def pauses_told(client):
 def test_pause_names_the_field_at_fault_in_the_admin(staff_client, user):
     add = reverse("admin:accounts_pause_add")
     errors = staff_client.post(add, {"scope": "tag", "owner": user.pk}).context["adminform"].errors
-    assert errors["tag"] == ["Say which tag."]
+    assert errors["tag"] == ["Give the tag to pause, such as work."]
     errors = staff_client.post(add, {"scope": "user"}).context["adminform"].errors
-    assert errors["owner"] == ["Say whose reminders."]
+    assert errors["owner"] == ["Choose the user whose reminders to pause."]
 
 
 def test_pause_is_changed_in_the_admin_and_fixed_when_it_is_over(staff_client, user):
@@ -459,7 +459,7 @@ OWNED_BY = {User: "pk", Channel: "pk", Reminder: "pk", Occurrence: "reminder", D
 @pytest.mark.parametrize("model", OWNED_BY, ids=lambda model: model.__name__)
 def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now, model):
     dispatch.tick(now)
-    own = {OWNED_BY[model]: FOAM_ID}
+    own = {OWNED_BY[model]: SYSTEM_USER_ID}
     assert model.objects.filter(**own).exists()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     shown = staff_client.get(url).context["cl"]

@@ -123,9 +123,9 @@ def test_titles_are_looked_for_among_the_newest_and_among_an_owners(
     find, make_reminder, monkeypatch
 ):
     made = [make_reminder(title=f"Water {n}") for n in range(4)]
-    monkeypatch.setattr(search, "NEWEST", 2)
+    monkeypatch.setattr(search, "NEWEST_ROWS", 2)
     assert find("reminders/reminder", "water") == [made[3], made[2]]
-    monkeypatch.setattr(search, "MOST", 0)
+    monkeypatch.setattr(search, "MAX_FOUND", 0)
     assert find("reminders/reminder", "water") == [made[3]]
 
 
@@ -185,7 +185,7 @@ def test_number_of_rows_is_estimated_beyond_what_is_counted(
 ):
     for _ in range(4):
         make_reminder()
-    monkeypatch.setattr(changelist, "COUNTED", 2)
+    monkeypatch.setattr(changelist, "MAX_COUNTED", 2)
     monkeypatch.setattr(changelist, "rows_of", lambda model: 1_234_567)
 
     def said(**query):
@@ -197,7 +197,7 @@ def test_number_of_rows_is_estimated_beyond_what_is_counted(
     assert "search or filter for others" in said()
     # There is one page of what was counted, however many rows there may be.
     assert staff_client.get("/admin/reminders/reminder/", {"p": 2}).status_code == 302
-    monkeypatch.setattr(changelist, "COUNTED", 4)
+    monkeypatch.setattr(changelist, "MAX_COUNTED", 4)
     assert "about" not in said()
 
 
@@ -206,7 +206,7 @@ def test_list_that_takes_too_long_is_given_up_and_says_so(staff_client, reminder
     def slow(self, request, queryset, text):
         return queryset.extra(where=["pg_sleep(5) IS NOT NULL"] if text else []), False
 
-    monkeypatch.setattr(changelist, "PATIENCE", 0.05)
+    monkeypatch.setattr(changelist, "QUERY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(changelist.Listed, "get_search_results", slow)
     answer = staff_client.get("/admin/reminders/reminder/?q=x", follow=True)
     assert answer.redirect_chain == [("/admin/reminders/reminder/", 302)]
@@ -278,9 +278,9 @@ def many(transactional_db, now):
 
 def test_lists_and_searches_read_few_rows_of_many(many, staff_client, monkeypatch):
     """All in one test, as it takes its time to make so many rows."""
-    monkeypatch.setattr(search, "NEWEST", 200)
-    monkeypatch.setattr(changelist.NewestValues, "NEWEST", 200)
-    monkeypatch.setattr(changelist, "COUNTED", 200)
+    monkeypatch.setattr(search, "NEWEST_ROWS", 200)
+    monkeypatch.setattr(changelist.NewestValues, "NEWEST_ROWS", 200)
+    monkeypatch.setattr(changelist, "MAX_COUNTED", 200)
     occurrence = many.occurrences.get()
     asked = [
         *(f"{name}/" for name in ("reminders/reminder", "reminders/occurrence")),

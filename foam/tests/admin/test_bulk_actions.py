@@ -98,13 +98,13 @@ def test_row_that_raises_leaves_nothing_of_what_it_had_begun(client, staff, chan
 
 
 def test_all_rows_are_done_in_batches(act, some, monkeypatch):
-    monkeypatch.setattr(bulk_actions, "BATCH", 2)
+    monkeypatch.setattr(bulk_actions, "BATCH_SIZE", 2)
     assert act("pause", some[:1], across=True)[:2] == ("success", "Paused 5.")
     assert not Reminder.objects.filter(status="active").exists()
 
 
 def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
-    monkeypatch.setattr(bulk_actions, "MOST", 4)
+    monkeypatch.setattr(bulk_actions, "MAX_ROWS", 4)
     level, said, _ = act("close", some[:1], across=True)
     assert (level, said) == ("error", bulk_actions.TOO_MANY.format(4))
     assert Reminder.objects.kept().count() == 5
@@ -112,7 +112,7 @@ def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
 
 def test_page_goes_on_with_what_time_ran_out_for(client, staff, some, monkeypatch):
     """Each reminder once, although the first page of the list shows the same ones again."""
-    monkeypatch.setattr(bulk_actions, "BATCH", 2)
+    monkeypatch.setattr(bulk_actions, "BATCH_SIZE", 2)
     moments = iter([0, 1, 30, 60, 61, 90, 120, 121])
     monkeypatch.setattr(bulk_actions, "monotonic", lambda: next(moments))
     client.force_login(staff)

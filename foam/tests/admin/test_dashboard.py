@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import FOAM_ID, User
+from accounts.models import SYSTEM_USER_ID, User
 from accounts.timezones import zone
 from foam.monitoring import dashboard, health, metrics
 from foam.monitoring.dashboard import charts, clock_changes, due, sampling, state
@@ -214,9 +214,9 @@ def test_what_is_counted_is_counted_up_to_a_limit(make_reminder, now, monkeypatc
 
 
 def test_canary_is_in_no_figure(planted, now):
-    Reminder.objects.filter(pk=FOAM_ID).update(error="boom")
-    Channel.objects.filter(pk=FOAM_ID).update(disabled_at=now, held_until=now + HOUR)
-    outbox.post([outbox.Post(FOAM_ID, "test:1", "Title", "", now)], now)
+    Reminder.objects.filter(pk=SYSTEM_USER_ID).update(error="boom")
+    Channel.objects.filter(pk=SYSTEM_USER_ID).update(disabled_at=now, held_until=now + HOUR)
+    outbox.post([outbox.Post(SYSTEM_USER_ID, "test:1", "Title", "", now)], now)
     Occurrence.objects.create(
         reminder=planted, due_at=now, status="pending", recorded_at=now, follow_up_at=now
     )

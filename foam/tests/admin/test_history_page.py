@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.account_data import closing
 from accounts.admin import history
-from accounts.admin.history import ON_A_PAGE
-from accounts.audit.actor import By, Face, acting
+from accounts.admin.history import PAGE_SIZE
+from accounts.audit.actor import Actor, Source, acting_as
 from accounts.models import User
 from conftest import client_of
 from notifications.models import Channel, Delivery
@@ -39,7 +39,7 @@ def entries(client, row, query=""):
 
 
 def acts(client, row):
-    return [(entry.who, entry.face, entry.what) for entry in entries(client, row)]
+    return [(entry.actor, entry.source, entry.text) for entry in entries(client, row)]
 
 
 def act(client, name, rows, model="reminders/reminder"):
@@ -51,7 +51,7 @@ def test_page_has_every_face_newest_first(staff_client, staff, user, reminder):
     program = client_of(user)
     program.patch(f"/api/v1/reminders/{reminder.pk}/", {"title": "Tell <Ada>"})
     act(staff_client, "pause", [reminder])
-    with acting(By(Face.COMMAND)):
+    with acting_as(Actor(Source.COMMAND)):
         reminder.resume(timezone.now())
     token = user.api_tokens.get()
     assert acts(staff_client, reminder)[:3] == [
@@ -97,11 +97,11 @@ def test_whose_token_is_gone_is_still_named(staff_client, user, reminder):
 
 
 def test_long_history_has_pages(staff_client, reminder, now, django_assert_max_num_queries):
-    for minute in range(ON_A_PAGE + 5):
+    for minute in range(PAGE_SIZE + 5):
         reminder.title = f"Title {minute}"
         reminder.store(now + timedelta(minutes=minute))
     with django_assert_max_num_queries(20):
-        assert entries(staff_client, reminder)[0].diff["title"][1] == f"Title {ON_A_PAGE + 4}"
+        assert entries(staff_client, reminder)[0].diff["title"][1] == f"Title {PAGE_SIZE + 4}"
     assert [entry.what for entry in entries(staff_client, reminder, "?p=2")][-1] == "created"
 
 
@@ -171,5 +171,5 @@ def test_note_of_what_records_itself_is_not_told_twice(rf, staff, reminder):
 
 def test_acknowledgement_tells_who_it_was(staff_client, user, reminder, now):
     occurrence = firing.trigger(reminder, now)
-    responses.acknowledge(occurrence, now, responses.By("api", user.pk))
+    responses.acknowledge(occurrence, now, responses.Actor("api", user.pk))
     assert (user.username, "through the API") in {one[:2] for one in acts(staff_client, reminder)}

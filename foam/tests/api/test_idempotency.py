@@ -198,7 +198,7 @@ def test_parallel_repeats_have_one_effect(api, user):
 
 @pytest.mark.django_db(transaction=True)
 def test_repeat_of_one_that_is_still_in_progress_is_told_to_come_again(api, user, monkeypatch):
-    monkeypatch.setattr(idempotency, "PATIENCE", "50ms")
+    monkeypatch.setattr(idempotency, "LOCK_TIMEOUT", "50ms")
     began, may_end = threading.Event(), threading.Event()
     stored = Reminder.store
 
@@ -226,7 +226,7 @@ def test_effect_and_answer_are_kept_together_or_not_at_all(api, monkeypatch):
     def die(*args):
         raise SystemExit
 
-    monkeypatch.setattr(idempotency, "_remember", die)
+    monkeypatch.setattr(idempotency, "_store_answer", die)
     with pytest.raises(SystemExit):
         post(api)
     assert not Reminder.objects.exists()

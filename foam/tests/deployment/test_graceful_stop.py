@@ -235,7 +235,7 @@ def queued(user, receiver):
 
 
 def statuses():
-    return Counter(Delivery.objects.of_users().values_list("status", flat=True))
+    return Counter(Delivery.objects.exclude_system().values_list("status", flat=True))
 
 
 def wake(env):

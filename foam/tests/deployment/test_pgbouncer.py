@@ -144,7 +144,7 @@ def test_reminders_fire_and_arrive_once_behind_pgbouncer(bouncer, beat_rows, use
             )
             urllib.request.urlopen(request, timeout=10).close()
         receiver.wait_for(MANY, timeout=60)
-        waiting = Delivery.objects.of_users().unfinished()
+        waiting = Delivery.objects.exclude_system().unfinished()
         processes.wait_until(lambda: not waiting.exists(), 30, "all is recorded")
         assert one(SESSIONS) <= POOL
     ids = Counter(request.headers["webhook-id"] for request in receiver.requests)

@@ -186,7 +186,7 @@ def test_machine_that_is_cut_off_loses_nothing_and_nothing_comes_twice_under_two
     rig, foam, hosts, receiver
 ):
     first, second = hosts
-    users = Delivery.objects.of_users()
+    users = Delivery.objects.exclude_system()
     receiver.default = Hold()
     second.cut()
     store(receiver, MANY, seconds=3)
@@ -211,4 +211,4 @@ def test_machine_that_is_cut_off_loses_nothing_and_nothing_comes_twice_under_two
     told = Counter(request.headers["webhook-id"] for request in receiver.requests)
     assert len(told) == MANY + 1
     assert max(told.values()) <= 2
-    assert Occurrence.objects.of_users().count() == MANY + 1
+    assert Occurrence.objects.exclude_system().count() == MANY + 1

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
-from accounts.models import FOAM_ID, User, pause
+from accounts.models import SYSTEM_USER_ID, User, pause
 from accounts.timezones import tzdata_version
 from foam import broker_url
 from foam.monitoring import health
@@ -65,11 +65,15 @@ def test_new_canary_is_due_at_once(db, now):
 
 def test_migration_plants_what_the_command_would(db, now):
     def rows():
-        users = User.objects.filter(pk=FOAM_ID).values("username", "email", "is_active", "timezone")
-        reminders = Reminder.objects.filter(pk=FOAM_ID).values(
+        users = User.objects.filter(pk=SYSTEM_USER_ID).values(
+            "username", "email", "is_active", "timezone"
+        )
+        reminders = Reminder.objects.filter(pk=SYSTEM_USER_ID).values(
             "title", "owner", "timezone", "recurrence", "leads", "misfire", "status", "channels"
         )
-        channels = Channel.objects.filter(pk=FOAM_ID).values("owner", "kind", "name", "address")
+        channels = Channel.objects.filter(pk=SYSTEM_USER_ID).values(
+            "owner", "kind", "name", "address"
+        )
         return [list(each) for each in (users, channels, reminders)]
 
     initial_rows.add_canary(apps)
@@ -94,7 +98,7 @@ def test_command_plants_again_what_was_stopped_by_hand(planted, now, harm):
 
 
 def test_command_mends_the_channel(planted, now):
-    Channel.objects.get(pk=FOAM_ID).disable("by hand", now)
+    Channel.objects.get(pk=SYSTEM_USER_ID).disable("by hand", now)
     canary.plant(now)
     arrive(now)
     assert Delivery.objects.get().status == "sent"
@@ -250,7 +254,7 @@ def test_canary_cannot_be_reached_through_the_api(planted, now, api):
 def test_what_is_of_users_leaves_the_canary_out(planted, now, model):
     arrive(now)
     assert model.objects.exists()
-    assert not model.objects.of_users().exists()
+    assert not model.objects.exclude_system().exists()
 
 
 def test_reports_leave_the_canary_out(planted, now, make_reminder):

@@ -107,7 +107,7 @@ def test_export_needs_its_scope(user):
 
 
 def test_export_reads_by_batch(user, channel, now, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(export, "BATCH", 2)
+    monkeypatch.setattr(export, "EXPORT_BATCH_SIZE", 2)
     Reminder.objects.bulk_create(
         Reminder(owner=user, title=str(n), starts_at=now.replace(tzinfo=None), status="finished")
         for n in range(5)

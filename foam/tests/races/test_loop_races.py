@@ -12,7 +12,7 @@ from foam.tests.faults.test_crashes import COMMIT, ROW, TICK, kill_at, sql, stop
 from foam.tests.races.test_races import THREADS, at_once, beside
 from notifications.models import Delivery
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import follow_ups, tick
 from reminders.models import Occurrence, Response
 
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BY = By("command")
+BY = Actor("command")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ ASKED = {"scopes": ["me:read"], "expires_at": None}
 
 
 def test_many_at_once_keep_to_the_limit_together(user, now, monkeypatch):
-    monkeypatch.setattr(tokens, "MOST_VALID", 3)
+    monkeypatch.setattr(tokens, "MAX_VALID_TOKENS", 3)
 
     def make():
         try:

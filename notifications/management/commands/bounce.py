@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from django.utils import timezone
 
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from notifications.bounces import handling, mailboxes
 from notifications.bounces.delivery_status import LIMIT
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         counts: Counter[handling.Result] = Counter()
         try:
-            with acting(By(Face.COMMAND.value)):
+            with acting_as(Actor(Source.COMMAND.value)):
                 for octets in self.mails(options):
                     counts[handling.take(octets, timezone.now())] += 1
         except mailboxes.Unusable as error:

@@ -98,7 +98,7 @@ def test_staff_who_end_a_users_quiet_hours_release_what_they_held(client, staff,
     quiet = {"quiet_from": "22:00", "quiet_until": ""}
     page = f"/admin/accounts/user/{user.pk}/change/"
     answer = client.post(page, {**fields, **joined, **quiet})
-    assert "Say until when as well" in answer.content.decode()
+    assert "Give the end as well" in answer.content.decode()
     assert client.post(page, {**fields, **joined, "quiet_from": ""}).status_code == 302
     assert held(deliveries) == [(None, NIGHT)]
 

@@ -65,7 +65,7 @@ class FeedView(ApiView, GenericAPIView[Any]):
             timezone.now(),
             scopes=[Scope.CALENDAR_READ],
             expires_at=values["expires_at"] or (by.expires_at if by else None),
-            by=by,
+            creator=by,
         )
         url = views.address(secret, values["tag"], alarms=values["alarms"])
         made = {

@@ -14,7 +14,7 @@ from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import Outcome, Outlook, look
 from reminders.management.progress import Progress
 from reminders.models import Backlog
-from reminders.models.response import By
+from reminders.models.response import Actor
 
 # What cannot be taken back.
 FOR_GOOD = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         pk = seen.backlog.pk if seen.backlog else 0
         now = timezone.now()
         try:
-            overdue.decide(decision, now, By("command"), rate, pk)
+            overdue.decide(decision, now, Actor("command"), rate, pk)
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from refusal
         return look(now)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.timezones import clocks
+from accounts.timezones import format_both_clocks
 from reminders.api.serializers import ExplanationSerializer
 from reminders.explain.explanation import Explanation, explain
 from reminders.models import Reminder
@@ -76,7 +76,7 @@ def lines(explanation: Explanation, columns: int) -> Iterator[str]:
     yield ""
     for step in explanation.steps:
         indent = INDENT * step.depth
-        at = f"{clocks(step.at, explanation.timezone)}  " if step.at else ""
+        at = f"{format_both_clocks(step.at, explanation.timezone)}  " if step.at else ""
         yield from textwrap.wrap(
             f"{at}{step.text}", columns, initial_indent=indent, subsequent_indent=f"{indent}    "
         )

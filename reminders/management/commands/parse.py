@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models.user import validate_timezone
 from reminders.api.parse import parse
-from reminders.api.serializers import ParsedSerializer
+from reminders.api.preview_serializers import ParsedSerializer
 from reminders.management.commands.preview import table
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.durations import DurationError, read_duration
 from accounts.instants import OutOfRange, parse_instant
-from accounts.models import FOAM_ID, Pause, User
+from accounts.models import SYSTEM_USER_ID, Pause, User
 from accounts.models import pause as pauses
 from notifications.models import Channel
 from notifications.outbox import hold_rules
@@ -65,13 +65,15 @@ def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
     if options["everything"]:
         return {"scope": Pause.Scope.EVERYTHING}
     if (name := options["user"]) is not None:
-        owner = User.objects.exclude(pk=FOAM_ID).filter(username=name, closed_at=None).first()
+        owner = (
+            User.objects.exclude(pk=SYSTEM_USER_ID).filter(username=name, closed_at=None).first()
+        )
         if owner is None:
             raise CommandError(f"There is no user {name!r}.")
         return {"scope": Pause.Scope.TAG if tag else Pause.Scope.USER, "owner": owner, "tag": tag}
     model: Any = Reminder if options["reminder"] is not None else Channel
     pk = options["reminder"] if model is Reminder else options["channel"]
-    found = model.objects.of_users().filter(pk=pk, deleted_at=None).first()
+    found = model.objects.exclude_system().filter(pk=pk, deleted_at=None).first()
     if found is None:
         raise CommandError(f"There is no {model._meta.verbose_name} {pk}.")
     return found

@@ -279,6 +279,6 @@ def test_words_of_a_reminder_are_never_markup(client, delivery):
 
 
 def test_answer_of_someone_else_is_told_when_it_was(client, delivery):
-    responses.acknowledge(occurrence(), delivery.due_at, responses.By("api"))
+    responses.acknowledge(occurrence(), delivery.due_at, responses.Actor("api"))
     shown = client.post(path(delivery, "done")).content.decode()
     assert "It was marked as done on" in shown

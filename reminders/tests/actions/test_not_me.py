@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from accounts.audit.actor import By, acting
+from accounts.audit.actor import Actor, acting_as
 from notifications.links.signed_links import urls
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.outbox import outbox
@@ -107,7 +107,7 @@ def test_mail_server_that_is_down_costs_the_recipient_nothing(
 
 def test_channel_that_staff_lead_elsewhere_is_told(staff, user, channel):
     channel.address = "https://other.example.com/"
-    with acting(By("admin", staff.pk)):
+    with acting_as(Actor("admin", staff.pk)):
         channel.store({"address"})
     notice = Delivery.objects.get(reference__startswith="unverified:")
     assert notice.channel == Channel.objects.inbox_of(user)
@@ -115,6 +115,6 @@ def test_channel_that_staff_lead_elsewhere_is_told(staff, user, channel):
 
 def test_channel_that_its_owner_leads_elsewhere_is_not(user, channel):
     channel.address = "https://other.example.com/"
-    with acting(By("api", user.pk)):
+    with acting_as(Actor("api", user.pk)):
         channel.store({"address"})
     assert not Delivery.objects.exists()

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from notifications.models import Delivery
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = By("command")
+BY = Actor("command")
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_acknowledging_leaves_the_series_and_other_occurrences(fired, now):
 
 def test_second_acknowledge_changes_nothing_and_says_so(fired, user, channel, now):
     occurrence = fired()
-    responses.acknowledge(occurrence, now, By("link", channel_id=channel.pk))
-    assert not responses.acknowledge(occurrence, now + HOUR, By("api", user.pk))
+    responses.acknowledge(occurrence, now, Actor("link", channel_id=channel.pk))
+    assert not responses.acknowledge(occurrence, now + HOUR, Actor("api", user.pk))
     response = occurrence.responses.get()
     assert (response.verb, response.at, response.face) == ("acknowledged", now, "link")
     assert (response.user, response.channel) == (None, channel)
@@ -82,7 +82,7 @@ def test_database_refuses_that_what_is_answered_goes_on(fired, now):
 
 def test_snoozed_occurrence_is_quiet_and_the_series_goes_on(fired, user, now):
     occurrence = fired()
-    assert responses.snooze(occurrence, now + HOUR, now, By("api", user.pk))
+    assert responses.snooze(occurrence, now + HOUR, now, Actor("api", user.pk))
     assert (occurrence.status, occurrence.follow_up_at) == ("snoozed", now + HOUR)
     assert Delivery.objects.get().reason == "Snoozed."
     assert occurrence.reminder.next_due_at == now + DAY
@@ -124,7 +124,7 @@ def test_snooze_ends_in_the_future_and_within_a_year(fired, now, ahead):
 
 def test_skipped_occurrence_is_recorded_and_nothing_is_sent(make_reminder, user, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    skipped = responses.skip_next(reminder, now - MINUTE, By("api", user.pk))
+    skipped = responses.skip_next(reminder, now - MINUTE, Actor("api", user.pk))
     assert (skipped.due_at, skipped.status, skipped.reason) == (
         now,
         "skipped",

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 from conftest import client_of
 from notifications.models import Channel
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import firing
 from reminders.models import Occurrence, Reminder
 
@@ -69,7 +69,7 @@ def test_occurrences_are_listed_newest_first_and_filtered(api, occurrence, make_
     reminder = occurrence.reminder
     later = firing.trigger(reminder, occurrence.due_at + DAY)
     other = firing.trigger(make_reminder(recurrence="FREQ=DAILY"), occurrence.due_at)
-    responses.acknowledge(later, later.due_at, By("command"))
+    responses.acknowledge(later, later.due_at, Actor("command"))
 
     def listed(**query):
         return [each["id"] for each in api.get(URL, query).json()["results"]]
@@ -127,7 +127,7 @@ def test_what_is_answered_is_not_snoozed(api, occurrence):
 
 
 def test_what_never_fired_is_not_acknowledged(api, occurrence):
-    skipped = responses.skip_next(occurrence.reminder, timezone.now(), By("command"))
+    skipped = responses.skip_next(occurrence.reminder, timezone.now(), Actor("command"))
     assert post(api, skipped, "acknowledge").status_code == 409
 
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 
 from accounts.account_data import closing
-from accounts.audit.actor import By, Face, acting
+from accounts.audit.actor import Actor, Source, acting_as
 from conftest import client_of
 from notifications.links import signed_links
 from notifications.models import Channel, ChannelChange, Delivery
@@ -90,7 +90,7 @@ def test_firing_by_hand_is_recorded(client, staff, reminder):
 
 def test_import_is_recorded_as_an_import_of_whoever_asked_for_it(user, staff, now):
     reading = formats.FORMATS["crontab"].read(CRONTAB, "UTC")
-    with acting(By(Face.ADMIN, staff.pk)):
+    with acting_as(Actor(Source.ADMIN, staff.pk)):
         take(user, reading, now)
     assert last() == ("created", "import", staff.pk)
 

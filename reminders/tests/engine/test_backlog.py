@@ -18,13 +18,13 @@ from reminders.engine.backlog_forecast import look
 from reminders.explain.explanation import explain
 from reminders.models import Backlog, Heartbeat, Occurrence
 from reminders.models.backlog import BURST, LATE
-from reminders.models.response import By
+from reminders.models.response import Actor
 from reminders.reports import ledger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-ADMIN = By("admin")
+ADMIN = Actor("admin")
 
 
 @pytest.fixture(autouse=True)
@@ -336,7 +336,7 @@ def test_outlook_of_many_is_estimated_from_a_sample(make_late, now, monkeypatch)
 
 def test_explain_says_that_it_is_held_and_by_whom(make_late, staff, now):
     late = make_late(3)
-    overdue.decide("hold", now, By("admin", staff.pk))
+    overdue.decide("hold", now, Actor("admin", staff.pk))
     tick.tick(now)
     told = explain(late[0], now).conclusion
     assert "it waits in backlog" in told
@@ -353,7 +353,7 @@ def test_explain_says_how_many_have_their_turn_before(make_late, now):
 
 def test_explain_says_who_dropped_it(make_late, staff, now):
     late = make_late(3)
-    overdue.decide("drop", now, By("admin", staff.pk))
+    overdue.decide("drop", now, Actor("admin", staff.pk))
     tick.tick(now)
     late[0].refresh_from_db()
     told = explain(late[0], now).conclusion

@@ -8,7 +8,7 @@ from django.db import connection
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import firing, follow_ups, tick
 from reminders.models import Occurrence, Reminder
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TEN = 10 * MINUTE
-BY = By("command")
+BY = Actor("command")
 
 
 @pytest.fixture

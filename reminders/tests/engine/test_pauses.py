@@ -13,7 +13,7 @@ from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import firing, tick
 from reminders.engine import pauses as pausing
 from reminders.explain.explanation import explain
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = By("command")
+BY = Actor("command")
 
 
 @pytest.fixture
@@ -372,7 +372,7 @@ def test_what_ended_long_ago_is_forgotten(user, now):
     ended, _ = pauses.begin("tag", now - 9 * DAY, owner=user, tag="b")
     ended.end(now - 8 * DAY)
     kept, _ = pauses.begin("tag", now - 9 * DAY, owner=user, tag="c")
-    assert pauses.forget(now - 7 * DAY, 10) == 2
+    assert pauses.delete_ended(now - 7 * DAY, 10) == 2
     assert Pause.objects.get() == kept
 
 
@@ -525,7 +525,7 @@ def test_commands_pause_each_kind(make_reminder, channel, user):
         (["--channel", "7"], "There is no channel 7"),
         (["--everything", "--tag", "x"], "--tag goes with --user"),
         (["--everything", "--until", "2026-12-01T00:00"], "--until"),
-        (["--everything", "--until", "2020-12-01T00:00:00Z"], "moment in the future"),
+        (["--everything", "--until", "2020-12-01T00:00:00Z"], "time in the future"),
         (["--everything", "--for", "soon"], "--for"),
         (["--everything", "--for", "999999d"], "at most 731 days"),
     ],

@@ -19,7 +19,7 @@ from notifications.outbox import outbox
 from notifications.transports import TransportError
 from reminders import tasks
 from reminders.actions import responses
-from reminders.actions.responses import By
+from reminders.actions.responses import Actor
 from reminders.engine import firing, retention, tick
 from reminders.models import Change, Occurrence, Reminder, Response, Tally
 from reminders.reports import ledger
@@ -156,7 +156,7 @@ def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, la
     fire(nag_every=HOUR)
     tick.tick(now + HOUR)
     outbox.deliver_due(now + HOUR)
-    responses.acknowledge(Occurrence.objects.get(), now + HOUR, By("command"))
+    responses.acknowledge(Occurrence.objects.get(), now + HOUR, Actor("command"))
     before = read(now)
     assert retention.count(later, KEEP) == retention.Removed(1, 2)
     retention.prune(later, KEEP)
@@ -175,7 +175,7 @@ def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
 def test_what_is_yet_to_speak_again_stays(fire, now, later):
     fire(recurrence="FREQ=YEARLY")
     occurrence = Occurrence.objects.get()
-    responses.snooze(occurrence, later + DAY, now, By("command"))
+    responses.snooze(occurrence, later + DAY, now, Actor("command"))
     occurrence.reminder.pause(now)
     retention.prune(later, KEEP)
     assert left() == [1, 1, 1]

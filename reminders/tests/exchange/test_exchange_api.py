@@ -48,7 +48,7 @@ class TestImport:
         calendar = text(api.get(OUT, {"format": "icalendar"}))
         answer = send(api, calendar, content_type="text/calendar").json()
         assert answer["counts"]["unchanged"] == 1
-        assert Reminder.objects.of_users().count() == 1
+        assert Reminder.objects.exclude_system().count() == 1
 
     def test_event_that_was_moved_in_a_calendar_moves_its_reminder(self, api, make_reminder):
         reminder = make_reminder(title="Stand-up", tags=["work"], misfire="all")

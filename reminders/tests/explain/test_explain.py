@@ -63,7 +63,7 @@ def words_of(explanation, *whats):
         (Delivery.Status, DELIVERY),
         (Attempt.Outcome, ATTEMPT),
         (Response.Verb, RESPONSE),
-        (Response.Face, FACE),
+        (Response.Source, FACE),
     ],
 )
 def test_every_state_has_its_words(states, words):

@@ -12,7 +12,7 @@ from notifications.models import Channel
 from notifications.operations.ledger import Period
 from notifications.outbox import outbox
 from notifications.transports import TransportError
-from reminders.actions.responses import By, skip_next
+from reminders.actions.responses import Actor, skip_next
 from reminders.engine import tick
 from reminders.models import Reminder, Tally
 from reminders.reports import ledger
@@ -73,7 +73,7 @@ def test_tally_has_fired_and_missed_with_the_reason(told, now):
 
 
 def test_what_was_skipped_is_accounted_for_apart(told, make_reminder, now):
-    skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR, By("command"))
+    skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR, Actor("command"))
     found = ledger.read(Period(), now)
     assert (found.occurrences.due, found.occurrences.fired) == (10, 6)
     assert found.occurrences.skipped == {"Skipped before it was due.": 1}

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts.timezones import in_words
+from accounts.timezones import format_instant
 from reminders.recurrence import Fire, Schedule
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH, message, span
 from reminders.schedule.numbering import Count
@@ -109,7 +109,7 @@ def test_title_with_placeholders_is_cut_to_what_a_title_may_be():
 
 
 def test_clock_change_is_in_the_words():
-    assert in_words(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/Berlin") == (
+    assert format_instant(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/Berlin") == (
         "Sunday 25 October 2026 at 02:30 (Europe/Berlin)"
     )
 

@@ -1,0 +1,63 @@
+"""Fields of the API for wall-clock times, leads and channels."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from accounts.api.base import IsoDuration
+from accounts.durations import DurationError
+from accounts.instants import OUT_OF_RANGE, OutOfRange, parse_time
+from notifications.api.serializers import own_channels
+from reminders.recurrence import Lead
+
+
+class WallClockTime(serializers.DateTimeField):
+    """A wall-clock time, or an instant that is converted to the reminder's zone."""
+
+    input_kind = "wall"
+    default_error_messages: ClassVar = {
+        "invalid": "Give a date and time, such as 2026-11-23T18:00:00.",
+        "out_of_range": OUT_OF_RANGE,
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if isinstance(value, datetime):
+            return value.replace(microsecond=0)
+        try:
+            return parse_time(value).replace(microsecond=0)
+        except OutOfRange:
+            self.fail("out_of_range")
+        except ValueError:
+            self.fail("invalid")
+
+    def to_representation(self, value: Any) -> Any:
+        return value.isoformat()
+
+
+class LeadDuration(IsoDuration):
+    """A lead: P1D is the same time on the day before, PT24H is 24 hours earlier."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            self.fail("invalid")
+        try:
+            return Lead.read(value)
+        except DurationError:
+            self.fail("invalid")
+
+    def to_representation(self, value: Any) -> str:
+        return str(Lead.of(value))
+
+
+class OwnChannels(serializers.PrimaryKeyRelatedField):
+    """The user's own channels. Takes those in the context's `channels` without a query."""
+
+    def get_queryset(self) -> Any:
+        return own_channels(self.context.get("request"))
+
+    def to_internal_value(self, data: Any) -> Any:
+        by_id = self.context.get("channels", {})
+        if type(data) is int and data in by_id:
+            return by_id[data]
+        return super().to_internal_value(data)
