@@ -7,7 +7,7 @@ from accounts.durations import iso_duration
 from accounts.models import User
 from notifications.api.serializers import ChannelSerializer
 from notifications.models import Channel, ChannelChange
-from notifications.models.channel_change import note
+from notifications.models.channel_change import record_change
 
 FIELDS = ("kind", "name", "address", "at_most_once", "digest_at", "digest_every", "flood_limit")
 
@@ -71,5 +71,5 @@ def _promise(channel: Channel) -> Channel:
     channel.clean_fields()
     channel.validate_constraints()
     channel.save()
-    note(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
+    record_change(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

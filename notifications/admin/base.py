@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin import search
 from accounts.models import User
-from notifications.channels.failing import Failure, failing
+from notifications.channels.failing import ChannelFailure, find_failing
 from notifications.models import Channel
 
 T = TypeVar("T")
@@ -65,18 +65,18 @@ def once(show: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
     return shown
 
 
-def failure_of(channel: Channel) -> Failure | None:
+def failure_of(channel: Channel) -> ChannelFailure | None:
     """Return what a channel fails with; a list reads that for all of its rows before."""
     if "_failure" not in channel.__dict__:
         note_failures([channel])
-    found: Failure | None = channel.__dict__["_failure"]
+    found: ChannelFailure | None = channel.__dict__["_failure"]
     return found
 
 
 def note_failures(channels: Iterable[Channel]) -> None:
     """Read which of these channels fail, in one statement."""
     rows = list(channels)
-    failures = failing(channel.pk for channel in rows)
+    failures = find_failing(channel.pk for channel in rows)
     for channel in rows:
         channel.__dict__["_failure"] = failures.get(channel.pk)
 

@@ -30,8 +30,8 @@ from notifications.admin.base import (
 from notifications.channels import dependents, direct_send, verification
 from notifications.channels.dependents import Dependents
 from notifications.models import Channel, flood
-from notifications.models.channel import NEEDS_NO_PROOF
-from notifications.models.channel_change import WORDS
+from notifications.models.channel_change import VERB_LABELS
+from notifications.models.verification import NEEDS_NO_PROOF
 from notifications.outbox import hold_rules
 
 # What people know a channel by.
@@ -178,7 +178,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return False
 
     def acts_of(self, obj: Channel) -> list[Source]:
-        return [of_acts(obj.changes.all(), WORDS)]
+        return [of_acts(obj.changes.all(), VERB_LABELS)]
 
     @display(
         description="State",
@@ -210,7 +210,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     def show_flood(self, channel: Channel) -> str:
         if not (limit := channel.limit):
             return "off"
-        beyond = flood.beyond(channel.pk, limit, timezone.now())
+        beyond = flood.count_over_limit(channel.pk, limit, timezone.now())
         return f"{limit} an hour; within a day {beyond} beyond that were held for a digest"
 
     @display(description="Trouble")
@@ -277,7 +277,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             channels = channels.none()
         try:
             yield channels
-        except (direct_send.TooMany, direct_send.Unusable) as refusal:
+        except (direct_send.HourlyLimitReached, direct_send.UnusableChannel) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])

@@ -19,7 +19,7 @@ from notifications.admin.base import OfUsers, WrittenByFoam, found_in_channels, 
 from notifications.explain.delivery import story_of
 from notifications.explain.html import PAGES, chain, lines_of
 from notifications.models import Delivery
-from notifications.outbox import outbox
+from notifications.outbox.queue import retry_now
 
 DELIVERY_COLOURS = {
     "queued": "info",
@@ -154,7 +154,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
             request,
             self,
             deliveries,
-            lambda ids: outbox.retry(ids, now),
+            lambda ids: retry_now(ids, now),
             "Queued",
             noted="Queued again.",
         )

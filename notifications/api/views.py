@@ -40,7 +40,8 @@ from notifications.api.serializers import (
 from notifications.channels import dependents, direct_send, verification
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.models.attempts import attempts_of, with_attempts
-from notifications.outbox import hold_rules, outbox
+from notifications.outbox import hold_rules
+from notifications.outbox.queue import retry_now
 
 
 class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
@@ -136,7 +137,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         sent.is_valid(raise_exception=True)
         if code := sent.validated_data.get("code"):
             verification.verify(channel, code, now)
-            asked = verification.Asked(True, "This channel is verified.")
+            asked = verification.VerificationStatus(True, "This channel is verified.")
         else:
             with refusals():
                 asked = verification.request(channel, now)
@@ -178,9 +179,9 @@ def refusals() -> Iterator[None]:
     """Turn the reasons why nothing is sent at somebody's wish into answers of the API."""
     try:
         yield
-    except direct_send.TooMany as refusal:
+    except direct_send.HourlyLimitReached as refusal:
         raise TooManyRequests(refusal) from refusal
-    except direct_send.Unusable as refusal:
+    except direct_send.UnusableChannel as refusal:
         raise Conflict(str(refusal)) from refusal
 
 
@@ -188,7 +189,7 @@ class TooManyRequests(APIException):
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_code = "too_many"
 
-    def __init__(self, refusal: direct_send.TooMany) -> None:
+    def __init__(self, refusal: direct_send.HourlyLimitReached) -> None:
         super().__init__(str(refusal))
         # REST framework makes Retry-After of it.
         self.wait = refusal.wait
@@ -240,7 +241,7 @@ class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
         A dead one is queued again; one that waits for its next attempt does not wait any longer.
         """
         delivery, now = self.get_object(), timezone.now()
-        if reason := outbox.retry([delivery.pk], now).get(delivery.pk):
+        if reason := retry_now([delivery.pk], now).get(delivery.pk):
             raise Conflict(f"{reason[0].upper()}{reason[1:]}.")
         delivery.refresh_from_db()
         return Response(self.get_serializer(delivery).data)
@@ -268,5 +269,5 @@ class InboxViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     def read(self, request: Request, **kwargs: Any) -> Response:
         """Mark a message as read. Doing it again changes nothing."""
         message = self.get_object()
-        message.read(timezone.now())
+        message.mark_read(timezone.now())
         return Response(self.get_serializer(message).data)

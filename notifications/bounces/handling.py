@@ -41,7 +41,7 @@ def take(octets: bytes, now: datetime) -> Result:
     bounce = delivery_status.read(octets)
     if bounce is None:
         return Result.NO_BOUNCE
-    ids = message_ids.verified(bounce.text)
+    ids = message_ids.find_signed(bounce.text)
     if len(ids) != 1:
         return Result.UNKNOWN
     delivery = Delivery.objects.with_message_id(ids[0]).first()

@@ -211,7 +211,7 @@ def _stopped(delivery: Delivery, now: datetime) -> str:
     if why := channel.transport.unavailable():
         return f"this kind of channel is not set up on this server: {why}"
     if channel.is_paused(now):
-        return f"its channel is {channel.pause_told()}"
+        return f"its channel is {channel.pause_text()}"
     is_due = next_attempt_at is not None and next_attempt_at <= now
     pause = _pause(delivery, now)
     is_stopped = pause is not None and (is_due or pause.scope == Pause.Scope.ACCOUNT)

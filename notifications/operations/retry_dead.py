@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from notifications.models import Channel, Delivery
 from notifications.models.delivery import DeliveryQuerySet
 from notifications.notices import SILENT
-from notifications.outbox import outbox
+from notifications.outbox.queue import wake_workers
 
 # A delivery can have been made so long before it died: the ladder, pauses and digests before it.
 LONGEST_LIFE = timedelta(days=60)
@@ -59,7 +59,7 @@ def retry(choice: Choice, now: datetime) -> int:
             break
         total += queued
     if total:
-        outbox.wake()
+        wake_workers()
     return total
 
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 
 from accounts.email_addresses import BadAddress, clean_email
-from notifications.links.message_ids import signed
+from notifications.links.message_ids import sign
 from notifications.links.signed_links import Link, links
 from notifications.transports.base import Message, Outcome, Transport, internal_error
 from notifications.transports.mail import login
@@ -36,7 +36,7 @@ class EmailTransport(Transport):
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
 
     def paused(self, now: datetime) -> str:
-        return login.paused(now) if settings.EMAIL_HOST_USER else ""
+        return login.pause_reason(now) if settings.EMAIL_HOST_USER else ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         if secret:
@@ -77,7 +77,7 @@ class EmailTransport(Transport):
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[message.address],
             headers={
-                "Message-ID": f"<{signed(message.id)}@{_host()}>",
+                "Message-ID": f"<{sign(message.id)}@{_host()}>",
                 "Auto-Submitted": "auto-generated",
                 **unsubscribe_headers(_unsubscribe(answers)),
             },
@@ -111,7 +111,7 @@ def _letters(
 def write(head: Letterhead, message: Message) -> Letter:
     answers = links(message)
     return head.write(
-        signed(message.id),
+        sign(message.id),
         message.address,
         one_line(message.title),
         texts(message, answers),

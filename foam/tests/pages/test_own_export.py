@@ -13,7 +13,7 @@ from accounts.account_data import export
 from accounts.models import IdempotencyKey, User
 from conftest import client_of
 from notifications.models import Flood, Verification
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Backlog, Reminder, Revision
 
@@ -66,7 +66,7 @@ def read(client):
 def rows(api, make_reminder, now, recorder):
     make_reminder(title="Call Grace", leads=[timedelta(0), timedelta(hours=1)])
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     return read(api)
 
 

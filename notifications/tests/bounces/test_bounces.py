@@ -14,7 +14,8 @@ from notifications.bounces.handling import Result
 from notifications.links import message_ids
 from notifications.metrics import store
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.bounces.imap_server import ImapServer
 from notifications.transports import Fault
 
@@ -35,9 +36,9 @@ def mails(user, recorder, now):
                 owner=user, kind="email", address=address, defaults={"verified_at": at, "name": "M"}
             )
             name = f"occurrence:{number}:{at:%d%H%M}"
-            outbox.post([outbox.Post(mail.pk, name, "Pill", "", at)], at)
+            post_messages([Post(mail.pk, name, "Pill", "", at)], at)
             sent.append(Delivery.objects.get(channel=mail, reference=name))
-        outbox.deliver_due(at)
+        deliver_due(at)
         return sent
 
     return send
@@ -49,7 +50,7 @@ def sent(mails):
 
 
 def id_of(delivery):
-    return f"<{message_ids.signed(delivery.message_id)}@foam.example>"
+    return f"<{message_ids.sign(delivery.message_id)}@foam.example>"
 
 
 def report(
@@ -238,7 +239,7 @@ def test_bounce_of_a_notice_is_told_by_no_notice(user, mails, now):
 
 def test_forged_or_foreign_id_changes_nothing(mails, now, settings):
     first, second = mails(2)
-    tag = message_ids.signed(first.message_id).partition(".")[2]
+    tag = message_ids.sign(first.message_id).partition(".")[2]
     for text in (
         f"<{second.message_id}@foam.example>",
         f"<{second.message_id}.{tag}@foam.example>",

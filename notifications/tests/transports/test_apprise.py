@@ -15,7 +15,8 @@ from notifications.encryption import fernet
 from notifications.links import signed_links
 from notifications.links.signed_links import Action
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
 from notifications.transports import transport as transport_of
@@ -385,8 +386,8 @@ def test_address_is_shown_nowhere(api, staff, client, server, caplog):
     Channel.objects.update(verified_at=now)
     channel = Channel.objects.get(pk=made.json()["id"])
     server.script(Reply(500, ntfy(server).encode()))
-    outbox.post([outbox.Post(channel.pk, "test:1", "x", "", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(channel.pk, "test:1", "x", "", now)], now)
+    deliver_due(now)
     delivery = Delivery.objects.get()
     client.force_login(staff)
     shown = [
