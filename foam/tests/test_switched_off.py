@@ -241,7 +241,7 @@ def test_dead_message_stays_dead_and_can_be_retried_when_switched_on(channel, us
     delivery = post(channel, now)
     dead = {"status": "dead", "reason": "Gone.", "next_attempt_at": None, "finished_at": now}
     Delivery.objects.update(**dead, reference="occurrence:1")
-    choice = retry_dead.Choice(now - HOUR, now + HOUR)
+    choice = retry_dead.RetryFilter(now - HOUR, now + HOUR)
     switch(user, on=False)
     assert retry_now([delivery.pk], now) == {
         delivery.pk: "the account of its owner is switched off"

@@ -597,10 +597,10 @@ OF_NOTIFICATIONS = [
         "import: a channel arrives as verified",
         edit(
             "notifications/channel_exchange.py",
-            "    return Restored(serializer.save(owner=user), is_new=True, is_changed=True)",
+            "    return RestoredChannel(serializer.save(owner=user), is_new=True, is_changed=True)",
             "    made = serializer.save(owner=user)\n"
             "    Channel.objects.filter(pk=made.pk).update(verified_at=made.created_at)\n"
-            "    return Restored(made, is_new=True, is_changed=True)",
+            "    return RestoredChannel(made, is_new=True, is_changed=True)",
         ),
         [TEST_JSONL],
     ),
@@ -619,7 +619,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "closing: messages keep their words",
-        edit(CHANNELS_CLOSING, '    told.update(title="", body="", data={})\n'),
+        edit(CHANNELS_CLOSING, '    readable.update(title="", body="", data={})\n'),
         [TEST_CLOSING],
     ),
     Mutation(

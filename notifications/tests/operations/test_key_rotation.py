@@ -154,7 +154,7 @@ def test_secret_that_is_saved_meanwhile_is_not_written_over(hook, settings, monk
 
 
 def test_every_encrypted_column_is_found_and_rotated_batch_by_batch(user, settings, monkeypatch):
-    monkeypatch.setattr(key_rotation, "BATCH", 2)
+    monkeypatch.setattr(key_rotation, "ROW_BATCH_SIZE", 2)
     for number in range(5):
         address = f"https://example.com/{number}"
         Channel(owner=user, kind="webhook", name="x", address=address).store()

@@ -224,7 +224,7 @@ def test_compact_leaves_one_row_of_each_and_changes_no_sum(post, now):
     post("b")
     post("c", now=now + DAY)
     post("d", now=now + DAY)
-    retention.compact(Tally, (now + DAY).date())
+    retention.compact_tally(Tally, (now + DAY).date())
     tomorrow = (now + DAY).date(), "posted", 1, 0
     assert tally() == [(now.date(), "posted", 2, 0), tomorrow, tomorrow]
 

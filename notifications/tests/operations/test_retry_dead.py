@@ -81,7 +81,7 @@ def test_channels_that_take_nothing_keep_their_dead(die, mail, now):
 
 
 def test_more_than_one_chunk_is_queued(die, now, monkeypatch):
-    monkeypatch.setattr("notifications.operations.retry_dead.CHUNK", 2)
+    monkeypatch.setattr("notifications.operations.retry_dead.RETRY_BATCH_SIZE", 2)
     for number in range(5):
         die(f"occurrence:{number}", now)
     assert run(since=now - HOUR, until=now + HOUR) == "Queued again: 5."

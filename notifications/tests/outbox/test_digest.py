@@ -251,7 +251,7 @@ def test_collected_message_without_a_digest_is_refused_by_the_database(collected
 def test_digest_stays_for_as_long_as_what_it_collected(collected):
     later = ONE + timedelta(days=100)
     name = digests().get().reference
-    assert retention.remove({name: name}, later).kept == {name}
+    assert retention.remove({name: name}, later).blocked == {name}
     assert (
         retention.remove({each.reference: each.reference for each in collected}, later).deliveries
         == 3

@@ -420,8 +420,8 @@ def test_what_is_tallied_while_a_tally_is_compacted_stays(fire, make_reminder, n
     fire(1)
     make_reminder()
     with meanwhile(lambda: tick.tick(now)):
-        delivery_retention.compact(Tally, later.date())
-    delivery_retention.compact(Tally, later.date())
+        delivery_retention.compact_tally(Tally, later.date())
+    delivery_retention.compact_tally(Tally, later.date())
     assert list(Tally.objects.values_list("recorded", flat=True)) == [3]
 
 
