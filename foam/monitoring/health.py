@@ -16,7 +16,7 @@ from accounts.models import Pause
 from accounts.timezones import tzdata_version
 from foam.broker_url import Broker
 from notifications.outbox.queue import due_since
-from notifications.transports.null import LATE
+from notifications.transports.null import LATEST_HEARTBEAT
 from reminders.engine.canary import Canary
 from reminders.engine.tick import last_tick, next_fire_at
 from reminders.models import Backlog
@@ -120,7 +120,7 @@ class Pulse:
             )
         if self.now - self.canary.first_due_at <= PATIENCE:
             return ""
-        if self.arrived_at is not None and self.now - self.arrived_at <= LATE:
+        if self.arrived_at is not None and self.now - self.arrived_at <= LATEST_HEARTBEAT:
             return ""
         what = "No canary has ever arrived"
         if self.arrived_at:

@@ -252,7 +252,7 @@ def _database(now: datetime) -> Iterator[Sample]:
     with connection.cursor() as cursor:
         cursor.execute(ACTIVITY)
         count, limit, longest = cursor.fetchone() or (0, 0, 0)
-        cursor.execute(store.MANY, {"limit": CAP})
+        cursor.execute(store.COUNT_ROWS, {"limit": CAP})
         (rows,) = cursor.fetchone() or (0,)
     yield "foam_database_connections", {}, float(count)
     yield "foam_database_connections_max", {}, float(limit)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from notifications.transports.base import Fault
 from notifications.transports.mail.mime import one_line
-from notifications.transports.mail.smtp_replies import Reply, fault_of
+from notifications.transports.mail.smtp_replies import SmtpReply, fault_of
 
 # A returned message stands near the beginning, so the rest of a longer mail is not read.
 MAX_MAIL_BYTES = 2 * 1024 * 1024
@@ -143,7 +143,7 @@ def _fault_and_detail(status: str, diagnostic: str) -> tuple[Fault, str]:
     if not code:
         code = 450 if status.startswith("4") else 550
     detail = f"answered {code}: {text}" if match else text or status or "no reason was given"
-    return fault_of(Reply("text", code, text)), detail[:LONGEST_DETAIL]
+    return fault_of(SmtpReply("text", code, text)), detail[:LONGEST_DETAIL]
 
 
 def _of_text(mail: Message, parts: list[Message], quoted: str) -> Bounce | None:
@@ -165,7 +165,9 @@ def _of_text(mail: Message, parts: list[Message], quoted: str) -> Bounce | None:
     if reply is None:
         text = next((m for line in own.splitlines() if (m := line.strip()) and MARKS.search(m)), "")
         lines = one_line(own)[:2000]
-        return Bounce(quoted, "failed", fault_of(Reply("text", 550, lines)), text[:LONGEST_DETAIL])
+        return Bounce(
+            quoted, "failed", fault_of(SmtpReply("text", 550, lines)), text[:LONGEST_DETAIL]
+        )
     if reply[1]:
         fault, detail = _fault_and_detail("", one_line(f"{reply[1]} {reply[2]}"))
     else:

@@ -94,7 +94,7 @@ def story_of(delivery: Delivery, now: datetime) -> Iterator[Step]:
 
 
 def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
-    """Yield the steps of a delivery read by `deliveries_of`: its end, digest, attempts, next attempt.
+    """Yield the steps of a delivery read by `deliveries_of`: its status, digest and attempts.
 
     A channel is shown by kind and name, as its address may contain a secret.
     """

@@ -12,7 +12,7 @@ from notifications.notices import SILENT
 from notifications.outbox import digest, unreachable
 from notifications.outbox.hold_rules import SendPlan, plan_sends
 from notifications.outbox.queue import wake_workers
-from notifications.outbox.unreachable import Refused
+from notifications.outbox.unreachable import CancelledMessage
 from notifications.retry import MAX_ATTEMPTS
 from notifications.sql import bulk_cursor
 
@@ -120,11 +120,11 @@ def _insert(
     return int(count)
 
 
-def _undelivered(posts: Sequence[Post], cancelled: set[tuple[int, str]]) -> list[Refused]:
+def _undelivered(posts: Sequence[Post], cancelled: set[tuple[int, str]]) -> list[CancelledMessage]:
     """Return the cancelled messages whose reference goes to no other channel either."""
     delivered = {p.reference for p in posts if (p.channel_id, p.reference) not in cancelled}
     return [
-        Refused(p.channel_id, p.reference, p.title)
+        CancelledMessage(p.channel_id, p.reference, p.title)
         for p in posts
         if p.reference not in delivered and not p.reference.startswith(SILENT)
     ]

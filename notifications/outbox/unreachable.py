@@ -8,7 +8,7 @@ from notifications import notices
 from notifications.models import Channel
 
 
-class Refused(NamedTuple):
+class CancelledMessage(NamedTuple):
     """A message that was cancelled when posted, as its channel is disabled or not verified."""
 
     channel_id: int
@@ -16,7 +16,7 @@ class Refused(NamedTuple):
     title: str
 
 
-def notify_owners(refused: Sequence[Refused], now: datetime) -> None:
+def notify_owners(refused: Sequence[CancelledMessage], now: datetime) -> None:
     """Post one notice for each channel of these messages, within the transaction that posts them.
 
     The reference of the notice contains the moment at which the channel stopped taking messages:

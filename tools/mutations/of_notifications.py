@@ -434,13 +434,13 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "secret: an answer that has the address in it is told as it is",
-        edit(WORK, "scrubbed(last.text, url)[:SHOWN]", "last.text[:SHOWN]"),
+        edit(WORK, "scrub(last.text, url)[:ANSWER_LENGTH]", "last.text[:ANSWER_LENGTH]"),
         [TEST_APPRISE],
     ),
     Mutation(
         "P6",
         "plug-in: one that hangs is not ended",
-        edit(APPRISE, "        each.helper.end()\n        self._end(", "        self._end("),
+        edit(APPRISE, "        task.helper.end()\n        self._end(", "        self._end("),
         [f"{TEST_APPRISE}::test_plugin_that_hangs_is_given_up_with_its_process"],
     ),
     Mutation(

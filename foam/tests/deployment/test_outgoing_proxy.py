@@ -17,7 +17,7 @@ from notifications.tests.receivers import Hang, HttpReceiver, Reply
 from notifications.tests.transports import test_apprise, test_webhook
 from notifications.tests.transports.test_apprise import transport as apprise_transport  # noqa: F401
 from notifications.transports import Fault, Outcome
-from notifications.transports.null import get
+from notifications.transports.null import send_get
 from notifications.transports.webhook import WebhookTransport
 
 HOOK, CHAT = "hooks.example.org", "ntfy.example.org"
@@ -263,15 +263,18 @@ def test_https_proxy_has_to_show_a_good_certificate(send, start, receiver, tls_f
 
 def test_heartbeat_goes_by_the_proxy(start, receiver):
     proxy = start(receiver)
-    assert get(f"http://{HOOK}/ping", 5) == ""
+    assert send_get(f"http://{HOOK}/ping", 5) == ""
     assert len(proxy.passages) == 1
-    assert get(receiver.url, 5) == ""
+    assert send_get(receiver.url, 5) == ""
     assert len(proxy.passages) == 1
 
 
 def test_heartbeat_names_the_proxy_that_refuses_it(start):
     proxy = start(status=403)
-    assert get(f"https://{HOOK}/ping", 5) == f"the proxy {proxy.name} refused the connection (403)"
+    assert (
+        send_get(f"https://{HOOK}/ping", 5)
+        == f"the proxy {proxy.name} refused the connection (403)"
+    )
 
 
 # The doctor

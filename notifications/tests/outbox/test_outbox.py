@@ -637,7 +637,7 @@ def test_round_whose_time_is_up_goes_on_while_a_receiver_hangs(
     hanging_channel, channel, post, now, monkeypatch
 ):
     monkeypatch.setattr("notifications.outbox.round.ROUND_BUDGET", timedelta(seconds=0.1))
-    monkeypatch.setattr(base, "HELD_UP", 0.05)
+    monkeypatch.setattr(base, "HELD_UP_SECONDS", 0.05)
     monkeypatch.setattr(Lane, "QUICK", 0.05)
     with HttpReceiver() as receiver:
         channel.address = receiver.url

@@ -22,7 +22,7 @@ from notifications.transports import Message, Outcome
 from notifications.transports import transport as transport_of
 from notifications.transports.apprise import HELPERS, AppriseTransport
 from notifications.transports.apprise_worker.client import ENVIRONMENT
-from notifications.transports.apprise_worker.services import SERVICES, _plugin, schemas, scrubbed
+from notifications.transports.apprise_worker.services import SERVICES, _plugin, schemas, scrub
 from notifications.transports.base import Sender
 
 DUE_AT = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -418,4 +418,4 @@ def test_detail_of_a_failure_never_tells_the_address(transport, server):
 def test_text_is_scrubbed_of_encoded_words_too():
     url = "ntfys://ada:sword%20fish@example.com/foam-topic?auth=basic-token"
     text = "sword fish, sword%20fish, foam-topic, basic-token"
-    assert scrubbed(text, url) == "… …, …, …, …"
+    assert scrub(text, url) == "… …, …, …, …"

@@ -12,7 +12,7 @@ from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import RECORD_EVERY, deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, transport
-from notifications.transports.null import LATE, NullTransport
+from notifications.transports.null import LATEST_HEARTBEAT, NullTransport
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_what_arrives_together_is_one_heartbeat(monitor):
 
 
 def test_what_arrives_too_late_is_no_sign_of_life(monitor):
-    [outcome] = send(message(timezone.now() - LATE - timedelta(seconds=1)))
+    [outcome] = send(message(timezone.now() - LATEST_HEARTBEAT - timedelta(seconds=1)))
     assert outcome.answer == "accepted, too late for the heartbeat"
     assert monitor.requests == []
 
