@@ -143,7 +143,7 @@ def test_answer_that_comes_afterwards_is_not_kept(make_reminder, user, now):
     tick.tick(now)
     (leased,) = lease_oldest(now)
     closing.close(user, now)
-    error = TransportError(f"answered 410: no {MARK}", permanent=True, gone=True)
+    error = TransportError(f"answered 410: no {MARK}", permanent=True, address_gone=True)
     record_outcomes([Outcome(leased.message, timedelta(0), error=error)], [leased], now)
     assert told() == []
     assert Channel.objects.filter(owner=user, deleted_at=None).count() == 0

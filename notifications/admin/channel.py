@@ -162,8 +162,8 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             yield rows.filter(pk=number)
         words = search.words_of(text)
         for owners, name_words in search.owners(words):
-            found = search.newest(rows.filter(owner__in=owners))
-            yield search.containing(found, name_words, *SEARCHED_COLUMNS)
+            owned = search.newest(rows.filter(owner__in=owners))
+            yield search.containing(owned, name_words, *SEARCHED_COLUMNS)
         yield search.containing(search.newest(rows), words, *SEARCHED_COLUMNS)
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:

@@ -112,9 +112,9 @@ def _disable(channel: Channel, detail: str, now: datetime) -> bool:
         return True
     since = now - losses.WIDESPREAD_WITHIN
     rejected = Channel.objects.filter(rejection=reply, rejected_at__gt=since)
-    for other in rejected.filter(disabled_at__gt=since, disabled_reason__startswith=PREFIX):
-        rejected_at = other.rejected_at
-        other.enable()
+    for similar in rejected.filter(disabled_at__gt=since, disabled_reason__startswith=PREFIX):
+        rejected_at = similar.rejected_at
+        similar.enable()
         # `enable` clears the rejection, which must go on to count as widespread.
-        Channel.objects.filter(pk=other.pk).update(rejection=reply, rejected_at=rejected_at)
+        Channel.objects.filter(pk=similar.pk).update(rejection=reply, rejected_at=rejected_at)
     return False

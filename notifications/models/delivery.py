@@ -50,7 +50,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
 
     def cancel(self, reason: str, now: datetime) -> int:
-        """Cancel unfinished deliveries; one that is being sent may still end as `sent`."""
+        """Cancel unfinished deliveries; a message being sent may still end as `sent`."""
         return self.unfinished().update(
             status=Delivery.Status.CANCELLED,
             reason=reason,

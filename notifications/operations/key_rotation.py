@@ -82,7 +82,7 @@ def columns() -> list[EncryptedColumn]:
 
 
 def check_keys(column: EncryptedColumn) -> Iterator[RowBatch]:
-    """Yield by batch the rows that need an older key, and those that no key decrypts."""
+    """Yield by batch the rows that need an older key, and the rows that no key decrypts."""
     rows = column.rows().values_list("pk", "stored")
     batch = list(rows[:ROW_BATCH_SIZE])
     while batch:
@@ -91,7 +91,7 @@ def check_keys(column: EncryptedColumn) -> Iterator[RowBatch]:
 
 
 def rotate(column: EncryptedColumn) -> Iterator[RowBatch]:
-    """Encrypt with the newest key all rows that need an older one; yield the batches."""
+    """Encrypt all rows that need an older key with the newest; yield the batches."""
     for batch in check_keys(column):
         rotated, old = 0, batch.old
         while old:
@@ -130,7 +130,7 @@ WHERE t.{key} = n.id AND t.{name} ->> %(within)s = n.old
 
 
 def _write(column: EncryptedColumn, rows: Mapping[int, str]) -> int:
-    """Rewrite the rows whose value is still the one that was read; return how many."""
+    """Rewrite the rows whose value is unchanged since it was read; return how many."""
     quote = connection.ops.quote_name
     table, name = quote(column.model._meta.db_table), quote(str(column.field.column))
     key = quote(str(column.model._meta.pk.column))

@@ -40,7 +40,7 @@ WHERE c.id = ANY (%(ids)b::bigint[]) ORDER BY c.id
 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 
-# All messages of a window. One that is being cancelled is waited for, and then left out.
+# All messages of a window. A row being cancelled is waited for, and then left out.
 MESSAGES = """
 SELECT id, channel_id, next_attempt_at, due_at, held FROM notifications_delivery
 WHERE channel_id = ANY (%(ids)b::bigint[]) AND next_attempt_at <= %(now)s AND status = 'queued'
@@ -143,7 +143,7 @@ def _windows(now: datetime, limit: int = WINDOW_BATCH_SIZE) -> list[int]:
 def gather(now: datetime) -> list[Window]:
     """Return the ended windows that become digests, within the caller's transaction.
 
-    1. Lock their channels, skipping those that another worker has locked.
+    1. Lock their channels, skipping channels locked by another worker.
     2. Release a message that is alone in its window: it goes out as itself.
     3. Put off messages that came after the digest of their window.
     4. Read the texts of the messages to list.

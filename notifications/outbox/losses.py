@@ -51,8 +51,8 @@ def lock_channels(channel_ids: Collection[int]) -> None:
     list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
-# Counts only deliveries that this attempt has ended. `first` is the oldest of those that the owner
-# gets a notice about.
+# Counts only deliveries that this attempt has ended. `first` is the oldest one to
+# report to the owner.
 COUNT_LOSSES = """
 WITH lost AS (
     SELECT d.channel_id, count(*) FILTER (WHERE o.counts) AS deaths,

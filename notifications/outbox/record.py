@@ -77,7 +77,7 @@ def record_outcomes(
     1. Decide each delivery's next state.
     2. In one transaction: lock the channels of dead deliveries, write attempts, deliveries and
        metrics, move retries out of quiet hours, count losses, disable channels that are gone.
-    3. Hold the channels that hung, and clear the failures of those that answered.
+    3. Hold the channels that hung, and clear the failures of channels that answered.
     4. Log the failures, and remember whether the mail server accepts FOAM's login.
     """
     states = [
@@ -120,7 +120,7 @@ def _loss(outcome: Outcome) -> Loss:
     counts = error.fault is Fault.RECEIVER
     return Loss(
         *(message.delivery_id, message.attempt, message.channel_id),
-        *(counts, error.permanent and not error.gone, error.detail),
+        *(counts, error.permanent and not error.address_gone, error.detail),
     )
 
 
@@ -150,7 +150,7 @@ def _metrics_of(
         if count == len(kinds):
             kind_states, seconds, lateness = states, took, late
         else:
-            places = [place for place, other in enumerate(kinds) if other == kind]
+            places = [place for place, its_kind in enumerate(kinds) if its_kind == kind]
             kind_states, seconds = [states[i] for i in places], [took[i] for i in places]
             lateness = [late[i] for i in places if i < len(late)]
         sums.update(store.ATTEMPT.of(seconds, kind=kind))
@@ -302,7 +302,9 @@ def _clear_failures(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> No
 
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
-    reasons = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
+    reasons = {
+        o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.address_gone
+    }
     if not reasons:
         return
     for channel in Channel.objects.filter(pk__in=reasons, disabled_at=None):

@@ -215,7 +215,7 @@ class AppriseSender:
         error = TransportError(
             reply["error"],
             permanent=reply.get("permanent", False),
-            gone=reply.get("gone", False),
+            address_gone=reply.get("gone", False),
             hung=reply.get("hung", False),
             uncertain=reply.get("uncertain", False),
             retry_after=timedelta(seconds=wait) if wait > 0 else None,

@@ -32,10 +32,10 @@ class Fault(StrEnum):
 class TransportError(Exception):
     """A failed attempt.
 
-    `permanent`: a retry cannot succeed. `retry_after`: the wait that the receiver asks for. `gone`:
-    the address no longer exists, so its channel is disabled. `hung`: no answer came in time, so its
-    channel is held for a while. `uncertain`: the receiver may have accepted the message. `fault`:
-    the cause. `login`: the mail server has refused FOAM's name or password.
+    `permanent`: a retry cannot succeed. `retry_after`: the wait that the receiver asks for.
+    `address_gone`: the address no longer exists, so its channel is disabled. `hung`: no answer came
+    in time, so its channel is held for a while. `uncertain`: the receiver may have accepted the
+    message. `fault`: the cause. `login`: the mail server has refused FOAM's name or password.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TransportError(Exception):
         *,
         permanent: bool = False,
         retry_after: timedelta | None = None,
-        gone: bool = False,
+        address_gone: bool = False,
         hung: bool = False,
         uncertain: bool = False,
         fault: Fault = Fault.RECEIVER,
@@ -52,9 +52,9 @@ class TransportError(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.permanent = permanent or gone
+        self.permanent = permanent or address_gone
         self.retry_after = retry_after
-        self.gone = gone
+        self.address_gone = address_gone
         self.hung = hung
         self.uncertain = uncertain
         self.fault = fault
@@ -198,7 +198,7 @@ class Sender(Protocol):
         """Advance all messages and return the outcomes, after up to `wait` seconds."""
 
     def put_back(self, everything: bool) -> list[Message]:
-        """Remove and return unsent messages: all of them, or those that wait for too long."""
+        """Remove and return unsent messages: all of them, or only if they wait for too long."""
 
     def is_held_up(self) -> bool:
         """Tell whether a receiver has not answered for a second."""

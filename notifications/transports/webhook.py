@@ -345,7 +345,9 @@ def _challenged(message: Message, latency: timedelta, reply: HttpReply, challeng
 def _answered(message: Message, reply: HttpReply) -> TransportError:
     """Return the error of a status. Only 410 is final; a redirect may be a mistake to be fixed."""
     if reply.status == 410:
-        return TransportError("answered 410: the receiver wants no more messages", gone=True)
+        return TransportError(
+            "answered 410: the receiver wants no more messages", address_gone=True
+        )
     text = _readable(reply.body.decode(errors="replace"), message)
     if 300 <= reply.status < 400:
         to = f" to {_readable(reply.redirect, message)}" if reply.redirect else ""

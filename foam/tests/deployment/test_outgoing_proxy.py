@@ -94,7 +94,7 @@ def assert_blames_the_proxy(outcome: Outcome, text: str) -> None:
     assert error is not None
     assert text in error.detail
     assert error.fault is Fault.FOAM
-    assert (error.permanent, error.gone, error.hung, error.uncertain) == (False,) * 4
+    assert (error.permanent, error.address_gone, error.hung, error.uncertain) == (False,) * 4
 
 
 def test_http_request_goes_by_the_proxy(send, start, receiver):

@@ -42,7 +42,7 @@ def test_owner_is_told_once_whatever_fails_at_the_same_time(channel, recorder, n
 
     def fail(message):
         if message.channel_id == channel.pk:
-            raise TransportError("answered 410", gone=True)
+            raise TransportError("answered 410", address_gone=True)
 
     recorder.on_send = fail
     deliver_due(now)

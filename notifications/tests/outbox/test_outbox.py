@@ -286,7 +286,7 @@ def test_outcome_is_recorded_while_others_are_waited_for(post, recorder, now, mo
 
 
 def test_gone_address_disables_its_channel(delivery, recorder, channel, now):
-    recorder.fail_with(TransportError("answered 410", gone=True))
+    recorder.fail_with(TransportError("answered 410", address_gone=True))
     deliver_due(now)
     channel.refresh_from_db()
     assert channel.disabled_at is not None

@@ -20,7 +20,7 @@ from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
 from notifications.transports import transport as transport_of
-from notifications.transports.apprise import HELPERS, AppriseTransport
+from notifications.transports.apprise import MAX_PUNCTUAL_HELPERS, AppriseTransport
 from notifications.transports.apprise_worker.client import ENVIRONMENT
 from notifications.transports.apprise_worker.services import SERVICES, _plugin, schemas, scrub
 from notifications.transports.base import Sender
@@ -150,7 +150,7 @@ def test_answer_that_no_attempt_will_change_is_final(transport, server, status):
 
 def test_gone_disables_the_channel(transport, server):
     server.script(Reply(410))
-    assert outcome_of(transport, server).error.gone
+    assert outcome_of(transport, server).error.address_gone
 
 
 def test_service_can_ask_to_wait(transport, server):
@@ -220,9 +220,9 @@ def test_plugin_that_hangs_is_given_up_with_its_process(impatient, server, monke
 def test_server_that_hangs_keeps_nobody_else_waiting(impatient, server):
     with HttpReceiver() as healthy:
         server.default = Hang()
-        hanging = [message(ntfy(server), n) for n in range(1, HELPERS + 1)]
+        hanging = [message(ntfy(server), n) for n in range(1, MAX_PUNCTUAL_HELPERS + 1)]
         outcomes = send(impatient, *hanging, message(ntfy(healthy), 100))
-    assert len(outcomes) == HELPERS + 1
+    assert len(outcomes) == MAX_PUNCTUAL_HELPERS + 1
     assert sum(o.error is None for o in outcomes) == 1
 
 

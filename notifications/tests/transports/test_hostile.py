@@ -105,7 +105,7 @@ import os, socket, subprocess
 from notifications.transports.http.egress_policy import Policy
 from notifications.transports.apprise_worker import sandbox
 sandbox.install()
-sandbox.watch(sandbox.Guard(Policy.of([], [22])))
+sandbox.set_guard(sandbox.Guard(Policy.of([], [22])))
 for name, deed in {deeds!r}.items():
     try:
         exec(deed)

@@ -222,7 +222,7 @@ def test_detail_never_tells_the_secret(transport, receiver):
 def test_gone_disables_the_channel(transport, receiver):
     receiver.script(Reply(410))
     error = outcome_of(transport, receiver).error
-    assert (error.gone, error.permanent) == (True, True)
+    assert (error.address_gone, error.permanent) == (True, True)
 
 
 @pytest.mark.parametrize("status", [429, 503])

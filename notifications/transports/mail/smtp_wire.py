@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 MAX_REPLY_BYTES = 64 * 1024
-# Login mechanisms by whether TLS is on, the best first: without TLS one that hides the password.
+# Login mechanisms with and without TLS, the best first: CRAM-MD5 hides the password.
 MECHANISMS = {
     True: ("PLAIN", "LOGIN", "CRAM-MD5"),
     False: ("CRAM-MD5", "PLAIN", "LOGIN"),

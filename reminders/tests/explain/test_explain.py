@@ -240,7 +240,7 @@ def test_disabled_channel_is_told(standup, channel, now):
 def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    recorder.fail_with(TransportError("answered 410", gone=True))
+    recorder.fail_with(TransportError("answered 410", address_gone=True))
     deliver_due(now)
     [told] = words_of(ask(reminder, now + HOUR), "delivery")
     assert told.endswith("answered 410 · the channel is disabled now")
