@@ -167,7 +167,7 @@ def finite(at: datetime | None) -> datetime | None:
 
 
 class ResumeSerializer(StrictSerializer):
-    """What becomes of the messages that a pause holds."""
+    """The fate of the messages that a pause holds."""
 
     drop = serializers.BooleanField(
         default=False, help_text="Cancel what waits for the end of the pause."
@@ -217,7 +217,7 @@ def milliseconds(latency: timedelta | None) -> float | None:
 
 
 class TestSerializer(serializers.Serializer[Sent]):
-    """What came of a test message; with status 202 only that it is on its way."""
+    """The outcome of a test message; with status 202 it is still on its way."""
 
     delivery = serializers.IntegerField(source="delivery.pk")
     url = serializers.SerializerMethodField(help_text="Where the delivery tells all of it.")

@@ -289,7 +289,7 @@ def _hold_hung_channels(outcomes: Iterable[Outcome], now: datetime) -> None:
 
 
 def _clear_failures(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
-    """Clear what is stored of the failures of channels that have answered."""
+    """Clear the failures of channels that have answered."""
     failed = [o for o, d in zip(outcomes, leased, strict=True) if d.has_failed]
     if not failed:
         return

@@ -241,7 +241,7 @@ def statuses():
 def wake(env):
     """Wake deliverers as a process of FOAM's with this environment does."""
     words = ["-m", "django", "shell", "-v", "0", "-c"]
-    code = "from notifications.outbox import outbox; wake_workers()"
+    code = "from notifications.outbox.queue import wake_workers; wake_workers()"
     subprocess.run([sys.executable, *words, code], env=env, cwd=processes.PROJECT, check=True)
 
 

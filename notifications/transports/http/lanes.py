@@ -1,4 +1,4 @@
-"""Whose turn it is to send: a lane for each host, in which its channels take turns. Pure."""
+"""Fair order of requests: a lane for each host, in which its channels take turns. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -62,7 +62,7 @@ class Lane(Generic[T]):
         self.waiting += 1
 
     def take(self, now: float) -> tuple[int, T]:
-        """Return the channel whose turn it is, and its next message; late channels are passed."""
+        """Remove and return the next message, with its channel; late channels are skipped."""
         late = self.late_channels(now) if self.is_slow(now) else ()
         channel = next((channel for channel in self.turns if channel not in late), self.turns[0])
         self.turns.remove(channel)
@@ -125,7 +125,7 @@ class Lanes(Generic[T]):
         self._queue(lane, now)
 
     def take(self, now: float) -> tuple[Lane[T], int, T]:
-        """Return the lane whose turn it is, a ticket to give back at the end, and its message."""
+        """Remove and return the next message, with its lane and the ticket for `end`."""
         lane = self._ready.popleft()
         lane.is_queued = False
         channel, item = lane.take(now)
@@ -150,7 +150,7 @@ class Lanes(Generic[T]):
         self._queue(lane, now)
 
     def end_hung(self, lane: Lane[T], ticket: int, now: float) -> list[T]:
-        """Begin anew with a host that hung, one at a time; return what waits for its channel."""
+        """End a request that hung, and limit its host to one; return its channel's messages."""
         channel = lane.under_way.pop(ticket).channel
         lane.room = 1
         items = self.clear(lane, [channel])
