@@ -16,7 +16,7 @@ from notifications.metrics import store
 from notifications.models import Attempt, Channel, Delivery
 from notifications.notices import LOST
 from notifications.outbox import losses
-from notifications.outbox.losses import Loss
+from notifications.outbox.losses import DeliveryLoss
 from notifications.transports import Fault
 
 PREFIX = "Bounced: "
@@ -70,7 +70,7 @@ def _record(bounce: delivery_status.Bounce, delivery: Delivery, now: datetime) -
         return BounceResult.RECORDED
     is_unknown = bounce.fault is Fault.RECEIVER
     _limit_notices(channel, now)
-    loss = Loss(delivery.pk, delivery.attempt, channel.pk, is_unknown, is_unknown, detail)
+    loss = DeliveryLoss(delivery.pk, delivery.attempt, channel.pk, is_unknown, is_unknown, detail)
     losses.count_losses([loss], now)
     if is_unknown and _disable(channel, detail, now):
         return BounceResult.DISABLED

@@ -76,7 +76,7 @@ class CollectedMessage(NamedTuple):
     held: str
 
 
-class Window(NamedTuple):
+class DigestWindow(NamedTuple):
     """The messages of one window in the order of the digest, and the texts of those listed."""
 
     rows: Sequence[CollectedMessage]
@@ -140,7 +140,7 @@ def _windows(now: datetime, limit: int = WINDOW_BATCH_SIZE) -> list[int]:
         return [channel for (channel,) in cursor.fetchall()]
 
 
-def gather(now: datetime) -> list[Window]:
+def gather(now: datetime) -> list[DigestWindow]:
     """Return the ended windows that become digests, within the caller's transaction.
 
     1. Lock their channels, skipping channels locked by another worker.
@@ -165,7 +165,7 @@ def gather(now: datetime) -> list[Window]:
     ordered = [sorted(window, key=lambda row: (row.due_at, row.id)) for window in groups.values()]
     texts = _texts_of([row.id for window in ordered for row in window[:MESSAGES_LISTED]])
     return [
-        Window(window, [texts[row.id] for row in window[:MESSAGES_LISTED]], timezone, limit)
+        DigestWindow(window, [texts[row.id] for row in window[:MESSAGES_LISTED]], timezone, limit)
         for window in ordered
         for limit, timezone in [channels[window[0].channel_id]]
     ]
@@ -192,7 +192,7 @@ def _put_off(rows: Sequence[CollectedMessage], now: datetime) -> None:
         cursor.execute(PUT_OFF_LATE, {"ids": [row.id for row in rows], "ats": ats})
 
 
-def mark_collected(windows: Sequence[Window], now: datetime) -> int:
+def mark_collected(windows: Sequence[DigestWindow], now: datetime) -> int:
     """End the messages that these digests, now posted, have collected; return their number."""
     if not windows:
         return 0

@@ -31,7 +31,7 @@ ADDRESS = re.compile(r"<[^>\s]*>|[^\s<>@:;,]+@[^\s<>@:;,]+")
 TOKEN = re.compile(r"\b\w*\d\w*\b")
 
 
-class Loss(NamedTuple):
+class DeliveryLoss(NamedTuple):
     """A delivery that ended dead with this attempt; `reply` is the receiver's, or empty.
 
     `counts`: the receiver is at fault. `is_final`: the fault is permanent.
@@ -79,7 +79,7 @@ RETURNING c.id, c.disabled_at IS NULL AND c.deaths >= %(deaths)s AND c.failing_s
 """
 
 
-def count_losses(losses: Sequence[Loss], now: datetime) -> None:
+def count_losses(losses: Sequence[DeliveryLoss], now: datetime) -> None:
     """Count losses against their channels, post notices and disable channels that fail for long.
 
     Within the transaction that ends the deliveries and has locked their channels.
@@ -105,7 +105,7 @@ def count_losses(losses: Sequence[Loss], now: datetime) -> None:
     _disable_failing([channel for channel, is_failing, _ in rows if is_failing], now)
 
 
-def _reply(loss: Loss) -> str:
+def _reply(loss: DeliveryLoss) -> str:
     return kind_of_reply(loss.reply) if loss.counts and loss.is_final else ""
 
 

@@ -14,7 +14,7 @@ from notifications.models import Channel
 from notifications.outbox import losses
 from notifications.outbox.hold_rules import rules_of
 from notifications.outbox.lease import Leased
-from notifications.outbox.losses import DETAIL_LENGTH, Loss
+from notifications.outbox.losses import DETAIL_LENGTH, DeliveryLoss
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.sql import bulk_cursor
 from notifications.transports import Fault, Outcome
@@ -114,11 +114,11 @@ def record_outcomes(
     return count
 
 
-def _loss(outcome: Outcome) -> Loss:
+def _loss(outcome: Outcome) -> DeliveryLoss:
     message, error = outcome.message, outcome.error
     assert error is not None
     counts = error.fault is Fault.RECEIVER
-    return Loss(
+    return DeliveryLoss(
         *(message.delivery_id, message.attempt, message.channel_id),
         *(counts, error.permanent and not error.address_gone, error.detail),
     )

@@ -20,7 +20,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from notifications.transports.base import Fault, TransportError
 from notifications.transports.mail.mime import Letter, one_line
 from notifications.transports.mail.smtp_replies import SmtpReply, fault_of
-from notifications.transports.mail.smtp_wire import TlsWire, Wire
+from notifications.transports.mail.smtp_wire import SmtpWire, TlsWire
 
 CRLF = b"\r\n"
 # The server closes the connection: it has ignored the last command, which may be repeated.
@@ -143,7 +143,7 @@ class Session:
 class SmtpConnection:
     """An open connection. `is_broken`: unusable. `awaits_verdict`: a text was sent."""
 
-    def __init__(self, wire: "Wire") -> None:
+    def __init__(self, wire: "SmtpWire") -> None:
         self.wire = wire
         self.is_broken = False
         self.awaits_verdict = False
@@ -248,12 +248,12 @@ class _Backend(EmailBackend):
 
     @property
     def connection_class(self) -> Any:
-        return partial(TlsWire if self.use_ssl else Wire, give_up_at=self._give_up_at)
+        return partial(TlsWire if self.use_ssl else SmtpWire, give_up_at=self._give_up_at)
 
-    def wire(self) -> Wire:
+    def wire(self) -> SmtpWire:
         self.open()
         wire = self.connection
-        assert isinstance(wire, Wire)
+        assert isinstance(wire, SmtpWire)
         wire.ehlo_or_helo_if_needed()
         return wire
 

@@ -18,7 +18,7 @@ MECHANISMS = {
 NOT_OFFERED = {500, 501, 502, 504, 534, 538}
 
 
-class Wire(smtplib.SMTP):
+class SmtpWire(smtplib.SMTP):
     """smtplib's connection with a time limit for each reply: EMAIL_TIMEOUT, and `give_up_at`."""
 
     def __init__(self, *args: Any, give_up_at: float, **options: Any) -> None:
@@ -70,7 +70,7 @@ class Wire(smtplib.SMTP):
         return min(self.give_up_at, time.monotonic() + self.timeout)
 
 
-class TlsWire(Wire, smtplib.SMTP_SSL):
+class TlsWire(SmtpWire, smtplib.SMTP_SSL):
     pass
 
 
