@@ -21,7 +21,6 @@ from rest_framework.test import APIClient
 from accounts.models import SYSTEM_USER_ID, ApiToken, User
 from notifications.metrics import store
 from notifications.models import Channel
-from notifications.outbox import outbox
 from notifications.tests.recorder import Recorder
 from reminders import initial_rows
 from reminders.engine import canary
@@ -96,8 +95,8 @@ def empty() -> None:
 @pytest.fixture(autouse=True)
 def unsettled(monkeypatch):
     """Counts stay in the process, as writing them would be one query more for whoever counts."""
-    monkeypatch.setattr(store, "EVERY", float("inf"))
-    monkeypatch.setattr(store, "_kept", Counter())
+    monkeypatch.setattr(store, "FLUSH_SECONDS", float("inf"))
+    monkeypatch.setattr(store, "_buffered", Counter())
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +198,7 @@ def reminder(make_reminder: Any) -> Reminder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Stands in for every transport; says what was sent and fails as it is told."""
     recorder = Recorder()
-    monkeypatch.setattr(outbox, "transport", lambda kind: recorder)
+    monkeypatch.setattr("notifications.outbox.round.transport", lambda kind: recorder)
     return recorder
 
 
@@ -266,5 +265,8 @@ def planted(db, now) -> Reminder:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were woken; nothing goes to the broker."""
     names: list[str] = []
-    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **options: names.append(name))
+    monkeypatch.setattr(
+        "notifications.outbox.queue.current_app.send_task",
+        lambda name, **options: names.append(name),
+    )
     return names

@@ -22,8 +22,8 @@ from django.conf import settings
 from django.core import mail
 
 from benchmarks.recurrence import Goal, Spread
-from notifications.transports.base import BATCH, Message
-from notifications.transports.email import SMTP_BACKEND, EmailTransport, write
+from notifications.transports.base import SEND_BATCH_SIZE, Message
+from notifications.transports.email import SMTP_BACKEND, EmailTransport, write_letter
 from notifications.transports.mail.mime import Letter, Letterhead
 
 HOST = "127.0.0.1"
@@ -112,15 +112,15 @@ def django(batch: list[Message]) -> None:
 
 def foam(batch: list[Message]) -> None:
     """In batches as the outbox has them, each over a connection of its own."""
-    for start in range(0, len(batch), BATCH):
-        for outcome in EmailTransport().send_many(batch[start : start + BATCH], math.inf):
+    for start in range(0, len(batch), SEND_BATCH_SIZE):
+        for outcome in EmailTransport().send_many(batch[start : start + SEND_BATCH_SIZE], math.inf):
             assert outcome
             assert not outcome.error
 
 
 def written(batch: list[Message]) -> list[Letter]:
     head = Letterhead(SENDER, "foam.example")
-    return [write(head, message) for message in batch]
+    return [write_letter(head, message) for message in batch]
 
 
 def floor(letters: list[Letter]) -> None:

@@ -140,9 +140,9 @@ TASKS_FAILED = store.Counter("foam_tasks_failed_total")
 
 @task_failure.connect
 def count_failure(sender: Any, **_: object) -> None:
-    store.keep(TASKS_FAILED.series(task=sender.name))
+    store.buffer(TASKS_FAILED.series(task=sender.name))
 
 
 @worker_process_shutdown.connect
 def write_counts(**_: object) -> None:
-    store.settle(every=0)
+    store.flush(every=0)

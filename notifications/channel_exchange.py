@@ -1,4 +1,4 @@
-"""Channels in a file: what their owners set, but for secrets, which stay where they are."""
+"""Channels in an export file: the owner's settings, without secrets."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,19 +7,19 @@ from accounts.durations import iso_duration
 from accounts.models import User
 from notifications.api.serializers import ChannelSerializer
 from notifications.models import Channel, ChannelChange
-from notifications.models.channel_change import note
+from notifications.models.channel_change import record_change
 
 FIELDS = ("kind", "name", "address", "at_most_once", "digest_at", "digest_every", "flood_limit")
 
 
-class Restored(NamedTuple):
+class RestoredChannel(NamedTuple):
     channel: Channel
     is_new: bool
     is_changed: bool
 
 
 def key(channel: Channel) -> str:
-    """Return what names a channel among its owner's, here and elsewhere."""
+    """Return the name of a channel, unique among its owner's, on any FOAM."""
     return f"{channel.kind}:{channel.address}"
 
 
@@ -28,7 +28,7 @@ def key_of(fields: Mapping[str, Any]) -> str:
 
 
 def fields(channel: Channel) -> dict[str, Any]:
-    """Return what ChannelSerializer takes to make the same channel, without its secret."""
+    """Return the input of ChannelSerializer that creates the same channel, without its secret."""
     at, every = channel.digest_at, channel.digest_every
     return {name: getattr(channel, name) for name in FIELDS} | {
         "digest_at": at and at.isoformat(),
@@ -36,40 +36,43 @@ def fields(channel: Channel) -> dict[str, Any]:
     }
 
 
-def restore(user: User, wanted: Mapping[str, Any]) -> Restored:
-    """Make the channel `wanted` for a user, or set up as wanted the one that is there.
+def restore(user: User, settings: Mapping[str, Any]) -> RestoredChannel:
+    """Create a user's channel from `settings`, or apply them to the existing one.
 
-    A new one is not verified, and gets a new secret where FOAM makes it. Raises ValidationError.
+    A new channel is not verified, and gets a new secret if FOAM makes it. Raises ValidationError.
     """
-    there = Channel.objects.owned_by(user)
-    found = there.filter(kind=wanted.get("kind"), address=wanted.get("address", "")).first()
-    if found is not None:
-        given = {name: value for name, value in wanted.items() if name not in {"kind", "address"}}
-        differs = any(fields(found)[name] != value for name, value in given.items())
+    channels = Channel.objects.owned_by(user)
+    kind, address = settings.get("kind"), settings.get("address", "")
+    channel = channels.filter(kind=kind, address=address).first()
+    if channel is not None:
+        edit = {name: value for name, value in settings.items() if name not in {"kind", "address"}}
+        differs = any(fields(channel)[name] != value for name, value in edit.items())
         if differs:
-            serializer = ChannelSerializer(found, data=given, partial=True)
+            serializer = ChannelSerializer(channel, data=edit, partial=True)
             serializer.is_valid(raise_exception=True)
-            found = serializer.save()
-        return Restored(found, is_new=False, is_changed=differs)
-    serializer = ChannelSerializer(data=dict(wanted))
+            channel = serializer.save()
+        return RestoredChannel(channel, is_new=False, is_changed=differs)
+    serializer = ChannelSerializer(data=dict(settings))
     serializer.is_valid(raise_exception=True)
-    if _lacks_its_secret(wanted):
-        return Restored(_promise(Channel(owner=user, **serializer.validated_data)), True, True)
-    return Restored(serializer.save(owner=user), is_new=True, is_changed=True)
+    if _lacks_secret(settings):
+        return RestoredChannel(
+            _store_incomplete(Channel(owner=user, **serializer.validated_data)), True, True
+        )
+    return RestoredChannel(serializer.save(owner=user), is_new=True, is_changed=True)
 
 
-def _lacks_its_secret(wanted: Mapping[str, Any]) -> bool:
-    """Whether the address is only what was shown of one that is a secret as a whole (Apprise)."""
-    return wanted.get("kind") == Channel.Kind.APPRISE and "…" in wanted.get("address", "")
+def _lacks_secret(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the address is only the visible part of a secret URL (Apprise)."""
+    return settings.get("kind") == Channel.Kind.APPRISE and "…" in settings.get("address", "")
 
 
-def _promise(channel: Channel) -> Channel:
-    """Store a channel whose owner has yet to say where it leads: until then it cannot be verified.
+def _store_incomplete(channel: Channel) -> Channel:
+    """Store a channel without its secret, which the owner must enter before it can be verified.
 
-    By `Channel.store` it would be refused, which is right for whoever could give the secret.
+    `Channel.store` would refuse it, as an owner who creates a channel can give its secret.
     """
     channel.clean_fields()
     channel.validate_constraints()
     channel.save()
-    note(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
+    record_change(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

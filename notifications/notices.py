@@ -1,7 +1,7 @@
-"""What FOAM itself has to tell users, in words, and how it reaches them.
+"""Notices: FOAM's own messages to the owners of channels, and how they are posted.
 
-A notice goes to its owner's inbox and, where there is one, to another channel that works. It is a
-delivery like any other, posted in the transaction of what it tells, once for each reference.
+A notice goes to the owner's inbox and to another working channel, if there is one. It is a normal
+delivery, posted in the transaction of the event that it reports, once for each reference.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ LONGEST_TITLE = 200
 
 DISABLED, UNVERIFIED = "notice:channel:", "unverified:channel:"
 LOST, UNREACHABLE = "lost:channel:", "unreachable:channel:"
-# A message of these kinds that is lost is no reminder: no notice is posted about it.
+# The loss of a message of these kinds is not reported: it is no reminder.
 SILENT = ("notice:", "unverified:", "lost:", "unreachable:", "test:", "challenge:", "verify:")
 
 
@@ -34,8 +34,8 @@ class Notice(NamedTuple):
     data: dict[str, object]
 
 
-# `order`: rather a channel that has not lost a message of late, then the oldest.
-POST = """
+# A channel that has not lost a message lately is preferred, then the oldest.
+INSERT_NOTICES = """
 INSERT INTO notifications_delivery (channel_id, reference, title, body, due_at, data, status,
     attempt, max_attempts, next_attempt_at, reason, created_at, urgent)
 SELECT t.id, n.reference, n.title, n.body, %(now)s, n.data::jsonb, 'queued', 0, %(max_attempts)s,
@@ -59,22 +59,22 @@ ON CONFLICT (channel_id, reference) DO NOTHING
 """
 
 
-def post(notices: Sequence[Notice], now: datetime, *, inbox_only: bool = False) -> None:
+def post_notices(notices: Sequence[Notice], now: datetime, *, inbox_only: bool = False) -> None:
     """Queue notices for their owners, whose inboxes exist, within the caller's transaction."""
     if not notices:
         return
     kinds = [kind for kind in TRANSPORTS if kind not in ("inbox", "null")]
     with bulk_cursor() as cursor:
         cursor.execute(
-            POST,
+            INSERT_NOTICES,
             {
                 "now": now,
                 "max_attempts": MAX_ATTEMPTS,
-                "channels": [each.channel_id for each in notices],
-                "references": [each.reference for each in notices],
-                "titles": [each.title for each in notices],
-                "bodies": [each.body for each in notices],
-                "datas": [orjson.dumps(each.data).decode() for each in notices],
+                "channels": [notice.channel_id for notice in notices],
+                "references": [notice.reference for notice in notices],
+                "titles": [notice.title for notice in notices],
+                "bodies": [notice.body for notice in notices],
+                "datas": [orjson.dumps(notice.data).decode() for notice in notices],
                 "kinds": [kind for kind in kinds if not transport(kind).unavailable()],
                 "others": 0 if inbox_only else 1,
             },
@@ -82,7 +82,7 @@ def post(notices: Sequence[Notice], now: datetime, *, inbox_only: bool = False) 
 
 
 def disabled(channel: str, reason: str, channel_id: int, at: datetime) -> Notice:
-    """Say that a channel was disabled: what, why, and how to use it again."""
+    """Return the notice that a channel was disabled, with the reason and how to enable it."""
     return Notice(
         channel_id,
         disabled_reference(channel_id, at),
@@ -101,7 +101,7 @@ def disabled_reference(channel_id: int, at: datetime) -> str:
 
 
 def unverified(channel: str, channel_id: int, at: datetime) -> Notice:
-    """Say that a channel is to be verified again, as its address was changed."""
+    """Return the notice that a channel must be verified again, as its address was changed."""
     return Notice(
         channel_id,
         f"{UNVERIFIED}{channel_id}:{_stamp(at)}",
@@ -113,16 +113,16 @@ def unverified(channel: str, channel_id: int, at: datetime) -> Notice:
     )
 
 
-class Failed(NamedTuple):
-    """A delivery that ended dead: its id, what it said, and why."""
+class LostDelivery(NamedTuple):
+    """The id, the title and the reason of a delivery that ended dead."""
 
     delivery_id: int
     title: str
     reason: str
 
 
-def lost(channel: str, delivery: Failed, channel_id: int, at: datetime) -> Notice:
-    """Say that a message did not arrive, and why; the next one about this channel is silent."""
+def lost(channel: str, delivery: LostDelivery, channel_id: int, at: datetime) -> Notice:
+    """Return the notice that a message did not arrive; the channel's next losses are silent."""
     delivery_id, title, reason = delivery
     return Notice(
         channel_id,
@@ -139,7 +139,7 @@ def lost(channel: str, delivery: Failed, channel_id: int, at: datetime) -> Notic
 
 
 def unreachable(channel: str, title: str, reason: str, channel_id: int, at: datetime) -> Notice:
-    """Say that a reminder was due and had no channel that takes messages."""
+    """Return the notice that a reminder was due, but none of its channels takes messages."""
     return Notice(
         channel_id,
         f"{UNREACHABLE}{channel_id}:{_stamp(at)}",

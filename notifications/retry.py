@@ -1,4 +1,4 @@
-"""When to try again: the ladder that Standard Webhooks recommends. Pure."""
+"""The backoff of failed attempts, with the steps that Standard Webhooks recommends. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,8 +18,8 @@ LADDER = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-# A receiver cannot make us wait longer than the ladder's last step.
-LONGEST = LADDER[-1]
+# A receiver's `Retry-After` is cut to the last step.
+LONGEST_WAIT = LADDER[-1]
 JITTER = 0.1
 
 _random = Random()
@@ -30,18 +30,19 @@ def backoff(
 ) -> timedelta:
     """Return how long to wait after failed attempt number `attempt` (1 is the first).
 
-    The ladder's step plus up to 10 %, so that what failed together does not return together: 5 to
-    5.5 s, 5 to 5.5 min, 30 to 33 min ... A receiver's `Retry-After` is obeyed when it is longer.
+    This is the step plus up to 10 %, so that messages that failed together are not retried
+    together: 5 to 5.5 s, 5 to 5.5 min, 30 to 33 min ... A longer `Retry-After` of the receiver is
+    obeyed.
     """
     step = LADDER[min(attempt, len(LADDER)) - 1]
     wait = step * (1 + JITTER * random.random())
     if retry_after is not None:
-        wait = max(wait, min(retry_after, LONGEST))
+        wait = max(wait, min(retry_after, LONGEST_WAIT))
     return wait
 
 
 def requested_wait(header: str, now: datetime) -> timedelta | None:
-    """Return the wait that a `Retry-After` header asks for, LONGEST at most; None without one.
+    """Return the wait that a `Retry-After` header asks for, LONGEST_WAIT at most; None without one.
 
     The header is a number of seconds or a date (RFC 9110, section 10.2.3).
     """
@@ -53,4 +54,4 @@ def requested_wait(header: str, now: datetime) -> timedelta | None:
             wait = moment.replace(tzinfo=moment.tzinfo or UTC) - now
         except (TypeError, ValueError, OverflowError):
             return None
-    return min(wait, LONGEST) if wait > timedelta(0) else None
+    return min(wait, LONGEST_WAIT) if wait > timedelta(0) else None

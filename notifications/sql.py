@@ -1,4 +1,4 @@
-"""Set-based statements whose parameters are arrays, for whoever moves many rows at once."""
+"""Set-based SQL statements with arrays as parameters, for many rows at once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,8 @@ from django.db import DataError, IntegrityError, connection, transaction
 T = TypeVar("T")
 
 
-# For the rest of a transaction. Without sorting, an ORDER BY names the index that it goes along.
+# Set for the rest of a transaction. Without sorts, PostgreSQL must use the index in the order of
+# the ORDER BY.
 BY_INDEX = """
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_sort = off;
@@ -22,8 +23,8 @@ SET LOCAL enable_incremental_sort = off
 def in_index_order() -> Iterator[None]:
     """Open a transaction whose queries read rows in the order of an index, and never sort them.
 
-    For a page of a list. Without statistics PostgreSQL expects few rows of an owner, and would read
-    all of them to sort them.
+    This is for a page of a list. Without statistics PostgreSQL expects few rows of an owner, and
+    would read and sort all of them.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -33,20 +34,18 @@ def in_index_order() -> Iterator[None]:
 
 @contextmanager
 def bulk_cursor(*, by_index: bool = False) -> Iterator[psycopg.Cursor[Any]]:
-    """Yield a cursor in Django's own connection and transaction that binds on the server.
+    """Yield a psycopg cursor in Django's connection and transaction that binds on the server.
 
-    With `%(name)b` an array travels in PostgreSQL's binary form, which takes a quarter of the time
-    that the literals of Django's cursor take. Errors are Django's, as ever.
+    With `%(name)b` an array is sent in PostgreSQL's binary form, which takes a quarter of the time
+    of the literals of Django's cursor. It raises Django's errors.
 
-    `by_index` has the statements of this transaction go along the index that has the order they ask
-    for, whatever statistics say: of a table that has just begun to grow, or was just restored,
-    nothing, and of a burst that has just become due they do not know. Then the planner would read
-    all of the table, or gather all that is due by whatever index and sort it, for each batch of a
-    few hundred.
+    With `by_index` the statements of this transaction use the index in the order of their ORDER BY.
+    Statistics are missing for a new or restored table, and stale during a burst. Then the planner
+    would read the whole table, or sort all due rows, for each batch of a few hundred.
 
-    The batch itself is joined as `d.id = ANY (ARRAY[batch.id])`. That is `d.id = batch.id` to all
-    but the planner, who then knows one way only: from each of the batch to its row. An equation he
-    may turn around, to read all rows in the order of the index, where he believes them to be few.
+    Statements join their batch by `d.id = ANY (ARRAY[batch.id])`. It equals `d.id = batch.id`, but
+    leaves PostgreSQL one plan: look up each id of the batch. A plain equality lets the planner scan
+    the whole table when it underestimates its size.
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
@@ -59,9 +58,9 @@ def bulk_cursor(*, by_index: bool = False) -> Iterator[psycopg.Cursor[Any]]:
 def write_or_isolate(
     rows: Sequence[T], write: Callable[[Sequence[T]], int]
 ) -> tuple[int, list[tuple[T, Exception]]]:
-    """Write all at once; when the database refuses a row, find it by writing one at a time.
+    """Write all rows at once; if the database refuses a row, write them one by one.
 
-    `write` returns a count; return their sum, and the rows that were refused, each with why.
+    Return the sum of the counts that `write` returns, and the refused rows with their errors.
     """
     if not rows:
         return 0, []

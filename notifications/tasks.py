@@ -1,14 +1,14 @@
 from celery import shared_task
 from django.utils import timezone
 
-from notifications.outbox import outbox
 from notifications.outbox.lease import LEASE
+from notifications.outbox.round import LONGEST_ROUND, deliver_due
 
-# The limit is for one that hangs: a round ends within a LEASE once it has taken its LONGEST. What
-# it holds goes to others as soon as its leases have run out.
-LIMIT = int((outbox.LONGEST + LEASE).total_seconds()) + 60
+# Celery kills a worker whose round hangs: a healthy round ends within a LEASE after LONGEST_ROUND.
+# Other workers lease its deliveries when its leases have run out.
+DELIVER_TIME_LIMIT = int((LONGEST_ROUND + LEASE).total_seconds()) + 60
 
 
-@shared_task(time_limit=LIMIT)
+@shared_task(time_limit=DELIVER_TIME_LIMIT)
 def deliver() -> None:
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())

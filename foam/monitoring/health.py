@@ -15,8 +15,8 @@ from redis.exceptions import NoPermissionError
 from accounts.models import Pause
 from accounts.timezones import tzdata_version
 from foam.broker_url import Broker
-from notifications.outbox import outbox
-from notifications.transports.null import LATE
+from notifications.outbox.queue import due_since
+from notifications.transports.null import LATEST_HEARTBEAT
 from reminders.engine.canary import Canary
 from reminders.engine.tick import last_tick, next_fire_at
 from reminders.models import Backlog
@@ -58,7 +58,7 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
             "tick": _age(pulse.tick_at, now),
             "canary": _age(pulse.arrived_at, now),
             "overdue_reminder": _age(next_fire_at(), now) or 0.0,
-            "overdue_delivery": _age(outbox.due_since(now), now) or 0.0,
+            "overdue_delivery": _age(due_since(now), now) or 0.0,
         }
         late = backlog() or "none"
     except Error:
@@ -120,7 +120,7 @@ class Pulse:
             )
         if self.now - self.canary.first_due_at <= PATIENCE:
             return ""
-        if self.arrived_at is not None and self.now - self.arrived_at <= LATE:
+        if self.arrived_at is not None and self.now - self.arrived_at <= LATEST_HEARTBEAT:
             return ""
         what = "No canary has ever arrived"
         if self.arrived_at:

@@ -23,7 +23,7 @@ from foam.monitoring.health import Pulse
 from foam.version import VERSION
 from notifications.metrics import store
 from notifications.models import Channel
-from notifications.outbox import outbox
+from notifications.outbox.queue import due_since
 from notifications.transports import TRANSPORTS, Fault
 from reminders.engine import firing, tick
 from reminders.models import Backlog, Occurrence, Reminder
@@ -198,7 +198,7 @@ def _overdue(now: datetime) -> Iterator[Sample]:
         waits = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
         yield "foam_overdue_seconds", {"what": what}, waits
         yield "foam_overdue", {"what": what}, float(rows[:CAP].count())
-    oldest = outbox.due_since(now)
+    oldest = due_since(now)
     waits = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
     yield "foam_overdue_seconds", {"what": "delivery"}, waits
     in_force = Backlog.objects.open().values_list("decision", flat=True).first()
@@ -252,7 +252,7 @@ def _database(now: datetime) -> Iterator[Sample]:
     with connection.cursor() as cursor:
         cursor.execute(ACTIVITY)
         count, limit, longest = cursor.fetchone() or (0, 0, 0)
-        cursor.execute(store.MANY, {"limit": CAP})
+        cursor.execute(store.COUNT_ROWS, {"limit": CAP})
         (rows,) = cursor.fetchone() or (0,)
     yield "foam_database_connections", {}, float(count)
     yield "foam_database_connections_max", {}, float(limit)

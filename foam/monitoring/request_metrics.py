@@ -17,29 +17,29 @@ LOGINS = store.Counter("foam_logins_total")
 
 def note(view: str, status: int, seconds: float) -> None:
     """Count an answered request by the name of its view and the class of its status."""
-    store.keep(REQUESTS.series(view=view, status=f"{status // 100}xx"))
-    store.keep_all(SECONDS.of([seconds]))
-    store.settle()
+    store.buffer(REQUESTS.series(view=view, status=f"{status // 100}xx"))
+    store.buffer_all(SECONDS.of([seconds]))
+    store.flush()
 
 
 def count_break(view: str) -> None:
     """Count an answer that broke off after its status had been sent and counted."""
-    store.keep(REQUESTS.series(view=view, status="broken"))
-    store.settle()
+    store.buffer(REQUESTS.series(view=view, status="broken"))
+    store.flush()
 
 
 def close() -> None:
     """Write what this process has counted, as it ends."""
-    store.settle(every=0)
+    store.flush(every=0)
     connections.close_all()
 
 
 def _count_login(**_: Any) -> None:
-    store.keep(LOGINS.series(outcome="accepted"))
+    store.buffer(LOGINS.series(outcome="accepted"))
 
 
 def _count_refusal(**_: Any) -> None:
-    store.keep(LOGINS.series(outcome="refused"))
+    store.buffer(LOGINS.series(outcome="refused"))
 
 
 user_logged_in.connect(_count_login)

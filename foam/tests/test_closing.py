@@ -13,9 +13,9 @@ from accounts.account_data import closing
 from accounts.models import ApiToken, User
 from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
-from notifications.outbox.lease import lease
-from notifications.outbox.record import record
+from notifications.outbox.lease import lease_oldest
+from notifications.outbox.record import record_outcomes
+from notifications.outbox.round import deliver_due
 from notifications.transports import Outcome, TransportError, transport
 from reminders.actions import responses
 from reminders.engine import tick
@@ -68,7 +68,7 @@ def told_all(client, now, settings, recorder):
     reminder.store(now - MINUTE, [hook, inbox])
     tick.tick(now)
     recorder.fail_with(TransportError(f"answered 550: no {MARK}", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     tick.tick(now + MINUTE)
     responses.snooze(
         Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.Actor("api", user.pk)
@@ -122,7 +122,7 @@ def test_nothing_is_sent_afterwards(told_all, now, recorder):
     recorder.sent.clear()
     for minutes in range(2, 60, 7):
         tick.tick(now + minutes * MINUTE)
-        outbox.deliver_due(now + minutes * MINUTE)
+        deliver_due(now + minutes * MINUTE)
     assert recorder.sent == []
     assert not Delivery.objects.unfinished().exists()
 
@@ -131,20 +131,20 @@ def test_what_a_worker_had_taken_leaves_no_words(make_reminder, user, now):
     inbox = Channel.objects.inbox_of(user)
     make_reminder(title=f"Call {MARK}", channels=[inbox])
     tick.tick(now)
-    (leased,) = lease(now)
+    (leased,) = lease_oldest(now)
     closing.close(user, now)
     (outcome,) = transport("inbox").send_many([leased.message], 1)
-    record([outcome], [leased], now)
+    record_outcomes([outcome], [leased], now)
     assert told() == []
 
 
 def test_answer_that_comes_afterwards_is_not_kept(make_reminder, user, now):
     make_reminder(title=f"Call {MARK}")
     tick.tick(now)
-    (leased,) = lease(now)
+    (leased,) = lease_oldest(now)
     closing.close(user, now)
-    error = TransportError(f"answered 410: no {MARK}", permanent=True, gone=True)
-    record([Outcome(leased.message, timedelta(0), error=error)], [leased], now)
+    error = TransportError(f"answered 410: no {MARK}", permanent=True, address_gone=True)
+    record_outcomes([Outcome(leased.message, timedelta(0), error=error)], [leased], now)
     assert told() == []
     assert Channel.objects.filter(owner=user, deleted_at=None).count() == 0
 
@@ -207,7 +207,7 @@ def test_ticks_rounds_and_a_closing_at_once_leave_nothing_to_send(user, channel,
             at += MINUTE
         connection.close()
 
-    threads = [threading.Thread(target=work, args=[s]) for s in (tick.tick, outbox.deliver_due)]
+    threads = [threading.Thread(target=work, args=[s]) for s in (tick.tick, deliver_due)]
     for thread in threads:
         thread.start()
     while Occurrence.objects.count() < 60 and not failures:

@@ -15,10 +15,13 @@ from foam.tests.admin.test_admin import act
 from notifications.channels import direct_send
 from notifications.explain.delivery import steps_of
 from notifications.links.signed_links import Pressed
-from notifications.links.views import Gone
+from notifications.links.views import StaleLink
 from notifications.models import Channel, Delivery
 from notifications.operations import retry_dead
-from notifications.outbox import hold_rules, lease, outbox
+from notifications.outbox import hold_rules, lease
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver_due
 from reminders.actions import message_links
 from reminders.engine import tick
 from reminders.explain.explanation import explain
@@ -47,7 +50,7 @@ def switch(user, *, on):
 
 
 def post(channel, at, name="1", **fields):
-    outbox.post([outbox.Post(channel.pk, f"test:{name}", "Tea", "", at, **fields)], at)
+    post_messages([Post(channel.pk, f"test:{name}", "Tea", "", at, **fields)], at)
     return Delivery.objects.get(channel=channel, reference=f"test:{name}")
 
 
@@ -134,7 +137,7 @@ def test_due_reminder_is_not_sent_and_goes_on_when_switched_on(make_reminder, us
     switch(user, on=True)
     # The pause has ended by now, and the next reminder is due a day later.
     tick.tick(now + DAY)
-    outbox.deliver_due(now + DAY)
+    deliver_due(now + DAY)
     assert occurrences() == ["missed", "pending"]
     assert len(recorder.sent) == 1
 
@@ -151,10 +154,10 @@ def test_what_came_due_meanwhile_is_missed_though_no_tick_ran(make_reminder, use
 def test_nag_is_not_sent(make_reminder, user, now, recorder):
     make_reminder(nag_every=10 * MINUTE, nag_max=5)
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     switch(user, on=False)
     tick.tick(now + 10 * MINUTE)
-    outbox.deliver_due(now + 10 * MINUTE)
+    deliver_due(now + 10 * MINUTE)
     assert len(recorder.sent) == 1
 
 
@@ -179,7 +182,7 @@ def test_snooze_speaks_again_when_switched_on(make_reminder, user, now, recorder
 def test_queued_message_is_cancelled_when_its_turn_comes(channel, user, now, recorder, urgent):
     delivery = post(channel, now, urgent=urgent)
     switch(user, on=False)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert recorder.sent == []
     assert fate(delivery) == ("cancelled", REASON)
 
@@ -188,7 +191,7 @@ def test_message_whose_turn_comes_after_the_switch_on_is_sent(channel, user, now
     delivery = post(channel, now)
     switch(user, on=False)
     switch(user, on=True)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert fate(delivery)[0] == "sent"
 
 
@@ -196,7 +199,7 @@ def test_digest_is_cancelled(channel, user, now, recorder):
     Channel.objects.filter(pk=channel.pk).update(digest_every=HOUR)
     both = [post(channel, now, name) for name in "12"]
     switch(user, on=False)
-    outbox.deliver_due(now + 2 * HOUR)
+    deliver_due(now + 2 * HOUR)
     assert recorder.sent == []
     assert {fate(each)[0] for each in both} == {"collected"}
     assert fate(reread(both[0]).digest) == ("cancelled", REASON)
@@ -207,16 +210,16 @@ def test_message_to_a_channel_that_its_owner_paused_is_cancelled(channel, user, 
     hold_rules.pause(channel, now)
     Delivery.objects.update(next_attempt_at=now)
     switch(user, on=False)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert fate(delivery) == ("cancelled", REASON)
     assert reread(channel).paused_at == now
 
 
 def test_message_of_a_lost_worker_is_cancelled_and_its_attempt_is_uncertain(channel, user, now):
     delivery = post(channel, now)
-    lease.lease(now)
+    lease.lease_oldest(now)
     switch(user, on=False)
-    assert lease.lease(now + lease.LEASE) == []
+    assert lease.lease_oldest(now + lease.LEASE) == []
     assert fate(delivery) == ("cancelled", REASON)
     assert delivery.attempts.get().outcome == "uncertain"
 
@@ -238,9 +241,9 @@ def test_dead_message_stays_dead_and_can_be_retried_when_switched_on(channel, us
     delivery = post(channel, now)
     dead = {"status": "dead", "reason": "Gone.", "next_attempt_at": None, "finished_at": now}
     Delivery.objects.update(**dead, reference="occurrence:1")
-    choice = retry_dead.Choice(now - HOUR, now + HOUR)
+    choice = retry_dead.RetryFilter(now - HOUR, now + HOUR)
     switch(user, on=False)
-    assert outbox.retry([delivery.pk], now) == {
+    assert retry_now([delivery.pk], now) == {
         delivery.pk: "the account of its owner is switched off"
     }
     assert retry_dead.retry(choice, now) == 0
@@ -253,7 +256,7 @@ def test_others_get_their_messages(channel, user, stranger, now, recorder):
     post(channel, now)
     post(theirs, now)
     switch(user, on=False)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [theirs.pk]
 
 
@@ -261,7 +264,7 @@ def test_canary_goes_on(planted, user, now, recorder):
     switch(User(pk=SYSTEM_USER_ID), on=False)
     switch(user, on=False)
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [SYSTEM_USER_ID]
 
 
@@ -334,7 +337,7 @@ def test_explain_of_a_waiting_delivery_tells_that_it_is_not_sent(channel, user, 
 def test_explain_of_a_cancelled_delivery_has_the_reason(channel, user, now):
     delivery = post(channel, now)
     switch(user, on=False)
-    lease.lease(now)
+    lease.lease_oldest(now)
     assert any(REASON in step.text for step in steps_of(reread(delivery), now, 0))
 
 
@@ -354,9 +357,9 @@ def test_links_of_its_messages_answer_nothing_but_not_me(reminder, user, now):
 
     switch(user, on=False)
     for action in (message_links.DONE, message_links.SNOOZE_1H):
-        with pytest.raises(Gone, match="switched off"):
+        with pytest.raises(StaleLink, match="switched off"):
             message_links.describe(pressed(action), now)
-        with pytest.raises(Gone, match="switched off"):
+        with pytest.raises(StaleLink, match="switched off"):
             message_links.act(pressed(action), now)
     assert occurrences() == ["pending"]
     assert message_links.act(pressed(message_links.STRANGER), now).heading == "Stopped"

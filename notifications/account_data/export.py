@@ -1,4 +1,4 @@
-"""What of a user's own export is here: channels, messages, each try at them, and the inbox."""
+"""Account export: a user's channels and their changes, deliveries, attempts and inbox."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from notifications.models import Attempt, Channel, ChannelChange, Delivery, Inbo
 
 
 def channels(user: User) -> Iterator[Row]:
-    """Without secrets; of a URL that is one, what may be shown of it."""
+    """Yield the channels without secrets; a secret URL only with the part that may be shown."""
     return read(
         Channel.objects.filter(owner=user),
         "id",

@@ -1,13 +1,13 @@
-"""Channels and messages in Django admin, a module for each noun."""
+"""The admin pages of channels, deliveries and inbox messages."""
 
 from notifications.admin.base import (
     OfUsers,
     WrittenByFoam,
+    cached_per_request,
     failure_of,
     labelled_with_owner,
-    note_failures,
-    once,
     owner_link,
+    read_failures,
 )
 from notifications.admin.channel import ChannelAdmin
 from notifications.admin.delivery import DELIVERY_COLOURS, DeliveryAdmin
@@ -20,9 +20,9 @@ __all__ = [
     "InboxMessageAdmin",
     "OfUsers",
     "WrittenByFoam",
+    "cached_per_request",
     "failure_of",
     "labelled_with_owner",
-    "note_failures",
-    "once",
     "owner_link",
+    "read_failures",
 ]

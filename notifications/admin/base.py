@@ -1,4 +1,4 @@
-"""What the pages of channels and messages, and of what causes these, have in common."""
+"""Shared parts of the admin pages of channels and messages, also used by other apps."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -13,17 +13,17 @@ from django.utils.safestring import SafeString
 
 from accounts.admin import search
 from accounts.models import User
-from notifications.channels.failing import Failure, failing
+from notifications.channels.failing import ChannelFailure, find_failing
 from notifications.models import Channel
 
 T = TypeVar("T")
 
-# So many of the channels of those owners that a search names are looked at.
-CHANNELS = 1000
+# A search by owner looks at this many of their channels.
+MAX_CHANNELS_SEARCHED = 1000
 
 
 class WrittenByFoam:
-    """Staff look at these rows; only FOAM writes them."""
+    """Makes a page read-only for staff, as only FOAM writes its rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -36,63 +36,63 @@ class WrittenByFoam:
 
 
 class OfUsers:
-    """Lists, counts and opens what is of users; the canary stays behind the scenes."""
+    """Leaves out the rows of FOAM's own canary."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).exclude_system()  # type: ignore[misc]
 
 
 def found_in_channels(rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]:
-    """Yield the rows that a text may mean by the owner of their channel, and by their titles."""
+    """Yield the rows that a search text may mean: by their channel's owner, and by their title."""
     words = search.words_of(text)
-    for owners, rest in search.owners(words):
+    for owners, title_words in search.owners(words):
         channels = Channel.objects.filter(owner__in=owners).order_by("-pk")
-        ids = list(channels.values_list("pk", flat=True)[:CHANNELS])
-        yield search.containing(search.newest(rows.filter(channel__in=ids)), rest, "title")
+        ids = list(channels.values_list("pk", flat=True)[:MAX_CHANNELS_SEARCHED])
+        yield search.containing(search.newest(rows.filter(channel__in=ids)), title_words, "title")
     yield search.containing(search.newest(rows), words, "title")
 
 
-def once(show: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
-    """Have what is shown of a row made once: the template of its page asks several times."""
+def cached_per_request(show: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
+    """Cache a column's value on its row: the template of a page reads it several times."""
 
     @wraps(show)
-    def shown(self: Any, row: Any) -> T:
-        made: dict[str, T] = row.__dict__.setdefault("_shown", {})
-        if show.__name__ not in made:
-            made[show.__name__] = show(self, row)
-        return made[show.__name__]
+    def show_cached(self: Any, row: Any) -> T:
+        values: dict[str, T] = row.__dict__.setdefault("_shown", {})
+        if show.__name__ not in values:
+            values[show.__name__] = show(self, row)
+        return values[show.__name__]
 
-    return shown
+    return show_cached
 
 
-def failure_of(channel: Channel) -> Failure | None:
-    """Return what a channel fails with; a list reads that for all of its rows before."""
+def failure_of(channel: Channel) -> ChannelFailure | None:
+    """Return the failure of a channel; a list has read those of all its rows in one statement."""
     if "_failure" not in channel.__dict__:
-        note_failures([channel])
-    found: Failure | None = channel.__dict__["_failure"]
-    return found
+        read_failures([channel])
+    failure: ChannelFailure | None = channel.__dict__["_failure"]
+    return failure
 
 
-def note_failures(channels: Iterable[Channel]) -> None:
-    """Read which of these channels fail, in one statement."""
+def read_failures(channels: Iterable[Channel]) -> None:
+    """Read the failures of these channels in one statement, for `failure_of`."""
     rows = list(channels)
-    failures = failing(channel.pk for channel in rows)
+    failures = find_failing(channel.pk for channel in rows)
     for channel in rows:
         channel.__dict__["_failure"] = failures.get(channel.pk)
 
 
 def trouble_of(channel: Channel, now: datetime) -> str:
-    """Say what is wrong with a channel, as `Channel.trouble`, or that its messages are lost."""
+    """Return the trouble of a channel (`Channel.trouble`), or its failure; empty without either."""
     return channel.trouble(now) or str(failure_of(channel) or "")
 
 
 def labelled_with_owner(channel: Channel) -> str:
-    """Name a channel where those of several owners may stand side by side."""
+    """Return the label of a channel with its owner, for lists over several owners."""
     return f"{channel.owner} · {channel}"
 
 
 def owner_link(owner: User) -> SafeString:
     page = reverse("admin:accounts_user_change", args=[owner.pk])
-    # The lighter green is too pale on every second row of a list.
+    # The lighter green has too little contrast on the grey rows of a list.
     style = "text-primary-700 dark:text-primary-500 underline"
     return format_html('<a class="{}" href="{}">{}</a>', style, page, owner)

@@ -24,32 +24,32 @@ from notifications.admin.base import (
     OfUsers,
     failure_of,
     labelled_with_owner,
-    note_failures,
+    read_failures,
     trouble_of,
 )
 from notifications.channels import dependents, direct_send, verification
 from notifications.channels.dependents import Dependents
 from notifications.models import Channel, flood
-from notifications.models.channel import NEEDS_NO_PROOF
-from notifications.models.channel_change import WORDS
+from notifications.models.channel_change import VERB_LABELS
+from notifications.models.verification import NEEDS_NO_PROOF
 from notifications.outbox import hold_rules
 
-# What people know a channel by.
-NAMES = ("name", "address")
+# The columns that a search by words looks at.
+SEARCHED_COLUMNS = ("name", "address")
 
-VERIFIES = (
+VERIFY_HELP = (
     "An e-mail address or a chat gets a message with a code; a webhook is sent a challenge. "
     "Reminders go there only when the code is entered or the challenge answered."
 )
-TESTS = "The owner gets one test message there, at once."
-PAUSES = "Messages wait until then, urgent ones as well. None is lost."
-RESUMES = "Messages that waited for the end of the pause go out at once."
-ENABLES = "Messages go there again from now on. What was cancelled meanwhile is not sent."
-DISABLES = (
+TEST_HELP = "The owner gets one test message there, at once."
+PAUSE_HELP = "Messages wait until then, urgent ones as well. None is lost."
+RESUME_HELP = "Messages that waited for the end of the pause go out at once."
+ENABLE_HELP = "Messages go there again from now on. What was cancelled meanwhile is not sent."
+DISABLE_HELP = (
     "Nothing more is sent there, and messages that wait are cancelled. The owner is told on "
     "another channel."
 )
-DELETES = (
+DELETE_HELP = (
     "Nothing more is sent there, messages that wait are cancelled, and the address and secret are "
     "erased. This cannot be undone."
 )
@@ -65,17 +65,17 @@ class ChannelStateFilter(StateFilter):
         ]
 
     def having(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        kept = rows.filter(deleted_at=None)
+        existing = rows.filter(deleted_at=None)
         match value:
             case "disabled":
-                return kept.exclude(disabled_at=None)
+                return existing.exclude(disabled_at=None)
             case "alone":
-                return kept.filter(held_until__gt=timezone.now())
+                return existing.filter(held_until__gt=timezone.now())
             case "unverified":
-                return kept.filter(verified_at=None).exclude(kind__in=NEEDS_NO_PROOF)
+                return existing.filter(verified_at=None).exclude(kind__in=NEEDS_NO_PROOF)
             case "deleted":
                 return rows.exclude(deleted_at=None)
-        return kept
+        return existing
 
 
 class ChannelForm(EditForm):
@@ -143,10 +143,10 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     def shown_by_default(self, rows: QuerySet[Channel]) -> QuerySet[Channel]:
         return rows.filter(deleted_at=None)
 
-    def choices_for(self, rows: QuerySet[Channel], asked: QueryDict) -> QuerySet[Channel]:
-        """Return what a form offers of what its search finds: of an owner, where one is chosen."""
+    def choices_for(self, rows: QuerySet[Channel], query: QueryDict) -> QuerySet[Channel]:
+        """Return the channels that a form's search offers: those of the chosen owner, if any."""
         rows = rows.filter(deleted_at=None).select_related("owner")
-        owner = asked.get("owner", "")
+        owner = query.get("owner", "")
         if not owner:
             return rows
         number = search.number_of(owner)
@@ -155,15 +155,16 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     label_of = staticmethod(labelled_with_owner)
 
     def prepare(self, rows: Iterable[Channel]) -> None:
-        note_failures(rows)
+        read_failures(rows)
 
     def find(self, rows: QuerySet[Channel], text: str) -> Iterator[QuerySet[Any]]:
         if (number := search.number_of(text)) is not None:
             yield rows.filter(pk=number)
         words = search.words_of(text)
-        for owners, rest in search.owners(words):
-            yield search.containing(search.newest(rows.filter(owner__in=owners)), rest, *NAMES)
-        yield search.containing(search.newest(rows), words, *NAMES)
+        for owners, name_words in search.owners(words):
+            owned = search.newest(rows.filter(owner__in=owners))
+            yield search.containing(owned, name_words, *SEARCHED_COLUMNS)
+        yield search.containing(search.newest(rows), words, *SEARCHED_COLUMNS)
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         if obj is None:
@@ -178,7 +179,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return False
 
     def acts_of(self, obj: Channel) -> list[EntrySource]:
-        return [of_acts(obj.changes.all(), WORDS)]
+        return [of_acts(obj.changes.all(), VERB_LABELS)]
 
     @display(
         description="State",
@@ -210,7 +211,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
     def show_flood(self, channel: Channel) -> str:
         if not (limit := channel.limit):
             return "off"
-        beyond = flood.beyond(channel.pk, limit, timezone.now())
+        beyond = flood.count_over_limit(channel.pk, limit, timezone.now())
         return f"{limit} an hour; within a day {beyond} beyond that were held for a digest"
 
     @display(description="Trouble")
@@ -223,7 +224,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             try:
                 verification.verify(obj, code, timezone.now())
             except ValidationError as refusal:
-                # Not raised: a wrong code is one of few tries, and has to stay counted.
+                # Raising it would roll back the count of this try.
                 request._wrong_code = refusal  # type: ignore[attr-defined]
 
     def changeform_view(
@@ -233,7 +234,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show a wrong code at its field; the other fields have been saved."""
+        """Save the form; show a wrong code at its field, after the other fields were saved."""
         view = super().changeform_view
         answer = view(request, object_id, form_url, extra_context)
         refusal = getattr(request, "_wrong_code", None)
@@ -248,44 +249,47 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return view(request, object_id, form_url, extra_context)
 
     @admin.action(description="Verify the selected channel…", permissions=["change"])
-    @confirmed("Verify", VERIFIES)
+    @confirmed("Verify", VERIFY_HELP)
     def verify(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
-        """Challenge it, or send it a code."""
-        with self.asking(request, channels) as chosen:
-            for channel in chosen:
-                asked = verification.request(channel, timezone.now())
-                self.message_user(request, f"{channel}: {asked.detail}")
+        """Challenge a channel's receiver, or send it a code."""
+        with self.single_channel(request, channels) as selected:
+            for channel in selected:
+                status = verification.request(channel, timezone.now())
+                self.message_user(request, f"{channel}: {status.detail}")
 
     @admin.action(
         description="Send a test message to the selected channel…", permissions=["change"]
     )
-    @confirmed("Send a test message to", TESTS)
+    @confirmed("Send a test message to", TEST_HELP)
     def test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
-        with self.asking(request, channels) as chosen:
-            for channel in chosen:
+        with self.single_channel(request, channels) as selected:
+            for channel in selected:
                 sent = direct_send.test(channel, timezone.now())
                 level = messages.WARNING if sent.delivery.status == "dead" else messages.INFO
                 self.message_user(request, f"{channel}: {sent}", level)
 
     @contextmanager
-    def asking(
+    def single_channel(
         self, request: HttpRequest, channels: QuerySet[Channel]
     ) -> Iterator[QuerySet[Channel]]:
-        """Yield the channel that was chosen, one at a time as each takes a while; show refusals."""
+        """Yield the selected channel, or none if there are several; show why it was refused.
+
+        One at a time, as the request waits for each receiver.
+        """
         if len(channels[:2]) != 1:
             self.message_user(request, "Choose one channel at a time.", messages.WARNING)
             channels = channels.none()
         try:
             yield channels
-        except (direct_send.TooMany, direct_send.Unusable) as refusal:
+        except (direct_send.HourlyLimitReached, direct_send.UnusableChannel) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])
-    @confirmed("Pause", PAUSES, form=UntilForm)
+    @confirmed("Pause", PAUSE_HELP, form=UntilForm)
     def pause(
-        self, request: HttpRequest, channels: QuerySet[Channel], asked: dict[str, Any]
+        self, request: HttpRequest, channels: QuerySet[Channel], options: dict[str, Any]
     ) -> HttpResponse | None:
-        now, until = timezone.now(), asked["until"]
+        now, until = timezone.now(), options["until"]
 
         def act(channel: Channel) -> str | None:
             hold_rules.pause(channel, now, until)
@@ -294,7 +298,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return bulk_actions.run(request, self, channels, act, "Paused")
 
     @admin.action(description="Resume selected channels…", permissions=["change"])
-    @confirmed("Resume", RESUMES)
+    @confirmed("Resume", RESUME_HELP)
     def resume(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
@@ -307,7 +311,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return bulk_actions.run(request, self, channels, act, "Resumed")
 
     @admin.action(description="Enable selected channels…", permissions=["change"])
-    @confirmed("Enable", ENABLES)
+    @confirmed("Enable", ENABLE_HELP)
     def enable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         def act(channel: Channel) -> str | None:
             if channel.deleted_at or not channel.disabled_at:
@@ -318,7 +322,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return bulk_actions.run(request, self, channels, act, "Enabled")
 
     @admin.action(description="Disable selected channels…", permissions=["change"])
-    @confirmed("Disable", DISABLES)
+    @confirmed("Disable", DISABLE_HELP)
     def disable(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
 
@@ -331,7 +335,7 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         return bulk_actions.run(request, self, channels, act, "Disabled")
 
     @admin.action(description="Delete selected channels…", permissions=["change"])
-    @confirmed("Delete", DELETES, is_final=True)
+    @confirmed("Delete", DELETE_HELP, is_final=True)
     def close(self, request: HttpRequest, channels: QuerySet[Channel]) -> HttpResponse | None:
         now = timezone.now()
         counts: list[Dependents] = []
@@ -339,13 +343,13 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
         def act(channel: Channel) -> str | None:
             if channel.deleted_at:
                 return "it was deleted before"
-            found = dependents.of(channel)
+            count = dependents.of(channel)
             channel.close(now)
-            counts.append(found)
+            counts.append(count)
             return None
 
         answer = bulk_actions.run(request, self, channels, act, "Deleted")
-        if sum(each.undeliverable for each in counts):
+        if sum(count.undeliverable for count in counts):
             total = Dependents(*map(sum, zip(*counts, strict=True)))
             self.message_user(request, f"Of reminders, {total}.", messages.WARNING)
         return answer

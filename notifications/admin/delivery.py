@@ -15,11 +15,17 @@ from accounts.admin.changelist import Listed
 from accounts.admin.confirmation import confirmed
 from accounts.admin.history import ShowsHistory
 from accounts.timezones import zone_or_utc
-from notifications.admin.base import OfUsers, WrittenByFoam, found_in_channels, once, owner_link
+from notifications.admin.base import (
+    OfUsers,
+    WrittenByFoam,
+    cached_per_request,
+    found_in_channels,
+    owner_link,
+)
 from notifications.explain.delivery import story_of
-from notifications.explain.html import PAGES, chain, lines_of
+from notifications.explain.html import PAGES, lines_of, render_chain
 from notifications.models import Delivery
-from notifications.outbox import outbox
+from notifications.outbox.queue import retry_now
 
 DELIVERY_COLOURS = {
     "queued": "info",
@@ -30,14 +36,14 @@ DELIVERY_COLOURS = {
     "collected": "success",
 }
 
-TRIES = (
+RETRY_HELP = (
     "Dead messages are sent again, and those that wait for their next attempt do not wait any "
     "longer. What quiet hours, a digest or a pause hold back stays held."
 )
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """By status: those that have not ended have an index, the others are found by their time."""
+    """Filters by status: unfinished deliveries by their index, the others by their time."""
 
     title = "status"
     parameter_name = "status"
@@ -67,7 +73,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
         "next_attempt_at",
         "show_reason",
     )
-    # When it was made has an index, and so has what is unfinished.
+    # `created_at` has an index, and so have unfinished deliveries.
     list_filter = (StatusFilter, "created_at", "held", "urgent", "channel__kind")
     search_fields = ("title",)
     finds = (
@@ -106,7 +112,7 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
         css = {"all": ("notifications/chain.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        # Secrets would be deciphered, for nothing.
+        # Deferred, as reading a secret decrypts it.
         rows: QuerySet[Delivery] = super().get_queryset(request)
         return rows.defer("channel__secret", "channel__previous_secret").prefetch_related(
             "attempts"
@@ -124,11 +130,13 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
         return request.user.has_perm("notifications.change_delivery")
 
     @display(description="Its story")
-    @once
+    @cached_per_request
     def show_story(self, delivery: Delivery) -> SafeString:
         steps = story_of(delivery, timezone.now())
-        here = reverse(PAGES["delivery"], args=[delivery.pk])
-        return chain(lines_of(steps, zone_or_utc(delivery.channel.owner.timezone), PAGES, here))
+        page = reverse(PAGES["delivery"], args=[delivery.pk])
+        return render_chain(
+            lines_of(steps, zone_or_utc(delivery.channel.owner.timezone), PAGES, page)
+        )
 
     @display(description="Owner")
     def show_owner(self, delivery: Delivery) -> SafeString:
@@ -140,21 +148,21 @@ class DeliveryAdmin(OfUsers, WrittenByFoam, Listed, ShowsHistory, ModelAdmin):
 
     @display(description="Reason")
     def show_reason(self, delivery: Delivery) -> str:
-        """Say why it ended; of one that waits for its next attempt, why the last one failed."""
-        last = max(delivery.attempts.all(), key=lambda each: each.number, default=None)
+        """Return why a delivery ended, or why its last attempt failed if it waits for the next."""
+        last = max(delivery.attempts.all(), key=lambda attempt: attempt.number, default=None)
         if delivery.reason or last is None or delivery.status != Delivery.Status.QUEUED:
             return delivery.reason or "—"
         return f"attempt {last.number} failed: {last.detail}"
 
     @admin.action(description="Try selected deliveries now…", permissions=["retry"])
-    @confirmed("Try now:", TRIES)
+    @confirmed("Try now:", RETRY_HELP)
     def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:
         now = timezone.now()
         return bulk_actions.run_on_many(
             request,
             self,
             deliveries,
-            lambda ids: outbox.retry(ids, now),
+            lambda ids: retry_now(ids, now),
             "Queued",
             noted="Queued again.",
         )

@@ -1,4 +1,4 @@
-"""The first page of rows that hang on an owner's channels, at the cost of that page alone."""
+"""Reads the first page of rows of an owner's channels, at the cost of that page alone."""
 
 from itertools import chain
 from typing import Any
@@ -11,11 +11,11 @@ from notifications.models import Channel
 from notifications.sql import in_index_order
 
 
-def first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: bool) -> list[Any]:
+def read_first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: bool) -> list[Any]:
     """Return the first `limit` rows by id, of all channels of the owner.
 
-    PostgreSQL takes the first of each channel from the index (channel, -id), and the page is made
-    of these. One query for all channels would read and sort all that the owner was ever sent.
+    PostgreSQL reads the first rows of each channel from the index (channel, -id), and the page is
+    made of these. One query for all channels would read and sort all rows of the owner.
     """
     id_order, channel_order = F("pk"), F("channel_id")
     order = (
@@ -30,5 +30,5 @@ def first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: bool)
         ids = chain.from_iterable(firsts.values_list("firsts", flat=True))
         page = sorted(ids, reverse=is_falling)[:limit]
         by_id = rows.in_bulk(page)
-    # A row can end between the two queries.
+    # A row can be deleted between the two queries.
     return [by_id[pk] for pk in page if pk in by_id]

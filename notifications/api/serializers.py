@@ -17,7 +17,7 @@ from notifications.outbox import hold_rules
 
 
 def own_channels(request: Request | None) -> QuerySet[Channel]:
-    """What filters and fields offer: to say that another's channel exists would be telling."""
+    """Return the channels that filters and fields accept; others are treated as not existing."""
     return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
 
 
@@ -28,7 +28,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         **serializers.ModelSerializer.serializer_field_mapping,
         DurationField: IsoDuration,
     }
-    # Whether this answer shows the secret in full.
+    # True if this response contains the secret in full.
     reveal = False
 
     address = serializers.CharField(
@@ -106,7 +106,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
                 "PT15M to P1D."
             },
         }
-        # The model's constraint is checked by `store`, with the owner, which is not a field here.
+        # `Channel.store` checks the model's constraint, as the owner is not a field here.
         validators: list[Any] = []
 
     def get_is_enabled(self, channel: Channel) -> bool:
@@ -123,7 +123,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         return channel.paused_at if channel.is_paused(timezone.now()) else None
 
     def get_paused_until(self, channel: Channel) -> datetime | None:
-        return ever(channel.paused_until) if channel.is_paused(timezone.now()) else None
+        return finite(channel.paused_until) if channel.is_paused(timezone.now()) else None
 
     def get_not_set_up(self, channel: Channel) -> str:
         return channel.transport.unavailable()
@@ -134,7 +134,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         return kind
 
     def validate_secret(self, secret: str) -> str:
-        """The mask itself, as in a PUT of what was read, leaves the secret as it is."""
+        """Keep the stored secret if the client sends back its masked form, as in a PUT of a GET."""
         if self.instance is not None and secret == self.instance.masked_secret:
             return self.instance.secret
         return secret
@@ -156,18 +156,18 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         return channel
 
     def to_representation(self, channel: Channel) -> dict[str, Any]:
-        shown = super().to_representation(channel)
-        shown["secret"] = channel.secret if self.reveal else channel.masked_secret
-        return shown
+        fields = super().to_representation(channel)
+        fields["secret"] = channel.secret if self.reveal else channel.masked_secret
+        return fields
 
 
-def ever(at: datetime | None) -> datetime | None:
-    """Return a moment that comes, and None for one that does not."""
+def finite(at: datetime | None) -> datetime | None:
+    """Return the instant; None for FOREVER."""
     return None if at is None or at >= FOREVER else at
 
 
 class ResumeSerializer(StrictSerializer):
-    """What becomes of the messages that a pause holds."""
+    """The fate of the messages that a pause holds."""
 
     drop = serializers.BooleanField(
         default=False, help_text="Cancel what waits for the end of the pause."
@@ -217,7 +217,7 @@ def milliseconds(latency: timedelta | None) -> float | None:
 
 
 class TestSerializer(serializers.Serializer[Sent]):
-    """What came of a test message; with status 202 only that it is on its way."""
+    """The outcome of a test message; with status 202 it is still on its way."""
 
     delivery = serializers.IntegerField(source="delivery.pk")
     url = serializers.SerializerMethodField(help_text="Where the delivery tells all of it.")
@@ -267,7 +267,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         ]
 
     def get_next_attempt_at(self, delivery: Delivery) -> datetime | None:
-        return ever(delivery.next_attempt_at)
+        return finite(delivery.next_attempt_at)
 
 
 class DeliveryDetailSerializer(DeliverySerializer):
@@ -288,7 +288,7 @@ class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
         fields = ["id", "title", "body", "due_at", "received_at", "read_at", "actions"]
 
     def get_actions(self, message: InboxMessage) -> dict[str, str]:
-        # They act for whoever has them: not for a token that may only read.
+        # A link acts without a token, so a token that may only read must not get it.
         token = self.context["request"].auth
         if isinstance(token, ApiToken) and Scope.REMINDERS_WRITE not in token.scopes:
             return {}

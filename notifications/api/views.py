@@ -24,7 +24,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.base import Conflict, OwnedViewSet
 from accounts.api.serializers import UntilSerializer
 from accounts.models.one_statement import keep_related
-from notifications.api.first_rows import first_rows
+from notifications.api.first_rows import read_first_rows
 from notifications.api.serializers import (
     ChannelSerializer,
     CodeSerializer,
@@ -40,7 +40,8 @@ from notifications.api.serializers import (
 from notifications.channels import dependents, direct_send, verification
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.models.attempts import attempts_of, with_attempts
-from notifications.outbox import hold_rules, outbox
+from notifications.outbox import hold_rules
+from notifications.outbox.queue import retry_now
 
 
 class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
@@ -71,29 +72,29 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
         },
     )
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Delete a channel: what waits for it is cancelled.
+        """Delete a channel, and cancel the messages that wait for it.
 
-        `FOAM-Reminders` of the answer says how many reminders led there, and
-        `FOAM-Reminders-Undeliverable` how many of them no other channel takes messages for.
+        The header `FOAM-Reminders` has the number of reminders that used it, and
+        `FOAM-Reminders-Undeliverable` the number of those without another usable channel.
         """
         text = request.query_params.get("dry_run", "false")
         if text not in ("true", "false"):
             raise ValidationError({"dry_run": "Give true or false."})
         channel = self.get_object()
-        found = dependents.of(channel)
+        count = dependents.of(channel)
         if text == "true":
-            return Response(DependentsSerializer(found).data)
+            return Response(DependentsSerializer(count).data)
         channel.close(timezone.now())
         headers = {
-            "FOAM-Reminders": str(found.reminders),
-            "FOAM-Reminders-Undeliverable": str(found.undeliverable),
+            "FOAM-Reminders": str(count.reminders),
+            "FOAM-Reminders-Undeliverable": str(count.undeliverable),
         }
         return Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def enable(self, request: Request, **kwargs: Any) -> Response:
-        """Use a channel again that was disabled."""
+        """Enable a disabled channel."""
         channel = self.get_object()
         channel.enable()
         return Response(self.get_serializer(channel).data)
@@ -101,24 +102,24 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     @extend_schema(request=UntilSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
-        """Let messages to it wait until then, or until it is resumed; urgent ones, too.
+        """Hold messages to a channel, urgent ones included, until `until` or until it is resumed.
 
-        Doing it again gives the pause another end.
+        Pausing a paused channel changes the end of the pause.
         """
         channel = self.get_object()
-        asked = UntilSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        hold_rules.pause(channel, timezone.now(), asked.validated_data["until"])
+        serializer = UntilSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        hold_rules.pause(channel, timezone.now(), serializer.validated_data["until"])
         return Response(self.get_serializer(channel).data)
 
     @extend_schema(request=ResumeSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, **kwargs: Any) -> Response:
-        """End the pause: what waits for that goes out, or is cancelled with `drop`."""
+        """End the pause: messages that wait for it go out, or are cancelled with `drop`."""
         channel = self.get_object()
-        asked = ResumeSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        hold_rules.resume(channel, timezone.now(), drop=asked.validated_data["drop"])
+        serializer = ResumeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        hold_rules.resume(channel, timezone.now(), drop=serializer.validated_data["drop"])
         return Response(self.get_serializer(channel).data)
 
     @extend_schema(
@@ -126,34 +127,34 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     )
     @action(detail=True, methods=["post"])
     def verify(self, request: Request, **kwargs: Any) -> Response:
-        """Verify a channel with the `code` that was sent there, or ask for one.
+        """Verify a channel with the `code` that was sent to it, or request a code.
 
         A webhook is challenged instead: it gets a message of the type `channel.verify` and must
         answer with the `challenge` in its data.
         """
         channel, now = self.get_object(), timezone.now()
-        sent = CodeSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        if code := sent.validated_data.get("code"):
+        serializer = CodeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if code := serializer.validated_data.get("code"):
             verification.verify(channel, code, now)
-            asked = verification.Asked(True, "This channel is verified.")
+            result = verification.VerificationStatus(True, "This channel is verified.")
         else:
-            with refusals():
-                asked = verification.request(channel, now)
-            if not asked.is_verified and channel.transport.answers_challenges:
-                raise Conflict(asked.detail)
-        status = HTTPStatus.OK if asked.is_verified else HTTPStatus.ACCEPTED
-        return Response(VerificationSerializer(asked).data, status)
+            with translated_errors():
+                result = verification.request(channel, now)
+            if not result.is_verified and channel.transport.answers_challenges:
+                raise Conflict(result.detail)
+        status = HTTPStatus.OK if result.is_verified else HTTPStatus.ACCEPTED
+        return Response(VerificationSerializer(result).data, status)
 
     @extend_schema(request=None, responses={200: TestSerializer, 202: TestSerializer})
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **kwargs: Any) -> Response:
-        """Send a test message now, and tell what the receiver said.
+        """Send a test message now, and return the receiver's answer.
 
-        It goes to channels that are not verified, too. Where it is left to the workers, the answer
-        is 202 and the address of its delivery.
+        Channels that are not verified get it, too. If it is left to the workers, the response is
+        202 with the URL of its delivery.
         """
-        with refusals():
+        with translated_errors():
             sent = direct_send.test(self.get_object(), timezone.now())
         status = HTTPStatus.OK if sent.attempt else HTTPStatus.ACCEPTED
         context = self.get_serializer_context()
@@ -164,7 +165,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
         """Make a new signing secret, shown in full in this answer only.
 
-        For 24 hours messages are signed with the one before, too.
+        For 24 hours messages are signed with the previous one, too.
         """
         channel = self.get_object()
         channel.rotate_secret(timezone.now())
@@ -174,13 +175,13 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn the reasons why nothing is sent at somebody's wish into answers of the API."""
+def translated_errors() -> Iterator[None]:
+    """Turn the errors of `direct_send` into responses of the API."""
     try:
         yield
-    except direct_send.TooMany as refusal:
+    except direct_send.HourlyLimitReached as refusal:
         raise TooManyRequests(refusal) from refusal
-    except direct_send.Unusable as refusal:
+    except direct_send.UnusableChannel as refusal:
         raise Conflict(str(refusal)) from refusal
 
 
@@ -188,9 +189,9 @@ class TooManyRequests(APIException):
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_code = "too_many"
 
-    def __init__(self, refusal: direct_send.TooMany) -> None:
+    def __init__(self, refusal: direct_send.HourlyLimitReached) -> None:
         super().__init__(str(refusal))
-        # REST framework makes Retry-After of it.
+        # REST framework sends it as Retry-After.
         self.wait = refusal.wait
 
 
@@ -207,7 +208,7 @@ class OfChannels(OwnedViewSet):
     """Rows that belong to a user through the user's channels."""
 
     def first_rows(self, rows: QuerySet[Any], limit: int, *, is_falling: bool) -> list[Any]:
-        return first_rows(rows, self.request.user, limit, is_falling=is_falling)
+        return read_first_rows(rows, self.request.user, limit, is_falling=is_falling)
 
 
 class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
@@ -237,10 +238,10 @@ class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Try a dead or waiting delivery at once, under the same message id.
 
-        A dead one is queued again; one that waits for its next attempt does not wait any longer.
+        A dead delivery is queued again; a waiting one gets its next attempt before its time.
         """
         delivery, now = self.get_object(), timezone.now()
-        if reason := outbox.retry([delivery.pk], now).get(delivery.pk):
+        if reason := retry_now([delivery.pk], now).get(delivery.pk):
             raise Conflict(f"{reason[0].upper()}{reason[1:]}.")
         delivery.refresh_from_db()
         return Response(self.get_serializer(delivery).data)
@@ -268,5 +269,5 @@ class InboxViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     def read(self, request: Request, **kwargs: Any) -> Response:
         """Mark a message as read. Doing it again changes nothing."""
         message = self.get_object()
-        message.read(timezone.now())
+        message.mark_read(timezone.now())
         return Response(self.get_serializer(message).data)

@@ -1,1 +1,1 @@
-"""What is done with a channel: test, verify, enable, watch."""
+"""Actions on a channel: test, verify and enable it, and watch for its failures."""

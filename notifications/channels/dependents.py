@@ -1,4 +1,4 @@
-"""What leads to a channel, and would lead nowhere without it: other apps count their own."""
+"""The reminders that use a channel, as counted by the apps that register here."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from notifications.models import Channel
 
 
 class Dependents(NamedTuple):
-    """How many reminders lead to a channel, and for how many of them no other takes messages."""
+    """The number of reminders that use a channel, and of those without another usable channel."""
 
     reminders: int = 0
     undeliverable: int = 0
@@ -21,19 +21,19 @@ class Dependents(NamedTuple):
         return f"{count} led there, {self.undeliverable:,} of which lead nowhere now"
 
 
-Count = Callable[[Channel], Dependents]
+CountDependents = Callable[[Channel], Dependents]
 
-_registered: list[Count] = []
+_registered: list[CountDependents] = []
 
 
-def register(count: Count) -> None:
-    """Have an app count what of its own leads to a channel."""
+def register(count: CountDependents) -> None:
+    """Register a function that counts an app's dependents of a channel."""
     _registered.append(count)
 
 
 def of(channel: Channel) -> Dependents:
-    """Return how many there are, in all apps."""
+    """Return the dependents of a channel in all apps."""
     counts = [count(channel) for count in _registered]
     return Dependents(
-        sum(each.reminders for each in counts), sum(each.undeliverable for each in counts)
+        sum(count.reminders for count in counts), sum(count.undeliverable for count in counts)
     )

@@ -1,7 +1,7 @@
-"""Messages that somebody asks for and waits for: tests and challenges, sent at once.
+"""Tests and challenges: messages that a user requests and waits for, sent in the request.
 
-They are deliveries like any other, with one attempt, but do not wait for a worker. So many of
-them, codes included, may be asked for within an hour: FOAM pesters no strangers.
+They are normal deliveries with one attempt, but do not wait for a worker. Their number per hour is
+limited, together with that of codes, so that FOAM cannot be used to pester strangers.
 """
 
 import secrets
@@ -20,43 +20,44 @@ from django.db.models import Q
 from accounts.models import User
 from notifications.links import verification_codes
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
 from notifications.outbox.lease import lease_this
-from notifications.outbox.outbox import Post
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver
 
 TEST = "test:"
-# Not as a code, whose message has a link that answers it.
+# A prefix of its own, as the message with a code has a link that answers it.
 CHALLENGE = "challenge:"
-ASKED_FOR = (TEST, CHALLENGE, verification_codes.PREFIX)
+LIMITED_PREFIXES = (TEST, CHALLENGE, verification_codes.PREFIX)
 HOUR = timedelta(hours=1)
-OF_CHANNEL = 5
-OF_OWNER = 15
+HOURLY_LIMIT_OF_CHANNEL = 5
+HOURLY_LIMIT_OF_OWNER = 15
 # How long a person waits for a receiver's answer, in seconds.
 TEST_PATIENCE = 14.0
 
 
-class Unusable(Exception):
-    """A channel to which nothing can be sent now; says why."""
+class UnusableChannel(Exception):
+    """Nothing can be sent to the channel now; the text is the reason."""
 
 
-class TooMany(Exception):
-    """Asked for too often; `wait` says in how many seconds again."""
+class HourlyLimitReached(Exception):
+    """The hourly limit of a channel or an owner; `wait` is the seconds until the next message."""
 
-    def __init__(self, whose: str, wait: timedelta) -> None:
+    def __init__(self, subject: str, wait: timedelta) -> None:
         self.wait = ceil(wait.total_seconds())
-        limit = OF_CHANNEL if whose == "channel" else OF_OWNER
+        is_channel = subject == "channel"
+        limit = HOURLY_LIMIT_OF_CHANNEL if is_channel else HOURLY_LIMIT_OF_OWNER
         super().__init__(
-            f"Within an hour, {limit} test and verification messages are sent for one {whose}: "
+            f"Within an hour, {limit} test and verification messages are sent for one {subject}: "
             f"the next one in {ceil(self.wait / 60)} min."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that was asked for, and what came of it.
+    """A requested message and its outcome.
 
-    `attempt` is None when it was left to the workers, or has no known outcome. `destination` is
-    that to which it went.
+    `attempt` is None if the message was left to the workers, or has no known outcome.
+    `destination` is the channel's destination at that time.
     """
 
     delivery: Delivery
@@ -72,13 +73,13 @@ class Sent:
         return f"{self.attempt.outcome}{took} · {self.attempt.detail}"
 
 
-class Words(NamedTuple):
+class DirectMessage(NamedTuple):
     title: str
     body: str
     data: Mapping[str, Any]
 
 
-TEST_WORDS = Words(
+TEST_MESSAGE = DirectMessage(
     "Test message",
     "This is a test of a FOAM channel. There is nothing to do.",
     {"type": "channel.test"},
@@ -86,64 +87,69 @@ TEST_WORDS = Words(
 
 
 def test(channel: Channel, now: datetime) -> Sent:
-    """Send a test message through the channel, verified or not, and return what came of it."""
-    return send(channel, TEST, TEST_WORDS, now, TEST_PATIENCE)
+    """Send a test message to the channel, verified or not, and return its outcome."""
+    return send(channel, TEST, TEST_MESSAGE, now, TEST_PATIENCE)
 
 
-def send(channel: Channel, prefix: str, words: Words, now: datetime, patience: float) -> Sent:
-    """Post a message and send it in this process, within so many seconds.
+def send(
+    channel: Channel, prefix: str, message: DirectMessage, now: datetime, patience: float
+) -> Sent:
+    """Post a message and send it in this process within `patience` seconds.
 
-    A kind that cannot promise that, or is not set up, is left to the workers. TooMany, Unusable.
+    1. Lock owner and channel, and check the hourly limits; HourlyLimitReached, UnusableChannel.
+    2. Post the message, and lease it in the same transaction.
+    3. Send it. A transport without a time limit leaves it to the workers instead.
     """
-    hurried = channel.transport.in_time(patience)
+    limited_transport = channel.transport.in_time(patience)
     with transaction.atomic():
-        channel = allowed(channel, now)
-        title, body, data = words
+        channel = lock_if_allowed(channel, now)
+        title, body, data = message
         post = Post(channel.pk, reference(prefix, channel), title, body, now, data, urgent=True)
-        outbox.post([post], now, max_attempts=1, to_unverified=True)
+        post_messages([post], now, max_attempts=1, to_unverified=True)
         delivery = Delivery.objects.get(channel=channel, reference=post.reference)
-        leased = lease_this(delivery.pk, now) if hurried else None
-    if hurried is None or leased is None:
+        leased = lease_this(delivery.pk, now) if limited_transport else None
+    if limited_transport is None or leased is None:
         return Sent(delivery, channel.destination)
-    with closing(hurried):
-        outbox.deliver([leased], now, lambda kind: hurried)
+    with closing(limited_transport):
+        deliver([leased], now, lambda kind: limited_transport)
     delivery.refresh_from_db()
     return Sent(delivery, channel.destination, delivery.attempts.first())
 
 
 def reference(prefix: str, channel: Channel) -> str:
-    """Return the reference of a message of which there are many: told apart by its nonce."""
+    """Return a new reference, unique by its nonce."""
     return f"{prefix}{channel.pk}:{secrets.token_hex(8)}"
 
 
-def allowed(channel: Channel, now: datetime) -> Channel:
-    """Return the channel as it is now, locked, if one more may be sent to it; TooMany, Unusable.
+def lock_if_allowed(channel: Channel, now: datetime) -> Channel:
+    """Lock and return the channel if one more message may be sent to it, within a transaction.
 
-    Within a transaction. The owner is locked, too, so that two at once do not both count 14.
+    The owner is locked, too, so that two requests at once cannot both count 14 messages. Raises
+    HourlyLimitReached or UnusableChannel.
     """
     User.objects.select_for_update(no_key=True).get(pk=channel.owner_id)
     channel = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     if channel.deleted_at or channel.disabled_at:
-        raise Unusable("This channel is disabled: enable it first.")
-    if why := channel.transport.unavailable():
-        raise Unusable(why)
-    _within_limits(channel, now)
+        raise UnusableChannel("This channel is disabled: enable it first.")
+    if reason := channel.transport.unavailable():
+        raise UnusableChannel(reason)
+    _check_limits(channel, now)
     return channel
 
 
-def _within_limits(channel: Channel, now: datetime) -> None:
+def _check_limits(channel: Channel, now: datetime) -> None:
     lately = Delivery.objects.filter(created_at__gt=now - HOUR).order_by("-created_at")
-    of_channel = reduce(or_, (_begins(each, channel) for each in ASKED_FOR))
-    of_owner = Q(channel__owner=channel.owner_id) & reduce(or_, map(_begins, ASKED_FOR))
-    for whose, theirs, limit in (
-        ("channel", of_channel, OF_CHANNEL),
-        ("owner", of_owner, OF_OWNER),
+    of_channel = reduce(or_, (_begins(prefix, channel) for prefix in LIMITED_PREFIXES))
+    of_owner = Q(channel__owner=channel.owner_id) & reduce(or_, map(_begins, LIMITED_PREFIXES))
+    for subject, messages, limit in (
+        ("channel", of_channel, HOURLY_LIMIT_OF_CHANNEL),
+        ("owner", of_owner, HOURLY_LIMIT_OF_OWNER),
     ):
-        times = lately.filter(theirs).values_list("created_at", flat=True)
+        times = lately.filter(messages).values_list("created_at", flat=True)
         if oldest := times[limit - 1 : limit].first():
-            raise TooMany(whose, oldest + HOUR - now)
+            raise HourlyLimitReached(subject, oldest + HOUR - now)
 
 
 def _begins(prefix: str, channel: Channel | None = None) -> Q:
-    """By the constraint on (reference, channel), whose order is that of bytes: a range of it."""
+    """Return the condition of a prefix: a range of the index on (reference, channel)."""
     return Q(reference__startswith=f"{prefix}{channel.pk}:" if channel else prefix)

@@ -1,4 +1,4 @@
-"""The way back for an owner whose channel was disabled: a link in the notice enables it again."""
+"""The link in the notice about a disabled channel, by which its owner enables it again."""
 
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.sign_in import mail
 from notifications import notices
 from notifications.links.signed_links import Action, BadLink, Pressed, urls
-from notifications.links.views import Answer, Gone
+from notifications.links.views import Answer, StaleLink
 from notifications.models import Channel
 
 PREFIX = "notice"
@@ -18,7 +18,7 @@ ACTIONS = [ENABLE]
 
 
 class _Cause(NamedTuple):
-    """What the link in a mail to the account is made for."""
+    """The cause that the link in the mail to the account answers."""
 
     reference: str
     channel_id: int
@@ -26,9 +26,9 @@ class _Cause(NamedTuple):
 
 
 def disable_for_recipient(channel: Channel, reason: str, now: datetime) -> None:
-    """Disable a channel as its recipient asks; its owner is told by mail to the account as well.
+    """Disable a channel at its recipient's request, and mail a link that enables it to the owner.
 
-    The recipient has no account and asks by one click, which may be a wrong one.
+    The recipient needs no account for this, only one click, which may be a mistake.
     """
     channel.disable(reason, now)
     notice = notices.disabled(str(channel), channel.disabled_reason, channel.pk, now)
@@ -38,7 +38,7 @@ def disable_for_recipient(channel: Channel, reason: str, now: datetime) -> None:
 
 
 def describe(pressed: Pressed, now: datetime) -> Answer:
-    """Tell what the link of a notice will do; Gone when it is of an earlier time."""
+    """Return the page that asks to enable the channel; StaleLink if it was disabled again since."""
     channel = _find(pressed)
     if channel.disabled_at is None:
         return _enabled("Already enabled", channel)
@@ -48,7 +48,7 @@ def describe(pressed: Pressed, now: datetime) -> Answer:
 
 @transaction.atomic
 def act(pressed: Pressed, now: datetime) -> Answer:
-    """Enable the channel that a notice tells of; once more changes nothing."""
+    """Enable the channel of a notice; repeating it changes nothing."""
     channel = _find(pressed)
     if channel.disabled_at is None:
         return _enabled("Already enabled", channel)
@@ -62,7 +62,7 @@ def _enabled(heading: str, channel: Channel) -> Answer:
 
 
 def _find(pressed: Pressed) -> Channel:
-    """Return the channel that a notice tells of, locked where that is possible."""
+    """Return the channel of a notice, locked if within a transaction."""
     number = pressed.reference.removeprefix(notices.DISABLED).partition(":")[0]
     if not number.isdecimal():
         raise BadLink("This link is of no channel.")
@@ -70,10 +70,10 @@ def _find(pressed: Pressed) -> Channel:
     if transaction.get_connection().in_atomic_block:
         rows = rows.select_for_update(no_key=True)
     channel = rows.first()
-    told = Channel.objects.get(pk=pressed.channel_id)
-    if channel is None or channel.owner_id != told.owner_id:
-        raise Gone("This channel is not there any more.")
+    notified = Channel.objects.get(pk=pressed.channel_id)
+    if channel is None or channel.owner_id != notified.owner_id:
+        raise StaleLink("This channel is not there any more.")
     at = channel.disabled_at
     if at and notices.disabled_reference(channel.pk, at) != pressed.reference:
-        raise Gone("This channel was disabled once more since then: see the newer message.")
+        raise StaleLink("This channel was disabled once more since then: see the newer message.")
     return channel

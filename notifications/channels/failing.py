@@ -1,8 +1,7 @@
-"""The channels whose messages do not arrive: one was lost, or the last attempts all failed.
+"""Failing channels: a message was lost, or the last attempts all failed.
 
-Either holds until a message is accepted there. The rule reads a bounded number of rows for each
-channel, by the index of the API's list. So a list of channels or of reminders can ask about all
-that it shows in one statement.
+A channel is failing until it accepts a message. The rule reads a bounded number of rows for each
+channel, by the index of the API's list. So one statement serves a whole page of a list.
 """
 
 from collections.abc import Iterable
@@ -11,10 +10,10 @@ from typing import NamedTuple
 
 from notifications.sql import bulk_cursor
 
-# So many attempts in a row make a channel a failing one; a single failure may be chance.
-IN_A_ROW = 3
-# Among the attempts of so many of its newest deliveries.
-DELIVERIES = 50
+# A channel is failing after this many failed attempts in a row; a single failure may be chance.
+FAILURES_IN_A_ROW = 3
+# Only the attempts at this many of its newest deliveries are read.
+DELIVERIES_READ = 50
 
 FAILING = """
 SELECT c.id, c.lost_at, max(a.ended_at), (array_agg(a.detail ORDER BY a.ended_at DESC))[1]
@@ -34,8 +33,8 @@ HAVING c.lost_at IS NOT NULL
 """
 
 
-class Failure(NamedTuple):
-    """Since when messages are lost, if they are, and when and how the last attempt ended."""
+class ChannelFailure(NamedTuple):
+    """The time of the first lost message, if any, and the time and detail of the last attempt."""
 
     lost_at: datetime | None
     at: datetime | None
@@ -46,14 +45,15 @@ class Failure(NamedTuple):
         if self.lost_at:
             return f"Its messages have not arrived since {self.lost_at:%Y-%m-%d %H:%M} UTC{detail}"
         return (
-            f"Failing: the last {IN_A_ROW} attempts failed, the last one at "
+            f"Failing: the last {FAILURES_IN_A_ROW} attempts failed, the last one at "
             f"{self.at:%Y-%m-%d %H:%M} UTC{detail}"
         )
 
 
-def failing(channels: Iterable[int]) -> dict[int, Failure]:
-    """Return, by id, those of these channels whose messages do not arrive."""
-    values = {"channels": sorted(set(channels)), "deliveries": DELIVERIES, "in_a_row": IN_A_ROW}
+def find_failing(channels: Iterable[int]) -> dict[int, ChannelFailure]:
+    """Return the failures of the failing channels among these, by id."""
+    values = {"channels": sorted(set(channels)), "deliveries": DELIVERIES_READ}
+    values |= {"in_a_row": FAILURES_IN_A_ROW}
     with bulk_cursor() as cursor:
         cursor.execute(FAILING, values)
-        return {pk: Failure(*failure) for pk, *failure in cursor.fetchall()}
+        return {pk: ChannelFailure(*failure) for pk, *failure in cursor.fetchall()}

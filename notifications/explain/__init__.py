@@ -1,1 +1,1 @@
-"""Why a message did or did not arrive."""
+"""Explains why a message did or did not arrive."""

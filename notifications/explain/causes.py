@@ -1,9 +1,8 @@
-"""Causes and what followed from them: `occurrence:12` and, much later, `occurrence:12:nag:1`.
+"""The causes of deliveries, and what followed: `occurrence:12` and, later, `occurrence:12:nag:1`.
 
-A reference that goes on after a colon is of the same cause. References are compared byte by byte,
-so they are a range of the index on (reference, channel): from the colon up to the next byte.
-
-What a cause is, its own app tells: here they are words.
+A reference that continues with a colon belongs to the same cause. References are compared byte by
+byte, so those of a cause are a range of the index on (reference, channel): from the colon up to the
+next byte. The app of a cause registers a function that describes it.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from notifications.sql import bulk_cursor
 
-# DISTINCT: one reference has a delivery to each of several channels.
+# DISTINCT, as a reference has a delivery to each of its channels.
 FOLLOWING = """
 SELECT d.reference, c.cause FROM unnest(%(causes)b::text[]) AS c(cause)
 CROSS JOIN LATERAL (
@@ -23,29 +22,29 @@ CROSS JOIN LATERAL (
 
 
 def following(causes: Iterable[str]) -> dict[str, str]:
-    """Return the references that go on from some causes, each with its cause."""
-    asked = list(causes)
-    if not asked:
+    """Return the references that follow from causes, each with its cause."""
+    references = list(causes)
+    if not references:
         return {}
     with bulk_cursor() as cursor:
-        cursor.execute(FOLLOWING, {"causes": asked})
+        cursor.execute(FOLLOWING, {"causes": references})
         return dict(cursor.fetchall())
 
 
 class Cause(NamedTuple):
-    """What caused a delivery, for staff; `at` is when it was due, `url` its page in the admin."""
+    """The cause of a delivery, for staff; `at` is its due instant, `url` its page in the admin."""
 
     text: str
     at: datetime | None = None
     url: str = ""
 
 
-# From a reference; None for a cause that is there no longer.
+# Takes a reference; returns None if the cause no longer exists.
 Describe = Callable[[str], Cause | None]
 
 _registered: dict[str, Describe] = {}
-# What FOAM sends on behalf of a channel.
-OF_CHANNELS = {
+# The causes of FOAM's own messages about channels, by the prefix of the reference.
+OWN_CAUSES = {
     "challenge": "the challenge that verifies a webhook",
     "digest": "a digest of messages that were collected",
     "lost": "a notice that a message did not arrive",
@@ -58,13 +57,13 @@ OF_CHANNELS = {
 
 
 def register(prefix: str, describe: Describe) -> None:
-    """Describe all causes whose reference begins with `prefix` and a colon."""
+    """Register the description of all causes whose reference begins with `prefix` and a colon."""
     _registered[prefix] = describe
 
 
 def cause_of(reference: str) -> Cause:
-    """Return what is known of a cause; its reference alone where nobody tells more."""
+    """Return the cause of a reference, as its app describes it; else the reference alone."""
     prefix = reference.partition(":")[0]
     describe = _registered.get(prefix)
-    found = describe(reference) if describe else None
-    return found or Cause(OF_CHANNELS.get(prefix, f"caused by {reference}"))
+    cause = describe(reference) if describe else None
+    return cause or Cause(OWN_CAUSES.get(prefix, f"caused by {reference}"))

@@ -1,4 +1,4 @@
-"""Why a message did or did not arrive: each delivery, each attempt at it, and what it waits for."""
+"""The steps of an explanation: a delivery, its attempts, and the reason why it waits."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from notifications.retry import MAX_ATTEMPTS
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One link of a chain of causes.
+    """One step of a chain of causes.
 
-    `what` is a word for programs, `text` the same for people; `at` is the instant that it concerns,
-    aware, in UTC. A step hangs under the last one before it with a smaller `depth`. `url` leads
-    staff to the page of what it tells of.
+    `what` is a word for programs, `text` a sentence for people; `at` is the instant of the step, in
+    UTC. The parent of a step is the last one before it with a smaller `depth`. `url` is the admin
+    page of its subject.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Step:
     url: str = ""
 
 
-# What each state means; a reason, where there is one, follows it.
+# The meaning of each status; the delivery's reason follows it.
 DELIVERY: dict[str, str] = {
     Delivery.Status.QUEUED: "not sent yet",
     Delivery.Status.SENDING: "being sent",
@@ -61,32 +61,31 @@ ATTEMPT: dict[str, str] = {
 }
 
 
-# By the moment that is asked about, the pause that stops all of an owner: once for what is read
-# together.
-Silences = dict[datetime, Pause | None]
-SILENCES = "_silences"
+# The pause that stops an owner's messages, by instant: one cache for deliveries read together.
+PausesByInstant = dict[datetime, Pause | None]
+PAUSES_ATTRIBUTE = "_pauses"
 
 
 def deliveries_of(owner_id: int, causes: Iterable[str]) -> list[Delivery]:
-    """Return the deliveries of some causes, and of what followed from them, oldest first.
+    """Return the deliveries of causes and of what followed, oldest first.
 
-    With their channels, attempts and digests.
+    Their channels, attempts and digests are read with them.
     """
-    found = list(
+    deliveries = list(
         Delivery.objects.of(*causes)
         .filter(channel__owner=owner_id)
         .select_related("channel", "digest__channel")
         .prefetch_related("attempts", "digest__attempts")
         .order_by("id")
     )
-    silences: Silences = {}
-    for delivery in found:
-        setattr(delivery, SILENCES, silences)
-    return found
+    pauses: PausesByInstant = {}
+    for delivery in deliveries:
+        setattr(delivery, PAUSES_ATTRIBUTE, pauses)
+    return deliveries
 
 
 def story_of(delivery: Delivery, now: datetime) -> Iterator[Step]:
-    """Yield all of one delivery: its cause, when it was posted, and what became of it."""
+    """Yield the steps of one delivery: its cause, its posting, and its course up to now."""
     cause = cause_of(delivery.reference)
     yield Step("cause", 0, cause.text, cause.at, {"reference": delivery.reference}, cause.url)
     urgent = ", urgent: nothing holds it back" if delivery.urgent else ""
@@ -95,9 +94,9 @@ def story_of(delivery: Delivery, now: datetime) -> Iterator[Step]:
 
 
 def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
-    """Yield what became of a delivery, as `deliveries_of` reads it, down to what comes next.
+    """Yield the steps of a delivery read by `deliveries_of`: its status, digest and attempts.
 
-    A channel is told by its kind and name: its address may hold a secret, too.
+    A channel is shown by kind and name, as its address may contain a secret.
     """
     yield Step(
         "delivery",
@@ -145,7 +144,7 @@ def _delivery(delivery: Delivery) -> Iterator[str]:
 
 
 def in_digest(delivery: Delivery) -> str:
-    """Say which digest has a collected delivery, and what became of that."""
+    """Return the sentence about the digest of a collected delivery, and its status."""
     digest = delivery.digest
     if digest is None:
         return "in a digest that is not there"
@@ -153,13 +152,10 @@ def in_digest(delivery: Delivery) -> str:
     return f"{held}in digest {digest.pk}, {DIGEST.get(digest.status, digest.status)}"
 
 
-def outcome_of(delivery: Delivery, now: datetime, tell: Callable[[datetime], str]) -> str:
-    """Say in a line why a delivery ended as it did, or what it waits for; empty when it was sent.
-
-    `tell` puts an instant into words.
-    """
+def outcome_of(delivery: Delivery, now: datetime, format_instant: Callable[[datetime], str]) -> str:
+    """Return in a line why a delivery ended or what it waits for; empty if it was sent."""
     if at := delivery.leased_until or delivery.next_attempt_at:
-        return waits_for(delivery, list(delivery.attempts.all()), now, f"at {tell(at)}")
+        return waits_for(delivery, list(delivery.attempts.all()), now, f"at {format_instant(at)}")
     return in_digest(delivery) if delivery.status == Delivery.Status.COLLECTED else delivery.reason
 
 
@@ -184,15 +180,15 @@ def _attempt_data(attempt: Attempt) -> dict[str, Any]:
 def waits_for(
     delivery: Delivery, attempts: Sequence[Attempt], now: datetime, then: str = "then"
 ) -> str:
-    """Say what a delivery that has not ended waits for, and until when in the words of `then`."""
+    """Return what an unfinished delivery waits for; `then` is the text of its next instant."""
     channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
     assert next_attempt_at is not None
     if delivery.leased_until is not None:
         number, is_alive = delivery.attempt, delivery.leased_until > now
         ahead = f"attempt {number} is under way: its worker's lease runs out {then}"
         return ahead if is_alive else f"the worker of attempt {number} is lost: another takes over"
-    if why := _stopped(delivery, now):
-        return why
+    if reason := _stop_reason(delivery, now):
+        return reason
     if delivery.held and next_attempt_at > now:
         return f"{_held(delivery)} {then}"
     if channel.is_held(now):
@@ -204,13 +200,13 @@ def waits_for(
     return after_failure if attempts else f"the first attempt is {then}"
 
 
-def _stopped(delivery: Delivery, now: datetime) -> str:
-    """Say what lets nothing go out to a delivery's channel, whenever its next attempt is."""
+def _stop_reason(delivery: Delivery, now: datetime) -> str:
+    """Return why nothing is sent to the delivery's channel at present; empty if messages are."""
     channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
-    if why := channel.transport.unavailable():
-        return f"this kind of channel is not set up on this server: {why}"
+    if reason := channel.transport.unavailable():
+        return f"this kind of channel is not set up on this server: {reason}"
     if channel.is_paused(now):
-        return f"its channel is {channel.pause_told()}"
+        return f"its channel is {channel.pause_text()}"
     is_due = next_attempt_at is not None and next_attempt_at <= now
     pause = _pause(delivery, now)
     is_stopped = pause is not None and (is_due or pause.scope == Pause.Scope.ACCOUNT)
@@ -218,21 +214,21 @@ def _stopped(delivery: Delivery, now: datetime) -> str:
 
 
 def _pause(delivery: Delivery, now: datetime) -> Pause | None:
-    silences: Silences = delivery.__dict__.setdefault(SILENCES, {})
-    if now not in silences:
-        silences[now] = Pause.objects.stopping(delivery.channel.owner_id, now)
-    return silences[now]
+    pauses: PausesByInstant = delivery.__dict__.setdefault(PAUSES_ATTRIBUTE, {})
+    if now not in pauses:
+        pauses[now] = Pause.objects.stopping(delivery.channel.owner_id, now)
+    return pauses[now]
 
 
 def _held(delivery: Delivery) -> str:
-    """Say what holds a delivery, up to the word for how long."""
+    """Return the rule that holds a delivery, as the beginning of a sentence."""
     if delivery.held == Delivery.Held.DIGEST:
         return "held for the digest that goes out"
     if delivery.held == Delivery.Held.FLOOD:
         limit = delivery.channel.limit
         beyond = f": more than {limit} within the hour" if limit else ""
         return f"held by the flood guard{beyond}; a digest goes out"
-    again = "the next attempt is" if delivery.attempt else "the first attempt is"
+    attempt = "the next attempt is" if delivery.attempt else "the first attempt is"
     if delivery.held == Delivery.Held.PAUSED:
-        return f"held by a pause of its channel: {again}"
-    return f"held by quiet hours: {again}"
+        return f"held by a pause of its channel: {attempt}"
+    return f"held by quiet hours: {attempt}"

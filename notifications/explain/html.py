@@ -1,4 +1,4 @@
-"""A chain of causes as pages show it: each step with its clocks, and a link to what it tells of."""
+"""A chain of causes as HTML: each step with its times, and a link to the page of its subject."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from django.utils.safestring import SafeString
 from accounts.timezones import format_both_clocks
 from notifications.explain.delivery import Step
 
-# What has a page in the admin, by the word for the step; other apps add theirs.
+# The admin pages of steps' subjects, by `Step.what`; other apps add theirs.
 PAGES = {"delivery": "admin:notifications_delivery_change"}
 
 
-class Line(NamedTuple):
+class StepLine(NamedTuple):
     text: str
     depth: int
     clocks: str
@@ -23,16 +23,16 @@ class Line(NamedTuple):
 
 def lines_of(
     steps: Iterable[Step], timezone: str, pages: Mapping[str, str] = PAGES, here: str = ""
-) -> list[Line]:
-    """Return the lines of a chain, their times by the clock of `timezone` and in UTC.
+) -> list[StepLine]:
+    """Return the lines of a chain, with their times in `timezone` and in UTC.
 
-    Nothing leads to the page `here`, which shows them.
+    `here` is the URL of the page that shows them: a line does not link to it.
     """
     lines = []
     for step in steps:
         url = step.url or _page(step, pages)
-        told = format_both_clocks(step.at, timezone) if step.at else ""
-        lines.append(Line(step.text, step.depth, told, "" if url == here else url))
+        times = format_both_clocks(step.at, timezone) if step.at else ""
+        lines.append(StepLine(step.text, step.depth, times, "" if url == here else url))
     return lines
 
 
@@ -41,5 +41,5 @@ def _page(step: Step, pages: Mapping[str, str]) -> str:
     return reverse(name, args=[pk]) if name and pk is not None else ""
 
 
-def chain(lines: Iterable[Line]) -> SafeString:
+def render_chain(lines: Iterable[StepLine]) -> SafeString:
     return render_to_string("notifications/chain.html", {"lines": lines})

@@ -1,1 +1,1 @@
-"""Signed links, codes and ids in messages, and the page behind a link."""
+"""Signed links, codes and ids in messages, and the page that a link opens."""

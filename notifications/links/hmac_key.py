@@ -1,11 +1,11 @@
-"""HMAC (RFC 2104) for many texts under one key, which is taken in once."""
+"""HMAC (RFC 2104) of many texts under one key, which is prepared once."""
 
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
 
 class Mac:
-    """Call it with a text for its digest: a third of what hmac.digest takes for a short one."""
+    """A prepared key: calling it takes a third of the time of `hmac.digest` for a short text."""
 
     __slots__ = ("_keyed",)
 

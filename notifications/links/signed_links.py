@@ -1,7 +1,7 @@
-"""Links with which a receiver answers a message, without signing in.
+"""Signed links, with which a recipient answers a message without signing in.
 
-Each link does one thing, to one cause, on behalf of one channel, until it expires. It is signed, so
-nothing is stored of it. Which actions there are for a cause, its own app says: here they are words.
+A link carries one action on one cause on behalf of one channel, until it expires. It is signed, so
+that nothing is stored for it. The app of a cause registers its actions.
 """
 
 import hmac
@@ -18,20 +18,21 @@ from django.utils.encoding import force_bytes
 
 from notifications.links.hmac_key import Mac
 
-# After the due instant. It does not depend on the attempt, so that both copies of one are the same.
+# Counted from the due instant, not from the attempt, so that a repeated message has the same links.
 LIFETIME = timedelta(days=14)
 PATH = "/do/"
-# Of one HMAC's 64 bytes each action has its own: 96 bits, and to know one tells nothing of another.
-TAG = 12
-SLOTS = 64 // TAG
-# In base64, which ends with a byte only after every third one.
-TAG_LENGTH = TAG * 4 // 3
+# Each action has its own 96 bits of one HMAC of 64 bytes; one tag says nothing about another.
+TAG_BYTES = 12
+SLOTS = 64 // TAG_BYTES
+# Characters of a tag in base64: its bytes are a multiple of three, so that it has no padding.
+TAG_LENGTH = TAG_BYTES * 4 // 3
 
 
 class Action(NamedTuple):
-    """`name` is for programs, `label` for people; `slot` is its own for ever, from 0 to SLOTS - 1.
+    """An action of a link: `name` for programs, `label` for people.
 
-    `note` says on the page that asks for confirmation what it will do.
+    `slot`, from 0 to SLOTS - 1, selects its tag and must never change. `note` is its effect, shown
+    on the page that asks for confirmation.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Action(NamedTuple):
 
 
 class Answerable(Protocol):
-    """What links are made for: a message on its way, or one that has arrived."""
+    """A message that can have links: on its way, or in an inbox."""
 
     @property
     def reference(self) -> str: ...
@@ -57,7 +58,7 @@ class Link(NamedTuple):
 
 
 class Pressed(NamedTuple):
-    """What a link asks for; `reference` is the cause as its delivery has it."""
+    """The content of a link that was opened; `reference` is that of its delivery."""
 
     action: Action
     reference: str
@@ -66,58 +67,58 @@ class Pressed(NamedTuple):
 
 
 class BadLink(ValueError):
-    """No link of ours: forged, cut off, or made with a key that is gone."""
+    """The link is forged, incomplete, or signed with a key that was removed."""
 
 
 class ExpiredLink(BadLink):
-    """A link of ours whose time is over."""
+    """The link is valid, but has expired."""
 
 
 _registered: dict[str, tuple[Action, ...]] = {}
 
 
 def register(prefix: str, actions: Sequence[Action]) -> None:
-    """Offer actions for all causes whose reference begins with `prefix` and a colon."""
+    """Register the actions of all causes whose reference begins with `prefix` and a colon."""
     slots = [action.slot for action in actions]
     if len(set(slots)) != len(slots) or not all(0 <= slot < SLOTS for slot in slots):
         raise ValueError(f"Each action of {prefix} needs a slot of its own, below {SLOTS}.")
     _registered[prefix] = tuple(actions)
 
 
-def _offered(reference: str) -> tuple[Action, ...]:
+def _actions_of(reference: str) -> tuple[Action, ...]:
     return _registered.get(reference.partition(":")[0], ())
 
 
 def links(message: Answerable) -> list[Link]:
-    """Return the links that go with a message; none where its cause offers no actions."""
+    """Return the links of a message; none if its cause has no actions."""
     by_name = urls(message)
-    return [Link(action, by_name[action.name]) for action in _offered(message.reference)]
+    return [Link(action, by_name[action.name]) for action in _actions_of(message.reference)]
 
 
 def urls(message: Answerable) -> dict[str, str]:
-    """As `links`, by the name of the action: what programs are sent, with every message."""
-    actions = _offered(message.reference)
+    """Return the URLs of a message's links by the names of their actions, for programs."""
+    actions = _actions_of(message.reference)
     if not actions:
         return {}
     expires = int((message.due_at + LIFETIME).timestamp())
     base = f"{message.reference}.{message.channel_id}.{expires:x}"
-    (mac, *_), where = _ours()
+    (mac, *_), url = _keys_and_url()
     tags = _tags(mac, base)
-    start = f"{where}{base}"
+    start = f"{url}{base}"
     return {name: f"{start}.{name}.{_tag(tags, slot)}" for name, _, slot, _ in actions}
 
 
 def read(token: str, now: datetime) -> Pressed:
-    """Return what a link asks for, from what follows PATH; BadLink or ExpiredLink."""
+    """Return the content of a link from its token, the part after PATH; BadLink, ExpiredLink."""
     parts = token.split(".")
     if len(parts) != 5 or not token.isascii():
         raise BadLink("This link is not one of ours.")
     reference, channel, expires, name, tag = parts
-    actions = _offered(reference)
-    action = next((each for each in actions if each.name == name), None)
+    actions = _actions_of(reference)
+    action = next((action for action in actions if action.name == name), None)
     base = f"{reference}.{channel}.{expires}"
     if action is None or not any(
-        hmac.compare_digest(_tag(_tags(mac, base), action.slot), tag) for mac in _ours()[0]
+        hmac.compare_digest(_tag(_tags(mac, base), action.slot), tag) for mac in _keys_and_url()[0]
     ):
         raise BadLink("This link is not one of ours.")
     expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
@@ -127,25 +128,25 @@ def read(token: str, now: datetime) -> Pressed:
 
 
 @cache
-def _ours() -> tuple[tuple[Mac, ...], str]:
-    """Return keys for links alone, the first to make them with, and what a link begins with.
+def _keys_and_url() -> tuple[tuple[Mac, ...], str]:
+    """Return the keys of links, the first for signing, and the URL that a link begins with.
 
-    What is signed elsewhere with the same secret is no link.
+    The keys are derived for links only, so that no other signature with the same secret is a link.
     """
     macs = tuple(
-        Mac(hmac.digest(force_bytes(each), b"foam.notifications.actions", "sha512"), SHA512())
-        for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        Mac(hmac.digest(force_bytes(secret), b"foam.notifications.actions", "sha512"), SHA512())
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
     return macs, f"{settings.FOAM_BASE_URL}{PATH}"
 
 
 # Only tests change settings while they run.
-setting_changed.connect(lambda **_: _ours.cache_clear(), weak=False)
+setting_changed.connect(lambda **_: _keys_and_url.cache_clear(), weak=False)
 
 
 def _tags(mac: Mac, base: str) -> str:
-    """Return the tags of all slots: in one encoding, as they go with every message."""
-    return urlsafe_b64encode(mac(base.encode())[: SLOTS * TAG]).decode()
+    """Return the tags of all slots in one string: encoding them one by one takes longer."""
+    return urlsafe_b64encode(mac(base.encode())[: SLOTS * TAG_BYTES]).decode()
 
 
 def _tag(tags: str, slot: int) -> str:

@@ -1,7 +1,7 @@
-"""Six-digit codes that are stored nowhere: each is the HMAC of its delivery's reference.
+"""Six-digit codes that are not stored: each is an HMAC of its delivery's reference.
 
-As in RFC 4226, with a nonce in the reference for a counter. A message has its code put in when it
-is leased, so that neither the database nor the API, which shows owners their messages, has it.
+This follows RFC 4226, with a nonce in the reference for the counter. The code is filled in when the
+message is leased, so that neither the database nor the API contains it.
 """
 
 import hmac
@@ -14,8 +14,8 @@ from notifications.links.signed_links import Action
 PREFIX = "verify:"
 ACTIONS = [Action("verify", "Confirm", 0, "FOAM may send reminders here from now on.")]
 DIGITS = 6
-# Stands for the code in what is stored and shown.
-PLACE = "•" * DIGITS
+# The placeholder of the code in stored bodies.
+PLACEHOLDER = "•" * DIGITS
 
 
 def code(reference: str) -> str:
@@ -24,8 +24,8 @@ def code(reference: str) -> str:
 
 
 def fill(body: str, reference: str) -> str:
-    """Return the body as its receiver is to see it."""
-    return body.replace(PLACE, code(reference))
+    """Return the body with the code in the place of the placeholder."""
+    return body.replace(PLACEHOLDER, code(reference))
 
 
 def matches(reference: str, attempt: str) -> bool:
@@ -34,5 +34,5 @@ def matches(reference: str, attempt: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _key(secret: str) -> bytes:
-    """Return a key for codes alone."""
+    """Return a key used for codes only."""
     return hmac.digest(secret.encode(), b"foam.notifications.codes", "sha256")

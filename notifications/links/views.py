@@ -1,7 +1,7 @@
-"""The page behind a link of a message: GET tells what the link will do, POST does it.
+"""The page of a link in a message: GET describes the action, POST performs it.
 
-The token is the whole permission. There is no cookie and no CSRF token, so that a mail program may
-POST by itself (RFC 8058); and as a tag of 96 bits is not guessed, nobody counts the tries.
+The token is the whole permission. There is no cookie and no CSRF token, so that a mail program can
+POST by itself (RFC 8058). A tag of 96 bits cannot be guessed, so there is no limit of tries.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from notifications.links.signed_links import BadLink, ExpiredLink, Pressed, read
 
 HEADERS = {
     "Cache-Control": "no-store",
-    # The address of the page is the permission: it goes nowhere else.
+    # The URL of the page is the permission, so it must not reach another site.
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
     "Content-Security-Policy": (
@@ -31,9 +31,9 @@ HEADERS = {
 
 
 class Answer(NamedTuple):
-    """What a page says, in plain words; with a `button` it asks, without one it tells.
+    """The content of a page: with a `button` a question, without one a statement.
 
-    `about` are lines of a name and what it is, such as when something is due.
+    `about` are pairs of a label and a value, such as the due instant.
     """
 
     heading: str
@@ -43,8 +43,8 @@ class Answer(NamedTuple):
     is_good: bool = True
 
 
-class Gone(Exception):
-    """What a link is about is there no more; says so to people."""
+class StaleLink(Exception):
+    """The subject of a link no longer exists; the text is for people."""
 
 
 Handler = Callable[[Pressed, datetime], Answer]
@@ -53,10 +53,10 @@ _handlers: dict[str, tuple[Handler, Handler]] = {}
 
 
 def register(prefix: str, describe: Handler, act: Handler) -> None:
-    """Answer the links of all causes whose reference begins with `prefix` and a colon.
+    """Register the handlers of all causes whose reference begins with `prefix` and a colon.
 
-    `describe` changes nothing and tells what `act` will do; `act` does it and tells what was done.
-    To act twice does no harm, and is told. Both raise Gone.
+    `describe` returns the question and changes nothing; `act` performs the action and returns the
+    result. Acting twice must do no harm. Both may raise StaleLink.
     """
     _handlers[prefix] = describe, act
 
@@ -64,7 +64,7 @@ def register(prefix: str, describe: Handler, act: Handler) -> None:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what a link will do; on POST do it, and show what was done."""
+    """Show the action of a link; on POST perform it and show the result."""
     status, answer = respond(token, timezone.now(), acts=request.method == "POST")
     html = render_to_string("notifications/answer.html", {"answer": answer})
     return HttpResponse(html, status=status, headers=HEADERS)
@@ -82,6 +82,6 @@ def respond(token: str, now: datetime, acts: bool) -> tuple[HTTPStatus, Answer]:
     except BadLink:
         text = "It may have lost a part on its way. Open it once more from the message itself."
         return HTTPStatus.NOT_FOUND, Answer("This link does not work", text, is_good=False)
-    except Gone as error:
+    except StaleLink as error:
         text = f"{error} Nothing was changed."
         return HTTPStatus.GONE, Answer("There is nothing left to do", text, is_good=False)

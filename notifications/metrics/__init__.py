@@ -1,1 +1,1 @@
-"""Sums for operators, kept in the database."""
+"""Metrics in the database, and their growth by the hour."""

@@ -1,7 +1,7 @@
-"""What each hour brought: marks of how far the meter had come when it began.
+"""The growth of metrics by the hour, from marks: the sums at the beginning of each hour.
 
-They are kept in FOAM's cache for as long as they are shown. An hour that nobody marked, as nothing
-ticked, is not known.
+The marks are in FOAM's cache for as long as the dashboard shows them. An hour without a mark, as no
+tick ran in it, has no figures.
 """
 
 from collections import Counter as Sums
@@ -13,16 +13,16 @@ from django.core.cache import cache
 from notifications.metrics import store
 
 HOUR = timedelta(hours=1)
-KEPT = timedelta(hours=26)
-MARKED = (store.ATTEMPTS.name, store.ENDED.name, f"{store.LATENESS.name}_bucket")
+MARK_LIFETIME = timedelta(hours=26)
+MARKED_METRICS = (store.ATTEMPTS.name, store.ENDED.name, f"{store.LATENESS.name}_bucket")
 
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """An hour that begins at `begin`, in UTC, and what the meter's series grew by in it.
+    """The hour that begins at `begin`, in UTC, and the growth of each series in it.
 
-    `counted_from` is later than `begin` where FOAM was started, or went on, in the middle of it;
-    None, without any sums, where that is not known.
+    `counted_from` is the time of its mark, later than `begin` if FOAM was started within the hour;
+    None, with empty sums, for an hour without a mark.
     """
 
     begin: datetime
@@ -30,33 +30,33 @@ class Hour:
     sums: "Sums[str]"
 
 
-def beginning(now: datetime) -> datetime:
+def beginning_of_hour(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0)
 
 
 def mark(now: datetime) -> None:
-    """Keep how far the meter has come, the first time that this is called in an hour of UTC."""
-    key = _key(beginning(now))
+    """Store the sums of the metrics, at the first call in a UTC hour."""
+    key = _key(beginning_of_hour(now))
     if not cache.has_key(key):
-        cache.add(key, (now, _told()), KEPT.total_seconds())
+        cache.add(key, (now, _marked_sums()), MARK_LIFETIME.total_seconds())
 
 
 def last(count: int, now: datetime) -> list[Hour]:
-    """Return the last `count` hours, the one that goes on among them as the last."""
-    begins = [beginning(now) - HOUR * back for back in reversed(range(count))]
+    """Return the last `count` hours, the current one at the end."""
+    begins = [beginning_of_hour(now) - HOUR * back for back in reversed(range(count))]
     marks = cache.get_many([_key(begin) for begin in begins])
-    told = [marks.get(_key(begin)) for begin in begins]
-    following = [*told[1:], (now, _told())]
+    starts = [marks.get(_key(begin)) for begin in begins]
+    ends = [*starts[1:], (now, _marked_sums())]
     return [
         Hour(begin, start[0], _growth(start[1], end[1]))
         if start and end
         else Hour(begin, None, Sums())
-        for begin, start, end in zip(begins, told, following, strict=True)
+        for begin, start, end in zip(begins, starts, ends, strict=True)
     ]
 
 
 def _growth(before: dict[str, float], after: dict[str, float]) -> "Sums[str]":
-    """As Prometheus has it: what is smaller than before has begun anew."""
+    """Return the growth of each series; as in Prometheus, a smaller value is a reset."""
     grown = {
         series: int(value - before.get(series, 0) if value >= before.get(series, 0) else value)
         for series, value in after.items()
@@ -64,8 +64,8 @@ def _growth(before: dict[str, float], after: dict[str, float]) -> "Sums[str]":
     return Sums({series: growth for series, growth in grown.items() if growth})
 
 
-def _told() -> dict[str, float]:
-    return {s: value for s, value in store.sums().items() if s.partition("{")[0] in MARKED}
+def _marked_sums() -> dict[str, float]:
+    return {s: value for s, value in store.sums().items() if s.partition("{")[0] in MARKED_METRICS}
 
 
 def _key(begin: datetime) -> str:

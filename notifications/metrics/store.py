@@ -1,15 +1,15 @@
-"""What FOAM counts for operators: sums in the database, so that every process adds to the same.
+"""Metrics in the database, so that every process adds to the same sums.
 
-What happens within a transaction is counted by it, and is counted if that is committed. Rows are
-only ever appended: whoever counts waits for nobody. Their sums are what counts, and `fold` makes
-one row of the many of a series. What has no transaction of its own, such as an error of the
-database, is kept in this process until `settle` finds the database well.
+A transaction writes its own counts, which are lost if it is rolled back. Rows are only appended, so
+that no process waits for another; the sum of a series' rows is its value, and `compact` merges
+them. Counts without a transaction, such as errors of the database, are buffered in this process
+until `flush` can write them.
 """
 
 import time
 from bisect import bisect_right
 from collections import Counter as Sums
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -18,17 +18,17 @@ from django.db import Error, connection, transaction
 
 from notifications.sql import bulk_cursor
 
-# How long what is kept may wait to be written, in seconds; infinite in tests.
-EVERY = 5.0
-# Below so many rows to read them is cheaper than to make one of them.
-FOLD_AT = 1000
-FOLD_AT_ONCE = 50_000
+# Buffered counts are written after this many seconds at the latest; infinite in tests.
+FLUSH_SECONDS = 5.0
+# Reading this many rows is cheaper than merging them.
+COMPACT_ABOVE = 1000
+COMPACT_BATCH_SIZE = 50_000
 
 
 @lru_cache(maxsize=10_000)
 def _series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
-    told = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels)
-    return f"{name}{{{told}}}" if told else name
+    text = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels)
+    return f"{name}{{{text}}}" if text else name
 
 
 def _escaped(value: str) -> str:
@@ -37,7 +37,7 @@ def _escaped(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A number that only grows; one for each combination of labels, whose values are few."""
+    """A Prometheus counter, with a series for each combination of labels."""
 
     name: str
 
@@ -47,13 +47,13 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many values were at most so large. In the database each is in one bucket only."""
+    """A Prometheus histogram, but each value is counted in one bucket only, not in all above."""
 
     name: str
     bounds: tuple[float, ...]
 
     def of(self, values: Sequence[float], **labels: str) -> "Sums[str]":
-        """Return what many values add to, in one pass over the bounds."""
+        """Return what `values` add to each series, in one pass over the bounds."""
         sums: Sums[str] = Sums()
         ordered, before = sorted(values), 0
         for bound in (*self.bounds, float("inf")):
@@ -73,7 +73,7 @@ def le(bound: float) -> str:
     return "+Inf" if bound == float("inf") else f"{bound:g}"
 
 
-# Which labels a series may have is told in foam.metrics, beside what it means.
+# `foam.monitoring.metrics` describes each series and its labels.
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 LATENESS = Histogram("foam_lateness_seconds", _SECONDS)
 ATTEMPT = Histogram("foam_attempt_seconds", (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 20))
@@ -92,7 +92,7 @@ SELECT * FROM unnest(%(series)b::text[], %(values)b::float8[])
 
 
 def add(sums: "Sums[str]") -> None:
-    """Count within the caller's transaction, or at once where there is none."""
+    """Write counts within the caller's transaction, or at once without one."""
     if sums:
         with bulk_cursor() as cursor:
             cursor.execute(APPEND, arrays(sums))
@@ -102,82 +102,77 @@ def arrays(sums: "Sums[str]") -> dict[str, list]:
     return {"series": list(sums), "values": [float(value) for value in sums.values()]}
 
 
-_kept: "Sums[str]" = Sums()
+_buffered: "Sums[str]" = Sums()
 _lock = Lock()
-_settled_at = time.monotonic()
+_flushed_at = time.monotonic()
 
 
-def keep(series: str, value: float = 1) -> None:
-    """Count in this process, whatever state the database is in; `settle` writes it."""
+def buffer(series: str, value: float = 1) -> None:
+    """Count in this process, even if the database is down; `flush` writes it."""
     with _lock:
-        _kept[series] += value  # type: ignore[assignment]
+        _buffered[series] += value  # type: ignore[assignment]
 
 
-def keep_all(sums: "Sums[str]") -> None:
+def buffer_all(sums: "Sums[str]") -> None:
     with _lock:
-        _kept.update(sums)
+        _buffered.update(sums)
 
 
 def error(where: str) -> None:
-    """Count something that went wrong on our side."""
-    keep(ERRORS.series(where=where))
+    """Count a failure of FOAM itself."""
+    buffer(ERRORS.series(where=where))
 
 
-def settle(every: float | None = None) -> None:
-    """Write what is kept, if the last time is `every` seconds ago; not within a transaction.
+def flush(every: float | None = None) -> None:
+    """Write the buffered counts, if the last flush is `every` seconds ago.
 
-    What the database does not take is kept on.
+    It does nothing within a transaction, and keeps counts that the database does not take.
     """
-    global _kept, _settled_at  # noqa: PLW0603 - one for each process
-    if time.monotonic() - _settled_at < (EVERY if every is None else every) or not _kept:
+    global _buffered, _flushed_at  # noqa: PLW0603 - one for each process
+    if (
+        time.monotonic() - _flushed_at < (FLUSH_SECONDS if every is None else every)
+        or not _buffered
+    ):
         return
     if connection.in_atomic_block:
         return
     with _lock:
-        taken, _kept = _kept, Sums()
-    _settled_at = time.monotonic()
+        counts, _buffered = _buffered, Sums()
+    _flushed_at = time.monotonic()
     try:
-        add(taken)
+        add(counts)
     except Error:
-        keep_all(taken)
+        buffer_all(counts)
 
 
-# One statement: whoever reads finds the rows or their sums, and never both. What somebody else is
-# folding is left to them.
-FOLD = """
-WITH gone AS (
+# One statement, so that a reader sees either the rows or their sums. SKIP LOCKED skips the rows
+# that another process is merging.
+COMPACT = """
+WITH merged AS (
     DELETE FROM notifications_meter WHERE id IN (
         SELECT id FROM notifications_meter LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     RETURNING series, value
 )
 INSERT INTO notifications_meter (series, value)
-SELECT series, sum(value) FROM gone GROUP BY series
+SELECT series, sum(value) FROM merged GROUP BY series
 """
-MANY = "SELECT count(*) FROM (SELECT 1 FROM notifications_meter LIMIT %(limit)s) AS m"
+COUNT_ROWS = "SELECT count(*) FROM (SELECT 1 FROM notifications_meter LIMIT %(limit)s) AS m"
 
 
-def fold() -> bool:
-    """Make one row of the many of each series, when there are many; tell whether there were."""
+def compact() -> bool:
+    """Merge the rows of each series into one if there are many; return whether there were."""
     with transaction.atomic(), bulk_cursor() as cursor:
-        cursor.execute(MANY, {"limit": FOLD_AT + 1})
+        cursor.execute(COUNT_ROWS, {"limit": COMPACT_ABOVE + 1})
         (count,) = cursor.fetchone() or (0,)
-        if count <= FOLD_AT:
+        if count <= COMPACT_ABOVE:
             return False
-        cursor.execute(FOLD, {"limit": FOLD_AT_ONCE})
+        cursor.execute(COMPACT, {"limit": COMPACT_BATCH_SIZE})
     return True
 
 
 def sums() -> dict[str, float]:
-    """Return how far each series has come."""
+    """Return the value of each series."""
     with bulk_cursor() as cursor:
         cursor.execute("SELECT series, sum(value) FROM notifications_meter GROUP BY series")
         return dict(cursor.fetchall())
-
-
-def count_by(keys: Iterable[tuple[str, ...]], counter: Counter, *names: str) -> "Sums[str]":
-    """Return what `counter` grows by, from the values of its labels."""
-    counted: Sums[str] = Sums()
-    for key, number in Sums(keys).items():
-        counted[counter.series(**dict(zip(names, key, strict=True)))] += number
-    return counted

@@ -6,23 +6,22 @@ from django.db import models
 
 from accounts.models import SYSTEM_USER_ID
 from notifications.models.delivery import Delivery
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def exclude_system(self) -> Self:
-        """All but the canary's."""
+        """Exclude the attempts at the canary's deliveries."""
         return self.exclude(delivery__channel=SYSTEM_USER_ID)
 
 
 class Attempt(models.Model):
-    """One try at a delivery."""
+    """One attempt at a delivery."""
 
     class Outcome(models.TextChoices):
         SENT = "sent"  # the receiver accepted it
         TRANSIENT = "transient"  # failed, may work later
         PERMANENT = "permanent"  # failed, will never work
-        UNCERTAIN = "uncertain"  # has no known outcome: it may have arrived
+        UNCERTAIN = "uncertain"  # the outcome is not known: it may have arrived
 
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False

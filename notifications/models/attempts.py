@@ -1,4 +1,4 @@
-"""The attempts at a delivery, read by the statement that reads the delivery."""
+"""Reads the attempts at deliveries in the statement that reads the deliveries."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def with_attempts(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 
 def attempts_of(delivery: Any) -> list[Attempt]:
-    """Return the attempts at a delivery that `with_attempts` has read."""
+    """Return the attempts at a delivery read by `with_attempts`."""
     return [_attempt(delivery, **row) for row in delivery.attempt_rows]
 
 

@@ -1,8 +1,8 @@
 """Channels: where a user can be reached."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,25 +14,20 @@ from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
 from notifications import notices
 from notifications.encryption import EncryptedTextField
-from notifications.models.channel_change import ChannelChange, edited, note
+from notifications.models.channel_change import ChannelChange, diff_of_edit, record_change
+from notifications.models.channel_queryset import ChannelQuerySet
 from notifications.models.delivery import Delivery
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
-from notifications.models.verification import Verification
+from notifications.models.flood import KINDS_WITHOUT_FLOOD_GUARD, flood_limit_of
+from notifications.models.verification import NEEDS_NO_PROOF, Verification
 from notifications.transports import TRANSPORTS, Transport, transport
 
-# When a pause ends that has no end: a moment that can be compared, and never comes.
+# The end of a pause without an end: an instant that can be compared, and never comes.
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
-# For so long both secrets of a webhook are good, once the new one is made.
-ROTATION = timedelta(hours=24)
-# What leads to nobody but the user, or to nobody at all.
-NEEDS_NO_PROOF = ("inbox", "null")
-# Kinds without a flood guard unless told otherwise: programs want all of it.
-UNGUARDED = ["inbox", "null", "webhook"]
+# After a rotation, messages are signed with both secrets of a webhook for this time.
+SECRET_OVERLAP = timedelta(hours=24)
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=15), timedelta(hours=24)
-
-
-# A channel of which no failure is known.
-UNFAILED: dict[str, Any] = {
+# The columns of a channel without failures.
+NO_FAILURES: dict[str, Any] = {
     "deaths": 0,
     "failing_since": None,
     "lost_at": None,
@@ -41,62 +36,33 @@ UNFAILED: dict[str, Any] = {
 }
 
 
-class ChannelQuerySet(models.QuerySet["Channel"]):
-    def exclude_system(self) -> Self:
-        """All but FOAM's own."""
-        return self.exclude(pk=SYSTEM_USER_ID)
-
-    def owned_by(self, user: Any) -> Self:
-        return self.filter(owner=user, deleted_at=None)
-
-    def verified(self) -> Self:
-        return self.filter(Q(verified_at__isnull=False) | Q(kind__in=NEEDS_NO_PROOF))
-
-    def inbox_of(self, user: Any) -> "Channel":
-        """Return the user's in-app inbox, which needs no setting up and always exists."""
-        return self.get_or_create(
-            owner=user, kind="inbox", address="", deleted_at=None, defaults={"name": "Inbox"}
-        )[0]
-
-    def make_inboxes(self, owner_ids: Collection[int]) -> None:
-        """Make the inbox of each of these users that has none yet."""
-        inboxes = Channel.objects.filter(kind="inbox", address="", deleted_at=None)
-        present = inboxes.filter(owner__in=owner_ids).values_list("owner_id", flat=True)
-        absent = sorted(set(owner_ids) - set(present) - {SYSTEM_USER_ID})
-        Channel.objects.bulk_create(
-            [Channel(owner_id=pk, kind="inbox", name="Inbox") for pk in absent],
-            ignore_conflicts=True,
-        )
-
-
 class Channel(models.Model):
     """A place where a user can be reached.
 
-    `address` is what the kind's transport makes of it: an e-mail address, a URL, nothing for the
-    inbox, or what may be shown of an Apprise URL. `secret` is encrypted at rest: a key that is
-    shown once, when it is made, or such a URL, which is not shown at all.
-    Nothing is sent to a channel whose owner has not shown that it is theirs to use: see
-    `verification`.
+    `address` is an e-mail address, a URL, nothing for the inbox, or the part of an Apprise URL that
+    may be shown. `secret` is encrypted at rest: a webhook's key, which is shown once, when it is
+    made, or the whole Apprise URL, which is never shown.
+    Nothing is sent to a channel until it is verified: see `notifications.channels.verification`.
     """
 
     class Kind(models.TextChoices):
-        """What users choose from; `null` is the kind of FOAM's own channel."""
+        """The kinds that users choose from; FOAM's own channel has the kind `null`."""
 
         INBOX = "inbox", "In-app inbox"
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Webhook"
         APPRISE = "apprise", "Chat, push or SMS (Apprise)"
 
-    # PROTECT: what went through a channel stays accounted for, so its owner stays too.
+    # PROTECT: deliveries through a channel stay in the ledger, so its owner stays as well.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="channels")
     kind = models.CharField(max_length=16, choices=Kind)
     name = models.CharField(max_length=100)
     address = models.CharField(max_length=2048, blank=True)
     secret = EncryptedTextField(blank=True)
-    # The one before, while both are good.
+    # The secret before the rotation, while both are good.
     previous_secret = EncryptedTextField(null=True, editable=False)
     previous_secret_until = models.DateTimeField(null=True, editable=False)
-    # Null: not yet, or never needed (NEEDS_NO_PROOF).
+    # Null: not verified yet, or a kind that needs no proof (NEEDS_NO_PROOF).
     verified_at = models.DateTimeField(null=True, editable=False)
     at_most_once = models.BooleanField(
         default=False,
@@ -120,23 +86,23 @@ class Channel(models.Model):
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.TextField(blank=True, editable=False)
-    # Deliveries that ended dead since one was last accepted, and when the first of them was posted.
+    # The deliveries that ended dead since the last accepted one, and when the first was posted.
     deaths = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
-    # When a message to it was first lost since one was last accepted; its owner was told then.
+    # When the first message since the last accepted one was lost; the owner got a notice then.
     lost_at = models.DateTimeField(null=True, editable=False)
-    # The last permanent reply about its recipient, as `losses` compares it with those of others.
+    # The last permanent reply about its recipient; `losses` compares it with other channels'.
     rejection = models.CharField(max_length=200, blank=True, db_default="", editable=False)
     rejected_at = models.DateTimeField(null=True, editable=False)
-    # A receiver that hung is left alone until then; `holds` counts how often in a row.
+    # Nothing is sent to a receiver that hung until then; `holds` counts the hangs in a row.
     held_until = models.DateTimeField(null=True, editable=False)
-    # Since when its owner wants silence, and until when: FOREVER where somebody has to resume it.
+    # Begin and end of a pause; the end is FOREVER for a pause that the owner must resume.
     paused_at = models.DateTimeField(null=True, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     holds = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    # A deleted channel keeps its row, emptied, so that what went through it stays accounted for.
+    # A deleted channel keeps its row, emptied, so that its deliveries stay in the ledger.
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = ChannelQuerySet.as_manager()
@@ -162,7 +128,7 @@ class Channel(models.Model):
                 | Q(previous_secret__isnull=False, previous_secret_until__isnull=False),
                 name="notifications_channel_previous_secret_ends",
             ),
-            # `clean` says these by field.
+            # `clean` reports the next two by field.
             models.CheckConstraint(
                 condition=Q(digest_at=None) | Q(digest_every=None),
                 name="notifications_channel_one_digest",
@@ -181,16 +147,16 @@ class Channel(models.Model):
             ),
         ]
         indexes = [
-            # holding.SPECIAL: a channel that is not in it costs nothing when messages are posted.
+            # hold_rules.CHANNELS_WITH_RULES: posting to a channel outside it costs nothing.
             models.Index(
                 fields=["id"],
                 condition=Q(digest_at__isnull=False)
                 | Q(digest_every__isnull=False)
                 | Q(flood_limit__gt=0)
-                | (Q(flood_limit__isnull=True) & ~Q(kind__in=UNGUARDED)),
+                | (Q(flood_limit__isnull=True) & ~Q(kind__in=KINDS_WITHOUT_FLOOD_GUARD)),
                 name="notifications_channel_special",
             ),
-            # foam.metrics: how many are disabled, and how many hung, however many there are.
+            # foam.monitoring.metrics counts the disabled and the held channels.
             models.Index(
                 fields=["id"],
                 condition=Q(disabled_at__isnull=False, deleted_at=None),
@@ -201,13 +167,13 @@ class Channel(models.Model):
                 condition=Q(held_until__isnull=False),
                 name="notifications_channel_held",
             ),
-            # losses.is_widespread: those that were refused of late.
+            # losses.is_widespread: the channels rejected lately.
             models.Index(
                 fields=["rejected_at"],
                 condition=Q(rejected_at__isnull=False),
                 name="notifications_channel_rejected",
             ),
-            # lease.LEASE_SQL and holding.SPECIAL: nothing, as a rule.
+            # lease.LEASE_SQL and hold_rules.CHANNELS_WITH_RULES: nearly always empty.
             models.Index(
                 fields=["paused_until"],
                 condition=Q(paused_until__isnull=False),
@@ -233,12 +199,12 @@ class Channel(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether what is posted to it is sent."""
+        """Whether messages posted to it are sent."""
         return self.deleted_at is None and self.disabled_at is None and self.is_verified
 
     @property
     def destination(self) -> str:
-        """What leads to the receiver: a change of it makes another channel of this one."""
+        """The text that leads to the receiver; a change of it requires a new verification."""
         return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
 
     def is_held(self, now: datetime) -> bool:
@@ -247,8 +213,8 @@ class Channel(models.Model):
     def is_paused(self, now: datetime) -> bool:
         return self.paused_until is not None and self.paused_until > now
 
-    def pause_told(self) -> str:
-        """Say until when it is paused."""
+    def pause_text(self) -> str:
+        """Return until when the channel is paused, for people."""
         assert self.paused_until is not None
         if self.paused_until == FOREVER:
             return "paused until somebody resumes it"
@@ -256,12 +222,12 @@ class Channel(models.Model):
 
     @property
     def limit(self) -> int:
-        """How many messages an hour go out at once; 0 for any number."""
-        return limit_of(self.kind, self.flood_limit)
+        """The number of messages per hour that go out at once; 0 for any number."""
+        return flood_limit_of(self.kind, self.flood_limit)
 
     @property
     def held_reason(self) -> str:
-        """Why it is left alone, or was until lately; empty when its receiver answers."""
+        """The reason why the channel is or was held; empty once its receiver answers."""
         if not self.holds:
             return ""
         times = f", {self.holds} times in a row" if self.holds > 1 else ""
@@ -269,7 +235,7 @@ class Channel(models.Model):
 
     @property
     def refusal(self) -> str:
-        """Say why what is posted to it is cancelled; empty when it is not."""
+        """The reason why messages posted to it are cancelled; empty if they are not."""
         if self.deleted_at:
             return "Deleted."
         if self.disabled_at:
@@ -279,8 +245,8 @@ class Channel(models.Model):
         return ""
 
     @property
-    def why_unused(self) -> str:
-        """Say in half a sentence why nothing goes there; empty where messages do."""
+    def unused_reason(self) -> str:
+        """Half a sentence: the reason why nothing is sent there; empty if messages are."""
         if self.deleted_at:
             return "its channel is deleted"
         if self.disabled_at:
@@ -290,11 +256,11 @@ class Channel(models.Model):
         return "" if self.is_verified else "its channel is not verified"
 
     def trouble(self, now: datetime) -> str:
-        """Say why nothing is sent this way at present; empty when all is well."""
+        """Return the reason why nothing is sent there at `now`; empty if messages are."""
         if refusal := self.refusal or self.owner.switched_off_text:
             return refusal
         if self.is_paused(now):
-            return f"It is {self.pause_told()}."
+            return f"It is {self.pause_text()}."
         if self.is_held(now):
             return f"Left alone until {self.held_until:%H:%M:%S} UTC: {self.held_reason}"
         return self.transport.unavailable()
@@ -303,16 +269,16 @@ class Channel(models.Model):
         if self.kind not in self.Kind.values:
             raise ValidationError({"kind": f"Choose one of {', '.join(self.Kind.values)}."})
         if self.digest_at is not None and self.digest_every is not None:
-            why = "Choose either digest_at or digest_every, and leave the other empty."
-            raise ValidationError({"digest_every": why})
+            text = "Choose either digest_at or digest_every, and leave the other empty."
+            raise ValidationError({"digest_every": text})
         every = self.digest_every
         if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
-        if self._is_led_elsewhere():
+        if self._has_new_destination():
             self.address, self.secret = self.transport.clean(self.address, self.secret)
 
-    def _is_led_elsewhere(self) -> bool:
-        """Tell whether address or secret are new: what was taken once stays, by whatever rule."""
+    def _has_new_destination(self) -> bool:
+        """Tell whether address or secret are new; stored ones stay valid when the rules change."""
         if self._state.adding:
             return True
         stored = Channel.objects.get(pk=self.pk)
@@ -320,9 +286,14 @@ class Channel(models.Model):
 
     @transaction.atomic
     def store(self, changed: Iterable[str] | None = None) -> None:
-        """Check and save: the one way in, whatever the face. ValidationError names the field.
+        """Check and save a channel; ValidationError names the field.
 
-        With `changed` only these fields are written: what came about meanwhile stays.
+        1. Validate all fields and constraints.
+        2. Insert a new channel and record its creation.
+        3. Else lock the stored row and write the `changed` fields only, or all without `changed`,
+           so that a concurrent change of another field stays.
+        4. Record the edit. A secret set by hand ends the overlap with the previous one.
+        5. If the destination has changed, reset verification and failures, and cancel the queue.
         """
         self.clean_fields()
         self.clean()
@@ -330,39 +301,39 @@ class Channel(models.Model):
         if self._state.adding:
             self._check_name()
             self.save()
-            note(self.pk, ChannelChange.Verb.CREATED, self.created_at)
+            record_change(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
         editable = {field.name for field in self._meta.concrete_fields if field.editable}
         written = editable - {"id"} if changed is None else editable.intersection(changed)
         leads = {"address", "secret"} if self.transport.secret_leads else {"address"}
         if written & leads:
-            # What one was given as, the transport may keep as the other.
+            # The transport may store a given address as the secret, and the other way round.
             written |= leads
         stored = Channel.objects.select_for_update(no_key=True).get(pk=self.pk)
         if self.name != stored.name:
             self._check_name()
         self.save(update_fields={*written, "updated_at"})
-        if diff := edited(stored, self, written):
-            note(self.pk, ChannelChange.Verb.EDITED, self.updated_at, ", ".join(diff), diff)
+        if diff := diff_of_edit(stored, self, written):
+            record_change(
+                self.pk, ChannelChange.Verb.EDITED, self.updated_at, ", ".join(diff), diff
+            )
         if "secret" in written and self.secret != stored.secret:
-            # One that is set by hand is the only one from now on.
             self._write(previous_secret=None, previous_secret_until=None)
         if written & leads and self.destination != stored.destination:
-            self._leads_elsewhere()
+            self._reset_destination()
 
     def _check_name(self) -> None:
         if not is_one_line(self.name):
             raise ValidationError({"name": ValidationError(MESSAGE, code="invalid")})
 
-    def _leads_elsewhere(self) -> None:
-        """Start anew with a receiver that nobody has heard of: what waits was not meant for it."""
-        self._write(verified_at=None, holds=0, held_until=None, **UNFAILED)
+    def _reset_destination(self) -> None:
+        """Reset the channel for its new receiver, and cancel the queue of the old one."""
+        self._write(verified_at=None, holds=0, held_until=None, **NO_FAILURES)
         Verification.objects.filter(channel=self).delete()
         reason = "Channel not verified: its address was changed."
         Delivery.objects.filter(channel=self).cancel(reason, self.updated_at)
         if current_actor().user_id not in (None, self.owner_id):
-            # Somebody else has changed it, such as staff.
-            self._tell_owner(
+            self._notify_owner(
                 notices.unverified(str(self), self.pk, self.updated_at), self.updated_at
             )
 
@@ -373,7 +344,7 @@ class Channel(models.Model):
 
     @transaction.atomic
     def rotate_secret(self, now: datetime) -> None:
-        """Make a new secret; the one before stays good for ROTATION, beside it."""
+        """Make a new secret; the previous one stays good for `SECRET_OVERLAP`."""
         secret = self.transport.make_secret()
         if not secret:
             raise ValidationError({"kind": "FOAM makes no secret for this kind of channel."})
@@ -381,41 +352,41 @@ class Channel(models.Model):
         self._write(
             secret=secret,
             previous_secret=stored.secret,
-            previous_secret_until=now + ROTATION,
+            previous_secret_until=now + SECRET_OVERLAP,
         )
-        note(self.pk, ChannelChange.Verb.SECRET_MADE, now)
+        record_change(self.pk, ChannelChange.Verb.SECRET_MADE, now)
 
     @transaction.atomic
     def disable(self, reason: str, now: datetime) -> None:
-        """Send nothing more through this channel until its owner enables it; say why.
+        """Stop sending to this channel until its owner enables it, and cancel its queue.
 
-        Its owner is told, once each time, by the constraint on a delivery's cause.
+        The owner gets one notice each time: a delivery's reference is unique.
         """
-        kept = Channel.objects.filter(pk=self.pk, deleted_at=None)
-        is_news = kept.filter(disabled_at=None).update(disabled_at=now, disabled_reason=reason)
+        channels = Channel.objects.filter(pk=self.pk, deleted_at=None)
+        is_news = channels.filter(disabled_at=None).update(disabled_at=now, disabled_reason=reason)
         Delivery.objects.filter(channel=self).cancel(f"Channel disabled: {reason}", now)
         self.refresh_from_db()
         if is_news:
-            note(self.pk, ChannelChange.Verb.DISABLED, now, reason)
+            record_change(self.pk, ChannelChange.Verb.DISABLED, now, reason)
         if is_news and self.pk != SYSTEM_USER_ID:
-            self._tell_owner(notices.disabled(str(self), self.disabled_reason, self.pk, now), now)
+            self._notify_owner(notices.disabled(str(self), self.disabled_reason, self.pk, now), now)
 
-    def _tell_owner(self, notice: notices.Notice, now: datetime) -> None:
+    def _notify_owner(self, notice: notices.Notice, now: datetime) -> None:
         Channel.objects.make_inboxes([self.owner_id])
-        notices.post([notice], now)
+        notices.post_notices([notice], now)
 
     @transaction.atomic
     def enable(self) -> None:
-        """Use it again. Enabling what is not disabled changes nothing but its count of failures."""
+        """Enable the channel and reset its failures, also if it was not disabled."""
         disabled = Channel.objects.filter(pk=self.pk, disabled_at__isnull=False)
         if disabled.update(disabled_at=None, disabled_reason=""):
-            note(self.pk, ChannelChange.Verb.ENABLED)
-        self._write(**UNFAILED)
+            record_change(self.pk, ChannelChange.Verb.ENABLED)
+        self._write(**NO_FAILURES)
         self.refresh_from_db()
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
-        """Delete for the owner: cancel what is queued, forget address and secret, keep the row."""
+        """Delete the channel for its owner: cancel its queue, erase address and secret."""
         is_news = Channel.objects.filter(pk=self.pk, deleted_at=None).update(
             deleted_at=now,
             address="",
@@ -426,11 +397,5 @@ class Channel(models.Model):
         Delivery.objects.filter(channel=self).cancel("Channel deleted.", now)
         if is_news:
             ChannelChange.objects.filter(channel=self).update(diff=None)
-            note(self.pk, ChannelChange.Verb.DELETED, now)
+            record_change(self.pk, ChannelChange.Verb.DELETED, now)
         self.refresh_from_db()
-
-
-def limit_of(kind: str, flood_limit: int | None) -> int:
-    if flood_limit is not None:
-        return flood_limit
-    return 0 if kind in UNGUARDED else settings.FOAM_FLOOD_LIMIT

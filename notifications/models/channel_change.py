@@ -1,4 +1,4 @@
-"""What was done to a channel, by whom and through which face."""
+"""The history of channels: each change, its actor and its source."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,26 +9,26 @@ from django.db.models.functions import Now
 
 from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of
 
-# What is shown to nobody: that it was changed is all that is kept.
-SECRET = {"secret"}
+# The values of these fields are not stored, only that they were changed.
+SECRET_FIELDS = {"secret"}
 
 
 class ChannelChange(AuditRecord):
     """One change of a channel, written in the transaction that makes it.
 
-    A channel that is deleted forgets where it led, and these forget it with it.
+    When a channel is deleted, its address is erased here as well.
     """
 
     class Verb(models.TextChoices):
         CREATED = "created"
-        EDITED = "edited"  # `detail` names the fields, `diff` has what they said
+        EDITED = "edited"  # `detail` names the fields, `diff` has their values
         VERIFIED = "verified"
-        SECRET_MADE = "secret_made"  # noqa: S105  anew, beside the one before
+        SECRET_MADE = "secret_made"  # noqa: S105  in addition to the previous one
         DISABLED = "disabled"  # `detail` is why
         ENABLED = "enabled"
         DELETED = "deleted"
 
-    # Without a foreign key in the database, as for a change of a reminder.
+    # No foreign key in the database, as for a reminder's changes.
     channel = models.ForeignKey(
         "notifications.Channel",
         models.CASCADE,
@@ -42,7 +42,7 @@ class ChannelChange(AuditRecord):
 
     class Meta:
         indexes = [
-            # The story of one channel.
+            # The history of one channel.
             models.Index(fields=["channel", "at"], name="notifications_channelchange_of"),
         ]
 
@@ -50,7 +50,7 @@ class ChannelChange(AuditRecord):
         return f"{self.channel_id} {self.verb}"
 
 
-WORDS: dict[str, str] = {
+VERB_LABELS: dict[str, str] = {
     ChannelChange.Verb.CREATED: "created",
     ChannelChange.Verb.EDITED: "edited",
     ChannelChange.Verb.VERIFIED: "verified",
@@ -61,25 +61,25 @@ WORDS: dict[str, str] = {
 }
 
 
-def note(
+def record_change(
     channel_id: int,
     verb: ChannelChange.Verb,
     now: datetime | None = None,
     detail: str = "",
     diff: Diff | None = None,
 ) -> None:
-    """Record a change by who is at work; without `now` at the database's time."""
-    told: dict[str, Any] = {"detail": detail, "diff": diff, **actor_fields()}
+    """Record a change by the current actor, at `now` or at the database's time."""
+    values: dict[str, Any] = {"detail": detail, "diff": diff, **actor_fields()}
     if now is not None:
-        told["at"] = now
-    ChannelChange.objects.create(channel_id=channel_id, verb=verb, **told)
+        values["at"] = now
+    ChannelChange.objects.create(channel_id=channel_id, verb=verb, **values)
 
 
-def edited(stored: models.Model, edit: models.Model, names: Iterable[str]) -> Diff:
-    """Return what became of those of these fields that an edit changes."""
-    return diff_of(stored, edit, sorted(names), SECRET)
+def diff_of_edit(stored: models.Model, edit: models.Model, names: Iterable[str]) -> Diff:
+    """Return the old and new values of the fields that an edit changes, among `names`."""
+    return diff_of(stored, edit, sorted(names), SECRET_FIELDS)
 
 
 def forget(before: datetime) -> int:
-    """Remove what changed `before`; return how many."""
+    """Delete the changes before an instant; return how many."""
     return ChannelChange.objects.filter(at__lt=before).delete()[0]

@@ -11,39 +11,37 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import SYSTEM_USER_ID
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
 from notifications.retry import MAX_ATTEMPTS
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 MICROSECOND = timedelta(microseconds=1)
-# As `message_id` makes it, of ids and times that fit into theirs.
-# Of an e-mail it stands in its Message-ID, with a tag behind it.
+# Matches the ids that `message_id` makes, alone or in the Message-ID of an e-mail, with its tag.
 MESSAGE_ID = re.compile(r"<?foam_([0-9]{1,18})_([0-9a-f]{1,14})(?:\.[0-9a-f]+@[^\s@>]+)?>?")
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def exclude_system(self) -> Self:
-        """All but the canary's."""
+        """Exclude the canary's deliveries."""
         return self.exclude(channel=SYSTEM_USER_ID)
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(channel__owner=user)
 
     def of(self, *causes: str) -> Self:
-        """Those of some causes, and of what followed from them: see `causes`."""
-        later = (Q(reference__gt=f"{each}:", reference__lt=f"{each};") for each in causes)
-        return self.filter(reduce(or_, later, Q(reference__in=causes)))
+        """Return the deliveries of causes and of what followed them (`explain.causes`)."""
+        following = (Q(reference__gt=f"{cause}:", reference__lt=f"{cause};") for cause in causes)
+        return self.filter(reduce(or_, following, Q(reference__in=causes)))
 
     def with_message_id(self, message_id: str) -> Self:
-        """The one that a receiver has seen under this id, if any."""
-        found = MESSAGE_ID.fullmatch(message_id.strip())
-        if found is None:
+        """Return the delivery with this id, as its receiver sees it, if there is one."""
+        match = MESSAGE_ID.fullmatch(message_id.strip())
+        if match is None:
             return self.none()
-        created_at = EPOCH + timedelta(microseconds=int(found[2], 16))
-        return self.filter(pk=int(found[1]), created_at=created_at)
+        created_at = EPOCH + timedelta(microseconds=int(match[2], 16))
+        return self.filter(pk=int(match[1]), created_at=created_at)
 
     def due(self, now: datetime) -> Self:
-        """Those to be taken: their time has come, and no worker holds a lease on them."""
+        """Return the deliveries whose time has come and that no worker has leased."""
         return self.filter(
             Q(leased_until=None) | Q(leased_until__lte=now), next_attempt_at__lte=now
         )
@@ -52,7 +50,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(status__in=[Delivery.Status.QUEUED, Delivery.Status.SENDING])
 
     def cancel(self, reason: str, now: datetime) -> int:
-        """End those that have not ended; one that is just being sent may still turn out `sent`."""
+        """Cancel unfinished deliveries; a message being sent may still end as `sent`."""
         return self.unfinished().update(
             status=Delivery.Status.CANCELLED,
             reason=reason,
@@ -62,7 +60,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         )
 
     def revive(self, now: datetime) -> int:
-        """Queue the dead ones again, with a whole new ladder; return how many."""
+        """Queue dead deliveries again, with all their attempts; return how many."""
         return self.filter(status=Delivery.Status.DEAD).update(
             status=Delivery.Status.QUEUED,
             reason="",
@@ -73,38 +71,38 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
 
 class Delivery(models.Model):
-    """One message on its way to one channel, with a snapshot of what is to be said.
+    """One message on its way to one channel, with a snapshot of its text.
 
-    `reference` names what caused it and is opaque here. `attempt` counts the tries begun and
+    `reference` names its cause and is opaque here. `attempt` counts the attempts begun and
     guards the outcome: only the worker that holds attempt n records attempt n.
     """
 
     class Status(models.TextChoices):
         QUEUED = "queued"  # waits for next_attempt_at
-        SENDING = "sending"  # leased until leased_until; then its worker is taken for dead
+        SENDING = "sending"  # leased until leased_until; after that its worker counts as dead
         SENT = "sent"  # the receiver accepted it
-        DEAD = "dead"  # given up; `reason` says why; can be retried by hand
-        CANCELLED = "cancelled"  # no longer wanted; `reason` says why
+        DEAD = "dead"  # given up for `reason`; can be retried by hand
+        CANCELLED = "cancelled"  # not sent for `reason`
         COLLECTED = "collected"  # went out as a part of `digest`
 
     class Held(models.TextChoices):
         QUIET = "quiet"  # waits, or waited, for the end of its owner's quiet hours
         DIGEST = "digest"  # waits for the end of a window, to be collected; no worker leases it
-        FLOOD = "flood"  # likewise, as one of too many within an hour
-        ALONE = "alone"  # waited like these, had no company, and went out as itself
+        FLOOD = "flood"  # the same, as it is over the hourly limit
+        ALONE = "alone"  # was the only message in its window, and went out as itself
         PAUSED = "paused"  # waits, or waited, for the end of its channel's pause
 
-    # What is to be collected before anything is sent.
+    # No worker sends a delivery held by these: a digest collects it.
     TO_COLLECT: ClassVar = [Held.DIGEST, Held.FLOOD]
-    # Of a queued one, what keeps it from being tried at once.
+    # The holds that a retry by hand does not end, with the sentence for the owner.
     WAITS_FOR: ClassVar[dict[str, str]] = {
         Held.QUIET: "it waits for the end of quiet hours",
         Held.DIGEST: "it waits for its digest",
         Held.FLOOD: "it waits for its digest",
     }
 
-    # Without a foreign key in the database, nor an index of its own (the list's below serves): to
-    # check and to keep these is a third of what a delivery costs.
+    # No foreign key in the database and no index of its own (the list's index below serves): they
+    # would make up a third of a delivery's cost.
     channel = models.ForeignKey(
         "notifications.Channel",
         models.PROTECT,
@@ -112,7 +110,7 @@ class Delivery(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    # Compared byte by byte: in the order of a language each comparison costs ten times as much.
+    # Byte order, as a comparison by the rules of a language costs ten times as much.
     reference = models.CharField(max_length=100, db_collation="C")
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
@@ -122,14 +120,14 @@ class Delivery(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=MAX_ATTEMPTS)
     next_attempt_at = models.DateTimeField(null=True)
-    # In no index, so that taking a lease rewrites none (PostgreSQL's heap-only tuples).
+    # In no index, so that a lease updates no index (PostgreSQL's heap-only tuples).
     leased_until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    # Neither quiet hours nor a digest nor the flood guard holds it.
+    # Not held by quiet hours, digests and the flood guard.
     urgent = models.BooleanField(default=False, db_default=False)
-    # Why its first attempt waits, or waited.
+    # The rule that holds its first attempt, or held it.
     held = models.CharField(max_length=8, choices=Held, null=True)  # noqa: DJ001
     digest = models.ForeignKey(
         "self",
@@ -145,7 +143,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
-            # The reference first, so that all that one cause has brought about is found by it.
+            # The reference comes first, so that the index finds all deliveries of one cause.
             models.UniqueConstraint(
                 fields=["reference", "channel"], name="notifications_delivery_once_per_cause"
             ),
@@ -186,7 +184,7 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # lease.OLDEST: the due ones, oldest first. Finished rows, nearly all, are not in it.
+            # lease.OLDEST: due deliveries, oldest first. Finished rows, nearly all, are not in it.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
@@ -194,31 +192,31 @@ class Delivery(models.Model):
             ),
             # The API's list: newest first within an owner's channels.
             models.Index(fields=["channel", "-id"], name="notifications_delivery_list"),
-            # The same for the few that ended badly, whose newest may lie far back.
+            # The same for the few dead and cancelled ones, whose newest may be old.
             models.Index(
                 fields=["channel", "-id"],
                 condition=Q(status__in=["dead", "cancelled"]),
                 name="notifications_delivery_bad_end",
             ),
-            # lease.OF_CHANNELS, where one has so much due that the others must be looked for.
+            # lease.OF_CHANNELS: the other channels, while one channel has a long backlog.
             models.Index(
                 fields=["channel", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="notifications_delivery_fair",
             ),
-            # digest.WINDOWS: nothing, as a rule; then those to be collected, oldest window first.
+            # digest.WINDOWS: the messages to collect, oldest window first; nearly always empty.
             models.Index(
                 fields=["next_attempt_at", "channel"],
                 condition=Q(held__in=["digest", "flood"], next_attempt_at__isnull=False),
                 name="notifications_delivery_window",
             ),
-            # What a digest has collected.
+            # The messages of a digest.
             models.Index(
                 fields=["digest"],
                 condition=Q(digest__isnull=False),
                 name="notifications_delivery_digest",
             ),
-            # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
+            # The ledger and retention, by period. BRIN costs nothing, as rows come in time order.
             BrinIndex(fields=["created_at"], name="notifications_delivery_period"),
         ]
 
@@ -229,12 +227,12 @@ class Delivery(models.Model):
     def message_id(self) -> str:
         return message_id(self.pk, self.created_at)
 
-    def why_not_retried(self, now: datetime) -> str:
-        """Say why this cannot be tried at once; empty for a dead or waiting one that can."""
+    def retry_refusal(self, now: datetime) -> str:
+        """Return the reason why this cannot be retried at once; empty if it can."""
         if self.status not in {self.Status.DEAD, self.Status.QUEUED}:
             return f"only dead and waiting deliveries can be tried, and this one is {self.status}"
-        if why := self.channel.why_unused:
-            return why
+        if reason := self.channel.unused_reason:
+            return reason
         if self.status == self.Status.DEAD:
             return ""
         if self.channel.is_paused(now):
@@ -246,8 +244,8 @@ class Delivery(models.Model):
 
 
 def message_id(delivery_id: int, created_at: datetime) -> str:
-    """Return the id that a receiver sees, the same at each attempt and never used twice.
+    """Return the id that the receiver sees: the same at each attempt, and never used twice.
 
-    The time is in it because a database that is set up anew counts its rows from 1 again.
+    It contains the time, as a newly created database counts its rows from 1 again.
     """
     return f"foam_{delivery_id}_{(created_at - EPOCH) // MICROSECOND:x}"

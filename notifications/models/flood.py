@@ -1,22 +1,26 @@
-"""The flood guard's count: how many messages to a channel are to go out within an hour."""
+"""The flood guard's counter: the messages that go out to a channel within an hour."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 
 from notifications.sql import bulk_cursor
 
-# (channel, the beginning of an hour)
+# A channel's id, and the beginning of an hour.
 Hour = tuple[int, datetime]
-# No longer than this is counted on.
-KEEP = timedelta(days=7)
+# A row older than this is not read any more.
+RETENTION = timedelta(days=7)
+# Kinds without a flood guard by default: programs want every message.
+KINDS_WITHOUT_FLOOD_GUARD = ["inbox", "null", "webhook"]
 
 
 class Flood(models.Model):
-    """How many messages to a guarded channel were to go out within an hour; urgent ones apart.
+    """The number of messages to a guarded channel within an hour, without the urgent ones.
 
-    Two that post at once wait for each other at this row, so that the limit holds for both.
+    Two transactions that post at once wait for each other at this row, so that the limit holds for
+    both together.
     """
 
     channel = models.ForeignKey(
@@ -34,7 +38,7 @@ class Flood(models.Model):
         return f"{self.channel_id} in the hour from {self.hour:%H:%M} UTC: {self.count}"
 
 
-# In one order for all, so that two batches do not wait for each other crosswise.
+# Sorted, so that two batches do not lock the rows in opposite orders (a deadlock).
 COUNT = """
 INSERT INTO notifications_flood (channel_id, hour, count)
 SELECT * FROM unnest(%(channels)b::bigint[], %(hours)b::timestamptz[], %(counts)b::int[])
@@ -44,10 +48,10 @@ RETURNING channel_id, hour, count
 """
 
 
-def count(posted: Mapping[Hour, int]) -> dict[Hour, int]:
-    """Add so many messages to each of these hours; return how many there were before.
+def count_messages(posted: Mapping[Hour, int]) -> dict[Hour, int]:
+    """Add the `posted` messages to each hour; return how many there were before.
 
-    Whoever adds to one of them meanwhile waits until the caller has committed.
+    Another transaction that adds to one of these hours waits until the caller has committed.
     """
     with bulk_cursor() as cursor:
         cursor.execute(
@@ -62,12 +66,19 @@ def count(posted: Mapping[Hour, int]) -> dict[Hour, int]:
         return {(row[0], row[1]): row[2] - posted[row[0], row[1]] for row in cursor.fetchall()}
 
 
-def beyond(channel_id: int, limit: int, now: datetime) -> int:
-    """Return how many messages were beyond the limit in the hours of the last day."""
+def count_over_limit(channel_id: int, limit: int, now: datetime) -> int:
+    """Return how many messages were over the hourly limit within the last day."""
     hours = Flood.objects.filter(channel=channel_id, hour__gt=now - timedelta(days=1))
     counts = hours.filter(count__gt=limit).values_list("count", flat=True)
-    return sum(each - limit for each in counts)
+    return sum(count - limit for count in counts)
+
+
+def flood_limit_of(kind: str, flood_limit: int | None) -> int:
+    """Return the hourly limit of a channel: its own, or its kind's default; 0 for no limit."""
+    if flood_limit is not None:
+        return flood_limit
+    return 0 if kind in KINDS_WITHOUT_FLOOD_GUARD else settings.FOAM_FLOOD_LIMIT
 
 
 def forget(now: datetime) -> None:
-    Flood.objects.filter(hour__lt=now - KEEP).delete()
+    Flood.objects.filter(hour__lt=now - RETENTION).delete()

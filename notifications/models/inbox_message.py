@@ -5,8 +5,6 @@ from typing import Any, Self
 
 from django.db import models
 
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
-
 
 class InboxMessageQuerySet(models.QuerySet["InboxMessage"]):
     def owned_by(self, user: Any) -> Self:
@@ -19,10 +17,10 @@ class InboxMessage(models.Model):
     channel = models.ForeignKey(
         "notifications.Channel", models.CASCADE, related_name="inbox_messages", db_index=False
     )
-    # The delivery's message_id: a repeated attempt finds its message already here.
+    # The delivery's message_id. It is unique, so that a repeated attempt stores nothing.
     message_id = models.CharField(max_length=64, unique=True)
-    # The cause, for the links that answer it. In the database by default, too: a worker that has
-    # not been restarted yet knows nothing of it.
+    # The cause, for the links that answer it. It has a default in the database, as a worker of the
+    # version before does not write it.
     reference = models.CharField(max_length=100, blank=True, db_default="")
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
@@ -41,6 +39,6 @@ class InboxMessage(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def read(self, now: datetime) -> None:
+    def mark_read(self, now: datetime) -> None:
         InboxMessage.objects.filter(pk=self.pk, read_at=None).update(read_at=now)
         self.refresh_from_db()

@@ -1,12 +1,10 @@
-"""Counters for operators, to which every process adds."""
+"""Metrics in the database, to which every process adds."""
 
 from django.db import models
 
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
-
 
 class Meter(models.Model):
-    """What is counted for operators: see `meter`. Several rows of one series add up."""
+    """A part of a metric: the rows of a series add up. See `notifications.metrics.store`."""
 
     series = models.TextField()
     value = models.FloatField()

@@ -1,21 +1,19 @@
-"""What the database has counted of deliveries: the other side of the ledger."""
+"""The tally: deliveries as counted by the database, for the ledger to compare."""
 
 from django.db import models
 from django.db.models import Q
 
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
-
 
 class Tally(models.Model):
-    """How many deliveries were posted, and pruned by how they ended, by the UTC day they were made.
+    """The deliveries posted on a UTC day, and those pruned later, by status and reason.
 
-    A trigger appends what each INSERT brought, whoever made it, and prune what it removed: rows
-    that disappear in any other way are missed. Several rows of one day add up.
+    A trigger appends the number of rows of each INSERT, and retention the number that it deletes.
+    The ledger misses rows that disappear in any other way. The rows of one day add up.
     """
 
     day = models.DateField()
     status = models.CharField(max_length=16)
-    # Of what was pruned, why it ended; without what follows a colon, so that there are few.
+    # Why pruned deliveries ended, up to the colon, so that there are few reasons.
     reason = models.CharField(max_length=100, blank=True)
     recorded = models.PositiveIntegerField(default=0)
     pruned = models.PositiveIntegerField(default=0)

@@ -1,15 +1,16 @@
-"""Proofs that a channel belongs to its owner."""
+"""The proof that a channel belongs to its owner."""
 
 from django.db import models
 from django.db.models import Q
 
-from notifications.models.flood import Flood  # noqa: F401  Django finds models here
+# Kinds that lead only to the user, or nowhere.
+NEEDS_NO_PROOF = ("inbox", "null")
 
 
 class Verification(models.Model):
-    """The code that was sent to a channel last, of which only its `nonce` is kept.
+    """The last code sent to a channel, of which only the `nonce` is stored.
 
-    Who changes the channel's address begins anew.
+    A change of the channel's address deletes it.
     """
 
     MAX_TRIES = 5

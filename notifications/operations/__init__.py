@@ -1,1 +1,1 @@
-"""What operators run: ledger, retention, retries, key rotation."""
+"""Operators' tasks: ledger, retention, retries and key rotation."""

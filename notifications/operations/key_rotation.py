@@ -1,7 +1,7 @@
-"""New keys for what is encrypted: every encrypted column, batch by batch, beside a FOAM at work.
+"""Key rotation: encrypts every encrypted column with the newest key, while FOAM runs.
 
-A row is rewritten only if it still is as it was read, so that nothing that is saved meanwhile is
-lost. Nothing is kept of how far it came: a row that has the newest key is passed by.
+A row is rewritten only if its value is unchanged since it was read, so that no concurrent write is
+lost. No progress is stored, so the command can be repeated: rows with the newest key are skipped.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ from django.db.models.functions import Cast
 from notifications.encryption import EncryptedTextField, fernet
 from notifications.sql import bulk_cursor
 
-BATCH = 500
+ROW_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """An encrypted column of a model, or what is encrypted under a key of a JSON column."""
+class EncryptedColumn:
+    """An encrypted column of a model, or an encrypted value under a key of a JSON column."""
 
     model: type[models.Model]
     field: models.Field
@@ -36,13 +36,13 @@ class Column:
 
     @property
     def text(self) -> Any:
-        """What is stored there, in a query."""
+        """The expression that selects the encrypted text."""
         if self.key:
             return KeyTextTransform(self.key, self.field.name)
         return Cast(self.field.name, models.TextField())
 
     def rows(self) -> models.QuerySet:
-        """What is stored there, as it is stored; without what is empty."""
+        """Return the rows with a value, annotated with the encrypted text as `stored`."""
         manager = self.model._base_manager
         return (
             manager.annotate(stored=self.text)
@@ -53,56 +53,63 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Some rows: how many, and what is stored of those that the newest key does not read."""
+class RowBatch:
+    """The size of a batch, and the stored texts by id that the newest key cannot decrypt.
 
-    looked_at: int
+    `old` can be decrypted by an older key, `unreadable` by none.
+    """
+
+    size: int
     old: dict[int, str]
     unreadable: dict[int, str]
     rotated: int = 0
 
 
-def columns() -> list[Column]:
-    ours = [
-        Column(model, field)
+def columns() -> list[EncryptedColumn]:
+    fields = [
+        EncryptedColumn(model, field)
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
         if isinstance(field, EncryptedTextField)
     ]
-    # Of a second factor: what an app computes codes from, and what recovery codes are made from.
+    # The second factor's secrets: an authenticator app's secret, and the seed of recovery codes.
     data = Authenticator._meta.get_field("data")
-    return [*ours, Column(Authenticator, data, "secret"), Column(Authenticator, data, "seed")]
+    return [
+        *fields,
+        EncryptedColumn(Authenticator, data, "secret"),
+        EncryptedColumn(Authenticator, data, "seed"),
+    ]
 
 
-def look(column: Column) -> Iterator[Batch]:
-    """Yield by batch which rows need an older key, and which none of ours reads."""
+def check_keys(column: EncryptedColumn) -> Iterator[RowBatch]:
+    """Yield by batch the rows that need an older key, and the rows that no key decrypts."""
     rows = column.rows().values_list("pk", "stored")
-    found = list(rows[:BATCH])
-    while found:
-        yield _sorted(found)
-        found = list(rows.filter(pk__gt=found[-1][0])[:BATCH])
+    batch = list(rows[:ROW_BATCH_SIZE])
+    while batch:
+        yield _sort_by_key(batch)
+        batch = list(rows.filter(pk__gt=batch[-1][0])[:ROW_BATCH_SIZE])
 
 
-def rotate(column: Column) -> Iterator[Batch]:
-    """As `look`; and encrypt with the newest key, by batch, what needs an older one."""
-    for batch in look(column):
+def rotate(column: EncryptedColumn) -> Iterator[RowBatch]:
+    """Encrypt all rows that need an older key with the newest; yield the batches."""
+    for batch in check_keys(column):
         rotated, old = 0, batch.old
         while old:
             rotated += _write(column, old)
-            # What somebody saved meanwhile, perhaps with another key, is still to be looked at.
-            again = column.rows().filter(pk__in=old).values_list("pk", "stored")
-            old = _sorted(list(again)).old
+            # A row saved meanwhile, perhaps with an older key, is checked again.
+            rows = column.rows().filter(pk__in=old).values_list("pk", "stored")
+            old = _sort_by_key(list(rows)).old
         yield replace(batch, rotated=rotated)
 
 
-def _sorted(rows: Sequence[tuple[int, str]]) -> Batch:
+def _sort_by_key(rows: Sequence[tuple[int, str]]) -> RowBatch:
     newest = Fernet(settings.FOAM_ENCRYPTION_KEYS[0])
-    rest = {pk: stored for pk, stored in rows if not _reads(newest, stored)}
-    old = {pk: stored for pk, stored in rest.items() if _reads(fernet(), stored)}
-    return Batch(len(rows), old, {pk: rest[pk] for pk in rest if pk not in old})
+    stale = {pk: stored for pk, stored in rows if not _can_decrypt(newest, stored)}
+    old = {pk: stored for pk, stored in stale.items() if _can_decrypt(fernet(), stored)}
+    return RowBatch(len(rows), old, {pk: stale[pk] for pk in stale if pk not in old})
 
 
-def _reads(key: Fernet | MultiFernet, stored: str) -> bool:
+def _can_decrypt(key: Fernet | MultiFernet, stored: str) -> bool:
     try:
         key.decrypt(stored.encode())
     except InvalidToken:
@@ -122,8 +129,8 @@ WHERE t.{key} = n.id AND t.{name} ->> %(within)s = n.old
 """
 
 
-def _write(column: Column, rows: Mapping[int, str]) -> int:
-    """Rewrite rows that still are as they were read; return how many were."""
+def _write(column: EncryptedColumn, rows: Mapping[int, str]) -> int:
+    """Rewrite the rows whose value is unchanged since it was read; return how many."""
     quote = connection.ops.quote_name
     table, name = quote(column.model._meta.db_table), quote(str(column.field.column))
     key = quote(str(column.model._meta.pk.column))

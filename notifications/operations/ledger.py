@@ -1,7 +1,7 @@
-"""The ledger of deliveries: what was posted, what became of it, and whether that adds up.
+"""The ledger of deliveries: counts them by their end, and reports imbalances.
 
-It reads only; within `snapshot` no batch is committed between two of its queries. What FOAM sends
-through its own channel, 0, is counted nowhere.
+It only reads. Within `snapshot`, its queries see one state of the database. Deliveries to FOAM's
+own channel, 0, are not counted.
 """
 
 from collections import Counter, defaultdict
@@ -32,13 +32,13 @@ from notifications.models.delivery import EPOCH
 
 END = datetime.max.replace(tzinfo=UTC)
 EXAMPLES = 5
-# What follows a colon differs from one to the next: as many reasons as rows tell nothing.
-CAUSE = Left(
+# The reason up to a colon: the rest differs between rows, and would make one group of each.
+REASON = Left(
     Func("reason", Value(":"), Value(1), function="split_part", output_field=CharField()), 100
 )
 
-# A hash or a merge would read the other table whole: all attempts for those of a week.
-BY_LOOKING_UP = """
+# A hash or merge join would read all attempts for the deliveries of a week.
+LOOKUP_SETTINGS = """
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_material = off;
@@ -48,21 +48,21 @@ SET LOCAL enable_mergejoin = off
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` until before `until`."""
+    """The time from `since`, included, to `until`, excluded."""
 
     since: datetime = EPOCH
     until: datetime = END
 
     @property
     def days(self) -> tuple[date, date]:
-        """The first and the last UTC day of which it has a part."""
+        """The first and the last UTC day that the period overlaps."""
         return self.since.date(), (self.until - timedelta(microseconds=1)).date()
 
     def has(self, field: str) -> Q:
         return Q(**{f"{field}__gte": self.since, f"{field}__lt": self.until})
 
     def touches(self, field: str) -> Q:
-        """As `has`, but whole days: the tally counts by these."""
+        """Return the condition for all days that the period overlaps: the tally counts by day."""
         first, last = self.days
         begin = datetime.combine(first, time.min, UTC)
         return Q(**{f"{field}__gte": begin, f"{field}__lte": datetime.combine(last, time.max, UTC)})
@@ -70,7 +70,7 @@ class Period:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Let the queries within see one state of the database, and write nothing."""
+    """Open a read-only transaction whose queries all see the same state of the database."""
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -78,18 +78,18 @@ def snapshot() -> Iterator[None]:
 
 
 def look_up(period: Period) -> None:
-    """Have the rest of the transaction read only rows of a period, and what belongs to each.
+    """Make PostgreSQL join by index lookups for the rest of the transaction, if a period is given.
 
-    Of all time, or for sums by owner, the planner's own way is the faster one.
+    For all time, and for sums by owner, the planner's own choice is faster.
     """
     if period.since > EPOCH:
         with connection.cursor() as cursor:
-            cursor.execute(BY_LOOKING_UP)
+            cursor.execute(LOOKUP_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """What does not add up: in words, of how many rows, and the ids of a few of them."""
+    """A sentence about rows that do not add up, their number, and a few ids."""
 
     text: str
     count: int
@@ -98,7 +98,7 @@ class Imbalance:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What became of what was posted; `pruned` of them are no longer there."""
+    """The numbers of deliveries by end and reason; `pruned` of them are deleted."""
 
     sent: int
     dead: dict[str, int]
@@ -111,7 +111,7 @@ class Deliveries:
     @property
     def posted(self) -> int:
         ended = (self.dead, self.cancelled, self.collected)
-        return self.sent + sum(sum(each.values()) for each in ended) + self.pending
+        return self.sent + sum(sum(reasons.values()) for reasons in ended) + self.pending
 
     @property
     def pending(self) -> int:
@@ -119,13 +119,17 @@ class Deliveries:
 
 
 def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]]:
-    """Return what became of the deliveries made in `period`, and what is wrong with them.
+    """Return the counts and the imbalances of the deliveries created in `period`.
 
-    The tally, and the sums of what was pruned, are kept by day and for all owners together. So a
-    day of which `period` has a part counts its pruned rows whole, and for one `owner` only the
-    rows that are still there are counted and checked.
+    The tally and its pruned rows are by day and for all owners together. So a day that `period`
+    overlaps counts all its pruned rows, and for one `owner` only existing rows are counted.
+
+    1. Count the existing rows by day, status and reason.
+    2. Add the pruned rows of the tally.
+    3. Compare the rows with the tally by day.
+    4. Check channels, digests and attempts of the rows.
     """
-    rows = by_day(counted(owner), period, "created_at", "status", CAUSE)
+    rows = by_day(counted(owner), period, "created_at", "status", REASON)
     tally = [] if owner else tallied(Tally, period)
     sums = sums_of(rows, tally)
     deliveries = Deliveries(
@@ -138,22 +142,22 @@ def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]
         pruned=sum(pruned for *_, pruned in tally),
     )
     missing = [] if owner else untallied(rows, tally, "deliveries were posted")
-    return deliveries, [*missing, *_wrong(period, owner)]
+    return deliveries, [*missing, *_inconsistent(period, owner)]
 
 
 def counted(owner: Any = None) -> QuerySet[Delivery]:
-    """The deliveries that the ledger counts."""
+    """Return the deliveries that the ledger counts."""
     deliveries = Delivery.objects.exclude_system()
     return deliveries.filter(channel__owner=owner) if owner else deliveries
 
 
-# (day, status, reason, rows in the period, rows in the whole day)
-Row = tuple[date, str, str, int, int]
-# (day, status, reason, recorded, pruned)
-Told = tuple[date, str, str, int, int]
+# Day, status, reason, rows in the period, rows in the whole day.
+DayCount = tuple[date, str, str, int, int]
+# Day, status, reason, recorded, pruned.
+TallyCount = tuple[date, str, str, int, int]
 
 
-def by_day(rows: QuerySet, period: Period, field: str, status: Any, reason: Any) -> list[Row]:
+def by_day(rows: QuerySet, period: Period, field: str, status: Any, reason: Any) -> list[DayCount]:
     """Count rows by the UTC day of `field`, status and reason, in one pass over the period."""
     grouped = rows.filter(period.touches(field)).values_list(
         TruncDate(field, tzinfo=UTC), status, reason
@@ -161,14 +165,14 @@ def by_day(rows: QuerySet, period: Period, field: str, status: Any, reason: Any)
     return list(grouped.annotate(has=Count("pk", filter=period.has(field)), all=Count("pk")))
 
 
-def tallied(tally: Any, period: Period) -> list[Told]:
-    """Add up what the tally says of each day of which `period` has a part."""
-    told = tally.objects.filter(day__range=period.days).values_list("day", "status", "reason")
-    return list(told.annotate(of_recorded=Sum("recorded"), of_pruned=Sum("pruned")))
+def tallied(tally: Any, period: Period) -> list[TallyCount]:
+    """Add up the tally by day, status and reason, for the days that `period` overlaps."""
+    rows = tally.objects.filter(day__range=period.days).values_list("day", "status", "reason")
+    return list(rows.annotate(of_recorded=Sum("recorded"), of_pruned=Sum("pruned")))
 
 
-def sums_of(rows: Iterable[Row], tally: Iterable[Told]) -> dict[str, Counter[str]]:
-    """Add up, by status and reason, the rows in the period and those that were pruned."""
+def sums_of(rows: Iterable[DayCount], tally: Iterable[TallyCount]) -> dict[str, Counter[str]]:
+    """Add up the rows in the period and the pruned ones, by status and reason."""
     sums: dict[str, Counter[str]] = defaultdict(Counter)
     for _, status, reason, count, _ in rows:
         sums[status][reason] += count
@@ -177,48 +181,53 @@ def sums_of(rows: Iterable[Row], tally: Iterable[Told]) -> dict[str, Counter[str
     return sums
 
 
-def untallied(rows: Iterable[Row], tally: Iterable[Told], were: str) -> Iterator[Imbalance]:
-    """Compare, by day, what was recorded with what is there and what was pruned."""
-    recorded, there, pruned = Counter[date](), Counter[date](), Counter[date]()
+def untallied(
+    rows: Iterable[DayCount], tally: Iterable[TallyCount], were: str
+) -> Iterator[Imbalance]:
+    """Yield the days on which recorded rows are not existing rows plus pruned ones."""
+    recorded, existing, pruned = Counter[date](), Counter[date](), Counter[date]()
     for day, _, _, _, count in rows:
-        there[day] += count
+        existing[day] += count
     for day, _, _, of_recorded, of_pruned in tally:
         recorded[day] += of_recorded
         pruned[day] += of_pruned
-    for day in sorted({*recorded, *there}):
-        if difference := recorded[day] - there[day] - pruned[day]:
+    for day in sorted({*recorded, *existing}):
+        if difference := recorded[day] - existing[day] - pruned[day]:
             yield Imbalance(
-                f"On {day} {recorded[day]} {were}, but {there[day]} are there and {pruned[day]} "
+                f"On {day} {recorded[day]} {were}, but {existing[day]} are there and {pruned[day]} "
                 "were pruned.",
                 abs(difference),
             )
 
 
-def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
-    made = counted(owner).filter(period.has("created_at"))
+def _inconsistent(period: Period, owner: Any) -> Iterator[Imbalance]:
+    rows = counted(owner).filter(period.has("created_at"))
     channels = Channel.objects.filter(pk=OuterRef("channel_id"))
-    yield from found("Deliveries whose channel is not there.", made.filter(~Exists(channels)))
+    yield from find_imbalance(
+        "Deliveries whose channel is not there.", rows.filter(~Exists(channels))
+    )
     digests = Delivery.objects.filter(
         pk=OuterRef("digest_id"), channel_id=OuterRef("channel_id"), digest=None
     )
-    yield from found(
+    yield from find_imbalance(
         "Collected deliveries whose digest is not there.",
-        made.filter(status="collected").filter(~Exists(digests)),
+        rows.filter(status="collected").filter(~Exists(digests)),
     )
-    tried = made.annotate(
+    with_attempts = rows.annotate(
         tries=Count("attempts"),
         last=Coalesce(Max("attempts__number"), 0),
         accepted=Count("attempts", Q(attempts__outcome="sent", attempts__number=F("attempt"))),
     )
-    yield from found(
-        "Deliveries whose attempts do not add up with what became of them.", tried.filter(~ADDS_UP)
+    yield from find_imbalance(
+        "Deliveries whose attempts do not add up with what became of them.",
+        with_attempts.filter(~ADDS_UP),
     )
 
 
 def by_owner(period: Period) -> QuerySet:
-    """Return how many deliveries of each owner's were made in `period`, by what became of them."""
-    made = counted().filter(period.has("created_at")).values(owner=F("channel__owner__username"))
-    return made.annotate(
+    """Return the deliveries created in `period`, counted by owner and end."""
+    rows = counted().filter(period.has("created_at")).values(owner=F("channel__owner__username"))
+    return rows.annotate(
         sent=Count("pk", Q(status="sent")),
         dead=Count("pk", Q(status="dead")),
         cancelled=Count("pk", Q(status="cancelled")),
@@ -227,14 +236,14 @@ def by_owner(period: Period) -> QuerySet:
     )
 
 
-def found(text: str, rows: QuerySet) -> Iterator[Imbalance]:
-    """Yield an imbalance when there are such rows."""
+def find_imbalance(text: str, rows: QuerySet) -> Iterator[Imbalance]:
+    """Yield an imbalance if there are any `rows`."""
     if count := rows.count():
         examples = rows.order_by("pk").values_list("pk", flat=True)[:EXAMPLES]
         yield Imbalance(text, count, tuple(examples))
 
 
-# The attempt under way is recorded when it ends. One cancelled meanwhile may have been under way.
+# An attempt is recorded when it ends; a cancelled delivery may have had one under way.
 _ENDED = Q(tries=F("attempt"), last=F("attempt"))
 _UNDER_WAY = Q(tries=F("attempt") - 1, last=F("attempt") - 1)
 ADDS_UP = (

@@ -1,4 +1,4 @@
-"""Dead deliveries that are queued again together: what died within a time, for a reason."""
+"""Retry of dead deliveries in bulk, chosen by the time and the reason of their end."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from django.db.models import QuerySet
 from notifications.models import Channel, Delivery
 from notifications.models.delivery import DeliveryQuerySet
 from notifications.notices import SILENT
-from notifications.outbox import outbox
+from notifications.outbox.queue import wake_workers
 
-# A delivery can have been made so long before it died: the ladder, pauses and digests before it.
+# A delivery ends within this time after its creation: backoff, pauses and digests included.
 LONGEST_LIFE = timedelta(days=60)
-# So many are updated in one transaction.
-CHUNK = 5000
+# Deliveries updated in one transaction.
+RETRY_BATCH_SIZE = 5000
 
 
-class Choice(NamedTuple):
-    """Deliveries that died from `since` until before `until`, and further limits; "" for none."""
+class RetryFilter(NamedTuple):
+    """Selects deliveries that died from `since` to `until`, excluded; "" for no other limit."""
 
     since: datetime
     until: datetime
@@ -27,39 +27,41 @@ class Choice(NamedTuple):
     due_since: datetime | None = None
 
 
-class Count(NamedTuple):
+class DeadCount(NamedTuple):
     usable: int
     unusable: int
 
     @property
-    def left(self) -> str:
-        """Say how many stay dead; empty when none does."""
+    def unusable_text(self) -> str:
+        """Return the sentence about deliveries that stay dead; empty if there are none."""
         if not self.unusable:
             return ""
-        why = "their channels are deleted, disabled or not verified, or their owners switched off"
-        return f"Left as they are: {self.unusable}, as {why}."
+        reason = (
+            "their channels are deleted, disabled or not verified, or their owners switched off"
+        )
+        return f"Left as they are: {self.unusable}, as {reason}."
 
 
-def count(choice: Choice) -> Count:
-    """Return how many of the chosen deliveries can be queued again, and how many cannot."""
+def count(choice: RetryFilter) -> DeadCount:
+    """Count the chosen deliveries, by whether they can be queued again."""
     dead = _dead(choice)
     usable = dead.filter(channel__in=_usable()).count()
-    return Count(usable, dead.count() - usable)
+    return DeadCount(usable, dead.count() - usable)
 
 
-def retry(choice: Choice, now: datetime) -> int:
-    """Queue the chosen deliveries again, each with a whole new ladder; return how many."""
+def retry(choice: RetryFilter, now: datetime) -> int:
+    """Queue the chosen deliveries again with all their attempts; return how many."""
     total = 0
     while True:
         with transaction.atomic():
             rows = _dead(choice).filter(channel__in=_usable()).order_by("pk")
             locked = rows.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True)
-            queued = Delivery.objects.filter(pk__in=list(locked[:CHUNK])).revive(now)
+            queued = Delivery.objects.filter(pk__in=list(locked[:RETRY_BATCH_SIZE])).revive(now)
         if not queued:
             break
         total += queued
     if total:
-        outbox.wake()
+        wake_workers()
     return total
 
 
@@ -69,16 +71,16 @@ def _usable() -> QuerySet[Channel]:
     )
 
 
-def _dead(choice: Choice) -> DeliveryQuerySet:
+def _dead(choice: RetryFilter) -> DeliveryQuerySet:
     rows = Delivery.objects.exclude_system().filter(
         status=Delivery.Status.DEAD,
         finished_at__gte=choice.since,
         finished_at__lt=choice.until,
-        # By the index of the period: only these days are read.
+        # The index on created_at limits the scan to these days.
         created_at__gte=choice.since - LONGEST_LIFE,
         created_at__lt=choice.until,
     )
-    # What FOAM says for itself is of no use later: codes, tests and notices.
+    # FOAM's own messages (codes, tests and notices) are of no use later.
     rows = rows.exclude(reference__regex="^(" + "|".join(SILENT) + ")")
     if choice.reason:
         rows = rows.filter(reason__icontains=choice.reason)

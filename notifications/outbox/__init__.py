@@ -1,1 +1,1 @@
-"""From a posted message to its recorded outcome."""
+"""The outbox: from a posted message to its recorded outcome."""

@@ -1,7 +1,7 @@
-"""Digests: what a channel has collected goes out as one message when the window has ended.
+"""Digests: the messages that a channel has collected go out as one when the window has ended.
 
-A window is a channel and an instant, and the reference of its digest names both: there is one.
-Who gathers holds the channel, and others pass it by.
+A window is a channel and an instant. The reference of its digest names both, so each window has one
+digest. The worker that gathers a window locks its channel, and other workers skip it.
 """
 
 from collections import defaultdict
@@ -13,18 +13,18 @@ from django.db import connection
 
 from accounts.timezones import format_instant, iso, zone
 from notifications.models import Delivery
-from notifications.models.channel import limit_of
+from notifications.models.flood import flood_limit_of
 from notifications.outbox.digest_windows import HOUR, hour_of
 from notifications.outbox.hold_rules import rules_of
 from notifications.sql import bulk_cursor
 
 REFERENCE = "digest:"
-# So many messages are told in a digest; the others are counted, and listed where deliveries are.
-SHOWN = 50
-# Of the first line of a body.
-LINE = 200
-# Windows that are gathered in one transaction.
-BATCH = 100
+# A digest lists this many messages, and counts the others: the list of deliveries has them all.
+MESSAGES_LISTED = 50
+# Characters of the first line of a body.
+LINE_LENGTH = 200
+# Windows gathered in one transaction.
+WINDOW_BATCH_SIZE = 100
 
 # The windows that have ended, oldest first: one probe of a partial index when none has.
 WINDOWS = """
@@ -33,32 +33,32 @@ WHERE next_attempt_at <= %(now)s AND next_attempt_at IS NOT NULL AND held IN ('d
 GROUP BY next_attempt_at, channel_id ORDER BY next_attempt_at LIMIT %(limit)s
 """
 
-OURS = """
+LOCK_CHANNELS = """
 SELECT c.id, c.kind, c.flood_limit, u.timezone FROM notifications_channel c
 JOIN accounts_user u ON u.id = c.owner_id
 WHERE c.id = ANY (%(ids)b::bigint[]) ORDER BY c.id
 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 
-# All of a window, also what someone is just cancelling: that is waited for, and then left out.
-ENDED = """
+# All messages of a window. A row being cancelled is waited for, and then left out.
+MESSAGES = """
 SELECT id, channel_id, next_attempt_at, due_at, held FROM notifications_delivery
 WHERE channel_id = ANY (%(ids)b::bigint[]) AND next_attempt_at <= %(now)s AND status = 'queued'
     AND held IN ('digest', 'flood')
 ORDER BY id FOR UPDATE
 """
 
-ALONE = """
+RELEASE_ALONE = """
 UPDATE notifications_delivery SET held = 'alone' WHERE id = ANY (%(ids)b::bigint[])
 """
 
-# What was committed after its digest had gone out: it waits for one more, not for a day.
-LATE = """
+# A message committed after its digest had gone out waits until the next hour, not the next day.
+PUT_OFF_LATE = """
 UPDATE notifications_delivery d SET next_attempt_at = o.at
 FROM unnest(%(ids)b::bigint[], %(ats)b::timestamptz[]) AS o(id, at) WHERE d.id = o.id
 """
 
-COLLECTED = """
+MARK_COLLECTED = """
 UPDATE notifications_delivery d SET status = 'collected', digest_id = g.id, next_attempt_at = NULL,
     finished_at = %(now)s, reason = CASE d.held WHEN 'flood'
         THEN 'Collected by the flood guard.' ELSE 'Collected in a digest.' END
@@ -68,7 +68,7 @@ WHERE d.id = o.id AND g.channel_id = d.channel_id
 """
 
 
-class Row(NamedTuple):
+class CollectedMessage(NamedTuple):
     id: int
     channel_id: int
     ends_at: datetime
@@ -76,11 +76,11 @@ class Row(NamedTuple):
     held: str
 
 
-class Gathered(NamedTuple):
-    """The messages of one window, in the order in which they are told, and the words of some."""
+class DigestWindow(NamedTuple):
+    """The messages of one window in the order of the digest, and the texts of those listed."""
 
-    rows: Sequence[Row]
-    words: Sequence[dict[str, Any]]
+    rows: Sequence[CollectedMessage]
+    texts: Sequence[dict[str, Any]]
     timezone: str
     limit: int
 
@@ -89,7 +89,7 @@ class Gathered(NamedTuple):
         return reference(self.rows[0])
 
     def message(self) -> dict[str, Any]:
-        """Return what the digest says, by the names that a Post has."""
+        """Return the fields of the digest's `Post`."""
         first, count = self.rows[0], len(self.rows)
         return {
             "channel_id": first.channel_id,
@@ -103,8 +103,8 @@ class Gathered(NamedTuple):
                 "count": count,
                 "timezone": self.timezone,
                 "messages": [
-                    {**each["data"], "title": each["title"], "due_at": iso(each["due_at"])}
-                    for each in self.words
+                    {**text["data"], "title": text["title"], "due_at": iso(text["due_at"])}
+                    for text in self.texts
                 ],
             },
         }
@@ -116,17 +116,17 @@ class Gathered(NamedTuple):
         beyond = f", beyond the {self.limit} an hour that go out at once" if is_flood else ""
         yield f"{len(self.rows)} reminders collected until {until}{beyond}:"
         yield ""
-        for each in self.words:
-            due = each["due_at"].astimezone(zone(self.timezone))
+        for text in self.texts:
+            due = text["due_at"].astimezone(zone(self.timezone))
             day = "" if due.date() == end.date() else f"{due:%a} {due.day} {due:%b} "
-            yield f"• {day}{due:%H:%M}  {each['title']}"
-            if line := each["body"].lstrip().partition("\n")[0].strip():
-                yield f"  {line[:LINE]}"
-        if more := len(self.rows) - len(self.words):
+            yield f"• {day}{due:%H:%M}  {text['title']}"
+            if line := text["body"].lstrip().partition("\n")[0].strip():
+                yield f"  {line[:LINE_LENGTH]}"
+        if more := len(self.rows) - len(self.texts):
             yield f"… and {more} more: the list of your deliveries has them all."
 
 
-def reference(row: Row) -> str:
+def reference(row: CollectedMessage) -> str:
     return f"{REFERENCE}{row.channel_id}:{int(row.ends_at.timestamp())}"
 
 
@@ -134,66 +134,70 @@ def has_ended_windows(now: datetime) -> bool:
     return bool(_windows(now, 1))
 
 
-def _windows(now: datetime, limit: int = BATCH) -> list[int]:
+def _windows(now: datetime, limit: int = WINDOW_BATCH_SIZE) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(WINDOWS, {"now": now, "limit": limit})
         return [channel for (channel,) in cursor.fetchall()]
 
 
-def gather(now: datetime) -> list[Gathered]:
-    """Take the windows that have ended; return those of which a digest is to be made.
+def gather(now: datetime) -> list[DigestWindow]:
+    """Return the ended windows that become digests, within the caller's transaction.
 
-    Within a transaction, which holds their channels until it ends. One that is alone in its window
-    goes out as itself.
+    1. Lock their channels, skipping channels locked by another worker.
+    2. Release a message that is alone in its window: it goes out as itself.
+    3. Put off messages that came after the digest of their window.
+    4. Read the texts of the messages to list.
     """
     with bulk_cursor() as cursor:
-        cursor.execute(OURS, {"ids": _windows(now)})
-        ours = {pk: (limit_of(kind, limit), zone_) for pk, kind, limit, zone_ in cursor.fetchall()}
-        cursor.execute(ENDED, {"ids": list(ours), "now": now}, binary=True)
-        rows = [Row._make(row) for row in cursor.fetchall()]
-    windows: dict[str, list[Row]] = defaultdict(list)
+        cursor.execute(LOCK_CHANNELS, {"ids": _windows(now)})
+        channels = {
+            pk: (flood_limit_of(kind, limit), zone_) for pk, kind, limit, zone_ in cursor.fetchall()
+        }
+        cursor.execute(MESSAGES, {"ids": list(channels), "now": now}, binary=True)
+        rows = [CollectedMessage._make(row) for row in cursor.fetchall()]
+    windows: dict[str, list[CollectedMessage]] = defaultdict(list)
     for row in rows:
         windows[reference(row)].append(row)
-    _let_go([window[0] for window in windows.values() if len(window) == 1])
-    made = {name: window for name, window in windows.items() if len(window) > 1}
-    late = set(Delivery.objects.filter(reference__in=made).values_list("reference", flat=True))
-    _put_off([row for name in late for row in made.pop(name)], now)
-    ordered = [sorted(window, key=lambda row: (row.due_at, row.id)) for window in made.values()]
-    words = _words([row.id for window in ordered for row in window[:SHOWN]])
+    _release_alone([window[0] for window in windows.values() if len(window) == 1])
+    groups = {name: window for name, window in windows.items() if len(window) > 1}
+    late = set(Delivery.objects.filter(reference__in=groups).values_list("reference", flat=True))
+    _put_off([row for name in late for row in groups.pop(name)], now)
+    ordered = [sorted(window, key=lambda row: (row.due_at, row.id)) for window in groups.values()]
+    texts = _texts_of([row.id for window in ordered for row in window[:MESSAGES_LISTED]])
     return [
-        Gathered(window, [words[row.id] for row in window[:SHOWN]], timezone, limit)
+        DigestWindow(window, [texts[row.id] for row in window[:MESSAGES_LISTED]], timezone, limit)
         for window in ordered
-        for limit, timezone in [ours[window[0].channel_id]]
+        for limit, timezone in [channels[window[0].channel_id]]
     ]
 
 
-def _words(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _texts_of(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     rows = Delivery.objects.filter(pk__in=ids).values("pk", "title", "body", "due_at", "data")
     return {row["pk"]: dict(row) for row in rows}
 
 
-def _let_go(rows: Sequence[Row]) -> None:
+def _release_alone(rows: Sequence[CollectedMessage]) -> None:
     if rows:
         with bulk_cursor() as cursor:
-            cursor.execute(ALONE, {"ids": [row.id for row in rows]})
+            cursor.execute(RELEASE_ALONE, {"ids": [row.id for row in rows]})
 
 
-def _put_off(rows: Sequence[Row], now: datetime) -> None:
+def _put_off(rows: Sequence[CollectedMessage], now: datetime) -> None:
     if not rows:
         return
     rules = rules_of({row.channel_id for row in rows})
     at = hour_of(now) + HOUR
     ats = [rules[row.channel_id].awake(at) if row.channel_id in rules else at for row in rows]
     with bulk_cursor() as cursor:
-        cursor.execute(LATE, {"ids": [row.id for row in rows], "ats": ats})
+        cursor.execute(PUT_OFF_LATE, {"ids": [row.id for row in rows], "ats": ats})
 
 
-def mark(gathered: Sequence[Gathered], now: datetime) -> int:
-    """End what these digests, which are there now, have collected; return how many that is."""
-    if not gathered:
+def mark_collected(windows: Sequence[DigestWindow], now: datetime) -> int:
+    """End the messages that these digests, now posted, have collected; return their number."""
+    if not windows:
         return 0
-    rows = [(row.id, each.reference) for each in gathered for row in each.rows]
+    rows = [(row.id, window.reference) for window in windows for row in window.rows]
     with bulk_cursor() as cursor:
         ids, references = map(list, zip(*rows, strict=True))
-        cursor.execute(COLLECTED, {"ids": ids, "references": references, "now": now})
+        cursor.execute(MARK_COLLECTED, {"ids": ids, "references": references, "now": now})
         return cursor.rowcount

@@ -1,4 +1,4 @@
-"""The windows in which a channel collects messages for a digest, by its owner's clock. Pure."""
+"""The windows in which a channel collects messages for a digest, in its owner's time. Pure."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -9,39 +9,39 @@ HOUR = timedelta(hours=1)
 
 
 def end_of_day(instant: datetime, timezone: str, at: time) -> datetime:
-    """Return when the clock there next shows `at`, after `instant`.
+    """Return the next instant after `instant` at which local time is `at`.
 
-    One that the clock skips is as much later (02:30 is 03:30); one that it shows twice counts once.
+    In a DST gap it moves with the clock (02:30 becomes 03:30); in a fold it counts once.
     """
-    here = zone(timezone)
-    day = instant.astimezone(here).date() - DAY
-    while (end := datetime.combine(day, at, here).astimezone(UTC)) <= instant:
+    local_zone = zone(timezone)
+    day = instant.astimezone(local_zone).date() - DAY
+    while (end := datetime.combine(day, at, local_zone).astimezone(UTC)) <= instant:
         day += DAY
     return end
 
 
 def end_of_window(instant: datetime, timezone: str, every: timedelta) -> datetime:
-    """Return when the window that `instant` lies in ends.
+    """Return the end of the window that contains `instant`.
 
-    Windows are counted from midnight by the clock on the wall, and the last one ends at midnight:
-    every 6 h is at 6, 12, 18 and 24 o'clock, also on a day of 23 hours.
+    Windows are counted from midnight in local time, and the last one of a day ends at midnight:
+    every 6 h ends at 6, 12, 18 and 24 o'clock, even on a day of 23 hours.
     """
-    here, at = zone(timezone), instant
-    wall = at.astimezone(here).replace(tzinfo=None)
-    window = _window(wall, every)
-    while _window(wall, every) == window:
-        midnight = datetime.combine(wall, time.min)
+    local_zone, at = zone(timezone), instant
+    local_time = at.astimezone(local_zone).replace(tzinfo=None)
+    window = _window(local_time, every)
+    while _window(local_time, every) == window:
+        midnight = datetime.combine(local_time, time.min)
         end = min(midnight + (window[1] + 1) * every, midnight + DAY)
-        # Where the clock is set meanwhile, what it shows then decides.
-        at = steady_until(here, at, at + (end - wall))
-        wall = at.astimezone(here).replace(tzinfo=None)
+        # A DST change within the window changes its length: the local time after it decides.
+        at = steady_until(local_zone, at, at + (end - local_time))
+        local_time = at.astimezone(local_zone).replace(tzinfo=None)
     return at
 
 
-def _window(wall: datetime, every: timedelta) -> tuple[int, int]:
-    return wall.toordinal(), (wall - datetime.combine(wall, time.min)) // every
+def _window(local_time: datetime, every: timedelta) -> tuple[int, int]:
+    return local_time.toordinal(), (local_time - datetime.combine(local_time, time.min)) // every
 
 
 def hour_of(instant: datetime) -> datetime:
-    """Return the beginning of the hour, of UTC, that `instant` lies in."""
+    """Return the beginning of the UTC hour that contains `instant`."""
     return instant.replace(minute=0, second=0, microsecond=0)

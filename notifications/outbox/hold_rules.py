@@ -1,8 +1,8 @@
 """When a message may go out: at once, after quiet hours or a pause, or with others in a digest.
 
-It is decided once for each message, when it is posted, and anew when its channel or its owner
-changes. A channel without quiet hours, pause, digest and flood guard is in no index of those that
-have any: it costs nothing.
+This is decided when the message is posted, and again when its channel or its owner changes. A
+channel without quiet hours, pause, digest and flood guard is in none of the partial indexes below,
+and so costs nothing.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.models.pause import check_until
 from accounts.quiet_hours import Quiet, quiet_until
 from notifications.models import Channel, Delivery, flood
-from notifications.models.channel import FOREVER, UNGUARDED, limit_of
+from notifications.models.channel import FOREVER
 from notifications.outbox.digest_windows import HOUR, end_of_day, end_of_window, hour_of
 from notifications.sql import bulk_cursor
 
@@ -26,9 +26,9 @@ QUIET, PAUSED = Delivery.Held.QUIET, Delivery.Held.PAUSED
 DIGEST, FLOOD = Delivery.Held.DIGEST, Delivery.Held.FLOOD
 DROPPED = "Dropped when its channel was resumed."
 
-# Of these channels those that hold anything, each by a partial index. The ids are a subquery: to
-# weigh each of thousands would take the planner longer than to look them all up.
-SPECIAL = """
+# The channels among these that have hold rules, each found by a partial index. The ids are a
+# subquery, as planning with thousands of constants takes longer than looking them all up.
+CHANNELS_WITH_RULES = """
 SELECT {columns} FROM notifications_channel c JOIN accounts_user u ON u.id = c.owner_id
 WHERE c.id = ANY ({ids}) AND (c.digest_at IS NOT NULL OR c.digest_every IS NOT NULL
     OR c.flood_limit > 0 OR (c.flood_limit IS NULL AND NOT (c.kind IN {unguarded})))
@@ -42,19 +42,19 @@ WHERE c.id = ANY ({ids}) AND c.paused_until IS NOT NULL
     columns="c.id, c.kind, c.digest_at, c.digest_every, c.flood_limit, c.paused_until,"
     " u.timezone, u.quiet_from, u.quiet_until, u.quiet_weekends",
     ids="(SELECT %(ids)b::bigint[])::bigint[]",
-    unguarded=tuple(UNGUARDED),
+    unguarded=tuple(flood.KINDS_WITHOUT_FLOOD_GUARD),
 )
 
 
-class Post(Protocol):
+class Holdable(Protocol):
     @property
     def channel_id(self) -> int: ...
     @property
     def urgent(self) -> bool: ...
 
 
-class Rules(NamedTuple):
-    """What holds messages to one channel; `limit` is how many an hour it takes, 0 for any."""
+class HoldRules(NamedTuple):
+    """The rules that hold messages to one channel; `limit` is a number per hour, 0 for none."""
 
     kind: str
     digest_at: time | None
@@ -64,34 +64,36 @@ class Rules(NamedTuple):
     paused_until: datetime | None = None
 
     def awake(self, at: datetime) -> datetime:
-        """Return the first instant from `at` on at which its owner may be disturbed."""
+        """Return the first instant from `at` on at which the owner may be disturbed."""
         at = max(at, self.paused_until or at)
         is_ever_quiet = self.quiet.quiet_from is not None or self.quiet.quiet_weekends
-        # An inbox disturbs nobody.
+        # An inbox makes no sound, so quiet hours do not hold its messages.
         return _awake(self.quiet, at) if is_ever_quiet and self.kind != "inbox" else at
 
     def window_end(self, at: datetime) -> datetime | None:
-        """Return when the digest goes out that a message of then belongs to; None without one."""
+        """Return when the digest with a message posted at `at` goes out; None without digests."""
         if self.digest_at is not None:
             return end_of_day(at, self.quiet.timezone, self.digest_at)
         if self.digest_every is not None:
             return end_of_window(at, self.quiet.timezone, self.digest_every)
         return None
 
-    def first(self, posted_at: datetime, held: str | None = None) -> tuple[datetime, str | None]:
-        """Return when a message may go out that was posted then, and what holds it until then.
+    def send_time(
+        self, posted_at: datetime, held: str | None = None
+    ) -> tuple[datetime, str | None]:
+        """Return when a message may go out, and the rule that holds it until then.
 
-        `held` is FLOOD for one that the flood guard is to hold, at least for that hour.
+        With `held` = FLOOD the flood guard holds it, at least for that hour.
         """
         if end := self.window_end(posted_at):
             return self.awake(end), DIGEST
         at = self.awake(posted_at)
         if held == FLOOD and self.limit:
             return self.awake(hour_of(at) + HOUR), FLOOD
-        return at, self.why(posted_at, at)
+        return at, self.held_by(posted_at, at)
 
-    def why(self, since: datetime, at: datetime) -> str | None:
-        """Return what holds a message from then until `at`, if it is held."""
+    def held_by(self, since: datetime, at: datetime) -> str | None:
+        """Return the rule that holds a message from `since` until `at`; None if none does."""
         if at <= since:
             return None
         return PAUSED if since < (self.paused_until or since) else QUIET
@@ -102,54 +104,57 @@ def _awake(quiet: Quiet, at: datetime) -> datetime:
     return quiet_until(quiet, at) or at
 
 
-def rules_of(channels: Collection[int]) -> dict[int, Rules]:
-    """Return the rules of those among these channels that have any."""
+def rules_of(channels: Collection[int]) -> dict[int, HoldRules]:
+    """Return the rules of the channels among these that have any."""
     with bulk_cursor() as cursor:
-        cursor.execute(SPECIAL, {"ids": list(channels)}, binary=True)
+        cursor.execute(CHANNELS_WITH_RULES, {"ids": list(channels)}, binary=True)
         return {
-            pk: Rules(kind, at, every, limit_of(kind, limit), Quiet(*quiet), paused_until)
+            pk: HoldRules(
+                kind, at, every, flood.flood_limit_of(kind, limit), Quiet(*quiet), paused_until
+            )
             for pk, kind, at, every, limit, paused_until, *quiet in cursor.fetchall()
         }
 
 
-class Plan(NamedTuple):
-    """For each message when it may go out, and what holds it; both empty when all may at once."""
+class SendPlan(NamedTuple):
+    """The send time and the hold of each message; both empty if all may go out at once."""
 
     ats: list[datetime | None]
     helds: list[str | None]
 
 
-def plan(posts: Sequence[Post], now: datetime) -> Plan:
-    """Decide for messages that are posted now, within the caller's transaction.
+def plan_sends(posts: Sequence[Holdable], now: datetime) -> SendPlan:
+    """Decide when messages posted now may go out, within the caller's transaction.
 
-    Of those beyond a channel's limit for the hour in which they would go out the first ones do.
+    1. Read the hold rules of their channels; urgent messages are held by none.
+    2. Apply each channel's quiet hours, pause and digest.
+    3. Count the messages for each hour of a channel; the flood guard holds those over the limit.
     """
     rules = rules_of({post.channel_id for post in posts if not post.urgent})
     if not rules:
-        return Plan([], [])
-    found = Plan([None] * len(posts), [None] * len(posts))
-    firsts = {channel: each.first(now) for channel, each in rules.items()}
-    counted: dict[flood.Hour, list[int]] = defaultdict(list)
+        return SendPlan([], [])
+    plan = SendPlan([None] * len(posts), [None] * len(posts))
+    send_times = {channel: rule.send_time(now) for channel, rule in rules.items()}
+    by_hour: dict[flood.Hour, list[int]] = defaultdict(list)
     for i, post in enumerate(posts):
         if post.urgent or post.channel_id not in rules:
             continue
-        at, held = firsts[post.channel_id]
+        at, held = send_times[post.channel_id]
         if held:
-            found.ats[i], found.helds[i] = at, held
+            plan.ats[i], plan.helds[i] = at, held
         if held != DIGEST and rules[post.channel_id].limit and at < FOREVER:
-            counted[post.channel_id, hour_of(at)].append(i)
-    for i in _beyond_the_limit(counted, rules):
-        found.ats[i], found.helds[i] = rules[posts[i].channel_id].first(now, FLOOD)
-    return found
+            by_hour[post.channel_id, hour_of(at)].append(i)
+    for i in _over_limit(by_hour, rules):
+        plan.ats[i], plan.helds[i] = rules[posts[i].channel_id].send_time(now, FLOOD)
+    return plan
 
 
-def _beyond_the_limit(
-    counted: dict[flood.Hour, list[int]], rules: dict[int, Rules]
-) -> Iterable[int]:
-    if not counted:
+def _over_limit(by_hour: dict[flood.Hour, list[int]], rules: dict[int, HoldRules]) -> Iterable[int]:
+    """Yield the places of the messages over their channel's limit of an hour."""
+    if not by_hour:
         return
-    before = flood.count({hour: len(places) for hour, places in counted.items()})
-    for hour, places in counted.items():
+    before = flood.count_messages({hour: len(places) for hour, places in by_hour.items()})
+    for hour, places in by_hour.items():
         yield from places[max(0, rules[hour[0]].limit - before[hour]) :]
 
 
@@ -162,9 +167,9 @@ WHERE d.id = p.id
 
 @transaction.atomic
 def replan(channels: Collection[int], now: datetime) -> int:
-    """Decide anew for what these channels hold; return how many messages that is.
+    """Decide again when the held messages of these channels may go out; return their number.
 
-    What nothing holds any more goes out at once. What is due already is left to whom takes it.
+    A message that no rule holds any more goes out at once. Due messages are left to the workers.
     """
     waiting = Delivery.objects.filter(
         channel__in=channels, status="queued", next_attempt_at__gt=now
@@ -178,8 +183,8 @@ def replan(channels: Collection[int], now: datetime) -> int:
     if not rows:
         return 0
     rules = rules_of(channels)
-    found = [
-        _again(rules.get(channel), held, urgent, made_at, now)
+    decisions = [
+        _replan_message(rules.get(channel), held, urgent, made_at, now)
         for _, channel, held, urgent, made_at in rows
     ]
     with bulk_cursor() as cursor:
@@ -187,31 +192,31 @@ def replan(channels: Collection[int], now: datetime) -> int:
             REPLAN,
             {
                 "ids": [row[0] for row in rows],
-                "ats": [at for at, _ in found],
-                "helds": [held for _, held in found],
+                "ats": [at for at, _ in decisions],
+                "helds": [held for _, held in decisions],
             },
         )
     return len(rows)
 
 
-def _again(
-    rules: Rules | None, held: str | None, urgent: bool, posted_at: datetime, now: datetime
+def _replan_message(
+    rules: HoldRules | None, held: str | None, urgent: bool, posted_at: datetime, now: datetime
 ) -> tuple[datetime, str | None]:
     if rules is None:
         return now, None
     if urgent:
-        # It waits for nothing but a pause.
+        # Only a pause holds an urgent message.
         at = max(now, rules.paused_until or now)
-        return at, rules.why(now, at)
-    at, why = rules.first(posted_at, held)
-    if why == DIGEST and held in {QUIET, PAUSED}:
-        # It waits for nothing but the end of these hours, or for its next attempt after them.
+        return at, rules.held_by(now, at)
+    at, rule = rules.send_time(posted_at, held)
+    if rule == DIGEST and held in {QUIET, PAUSED}:
+        # It was posted without a digest, so it waits only for the end of quiet hours or pause.
         at = rules.awake(posted_at)
-        why = rules.why(posted_at, at)
+        rule = rules.held_by(posted_at, at)
     if at <= now:
         at = rules.awake(now)
-        why = why if why in Delivery.TO_COLLECT else rules.why(now, at)
-    return at, why
+        rule = rule if rule in Delivery.TO_COLLECT else rules.held_by(now, at)
+    return at, rule
 
 
 def replan_owner(user: User, now: datetime) -> None:
@@ -220,17 +225,17 @@ def replan_owner(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def store(channel: Channel, now: datetime, changed: Iterable[str] | None = None) -> None:
-    """Check and save a channel, and decide anew for what it holds: what every face calls."""
+    """Check and save a channel, and replan its held messages. API, admin and commands call this."""
     channel.store(changed)
     replan([channel.pk], now)
 
 
 @transaction.atomic
 def pause(channel: Channel, now: datetime, until: datetime | None = None) -> None:
-    """Let messages to a channel wait until then, or until it is resumed, urgent ones as well.
+    """Hold messages to a channel, urgent ones included, until `until` or until it is resumed.
 
-    What is paused gets another end by it. ValidationError names `until`. What is just being sent
-    may still arrive; what else is due is put off when a worker would take it.
+    A paused channel gets the new end. ValidationError names `until`. A message being sent may still
+    arrive; a worker that would lease another one puts it off instead.
     """
     check_until(until, now)
     stored = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
@@ -240,7 +245,7 @@ def pause(channel: Channel, now: datetime, until: datetime | None = None) -> Non
 
 @transaction.atomic
 def resume(channel: Channel, now: datetime, *, drop: bool = False) -> None:
-    """End the pause of a channel: what waits for that goes out, or with `drop` is cancelled."""
+    """End the pause of a channel; send the messages that waited for it, or cancel them (`drop`)."""
     Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     if drop:
         waiting = Delivery.objects.filter(channel=channel, held=PAUSED, next_attempt_at__gt=now)
@@ -249,7 +254,7 @@ def resume(channel: Channel, now: datetime, *, drop: bool = False) -> None:
 
 
 def _set_pause(channel: Channel, now: datetime, **values: datetime | None) -> None:
-    kept = Channel.objects.filter(pk=channel.pk, deleted_at=None)
-    kept.exclude(**values).update(**values, updated_at=now)
+    rows = Channel.objects.filter(pk=channel.pk, deleted_at=None)
+    rows.exclude(**values).update(**values, updated_at=now)
     replan([channel.pk], now)
     channel.refresh_from_db()

@@ -1,6 +1,6 @@
-"""The lease: due deliveries are a worker's own until it runs out.
+"""The lease: due deliveries belong to one worker until `leased_until`.
 
-Taking one sets its `leased_until`: a worker that dies lets that pass, and another takes over.
+If the worker dies, its lease runs out and another worker leases the delivery again.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ from notifications.models.delivery import message_id
 from notifications.sql import bulk_cursor
 from notifications.transports import Message
 
-BATCH = 500
-# Longer than a round with its slowest message can take, which is given up within 20 s.
+LEASE_BATCH_SIZE = 500
+# Must exceed the time that the slowest message takes: a transport gives it up within 20 s.
 LEASE = timedelta(seconds=settings.FOAM_LEASE_SECONDS)
 
-# What waits to be collected is nobody's to send, however long its window is over. While everything
-# is paused only the canary's is sent.
+# A delivery held for a digest is never leased, even after its window has ended: the digest is sent.
+# While everything is paused, only the canary's delivery is sent.
 IS_FREE = f"""
 (held IS NULL OR held NOT IN ('digest', 'flood'))
   AND (channel_id = {SYSTEM_USER_ID} OR NOT {EVERYTHING})
 """
-# The scan then begins where the canary's is due, for what waits meanwhile may be very much.
+# During such a pause the scan begins at the canary's delivery, as a long backlog may be waiting.
 UNLESS_PAUSED = """
 next_attempt_at >= (
     SELECT CASE WHEN {everything} THEN (
@@ -39,7 +39,8 @@ next_attempt_at >= (
 )
 """.replace("{everything}", EVERYTHING)
 
-# Whose turn it is, by age. What nobody else is taking is locked, and read by LEASE_SQL.
+# Oldest due first. SKIP LOCKED skips the rows that another worker is leasing; LEASE_SQL leases the
+# locked ones.
 OLDEST = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
@@ -50,8 +51,8 @@ due AS MATERIALIZED (
 )
 """
 
-# Channels with anything unfinished, by id from `after` on: one index probe each.
-HEADS = """
+# Channels with unfinished deliveries, by id after `after`: one index probe for each.
+CHANNELS_WITH_WORK = """
 WITH RECURSIVE head AS (
     SELECT 1 AS number, (
         SELECT channel_id FROM notifications_delivery
@@ -69,8 +70,8 @@ WITH RECURSIVE head AS (
 SELECT channel_id FROM head WHERE channel_id IS NOT NULL
 """
 
-# Whose turn it is among these channels, a few of each. As a range of both columns: only the index
-# of both can then be used, and never that of the times of all channels.
+# A few due deliveries of each of these channels. The condition is a range of both columns, so that
+# PostgreSQL can use only the index of both, and never the one of all channels' times.
 OF_CHANNELS = """
 due AS MATERIALIZED (
     SELECT d.* FROM notifications_channel c
@@ -80,7 +81,7 @@ due AS MATERIALIZED (
             AND (channel_id, next_attempt_at) >= (c.id, '-infinity'::timestamptz)
             AND (channel_id, next_attempt_at) <= (c.id, %(now)s)
             AND (leased_until IS NULL OR leased_until <= %(now)s) AND {is_free}
-        ORDER BY channel_id, next_attempt_at LIMIT %(each)s
+        ORDER BY channel_id, next_attempt_at LIMIT %(per_channel)s
         FOR UPDATE SKIP LOCKED
     ) d
     WHERE c.id = ANY (%(channels)s) AND c.kind = ANY (%(kinds)s)
@@ -88,7 +89,7 @@ due AS MATERIALIZED (
 )
 """
 
-# This one, which nobody else can have seen.
+# One delivery, inserted by the same transaction: no other worker can see it yet.
 THIS = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
@@ -97,10 +98,11 @@ due AS MATERIALIZED (
 )
 """
 
-# A row found `sending` was leased by a worker that never came back. With no attempts left it ends
-# here, before it is sent again: a message that kills its worker never reaches a check made after.
-# What is due to an account that is switched off ends here as well. PostgreSQL looks first whether
-# any account is, once for each statement, by an index that holds nothing as a rule.
+# A `sending` row whose lease ran out belonged to a worker that died. Without attempts left it ends
+# here, before it is sent again: a message that kills its worker never reaches a later check.
+#
+# A delivery to an account that is switched off ends here as well. PostgreSQL first checks once per
+# statement whether any account is, by an index that is nearly always empty.
 ENDS_AS = """
 CASE WHEN attempt >= max_attempts OR status = 'sending' AND (
     SELECT at_most_once FROM notifications_channel WHERE id = d.channel_id
@@ -113,8 +115,8 @@ CASE WHEN attempt >= max_attempts OR status = 'sending' AND (
 """
 SWITCHED_OFF = "The account of its owner is switched off."
 
-# The lease. An attempt whose worker never came back is uncertain. What is due on a channel that is
-# paused is put off to the end of that, whoever has queued it meanwhile.
+# The lease. The attempt of a worker that died is uncertain. A delivery that was queued to a channel
+# while it was being paused is put off to the end of the pause.
 LEASE_SQL = """
 WITH RECURSIVE {due}, lost AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, ended_at)
@@ -162,16 +164,17 @@ LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
     )
     for due in (OLDEST, OF_CHANNELS, THIS)
 )
-# How many channels are looked at when some are left out, and what is taken of each at a time.
-LOOK_AT = 500
-TAKE = 20
+# While some channels are busy, a lease looks at this many others, and takes this many deliveries of
+# each.
+CHANNELS_AT_ONCE = 500
+DELIVERIES_PER_CHANNEL = 20
 
 
 class Leased(NamedTuple):
-    """A delivery that is ours until the lease runs out.
+    """A delivery that belongs to this worker until the lease runs out.
 
-    `has_failed`: its channel hung last time, or what went there before ended dead. `since`: when
-    it was to go out, in seconds of the epoch; None where something held it, or it is tried again.
+    `has_failed`: its channel hung last time, or an earlier delivery to it ended dead. `since`: its
+    due time in seconds of the epoch; None for a delivery that was held, and for a retry.
     """
 
     message: Message
@@ -182,32 +185,37 @@ class Leased(NamedTuple):
     since: float | None = None
 
 
-def lease(now: datetime, limit: int = BATCH) -> list[Leased]:
-    """Take up to `limit` due deliveries for LEASE, oldest first; other workers pass them by."""
+def lease_oldest(now: datetime, limit: int = LEASE_BATCH_SIZE) -> list[Leased]:
+    """Lease up to `limit` due deliveries, oldest first; other workers skip them."""
     return _lease(LEASE_OLDEST, {"now": now, "until": now + LEASE, "limit": limit})
 
 
 def lease_of_channels(
-    now: datetime, channels: Sequence[int], kinds: Sequence[str], limit: int = BATCH
+    now: datetime, channels: Sequence[int], kinds: Sequence[str], limit: int = LEASE_BATCH_SIZE
 ) -> list[Leased]:
-    """As `lease`, a few of each of these channels that are of these `kinds`.
+    """Lease a few due deliveries of each of these channels, if its kind is among `kinds`.
 
-    However much is due for others, it is not looked at.
+    A backlog of other channels costs nothing, as it is not read.
     """
-    values = {"now": now, "until": now + LEASE, "limit": limit, "each": TAKE}
+    values = {
+        "now": now,
+        "until": now + LEASE,
+        "limit": limit,
+        "per_channel": DELIVERIES_PER_CHANNEL,
+    }
     return _lease(LEASE_OF_CHANNELS, {**values, "channels": list(channels), "kinds": list(kinds)})
 
 
 def lease_this(delivery_id: int, now: datetime) -> Leased | None:
-    """Take a delivery that was posted in the same transaction; None when it has ended at once."""
+    """Lease a delivery posted in the same transaction; return None if it was not queued."""
     leased = _lease(LEASE_THIS, {"now": now, "until": now + LEASE, "id": delivery_id})
     return leased[0] if leased else None
 
 
-def channels_with_work(after: int, limit: int = LOOK_AT) -> list[int]:
-    """Return up to `limit` channels with unfinished deliveries, by id, those after `after`."""
+def channels_with_work(after: int, limit: int = CHANNELS_AT_ONCE) -> list[int]:
+    """Return up to `limit` channels with unfinished deliveries, by id after `after`."""
     with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
-        cursor.execute(HEADS, {"after": after, "limit": limit})
+        cursor.execute(CHANNELS_WITH_WORK, {"after": after, "limit": limit})
         return [channel for (channel,) in cursor.fetchall()]
 
 
@@ -223,7 +231,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
     has_failed, is_at_most_once, since, channel_id, kind, address, secret, previous_secret = channel
     if reference.startswith(verification_codes.PREFIX):
         body = verification_codes.fill(body, reference)
-    # By position, as there are many: by name it takes twice the time.
+    # By position: keyword arguments would take twice the time for a batch.
     message = Message(
         *(id_, attempt, message_id(id_, created_at), channel_id, address, title, body, due_at),
         *(orjson.loads(data), secret, reference, previous_secret),
@@ -231,7 +239,7 @@ def _leased(row: tuple[Any, ...]) -> Leased:
     return Leased(message, kind, max_attempts, has_failed, is_at_most_once, since)
 
 
-# It goes back as it was: it has used no attempt.
+# A released delivery has used no attempt.
 RELEASE_SQL = """
 UPDATE notifications_delivery d SET status = 'queued', attempt = d.attempt - 1,
     leased_until = NULL, next_attempt_at = greatest(d.next_attempt_at, (
@@ -244,7 +252,7 @@ WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
 
 
 def release(messages: Sequence[Message]) -> None:
-    """Put back what was leased but never begun."""
+    """Return leased deliveries that were not sent to the queue."""
     if not messages:
         return
     ids, attempts = [m.delivery_id for m in messages], [m.attempt for m in messages]

@@ -1,8 +1,8 @@
-"""Deliveries that ended dead: what that says of their channels, and the notice to the owner.
+"""Losses: deliveries that ended dead count against their channels, and their owners get a notice.
 
-A channel's first loss is told once, until a message is accepted there again. Only faults of the
-receiver count towards disabling it; the same permanent reply for several addresses within minutes
-is a fault of the server in between.
+One notice is posted for each channel until it accepts a message again. Only faults of the receiver
+count towards disabling it. The same permanent reply for several addresses within minutes is a fault
+of the server in between.
 """
 
 import re
@@ -16,24 +16,25 @@ from notifications import notices
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 
-# A channel is disabled when so many deliveries in a row ended dead by a fault of its receiver, and
-# nothing that was posted for so long has been accepted.
-DEATHS = 3
-FAILING = timedelta(days=3)
-# The detail of an attempt is for people to read.
+# A channel is disabled when this many deliveries in a row ended dead by a fault of its receiver,
+# and no message posted within this time has been accepted.
+DEATHS_TO_DISABLE = 3
+FAILING_TIME_TO_DISABLE = timedelta(days=3)
+# People read the detail of an attempt, so a longer one is cut off.
 DETAIL_LENGTH = 500
-# So many channels with the same permanent reply within so long: not their recipients' fault.
-SEVERAL = 3
-TOGETHER = timedelta(minutes=15)
+# When this many channels have had the same permanent reply within this time, their recipients are
+# not at fault.
+WIDESPREAD_CHANNELS = 3
+WIDESPREAD_WITHIN = timedelta(minutes=15)
 
 ADDRESS = re.compile(r"<[^>\s]*>|[^\s<>@:;,]+@[^\s<>@:;,]+")
 TOKEN = re.compile(r"\b\w*\d\w*\b")
 
 
-class Loss(NamedTuple):
-    """A delivery whose attempt of this number was its last; `reply` is the receiver's, if any.
+class DeliveryLoss(NamedTuple):
+    """A delivery that ended dead with this attempt; `reply` is the receiver's, or empty.
 
-    `counts`: the fault is the receiver's. `is_final`: a permanent one.
+    `counts`: the receiver is at fault. `is_final`: the fault is permanent.
     """
 
     delivery_id: int
@@ -44,14 +45,15 @@ class Loss(NamedTuple):
     reply: str = ""
 
 
-def lock(channel_ids: Collection[int]) -> None:
-    """Lock channels before their deliveries: the order of everything that ends deliveries."""
+def lock_channels(channel_ids: Collection[int]) -> None:
+    """Lock channels before their deliveries, in the order that avoids deadlocks."""
     rows = Channel.objects.filter(pk__in=channel_ids).order_by("pk")
     list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
-# Only of deliveries that this attempt has ended. `first` is the oldest of those told to the owner.
-SETTLE = """
+# Counts only deliveries that this attempt has ended. `first` is the oldest one to
+# report to the owner.
+COUNT_LOSSES = """
 WITH lost AS (
     SELECT d.channel_id, count(*) FILTER (WHERE o.counts) AS deaths,
         min(d.created_at) FILTER (WHERE o.counts) AS since, max(o.reply) AS reply,
@@ -77,62 +79,63 @@ RETURNING c.id, c.disabled_at IS NULL AND c.deaths >= %(deaths)s AND c.failing_s
 """
 
 
-def settle(losses: Sequence[Loss], now: datetime) -> None:
-    """Count losses against their channels; tell their owners; disable what fails for long.
+def count_losses(losses: Sequence[DeliveryLoss], now: datetime) -> None:
+    """Count losses against their channels, post notices and disable channels that fail for long.
 
-    Within the transaction that ends the deliveries, whose channels it has locked.
+    Within the transaction that ends the deliveries and has locked their channels.
     """
     if not losses:
         return
     with bulk_cursor() as cursor:
         cursor.execute(
-            SETTLE,
+            COUNT_LOSSES,
             {
                 "now": now,
-                "ids": [each.delivery_id for each in losses],
-                "attempts": [each.attempt for each in losses],
-                "counts": [each.counts for each in losses],
-                "replies": [_reply(each) for each in losses],
+                "ids": [loss.delivery_id for loss in losses],
+                "attempts": [loss.attempt for loss in losses],
+                "counts": [loss.counts for loss in losses],
+                "replies": [_reply(loss) for loss in losses],
                 "silent": "^(" + "|".join(notices.SILENT) + ")",
-                "deaths": DEATHS,
-                "before": now - FAILING,
+                "deaths": DEATHS_TO_DISABLE,
+                "before": now - FAILING_TIME_TO_DISABLE,
             },
         )
         rows = cursor.fetchall()
-    _tell([first for _, _, first in rows if first is not None], now)
+    _notify_owners([first for _, _, first in rows if first is not None], now)
     _disable_failing([channel for channel, is_failing, _ in rows if is_failing], now)
 
 
-def _reply(loss: Loss) -> str:
+def _reply(loss: DeliveryLoss) -> str:
     return kind_of_reply(loss.reply) if loss.counts and loss.is_final else ""
 
 
 def kind_of_reply(reply: str) -> str:
-    """Return a reply without addresses, numbers and tokens, by which one differs from the next."""
+    """Return a reply without addresses, numbers and tokens, which differ between recipients."""
     return TOKEN.sub("#", ADDRESS.sub("<>", reply.lower()))[:200]
 
 
 def is_widespread(reply: str, now: datetime) -> bool:
     """Tell whether several channels have had this kind of permanent reply within minutes."""
-    same = Channel.objects.filter(rejected_at__gt=now - TOGETHER, rejection=reply)
-    return len(same.values_list("pk", flat=True)[:SEVERAL]) == SEVERAL
+    rejected = Channel.objects.filter(rejected_at__gt=now - WIDESPREAD_WITHIN, rejection=reply)
+    pks = rejected.values_list("pk", flat=True)[:WIDESPREAD_CHANNELS]
+    return len(pks) == WIDESPREAD_CHANNELS
 
 
-def _tell(delivery_ids: Sequence[int], now: datetime) -> None:
+def _notify_owners(delivery_ids: Sequence[int], now: datetime) -> None:
     if not delivery_ids:
         return
     rows = Delivery.objects.filter(pk__in=delivery_ids).select_related("channel")
-    losses = list(rows.defer("channel__secret", "channel__previous_secret").order_by("pk"))
-    Channel.objects.make_inboxes({each.channel.owner_id for each in losses})
-    notices.post(
+    deliveries = list(rows.defer("channel__secret", "channel__previous_secret").order_by("pk"))
+    Channel.objects.make_inboxes({delivery.channel.owner_id for delivery in deliveries})
+    notices.post_notices(
         [
             notices.lost(
-                str(each.channel),
-                notices.Failed(each.pk, each.title, each.reason),
-                each.channel_id,
+                str(delivery.channel),
+                notices.LostDelivery(delivery.pk, delivery.title, delivery.reason),
+                delivery.channel_id,
                 now,
             )
-            for each in losses
+            for delivery in deliveries
         ],
         now,
     )
@@ -141,8 +144,8 @@ def _tell(delivery_ids: Sequence[int], now: datetime) -> None:
 def _disable_failing(channel_ids: Collection[int], now: datetime) -> None:
     if not channel_ids:
         return
-    before = now - FAILING
-    # What failed for long may have been the message's fault, while others were accepted.
+    before = now - FAILING_TIME_TO_DISABLE
+    # If other messages were accepted meanwhile, the failed ones may be at fault themselves.
     accepted = Delivery.objects.filter(channel=OuterRef("pk"), status="sent")
     for channel in Channel.objects.filter(
         ~Exists(accepted.filter(finished_at__gt=before)), pk__in=channel_ids

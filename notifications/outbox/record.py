@@ -1,4 +1,4 @@
-"""What came of attempts, in bulk: each outcome by whom the lease belongs to."""
+"""Recording the outcomes of attempts in bulk, each by the worker that holds its lease."""
 
 import logging
 from collections import Counter as Sums
@@ -14,7 +14,7 @@ from notifications.models import Channel
 from notifications.outbox import losses
 from notifications.outbox.hold_rules import rules_of
 from notifications.outbox.lease import Leased
-from notifications.outbox.losses import DETAIL_LENGTH, Loss
+from notifications.outbox.losses import DETAIL_LENGTH, DeliveryLoss
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.sql import bulk_cursor
 from notifications.transports import Fault, Outcome
@@ -22,8 +22,8 @@ from notifications.transports.mail import login
 
 log = logging.getLogger(__name__)
 
-# Only the holder of the attempt records it. A delivery cancelled while it was on the wire and
-# accepted all the same is sent: that is what happened.
+# Only the worker that holds the attempt records it. A delivery that was cancelled during the send,
+# but accepted by the receiver, becomes `sent`.
 RECORD_SQL = """
 WITH outcome AS (
     SELECT * FROM unnest(%(ids)b::bigint[], %(attempts)b::int[], %(statuses)b::text[],
@@ -32,7 +32,7 @@ WITH outcome AS (
     AS o(id, attempt, status, next_attempt_at, reason, kind, detail, latency)
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, outcome, detail, latency, ended_at)
-    -- Erased meanwhile: what the receiver answered may tell to whom.
+    -- Erased meanwhile: the receiver's answer may contain the recipient.
     SELECT o.id, o.attempt, o.kind, CASE d.title WHEN '' THEN '' ELSE o.detail END, o.latency,
         %(now)s
     FROM outcome o JOIN notifications_delivery d ON d.id = ANY (ARRAY[o.id])
@@ -46,7 +46,7 @@ WITH outcome AS (
 UPDATE notifications_delivery d SET status = o.status, next_attempt_at = o.next_attempt_at,
     leased_until = NULL, reason = o.reason,
     finished_at = CASE WHEN o.next_attempt_at IS NULL THEN %(now)s END,
-    -- Whatever held the first attempt does not hold the next one.
+    -- The rule that held the first attempt does not hold the next one.
     held = CASE WHEN o.next_attempt_at IS NULL THEN d.held END
 FROM outcome o
 WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
@@ -54,8 +54,8 @@ WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt
 """
 
 
-class Verdict(NamedTuple):
-    """What an outcome makes of its delivery."""
+class NextState(NamedTuple):
+    """The state of a delivery after an outcome, and the attempt's record of it."""
 
     outcome: str
     detail: str
@@ -64,153 +64,163 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-def record(
+def record_outcomes(
     outcomes: Sequence[Outcome],
     leased: Sequence[Leased],
     now: datetime,
-    came_in: Sequence[tuple[float, int]] = (),
+    arrivals: Sequence[tuple[float, int]] = (),
 ) -> int:
-    """Write each outcome of what was leased, where the lease is still ours; return how many.
+    """Record the outcomes of deliveries that are still leased by this worker; return how many.
 
-    `came_in`: when, in seconds of the epoch, how many of the outcomes had been told.
+    `arrivals`: pairs of a time, in seconds of the epoch, and the number of outcomes by then.
+
+    1. Decide each delivery's next state.
+    2. In one transaction: lock the channels of dead deliveries, write attempts, deliveries and
+       metrics, move retries out of quiet hours, count losses, disable channels that are gone.
+    3. Hold the channels that hung, and clear the failures of channels that answered.
+    4. Log the failures, and remember whether the mail server accepts FOAM's login.
     """
-    verdicts = [
-        _verdict(outcome, each.max_attempts, each.is_at_most_once, now)
-        for outcome, each in zip(outcomes, leased, strict=True)
+    states = [
+        _next_state(outcome, delivery.max_attempts, delivery.is_at_most_once, now)
+        for outcome, delivery in zip(outcomes, leased, strict=True)
     ]
-    dead = [_loss(o) for o, v in zip(outcomes, verdicts, strict=True) if v.status == "dead"]
+    dead = [_loss(o) for o, s in zip(outcomes, states, strict=True) if s.status == "dead"]
     with transaction.atomic(), bulk_cursor(by_index=True) as cursor:
         if dead:
-            losses.lock({each.channel_id for each in dead})
+            losses.lock_channels({loss.channel_id for loss in dead})
         cursor.execute(
             RECORD_SQL,
             {
                 "now": now,
                 "ids": [o.message.delivery_id for o in outcomes],
                 "attempts": [o.message.attempt for o in outcomes],
-                "statuses": [v.status for v in verdicts],
-                "nexts": [v.next_attempt_at for v in verdicts],
-                "reasons": [v.reason for v in verdicts],
-                "kinds": [v.outcome for v in verdicts],
-                "details": [v.detail for v in verdicts],
+                "statuses": [s.status for s in states],
+                "nexts": [s.next_attempt_at for s in states],
+                "reasons": [s.reason for s in states],
+                "kinds": [s.outcome for s in states],
+                "details": [s.detail for s in states],
                 "latencies": [o.latency for o in outcomes],
-                **store.arrays(_counted(outcomes, leased, verdicts, came_in)),
+                **store.arrays(_metrics_of(outcomes, leased, states, arrivals)),
             },
         )
         count: int = cursor.rowcount
-        _keep_quiet(outcomes, verdicts)
-        losses.settle(dead, now)
+        _hold_retries_in_quiet_hours(outcomes, states)
+        losses.count_losses(dead, now)
         _disable_gone(outcomes, now)
-    _hold(outcomes, now)
-    _let_go(outcomes, leased)
-    _tell_failures(outcomes, leased, verdicts)
-    _note_login(outcomes, leased, now)
+    _hold_hung_channels(outcomes, now)
+    _clear_failures(outcomes, leased)
+    _log_failures(outcomes, leased, states)
+    _remember_login(outcomes, leased, now)
     return count
 
 
-def _loss(outcome: Outcome) -> Loss:
+def _loss(outcome: Outcome) -> DeliveryLoss:
     message, error = outcome.message, outcome.error
     assert error is not None
     counts = error.fault is Fault.RECEIVER
-    return Loss(
+    return DeliveryLoss(
         *(message.delivery_id, message.attempt, message.channel_id),
-        *(counts, error.permanent and not error.gone, error.detail),
+        *(counts, error.permanent and not error.address_gone, error.detail),
     )
 
 
-def _counted(
+def _metrics_of(
     outcomes: Sequence[Outcome],
     leased: Sequence[Leased],
-    verdicts: Sequence[Verdict],
-    came_in: Iterable[tuple[float, int]],
+    states: Sequence[NextState],
+    arrivals: Iterable[tuple[float, int]],
 ) -> Sums[str]:
-    """Return what these outcomes add to the meter; as a rule all are accepted, and of one kind."""
+    """Return what these outcomes add to the metrics; usually all are accepted and of one kind."""
     sums = store.BATCH.of([len(outcomes)], of="deliver")
-    kinds = [each.kind for each in leased]
+    kinds = [delivery.kind for delivery in leased]
     took = [outcome.latency.total_seconds() for outcome in outcomes]
     late: list[float | None] = []
-    for at, upto in came_in:
-        part = leased[len(late) : upto]
-        late += [None if each.since is None else at - each.since for each in part]
+    for at, upto in arrivals:
+        arrived = leased[len(late) : upto]
+        late += [None if d.since is None else at - d.since for d in arrived]
     has_failed = any(outcome.error for outcome in outcomes)
     if has_failed:
-        # How long a failure took tells nothing of when a message arrived.
+        # The lateness of a failure says nothing about when a message arrived.
         late = [None if o.error else seconds for o, seconds in zip(outcomes, late, strict=False)]
-        for tried, each in zip(outcomes, leased, strict=True):
-            if tried.error:
-                fault = tried.error.fault
-                sums[store.FAILURES.series(kind=each.kind, fault=fault.value)] += 1
+        for outcome, delivery in zip(outcomes, leased, strict=True):
+            if outcome.error:
+                fault = outcome.error.fault
+                sums[store.FAILURES.series(kind=delivery.kind, fault=fault.value)] += 1
     for kind, count in Sums(kinds).items():
         if count == len(kinds):
-            told, seconds, waited = verdicts, took, late
+            kind_states, seconds, lateness = states, took, late
         else:
-            mine = [index for index, each in enumerate(kinds) if each == kind]
-            told, seconds = [verdicts[i] for i in mine], [took[i] for i in mine]
-            waited = [late[i] for i in mine if i < len(late)]
+            places = [place for place, its_kind in enumerate(kinds) if its_kind == kind]
+            kind_states, seconds = [states[i] for i in places], [took[i] for i in places]
+            lateness = [late[i] for i in places if i < len(late)]
         sums.update(store.ATTEMPT.of(seconds, kind=kind))
-        sums.update(store.LATENESS.of([each for each in waited if each is not None], kind=kind))
-        ways = Sums([(v.outcome, v.status) for v in told]) if has_failed else {SENT: count}
-        for (outcome, status), number in ways.items():
-            sums[store.ATTEMPTS.series(kind=kind, outcome=outcome)] += number
+        sums.update(store.LATENESS.of([s for s in lateness if s is not None], kind=kind))
+        pairs = Sums([(s.outcome, s.status) for s in kind_states])
+        for (result, status), number in (pairs if has_failed else {SENT: count}).items():
+            sums[store.ATTEMPTS.series(kind=kind, outcome=result)] += number
             if status != "queued":
                 sums[store.ENDED.series(kind=kind, status=status)] += number
     return sums
 
 
-def _note_login(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> None:
-    """Let all processes know whether the mail server takes FOAM's name and password."""
+def _remember_login(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> None:
+    """Tell all processes whether the mail server accepts FOAM's name and password."""
     if any(outcome.error and outcome.error.login for outcome in outcomes):
-        login.refused(now)
+        login.remember_refusal(now)
     elif login.is_refused():
         pairs = zip(outcomes, leased, strict=True)
-        if any(o.error is None and each.kind == "email" for o, each in pairs):
-            login.accepted()
+        if any(o.error is None and delivery.kind == "email" for o, delivery in pairs):
+            login.forget_refusal()
 
 
-# The outcome and the status of what is accepted.
+# The outcome and the status of an accepted message.
 SENT = ("sent", "sent")
 
-# Of a batch in which a receiver of thousands failed, the first few tell enough.
-FAILURES_TOLD = 10
+# Failures logged in full for each batch: thousands of lines for one dead receiver help no one.
+FAILURES_LOGGED = 10
 
 
-def _tell_failures(
-    outcomes: Sequence[Outcome], leased: Sequence[Leased], verdicts: Sequence[Verdict]
+def _log_failures(
+    outcomes: Sequence[Outcome], leased: Sequence[Leased], states: Sequence[NextState]
 ) -> None:
-    """Log a line for each failed attempt. Why it failed stands in the attempt: it may be secret."""
+    """Log a line for each failed attempt, without its reason: that may be secret."""
     if not any(outcome.error for outcome in outcomes):
         return
-    failed = [e for e in zip(outcomes, leased, verdicts, strict=True) if e[0].error]
-    for outcome, each, verdict in failed[:FAILURES_TOLD]:
+    failed = [row for row in zip(outcomes, leased, states, strict=True) if row[0].error]
+    for outcome, delivery, state in failed[:FAILURES_LOGGED]:
         log.warning(
             "attempt failed delivery=%d channel=%d kind=%s attempt=%d outcome=%s then=%s fault=%s "
             "seconds=%.3f",
-            *(outcome.message.delivery_id, outcome.message.channel_id, each.kind),
-            *(outcome.message.attempt, verdict.outcome, verdict.status),
+            *(outcome.message.delivery_id, outcome.message.channel_id, delivery.kind),
+            *(outcome.message.attempt, state.outcome, state.status),
             outcome.error.fault.value if outcome.error else "",
             outcome.latency.total_seconds(),
         )
-    if len(failed) > FAILURES_TOLD:
-        log.warning("more attempts failed count=%d", len(failed) - FAILURES_TOLD)
+    if len(failed) > FAILURES_LOGGED:
+        log.warning("more attempts failed count=%d", len(failed) - FAILURES_LOGGED)
 
 
-def _verdict(outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime) -> Verdict:
+def _next_state(
+    outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime
+) -> NextState:
     error = outcome.error
     if error is None:
-        return Verdict("sent", _clip(outcome.answer), "sent")
+        return NextState("sent", _clip(outcome.answer), "sent")
     detail = _clip(error.detail)
     kind = "uncertain" if error.uncertain else "transient"
     if error.uncertain and is_at_most_once:
-        why = "this channel would rather lose a message than repeat it"
-        return Verdict(kind, detail, "dead", reason=f"It may have arrived, and {why}: {detail}")
+        policy = "this channel would rather lose a message than repeat it"
+        return NextState(
+            kind, detail, "dead", reason=f"It may have arrived, and {policy}: {detail}"
+        )
     if error.permanent:
-        return Verdict("permanent", detail, "dead", reason=detail)
+        return NextState("permanent", detail, "dead", reason=detail)
     attempt = outcome.message.attempt
     if attempt >= max_attempts:
-        return Verdict(kind, detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}")
-    # A retry by hand raises max_attempts and so begins the ladder again.
+        return NextState(kind, detail, "dead", reason=f"Gave up after {attempt} attempts: {detail}")
+    # A retry by hand raises max_attempts, and so starts the backoff again.
     step = attempt - (max_attempts - MAX_ATTEMPTS)
-    return Verdict(kind, detail, "queued", now + backoff(step, error.retry_after))
+    return NextState(kind, detail, "queued", now + backoff(step, error.retry_after))
 
 
 def _clip(detail: str) -> str:
@@ -225,17 +235,17 @@ WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt AND d.status = 'queued'
 """
 
 
-def _keep_quiet(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -> None:
-    """Let a next attempt that would fall into quiet hours wait until these end."""
-    again = [
-        (outcome.message, verdict.next_attempt_at)
-        for outcome, verdict in zip(outcomes, verdicts, strict=True)
-        if verdict.next_attempt_at
+def _hold_retries_in_quiet_hours(outcomes: Iterable[Outcome], states: Iterable[NextState]) -> None:
+    """Move next attempts that would fall into quiet hours to the end of these."""
+    retries = [
+        (outcome.message, state.next_attempt_at)
+        for outcome, state in zip(outcomes, states, strict=True)
+        if state.next_attempt_at
     ]
-    rules = rules_of({message.channel_id for message, _ in again}) if again else {}
+    rules = rules_of({message.channel_id for message, _ in retries}) if retries else {}
     held = [
         (message.delivery_id, message.attempt, awake)
-        for message, at in again
+        for message, at in retries
         if message.channel_id in rules and (awake := rules[message.channel_id].awake(at)) > at
     ]
     if not held:
@@ -254,7 +264,7 @@ UPDATE notifications_channel SET holds = least(holds + 1, 9999),
 WHERE id = ANY (%(ids)b) AND (held_until IS NULL OR held_until <= %(now)s)
 """
 
-# What waits for such a channel waits out of the way of what is due for others.
+# Deliveries queued for such a channel leave the head of the queue to those of other channels.
 STEP_ASIDE_SQL = """
 UPDATE notifications_delivery d SET next_attempt_at = w.held_until
 FROM (
@@ -268,8 +278,8 @@ WHERE d.id = w.id
 """
 
 
-def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
-    """Leave alone the channels whose receivers did not answer in time."""
+def _hold_hung_channels(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Send nothing for a while to channels whose receivers did not answer in time."""
     ids = sorted({o.message.channel_id for o in outcomes if o.error and o.error.hung})
     if not ids:
         return
@@ -278,9 +288,9 @@ def _hold(outcomes: Iterable[Outcome], now: datetime) -> None:
         cursor.execute(STEP_ASIDE_SQL, {"ids": ids})
 
 
-def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
-    """A channel that had failed and has answered is as good as any other."""
-    failed = [o for o, each in zip(outcomes, leased, strict=True) if each.has_failed]
+def _clear_failures(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
+    """Clear the failures of channels that have answered."""
+    failed = [o for o, d in zip(outcomes, leased, strict=True) if d.has_failed]
     if not failed:
         return
     answered = {o.message.channel_id for o in failed if not (o.error and o.error.hung)}
@@ -292,8 +302,10 @@ def _let_go(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
 
 
 def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
-    gone = {o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.gone}
-    if not gone:
+    reasons = {
+        o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.address_gone
+    }
+    if not reasons:
         return
-    for channel in Channel.objects.filter(pk__in=gone, disabled_at=None):
-        channel.disable(gone[channel.pk], now)
+    for channel in Channel.objects.filter(pk__in=reasons, disabled_at=None):
+        channel.disable(reasons[channel.pk], now)

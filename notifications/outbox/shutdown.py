@@ -1,4 +1,4 @@
-"""Whether this worker is to end: set in its first process, seen by all that were forked from it."""
+"""The request to end this worker: set in its first process, seen by all that it forks."""
 
 import multiprocessing
 

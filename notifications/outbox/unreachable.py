@@ -1,4 +1,4 @@
-"""A message of which no channel takes messages: its owner is told in the inbox, once a channel."""
+"""Notices in the owner's inbox about messages that none of their channels could take."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,27 +8,27 @@ from notifications import notices
 from notifications.models import Channel
 
 
-class Refused(NamedTuple):
-    """A message that was cancelled as it was posted, as its channel takes none."""
+class CancelledMessage(NamedTuple):
+    """A message that was cancelled when posted, as its channel is disabled or not verified."""
 
     channel_id: int
     reference: str
     title: str
 
 
-def tell(refused: Sequence[Refused], now: datetime) -> None:
-    """Post a notice for each channel of these messages, unless its owner knows already.
+def notify_owners(refused: Sequence[CancelledMessage], now: datetime) -> None:
+    """Post one notice for each channel of these messages, within the transaction that posts them.
 
-    Within the transaction that posts them. The moment at which the channel stopped taking messages
-    is in the reference of the notice, so that there is one for each time.
+    The reference of the notice contains the moment at which the channel stopped taking messages:
+    so there is one notice each time that it stops.
     """
-    first = {each.channel_id: each for each in reversed(refused)}
+    first = {message.channel_id: message for message in reversed(refused)}
     rows = Channel.objects.exclude_system().filter(pk__in=first).defer("secret", "previous_secret")
     channels = list(rows.order_by("pk"))
     if not channels:
         return
-    Channel.objects.make_inboxes({each.owner_id for each in channels})
-    notices.post(
+    Channel.objects.make_inboxes({channel.owner_id for channel in channels})
+    notices.post_notices(
         [
             notices.unreachable(
                 str(channel),

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from notifications.retry import LADDER, LONGEST, MAX_ATTEMPTS, backoff
+from notifications.retry import LADDER, LONGEST_WAIT, MAX_ATTEMPTS, backoff
 
 
 class Least(Random):
@@ -46,4 +46,4 @@ def test_shorter_retry_after_changes_nothing():
 
 
 def test_receiver_cannot_make_us_wait_for_ever():
-    assert backoff(1, timedelta(days=365), random=Least()) == LONGEST
+    assert backoff(1, timedelta(days=365), random=Least()) == LONGEST_WAIT

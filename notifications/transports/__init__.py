@@ -8,7 +8,7 @@ from notifications.transports.base import Fault, Message, Outcome, Transport, Tr
 
 __all__ = ["TRANSPORTS", "Fault", "Message", "Outcome", "Transport", "TransportError", "transport"]
 
-# In the order in which a round sends: what cannot be held up first.
+# In the order in which a round polls them: kinds that cannot hang come first.
 TRANSPORTS = {
     "inbox": "notifications.transports.inbox.InboxTransport",
     "webhook": "notifications.transports.webhook.WebhookTransport",

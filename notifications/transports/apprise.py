@@ -1,8 +1,8 @@
-"""Chat, push and SMS services through Apprise, whose plug-ins run in processes of their own.
+"""Chat, push and SMS services through Apprise, whose plug-ins run in helper processes.
 
-A plug-in that hangs, raises or ends its process costs the message that it was given, and no more.
-An address such as tgram://TOKEN/ROOM is a secret as a whole: it is kept as one, and what stands in
-its place everywhere else tells the service's host and nothing of it.
+A plug-in that hangs, raises or ends its process fails only its message. A whole URL such as
+tgram://TOKEN/ROOM is secret: it is stored as the channel's secret, and the visible address contains
+only the service and its host.
 """
 
 import hmac
@@ -19,10 +19,10 @@ from django.core.exceptions import ValidationError
 
 from accounts.email_addresses import domain_to_ascii
 from notifications.links.signed_links import links
-from notifications.transports.apprise_worker.client import Ended, Helper, Pool, wait_for
+from notifications.transports.apprise_worker.client import Helper, HelperEnded, HelperPool, wait_for
 from notifications.transports.base import (
-    BATCH,
-    HELD_UP,
+    HELD_UP_SECONDS,
+    SEND_BATCH_SIZE,
     Fault,
     Message,
     Outcome,
@@ -37,24 +37,24 @@ from notifications.transports.http.egress_policy import LONGEST_URL
 from notifications.transports.mail.mime import one_line
 from notifications.transports.mail.rendering import below_title, link_lines
 
-# Helpers of one worker process, of 60 MB each: those that have not kept us waiting, and all.
-HELPERS = 4
-MOST_HELPERS = 8
-# Of what waits for one channel, more than this takes no room, and no more is added to it.
-FULL = 20
-# For one message, starting a helper included.
-TIMEOUT = 15.0
-# More than most of the services take, and little enough for a pipe that nobody reads from yet.
-LONGEST_BODY = 10_000
+# Helpers of one worker process, of 60 MB each: without slow ones, and in all.
+MAX_PUNCTUAL_HELPERS = 4
+MAX_HELPERS = 8
+# With more messages waiting than this, a channel gets no more, so that it leaves room for others.
+FULL_CHANNEL = 20
+# For one message, including the start of a helper.
+TIMEOUT_SECONDS = 15.0
+# More than most services accept, and small enough for the buffer of a pipe before its helper reads.
+MAX_BODY_LENGTH = 10_000
 
 
 class AppriseTransport(Transport):
     label = "Chat, push or SMS (Apprise)"
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
+    def __init__(self, timeout: float = TIMEOUT_SECONDS) -> None:
         self._timeout = timeout
-        # By process: a parent's helpers are not its child's.
-        self._pools: dict[int, Pool] = {}
+        # By process, as a child process must not use its parent's helpers.
+        self._pools: dict[int, HelperPool] = {}
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         address, secret = address.strip(), secret.strip()
@@ -62,7 +62,7 @@ class AppriseTransport(Transport):
         if url and address.endswith(_fingerprint(url)):
             return address, url
         try:
-            return _shown(url, self._host(url)), url
+            return _visible_address(url, self._host(url)), url
         except ValueError as refusal:
             raise ValidationError({name: str(refusal)}) from None
 
@@ -70,20 +70,20 @@ class AppriseTransport(Transport):
         return f"{secret.partition('://')[0]}://…" if secret else ""
 
     def _host(self, url: str) -> str:
-        """Return the host that messages would go to; ValueError with the reason instead."""
+        """Return the host that messages would be sent to; ValueError with the reason."""
         if len(url) > LONGEST_URL or any(c.isspace() or not c.isprintable() for c in url):
             raise ValueError(f"An address has up to {LONGEST_URL} characters and no blanks.")
         helper = self._pool().take()
         try:
             reply = helper.ask(_request("check", url), self._timeout)
-        except (Ended, TimeoutError):
+        except (HelperEnded, TimeoutError):
             helper.end()
             raise ValueError("The service's plug-in could not make anything of this.") from None
         self._pool().give_back(helper)
         if "host" not in reply:
             raise ValueError(reply["error"])
         if not reply["host"].isascii():
-            # Its plug-in would look it up by IDNA 2003, where some letters are another's.
+            # Its plug-in would encode it by IDNA 2003, which maps some letters to others.
             encoded = domain_to_ascii(reply["host"])
             raise ValueError(f"Write the host in ASCII: {encoded} for {reply['host']}.")
         return reply["host"]
@@ -91,35 +91,35 @@ class AppriseTransport(Transport):
     def sender(self) -> Sender:
         return AppriseSender(self._pool(), self._timeout)
 
-    def _pool(self) -> Pool:
-        return self._pools.setdefault(os.getpid(), Pool())
+    def _pool(self) -> HelperPool:
+        return self._pools.setdefault(os.getpid(), HelperPool())
 
     def close(self) -> None:
         self._pool().close()
 
 
-class UnderWay(NamedTuple):
+class HelperTask(NamedTuple):
     message: Message
     helper: Helper
     began: float
 
 
 class AppriseSender:
-    """Several messages at once, each in a helper; one at a time through each channel."""
+    """Sends several messages at once, each in a helper, but one at a time to each channel."""
 
-    def __init__(self, pool: Pool, timeout: float) -> None:
+    def __init__(self, pool: HelperPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
-        # With the time since which it waits.
+        # Each with the time at which it was added.
         self._waiting: deque[tuple[float, Message]] = deque()
-        self._under_way: dict[int, UnderWay] = {}
+        self._under_way: dict[int, HelperTask] = {}
         self._outcomes: list[Outcome] = []
 
     def room(self) -> int:
-        return BATCH - sum(min(count, FULL) for count in self._counts().values())
+        return SEND_BATCH_SIZE - sum(min(count, FULL_CHANNEL) for count in self._counts().values())
 
     def busy(self) -> Collection[int]:
-        return self._slow() | {c for c, count in self._counts().items() if count > FULL}
+        return self._slow() | {c for c, count in self._counts().items() if count > FULL_CHANNEL}
 
     def add(self, messages: Sequence[Message]) -> None:
         now = time.monotonic()
@@ -128,9 +128,9 @@ class AppriseSender:
 
     def poll(self, wait: float) -> list[Outcome]:
         if self._under_way and not self._outcomes:
-            wait_for((each.helper for each in self._under_way.values()), wait)
-        for each in list(self._under_way.values()):
-            self._look_after(each)
+            wait_for((task.helper for task in self._under_way.values()), wait)
+        for task in list(self._under_way.values()):
+            self._check_task(task)
         self._begin()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -138,15 +138,15 @@ class AppriseSender:
     def put_back(self, everything: bool) -> list[Message]:
         too_long_ago = time.monotonic() - send_within()
         slow = self._slow()
-        left: list[Message] = []
-        kept: deque[tuple[float, Message]] = deque()
+        unsent: list[Message] = []
+        waiting: deque[tuple[float, Message]] = deque()
         for since, message in self._waiting:
             if everything or since < too_long_ago or message.channel_id in slow:
-                left.append(message)
+                unsent.append(message)
             else:
-                kept.append((since, message))
-        self._waiting = kept
-        return left
+                waiting.append((since, message))
+        self._waiting = waiting
+        return unsent
 
     def is_held_up(self) -> bool:
         return bool(self._slow())
@@ -155,8 +155,8 @@ class AppriseSender:
         return len(self._waiting) + len(self._under_way) + len(self._outcomes)
 
     def close(self) -> None:
-        for each in self._under_way.values():
-            each.helper.end()
+        for task in self._under_way.values():
+            task.helper.end()
         self._under_way.clear()
 
     def _counts(self) -> Counter[int]:
@@ -164,11 +164,11 @@ class AppriseSender:
 
     def _slow(self) -> set[int]:
         now = time.monotonic()
-        return {c for c, each in self._under_way.items() if now - each.began > HELD_UP}
+        return {c for c, task in self._under_way.items() if now - task.began > HELD_UP_SECONDS}
 
     def _begin(self) -> None:
-        # Those that hang leave the places to others.
-        places = min(HELPERS + len(self._slow()), MOST_HELPERS) - len(self._under_way)
+        # A slow helper does not take the place of another.
+        places = min(MAX_PUNCTUAL_HELPERS + len(self._slow()), MAX_HELPERS) - len(self._under_way)
         for _ in range(len(self._waiting) if places > 0 else 0):
             since, message = self._waiting.popleft()
             if places <= 0 or message.channel_id in self._under_way:
@@ -181,33 +181,33 @@ class AppriseSender:
                 self._end(message, 0, internal_error(bug, message.delivery_id))
 
     def _start(self, message: Message) -> None:
-        request = _request("send", message.secret, self._timeout) | _words(message)
+        request = _request("send", message.secret, self._timeout) | _text_fields(message)
         helper = self._pool.take()
         began = time.monotonic()
-        self._under_way[message.channel_id] = UnderWay(message, helper, began)
-        # Whether it is gone is seen when it is looked after.
-        with suppress(Ended):
-            helper.tell(request)
+        self._under_way[message.channel_id] = HelperTask(message, helper, began)
+        # `_check_task` finds out that the helper has ended.
+        with suppress(HelperEnded):
+            helper.send_request(request)
 
-    def _look_after(self, each: UnderWay) -> None:
-        took = time.monotonic() - each.began
+    def _check_task(self, task: HelperTask) -> None:
+        took = time.monotonic() - task.began
         try:
-            reply = each.helper.reply()
-        except Ended:
-            error = TransportError("the plug-in ended its process", uncertain=each.helper.has_begun)
+            reply = task.helper.reply()
+        except HelperEnded:
+            error = TransportError("the plug-in ended its process", uncertain=task.helper.has_begun)
         else:
             if reply is not None:
-                self._pool.give_back(each.helper)
-                self._settle(each.message, took, reply)
+                self._pool.give_back(task.helper)
+                self._end_with_reply(task.message, took, reply)
                 return
             if took < self._timeout:
                 return
-            what = f"timed out after {took:.0f} s"
-            error = TransportError(what, hung=True, uncertain=each.helper.has_begun)
-        each.helper.end()
-        self._end(each.message, took, error)
+            detail = f"timed out after {took:.0f} s"
+            error = TransportError(detail, hung=True, uncertain=task.helper.has_begun)
+        task.helper.end()
+        self._end(task.message, took, error)
 
-    def _settle(self, message: Message, took: float, reply: dict[str, Any]) -> None:
+    def _end_with_reply(self, message: Message, took: float, reply: dict[str, Any]) -> None:
         if "answer" in reply:
             self._end(message, took, None, reply["answer"])
             return
@@ -215,7 +215,7 @@ class AppriseSender:
         error = TransportError(
             reply["error"],
             permanent=reply.get("permanent", False),
-            gone=reply.get("gone", False),
+            address_gone=reply.get("gone", False),
             hung=reply.get("hung", False),
             uncertain=reply.get("uncertain", False),
             retry_after=timedelta(seconds=wait) if wait > 0 else None,
@@ -230,7 +230,7 @@ class AppriseSender:
         self._outcomes.append(Outcome(message, timedelta(seconds=took), answer, error))
 
 
-def _request(do: str, url: str, seconds: float = TIMEOUT) -> dict[str, Any]:
+def _request(do: str, url: str, seconds: float = TIMEOUT_SECONDS) -> dict[str, Any]:
     return {
         "do": do,
         "url": url,
@@ -238,13 +238,13 @@ def _request(do: str, url: str, seconds: float = TIMEOUT) -> dict[str, Any]:
         "ports": settings.FOAM_WEBHOOK_PORTS,
         "ca_file": ca_file() or True,
         "proxy": _proxy(),
-        # The helper is to give up first, in words of its own.
+        # The helper must time out first, as its error is more precise.
         "seconds": max(seconds - 3, seconds / 2),
     }
 
 
 def _proxy() -> dict[str, Any] | None:
-    """Return the proxy, with its password, as a helper takes it."""
+    """Return the proxy, with its password, in the form of a helper's request."""
     proxy = settings.FOAM_OUTBOUND_PROXY
     if proxy is None:
         return None
@@ -252,18 +252,18 @@ def _proxy() -> dict[str, Any] | None:
     return {"url": url, "name": name, "host": proxy.host, "port": proxy.port}
 
 
-def _words(message: Message) -> dict[str, str]:
+def _text_fields(message: Message) -> dict[str, str]:
     body = below_title(message)
-    answers = link_lines(links(message))
+    lines = link_lines(links(message))
     return {
         "title": one_line(message.title),
-        "body": body if len(body) <= LONGEST_BODY else f"{body[:LONGEST_BODY]}…",
-        "links": f"\n\n{answers}" if answers else "",
+        "body": body if len(body) <= MAX_BODY_LENGTH else f"{body[:MAX_BODY_LENGTH]}…",
+        "links": f"\n\n{lines}" if lines else "",
     }
 
 
-def _shown(url: str, host: str) -> str:
-    """Return what is shown for an address, the same for the same one and for no other."""
+def _visible_address(url: str, host: str) -> str:
+    """Return the visible address of a URL: service, host and a fingerprint of the URL."""
     schema = url.partition("://")[0].lower()
     return f"{schema}://{host}{_fingerprint(url)}"
 

@@ -1,4 +1,4 @@
-"""The contract between the outbox and the code that can send."""
+"""The contract between the outbox and the transports."""
 
 import logging
 import time
@@ -20,23 +20,22 @@ log = logging.getLogger(__name__)
 
 
 class Fault(StrEnum):
-    """Where the cause of a failure lies; only RECEIVER counts towards disabling a channel."""
+    """The cause of a failure; only RECEIVER counts towards disabling a channel."""
 
     RECEIVER = "receiver"  # the address, or the server behind it
     MESSAGE = "message"  # this message: another one may pass
-    FOAM = "foam"  # FOAM itself is refused, or not set up: for the operator to mend
+    FOAM = "foam"  # FOAM itself is refused or not set up: the operator must act
     SPAM = "spam"  # a filter's judgement of content or reputation
     PASSING = "passing"  # a full mailbox, a busy server, the network
 
 
 class TransportError(Exception):
-    """A send that failed.
+    """A failed attempt.
 
-    `permanent`: trying again cannot help. `retry_after`: how long the receiver asked us to wait.
-    `gone`: the address itself is dead, so its channel is to be disabled. `hung`: there was no
-    answer in time, so its channel is to be left alone for a while. `uncertain`: the receiver may
-    have taken the message all the same. `fault`: where the cause lies. `login`: the mail server
-    has refused FOAM's name or password.
+    `permanent`: a retry cannot succeed. `retry_after`: the wait that the receiver asks for.
+    `address_gone`: the address no longer exists, so its channel is disabled. `hung`: no answer came
+    in time, so its channel is held for a while. `uncertain`: the receiver may have accepted the
+    message. `fault`: the cause. `login`: the mail server has refused FOAM's name or password.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class TransportError(Exception):
         *,
         permanent: bool = False,
         retry_after: timedelta | None = None,
-        gone: bool = False,
+        address_gone: bool = False,
         hung: bool = False,
         uncertain: bool = False,
         fault: Fault = Fault.RECEIVER,
@@ -53,9 +52,9 @@ class TransportError(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.permanent = permanent or gone
+        self.permanent = permanent or address_gone
         self.retry_after = retry_after
-        self.gone = gone
+        self.address_gone = address_gone
         self.hung = hung
         self.uncertain = uncertain
         self.fault = fault
@@ -63,7 +62,7 @@ class TransportError(Exception):
 
 
 class Message(NamedTuple):
-    """One delivery as a transport sees it. `id` is the same at every attempt.
+    """A delivery as a transport sees it; `id` is the same at every attempt.
 
     `reference` names the cause, and is opaque here.
     """
@@ -79,7 +78,7 @@ class Message(NamedTuple):
     data: Mapping[str, Any] = {}
     sealed_secret: str = ""
     reference: str = ""
-    # The secret before, while both are good.
+    # The secret before the rotation, while both are good.
     sealed_previous_secret: str | None = None
 
     def __repr__(self) -> str:
@@ -87,7 +86,7 @@ class Message(NamedTuple):
 
     @property
     def secret(self) -> str:
-        """The channel's secret; InvalidToken when its key is no longer among ours."""
+        """The decrypted secret of the channel; InvalidToken if its key was removed."""
         return decrypt(self.sealed_secret) if self.sealed_secret else ""
 
     @property
@@ -96,7 +95,7 @@ class Message(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one message: sent when `error` is None. `answer` is the receiver's, short."""
+    """The outcome of an attempt: sent if `error` is None. `answer` is the receiver's, shortened."""
 
     message: Message
     latency: timedelta
@@ -105,57 +104,57 @@ class Outcome(NamedTuple):
 
 
 class Transport:
-    """The code that can send through one kind of channel.
+    """The code that sends to one kind of channel.
 
-    A transport implements `send`; one that can do better with many at once implements
-    `send_many`. It opens no database transaction, catches only what its own library raises, and
-    begins no message after `deadline` (on the monotonic clock): what it leaves out stays queued.
+    A transport implements `send`, or `send_many` if it can send many messages at once. It opens no
+    database transaction, catches only the errors of its own library, and starts no message after
+    `deadline` (on the monotonic clock): the others stay queued.
     """
 
     label: str
-    # Whether the secret is part of what leads to the receiver, as in an address with a token.
+    # True if the secret is a part of the destination, as in a URL with a token.
     secret_leads = True
-    # Whether a receiver shows by its answer that it wants what is sent; people get a code instead.
+    # True if a receiver verifies its channel by answering a challenge; people get a code instead.
     answers_challenges = False
 
     def unavailable(self) -> str:
-        """Say in a sentence why nothing can be sent this way on this server; empty when it can."""
+        """Return the sentence why this server cannot send this way; empty if it can."""
         return ""
 
     def paused(self, now: datetime) -> str:
-        """Say in a sentence why FOAM sends nothing this way for a while; empty as a rule."""
+        """Return the sentence why FOAM sends nothing this way for a while; usually empty."""
         return ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
-        """Return both as they are to be stored; raise ValidationError({field: why}) instead."""
+        """Return address and secret in the stored form; ValidationError({field: reason})."""
         raise NotImplementedError
 
     def mask(self, secret: str) -> str:
-        """Return what is shown of a secret: enough to tell it from another."""
+        """Return the visible part of a secret, enough to distinguish it from another."""
         return f"{secret[:6]}…{secret[-4:]}" if secret else ""
 
     def make_secret(self) -> str:
-        """Return a new secret; empty when it is not FOAM that makes them for this kind."""
+        """Return a new secret; empty for a kind whose secrets FOAM does not make."""
         return ""
 
     def in_time(self, seconds: float) -> "Transport | None":
-        """Return one for whoever waits for the answer: it gives up within so many seconds.
+        """Return a transport that gives up within `seconds`, for a request that waits for it.
 
-        None: this kind cannot promise that, and is left to the workers.
+        None for a kind without such a limit: its messages are left to the workers.
         """
         return None
 
     def close(self) -> None:
-        """Let go of what is kept open between batches."""
+        """Close the connections that stay open between batches."""
 
     def send(self, message: Message) -> str:
-        """Send one message and return the receiver's answer; raise TransportError on failure."""
+        """Send one message and return the receiver's answer; TransportError on failure."""
         raise NotImplementedError
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
-        """Yield the outcome of each message begun before `deadline`, in any order.
+        """Yield the outcome of each message started before `deadline`, in any order.
 
-        Also None now and then while it waits, so that what has come in can be recorded.
+        It also yields None now and then while it waits, so that the round can record outcomes.
         """
         for message in messages:
             if time.monotonic() >= deadline:
@@ -163,11 +162,11 @@ class Transport:
             yield self.attempt(message)
 
     def sender(self) -> "Sender":
-        """Return what sends this kind in one round of the outbox."""
+        """Return the sender of this kind for one round of the outbox."""
         return ThreadSender(self)
 
     def attempt(self, message: Message) -> Outcome:
-        """Send one message and tell what became of it; a bug of ours costs only this message."""
+        """Send one message and return its outcome, also of an unexpected exception."""
         started = time.monotonic()
         answer, error = "", None
         try:
@@ -180,45 +179,45 @@ class Transport:
 
 
 class Sender(Protocol):
-    """Messages of one kind on their way in one round, for one thread of one process.
+    """Sends the messages of one kind in one round, in one thread of one process.
 
-    The round adds messages while there is room and records what comes out, again and again, so
-    that a receiver that keeps us waiting holds back nobody else's.
+    The round adds messages while there is room and records their outcomes, again and again, so that
+    a slow receiver does not delay the others.
     """
 
     def room(self) -> int:
-        """Return how many more messages it is worth adding now; 0 while it has enough to do."""
+        """Return how many more messages can be added now; 0 or less if there are enough."""
 
     def busy(self) -> Collection[int]:
-        """Return the channels with as much waiting as they will take for a while: add no more."""
+        """Return the channels with enough messages waiting, to which none should be added."""
 
     def add(self, messages: Sequence[Message]) -> None:
-        """Take charge of messages; each comes out once, of `poll` or of `put_back`."""
+        """Add messages; each is returned once, by `poll` as an outcome or by `put_back` unsent."""
 
     def poll(self, wait: float) -> list[Outcome]:
-        """Move everything on; return what has come in, if need be after up to `wait` seconds."""
+        """Advance all messages and return the outcomes, after up to `wait` seconds."""
 
     def put_back(self, everything: bool) -> list[Message]:
-        """Take out what was not begun: everything, or what hangs or has waited for too long."""
+        """Remove and return unsent messages: all of them, or only if they wait for too long."""
 
     def is_held_up(self) -> bool:
-        """Tell whether a receiver has kept us waiting for a second."""
+        """Tell whether a receiver has not answered for a second."""
 
     def __len__(self) -> int:
-        """Count the messages that have not come out."""
+        """Count the messages that were added, but not returned yet."""
 
     def close(self) -> None:
-        """End the round; break off what is still under way."""
+        """End the round and abort the requests under way."""
 
 
-# What a sender takes of one kind at a time.
-BATCH = 500
-# Who has been waiting for longer is held up.
-HELD_UP = 1.0
+# Messages that a sender sends at a time.
+SEND_BATCH_SIZE = 500
+# A receiver that has not answered within this time holds its sender up.
+HELD_UP_SECONDS = 1.0
 
 
 class DirectSender:
-    """Sends in the round's own thread, which has the connection to the database."""
+    """Sends in the round's thread, which has the database connection."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -226,7 +225,7 @@ class DirectSender:
         self._batch: Iterator[Outcome | None] | None = None
 
     def room(self) -> int:
-        return BATCH - len(self._waiting)
+        return SEND_BATCH_SIZE - len(self._waiting)
 
     def busy(self) -> Collection[int]:
         return ()
@@ -263,19 +262,19 @@ class DirectSender:
 
 
 class ThreadSender:
-    """Lets a transport that blocks send in a thread of its own, one batch after another."""
+    """Runs a blocking transport in a thread of its own, one batch after another."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        # With the time since which it waits.
+        # Each with the time at which it was added.
         self._waiting: deque[tuple[float, Message]] = deque()
         self._sending: dict[int, tuple[float, Message]] = {}
-        self._heard_at = 0.0
+        self._answered_at = 0.0
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._thread: Thread | None = None
 
     def room(self) -> int:
-        return BATCH - len(self._waiting)
+        return SEND_BATCH_SIZE - len(self._waiting)
 
     def busy(self) -> Collection[int]:
         return ()
@@ -294,7 +293,7 @@ class ThreadSender:
                     self._end()
                 else:
                     del self._sending[outcome.message.delivery_id]
-                    self._heard_at = time.monotonic()
+                    self._answered_at = time.monotonic()
                     outcomes.append(outcome)
         return outcomes
 
@@ -306,7 +305,7 @@ class ThreadSender:
         return messages
 
     def is_held_up(self) -> bool:
-        return bool(self._sending) and time.monotonic() - self._heard_at > HELD_UP
+        return bool(self._sending) and time.monotonic() - self._answered_at > HELD_UP_SECONDS
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sending)
@@ -318,9 +317,9 @@ class ThreadSender:
     def _begin(self) -> None:
         if self._thread or not self._waiting:
             return
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        self._sending = {each[1].delivery_id: each for each in batch}
-        self._heard_at = time.monotonic()
+        batch = [self._waiting.popleft() for _ in range(min(SEND_BATCH_SIZE, len(self._waiting)))]
+        self._sending = {message.delivery_id: (since, message) for since, message in batch}
+        self._answered_at = time.monotonic()
         messages = [message for _, message in batch]
         self._thread = Thread(target=self._run, args=(messages,), daemon=True)
         self._thread.start()
@@ -332,7 +331,7 @@ class ThreadSender:
         self._outcomes.put(None)
 
     def _end(self) -> None:
-        """What the batch left out waits again, in front."""
+        """Put the batch's unsent messages at the front of the queue, and start the next batch."""
         if self._thread:
             self._thread.join()
         self._thread = None
@@ -342,15 +341,15 @@ class ThreadSender:
 
 
 def send_within() -> float:
-    """Return how long a message may wait, and how long a batch goes on beginning messages.
+    """Return the seconds that a message may wait, and those in which a batch may start messages.
 
-    In seconds; both of them and the slowest message are less than a lease.
+    Both together, and the slowest message after them, take less than a lease.
     """
     return settings.FOAM_LEASE_SECONDS / 4
 
 
 def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outcome | None]:
-    """Send a batch; when the transport breaks down, that is the outcome of what it left out."""
+    """Send a batch; an exception of the transport is the outcome of all messages not returned."""
     missing = {message.delivery_id: message for message in batch}
     try:
         for outcome in transport.send_many(batch, time.monotonic() + send_within()):
@@ -358,14 +357,14 @@ def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outc
                 missing.pop(outcome.message.delivery_id, None)
             yield outcome
     except Exception as bug:
-        # Whether these went out is not known: at worst they go again, with the same id.
+        # It is not known whether these were sent; a retry repeats them with the same id.
         error = internal_error(bug, *missing)
         for message in missing.values():
             yield Outcome(message, timedelta(0), error=error)
 
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:
-    """Log an exception that no transport foresaw; the error to record: ours, so it may pass."""
+    """Log an unexpected exception, and return the error to record: FOAM's fault, so retried."""
     store.error("transport")
     log.error("deliveries %s: internal error", delivery_ids, exc_info=bug)
     return TransportError(

@@ -1,4 +1,4 @@
-"""E-mail over the SMTP server that the operator names in EMAIL_URL."""
+"""E-mail over the SMTP server in EMAIL_URL."""
 
 import time
 from collections import deque
@@ -12,12 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 
 from accounts.email_addresses import BadAddress, clean_email
-from notifications.links.message_ids import signed
+from notifications.links.message_ids import sign
 from notifications.links.signed_links import Link, links
 from notifications.transports.base import Message, Outcome, Transport, internal_error
 from notifications.transports.mail import login
 from notifications.transports.mail.mime import Letter, Letterhead, one_line, unsubscribe_headers
-from notifications.transports.mail.rendering import not_me, texts
+from notifications.transports.mail.rendering import find_not_me, render_texts
 from notifications.transports.mail.smtp import Session
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -28,15 +28,15 @@ class EmailTransport(Transport):
 
     label = "E-mail"
 
-    def __init__(self, patience: float | None = None) -> None:
-        """With `patience` a letter is given up after so many seconds."""
-        self._patience = patience
+    def __init__(self, timeout: float | None = None) -> None:
+        """With `timeout`, give up each letter after this number of seconds."""
+        self._timeout = timeout
 
     def unavailable(self) -> str:
         return "" if settings.EMAIL_URL else "E-mail is not set up on this server: set EMAIL_URL."
 
     def paused(self, now: datetime) -> str:
-        return login.paused(now) if settings.EMAIL_HOST_USER else ""
+        return login.pause_reason(now) if settings.EMAIL_HOST_USER else ""
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         if secret:
@@ -54,32 +54,32 @@ class EmailTransport(Transport):
             yield from super().send_many(messages, deadline)
             return
         under_way: deque[Message] = deque()
-        spoilt: list[Outcome] = []
-        letters = _letters(messages, deadline, under_way, spoilt)
+        failed: list[Outcome] = []
+        letters = _letters(messages, deadline, under_way, failed)
         began = time.monotonic()
-        with closing(Session(self._patience).send(letters)) as errors:
+        with closing(Session(self._timeout).send(letters)) as errors:
             for error in errors:
-                yield from spoilt
-                spoilt.clear()
+                yield from failed
+                failed.clear()
                 latency = timedelta(seconds=time.monotonic() - began)
                 answer = "" if error else "accepted by the mail server"
                 yield Outcome(under_way.popleft(), latency, answer, error)
                 began = time.monotonic()
-        yield from spoilt
+        yield from failed
 
     def send(self, message: Message) -> str:
-        """Hand a message to one of Django's backends that are not SMTP: a file, the terminal."""
-        answers = links(message)
-        plain, html = texts(message, answers)
+        """Send a message by a Django backend other than SMTP: a file or the terminal."""
+        message_links = links(message)
+        plain, html = render_texts(message, message_links)
         mail = EmailMultiAlternatives(
             subject=one_line(message.title),
             body=plain,
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[message.address],
             headers={
-                "Message-ID": f"<{signed(message.id)}@{_host()}>",
+                "Message-ID": f"<{sign(message.id)}@{_host()}>",
                 "Auto-Submitted": "auto-generated",
-                **unsubscribe_headers(_unsubscribe(answers)),
+                **unsubscribe_headers(_unsubscribe_url(message_links)),
             },
         )
         mail.attach_alternative(html, "text/html")
@@ -91,37 +91,37 @@ def _letters(
     messages: Sequence[Message],
     deadline: float,
     under_way: deque[Message],
-    spoilt: list[Outcome],
+    failed: list[Outcome],
 ) -> Iterator[Letter]:
-    """Write one letter after another; a message that cannot be written costs only itself."""
+    """Yield the letter of each message; a message that cannot be written fails alone."""
     head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host(), settings.FOAM_RETURN_PATH)
     for message in messages:
         if time.monotonic() >= deadline:
             return
         try:
-            letter = write(head, message)
+            letter = write_letter(head, message)
         except Exception as bug:
             error = internal_error(bug, message.delivery_id)
-            spoilt.append(Outcome(message, timedelta(0), error=error))
+            failed.append(Outcome(message, timedelta(0), error=error))
         else:
             under_way.append(message)
             yield letter
 
 
-def write(head: Letterhead, message: Message) -> Letter:
-    answers = links(message)
+def write_letter(head: Letterhead, message: Message) -> Letter:
+    message_links = links(message)
     return head.write(
-        signed(message.id),
+        sign(message.id),
         message.address,
         one_line(message.title),
-        texts(message, answers),
+        render_texts(message, message_links),
         datetime.now(UTC),
-        unsubscribe=_unsubscribe(answers),
+        unsubscribe=_unsubscribe_url(message_links),
     )
 
 
-def _unsubscribe(answers: Sequence[Link]) -> str:
-    link = not_me(answers)
+def _unsubscribe_url(message_links: Sequence[Link]) -> str:
+    link = find_not_me(message_links)
     return link.url if link else ""
 
 

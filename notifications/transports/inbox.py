@@ -1,4 +1,4 @@
-"""The in-app inbox: a row that the user reads in FOAM itself. Needs no setting up."""
+"""The in-app inbox: stores each message as a row, which the user reads in FOAM."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from notifications.sql import bulk_cursor
 from notifications.transports.base import DirectSender, Message, Outcome, Sender, Transport
 
-# Into inboxes that are still there: one that is just being closed is waited for, and left empty.
-STORE = """
+# FOR SHARE waits for an inbox that is being deleted, and then stores nothing in it.
+INSERT_MESSAGES = """
 INSERT INTO notifications_inboxmessage (channel_id, message_id, reference, title, body, due_at,
     received_at)
 SELECT c.id, m.id, m.reference, m.title, m.body, m.due_at, statement_timestamp()
@@ -44,7 +44,7 @@ class InboxTransport(Transport):
         started = time.monotonic()
         with bulk_cursor() as cursor:
             cursor.execute(
-                STORE,
+                INSERT_MESSAGES,
                 {
                     "channels": [message.channel_id for message in messages],
                     "ids": [message.id for message in messages],

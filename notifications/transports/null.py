@@ -1,7 +1,7 @@
-"""The null channel: accepts everything, tells nobody. FOAM's own canary arrives here.
+"""The null transport: accepts the messages of FOAM's own canary, and sends the heartbeat.
 
-With FOAM_HEARTBEAT_URL each arrival in time is told to a monitor of the operator's, which raises
-the alarm when it hears nothing, whatever has happened to FOAM.
+With FOAM_HEARTBEAT_URL each arrival in time sends a GET to the operator's monitor, which raises an
+alarm when the heartbeat stops.
 """
 
 import logging
@@ -17,29 +17,29 @@ from django.core.exceptions import ValidationError
 from notifications.metrics import store
 from notifications.transports.base import Message, Outcome, Transport
 from notifications.transports.http.curl_multi import OPTIONS, ca_file, proxy_failure, set_proxy
-from notifications.transports.http.proxy import Proxy
+from notifications.transports.http.proxy import OutboundProxy
 from notifications.transports.webhook import proxy_for
 
 log = logging.getLogger(__name__)
 
-# What arrives later than this shows that FOAM is not well. With a canary each minute, two more
-# are overdue by then: one that is lost is no alarm.
-LATE = timedelta(seconds=150)
-# In all, looking up the name included.
-TIMEOUT = 5.0
+# A canary later than this sends no heartbeat. With a canary each minute, two more are overdue by
+# then, so a single lost one raises no alarm.
+LATEST_HEARTBEAT = timedelta(seconds=150)
+# For the whole request, name lookup included.
+TIMEOUT_SECONDS = 5.0
 
 
 class NullTransport(Transport):
     label = "Nobody"
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
+    def __init__(self, timeout: float = TIMEOUT_SECONDS) -> None:
         self._timeout = timeout
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         raise ValidationError({"kind": "Only FOAM itself has a channel of this kind."})
 
     def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
-        """Accept them all, after one heartbeat; that it failed is told, and changes nothing."""
+        """Send one heartbeat and accept all messages, even if the heartbeat fails."""
         started = time.monotonic()
         answer = self._answer(max(message.due_at for message in messages))
         latency = timedelta(seconds=time.monotonic() - started)
@@ -50,20 +50,20 @@ class NullTransport(Transport):
         url = settings.FOAM_HEARTBEAT_URL
         if not url:
             return "accepted"
-        if datetime.now(UTC) - newest_due_at > LATE:
+        if datetime.now(UTC) - newest_due_at > LATEST_HEARTBEAT:
             return "accepted, too late for the heartbeat"
-        if failure := get(url, self._timeout):
-            # Without the address: it is often a secret.
+        if failure := send_get(url, self._timeout):
+            # Without the URL, which is often a secret.
             store.error("heartbeat")
             log.warning("heartbeat failed: %s", failure)
             return f"accepted; the heartbeat failed: {failure}"
         return "accepted, heartbeat sent"
 
 
-def get(url: str, timeout: float) -> str:
-    """Send a GET and ignore what comes; return why there was no 2xx answer, or nothing.
+def send_get(url: str, timeout: float) -> str:
+    """Send a GET; return the reason why there was no 2xx answer, or "".
 
-    libcurl, because its timeout holds for the whole of it.
+    It uses libcurl, whose timeout covers the whole request.
     """
     curl = pycurl.Curl()
     try:
@@ -77,16 +77,16 @@ def get(url: str, timeout: float) -> str:
         proxy = proxy_for(urlsplit(url).hostname or "")
         if proxy:
             set_proxy(curl, proxy)
-        why = _perform(curl, proxy)
+        error = _perform(curl, proxy)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
     finally:
         curl.close()
     if 200 <= status < 300:
         return ""
-    return f"answered {status}" if status else why
+    return f"answered {status}" if status else error
 
 
-def _perform(curl: pycurl.Curl, proxy: Proxy | None) -> str:
+def _perform(curl: pycurl.Curl, proxy: OutboundProxy | None) -> str:
     try:
         curl.perform()
     except pycurl.error as error:

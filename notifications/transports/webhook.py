@@ -1,4 +1,4 @@
-"""Webhooks as standardwebhooks.com describes them: signed, with an id that stays over retries."""
+"""Webhooks by the standard of standardwebhooks.com: signed, with the same id at each retry."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ from notifications.links.hmac_key import Mac
 from notifications.links.signed_links import urls
 from notifications.retry import requested_wait
 from notifications.transports.base import (
-    BATCH,
+    SEND_BATCH_SIZE,
     Fault,
     Message,
     Outcome,
@@ -35,26 +35,26 @@ from notifications.transports.base import (
     internal_error,
     send_within,
 )
-from notifications.transports.http.curl_multi import Multi, Reply, Request, ca_file
+from notifications.transports.http.curl_multi import HttpReply, HttpRequest, Multi, ca_file
 from notifications.transports.http.egress_policy import (
     Policy,
-    Refused,
+    RefusedUrl,
     Target,
     check_name,
     check_url,
 )
 from notifications.transports.http.lanes import Lane, Lanes
-from notifications.transports.http.proxy import Proxy, goes_directly
+from notifications.transports.http.proxy import OutboundProxy, goes_directly
 
 PREFIX = "whsec_"
-# Requests under way at once: those that have not kept us waiting, and all of them. Well below the
-# 1,024 open files that a process is usually allowed.
-UNDER_WAY = 256
-SOCKETS = 768
-# Messages that it is worth having here: the next ones wait while the database is asked for more.
-ROOM = 2 * BATCH
-# An answer's text in the detail of an attempt.
-SHOWN = 200
+# Requests under way at once, without late ones and in all: well below the usual limit of 1,024 open
+# files for each process.
+MAX_PUNCTUAL_REQUESTS = 256
+MAX_REQUESTS = 768
+# Messages that a sender holds, so that it has work while the round leases the next batch.
+MAX_MESSAGES = 2 * SEND_BATCH_SIZE
+# Characters of an answer's text in the detail of an attempt.
+ANSWER_LENGTH = 200
 
 FAILURES = {
     pycurl.E_COULDNT_RESOLVE_HOST: "the host name could not be looked up",
@@ -69,13 +69,13 @@ FAILURES = {
     pycurl.E_SSL_CACERT_BADFILE: "this server has no certificate authorities to check TLS with",
 }
 
-# The failures that the system's own error number explains.
+# The failures that the system's errno explains.
 CONNECTION_ERRORS = {pycurl.E_COULDNT_CONNECT, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR}
 
-# A message, where it goes, as checked just now, and since when it waits; then whose turn it was, by
-# which ticket.
-Aimed = tuple[Message, Target, float]
-Sending = tuple[Lane[Aimed], int, Message, Target]
+# A message, its checked target, and the time at which it was added.
+QueuedMessage = tuple[Message, Target, float]
+# The lane and the ticket of a request, its message and its target.
+Sending = tuple[Lane[QueuedMessage], int, Message, Target]
 
 
 @lru_cache(maxsize=4)
@@ -89,14 +89,14 @@ def policy() -> Policy:
     )
 
 
-def proxy_for(host: str) -> Proxy | None:
-    """Return the proxy by which a host is reached; None: directly."""
-    proxy: Proxy | None = settings.FOAM_OUTBOUND_PROXY
+def proxy_for(host: str) -> OutboundProxy | None:
+    """Return the proxy for requests to a host; None for a direct connection."""
+    proxy: OutboundProxy | None = settings.FOAM_OUTBOUND_PROXY
     return None if proxy is None or goes_directly(host, policy()) else proxy
 
 
 class WebhookTransport(Transport):
-    """Posts many messages at once, over connections that stay open between batches."""
+    """Sends many messages at once, over connections that stay open between batches."""
 
     label = "Webhook"
     secret_leads = False
@@ -115,8 +115,8 @@ class WebhookTransport(Transport):
             **({pycurl.CAINFO: file} if (file := ca_file()) else {}),
             **self._extra,
         }
-        # By process and thread. A parent's stays here in its child, untouched: to close it would
-        # say good-bye on the parent's connections.
+        # By process and thread. A child process must not close its parent's: that would end the TLS
+        # sessions of the parent's connections.
         self._multis: dict[tuple[int, int], Multi[Sending]] = {}
 
     def clean(self, address: str, secret: str) -> tuple[str, str]:
@@ -124,7 +124,7 @@ class WebhookTransport(Transport):
             target = check_url(address.strip(), policy())
             check_name(target.host)
             url = target.url
-        except Refused as refused:
+        except RefusedUrl as refused:
             raise ValidationError({"address": str(refused)}) from None
         return url, _clean_secret(secret.strip())
 
@@ -146,28 +146,28 @@ class WebhookTransport(Transport):
     def close(self) -> None:
         """Close this thread's connections."""
         multi = self._multis.pop((os.getpid(), threading.get_ident()), None)
-        # An idle one counts nothing, and has the more to close.
+        # `is not None`: without requests under way its length is 0.
         if multi is not None:
             multi.close()
 
 
 class WebhookSender:
-    """Sends to many hosts at once, each in a lane of its own."""
+    """Sends to many hosts at once, each with a lane of its own."""
 
     def __init__(self, multi: Multi[Sending]) -> None:
         self._multi = multi
         self._policy = policy()
-        self._lanes: Lanes[Aimed] = Lanes()
+        self._lanes: Lanes[QueuedMessage] = Lanes()
         self._channels: defaultdict[str, set[int]] = defaultdict(set)
         self._macs: dict[str, Mac] = {}
         self._targets: dict[str, Target] = {}
         self._outcomes: list[Outcome] = []
-        self._left: list[Message] = []
+        self._unsent: list[Message] = []
 
     def room(self) -> int:
-        """Return how many messages more are of use; those in a full lane are not counted."""
+        """Return how many more messages can be added; those in a full lane do not count."""
         waiting = sum(lane.waiting for lane in self._lanes if not lane.is_full)
-        return ROOM - waiting - len(self._multi)
+        return MAX_MESSAGES - waiting - len(self._multi)
 
     def busy(self) -> Collection[int]:
         now = time.monotonic()
@@ -179,7 +179,7 @@ class WebhookSender:
         for message in messages:
             try:
                 target = self._target(message.address)
-            except Refused as refused:
+            except RefusedUrl as refused:
                 error = TransportError(str(refused), permanent=True)
                 self._outcomes.append(Outcome(message, timedelta(0), error=error))
             except Exception as bug:
@@ -192,7 +192,7 @@ class WebhookSender:
         self._begin()
 
     def _target(self, address: str) -> Target:
-        """Check once more: the rules may have changed since the address was stored."""
+        """Check the address again, as the policy may have changed since it was stored."""
         if address not in self._targets:
             self._targets[address] = check_url(address, self._policy)
         return self._targets[address]
@@ -204,7 +204,9 @@ class WebhookSender:
             ):
                 now = time.monotonic()
                 if reply.is_hung:
-                    self._left += [left for left, *_ in self._lanes.end_hung(lane, ticket, now)]
+                    self._unsent += [
+                        unsent for unsent, *_ in self._lanes.end_hung(lane, ticket, now)
+                    ]
                 else:
                     self._lanes.end(lane, ticket, reply.seconds, now)
                 self._outcomes.append(_outcome(message, target, reply))
@@ -217,28 +219,28 @@ class WebhookSender:
         for lane in self._lanes:
             oldest = min((queue[0][2] for queue in lane.queues.values()), default=now)
             if everything or now - oldest > send_within():
-                self._left += [message for message, *_ in self._lanes.clear(lane)]
+                self._unsent += [message for message, *_ in self._lanes.clear(lane)]
             elif lane.is_slow(now):
                 waiting = self._lanes.clear(lane, lane.late_channels(now))
-                self._left += [message for message, *_ in waiting]
-        left, self._left = self._left, []
-        return left
+                self._unsent += [message for message, *_ in waiting]
+        unsent, self._unsent = self._unsent, []
+        return unsent
 
     def is_held_up(self) -> bool:
         now = time.monotonic()
         return any(lane.is_slow(now) for lane in self._lanes)
 
     def __len__(self) -> int:
-        return self._lanes.waiting + len(self._multi) + len(self._outcomes) + len(self._left)
+        return self._lanes.waiting + len(self._multi) + len(self._outcomes) + len(self._unsent)
 
     def close(self) -> None:
         self._multi.abandon()
 
     def _begin(self) -> None:
         now = time.monotonic()
-        # Late requests leave their places to others.
-        most = min(UNDER_WAY + self._lanes.count_late(now), SOCKETS)
-        while self._lanes and len(self._multi) < most:
+        # A late request does not take the place of a new one.
+        limit = min(MAX_PUNCTUAL_REQUESTS + self._lanes.count_late(now), MAX_REQUESTS)
+        while self._lanes and len(self._multi) < limit:
             lane, ticket, (message, target, _) = self._lanes.take(now)
             try:
                 request = _request(message, target, self._macs)
@@ -257,17 +259,19 @@ def _clean_secret(secret: str) -> str:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(PREFIX) or not 24 <= len(key) <= 64:
-        why = f"A secret is {PREFIX} and 24 to 64 bytes in base64. Leave it empty to have one made."
-        raise ValidationError({"secret": why})
+        text = (
+            f"A secret is {PREFIX} and 24 to 64 bytes in base64. Leave it empty to have one made."
+        )
+        raise ValidationError({"secret": text})
     return secret
 
 
-def _request(message: Message, target: Target, macs: dict[str, Mac]) -> Request:
-    """Return what is sent; `macs` has what to sign with, by the secret as it is stored."""
+def _request(message: Message, target: Target, macs: dict[str, Mac]) -> HttpRequest:
+    """Return the signed request; `macs` caches the keys by the encrypted secret."""
     mac = macs.get(message.sealed_secret)
     if mac is None:
         mac = macs[message.sealed_secret] = _mac(message.secret)
-    body = payload(message)
+    body = build_payload(message)
     timestamp = int(time.time())
     signature = _sign(mac, message.id, timestamp, body)
     if message.sealed_previous_secret:
@@ -280,7 +284,7 @@ def _request(message: Message, target: Target, macs: dict[str, Mac]) -> Request:
         f"webhook-timestamp: {timestamp}",
         f"webhook-signature: {signature}",
     ]
-    return Request(target.url, headers, body, proxy_for(target.host))
+    return HttpRequest(target.url, headers, body, proxy_for(target.host))
 
 
 def _mac(secret: str) -> Mac:
@@ -291,28 +295,28 @@ def _mac(secret: str) -> Mac:
 
 
 def _sign(mac: Mac, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign as Standard Webhooks 1.0 says, "Symmetric": a fraction of what its library takes."""
+    """Sign by Standard Webhooks 1.0, "Symmetric", in a fraction of the time of its library."""
     signed = mac(f"{message_id}.{timestamp}.".encode() + body)
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-def payload(message: Message) -> bytes:
+def build_payload(message: Message) -> bytes:
     due_at = iso(message.due_at)
-    ours: dict[str, Any] = {"title": message.title, "body": message.body, "due_at": due_at}
-    if answers := urls(message):
-        ours["actions"] = answers
-    # Ours come first, and are not overwritten.
-    data = {**ours, **message.data, **ours}
+    fields: dict[str, Any] = {"title": message.title, "body": message.body, "due_at": due_at}
+    if action_urls := urls(message):
+        fields["actions"] = action_urls
+    # These fields come first, and `message.data` must not overwrite them.
+    data = {**fields, **message.data, **fields}
     kind = data.pop("type", "reminder.due")
     return orjson.dumps({"type": kind, "timestamp": due_at, "data": data})
 
 
-def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
+def _outcome(message: Message, target: Target, reply: HttpReply) -> Outcome:
     latency = timedelta(seconds=reply.seconds)
     if 200 <= reply.status < 300:
         if challenge := message.data.get("challenge"):
             return _challenged(message, latency, reply, challenge)
-        # Also when the rest of the response was cut off: what counts has been said.
+        # The status counts, even if the rest of the response was cut off.
         return Outcome(message, latency, answer=f"answered {reply.status}")
     if reply.proxy_error:
         error = TransportError(reply.proxy_error, fault=Fault.FOAM)
@@ -324,24 +328,26 @@ def _outcome(message: Message, target: Target, reply: Reply) -> Outcome:
     return Outcome(message, latency, error=error)
 
 
-def _challenged(message: Message, latency: timedelta, reply: Reply, challenge: str) -> Outcome:
-    """Expect the challenge in return: as text, or as {"challenge": ...} in JSON."""
+def _challenged(message: Message, latency: timedelta, reply: HttpReply, challenge: str) -> Outcome:
+    """Return `sent` if the answer contains the challenge: as text, or in JSON as `challenge`."""
     text = reply.body.decode(errors="replace").strip()
     try:
-        told = orjson.loads(text)
+        content = orjson.loads(text)
     except orjson.JSONDecodeError:
-        told = text
-    answer = told.get("challenge") if isinstance(told, dict) else told
+        content = text
+    answer = content.get("challenge") if isinstance(content, dict) else content
     if isinstance(answer, str) and hmac.compare_digest(answer.encode(), challenge.encode()):
         return Outcome(message, latency, answer=f"answered {reply.status} with the challenge")
     error = TransportError(f"answered {reply.status} without the challenge", permanent=True)
     return Outcome(message, latency, error=error)
 
 
-def _answered(message: Message, reply: Reply) -> TransportError:
-    """Only 410 is final; a redirect is a mistake that the receiver's owner may yet mend."""
+def _answered(message: Message, reply: HttpReply) -> TransportError:
+    """Return the error of a status. Only 410 is final; a redirect may be a mistake to be fixed."""
     if reply.status == 410:
-        return TransportError("answered 410: the receiver wants no more messages", gone=True)
+        return TransportError(
+            "answered 410: the receiver wants no more messages", address_gone=True
+        )
     text = _readable(reply.body.decode(errors="replace"), message)
     if 300 <= reply.status < 400:
         to = f" to {_readable(reply.redirect, message)}" if reply.redirect else ""
@@ -350,17 +356,17 @@ def _answered(message: Message, reply: Reply) -> TransportError:
     return TransportError(detail, retry_after=requested_wait(reply.retry_after, timezone.now()))
 
 
-def _failed(message: Message, target: Target, reply: Reply) -> TransportError:
+def _failed(message: Message, target: Target, reply: HttpReply) -> TransportError:
     if reply.refusal:
         return TransportError(f"{target.host} is refused: {reply.refusal}", permanent=True)
     if reply.is_hung:
         detail = f"timed out after {reply.seconds:.0f} s{_phase(reply.error)}"
         return TransportError(detail, hung=True, uncertain=reply.is_sent)
-    what = FAILURES.get(reply.errno, "failed")
-    # Another address of the name may have failed before: its errno is not this failure's.
+    failure = FAILURES.get(reply.errno, "failed")
+    # The errno of another failure may belong to another address of the name, tried before.
     has_errno = reply.os_errno and reply.errno in CONNECTION_ERRORS
-    why = os.strerror(reply.os_errno) if has_errno else _readable(reply.error, message)
-    return TransportError(f"{what}: {why}", uncertain=reply.is_sent)
+    reason = os.strerror(reply.os_errno) if has_errno else _readable(reply.error, message)
+    return TransportError(f"{failure}: {reason}", uncertain=reply.is_sent)
 
 
 def _phase(error: str) -> str:
@@ -375,8 +381,8 @@ def _phase(error: str) -> str:
 
 
 def _readable(text: str, message: Message) -> str:
-    """Return the beginning of a stranger's text on one line, without the channel's secrets."""
+    """Return the beginning of a receiver's text on one line, without the channel's secrets."""
     for secret in filter(None, (message.secret, message.previous_secret)):
         text = text.replace(secret.removeprefix(PREFIX), "…")
     printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())[:SHOWN]
+    return " ".join(printable.split())[:ANSWER_LENGTH]

@@ -12,7 +12,7 @@ from accounts.timezones import format_instant, zone
 from notifications.channels import enabling
 from notifications.links import signed_links, views
 from notifications.links.signed_links import Action, Pressed
-from notifications.links.views import Answer, Gone
+from notifications.links.views import Answer, StaleLink
 from notifications.models import Channel, Delivery
 from reminders.actions import responses
 from reminders.actions.responses import Actor
@@ -149,7 +149,7 @@ def _morning(asked: Asked, now: datetime) -> datetime:
 
 
 def _find(pressed: Pressed) -> Asked:
-    """Return what a link is about; Gone when any of it is no longer there."""
+    """Return what a link is about; StaleLink when any of it is no longer there."""
     channel = _channel(pressed)
     delivery = _delivery(pressed)
     kept = Occurrence.objects.filter(reminder__deleted_at=None).select_related("reminder")
@@ -157,7 +157,7 @@ def _find(pressed: Pressed) -> Asked:
     if channel.deleted_at or delivery is None or occurrence is None:
         _nothing_left()
     if not channel.owner.is_active:
-        raise Gone("The account that this reminder belongs to is switched off.")
+        raise StaleLink("The account that this reminder belongs to is switched off.")
     return Asked(channel, delivery, occurrence)
 
 
@@ -172,7 +172,7 @@ def _delivery(pressed: Pressed) -> Delivery | None:
 
 
 def _nothing_left() -> NoReturn:
-    raise Gone("This reminder is no longer there, or no longer waits for an answer.")
+    raise StaleLink("This reminder is no longer there, or no longer waits for an answer.")
 
 
 def _describe_stranger(pressed: Pressed) -> Answer:

@@ -16,7 +16,7 @@ from accounts.admin import bulk_actions
 from accounts.admin.changelist import Listed
 from accounts.admin.confirmation import confirmed
 from accounts.timezones import format_instant
-from notifications.admin import OfUsers, WrittenByFoam, once, owner_link
+from notifications.admin import OfUsers, WrittenByFoam, cached_per_request, owner_link
 from reminders.actions import responses
 from reminders.admin.by import by
 from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
@@ -113,7 +113,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         return redirect(f"{page}?at={occurrence.due_at:%Y-%m-%dT%H:%M:%SZ}")
 
     @display(description="Its story")
-    @once
+    @cached_per_request
     def show_story(self, occurrence: Occurrence) -> SafeString:
         return story(occurrence, timezone.now())
 

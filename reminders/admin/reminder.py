@@ -37,10 +37,10 @@ from accounts.models.duration_fields import DurationFormField
 from accounts.timezones import format_instant
 from notifications.admin import (
     OfUsers,
+    cached_per_request,
     failure_of,
     labelled_with_owner,
-    note_failures,
-    once,
+    read_failures,
 )
 from notifications.explain.html import lines_of
 from notifications.models import Channel
@@ -207,7 +207,7 @@ class ReminderAdmin(
         return {"timezone": owner.timezone, **initial} if owner else initial
 
     def prepare(self, rows: Iterable[Reminder]) -> None:
-        note_failures(channel for reminder in rows for channel in reminder.channels.all())
+        read_failures(channel for reminder in rows for channel in reminder.channels.all())
 
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
         return found(rows, text)
@@ -318,7 +318,7 @@ class ReminderAdmin(
         return "deleted" if reminder.deleted_at else reminder.status
 
     @display(description="Covered by")
-    @once
+    @cached_per_request
     def show_pauses(self, reminder: Reminder) -> str:
         """Of a tag, of all of its user, or of everything."""
         pauses = covering(reminder, timezone.now())
@@ -343,7 +343,7 @@ class ReminderAdmin(
         return reminder.schedule_text
 
     @display(description="Preview")
-    @once
+    @cached_per_request
     def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
             shown = _preview(reminder) if reminder.pk else PREVIEW_HINT
@@ -359,7 +359,7 @@ class ReminderAdmin(
         )
 
     @display(description="Last outcomes")
-    @once
+    @cached_per_request
     def show_outcomes(self, reminder: Reminder) -> SafeString | str:
         return outcomes(reminder, timezone.now())
 

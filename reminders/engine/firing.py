@@ -15,7 +15,7 @@ from accounts.models import SYSTEM_USER_ID
 from accounts.models.pause import EVERYTHING
 from notifications.metrics import store
 from notifications.models import Channel
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor
 from reminders.models import Change, Occurrence, Reminder, transitions
 from reminders.models.fields import lead_of_interval, leads_of_intervals
@@ -196,7 +196,7 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
     reminders = {reminder.pk: reminder for reminder, _, _ in planned}
     missed = {r.pk: r.missed_count + count_missed(plan) for r, plan, _ in planned}
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
-    posts: list[outbox.Post] = []
+    posts: list[Post] = []
     fires = {
         (reminder.pk, fire.due_at, fire.lead.length): fire
         for reminder, plan, _ in planned
@@ -211,7 +211,7 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
         count = counts[reminder_id] = counts[reminder_id].including(due_at)
         told = message(reminder, fire, now, missed[reminder_id], count)
         posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at, reminder.urgent)
-    outbox.post(posts, now)
+    post_messages(posts, now)
     store.add(FIRED.of(late))
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
@@ -265,12 +265,12 @@ def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int
 
 def posts_for(
     channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime, urgent: bool
-) -> list[outbox.Post]:
+) -> list[Post]:
     """Return the message to each channel."""
     data = {**told.data, "occurrence_id": occurrence_id}
     ref = reference(occurrence_id)
     return [
-        outbox.Post(channel_id, ref, told.title, told.body, due_at, data, urgent)
+        Post(channel_id, ref, told.title, told.body, due_at, data, urgent)
         for channel_id in channel_ids
     ]
 
@@ -300,12 +300,12 @@ def trigger_each(reminders: Sequence[Reminder], now: datetime) -> list[Occurrenc
         for reminder in reminders
     )
     prefetch_related_objects(reminders, "owner", Prefetch("channels", Channel.objects.only("pk")))
-    posts: list[outbox.Post] = []
+    posts: list[Post] = []
     for reminder, occurrence in zip(reminders, occurrences, strict=True):
         # It has the number of the next that comes due, which it does not take from it.
         count = Count(reminder.fired_count).including(now)
         told = message(reminder, Fire(fire_at=now, due_at=now, lead=ON_TIME), now, 0, count)
         channel_ids = [channel.pk for channel in reminder.channels.all()]
         posts += posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent)
-    outbox.post(posts, now)
+    post_messages(posts, now)
     return occurrences

@@ -19,7 +19,7 @@ from django.db import transaction
 from accounts.models import Pause
 from accounts.timezones import iso
 from notifications.metrics import store
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor, write_or_isolate
 from reminders.engine import pauses
 from reminders.models import Occurrence
@@ -210,7 +210,7 @@ def claim(now: datetime) -> list[Open]:
     return [Open._make((*row[:begin], Words(*row[begin:end]), *row[end:])) for row in rows]
 
 
-Done = tuple[Open, Sequence[outbox.Post]]
+Done = tuple[Open, Sequence[Post]]
 Failed = tuple[int, Exception]
 
 
@@ -234,7 +234,7 @@ def _decide_each(claimed: Sequence[Open], now: datetime) -> tuple[list[Done], li
 
 
 def _write(decided: Sequence[Done], now: datetime) -> int:
-    said = outbox.post([post for _, posts in decided for post in posts], now)
+    said = post_messages([post for _, posts in decided for post in posts], now)
     rows = [each for each, _ in decided]
     with bulk_cursor() as cursor:
         cursor.execute(
@@ -251,7 +251,7 @@ def _write(decided: Sequence[Done], now: datetime) -> int:
     return said
 
 
-def posts_of(kind: str, each: Open, due_at: datetime, now: datetime) -> list[outbox.Post]:
+def posts_of(kind: str, each: Open, due_at: datetime, now: datetime) -> list[Post]:
     """Return a message that was to be said at `due_at`, to each of its channels."""
     told = message_of(kind, each, due_at, now)
     channel_ids = each.escalate_channel_ids if kind == ESCALATE else each.channel_ids
@@ -264,7 +264,7 @@ def posts_of(kind: str, each: Open, due_at: datetime, now: datetime) -> list[out
     }
     ref = reference_of(kind, each)
     return [
-        outbox.Post(channel_id, ref, told.title, told.body, due_at, data, each.urgent)
+        Post(channel_id, ref, told.title, told.body, due_at, data, each.urgent)
         for channel_id in channel_ids
     ]
 

@@ -78,8 +78,8 @@ def prune(
             total = replace(total, is_done=False)
             break
     deliveries.forget_secrets(now)
-    deliveries.compact(Tally, now.date())
-    deliveries.compact(DeliveryTally, now.date())
+    deliveries.compact_tally(Tally, now.date())
+    deliveries.compact_tally(DeliveryTally, now.date())
     flood.forget(now)
     idempotency.delete_expired(now)
     log.info(
@@ -154,7 +154,7 @@ def remove(ids: Sequence[int], before: datetime) -> Removed:
     rows = list(quiet.select_for_update(skip_locked=True))
     causes = {each.reference: each.reference for each in rows}
     gone = deliveries.remove(causes | following(e.reference for e in rows if e.is_followed), before)
-    ours = [each.pk for each in rows if each.reference not in gone.kept]
+    ours = [each.pk for each in rows if each.reference not in gone.blocked]
     with bulk_cursor() as cursor:
         cursor.execute(REMOVE, {"ids": ours})
         (count,) = cursor.fetchone() or (0,)

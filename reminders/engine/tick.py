@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from accounts.models.pause import EVERYTHING
 from notifications.metrics import hourly, store
-from notifications.outbox import outbox
+from notifications.outbox.queue import count_due, has_due, wake_workers
 from notifications.sql import bulk_cursor, write_or_isolate
 from reminders.engine import backlog as overdue
 from reminders.engine import firing, follow_ups, pauses
@@ -110,15 +110,15 @@ def tick(now: datetime) -> int:
     if backlog:
         fired += _drain_backlog(now, began, end)
     follow_ups.speak_due(now, end)
-    if outbox.has_due(now):
-        outbox.wake()
-    store.keep_all(TICK.of([time.monotonic() - began]))
+    if has_due(now):
+        wake_workers()
+    store.buffer_all(TICK.of([time.monotonic() - began]))
     last = found.last_tick
     if last is None or not timedelta(0) <= now - last < HEARTBEAT_EVERY:
         beat_heart(now)
-        store.fold()
+        store.compact()
         hourly.mark(now)
-    store.settle()
+    store.flush()
     return fired
 
 
@@ -205,7 +205,7 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
         limit = LATE_BATCH
         if backlog.is_paced:
             room = max(backlog.rate, QUEUED)
-            limit = min(limit, share, room - outbox.count_due(now, room))
+            limit = min(limit, share, room - count_due(now, room))
         if limit <= 0:
             return 0, 0, BEGINNING
         claimed = firing.claim(now, limit, until=backlog.due_before)

@@ -26,7 +26,7 @@ from django.db.models.functions import Left
 
 from notifications.models import Delivery
 from notifications.operations import ledger as deliveries
-from notifications.operations.ledger import CAUSE, Deliveries, Imbalance, Period, found
+from notifications.operations.ledger import REASON, Deliveries, Imbalance, Period, find_imbalance
 from reminders.engine.tick import SET_ASIDE
 from reminders.models import Occurrence, Reminder, Tally
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
@@ -73,7 +73,7 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
     rows that are still there are counted and checked.
     """
     deliveries.look_up(period)
-    rows = deliveries.by_day(counted(owner), period, "recorded_at", WHAT_BECAME, CAUSE)
+    rows = deliveries.by_day(counted(owner), period, "recorded_at", WHAT_BECAME, REASON)
     tally = [] if owner else deliveries.tallied(Tally, period)
     sums = deliveries.sums_of(rows, tally)
     occurrences = Occurrences(
@@ -112,8 +112,10 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
     fired = recorded.exclude(status__in=NOT_FIRED)
     reminders = Reminder.objects.filter(pk=OuterRef("reminder_id"))
     posted = Delivery.objects.filter(reference=reference_of(OuterRef("pk")))
-    yield from found("Occurrences that fired without a delivery.", fired.filter(~Exists(posted)))
-    yield from found(
+    yield from find_imbalance(
+        "Occurrences that fired without a delivery.", fired.filter(~Exists(posted))
+    )
+    yield from find_imbalance(
         "Occurrences whose reminder is not there.", recorded.filter(~Exists(reminders))
     )
     # Not `startswith`, which the index of references would answer with those of all times.
@@ -124,7 +126,9 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
         .annotate(occurrence=ITS_OCCURRENCE)
     )
     causes = Occurrence.objects.filter(pk=OuterRef("occurrence"))
-    yield from found("Deliveries whose occurrence is not there.", caused.filter(~Exists(causes)))
+    yield from find_imbalance(
+        "Deliveries whose occurrence is not there.", caused.filter(~Exists(causes))
+    )
 
 
 @dataclass(frozen=True, slots=True)

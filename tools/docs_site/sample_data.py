@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import email_verification
 from accounts.models import User
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import ON_TIME, Lead
@@ -72,7 +72,7 @@ def live(since: datetime, until: datetime) -> None:
         # What waits for a receiver that hung is due, and nobody's turn.
         at = max(next_at, at + timedelta(seconds=1))
         tick.tick(at)
-        outbox.deliver_due(at)
+        deliver_due(at)
 
 
 def next_moment() -> datetime | None:

@@ -95,7 +95,7 @@ def compare(
     wanted: set[Key] = set()
     for each in expected:
         wanted |= _saying(verdict, each, seen, patient, up_by)
-    verdict.unexpected += [in_words(key) for key in seen.accepted.keys() - wanted]
+    verdict.unexpected += [format_instant(key) for key in seen.accepted.keys() - wanted]
     for key, ids in seen.accepted.items():
         _repeats(verdict, key, ids, seen)
     return verdict
@@ -115,7 +115,7 @@ def _saying(
     verdict.missed[each.misfire] += is_missed
     if each.fate == Fate.MISSED or (each.fate == Fate.EITHER and is_missed):
         if not is_missed:
-            verdict.missing.append(f"{in_words(each.saying)}: not recorded as missed")
+            verdict.missing.append(f"{format_instant(each.saying)}: not recorded as missed")
         return set()
     for key in keys:
         verdict.messages += 1
@@ -128,24 +128,24 @@ def _saying(
             verdict.waiting += 1
         else:
             where = " (queued)" if key in seen.waiting else ""
-            verdict.missing.append(in_words(key) + where)
+            verdict.missing.append(format_instant(key) + where)
     return keys
 
 
 def _repeats(verdict: Verdict, key: Key, ids: Mapping[str, list[datetime]], seen: Seen) -> None:
     """A repeat is explained by a death after the copy before it, which left no outcome of it."""
     if len(ids) > 1:
-        verdict.unexplained.append(f"{in_words(key)}: under {len(ids)} ids")
+        verdict.unexplained.append(f"{format_instant(key)}: under {len(ids)} ids")
     for id_, times in ids.items():
         repeated = sorted(times)[:-1]
         died = sum(seen.is_followed_by_death(at) for at in repeated)
         explained = min(died, seen.uncertain.get(id_, 0))
         verdict.explained += explained
         if len(repeated) > explained:
-            verdict.unexplained.append(f"{in_words(key)}: {len(times)} times, as {id_}")
+            verdict.unexplained.append(f"{format_instant(key)}: {len(times)} times, as {id_}")
 
 
-def in_words(key: Saying | Key) -> str:
+def format_instant(key: Saying | Key) -> str:
     reminder_id, due_at, length = key[:3]
     ahead = f", {length} s ahead" if length else ""
     place = f", receiver {key[3]}" if len(key) == 4 else ""

@@ -18,11 +18,13 @@ from tools.mutations.paths import (
     METER,
     MULTI,
     NOTIFICATIONS_INITIAL,
-    OUTBOX,
     PAGE,
     PLUGINS,
+    POST,
     PROBE,
+    QUEUE,
     RECORD,
+    ROUND,
     TEST_ACTIONS,
     TEST_APPRISE,
     TEST_CHANNEL_PAUSING,
@@ -81,7 +83,7 @@ OF_NOTIFICATIONS = [
         "delivery: no unique constraint",
         [
             without_constraint(NOTIFICATIONS_INITIAL, "notifications_delivery_once_per_cause"),
-            Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
+            Edit(POST, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
         ],
         [TEST_OUTBOX],
     ),
@@ -193,7 +195,7 @@ OF_NOTIFICATIONS = [
         "P3",
         "outcome: dropped when the database is away",
         edit(
-            OUTBOX,
+            ROUND,
             "except (OperationalError, InterfaceError) as failure",
             "except KeyError as failure",
         ),
@@ -205,22 +207,22 @@ OF_NOTIFICATIONS = [
         "P4",
         "wake-up: before the commit",
         edit(
-            OUTBOX,
-            ", now)\n    transaction.on_commit(wake, robust=True)",
-            ", now)\n    wake()",
+            POST,
+            ", cancelled), now)\n    transaction.on_commit(wake_workers, robust=True)",
+            ", cancelled), now)\n    wake_workers()",
         ),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P4",
         "wake-up: a broker that is down breaks it",
-        edit(OUTBOX, "except BrokerError as error", "except KeyError as error"),
+        edit(QUEUE, "except BrokerError as error", "except KeyError as error"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P4",
         "wake-up: does not expire",
-        edit(OUTBOX, ", expires=60)", ")"),
+        edit(QUEUE, ", expires=60)", ")"),
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -238,8 +240,8 @@ OF_NOTIFICATIONS = [
         "lease: for one channel the due of all are looked through",
         edit(
             LEASE,
-            "ORDER BY channel_id, next_attempt_at LIMIT %(each)s",
-            "ORDER BY next_attempt_at LIMIT %(each)s",
+            "ORDER BY channel_id, next_attempt_at LIMIT %(per_channel)s",
+            "ORDER BY next_attempt_at LIMIT %(per_channel)s",
         ),
         ["notifications/tests/outbox/test_plans.py"],
     ),
@@ -252,7 +254,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P6",
         "hold: a channel that hangs is not held",
-        edit(RECORD, "    _hold(outcomes, now)\n"),
+        edit(RECORD, "    _hold_hung_channels(outcomes, now)\n"),
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -264,19 +266,21 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P6",
         "lease: the oldest first, though some are left out",
-        edit(OUTBOX, "if not busy and len(kinds) == len(TRANSPORTS):", "if True:"),
+        edit(ROUND, "if not busy and len(kinds) == len(TRANSPORTS):", "if True:"),
         [TEST_OUTBOX],
     ),
     Mutation(
         "P6",
         "round: waits for a receiver that hangs when its time is up",
-        edit(OUTBOX, "took >= BUDGET and not any(", "took >= BUDGET or any("),
+        edit(ROUND, "took >= ROUND_BUDGET and not any(", "took >= ROUND_BUDGET or any("),
         [f"{TEST_OUTBOX}::test_round_whose_time_is_up_goes_on_while_a_receiver_hangs"],
     ),
     Mutation(
         "P6",
         "round: waits for one receiver before the next lease",
-        edit(OUTBOX, "        self._poll(0 if leased else WAIT)\n", "        self.finish()\n"),
+        edit(
+            ROUND, "        self._poll(0 if leased else POLL_SECONDS)\n", "        self.finish()\n"
+        ),
         [TEST_OUTBOX],
     ),
     Mutation(
@@ -284,14 +288,14 @@ OF_NOTIFICATIONS = [
         "digest: none is unique",
         [
             without_constraint(NOTIFICATIONS_INITIAL, "notifications_delivery_once_per_cause"),
-            Edit(OUTBOX, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
+            Edit(POST, "ON CONFLICT (channel_id, reference) DO NOTHING\n"),
         ],
         [f"{TEST_DIGEST}::test_database_refuses_a_second_digest_of_a_window"],
     ),
     Mutation(
         "P2",
         "digest: who comes late finds the place taken",
-        edit(DIGEST, "filter(reference__in=made)", "none()"),
+        edit(DIGEST, "filter(reference__in=groups)", "none()"),
         [TEST_DIGEST],
     ),
     Mutation(
@@ -304,9 +308,9 @@ OF_NOTIFICATIONS = [
         "P2",
         "digest: no transaction",
         edit(
-            OUTBOX,
-            "    with transaction.atomic():\n        gathered = digest.gather(now)",
-            "    if True:\n        gathered = digest.gather(now)",
+            POST,
+            "    with transaction.atomic():\n        windows = digest.gather(now)",
+            "    if True:\n        windows = digest.gather(now)",
         ),
         [TEST_HOLDING_RACES],
     ),
@@ -430,13 +434,13 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "secret: an answer that has the address in it is told as it is",
-        edit(WORK, "scrubbed(last.text, url)[:SHOWN]", "last.text[:SHOWN]"),
+        edit(WORK, "scrub(last.text, url)[:ANSWER_LENGTH]", "last.text[:ANSWER_LENGTH]"),
         [TEST_APPRISE],
     ),
     Mutation(
         "P6",
         "plug-in: one that hangs is not ended",
-        edit(APPRISE, "        each.helper.end()\n        self._end(", "        self._end("),
+        edit(APPRISE, "        task.helper.end()\n        self._end(", "        self._end("),
         [f"{TEST_APPRISE}::test_plugin_that_hangs_is_given_up_with_its_process"],
     ),
     Mutation(
@@ -461,7 +465,7 @@ OF_NOTIFICATIONS = [
         "P9",
         "channel: used though it is not verified",
         edit(
-            OUTBOX,
+            POST,
             "        AND (c.verified_at IS NOT NULL OR c.kind = ANY (%(no_proof)b)"
             " OR %(to_unverified)s)\n",
         ),
@@ -470,13 +474,15 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P9",
         "channel: verified though it leads elsewhere",
-        edit(CHANNELS, "            self._leads_elsewhere()\n", "            pass\n"),
+        edit(CHANNELS, "            self._reset_destination()\n", "            pass\n"),
         [TEST_VERIFICATION],
     ),
     Mutation(
         "P9",
         "channel: a code can be tried for ever",
-        edit("notifications/channels/verification.py", "    if not left:\n", "    if False:\n"),
+        edit(
+            "notifications/channels/verification.py", "    if not tries_left:\n", "    if False:\n"
+        ),
         [TEST_VERIFICATION],
     ),
     Mutation(
@@ -493,7 +499,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P9",
         "channel: strangers can be pestered",
-        edit(PROBE, "    _within_limits(channel, now)\n"),
+        edit(PROBE, "    _check_limits(channel, now)\n"),
         [TEST_VERIFICATION],
     ),
     Mutation(
@@ -543,7 +549,7 @@ OF_NOTIFICATIONS = [
         "bounce: a forged one counts",
         edit(
             "notifications/links/message_ids.py",
-            "compare_digest(_tag(each, found[1]), found[2])",
+            "compare_digest(_tag(secret, match[1]), match[2])",
             "compare_digest(found[2], found[2])",
         ),
         ["notifications/tests/bounces/test_bounces.py::test_forged_or_foreign_id_changes_nothing"],
@@ -591,10 +597,10 @@ OF_NOTIFICATIONS = [
         "import: a channel arrives as verified",
         edit(
             "notifications/channel_exchange.py",
-            "    return Restored(serializer.save(owner=user), is_new=True, is_changed=True)",
+            "    return RestoredChannel(serializer.save(owner=user), is_new=True, is_changed=True)",
             "    made = serializer.save(owner=user)\n"
             "    Channel.objects.filter(pk=made.pk).update(verified_at=made.created_at)\n"
-            "    return Restored(made, is_new=True, is_changed=True)",
+            "    return RestoredChannel(made, is_new=True, is_changed=True)",
         ),
         [TEST_JSONL],
     ),
@@ -613,7 +619,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "closing: messages keep their words",
-        edit(CHANNELS_CLOSING, '    told.update(title="", body="", data={})\n'),
+        edit(CHANNELS_CLOSING, '    readable.update(title="", body="", data={})\n'),
         [TEST_CLOSING],
     ),
     Mutation(
@@ -637,7 +643,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "operations",
         "operations: a failing receiver drowns the log",
-        edit(RECORD, "failed[:FAILURES_TOLD]", "failed"),
+        edit(RECORD, "failed[:FAILURES_LOGGED]", "failed"),
         [TEST_LOGS],
     ),
     Mutation(
@@ -645,7 +651,7 @@ OF_NOTIFICATIONS = [
         "operations: a fold counts what another one is folding",
         edit(
             METER,
-            "SELECT series, sum(value) FROM gone GROUP BY series\n",
+            "SELECT series, sum(value) FROM merged GROUP BY series\n",
             "SELECT series, sum(value) FROM notifications_meter GROUP BY series\n",
         ),
         [TEST_METER],
@@ -653,7 +659,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "operations",
         "operations: what the database does not take is forgotten",
-        edit(METER, "        keep_all(taken)\n", "        pass\n"),
+        edit(METER, "        buffer_all(counts)\n", "        pass\n"),
         [TEST_METER],
     ),
     Mutation(
@@ -703,8 +709,8 @@ OF_NOTIFICATIONS = [
         "history: the secret of a channel is kept",
         edit(
             "notifications/models/channel_change.py",
-            'SECRET = {"secret"}',
-            "SECRET: set[str] = set()",
+            'SECRET_FIELDS = {"secret"}',
+            "SECRET_FIELDS: set[str] = set()",
         ),
         ["reminders/tests/api/test_who.py"],
     ),

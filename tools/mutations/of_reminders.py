@@ -281,7 +281,7 @@ OF_REMINDERS = [
     Mutation(
         "P4",
         "tick: wakes nobody for what is due",
-        edit(DISPATCH, "    if outbox.has_due(now):\n", "    if False:\n"),
+        edit(DISPATCH, "    if has_due(now):\n", "    if False:\n"),
         [f"{TEST_DISPATCH}::test_tick_wakes_deliver_for_what_an_earlier_wake_up_lost"],
     ),
     Mutation(
@@ -651,7 +651,7 @@ OF_REMINDERS = [
     Mutation(
         "P5",
         "backlog: messages of late ones pile up before those on time",
-        edit(DISPATCH, "room - outbox.count_due(now, room)", "room"),
+        edit(DISPATCH, "room - count_due(now, room)", "room"),
         [TEST_BACKLOG],
     ),
     Mutation(

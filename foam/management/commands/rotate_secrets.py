@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from notifications.operations import key_rotation
-from notifications.operations.key_rotation import Column
+from notifications.operations.key_rotation import EncryptedColumn
 from reminders.management.progress import Progress
 
 # Rows that are named one by one.
@@ -29,9 +29,11 @@ class Command(BaseCommand):
         rotated = looked_at = unfit = 0
         for column in columns:
             old, unreadable = dict[int, str](), dict[int, str]()
-            for batch in (key_rotation.look if options["check"] else key_rotation.rotate)(column):
-                progress.step(batch.looked_at)
-                looked_at += batch.looked_at
+            for batch in (key_rotation.check_keys if options["check"] else key_rotation.rotate)(
+                column
+            ):
+                progress.step(batch.size)
+                looked_at += batch.size
                 rotated += batch.rotated
                 old |= batch.old
                 unreadable |= batch.unreadable
@@ -47,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(troubles))
 
 
-def told(column: Column, what: str, rows: dict[int, str]) -> list[str]:
+def told(column: EncryptedColumn, what: str, rows: dict[int, str]) -> list[str]:
     if not rows:
         return []
     named = ", ".join(map(str, list(rows)[:NAMED])) + (", …" if len(rows) > NAMED else "")

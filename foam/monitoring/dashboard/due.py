@@ -14,7 +14,7 @@ from django.core.cache import cache
 from foam.monitoring.dashboard import sampling
 from foam.monitoring.metrics import CAP
 from foam.version import VERSION
-from notifications.metrics.hourly import HOUR, beginning
+from notifications.metrics.hourly import HOUR, beginning_of_hour
 from reminders.models import Reminder
 
 HOURS = 24
@@ -47,12 +47,12 @@ def read(now: datetime) -> Due:
         found = _count(now) or _estimate(now)
         cache.set(KEY, found, KEPT_S)
     at, counts, seen = found
-    return Due(at, beginning(at), counts, seen)
+    return Due(at, beginning_of_hour(at), counts, seen)
 
 
 def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
     """Return nothing when there are more than CAP."""
-    begin = beginning(now)
+    begin = beginning_of_hour(now)
     ahead = Reminder.objects.exclude_system().filter(
         status=Reminder.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
     )
@@ -62,7 +62,7 @@ def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
 
 
 def _estimate(now: datetime) -> tuple[datetime, list[int], int | None]:
-    begin = beginning(now)
+    begin = beginning_of_hour(now)
     times = {"now": now, "begin": begin, "end": begin + HOURS * HOUR}
     found, share = sampling.count(PAGES, BY_HOUR, AHEAD, **times)
     counts = _by_hour({hour: round(number / share) for hour, number in found.items()})

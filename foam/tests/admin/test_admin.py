@@ -13,7 +13,7 @@ from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from foam.monitoring import health
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.engine import canary, firing
 from reminders.engine import tick as dispatch
@@ -192,7 +192,7 @@ def test_channel_is_verified_with_the_code_that_was_sent(staff_client, user, rec
     mail = Channel(owner=user, kind="email", name="Mail", address="ada@example.com")
     mail.store()
     assert "on its way" in act(staff_client, "verify", [mail], "notifications_channel")[0]
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())
     [code] = re.findall(r"\b\d{6}\b", recorder.sent[0].body)
     url = f"/admin/notifications/channel/{mail.pk}/change/"
     form = {"name": "Mail", "address": mail.address}
@@ -346,7 +346,7 @@ def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, rec
     deliveries = Delivery.objects.filter(reference__startswith="occurrence:")
     for error in (TransportError("busy"), TransportError("gone", permanent=True)):
         recorder.fail_with(error)
-        outbox.deliver_due(timezone.now())
+        deliver_due(timezone.now())
         assert act(staff_client, "retry", deliveries, model) == ["Queued 1."]
     [said] = act(staff_client, "retry", deliveries, model)
     assert said.endswith("this one is queued and due: a worker takes it next.")
@@ -355,7 +355,7 @@ def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, rec
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):
     recorder.fail_with(TransportError("answered 500: try later"))
     dispatch.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     url = f"/admin/notifications/delivery/{Delivery.objects.get().pk}/change/"
     assert "answered 500: try later" in staff_client.get(url).content.decode()
 
@@ -379,7 +379,7 @@ def test_delivery_tells_its_cause_and_what_it_waits_for(staff_client, later, use
 def test_occurrence_tells_only_its_own_story(staff_client, later, recorder):
     now = timezone.now()
     first, second = (firing.trigger(later, now - timedelta(seconds=n)) for n in (1, 0))
-    outbox.deliver_due(now)
+    deliver_due(now)
     page = staff_client.get(f"/admin/reminders/occurrence/{second.pk}/change/").content.decode()
     told, other = (Delivery.objects.get(reference=each.reference) for each in (second, first))
     assert "fired by hand, beside the schedule" in page

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.admin import changelist, search
 from accounts.models import User
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.tests.counters import READ, counted
 from reminders.engine import firing
 from reminders.models import Occurrence, Reminder
@@ -51,7 +51,7 @@ def fired(make_reminder, woken, now):
     def fired(**fields):
         reminder = make_reminder(starts_at=datetime(2090, 1, 2), **fields)
         occurrence = firing.trigger(reminder, now)
-        outbox.deliver_due(now)
+        deliver_due(now)
         return reminder, occurrence
 
     return fired
@@ -175,7 +175,7 @@ def test_page_takes_the_same_queries_however_much_was_sent(
     for minute in range(1, 4):
         at = occurrence.due_at + timedelta(minutes=minute)
         firing.trigger(reminder, at)
-        outbox.deliver_due(at)
+        deliver_due(at)
     assert count() == before
 
 

@@ -10,7 +10,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, SolarSch
 
 from accounts.models import ApiToken, User, pause
 from notifications.models import Channel
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import firing
 from reminders.models import Backlog
 
@@ -70,7 +70,7 @@ def everything(staff, user, make_reminder, channel, now):
     inbox = Channel.objects.inbox_of(user)
     reminder = make_reminder(channels=[channel, inbox], recurrence="FREQ=DAILY")
     firing.trigger(reminder, now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     make_reminder(title="Gone").close(now)
     for kind, address in (("email", "ada@example.com"), ("apprise", "")):
         Channel.objects.create(owner=user, kind=kind, name=kind, address=address)

@@ -20,7 +20,8 @@ from foam.monitoring.dashboard.state import Level
 from notifications.metrics import hourly as hours
 from notifications.metrics import store
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.engine import canary, firing, tick
 from reminders.models import Occurrence, Reminder
@@ -158,8 +159,8 @@ def test_overdue_follow_ups_are_counted_and_found(make_reminder, staff_client, n
 
 
 def test_deliveries_that_are_due_or_lost_are_counted_and_found(channel, staff_client, now):
-    posts = [outbox.Post(channel.pk, f"test:{n}", "Title", "", now - MINUTE) for n in range(4)]
-    outbox.post(posts, now - MINUTE)
+    posts = [Post(channel.pk, f"test:{n}", "Title", "", now - MINUTE) for n in range(4)]
+    post_messages(posts, now - MINUTE)
     due, sending, lost, later = Delivery.objects.order_by("pk").values_list("pk", flat=True)
     row = Delivery.objects.filter
     row(pk=sending).update(status="sending", leased_until=now + MINUTE)
@@ -175,9 +176,9 @@ def test_deliveries_given_up_within_a_day_are_counted_and_found(
     channel, recorder, staff_client, now
 ):
     hours.mark(now)
-    outbox.post([outbox.Post(channel.pk, "test:1", "Title", "", now)], now)
+    post_messages([Post(channel.pk, "test:1", "Title", "", now)], now)
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     label = "Deliveries given up in 24 h"
     assert (figures(now)[label].text, figures(now)[label].level) == ("1", Level.NOTE)
     assert rows_of(staff_client, now, label) == {Delivery.objects.get().pk}
@@ -216,7 +217,7 @@ def test_what_is_counted_is_counted_up_to_a_limit(make_reminder, now, monkeypatc
 def test_canary_is_in_no_figure(planted, now):
     Reminder.objects.filter(pk=SYSTEM_USER_ID).update(error="boom")
     Channel.objects.filter(pk=SYSTEM_USER_ID).update(disabled_at=now, held_until=now + HOUR)
-    outbox.post([outbox.Post(SYSTEM_USER_ID, "test:1", "Title", "", now)], now)
+    post_messages([Post(SYSTEM_USER_ID, "test:1", "Title", "", now)], now)
     Occurrence.objects.create(
         reminder=planted, due_at=now, status="pending", recorded_at=now, follow_up_at=now
     )
@@ -277,13 +278,13 @@ def test_what_is_due_is_kept_for_a_while_and_says_as_of_when(make_reminder, now)
 
 def test_sent_and_failed_are_plotted_by_kind_and_hour(channel, recorder, now):
     hours.mark(now)
-    posts = [outbox.Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(3)]
-    outbox.post(posts, now)
+    posts = [Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(3)]
+    post_messages(posts, now)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
     hours.mark(now + HOUR)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     later = now + HOUR + MINUTE
     (plot,) = charts.sent(hours.last(24, later), UTC_ZONE)
     assert (plot.title, plot.text) == ("Webhook", "3 sent, 3 failed attempts.")

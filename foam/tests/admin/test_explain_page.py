@@ -6,7 +6,7 @@ import pytest
 
 from foam.tests.pages.test_pages import browser, fits, page, pytestmark, staff_page  # noqa: F401
 from notifications.models import Channel
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.engine import tick
 from reminders.models import Reminder
@@ -30,7 +30,7 @@ def undelivered(make_reminder, channel, recorder, woken, now):
             raise TransportError(f"HTTP 404: no such hook {'x' * 100}", permanent=True)
 
     recorder.on_send = fail
-    outbox.deliver_due(now)
+    deliver_due(now)
     return reminder
 
 

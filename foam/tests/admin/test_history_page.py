@@ -16,7 +16,7 @@ from accounts.audit.actor import Actor, Source, acting_as
 from accounts.models import User
 from conftest import client_of
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.actions import responses
 from reminders.engine import firing
@@ -138,7 +138,7 @@ def test_tokens_that_are_revoked_together_are_logged_each(staff_client, user, st
 def test_delivery_that_is_retried_tells_who_did(staff_client, staff, reminder, recorder, now):
     firing.trigger(reminder, now)
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     # The notice of its loss is a delivery, too.
     delivery = Delivery.objects.get(reference__startswith="occurrence:")
     act(staff_client, "retry", [delivery], "notifications/delivery")

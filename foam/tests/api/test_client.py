@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import tokens
 from accounts.models.token import API_SCOPES
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 
 pytestmark = [
@@ -87,7 +87,7 @@ def test_generated_client_does_the_whole_story(program, user):
     reminder = call("reminders_create", status=201, body=("ReminderRequest", words))
     assert reminder.next_due_at == tomorrow
     tick.tick(tomorrow)
-    outbox.deliver_due(tomorrow)
+    deliver_due(tomorrow)
 
     (occurrence,) = call("occurrences_list", reminder=reminder.id).results
     answered = call("occurrences_acknowledge", occurrence.id)

@@ -20,7 +20,7 @@ from accounts.models.token import API_SCOPES
 from conftest import client_of
 from foam.tests.operations import IDS, MARK, NUMBERS, OPERATIONS
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 
@@ -73,7 +73,7 @@ def ids(user, channel, make_reminder, now):
     # Daily, so that there is one to skip.
     reminder = make_reminder(**words, channels=[channel, inbox], recurrence="FREQ=DAILY")
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     token, _ = ApiToken.issue(user, MARK)
     pause, _ = pauses.begin("tag", timezone.now(), owner=user, tag=MARK, reason=MARK)
     message = InboxMessage.objects.create(

@@ -7,7 +7,7 @@ from django.db import connection
 
 from accounts.models import User
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
 from notifications.tests.counters import READ, counted
 from reminders.models import Reminder
 
@@ -54,10 +54,10 @@ def channels_of(owner, number, now):
 
 def send(channels, number, now, status="sent"):
     posts = [
-        outbox.Post(channels[n % len(channels)].pk, f"{status}:{n}", "Title", "Body", now)
+        Post(channels[n % len(channels)].pk, f"{status}:{n}", "Title", "Body", now)
         for n in range(number)
     ]
-    outbox.post(posts, now)
+    post_messages(posts, now)
     Delivery.objects.filter(reference__startswith=f"{status}:").update(
         status=status, next_attempt_at=None, finished_at=now, reason="It ended."
     )

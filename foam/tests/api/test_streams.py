@@ -22,7 +22,7 @@ def test_stream_that_breaks_off_is_logged_and_counted(caplog):
         list(response)
     assert "answer broke off view=reminder-export" in caplog.text
     name = 'foam_requests_total{view="reminder-export",status="broken"}'
-    assert store._kept[name] == 1
+    assert store._buffered[name] == 1
 
 
 def test_first_part_of_a_stream_fails_before_the_status_goes_out():

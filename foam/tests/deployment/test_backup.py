@@ -19,7 +19,7 @@ from accounts.models import User
 from foam.tests.faults.test_faults import in_the_database_of
 from foam.tests.processes import wait_until
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import HttpReceiver
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
@@ -83,7 +83,7 @@ def go_on_later():
     """Fire and deliver what is due LATER, in the database that is the test's now."""
     later = timezone.now() + LATER
     tick.tick(later)
-    outbox.deliver_due(later)
+    deliver_due(later)
 
 
 @dataclass

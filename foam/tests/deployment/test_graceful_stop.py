@@ -26,8 +26,8 @@ from django.utils import timezone
 from accounts.models import ApiToken
 from foam.tests import processes
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
 from notifications.outbox.lease import LEASE
+from notifications.outbox.post import Post, post_messages
 from notifications.tests.receivers import Hold, HttpReceiver
 
 pytestmark = [
@@ -229,9 +229,9 @@ def queued(user, receiver):
         owner=user, kind="webhook", name="Hook", address=receiver.url, verified_at=now
     )
     channel.store()
-    posts = [outbox.Post(channel.pk, f"test:{n}", "Hello", "", now) for n in range(200)]
+    posts = [Post(channel.pk, f"test:{n}", "Hello", "", now) for n in range(200)]
     with transaction.atomic():
-        outbox.post(posts, now)
+        post_messages(posts, now)
 
 
 def statuses():
@@ -241,7 +241,7 @@ def statuses():
 def wake(env):
     """Wake deliverers as a process of FOAM's with this environment does."""
     words = ["-m", "django", "shell", "-v", "0", "-c"]
-    code = "from notifications.outbox import outbox; outbox.wake()"
+    code = "from notifications.outbox.queue import wake_workers; wake_workers()"
     subprocess.run([sys.executable, *words, code], env=env, cwd=processes.PROJECT, check=True)
 
 

@@ -17,7 +17,7 @@ from notifications.tests.receivers import Hang, HttpReceiver, Reply
 from notifications.tests.transports import test_apprise, test_webhook
 from notifications.tests.transports.test_apprise import transport as apprise_transport  # noqa: F401
 from notifications.transports import Fault, Outcome
-from notifications.transports.null import get
+from notifications.transports.null import send_get
 from notifications.transports.webhook import WebhookTransport
 
 HOOK, CHAT = "hooks.example.org", "ntfy.example.org"
@@ -94,7 +94,7 @@ def assert_blames_the_proxy(outcome: Outcome, text: str) -> None:
     assert error is not None
     assert text in error.detail
     assert error.fault is Fault.FOAM
-    assert (error.permanent, error.gone, error.hung, error.uncertain) == (False,) * 4
+    assert (error.permanent, error.address_gone, error.hung, error.uncertain) == (False,) * 4
 
 
 def test_http_request_goes_by_the_proxy(send, start, receiver):
@@ -263,15 +263,18 @@ def test_https_proxy_has_to_show_a_good_certificate(send, start, receiver, tls_f
 
 def test_heartbeat_goes_by_the_proxy(start, receiver):
     proxy = start(receiver)
-    assert get(f"http://{HOOK}/ping", 5) == ""
+    assert send_get(f"http://{HOOK}/ping", 5) == ""
     assert len(proxy.passages) == 1
-    assert get(receiver.url, 5) == ""
+    assert send_get(receiver.url, 5) == ""
     assert len(proxy.passages) == 1
 
 
 def test_heartbeat_names_the_proxy_that_refuses_it(start):
     proxy = start(status=403)
-    assert get(f"https://{HOOK}/ping", 5) == f"the proxy {proxy.name} refused the connection (403)"
+    assert (
+        send_get(f"https://{HOOK}/ping", 5)
+        == f"the proxy {proxy.name} refused the connection (403)"
+    )
 
 
 # The doctor

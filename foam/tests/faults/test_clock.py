@@ -13,7 +13,8 @@ from foam.celery import app
 from foam.monitoring import health
 from foam.processes.beat_scheduler import BeatEntry
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE, lease_oldest
+from notifications.outbox.round import deliver, deliver_due
 from notifications.transports import TransportError
 from reminders.engine import tick as dispatch
 from reminders.models import Occurrence
@@ -62,33 +63,33 @@ def test_clock_three_hours_ahead_fires_early_once_and_says_what_was_missed(make_
 
 def test_message_queued_before_the_clock_was_set_back_is_late_by_as_much(reminder, recorder, now):
     dispatch.tick(now)
-    outbox.deliver_due(now - BACK)
+    deliver_due(now - BACK)
     assert recorder.sent == []
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert len(recorder.sent) == 1
 
 
 def test_lease_of_a_dead_worker_outlasts_a_clock_set_back_by_as_much(reminder, now):
     dispatch.tick(now)
-    outbox.lease(now)
-    assert outbox.lease(now - BACK + outbox.LEASE) == []
-    assert len(outbox.lease(now + outbox.LEASE)) == 1
+    lease_oldest(now)
+    assert lease_oldest(now - BACK + LEASE) == []
+    assert len(lease_oldest(now + LEASE)) == 1
 
 
 def test_worker_that_sends_while_the_clock_is_set_back_is_not_followed(reminder, recorder, now):
     dispatch.tick(now)
-    leased = outbox.lease(now)
-    assert outbox.deliver_due(now - BACK) == 0
-    assert outbox.deliver(leased, now) == 1
-    outbox.deliver_due(now + outbox.LEASE)
+    leased = lease_oldest(now)
+    assert deliver_due(now - BACK) == 0
+    assert deliver(leased, now) == 1
+    deliver_due(now + LEASE)
     assert len(recorder.sent) == 1
 
 
 def test_worker_that_sends_while_the_clock_goes_ahead_cannot_record_twice(reminder, recorder, now):
     dispatch.tick(now)
-    leased = outbox.lease(now)
-    outbox.deliver_due(now + AHEAD)
-    assert outbox.deliver(leased, now) == 0
+    leased = lease_oldest(now)
+    deliver_due(now + AHEAD)
+    assert deliver(leased, now) == 0
     delivery = Delivery.objects.get()
     assert list(delivery.attempts.values_list("outcome", flat=True)) == ["sent", "sent"]
     assert {message.id for message in recorder.sent} == {delivery.message_id}
@@ -97,22 +98,22 @@ def test_worker_that_sends_while_the_clock_goes_ahead_cannot_record_twice(remind
 def test_retry_put_off_before_the_clock_was_set_back_still_comes(reminder, recorder, now):
     dispatch.tick(now)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now - BACK)
+    deliver_due(now - BACK)
     assert recorder.sent == []
-    outbox.deliver_due(now + timedelta(seconds=10))
+    deliver_due(now + timedelta(seconds=10))
     assert len(recorder.sent) == 1
 
 
 def test_held_channel_is_let_go_by_the_clock_that_held_it(reminder, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
     dispatch.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
     channel.refresh_from_db()
     assert channel.held_until <= now + timedelta(seconds=16)
-    outbox.deliver_due(now + timedelta(seconds=20))
+    deliver_due(now + timedelta(seconds=20))
     assert Channel.objects.get(pk=channel.pk).held_until is None
 
 

@@ -16,7 +16,9 @@ from django.utils import timezone
 
 from foam.tests import processes
 from notifications.models import Attempt, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import Hang, HttpReceiver
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
@@ -157,7 +159,7 @@ def receiver(channel):
 @pytest.fixture
 def delivery(channel, receiver, woken):
     now = timezone.now()
-    outbox.post([outbox.Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
+    post_messages([Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
     return Delivery.objects.get()
 
 
@@ -178,7 +180,7 @@ def test_worker_killed_before_its_lease_stands_has_touched_nothing(
 ):
     kill_at(UNDONE[point](), DELIVER, tmp_path / "deliver.log")
     assert receiver.requests == []
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())
     assert len(receiver.requests) == 1
     assert told(delivery) == ["sent"]
 
@@ -188,9 +190,9 @@ def test_worker_killed_between_lease_and_sending_is_followed_when_the_lease_has_
 ):
     stop = stopped_by(COMMIT, "UPDATE", "notifications_delivery")
     kill_at(stop, DELIVER, tmp_path / "deliver.log")
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())
     assert receiver.requests == []
-    outbox.deliver_due(timezone.now() + outbox.LEASE)
+    deliver_due(timezone.now() + LEASE)
     assert len(receiver.requests) == 1
     assert told(delivery) == ["uncertain", "sent"]
 
@@ -202,7 +204,7 @@ def test_worker_killed_while_its_receiver_answers_repeats_under_the_same_id(
     with running(DELIVER, tmp_path / "deliver.log") as doomed:
         receiver.wait_for(1, timeout=30)
         os.killpg(doomed.pid, signal.SIGKILL)
-    outbox.deliver_due(timezone.now() + outbox.LEASE)
+    deliver_due(timezone.now() + LEASE)
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == delivery.message_id
     assert told(delivery) == ["uncertain", "sent"]
@@ -215,7 +217,7 @@ def test_worker_killed_between_answer_and_record_repeats_under_the_same_id(
     kill_at(stop, DELIVER, tmp_path / "deliver.log")
     assert len(receiver.requests) == 1
     assert not Attempt.objects.exists()
-    outbox.deliver_due(timezone.now() + outbox.LEASE)
+    deliver_due(timezone.now() + LEASE)
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == delivery.message_id
     assert told(delivery) == ["uncertain", "sent"]
@@ -224,6 +226,6 @@ def test_worker_killed_between_answer_and_record_repeats_under_the_same_id(
 def test_worker_killed_at_the_commit_of_its_record_repeats_nothing(delivery, receiver, tmp_path):
     stop = stopped_by(COMMIT, "INSERT", "notifications_attempt")
     kill_at(stop, DELIVER, tmp_path / "deliver.log")
-    outbox.deliver_due(timezone.now() + outbox.LEASE)
+    deliver_due(timezone.now() + LEASE)
     assert len(receiver.requests) == 1
     assert told(delivery) == ["sent"]

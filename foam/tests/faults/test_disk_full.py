@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from notifications.models import Attempt, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 
@@ -67,7 +67,7 @@ def test_reminder_is_not_set_aside_for_want_of_room(reminder, now):
 def test_lease_without_room_leaves_the_delivery_as_it_was(reminder, recorder, now):
     tick.tick(now)
     with no_room_in("notifications_delivery", "UPDATE"):
-        outbox.deliver_due(now)
+        deliver_due(now)
     assert (Delivery.objects.get().status, Delivery.objects.get().attempt) == ("queued", 0)
     assert recorder.tried == []
 
@@ -76,10 +76,10 @@ def test_outcome_that_finds_no_room_until_the_lease_is_over_is_uncertain_and_goe
     reminder, recorder, now, monkeypatch
 ):
     tick.tick(now)
-    monkeypatch.setattr(outbox, "LEASE", timedelta(0))
+    monkeypatch.setattr("notifications.outbox.round.LEASE", timedelta(0))
     with no_room_in("notifications_attempt"), pytest.raises(OperationalError):
-        outbox.deliver_due(now)
-    outbox.deliver_due(now + timedelta(minutes=3))
+        deliver_due(now)
+    deliver_due(now + timedelta(minutes=3))
     first, second = recorder.sent
     assert first.id == second.id
     assert list(Attempt.objects.values_list("outcome", flat=True)) == ["uncertain", "sent"]

@@ -20,7 +20,7 @@ from foam.monitoring.doctor import broker, clock, database, host, mail, running
 from foam.monitoring.doctor.finding import Check, ok
 from foam.tests import processes
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
 from notifications.tests.receivers import SmtpReceiver
 
 pytestmark = pytest.mark.django_db
@@ -329,8 +329,8 @@ def test_own_authorities_are_named_and_a_file_that_is_none_fails(monkeypatch, tm
 
 def refuse_mail(channel, now, detail):
     Channel.objects.filter(pk=channel.pk).update(kind="email", address="ada@example.com")
-    message = outbox.Post(channel.pk, "occurrence:1", "Title", "", now)
-    outbox.post([message], now)
+    message = Post(channel.pk, "occurrence:1", "Title", "", now)
+    post_messages([message], now)
     Delivery.objects.update(attempt=1)
     Attempt.objects.create(
         delivery=Delivery.objects.get(), number=1, outcome="transient", detail=detail, ended_at=now

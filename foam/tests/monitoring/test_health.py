@@ -14,7 +14,7 @@ from accounts.timezones import tzdata_version
 from foam import broker_url
 from foam.monitoring import health
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders import initial_rows
 from reminders.engine import canary, replan, tick
 from reminders.models import Occurrence, Reminder
@@ -28,7 +28,7 @@ SECOND = timedelta(seconds=1)
 def arrive(now: datetime) -> None:
     """Let the canary that is due at `now` go all its way."""
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
 
 
 def failing(now: datetime) -> set[str]:
@@ -220,7 +220,7 @@ def test_readyz_fails_when_the_database_is_down(client, monkeypatch):
 def test_readyz_is_well_and_says_since_when_everything_is_paused(client, planted, now, woken):
     pause.begin("everything", now - MINUTE, reason="Wrong import")
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     told = health.readiness(now)
     assert (told["tick"], told["canary"]) == ("ok", "ok")
     assert told["paused"].startswith("Everything is paused since Monday 23 November 2026 at 16:59")

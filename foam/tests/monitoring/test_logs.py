@@ -12,8 +12,9 @@ from django.utils import timezone
 from foam import celery as celery_module
 from foam import logs
 from notifications.models import Delivery
-from notifications.outbox import outbox
-from notifications.outbox.record import FAILURES_TOLD
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.record import FAILURES_LOGGED
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 MARKER = "Xyzzy"
@@ -104,7 +105,7 @@ def test_causes_of_an_exception_are_told_likewise(said):
 )
 def test_row_that_the_database_refuses_is_not_told(said, channel, woken, change, name):
     now = timezone.now()
-    outbox.post([outbox.Post(channel.pk, "test:1", MARKER, MARKER, now)], now)
+    post_messages([Post(channel.pk, "test:1", MARKER, MARKER, now)], now)
     with pytest.raises((DataError, IntegrityError)) as caught, transaction.atomic():
         Delivery.objects.update(**change)
     line = said("refused", exc_info=caught.value)["json"]
@@ -195,10 +196,10 @@ def test_task_that_no_request_woke_bears_its_own():
 
 @pytest.mark.django_db
 def test_failed_attempt_is_told_without_the_receivers_words(channel, recorder, now, woken, caplog):
-    outbox.post([outbox.Post(channel.pk, "test:1", MARKER, MARKER, now)], now)
+    post_messages([Post(channel.pk, "test:1", MARKER, MARKER, now)], now)
     recorder.fail_with(TransportError(f"answered 500: {MARKER}"))
     with caplog.at_level("DEBUG"):
-        outbox.deliver_due(now)
+        deliver_due(now)
     [record] = [r for r in caplog.records if r.name == "notifications.outbox.record"]
     event, fields = logs.parts_of(record)
     assert event == "attempt failed"
@@ -209,11 +210,11 @@ def test_failed_attempt_is_told_without_the_receivers_words(channel, recorder, n
 
 @pytest.mark.django_db
 def test_batch_of_failures_does_not_drown_the_log(channel, recorder, now, woken, caplog):
-    posts = [outbox.Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(300)]
-    outbox.post(posts, now)
+    posts = [Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(300)]
+    post_messages(posts, now)
     recorder.fail_with(TransportError("busy"))
     with caplog.at_level("INFO"):
-        outbox.deliver_due(now)
+        deliver_due(now)
     told = [r for r in caplog.records if r.name == "notifications.outbox.record"]
-    assert len(told) == FAILURES_TOLD + 1
-    assert logs.parts_of(told[-1])[1] == {"count": 300 - FAILURES_TOLD}
+    assert len(told) == FAILURES_LOGGED + 1
+    assert logs.parts_of(told[-1])[1] == {"count": 300 - FAILURES_LOGGED}

@@ -13,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from foam.monitoring import metrics
 from notifications.metrics import store
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import wake_workers
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.engine import tick
 
@@ -75,8 +77,8 @@ def test_what_is_overdue_is_told_by_age_and_number(reminder, now):
 
 
 def test_deliveries_are_told_by_state(channel, recorder, now):
-    posts = [outbox.Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(5)]
-    outbox.post(posts, now)
+    posts = [Post(channel.pk, f"test:{n}", "Title", "", now) for n in range(5)]
+    post_messages(posts, now)
     ids = list(Delivery.objects.values_list("pk", flat=True))
     row = Delivery.objects.filter
     soon, past = now + timedelta(seconds=9), now - timedelta(seconds=9)
@@ -243,12 +245,12 @@ def test_what_cannot_be_sent_or_said_is_counted(channel, recorder, now, monkeypa
     def away(*_, **__):
         raise BrokerError("gone")
 
-    monkeypatch.setattr(outbox.current_app, "send_task", away)
-    outbox.wake()
-    monkeypatch.setattr(outbox, "collect", lambda now: 1 / 0)
-    outbox.deliver_due(now)
-    monkeypatch.setattr(store, "EVERY", 0)
-    store.settle()
+    monkeypatch.setattr("notifications.outbox.queue.current_app.send_task", away)
+    wake_workers()
+    monkeypatch.setattr("notifications.outbox.round.collect_digests", lambda now: 1 / 0)
+    deliver_due(now)
+    monkeypatch.setattr(store, "FLUSH_SECONDS", 0)
+    store.flush()
     assert value(now, "foam_errors_total", where="wake") == 1
     assert value(now, "foam_errors_total", where="digest") == 1
 
@@ -267,15 +269,15 @@ def test_requests_and_sign_ins_are_counted(client, user, now):
     client.get("/api/v1/reminders/?search=words")
     client.login(email="ada@example.com", password="enigma-1843")
     client.login(email="ada@example.com", password="no")
-    store.settle(every=0)
+    store.flush(every=0)
     assert value(now, "foam_requests_total", view="reminder-list", status="4xx") == 1
     assert value(now, "foam_logins_total", outcome="accepted") == 1
     assert value(now, "foam_logins_total", outcome="refused") == 1
 
 
 def test_failed_attempt_is_counted_by_kind(channel, recorder, now):
-    outbox.post([outbox.Post(channel.pk, "test:1", "Title", "", now)], now)
+    post_messages([Post(channel.pk, "test:1", "Title", "", now)], now)
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert value(now, "foam_attempts_total", kind="webhook", outcome="permanent") == 1
     assert value(now, "foam_deliveries_ended_total", kind="webhook", status="dead") == 1

@@ -9,7 +9,7 @@ from django.utils import timezone
 from notifications.links.signed_links import LIFETIME
 from notifications.models import Channel
 from notifications.models.delivery import EPOCH
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import SmtpReceiver
 from notifications.tests.transports.test_email import use
 from reminders.engine import tick
@@ -37,7 +37,7 @@ def links(user, make_reminder, settings, live_server, woken):
             use(settings, receiver)
             settings.FOAM_BASE_URL = live_server.url
             tick.tick(now)
-            outbox.deliver_due(now)
+            deliver_due(now)
             (mail,) = receiver.mails
         plain = mail.message.get_body(("plain",)).get_content()
         urls = re.findall(re.escape(live_server.url) + r"/do/\S+", plain)

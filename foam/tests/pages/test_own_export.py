@@ -13,7 +13,7 @@ from accounts.account_data import export
 from accounts.models import IdempotencyKey, User
 from conftest import client_of
 from notifications.models import Flood, Verification
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Backlog, Reminder, Revision
 
@@ -34,7 +34,7 @@ NOT_EXPORTED = {
 JOINS = {model for model in apps.get_models(include_auto_created=True) if model._meta.auto_created}
 
 
-def of_users():
+def exclude_system():
     """Return every model from which foreign keys lead to a user."""
     found = {User}
     while (
@@ -52,7 +52,7 @@ def of_users():
 
 def test_every_model_that_leads_to_a_user_is_exported_or_named_here():
     exported = {section.model for section in export.sections}
-    assert of_users() - JOINS == exported | NOT_EXPORTED.keys()
+    assert exclude_system() - JOINS == exported | NOT_EXPORTED.keys()
     assert len(exported) == len(export.sections)
 
 
@@ -66,7 +66,7 @@ def read(client):
 def rows(api, make_reminder, now, recorder):
     make_reminder(title="Call Grace", leads=[timedelta(0), timedelta(hours=1)])
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     return read(api)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import backlog, firing, tick
 from reminders.models import Backlog, Occurrence, Reminder
 from reminders.models.response import Actor
@@ -90,7 +90,7 @@ def test_on_time_is_sent_while_a_large_backlog_waits(late, make_reminder, user, 
         starts_at=now.replace(tzinfo=None), stored_at=now - timedelta(hours=1), channels=[inbox]
     )
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     # With the few late ones of the same tick, which are due at the same instant.
     assert inbox.pk in {message.channel_id for message in recorder.sent}
     assert Delivery.objects.get(channel=inbox).status == "sent"

@@ -9,7 +9,8 @@ from foam.tests.faults.test_crashes import DELIVER, ROW, kill_at, stopped_by
 from foam.tests.races.test_races import THREADS, at_once, beside
 from notifications.models import Channel, Delivery
 from notifications.models.delivery import EPOCH
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, collect_digests, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import HttpReceiver
 
 pytestmark = [
@@ -36,11 +37,11 @@ def collecting(user, address, number=1):
 
 def post(channels, at, names=range(5)):
     posts = [
-        outbox.Post(each.pk, f"occurrence:{name}", f"Tea {name}", "", at)
+        Post(each.pk, f"occurrence:{name}", f"Tea {name}", "", at)
         for each in channels
         for name in names
     ]
-    return outbox.post(posts, at)
+    return post_messages(posts, at)
 
 
 def digests():
@@ -57,8 +58,8 @@ def assert_each_is_in_the_one_digest_of_its_channel(channels):
 def test_parallel_collectors_make_one_digest_of_each_window(user, now):
     channels = collecting(user, "http://127.0.0.1:9", 30)
     post(channels, now)
-    at_once(*[lambda: outbox.collect(now + HOUR)] * THREADS)
-    outbox.collect(now + HOUR)  # what was passed by
+    at_once(*[lambda: collect_digests(now + HOUR)] * THREADS)
+    collect_digests(now + HOUR)  # what was passed by
     assert_each_is_in_the_one_digest_of_its_channel(channels)
 
 
@@ -66,7 +67,7 @@ def test_collector_passes_by_a_channel_that_another_holds(user, now):
     held, free = collecting(user, "http://127.0.0.1:9", 2)
     post([held, free], now)
     lock = Channel.objects.select_for_update()
-    assert beside(lambda: lock.get(pk=held.pk), lambda: outbox.collect(now + HOUR)) == 5
+    assert beside(lambda: lock.get(pk=held.pk), lambda: collect_digests(now + HOUR)) == 5
     assert digests().get().channel == free
 
 
@@ -97,6 +98,6 @@ def test_digest_goes_out_once_when_its_worker_is_killed(point, user, tmp_path):
         kill_at(stopped_by(ROW, event, "notifications_delivery"), DELIVER, tmp_path / "log")
         assert Delivery.objects.filter(status=left, reference__startswith="occ").count() == 5
         assert receiver.requests == []
-        outbox.deliver_due(timezone.now())
+        deliver_due(timezone.now())
         assert len(receiver.requests) == 1
     assert_each_is_in_the_one_digest_of_its_channel(channels)

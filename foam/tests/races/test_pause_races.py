@@ -9,7 +9,9 @@ from django.utils import timezone
 from accounts.models import Pause, User, pause
 from foam.tests.races.test_races import at_once, beside
 from notifications.models import Delivery
-from notifications.outbox import hold_rules, lease, outbox
+from notifications.outbox import hold_rules, lease
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 
@@ -70,14 +72,14 @@ def test_what_is_posted_beside_a_pause_waits_like_the_rest(channel, now):
 
     def post(names):
         for name in names:
-            outbox.post([outbox.Post(channel.pk, f"test:{name}", "Tea", "", now)], now)
+            post_messages([Post(channel.pk, f"test:{name}", "Tea", "", now)], now)
 
     at_once(
         lambda: post(range(30)),
         lambda: hold_rules.pause(channel, now, now + HOUR),
         lambda: post(range(30, 60)),
     )
-    assert lease.lease(now) == []
+    assert lease.lease_oldest(now) == []
     assert set(Delivery.objects.values_list("held", "next_attempt_at")) == {("paused", now + HOUR)}
 
 
@@ -91,7 +93,7 @@ def test_tick_that_commits_after_a_switch_off_has_nothing_sent(make_reminder, us
     for _ in range(5):
         make_reminder(starts_at=now.replace(tzinfo=None), stored_at=now - HOUR)
     beside(lambda: tick.fire_batch(now), lambda: switch_off(user))
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())
     assert recorder.sent == []
     assert statuses() == {"pending": 5}
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
@@ -100,10 +102,10 @@ def test_tick_that_commits_after_a_switch_off_has_nothing_sent(make_reminder, us
 def test_switch_off_waits_for_no_lease_and_ends_what_comes_after_it(channel, user, recorder):
     """What a worker has taken may still arrive; it takes nothing more."""
     now = timezone.now()
-    posts = [outbox.Post(channel.pk, f"test:{name}", "Tea", "", now) for name in range(2)]
-    outbox.post(posts, now)
-    beside(lambda: lease.lease(now, limit=1), lambda: switch_off(user))
-    assert lease.lease(now) == []
+    posts = [Post(channel.pk, f"test:{name}", "Tea", "", now) for name in range(2)]
+    post_messages(posts, now)
+    beside(lambda: lease.lease_oldest(now, limit=1), lambda: switch_off(user))
+    assert lease.lease_oldest(now) == []
     assert Counter(Delivery.objects.values_list("status", flat=True)) == {
         "sending": 1,
         "cancelled": 1,

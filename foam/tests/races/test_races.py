@@ -11,7 +11,8 @@ from django.db import OperationalError, connection, transaction
 
 from notifications.links.signed_links import Pressed
 from notifications.models import Attempt, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE, lease_oldest
+from notifications.outbox.round import deliver_due
 from reminders.actions import message_links
 from reminders.engine import firing, tick
 from reminders.models import Occurrence, Reminder
@@ -115,18 +116,18 @@ def test_lease_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     tick.tick(now)
     held, free = Delivery.objects.order_by("pk")
     lock = Delivery.objects.select_for_update()
-    leased = beside(lambda: lock.get(pk=held.pk), lambda: outbox.lease(now))
+    leased = beside(lambda: lock.get(pk=held.pk), lambda: lease_oldest(now))
     assert [each.message.delivery_id for each in leased] == [free.pk]
 
 
 def test_parallel_workers_send_each_delivery_once(make_reminder, recorder, now, monkeypatch):
     # Small batches, so that the workers really take turns.
-    monkeypatch.setattr(outbox, "BATCH", 7)
-    monkeypatch.setattr(outbox.lease, "__defaults__", (7,))
+    monkeypatch.setattr("notifications.outbox.round.LEASE_BATCH_SIZE", 7)
+    monkeypatch.setattr(lease_oldest, "__defaults__", (7,))
     for _ in range(60):
         make_reminder()
     tick.tick(now)
-    at_once(*[lambda: outbox.deliver_due(now)] * THREADS)
+    at_once(*[lambda: deliver_due(now)] * THREADS)
     sent = Counter(message.delivery_id for message in recorder.sent)
     assert len(sent) == 60
     assert set(sent.values()) == {1}
@@ -175,7 +176,7 @@ def test_work_whose_wake_up_was_lost_is_done_at_the_next_tick(make_reminder, rec
     woken.clear()  # as a flushed broker would
     tick.tick(now + timedelta(seconds=1))
     assert woken == ["notifications.tasks.deliver"]
-    outbox.deliver_due(now + timedelta(seconds=1))
+    deliver_due(now + timedelta(seconds=1))
     assert len(recorder.sent) == 1
 
 
@@ -188,11 +189,11 @@ def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, re
 
     recorder.on_send = die
     with pytest.raises(SystemExit):
-        outbox.deliver_due(now)
+        deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now + timedelta(seconds=1))
+    deliver_due(now + timedelta(seconds=1))
     assert recorder.sent == []  # the lease is still out
-    outbox.deliver_due(now + outbox.LEASE + timedelta(seconds=1))
+    deliver_due(now + LEASE + timedelta(seconds=1))
     assert len(recorder.sent) == 1
     assert list(Delivery.objects.get().attempts.values_list("outcome", flat=True)) == [
         "uncertain",

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.audit.actor import Actor, Source, acting_as
 from notifications.bounces import handling, mailboxes
-from notifications.bounces.delivery_status import LIMIT
+from notifications.bounces.delivery_status import MAX_MAIL_BYTES
 
-# sysexits.h: the mail server keeps the mail, and tries the pipe again.
+# EX_TEMPFAIL of sysexits.h: the mail server keeps the mail, and retries the pipe later.
 TEMPORARY_FAILURE = 75
 
 
@@ -29,15 +29,16 @@ class Command(BaseCommand):
         source.add_argument("--mbox", metavar="PATH", help="unread mails of an mbox")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts: Counter[handling.Result] = Counter()
+        counts: Counter[handling.BounceResult] = Counter()
         try:
             with acting_as(Actor(Source.COMMAND.value)):
                 for octets in self.mails(options):
-                    counts[handling.take(octets, timezone.now())] += 1
-        except mailboxes.Unusable as error:
+                    counts[handling.handle(octets, timezone.now())] += 1
+        except mailboxes.UnreadableMailbox as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            # The mail stays where it is. The server would return a failure to its sender.
+            # The mail stays where it is. Another exit code would make the server return it to its
+            # sender.
             self.stderr.write(f"The database cannot be used: {type(error).__name__}.")
             sys.exit(TEMPORARY_FAILURE)
         if not counts:
@@ -55,9 +56,9 @@ class Command(BaseCommand):
         return self.piped()
 
     def piped(self) -> Iterator[bytes]:
-        """Yield the mail on standard input, cut; all of it is read, as the server writes it."""
+        """Yield the mail on standard input, cut; read the rest, as the server writes all of it."""
         source = sys.stdin.buffer
-        octets = source.read(LIMIT)
-        while source.read(LIMIT):
+        octets = source.read(MAX_MAIL_BYTES)
+        while source.read(MAX_MAIL_BYTES):
             pass
         yield octets

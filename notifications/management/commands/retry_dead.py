@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        choice = retry_dead.Choice(
+        choice = retry_dead.RetryFilter(
             since=instant("--since", options["since"]),
             until=instant("--until", options["until"]) if options["until"] else now,
             reason=options["reason"],
@@ -39,10 +39,10 @@ class Command(BaseCommand):
             raise CommandError("--since must be before --until.")
         count = retry_dead.count(choice)
         if options["dry_run"]:
-            self.stdout.write(f"Would be queued again: {count.usable}. {count.left}")
+            self.stdout.write(f"Would be queued again: {count.usable}. {count.unusable_text}")
             return
         queued = retry_dead.retry(choice, now)
-        self.stdout.write(f"Queued again: {queued}. {count.left}")
+        self.stdout.write(f"Queued again: {queued}. {count.unusable_text}")
 
 
 def instant(name: str, text: str) -> datetime:

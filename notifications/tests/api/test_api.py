@@ -10,7 +10,9 @@ from conftest import client_of
 from notifications.links import signed_links
 from notifications.links.signed_links import Action
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE, lease_oldest
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver, deliver_due
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -28,7 +30,7 @@ def hook(api):
 
 @pytest.fixture
 def delivery(channel, now):
-    outbox.post([outbox.Post(channel.pk, "occurrence:1", "Stand-up", "Body", now)], now)
+    post_messages([Post(channel.pk, "occurrence:1", "Stand-up", "Body", now)], now)
     return Delivery.objects.get()
 
 
@@ -142,7 +144,7 @@ def test_channel_of_another_answers_404(stranger_api, hook, method, action):
 
 def test_delivery_shows_its_attempts(api, delivery, recorder, now):
     recorder.fail_with(TransportError("answered 500"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     read = api.get(f"/api/v1/deliveries/{delivery.pk}/").json()
     assert (read["status"], read["message_id"]) == ("queued", delivery.message_id)
     (attempt,) = read["attempts"]
@@ -158,14 +160,14 @@ def test_deliveries_can_be_found_by_their_cause(api, delivery):
 def test_list_of_deliveries_takes_the_same_queries_however_long_it_is(
     api, channel, now, django_assert_max_num_queries
 ):
-    outbox.post([outbox.Post(channel.pk, f"o:{n}", "t", "", now) for n in range(30)], now)
+    post_messages([Post(channel.pk, f"o:{n}", "t", "", now) for n in range(30)], now)
     with django_assert_max_num_queries(8):
         assert len(api.get("/api/v1/deliveries/").json()["results"]) == 30
 
 
 def test_dead_delivery_can_be_retried(api, delivery, recorder, now):
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = api.post(f"/api/v1/deliveries/{delivery.pk}/retry/")
     assert answer.json()["status"] == "queued"
 
@@ -196,8 +198,8 @@ def test_filter_does_not_tell_whether_anothers_channel_exists(stranger_api, chan
 
 def test_inbox_shows_what_arrived(api, user, now):
     inbox = Channel.objects.inbox_of(user)
-    outbox.post([outbox.Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)
+    deliver_due(now)
     (message,) = api.get("/api/v1/inbox/").json()["results"]
     assert (message["title"], message["body"], message["read_at"]) == ("Stand-up", "Body", None)
 
@@ -206,9 +208,9 @@ def test_message_in_the_inbox_has_the_links_that_answer_it(api, user, now, monke
     monkeypatch.setattr(signed_links, "_registered", {})
     signed_links.register("occurrence", [Action("done", "Done", 0)])
     inbox = Channel.objects.inbox_of(user)
-    posts = [outbox.Post(inbox.pk, cause, "x", "", now) for cause in ("occurrence:1", "test:1")]
-    outbox.post(posts, now)
-    outbox.deliver_due(now)
+    posts = [Post(inbox.pk, cause, "x", "", now) for cause in ("occurrence:1", "test:1")]
+    post_messages(posts, now)
+    deliver_due(now)
     shown = api.get("/api/v1/inbox/").json()["results"]
     start = f"{settings.FOAM_BASE_URL}/do/occurrence:1.{inbox.pk}."
     assert sorted(list(each["actions"]) for each in shown) == [[], ["done"]]
@@ -217,8 +219,8 @@ def test_message_in_the_inbox_has_the_links_that_answer_it(api, user, now, monke
 
 def test_token_that_may_only_read_is_shown_no_links_that_act(user, now):
     inbox = Channel.objects.inbox_of(user)
-    outbox.post([outbox.Post(inbox.pk, "occurrence:1", "x", "", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(inbox.pk, "occurrence:1", "x", "", now)], now)
+    deliver_due(now)
     reader = client_of(user, ["deliveries:read", "reminders:read"])
     (message,) = reader.get("/api/v1/inbox/").json()["results"]
     assert message["actions"] == {}
@@ -226,10 +228,10 @@ def test_token_that_may_only_read_is_shown_no_links_that_act(user, now):
 
 def test_repeated_attempt_leaves_one_message_in_the_inbox(user, now):
     inbox = Channel.objects.inbox_of(user)
-    outbox.post([outbox.Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)
-    slow = outbox.lease(now)
-    outbox.deliver_due(now + outbox.LEASE)
-    outbox.deliver(slow, now)
+    post_messages([Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)
+    slow = lease_oldest(now)
+    deliver_due(now + LEASE)
+    deliver(slow, now)
     assert InboxMessage.objects.count() == 1
 
 

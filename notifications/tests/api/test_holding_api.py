@@ -7,7 +7,7 @@ import time_machine
 
 from notifications.models import Channel, Delivery
 from notifications.models.delivery import EPOCH
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.tests.outbox.test_hold_rules import NIGHT, held, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -112,7 +112,7 @@ def test_deliveries_are_found_by_what_holds_them_and_by_their_digest(api, channe
         return {each["id"] for each in api.get(f"/api/v1/deliveries/?{query}").json()["results"]}
 
     assert found("held=digest") == ids
-    outbox.deliver_due(at + HOUR)
+    deliver_due(at + HOUR)
     digest = Delivery.objects.get(reference__startswith="digest:").pk
     assert found(f"digest={digest}") == ids
     assert found("status=collected") == ids

@@ -10,11 +10,12 @@ import pytest
 from django.core.management import call_command
 
 from notifications.bounces import handling
-from notifications.bounces.handling import Result
+from notifications.bounces.handling import BounceResult
 from notifications.links import message_ids
 from notifications.metrics import store
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.bounces.imap_server import ImapServer
 from notifications.transports import Fault
 
@@ -35,9 +36,9 @@ def mails(user, recorder, now):
                 owner=user, kind="email", address=address, defaults={"verified_at": at, "name": "M"}
             )
             name = f"occurrence:{number}:{at:%d%H%M}"
-            outbox.post([outbox.Post(mail.pk, name, "Pill", "", at)], at)
+            post_messages([Post(mail.pk, name, "Pill", "", at)], at)
             sent.append(Delivery.objects.get(channel=mail, reference=name))
-        outbox.deliver_due(at)
+        deliver_due(at)
         return sent
 
     return send
@@ -49,7 +50,7 @@ def sent(mails):
 
 
 def id_of(delivery):
-    return f"<{message_ids.signed(delivery.message_id)}@foam.example>"
+    return f"<{message_ids.sign(delivery.message_id)}@foam.example>"
 
 
 def report(
@@ -133,7 +134,7 @@ Pill
 
 @pytest.mark.parametrize("returned", ["text/rfc822-headers", "message/rfc822", "text/plain"])
 def test_bounce_by_rfc_3464_disables_the_channel_of_an_unknown_recipient(sent, now, returned):
-    assert handling.take(report(id_of(sent), returned=returned), now) is Result.DISABLED
+    assert handling.handle(report(id_of(sent), returned=returned), now) is BounceResult.DISABLED
     sent.refresh_from_db()
     assert (sent.status, sent.reason[:21]) == ("dead", "Bounced: answered 550")
     assert sent.channel.disabled_reason.startswith("Bounced: ")
@@ -141,32 +142,32 @@ def test_bounce_by_rfc_3464_disables_the_channel_of_an_unknown_recipient(sent, n
 
 @pytest.mark.parametrize("shape", [QMAIL, EXIM, EXCHANGE], ids=["qmail", "exim", "exchange"])
 def test_bounce_in_an_older_shape_does_the_same(sent, now, shape):
-    assert handling.take(shape.format(id=id_of(sent)).encode(), now) is Result.DISABLED
+    assert handling.handle(shape.format(id=id_of(sent)).encode(), now) is BounceResult.DISABLED
 
 
 @pytest.mark.parametrize(
     ("status", "diagnostic", "result"),
     [
-        ("5.1.1", "", Result.DISABLED),
-        ("5.0.0", "smtp; 550 5.1.1 unknown", Result.DISABLED),
-        ("5.1.10", "smtp; 556 null MX", Result.DISABLED),
-        ("5.0.0", "smtp; 550 No such user here", Result.DISABLED),
-        ("5.2.2", "smtp; 552 5.2.2 mailbox full", Result.RECORDED),
-        ("5.7.1", "smtp; 554 5.7.1 Sender address rejected", Result.RECORDED),
-        ("5.7.1", "smtp; 550 5.7.1 spam", Result.RECORDED),
-        ("4.4.7", "smtp; 451 4.4.7 delivery time expired", Result.RECORDED),
-        ("5.3.4", "smtp; 552 5.3.4 too big", Result.RECORDED),
-        ("5.0.0", "", Result.RECORDED),
-        ("", "X-Postfix; unknown", Result.RECORDED),
+        ("5.1.1", "", BounceResult.DISABLED),
+        ("5.0.0", "smtp; 550 5.1.1 unknown", BounceResult.DISABLED),
+        ("5.1.10", "smtp; 556 null MX", BounceResult.DISABLED),
+        ("5.0.0", "smtp; 550 No such user here", BounceResult.DISABLED),
+        ("5.2.2", "smtp; 552 5.2.2 mailbox full", BounceResult.RECORDED),
+        ("5.7.1", "smtp; 554 5.7.1 Sender address rejected", BounceResult.RECORDED),
+        ("5.7.1", "smtp; 550 5.7.1 spam", BounceResult.RECORDED),
+        ("4.4.7", "smtp; 451 4.4.7 delivery time expired", BounceResult.RECORDED),
+        ("5.3.4", "smtp; 552 5.3.4 too big", BounceResult.RECORDED),
+        ("5.0.0", "", BounceResult.RECORDED),
+        ("", "X-Postfix; unknown", BounceResult.RECORDED),
     ],
 )
 def test_only_an_unknown_recipient_disables_and_each_failure_is_recorded(
     sent, now, status, diagnostic, result
 ):
-    assert handling.take(report(id_of(sent), status, diagnostic=diagnostic), now) is result
+    assert handling.handle(report(id_of(sent), status, diagnostic=diagnostic), now) is result
     sent.refresh_from_db()
     assert sent.status == "dead"
-    assert (sent.channel.disabled_at is None) == (result is Result.RECORDED)
+    assert (sent.channel.disabled_at is None) == (result is BounceResult.RECORDED)
 
 
 # What it leads to
@@ -174,7 +175,7 @@ def test_only_an_unknown_recipient_disables_and_each_failure_is_recorded(
 
 def test_owner_is_told_once_and_the_loss_is_a_loss(user, sent, now):
     for _ in range(2):
-        handling.take(report(id_of(sent), "5.2.2", diagnostic="smtp; 552 5.2.2 full"), now)
+        handling.handle(report(id_of(sent), "5.2.2", diagnostic="smtp; 552 5.2.2 full"), now)
     [notice] = Delivery.objects.filter(reference__startswith="lost:")
     assert notice.channel == Channel.objects.inbox_of(user)
     assert "full" in notice.body
@@ -184,22 +185,22 @@ def test_mailbox_that_bounces_each_message_is_told_of_once_a_day(mails, now):
     for hour in range(3):
         at = now + timedelta(hours=hour)
         [sent] = mails(at=at)
-        handling.take(report(id_of(sent), "5.2.2", diagnostic="smtp; 552 5.2.2 full"), at)
+        handling.handle(report(id_of(sent), "5.2.2", diagnostic="smtp; 552 5.2.2 full"), at)
     assert Delivery.objects.filter(reference__startswith="lost:").count() == 1
     [sent] = mails(at=now + 2 * DAY)
-    handling.take(report(id_of(sent), "5.2.2", diagnostic=""), now + 2 * DAY)
+    handling.handle(report(id_of(sent), "5.2.2", diagnostic=""), now + 2 * DAY)
     assert Delivery.objects.filter(reference__startswith="lost:").count() == 2
 
 
 def test_same_bounce_twice_changes_nothing_more(sent, now):
-    handling.take(report(id_of(sent)), now)
-    assert handling.take(report(id_of(sent)), now + DAY) is Result.ENDED
+    handling.handle(report(id_of(sent)), now)
+    assert handling.handle(report(id_of(sent)), now + DAY) is BounceResult.ENDED
     assert Delivery.objects.get(pk=sent.pk).finished_at == now
 
 
 def test_delay_is_noted_with_the_attempt_and_nothing_else(sent, now):
     octets = report(id_of(sent), "4.4.1", "delayed", "smtp; 421 4.4.1 no answer")
-    assert [handling.take(octets, now) for _ in range(2)] == [Result.NOTED] * 2
+    assert [handling.handle(octets, now) for _ in range(2)] == [BounceResult.NOTED] * 2
     sent.refresh_from_db()
     assert sent.status == "sent"
     assert Attempt.objects.get(delivery=sent).detail.count("delayed") == 1
@@ -207,21 +208,21 @@ def test_delay_is_noted_with_the_attempt_and_nothing_else(sent, now):
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
 def test_good_news_is_no_failure(sent, now, action):
-    assert handling.take(report(id_of(sent), "2.0.0", action), now) is Result.NOTED
+    assert handling.handle(report(id_of(sent), "2.0.0", action), now) is BounceResult.NOTED
     sent.refresh_from_db()
     assert sent.status == "sent"
 
 
 def test_same_bounce_of_several_addresses_is_not_about_them(mails, now):
     for each in mails(5):
-        handling.take(report(id_of(each)), now)
+        handling.handle(report(id_of(each)), now)
     assert not Channel.objects.filter(disabled_at__isnull=False).exists()
     assert Delivery.objects.filter(status="dead").count() == 5
 
 
 def test_bounce_of_the_address_before_is_not_about_the_new_one(sent, now):
     Channel.objects.filter(pk=sent.channel_id).update(verified_at=now + DAY)
-    assert handling.take(report(id_of(sent)), now + DAY) is Result.RECORDED
+    assert handling.handle(report(id_of(sent)), now + DAY) is BounceResult.RECORDED
     sent.channel.refresh_from_db()
     assert (sent.channel.disabled_at, sent.channel.lost_at) == (None, None)
 
@@ -229,7 +230,7 @@ def test_bounce_of_the_address_before_is_not_about_the_new_one(sent, now):
 def test_bounce_of_a_notice_is_told_by_no_notice(user, mails, now):
     [sent] = mails()
     Delivery.objects.filter(pk=sent.pk).update(reference="lost:channel:9:x")
-    handling.take(report(id_of(sent), "5.2.2", diagnostic=""), now)
+    handling.handle(report(id_of(sent), "5.2.2", diagnostic=""), now)
     assert Delivery.objects.count() == 1
 
 
@@ -238,7 +239,7 @@ def test_bounce_of_a_notice_is_told_by_no_notice(user, mails, now):
 
 def test_forged_or_foreign_id_changes_nothing(mails, now, settings):
     first, second = mails(2)
-    tag = message_ids.signed(first.message_id).partition(".")[2]
+    tag = message_ids.sign(first.message_id).partition(".")[2]
     for text in (
         f"<{second.message_id}@foam.example>",
         f"<{second.message_id}.{tag}@foam.example>",
@@ -247,7 +248,7 @@ def test_forged_or_foreign_id_changes_nothing(mails, now, settings):
         "",
         f"{id_of(first)} {id_of(second)}",
     ):
-        assert handling.take(report(text), now) is Result.UNKNOWN
+        assert handling.handle(report(text), now) is BounceResult.UNKNOWN
     assert not Delivery.objects.exclude(status="sent").exists()
 
 
@@ -255,13 +256,13 @@ def test_id_made_with_the_key_before_is_good(sent, now, settings):
     octets = report(id_of(sent))
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another"
-    assert handling.take(octets, now) is Result.DISABLED
+    assert handling.handle(octets, now) is BounceResult.DISABLED
 
 
 def test_message_that_was_pruned_is_gone(sent, now):
     octets = report(id_of(sent))
     sent.delete()
-    assert handling.take(octets, now) is Result.GONE
+    assert handling.handle(octets, now) is BounceResult.DELETED
 
 
 def nested(depth):
@@ -291,7 +292,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("octets", HOSTILE, ids=lambda octets: repr(octets[:30]))
 def test_hostile_mail_is_no_bounce(octets, now):
-    assert handling.take(octets, now) in {Result.NO_BOUNCE, Result.UNKNOWN}
+    assert handling.handle(octets, now) in {BounceResult.NO_BOUNCE, BounceResult.UNKNOWN}
 
 
 @pytest.mark.parametrize(
@@ -306,12 +307,12 @@ def test_hostile_mail_is_no_bounce(octets, now):
     ],
 )
 def test_answer_of_a_person_or_a_program_is_no_bounce(sent, now, octets):
-    assert handling.take(octets.format(id=id_of(sent)).encode(), now) is Result.NO_BOUNCE
+    assert handling.handle(octets.format(id=id_of(sent)).encode(), now) is BounceResult.NO_BOUNCE
 
 
 def test_receipt_is_no_bounce(sent, now):
     octets = report(id_of(sent), kind="disposition-notification")
-    assert handling.take(octets, now) in {Result.NO_BOUNCE, Result.UNKNOWN}
+    assert handling.handle(octets, now) in {BounceResult.NO_BOUNCE, BounceResult.UNKNOWN}
     sent.refresh_from_db()
     assert sent.status == "sent"
 
@@ -377,5 +378,5 @@ def test_mailbox_that_cannot_be_read_is_told_in_a_sentence(monkeypatch, settings
 
 def test_fault_of_a_bounce_is_counted(sent, now):
 
-    handling.take(report(id_of(sent)), now)
+    handling.handle(report(id_of(sent)), now)
     assert store.sums()[store.BOUNCES.series(fault=Fault.RECEIVER.value)] == 1

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -19,9 +20,9 @@ def post(channel):
     """Return a function that posts a message as of some time, and has it sent then."""
 
     def post(number, now):
-        message = outbox.Post(channel.pk, f"occurrence:{number}", "Stand-up", "", now)
-        outbox.post([message], now)
-        outbox.deliver_due(now)
+        message = Post(channel.pk, f"occurrence:{number}", "Stand-up", "", now)
+        post_messages([message], now)
+        deliver_due(now)
 
     return post
 
@@ -36,15 +37,15 @@ def is_disabled(channel):
 
 
 def test_owner_is_told_once_whatever_fails_at_the_same_time(channel, recorder, now):
-    posts = [outbox.Post(channel.pk, f"occurrence:{n}", "Stand-up", "", now) for n in range(5)]
-    outbox.post(posts, now)
+    posts = [Post(channel.pk, f"occurrence:{n}", "Stand-up", "", now) for n in range(5)]
+    post_messages(posts, now)
 
     def fail(message):
         if message.channel_id == channel.pk:
-            raise TransportError("answered 410", gone=True)
+            raise TransportError("answered 410", address_gone=True)
 
     recorder.on_send = fail
-    outbox.deliver_due(now)
+    deliver_due(now)
     channel.disable("again", now + DAY)
     assert notices().count() == 1
 
@@ -77,7 +78,7 @@ def test_notice_goes_to_the_inbox_where_there_is_no_other(user, channel, strange
     )
     channel.disable("broken", now)
     assert notices().get().channel == Channel.objects.inbox_of(user)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert Channel.objects.inbox_of(user).inbox_messages.get().title.startswith("FOAM no longer")
 
 
@@ -134,6 +135,6 @@ def test_messages_that_die_while_others_are_accepted_disable_nothing(channel, po
     recorder.recover()
     post(3, now + 3.5 * DAY)
     recorder.fail_with(TransportError("answered 413"))
-    outbox.deliver_due(now + 4 * DAY)
+    deliver_due(now + 4 * DAY)
     assert Delivery.objects.filter(status="dead").count() == 3
     assert not is_disabled(channel)

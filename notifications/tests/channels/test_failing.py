@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.channels.failing import failing
+from notifications.channels.failing import find_failing
 from notifications.models import Attempt, Channel
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -28,14 +29,14 @@ def send(channel, recorder):
             recorder.recover()
         else:
             recorder.fail_with(error)
-        outbox.post([outbox.Post(channel.pk, f"occurrence:{name}", "Tea", "", now)], now)
-        outbox.deliver_due(now)
+        post_messages([Post(channel.pk, f"occurrence:{name}", "Tea", "", now)], now)
+        deliver_due(now)
 
     return send
 
 
 def told(channel):
-    return {pk: str(failure) for pk, failure in failing([channel.pk]).items()}
+    return {pk: str(failure) for pk, failure in find_failing([channel.pk]).items()}
 
 
 def busy():
@@ -83,8 +84,8 @@ def test_message_that_bounced_after_it_was_accepted_is_lost(send, channel, now):
 
 def test_channels_that_work_or_are_unused_do_not_fail(user, send, channel, now):
     send(1, now)
-    assert failing([channel.pk, Channel.objects.inbox_of(user).pk]) == {}
-    assert failing([]) == {}
+    assert find_failing([channel.pk, Channel.objects.inbox_of(user).pk]) == {}
+    assert find_failing([]) == {}
 
 
 def test_admin_shows_its_state_and_trouble_by_one_rule(client, staff, send, channel, now):

@@ -13,7 +13,9 @@ from notifications.explain.delivery import steps_of
 from notifications.models import Channel, Delivery
 from notifications.models.channel import FOREVER
 from notifications.models.delivery import EPOCH
-from notifications.outbox import hold_rules, lease, outbox
+from notifications.outbox import hold_rules, lease
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.sql import bulk_cursor
 from notifications.transports import TransportError
 
@@ -29,7 +31,7 @@ def inbox(user):
 
 
 def post(channel, at, name="1", **fields):
-    outbox.post([outbox.Post(channel.pk, f"test:{name}", "Tea", "", at, **fields)], at)
+    post_messages([Post(channel.pk, f"test:{name}", "Tea", "", at, **fields)], at)
     return Delivery.objects.get(channel=channel, reference=f"test:{name}")
 
 
@@ -46,17 +48,17 @@ def sent(recorder):
 def test_message_waits_for_the_end_of_the_pause(channel, now, recorder, urgent):
     hold_rules.pause(channel, now, now + HOUR)
     delivery = post(channel, now + MINUTE, urgent=urgent)
-    outbox.deliver_due(now + HOUR - SECOND)
+    deliver_due(now + HOUR - SECOND)
     assert sent(recorder) == []
     assert (reread(delivery).held, delivery.next_attempt_at) == ("paused", now + HOUR)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     assert sent(recorder) == ["test:1"]
 
 
 def test_what_was_queued_before_waits_as_well(channel, now, recorder):
     delivery = post(channel, now)
     hold_rules.pause(channel, now, now + HOUR)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert sent(recorder) == []
     assert (reread(delivery).attempt, delivery.next_attempt_at) == (0, now + HOUR)
 
@@ -64,20 +66,20 @@ def test_what_was_queued_before_waits_as_well(channel, now, recorder):
 def test_retry_waits_as_well(channel, now, recorder):
     recorder.fail_with(TransportError("busy", permanent=False))
     delivery = post(channel, now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     hold_rules.pause(channel, now, now + HOUR)
-    outbox.deliver_due(reread(delivery).next_attempt_at)
+    deliver_due(reread(delivery).next_attempt_at)
     assert (reread(delivery).attempt, delivery.next_attempt_at) == (1, now + HOUR)
 
 
 def test_lost_one_waits_as_well_and_is_taken_up_after_the_pause(channel, now, recorder):
     delivery = post(channel, now)
-    lease.lease(now)
+    lease.lease_oldest(now)
     hold_rules.pause(channel, now)
-    outbox.deliver_due(now + lease.LEASE)
+    deliver_due(now + lease.LEASE)
     assert (reread(delivery).status, delivery.held) == ("queued", "paused")
     hold_rules.resume(channel, now + HOUR)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     assert sent(recorder) == ["test:1"]
 
 
@@ -85,29 +87,29 @@ def test_other_channels_get_theirs(channel, inbox, now, recorder):
     hold_rules.pause(channel, now)
     post(channel, now)
     post(inbox, now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [inbox.pk]
 
 
 def test_pause_without_an_end_lasts_until_somebody_resumes(channel, now, recorder):
     hold_rules.pause(channel, now)
     delivery = post(channel, now)
-    outbox.deliver_due(now + 3000 * DAY)
+    deliver_due(now + 3000 * DAY)
     assert sent(recorder) == []
     hold_rules.resume(channel, now + DAY)
     assert (channel.paused_at, channel.paused_until) == (None, None)
     assert (reread(delivery).held, delivery.next_attempt_at) == (None, now + DAY)
-    outbox.deliver_due(now + DAY)
+    deliver_due(now + DAY)
     assert sent(recorder) == ["test:1"]
 
 
 def test_what_waits_is_cancelled_on_request(channel, now, recorder):
     before = post(channel, now - MINUTE, "before")
-    outbox.deliver_due(now - MINUTE)
+    deliver_due(now - MINUTE)
     hold_rules.pause(channel, now)
     waiting = post(channel, now, "waiting")
     hold_rules.resume(channel, now + HOUR, drop=True)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     assert sent(recorder) == ["test:before"]
     assert (reread(waiting).status, waiting.reason) == ("cancelled", hold_rules.DROPPED)
     assert reread(before).status == "sent"
@@ -138,9 +140,9 @@ def test_digest_collects_what_a_pause_has_held(channel, now, recorder):
     hold_rules.pause(channel, now, now + 3 * HOUR)
     for number in range(3):
         post(channel, now + number * HOUR, str(number))
-    outbox.deliver_due(now + 3 * HOUR - SECOND)
+    deliver_due(now + 3 * HOUR - SECOND)
     assert sent(recorder) == []
-    outbox.deliver_due(now + 3 * HOUR)
+    deliver_due(now + 3 * HOUR)
     (message,) = recorder.sent
     assert message.title == "Digest: 3 reminders"
 
@@ -153,7 +155,7 @@ def test_flood_guard_counts_from_the_end_of_the_pause(user, now, recorder):
     hold_rules.pause(mail, now, now + DAY)
     for number in range(5):
         post(mail, now + number * HOUR, str(number))
-    outbox.deliver_due(now + DAY)
+    deliver_due(now + DAY)
     assert len(recorder.sent) == 2
     assert Delivery.objects.filter(held="flood", next_attempt_at=now + DAY + HOUR).count() == 3
 
@@ -206,10 +208,10 @@ def test_lease_takes_only_the_canary_while_everything_is_paused(planted, channel
     post(channel, now - MINUTE)
     post(Channel.objects.get(pk=0), now)
     pause, _ = pauses.begin("everything", now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [0]
     pause.end(now + MINUTE)
-    outbox.deliver_due(now + MINUTE)
+    deliver_due(now + MINUTE)
     assert [message.channel_id for message in recorder.sent] == [0, channel.pk]
 
 

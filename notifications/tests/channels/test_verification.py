@@ -15,7 +15,9 @@ from notifications.channels import direct_send, verification
 from notifications.links import signed_links, verification_codes
 from notifications.links.signed_links import BadLink, ExpiredLink
 from notifications.models import Channel, Delivery, Verification
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver, deliver_due
 from notifications.tests.receivers import Hang, HttpReceiver, Meet, Reply
 from notifications.transports import TransportError
 
@@ -55,7 +57,7 @@ def code(mail, recorder, now):
 
 def asked_for(channel, recorder, now):
     verification.request(channel, now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     return re.search(r"\b\d{6}\b", recorder.sent[-1].body).group()
 
 
@@ -77,14 +79,14 @@ def test_code_that_was_sent_verifies(mail, code, now):
 
 
 def test_message_with_a_code_goes_where_nothing_else_does(mail, code, now):
-    outbox.post([outbox.Post(mail.pk, "occurrence:1", "Stand-up", "", now)], now)
+    post_messages([Post(mail.pk, "occurrence:1", "Stand-up", "", now)], now)
     statuses = mail.deliveries.order_by("pk").values_list("status", "reason")
     assert list(statuses) == [("sent", ""), ("cancelled", "Channel not verified.")]
 
 
 def test_code_is_neither_stored_nor_shown_to_the_owner(api, mail, code):
     delivery = Delivery.objects.get()
-    assert verification_codes.PLACE in delivery.body
+    assert verification_codes.PLACEHOLDER in delivery.body
     assert code not in f"{vars(delivery)} {vars(Verification.objects.get())}"
     assert code not in api.get(f"/api/v1/deliveries/{delivery.pk}/").content.decode()
 
@@ -175,7 +177,7 @@ def test_link_to_a_deleted_channel_is_refused(mail, code, recorder, now):
 def test_code_arrives_by_mail_and_verifies_over_the_api(api, mail, recorder):
     asked = api.post(path(mail, "verify"))
     assert (asked.status_code, asked.json()["is_verified"]) == (202, False)
-    outbox.deliver_due(timezone.now())
+    deliver_due(timezone.now())
     [code] = re.findall(r"\b\d{6}\b", recorder.sent[0].body)
     answer = api.post(path(mail, "verify"), {"code": code})
     assert (answer.status_code, answer.json()["is_verified"]) == (200, True)
@@ -226,21 +228,19 @@ def test_receiver_that_sends_back_all_it_gets_does_not_answer_the_challenge(hook
 
 
 def test_challenge_of_a_receiver_that_hangs_is_given_up_in_time(api, hook, receiver, monkeypatch):
-    monkeypatch.setattr(verification, "CHALLENGE_PATIENCE", 0.3)
+    monkeypatch.setattr(verification, "CHALLENGE_TIMEOUT_SECONDS", 0.3)
     receiver.default = Hang()
     assert "timed out" in api.post(path(hook, "verify")).json()["detail"]
 
 
 def test_answer_of_the_address_before_does_not_verify_the_next(hook, receiver, now, monkeypatch):
-    deliver = outbox.deliver
-
     def change_meanwhile(*args):
         deliver(*args)
         changed = Channel.objects.get(pk=hook.pk)
         changed.address = "https://victim.example.com/"
         changed.store()
 
-    monkeypatch.setattr(outbox, "deliver", change_meanwhile)
+    monkeypatch.setattr("notifications.channels.direct_send.deliver", change_meanwhile)
     assert not verification.request(hook, now).is_verified
 
 
@@ -254,7 +254,7 @@ def test_new_channel_is_not_verified_and_the_inbox_needs_none(api, user):
 
 
 def test_changed_address_is_to_be_verified_again_and_gets_nothing_that_waits(api, channel, now):
-    outbox.post([outbox.Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
+    post_messages([Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
     api.patch(f"{CHANNELS}{channel.pk}/", {"address": "https://other.example.com/"})
     assert not is_verified(channel)
     delivery = Delivery.objects.get()
@@ -271,14 +271,14 @@ def test_other_changes_leave_a_webhook_verified(api, channel, change):
 
 
 def test_dead_delivery_is_not_retried_where_the_address_was_changed(api, channel, recorder, now):
-    outbox.post([outbox.Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
+    post_messages([Post(channel.pk, "occurrence:1", "Stand-up", "", now)], now)
     recorder.fail_with(TransportError("no", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     api.patch(f"{CHANNELS}{channel.pk}/", {"address": "https://other.example.com/"})
     delivery = Delivery.objects.get(channel=channel)
     answer = api.post(f"/api/v1/deliveries/{delivery.pk}/retry/")
     assert (answer.status_code, answer.json()["detail"]) == (409, "Its channel is not verified.")
-    assert outbox.retry([delivery.pk], now) == {delivery.pk: "its channel is not verified"}
+    assert retry_now([delivery.pk], now) == {delivery.pk: "its channel is not verified"}
 
 
 def test_edit_does_not_write_over_a_verification_meanwhile(mail, now):
@@ -341,15 +341,15 @@ def test_limit_of_an_owner_holds_over_all_channels(user, now):
         channel.store()
         one_more(channel, now)
     other = Channel.objects.inbox_of(user)
-    with pytest.raises(direct_send.TooMany):
+    with pytest.raises(direct_send.HourlyLimitReached):
         one_more(other, now)
     one_more(other, now + timedelta(hours=1))
 
 
 def one_more(channel, now):
-    direct_send._within_limits(channel, now)
-    post = outbox.Post(channel.pk, direct_send.reference(direct_send.TEST, channel), "t", "", now)
-    outbox.post([post], now, to_unverified=True)
+    direct_send._check_limits(channel, now)
+    post = Post(channel.pk, direct_send.reference(direct_send.TEST, channel), "t", "", now)
+    post_messages([post], now, to_unverified=True)
 
 
 @pytest.mark.parametrize("verb", ["verify", "test", "rotate_secret"])

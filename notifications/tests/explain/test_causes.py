@@ -6,7 +6,7 @@ from django.db import connection
 from notifications.explain import causes
 from notifications.explain.causes import FOLLOWING, Cause, cause_of, following
 from notifications.models import Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -16,7 +16,7 @@ REFERENCES = ["a:1", "a:1:nag:1", "a:1:nag:2", "a:12", "a:12:nag:1", "a:1;", "a:
 
 @pytest.fixture
 def posted(channel, now):
-    outbox.post([outbox.Post(channel.pk, each, "t", "", now) for each in REFERENCES], now)
+    post_messages([Post(channel.pk, each, "t", "", now) for each in REFERENCES], now)
 
 
 def test_cause_is_found_with_what_followed(posted):

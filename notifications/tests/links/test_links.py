@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notifications.links import signed_links, views
 from notifications.links.signed_links import Action
-from notifications.links.views import Answer, Gone
+from notifications.links.views import Answer, StaleLink
 from notifications.transports import Message
 
 
@@ -23,7 +23,7 @@ def acted(monkeypatch):
 
     def describe(pressed, now):
         if pressed.reference == "test:gone":
-            raise Gone("It was deleted.")
+            raise StaleLink("It was deleted.")
         return Answer("Shall it be?", "It will be.", [("What", "<b>this</b>")], "Yes")
 
     monkeypatch.setattr(signed_links, "_registered", {})

@@ -61,9 +61,9 @@ def test_meter_that_began_anew_brings_what_it_has(now):
 
 
 def test_folding_changes_no_hour(now, monkeypatch):
-    monkeypatch.setattr(store, "FOLD_AT", 1)
+    monkeypatch.setattr(store, "COMPACT_ABOVE", 1)
     add(1)
     hourly.mark(now)
     add(2)
-    assert store.fold()
+    assert store.compact()
     assert brought(now + HOUR / 2) == [(now, 2)]

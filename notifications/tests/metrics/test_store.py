@@ -9,8 +9,9 @@ from django.db import OperationalError, connection, transaction
 
 from notifications.metrics import store
 from notifications.models import Delivery, Meter
-from notifications.outbox import outbox
 from notifications.outbox.lease import LEASE
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 SENT = 'foam_attempts_total{kind="webhook",outcome="sent"}'
@@ -22,10 +23,10 @@ COUNT = "foam_lateness_seconds_bucket"
 def post(channel, now, woken):
     def post(*names, **fields):
         posts = [
-            outbox.Post(channel.pk, f"test:{name}", "Title", "", **{"due_at": now, **fields})
+            Post(channel.pk, f"test:{name}", "Title", "", **{"due_at": now, **fields})
             for name in names
         ]
-        outbox.post(posts, now)
+        post_messages(posts, now)
 
     return post
 
@@ -38,9 +39,9 @@ def late() -> dict[str, float]:
 def test_attempts_are_counted_by_outcome_and_kind(post, recorder, now):
     post("a", "b")
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now + timedelta(hours=1))
+    deliver_due(now + timedelta(hours=1))
     sums = store.sums()
     assert (sums[FAILED], sums[SENT]) == (2, 2)
     assert sums['foam_deliveries_ended_total{kind="webhook",status="sent"}'] == 2
@@ -57,14 +58,14 @@ def test_what_is_rolled_back_is_not_counted(db):
 @pytest.mark.django_db
 def test_lateness_runs_from_the_due_instant(post, recorder, now):
     post("a", due_at=now - timedelta(seconds=7))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert late() == {f'{COUNT}{{kind="webhook",le="10"}}': 1}
 
 
 @pytest.mark.django_db
 def test_early_alert_is_late_from_when_it_was_to_go_out(post, recorder, now):
     post("a", due_at=now + timedelta(hours=1))
-    outbox.deliver_due(now + timedelta(seconds=2))
+    deliver_due(now + timedelta(seconds=2))
     assert late() == {f'{COUNT}{{kind="webhook",le="2.5"}}': 1}
 
 
@@ -72,12 +73,12 @@ def test_early_alert_is_late_from_when_it_was_to_go_out(post, recorder, now):
 def test_what_was_held_or_failed_before_is_not_late(post, recorder, now):
     post("held")
     Delivery.objects.update(held="quiet")
-    outbox.deliver_due(now + timedelta(hours=9))
+    deliver_due(now + timedelta(hours=9))
     post("failed")
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now + timedelta(hours=9))
+    deliver_due(now + timedelta(hours=9))
     recorder.recover()
-    outbox.deliver_due(now + timedelta(hours=10))
+    deliver_due(now + timedelta(hours=10))
     assert store.sums()[SENT] == 2
     assert late() == {}
 
@@ -88,32 +89,32 @@ def test_lease_of_a_lost_worker_is_counted(post, recorder, now):
     Delivery.objects.update(
         status="sending", attempt=1, leased_until=now - timedelta(seconds=1), next_attempt_at=now
     )
-    outbox.deliver_due(now + LEASE)
+    deliver_due(now + LEASE)
     assert store.sums()["foam_leases_lost_total"] == 1
 
 
 @pytest.mark.django_db
 def test_folded_rows_add_up_to_the_same(monkeypatch):
-    monkeypatch.setattr(store, "FOLD_AT", 10)
+    monkeypatch.setattr(store, "COMPACT_ABOVE", 10)
     for number in range(30):
         store.add(Counter({f"series{number % 3}": number}))
     before = store.sums()
-    assert store.fold()
+    assert store.compact()
     assert store.sums() == before
     assert Meter.objects.count() == 3
-    assert not store.fold()
+    assert not store.compact()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_parallel_folds_lose_nothing_and_count_nothing_twice(monkeypatch):
-    monkeypatch.setattr(store, "FOLD_AT", 0)
+    monkeypatch.setattr(store, "COMPACT_ABOVE", 0)
     store.add(Counter({f"series{number}": 1 for number in range(500)}))
 
     def work() -> None:
         try:
             for _ in range(10):
                 store.add(Counter({"foam_errors_total": 1}))
-                store.fold()
+                store.compact()
         finally:
             connection.close()
 
@@ -135,9 +136,9 @@ def test_what_the_database_does_not_take_is_kept_until_it_does():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "add", broken)
-        store.settle(every=0)
+        store.flush(every=0)
     assert store.sums() == {}
-    store.settle(every=0)
+    store.flush(every=0)
     assert store.sums() == {'foam_errors_total{where="database"}': 1}
 
 

@@ -17,7 +17,8 @@ from notifications.channels import direct_send
 from notifications.encryption import EncryptedTextField
 from notifications.models import Attempt, Channel, Delivery
 from notifications.operations import key_rotation
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import HttpReceiver, Reply
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -153,7 +154,7 @@ def test_secret_that_is_saved_meanwhile_is_not_written_over(hook, settings, monk
 
 
 def test_every_encrypted_column_is_found_and_rotated_batch_by_batch(user, settings, monkeypatch):
-    monkeypatch.setattr(key_rotation, "BATCH", 2)
+    monkeypatch.setattr(key_rotation, "ROW_BATCH_SIZE", 2)
     for number in range(5):
         address = f"https://example.com/{number}"
         Channel(owner=user, kind="webhook", name="x", address=address).store()
@@ -177,8 +178,8 @@ def test_secret_is_in_no_answer_page_log_nor_error(api, hook, receiver, staff_cl
     old = hook.secret
     new = api.post(f"{CHANNELS}{hook.pk}/rotate_secret/").json()["secret"]
     receiver.default = Reply(500, f"{old} is not {new}".encode())
-    outbox.post([outbox.Post(hook.pk, "occurrence:1", "Stand-up", "", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(hook.pk, "occurrence:1", "Stand-up", "", now)], now)
+    deliver_due(now)
     api.post(f"{CHANNELS}{hook.pk}/test/")
     api.patch(f"{CHANNELS}{hook.pk}/", {"secret": "whsec_short"})
     answers = [api.get(path) for path in (CHANNELS, f"{CHANNELS}{hook.pk}/", "/api/v1/deliveries/")]

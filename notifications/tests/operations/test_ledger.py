@@ -8,7 +8,10 @@ from django.db import connection
 from notifications.models import Attempt, Channel, Delivery, Tally
 from notifications.operations import ledger, retention
 from notifications.operations.ledger import Period
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE, lease_oldest, release
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver_due
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TransportError
 
@@ -21,8 +24,8 @@ ALL = Period()
 @pytest.fixture
 def post(channel, now):
     def post(*references, channel=channel, now=now):
-        posts = [outbox.Post(channel.pk, each, "Stand-up", "", now) for each in references]
-        return outbox.post(posts, now)
+        posts = [Post(channel.pk, each, "Stand-up", "", now) for each in references]
+        return post_messages(posts, now)
 
     return post
 
@@ -70,13 +73,13 @@ def test_the_day_of_the_tally_is_that_of_utc(post):
 
 def test_all_that_can_become_of_a_delivery_adds_up(post, recorder, now):
     post("sent")
-    outbox.deliver_due(now)
+    deliver_due(now)
     post("dead")
     recorder.fail_with(TransportError("answered 550: no such mailbox", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     post("cancelled", "sending")
     Delivery.objects.filter(reference="cancelled").cancel("Reminder deleted.", now)
-    outbox.lease(now)
+    lease_oldest(now)
     post("queued")
     found = figures()
     # The notice to the inbox that a message was lost, which is lost as well.
@@ -121,14 +124,14 @@ def test_delivery_that_came_past_the_trigger_is_noticed(post, now):
 
 def test_deleted_attempt_is_missed(post, recorder, now):
     post("a")
-    outbox.deliver_due(now)
+    deliver_due(now)
     sql("DELETE FROM notifications_attempt")
     assert wrong() == ["Deliveries whose attempts do not add up with what became of them."]
 
 
 def test_imbalance_names_the_rows(post, recorder, now):
     post("a", "b")
-    outbox.deliver_due(now)
+    deliver_due(now)
     sql("DELETE FROM notifications_attempt WHERE delivery_id = %s", gone := first_id())
     [imbalance] = ledger.read(ALL)[1]
     assert (imbalance.count, imbalance.examples) == (1, (gone,))
@@ -141,7 +144,7 @@ def first_id():
 def test_sent_by_hand_without_an_accepted_attempt_is_noticed(post, recorder, now):
     post("a")
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     sql("UPDATE notifications_delivery SET status = 'sent', reason = ''")
     assert len(wrong()) == 1
 
@@ -154,21 +157,21 @@ def test_deleted_channel_row_is_missed(post, channel):
 
 def test_lease_given_back_adds_up(post, now):
     post("a")
-    outbox.release([each.message for each in outbox.lease(now)])
+    release([each.message for each in lease_oldest(now)])
     assert wrong() == []
 
 
 def test_lost_lease_taken_over_adds_up(post, now):
     post("a")
-    outbox.lease(now)
-    outbox.lease(now + outbox.LEASE)
+    lease_oldest(now)
+    lease_oldest(now + LEASE)
     assert wrong() == []
 
 
 def test_last_lost_lease_adds_up(post, now):
     post("a")
     for n in range(MAX_ATTEMPTS + 1):
-        outbox.lease(now + n * outbox.LEASE)
+        lease_oldest(now + n * LEASE)
     assert figures().dead == {"Gave up after 10 attempts; the last one has no known outcome.": 1}
     assert wrong() == []
 
@@ -183,27 +186,27 @@ def test_delivery_cancelled_while_it_is_sent_adds_up(post, recorder, now, error)
             raise error
 
     recorder.on_send = cancel
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert Delivery.objects.get().status == ("cancelled" if error else "sent")
     assert wrong() == []
 
 
 def test_delivery_cancelled_while_it_is_leased_adds_up(post, now):
     post("a")
-    leased = outbox.lease(now)
+    leased = lease_oldest(now)
     Delivery.objects.all().cancel("Reminder deleted.", now)
-    outbox.release([each.message for each in leased])
+    release([each.message for each in leased])
     assert wrong() == []
 
 
 def test_retry_by_hand_adds_up(post, recorder, now):
     post("a")
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
-    outbox.retry([Delivery.objects.get(reference="a").pk], now)
+    deliver_due(now)
+    retry_now([Delivery.objects.get(reference="a").pk], now)
     assert wrong() == []
     recorder.recover()
-    outbox.deliver_due(now)
+    deliver_due(now)
     attempts = Attempt.objects.filter(delivery__reference="a")
     assert (figures().sent, attempts.count(), wrong()) == (1, 2, [])
 
@@ -221,7 +224,7 @@ def test_compact_leaves_one_row_of_each_and_changes_no_sum(post, now):
     post("b")
     post("c", now=now + DAY)
     post("d", now=now + DAY)
-    retention.compact(Tally, (now + DAY).date())
+    retention.compact_tally(Tally, (now + DAY).date())
     tomorrow = (now + DAY).date(), "posted", 1, 0
     assert tally() == [(now.date(), "posted", 2, 0), tomorrow, tomorrow]
 

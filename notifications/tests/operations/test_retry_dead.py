@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -38,8 +39,8 @@ def die(mail, recorder):
 
     def die(name, at, detail="answered 550: 5.1.1 unknown", to=None, **fields):
         recorder.fail_with(TransportError(detail, permanent=True))
-        outbox.post([outbox.Post((to or mail).pk, name, "Pill", "", fields.get("due_at", at))], at)
-        outbox.deliver_due(at)
+        post_messages([Post((to or mail).pk, name, "Pill", "", fields.get("due_at", at))], at)
+        deliver_due(at)
 
     return die
 
@@ -80,7 +81,7 @@ def test_channels_that_take_nothing_keep_their_dead(die, mail, now):
 
 
 def test_more_than_one_chunk_is_queued(die, now, monkeypatch):
-    monkeypatch.setattr("notifications.operations.retry_dead.CHUNK", 2)
+    monkeypatch.setattr("notifications.operations.retry_dead.RETRY_BATCH_SIZE", 2)
     for number in range(5):
         die(f"occurrence:{number}", now)
     assert run(since=now - HOUR, until=now + HOUR) == "Queued again: 5."

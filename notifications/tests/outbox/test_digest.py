@@ -8,7 +8,10 @@ from django.db import IntegrityError, transaction
 from notifications.models import Attempt, Delivery
 from notifications.models.delivery import EPOCH
 from notifications.operations import ledger, retention
-from notifications.outbox import hold_rules, outbox
+from notifications.outbox import hold_rules
+from notifications.outbox.lease import lease_of_channels, lease_oldest
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.outbox.test_hold_rules import held, post, quiet  # noqa: F401
 from notifications.transports import TransportError
 
@@ -32,9 +35,9 @@ def digests():
 
 def test_messages_of_a_window_go_out_as_one_when_it_ends(hourly, recorder):
     post(hourly, 3, at=NOON)
-    outbox.deliver_due(ONE - SECOND)
+    deliver_due(ONE - SECOND)
     assert recorder.sent == []
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     (message,) = recorder.sent
     assert message.title == "Digest: 3 reminders"
     assert message.reference == f"digest:{hourly.pk}:{int(ONE.timestamp())}"
@@ -45,11 +48,11 @@ def test_digest_tells_each_message_by_its_time_title_and_first_line(hourly, user
     user.timezone = "Europe/Berlin"
     user.save()
     told = [
-        outbox.Post(hourly.pk, "occurrence:1", "Tea", "Green.\n\nLate.", NOON, {"reminder_id": 7}),
-        outbox.Post(hourly.pk, "occurrence:2", "Bread", "", NOON - timedelta(days=1)),
+        Post(hourly.pk, "occurrence:1", "Tea", "Green.\n\nLate.", NOON, {"reminder_id": 7}),
+        Post(hourly.pk, "occurrence:2", "Bread", "", NOON - timedelta(days=1)),
     ]
-    outbox.post(told, NOON)
-    outbox.deliver_due(ONE)
+    post_messages(told, NOON)
+    deliver_due(ONE)
     (message,) = recorder.sent
     assert message.body == (
         "2 reminders collected until Monday 23 November 2026 at 14:00 (Europe/Berlin):\n\n"
@@ -64,7 +67,7 @@ def test_digest_tells_each_message_by_its_time_title_and_first_line(hourly, user
 
 def test_collected_messages_end_with_the_digest_that_has_them(hourly, recorder):
     deliveries = post(hourly, 2, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     for each in deliveries:
         each.refresh_from_db()
         assert each.status == Delivery.Status.COLLECTED
@@ -74,7 +77,7 @@ def test_collected_messages_end_with_the_digest_that_has_them(hourly, recorder):
 
 def test_message_that_is_alone_goes_out_as_itself(hourly, recorder):
     (delivery,) = post(hourly, 1, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     assert [each.title for each in recorder.sent] == ["Tea occurrence:1"]
     assert held([delivery]) == [("alone", None)]
 
@@ -90,7 +93,7 @@ def test_daily_digest_goes_out_at_its_local_time(channel, user):
 
 def test_urgent_message_is_not_collected(hourly, recorder):
     post(hourly, 1, at=NOON, urgent=True)
-    outbox.deliver_due(NOON)
+    deliver_due(NOON)
     assert len(recorder.sent) == 1
 
 
@@ -99,28 +102,28 @@ def test_digests_of_quiet_hours_are_one_at_their_end(quiet, hourly, recorder):  
     post(hourly, 1, at=night)
     post(hourly, 1, at=night + timedelta(hours=3), first=10)
     morning = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
-    outbox.deliver_due(morning - SECOND)
+    deliver_due(morning - SECOND)
     assert recorder.sent == []
-    outbox.deliver_due(morning)
+    deliver_due(morning)
     assert [each.title for each in recorder.sent] == ["Digest: 2 reminders"]
 
 
 def test_windows_that_ended_while_nobody_worked_are_a_digest_each(hourly, recorder):
     post(hourly, 2, at=NOON)
     post(hourly, 2, at=NOON + timedelta(hours=1), first=10)
-    outbox.deliver_due(NOON + timedelta(hours=5))
+    deliver_due(NOON + timedelta(hours=5))
     assert len(recorder.sent) == digests().count() == 2
 
 
 def test_no_worker_sends_by_itself_what_waits_to_be_collected(hourly):
     post(hourly, 2, at=NOON)
-    assert outbox.lease(ONE) == []
-    assert outbox.lease_of_channels(ONE, [hourly.pk], ["webhook"]) == []
+    assert lease_oldest(ONE) == []
+    assert lease_of_channels(ONE, [hourly.pk], ["webhook"]) == []
 
 
 def test_database_refuses_a_second_digest_of_a_window(hourly, recorder):
     post(hourly, 2, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     digest = digests().get()
     digest.pk = None
     with pytest.raises(IntegrityError, match="once_per_cause"), transaction.atomic():
@@ -130,11 +133,11 @@ def test_database_refuses_a_second_digest_of_a_window(hourly, recorder):
 def test_what_comes_after_its_digest_waits_for_another(hourly, recorder):
     """As when whoever posted it committed only then."""
     post(hourly, 2, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     late = post(hourly, 2, at=NOON, first=10)
-    outbox.deliver_due(ONE + SECOND)
+    deliver_due(ONE + SECOND)
     assert held(late) == [("digest", ONE + timedelta(hours=1))] * 2
-    outbox.deliver_due(ONE + timedelta(hours=1))
+    deliver_due(ONE + timedelta(hours=1))
     assert digests().count() == 2
     assert {each.digest_id for each in Delivery.objects.filter(digest__isnull=False)} == {
         each.pk for each in digests()
@@ -145,23 +148,23 @@ def test_what_waits_goes_out_by_itself_when_the_digest_is_switched_off(hourly, r
     post(hourly, 3, at=NOON)
     hourly.digest_every = None
     hold_rules.store(hourly, NOON + SECOND)
-    outbox.deliver_due(NOON + SECOND)
+    deliver_due(NOON + SECOND)
     assert len(recorder.sent) == 3
 
 
 def test_message_cancelled_while_it_waits_is_in_no_digest(hourly, recorder):
     first, *_ = post(hourly, 3, at=NOON)
     Delivery.objects.filter(pk=first.pk).cancel("Reminder deleted.", NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     assert [each.title for each in recorder.sent] == ["Digest: 2 reminders"]
 
 
 def test_digest_is_tried_again_like_any_other(hourly, recorder):
     post(hourly, 2, at=NOON)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     recorder.recover()
-    outbox.deliver_due(ONE + timedelta(minutes=1))
+    deliver_due(ONE + timedelta(minutes=1))
     assert [each.outcome for each in digests().get().attempts.all()] == ["transient", "sent"]
 
 
@@ -169,9 +172,9 @@ def test_flood_goes_out_as_one_at_the_end_of_the_hour(channel, recorder):
     channel.flood_limit = 2
     hold_rules.store(channel, NOON)
     post(channel, 5, at=NOON)
-    outbox.deliver_due(NOON)
+    deliver_due(NOON)
     assert len(recorder.sent) == 2
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     digest = recorder.sent[-1]
     assert digest.title == "Digest: 3 reminders"
     assert "beyond the 2 an hour that go out at once" in digest.body
@@ -182,14 +185,14 @@ def test_channel_that_hangs_keeps_its_windows(hourly, recorder):
     post(hourly, 1, at=NOON, urgent=True, first=50)
     recorder.fail_with(TransportError("no answer", hung=True))
     deliveries = post(hourly, 2, at=NOON)
-    outbox.deliver_due(NOON)
+    deliver_due(NOON)
     deliveries += post(hourly, 1, at=NOON + SECOND, first=10)
     assert held(deliveries) == [("digest", ONE)] * 3
 
 
 def test_long_digest_tells_some_and_counts_the_rest(hourly, recorder):
     post(hourly, 70, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     assert recorder.sent[0].title == "Digest: 70 reminders"
     assert "… and 20 more" in recorder.sent[0].body
     assert len(recorder.sent[0].data["messages"]) == 50
@@ -202,7 +205,7 @@ def test_digest_that_cannot_be_made_holds_up_nobody_else(hourly, user, recorder,
         kind="webhook", name="Other", address="http://x.org", verified_at=EPOCH
     )
     post(other, 1, at=ONE, first=50)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     assert [each.channel_id for each in recorder.sent] == [other.pk]
     assert "digests could not be collected" in caplog.text
 
@@ -213,7 +216,7 @@ def test_digest_that_cannot_be_made_holds_up_nobody_else(hourly, user, recorder,
 @pytest.fixture
 def collected(hourly, recorder):
     deliveries = post(hourly, 3, at=NOON)
-    outbox.deliver_due(ONE)
+    deliver_due(ONE)
     return deliveries
 
 
@@ -248,7 +251,7 @@ def test_collected_message_without_a_digest_is_refused_by_the_database(collected
 def test_digest_stays_for_as_long_as_what_it_collected(collected):
     later = ONE + timedelta(days=100)
     name = digests().get().reference
-    assert retention.remove({name: name}, later).kept == {name}
+    assert retention.remove({name: name}, later).blocked == {name}
     assert (
         retention.remove({each.reference: each.reference for each in collected}, later).deliveries
         == 3

@@ -8,7 +8,9 @@ from django.db import IntegrityError, connection, transaction
 
 from notifications.models import Channel, Delivery, Flood, flood
 from notifications.models.delivery import EPOCH
-from notifications.outbox import hold_rules, outbox
+from notifications.outbox import hold_rules
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -36,9 +38,7 @@ def mail(user):
 def post(channel, count=1, at=NIGHT, first=1, **fields):
     """Post so many messages to a channel and return their deliveries."""
     names = [f"occurrence:{number}" for number in range(first, first + count)]
-    outbox.post(
-        [outbox.Post(channel.pk, name, f"Tea {name}", "", at, **fields) for name in names], at
-    )
+    post_messages([Post(channel.pk, name, f"Tea {name}", "", at, **fields) for name in names], at)
     posted = Delivery.objects.filter(channel=channel, reference__in=names)
     return sorted(posted, key=lambda each: names.index(each.reference))
 
@@ -55,15 +55,15 @@ def held(deliveries):
 def test_message_of_quiet_hours_waits_for_their_end(quiet, channel, recorder):
     (delivery,) = post(channel)
     assert held([delivery]) == [("quiet", MORNING)]
-    outbox.deliver_due(MORNING - SECOND)
+    deliver_due(MORNING - SECOND)
     assert recorder.sent == []
-    outbox.deliver_due(MORNING)
+    deliver_due(MORNING)
     assert len(recorder.sent) == 1
 
 
 def test_urgent_message_passes_quiet_hours(quiet, channel, recorder):
     post(channel, urgent=True)
-    outbox.deliver_due(NIGHT)
+    deliver_due(NIGHT)
     assert len(recorder.sent) == 1
 
 
@@ -88,14 +88,14 @@ def test_retry_does_not_fall_into_quiet_hours(quiet, channel, recorder):
     evening = NIGHT.replace(hour=21, minute=59, second=59)
     (delivery,) = post(channel, at=evening)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(evening)
+    deliver_due(evening)
     assert held([delivery]) == [("quiet", MORNING)]
 
 
 def test_retry_of_an_urgent_message_does(quiet, channel, recorder):
     (delivery,) = post(channel, urgent=True)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(NIGHT)
+    deliver_due(NIGHT)
     delivery.refresh_from_db()
     assert delivery.held is None
     assert delivery.next_attempt_at < NIGHT + timedelta(minutes=1)
@@ -104,7 +104,7 @@ def test_retry_of_an_urgent_message_does(quiet, channel, recorder):
 def test_what_held_the_first_attempt_does_not_hold_the_next_one(quiet, channel, recorder):
     (delivery,) = post(channel)
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(MORNING)
+    deliver_due(MORNING)
     delivery.refresh_from_db()
     assert delivery.held is None
 
@@ -216,9 +216,9 @@ def test_messages_that_nothing_holds_are_looked_up_in_one_query(
         ).pk
         for n in range(5)
     ]
-    posts = [outbox.Post(pk, f"occurrence:{pk}", "Tea", "", now) for pk in [channel.pk, *ids]]
+    posts = [Post(pk, f"occurrence:{pk}", "Tea", "", now) for pk in [channel.pk, *ids]]
     with django_assert_num_queries(0):  # by Django's own cursors
-        assert hold_rules.plan(posts, now) == ([], [])
+        assert hold_rules.plan_sends(posts, now) == ([], [])
 
 
 @pytest.mark.parametrize("index", ["accounts_user_quiet", "notifications_channel_special"])
@@ -230,7 +230,7 @@ def test_special_channels_are_found_by_partial_indexes(index, user, channel):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
     with hold_rules.bulk_cursor() as cursor:
-        cursor.execute(f"EXPLAIN {hold_rules.SPECIAL}", {"ids": [channel.pk]})
+        cursor.execute(f"EXPLAIN {hold_rules.CHANNELS_WITH_RULES}", {"ids": [channel.pk]})
         assert index in "\n".join(line for (line,) in cursor.fetchall())
 
 

@@ -6,8 +6,10 @@ import pytest
 from django.db import IntegrityError
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import losses, outbox
+from notifications.outbox import losses
 from notifications.outbox.losses import kind_of_reply
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import Fault, TransportError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -42,8 +44,8 @@ def refuse(recorder):
 
 
 def send(now, *channels, name="occurrence:1", title="Take the pill"):
-    outbox.post([outbox.Post(each.pk, name, title, "", now) for each in channels], now)
-    outbox.deliver_due(now)
+    post_messages([Post(each.pk, name, title, "", now) for each in channels], now)
+    deliver_due(now)
 
 
 def told(user):
@@ -65,7 +67,7 @@ def test_first_lost_message_is_told_in_the_inbox_and_the_following_are_not(user,
     refuse()
     for number in range(4):
         send(now + number * DAY / 4, mail, name=f"occurrence:{number}")
-    outbox.deliver_due(now + DAY)
+    deliver_due(now + DAY)
     assert told(user) == ["Did not arrive: Take the pill"]
     body = Delivery.objects.get(reference__startswith="lost:").body
     assert "did not reach E-mail: Mail" in body
@@ -100,15 +102,15 @@ def test_channel_that_works_again_and_fails_again_is_told_again(user, mail, refu
     assert mail.lost_at is None
     refuse()
     send(now + 2 * DAY, mail, name="occurrence:3", title="Stand-up")
-    outbox.deliver_due(now + 2 * DAY)
+    deliver_due(now + 2 * DAY)
     assert told(user) == ["Did not arrive: Take the pill", "Did not arrive: Stand-up"]
 
 
 def test_message_given_up_after_all_attempts_is_told_as_well(user, mail, refuse, now):
     refuse("The mail server cannot be reached", permanent=False, fault=Fault.PASSING)
-    outbox.post([outbox.Post(mail.pk, "occurrence:1", "Pill", "", now)], now, max_attempts=1)
-    outbox.deliver_due(now)
-    outbox.deliver_due(now)
+    post_messages([Post(mail.pk, "occurrence:1", "Pill", "", now)], now, max_attempts=1)
+    deliver_due(now)
+    deliver_due(now)
     assert told(user) == ["Did not arrive: Pill"]
 
 
@@ -116,7 +118,7 @@ def test_message_lost_for_being_at_most_once_is_told_as_well(user, mail, refuse,
     Channel.objects.filter(pk=mail.pk).update(at_most_once=True)
     refuse("no answer", permanent=False, uncertain=True)
     send(now, mail)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert told(user) == ["Did not arrive: Take the pill"]
 
 
@@ -145,14 +147,14 @@ def test_notice_about_the_inbox_goes_elsewhere(user, channel, recorder, now):
 
 def test_notice_is_posted_with_the_record_or_not_at_all(user, mail, refuse, now, monkeypatch):
     refuse()
-    outbox.post([outbox.Post(mail.pk, "occurrence:1", "Pill", "", now)], now)
+    post_messages([Post(mail.pk, "occurrence:1", "Pill", "", now)], now)
 
     def fail(*args):
         raise IntegrityError("no room")
 
-    monkeypatch.setattr(losses.notices, "post", fail)
+    monkeypatch.setattr(losses.notices, "post_notices", fail)
     with pytest.raises(IntegrityError):
-        outbox.deliver_due(now)
+        deliver_due(now)
     assert not Delivery.objects.filter(status="dead").exists()
 
 

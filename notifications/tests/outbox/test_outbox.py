@@ -10,8 +10,20 @@ from django.db import IntegrityError, connection, transaction
 from kombu.exceptions import OperationalError
 
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox, shutdown
-from notifications.outbox.lease import HEADS, TAKE
+from notifications.outbox import shutdown
+from notifications.outbox.lease import (
+    CHANNELS_WITH_WORK,
+    DELIVERIES_PER_CHANNEL,
+    LEASE,
+    LEASE_BATCH_SIZE,
+    channels_with_work,
+    lease_of_channels,
+    lease_oldest,
+    release,
+)
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now, wake_workers
+from notifications.outbox.round import Round, deliver, deliver_due
 from notifications.retry import LADDER, MAX_ATTEMPTS
 from notifications.sql import bulk_cursor
 from notifications.tests.receivers import Hang, HttpReceiver
@@ -33,7 +45,7 @@ def post(channel, now, woken):
             "due_at": now,
             "data": {"type": "reminder.due"},
         }
-        return outbox.post([outbox.Post(**{**message, **fields})], now)
+        return post_messages([Post(**{**message, **fields})], now)
 
     return post
 
@@ -50,21 +62,21 @@ def reread(delivery):
 
 
 def test_posted_message_is_sent_with_its_words(delivery, recorder, now):
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [(m.title, m.body, m.due_at) for m in recorder.sent] == [
         ("Stand-up", "Bring coffee.", now)
     ]
 
 
 def test_accepted_message_ends_as_sent(delivery, recorder, now):
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.SENT
     assert delivery.finished_at is not None
 
 
 def test_sent_message_is_not_sent_again(delivery, recorder, now):
-    outbox.deliver_due(now)
-    outbox.deliver_due(now + timedelta(days=1))
+    deliver_due(now)
+    deliver_due(now + timedelta(days=1))
     assert len(recorder.sent) == 1
 
 
@@ -82,15 +94,17 @@ def test_post_wakes_the_workers_at_commit_only(
     channel, now, woken, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
-        outbox.post([outbox.Post(channel.pk, "x", "t", "", now)], now)
+        post_messages([Post(channel.pk, "x", "t", "", now)], now)
         assert woken == []
     assert woken == ["notifications.tasks.deliver"]
 
 
 def test_wake_up_expires_so_that_none_pile_up_while_no_worker_runs(monkeypatch):
     sent = []
-    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **how: sent.append(how))
-    outbox.wake()
+    monkeypatch.setattr(
+        "notifications.outbox.queue.current_app.send_task", lambda name, **how: sent.append(how)
+    )
+    wake_workers()
     assert sent == [{"expires": 60}]
 
 
@@ -100,16 +114,16 @@ def test_post_survives_a_broker_that_is_down(
     def refuse(*args, **kwargs):
         raise OperationalError("broker is down")
 
-    monkeypatch.setattr(outbox.current_app, "send_task", refuse)
+    monkeypatch.setattr("notifications.outbox.queue.current_app.send_task", refuse)
     with django_capture_on_commit_callbacks(execute=True):
-        outbox.post([outbox.Post(channel.pk, "x", "t", "", now)], now)
+        post_messages([Post(channel.pk, "x", "t", "", now)], now)
     assert Delivery.objects.due(now).exists()
     assert "could not wake" in caplog.text
 
 
 def test_transient_error_waits_its_step_of_the_ladder(delivery, recorder, now):
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.QUEUED
     wait = delivery.next_attempt_at - now
     assert LADDER[0] <= wait <= LADDER[0] * 1.1 + timedelta(seconds=5)
@@ -117,13 +131,13 @@ def test_transient_error_waits_its_step_of_the_ladder(delivery, recorder, now):
 
 def test_receiver_that_asks_for_patience_gets_it(delivery, recorder, now):
     recorder.fail_with(TransportError("slow down", retry_after=timedelta(hours=1)))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).next_attempt_at - now >= timedelta(hours=1)
 
 
 def test_permanent_error_ends_the_delivery(delivery, recorder, now):
     recorder.fail_with(TransportError("no such mailbox", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.DEAD
     assert delivery.reason == "no such mailbox"
 
@@ -131,7 +145,7 @@ def test_permanent_error_ends_the_delivery(delivery, recorder, now):
 def test_delivery_dies_with_its_reason_after_the_last_attempt(delivery, recorder, now):
     recorder.fail_with(TransportError("answered 500"))
     for _ in range(MAX_ATTEMPTS):
-        outbox.deliver_due(now)
+        deliver_due(now)
         now += timedelta(days=2)
     assert reread(delivery).status == Delivery.Status.DEAD
     assert delivery.reason == "Gave up after 10 attempts: answered 500"
@@ -141,7 +155,7 @@ def test_delivery_dies_with_its_reason_after_the_last_attempt(delivery, recorder
 def test_message_id_is_the_same_at_each_attempt(delivery, recorder, now):
     recorder.fail_with(TransportError("busy"))
     for _ in range(3):
-        outbox.deliver_due(now)
+        deliver_due(now)
         now += timedelta(days=2)
     assert {m.id for m in recorder.tried} == {delivery.message_id}
     assert [m.attempt for m in recorder.tried] == [1, 2, 3]
@@ -149,9 +163,9 @@ def test_message_id_is_the_same_at_each_attempt(delivery, recorder, now):
 
 def test_each_try_leaves_an_attempt(delivery, recorder, now):
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now + timedelta(days=1))
+    deliver_due(now + timedelta(days=1))
     assert list(delivery.attempts.values_list("number", "outcome", "detail")) == [
         (1, "transient", "busy"),
         (2, "sent", "recorded"),
@@ -167,7 +181,7 @@ def test_unforeseen_exception_costs_only_its_own_message(post, recorder, now, ca
             raise ZeroDivisionError
 
     recorder.on_send = explode
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert Delivery.objects.get(reference="good").status == "sent"
     bad = Delivery.objects.get(reference="bad")
     assert bad.status == "queued"
@@ -183,55 +197,55 @@ def test_transport_that_breaks_down_costs_an_attempt_of_what_it_left_out(
         raise ZeroDivisionError
 
     monkeypatch.setattr(recorder, "send_many", break_down)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.QUEUED
     assert "ZeroDivisionError" in delivery.attempts.get().detail
 
 
 def test_leased_delivery_is_passed_by(delivery, now):
-    assert len(outbox.lease(now)) == 1
-    assert outbox.lease(now) == []
+    assert len(lease_oldest(now)) == 1
+    assert lease_oldest(now) == []
 
 
 def test_lease_of_a_dead_worker_runs_out(delivery, now):
-    outbox.lease(now)
-    again = outbox.lease(now + outbox.LEASE)
+    lease_oldest(now)
+    again = lease_oldest(now + LEASE)
     assert [each.message.attempt for each in again] == [2]
 
 
 def test_attempt_without_outcome_is_recorded_as_uncertain(delivery, now):
-    outbox.lease(now)
-    outbox.lease(now + outbox.LEASE)
+    lease_oldest(now)
+    lease_oldest(now + LEASE)
     assert list(delivery.attempts.values_list("number", "outcome")) == [(1, "uncertain")]
 
 
 def test_slow_worker_cannot_overwrite_the_one_that_took_over(delivery, recorder, now):
-    slow = outbox.lease(now)
-    outbox.lease(now + outbox.LEASE)
+    slow = lease_oldest(now)
+    lease_oldest(now + LEASE)
     recorder.fail_with(TransportError("gone", permanent=True))
-    assert outbox.deliver(slow, now) == 0
+    assert deliver(slow, now) == 0
     assert reread(delivery).status == Delivery.Status.SENDING
 
 
 def test_slow_worker_cannot_put_back_what_another_has_taken_over(delivery, now):
-    [slow] = outbox.lease(now)
-    outbox.lease(now + outbox.LEASE)
-    outbox.release([slow.message])
+    [slow] = lease_oldest(now)
+    lease_oldest(now + LEASE)
+    release([slow.message])
     assert (reread(delivery).status, delivery.attempt) == ("sending", 2)
 
 
 def test_late_outcome_replaces_the_uncertain_one(delivery, recorder, now):
-    slow = outbox.lease(now)
-    outbox.lease(now + outbox.LEASE)
-    outbox.deliver(slow, now)
+    slow = lease_oldest(now)
+    lease_oldest(now + LEASE)
+    deliver(slow, now)
     assert delivery.attempts.get(number=1).outcome == Attempt.Outcome.SENT
 
 
 def test_message_that_kills_its_workers_is_given_up_before_it_is_sent_again(delivery, now):
     for _ in range(MAX_ATTEMPTS):
-        assert len(outbox.lease(now)) == 1
-        now += outbox.LEASE
-    assert outbox.lease(now) == []
+        assert len(lease_oldest(now)) == 1
+        now += LEASE
+    assert lease_oldest(now) == []
     assert reread(delivery).status == Delivery.Status.DEAD
     assert "no known outcome" in delivery.reason
     assert delivery.attempts.filter(outcome="uncertain").count() == MAX_ATTEMPTS
@@ -240,21 +254,21 @@ def test_message_that_kills_its_workers_is_given_up_before_it_is_sent_again(deli
 def test_what_was_not_begun_goes_back_without_using_an_attempt(
     delivery, recorder, now, monkeypatch
 ):
-    monkeypatch.setattr(outbox, "SEND_WITHIN", timedelta(0))
-    outbox.deliver(outbox.lease(now), now)
+    monkeypatch.setattr("notifications.outbox.round.SEND_WITHIN", timedelta(0))
+    deliver(lease_oldest(now), now)
     assert (reread(delivery).status, delivery.attempt) == ("queued", 0)
     assert not delivery.attempts.exists()
 
 
 def test_transport_that_is_not_set_up_says_so_and_is_tried_again(delivery, recorder, now):
     recorder.down = "E-mail is not set up."
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.QUEUED
     assert delivery.attempts.get().detail == "E-mail is not set up."
 
 
 def test_outcome_is_recorded_while_others_are_waited_for(post, recorder, now, monkeypatch):
-    monkeypatch.setattr(outbox, "RECORD_EVERY", timedelta(0))
+    monkeypatch.setattr("notifications.outbox.round.RECORD_EVERY", timedelta(0))
     post("quick")
     post("hanging")
     seen = []
@@ -267,13 +281,13 @@ def test_outcome_is_recorded_while_others_are_waited_for(post, recorder, now, mo
         yield recorder.attempt(second)
 
     monkeypatch.setattr(recorder, "send_many", wait_for_the_second)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert seen == ["sent"]
 
 
 def test_gone_address_disables_its_channel(delivery, recorder, channel, now):
-    recorder.fail_with(TransportError("answered 410", gone=True))
-    outbox.deliver_due(now)
+    recorder.fail_with(TransportError("answered 410", address_gone=True))
+    deliver_due(now)
     channel.refresh_from_db()
     assert channel.disabled_at is not None
     assert channel.disabled_reason == "answered 410"
@@ -302,7 +316,7 @@ def test_message_cancelled_on_the_wire_but_accepted_counts_as_sent(
     delivery, recorder, channel, now
 ):
     recorder.on_send = lambda message: channel.close(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.SENT
 
 
@@ -314,16 +328,16 @@ def test_message_cancelled_on_the_wire_and_refused_stays_cancelled(
         raise TransportError("busy")
 
     recorder.on_send = cancel_and_fail
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.CANCELLED
 
 
 def test_dead_delivery_can_be_retried_with_a_whole_new_ladder(delivery, recorder, now):
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(now)
-    assert outbox.retry([delivery.pk], now) == {}
+    deliver_due(now)
+    assert retry_now([delivery.pk], now) == {}
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     wait = reread(delivery).next_attempt_at - now
     assert LADDER[0] <= wait <= LADDER[0] * 1.1 + timedelta(seconds=5)
 
@@ -331,12 +345,12 @@ def test_dead_delivery_can_be_retried_with_a_whole_new_ladder(delivery, recorder
 def test_delivery_that_waits_for_its_next_attempt_can_be_tried_now(delivery, recorder, now):
     """With the attempts that it has left; a worker finds it due, and what is leased is left."""
     recorder.fail_with(TransportError("busy"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    assert outbox.retry([delivery.pk], now) == {}
+    assert retry_now([delivery.pk], now) == {}
     waiting = reread(delivery)
     assert (waiting.next_attempt_at, waiting.attempt, waiting.max_attempts) == (now, 1, 10)
-    assert outbox.deliver_due(now) == 1
+    assert deliver_due(now) == 1
     assert reread(delivery).status == Delivery.Status.SENT
 
 
@@ -373,7 +387,7 @@ def test_delivery_that_cannot_be_tried_now_says_why_and_stays(delivery, row, cha
     Delivery.objects.filter(pk=delivery.pk).update(**at_times(row))
     Channel.objects.filter(pk=delivery.channel_id).update(**at_times(channel_row))
     before = Delivery.objects.values().get()
-    assert outbox.retry([delivery.pk], now) == {delivery.pk: why}
+    assert retry_now([delivery.pk], now) == {delivery.pk: why}
     assert Delivery.objects.values().get() == before
 
 
@@ -407,7 +421,7 @@ def test_dead_delivery_without_a_reason_is_refused_by_the_database(delivery, now
 def test_channel_that_hung_is_left_alone_with_what_waits_for_it(post, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
     post("first")
-    outbox.deliver_due(now)
+    deliver_due(now)
     channel.refresh_from_db()
     assert channel.held_until >= now + timedelta(seconds=15)
     post("second")
@@ -417,27 +431,27 @@ def test_channel_that_hung_is_left_alone_with_what_waits_for_it(post, recorder, 
 def test_what_was_queued_before_its_channel_hung_steps_aside(post, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
     post("first")
-    first = outbox.lease(now)
+    first = lease_oldest(now)
     post("second")
-    outbox.deliver(first, now)
+    deliver(first, now)
     channel.refresh_from_db()
     assert Delivery.objects.get(reference="second").next_attempt_at == channel.held_until
 
 
 def test_what_goes_back_to_a_held_channel_steps_aside(delivery, channel, now):
-    [leased] = outbox.lease(now)
+    [leased] = lease_oldest(now)
     held_until = now + timedelta(minutes=1)
     Channel.objects.filter(pk=channel.pk).update(holds=1, held_until=held_until)
-    outbox.release([leased.message])
+    release([leased.message])
     assert reread(delivery).next_attempt_at == held_until
 
 
 def test_channel_that_hangs_again_is_left_alone_for_twice_as_long(post, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
     post("first")
-    outbox.deliver_due(now)
+    deliver_due(now)
     later = now + timedelta(minutes=1)
-    outbox.deliver_due(later)
+    deliver_due(later)
     channel.refresh_from_db()
     held = channel.held_until - later
     assert timedelta(seconds=30) <= held < timedelta(seconds=31)
@@ -446,9 +460,9 @@ def test_channel_that_hangs_again_is_left_alone_for_twice_as_long(post, recorder
 def test_held_channel_that_answers_is_let_go(post, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
     post("first")
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now + timedelta(minutes=1))
+    deliver_due(now + timedelta(minutes=1))
     channel.refresh_from_db()
     assert (channel.holds, channel.held_until) == (0, None)
 
@@ -456,7 +470,9 @@ def test_held_channel_that_answers_is_let_go(post, recorder, channel, now):
 @pytest.fixture
 def hanging_channel(user, now, monkeypatch):
     """A webhook channel whose receiver does not answer within the second that it is given."""
-    monkeypatch.setattr(outbox, "transport", cache(lambda kind: WebhookTransport(timeout=1)))
+    monkeypatch.setattr(
+        "notifications.outbox.round.transport", cache(lambda kind: WebhookTransport(timeout=1))
+    )
     with HttpReceiver() as receiver:
         receiver.default = Hang()
         channel = Channel(
@@ -474,15 +490,15 @@ def test_what_comes_due_while_a_receiver_hangs_is_sent_meanwhile(
         channel.clean()
         channel.save()
         post("hanging", channel_id=hanging_channel.pk)
-        step = outbox.Round.step
+        step = Round.step
 
         def post_another(going):
             step(going)
             post("healthy")
-            monkeypatch.setattr(outbox.Round, "step", step)
+            monkeypatch.setattr(Round, "step", step)
 
-        monkeypatch.setattr(outbox.Round, "step", post_another)
-        outbox.deliver_due(now)
+        monkeypatch.setattr(Round, "step", post_another)
+        deliver_due(now)
     ended = Attempt.objects.order_by("ended_at").values_list("delivery__reference", "outcome")
     assert list(ended) == [("healthy", "sent"), ("hanging", "uncertain")]
 
@@ -497,8 +513,8 @@ def careful_channel(channel):
 def test_channel_that_may_lose_is_not_sent_what_a_dead_worker_may_have_sent(
     careful_channel, delivery, recorder, now
 ):
-    outbox.lease(now)
-    outbox.deliver_due(now + outbox.LEASE)
+    lease_oldest(now)
+    deliver_due(now + LEASE)
     assert recorder.tried == []
     assert reread(delivery).status == Delivery.Status.DEAD
     assert delivery.reason.startswith("It may have arrived: the worker ended during attempt 1")
@@ -509,7 +525,7 @@ def test_channel_that_may_lose_is_not_sent_again_what_may_have_been_taken(
     careful_channel, delivery, recorder, now
 ):
     recorder.fail_with(TransportError("timed out", uncertain=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.DEAD
     assert delivery.reason.startswith("It may have arrived")
 
@@ -518,15 +534,15 @@ def test_channel_that_may_lose_is_sent_again_what_was_surely_not_taken(
     careful_channel, delivery, recorder, now
 ):
     recorder.fail_with(TransportError("could not connect"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert reread(delivery).status == Delivery.Status.QUEUED
 
 
 def test_attempt_that_may_have_been_taken_is_uncertain_and_repeated(delivery, recorder, now):
     recorder.fail_with(TransportError("timed out", uncertain=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     recorder.recover()
-    outbox.deliver_due(now + timedelta(seconds=6))
+    deliver_due(now + timedelta(seconds=6))
     outcomes = [attempt.outcome for attempt in delivery.attempts.all()]
     assert outcomes == ["uncertain", "sent"]
     assert {message.id for message in recorder.tried} == {delivery.message_id}
@@ -547,31 +563,33 @@ def test_channels_with_work_are_found_in_turn(post, channel, other_channel):
     for number in range(3):
         post(f"a {number}")
     post("b", channel_id=other_channel.pk)
-    assert outbox.channels_with_work(-1) == [channel.pk, other_channel.pk]
-    assert outbox.channels_with_work(-1, limit=1) == [channel.pk]
-    assert outbox.channels_with_work(channel.pk) == [other_channel.pk]
+    assert channels_with_work(-1) == [channel.pk, other_channel.pk]
+    assert channels_with_work(-1, limit=1) == [channel.pk]
+    assert channels_with_work(channel.pk) == [other_channel.pk]
 
 
 def test_lease_by_channel_takes_a_few_of_each(post, channel, other_channel, now):
-    for number in range(TAKE + 5):
+    for number in range(DELIVERIES_PER_CHANNEL + 5):
         post(f"a {number}")
     post("b", channel_id=other_channel.pk)
-    leased = outbox.lease_of_channels(now, [channel.pk, other_channel.pk], ["webhook"])
+    leased = lease_of_channels(now, [channel.pk, other_channel.pk], ["webhook"])
     taken = Counter(each.message.channel_id for each in leased)
-    assert taken == {channel.pk: TAKE, other_channel.pk: 1}
+    assert taken == {channel.pk: DELIVERIES_PER_CHANNEL, other_channel.pk: 1}
 
 
 def test_lease_by_channel_leaves_other_kinds(post, channel, now):
     post()
-    assert outbox.lease_of_channels(now, [channel.pk], ["email"]) == []
+    assert lease_of_channels(now, [channel.pk], ["email"]) == []
 
 
 def test_lease_by_channel_does_not_look_at_the_backlog_of_others(post, channel, other_channel, now):
-    outbox.post([outbox.Post(channel.pk, f"a {n}", "", "", now) for n in range(3000)], now)
+    post_messages([Post(channel.pk, f"a {n}", "", "", now) for n in range(3000)], now)
     post("b", channel_id=other_channel.pk)
     with bulk_cursor() as cursor:
         cursor.execute("ANALYZE notifications_delivery")
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + HEADS, {"after": -1, "limit": 10})
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + CHANNELS_WITH_WORK, {"after": -1, "limit": 10}
+        )
         [[[heads]]] = [cursor.fetchone()]
     assert heads["Plan"]["Actual Rows"] == 2
     assert rows_read(heads["Plan"]) < 20
@@ -588,14 +606,14 @@ def rows_read(plan):
 def test_backlog_of_a_receiver_that_hangs_does_not_hold_up_what_comes_due_after_it(
     hanging_channel, channel, post, now
 ):
-    backlog = range(2 * outbox.BATCH)
-    outbox.post([outbox.Post(hanging_channel.pk, f"a {n}", "", "", now) for n in backlog], now)
+    backlog = range(2 * LEASE_BATCH_SIZE)
+    post_messages([Post(hanging_channel.pk, f"a {n}", "", "", now) for n in backlog], now)
     with HttpReceiver() as receiver:
         channel.address = receiver.url
         channel.clean()
         channel.save()
         post("healthy")
-        outbox.deliver_due(now)
+        deliver_due(now)
     first = Attempt.objects.order_by("ended_at").first()
     assert (first.delivery.reference, first.outcome) == ("healthy", "sent")
 
@@ -604,7 +622,7 @@ def test_round_takes_nothing_more_for_a_channel_that_is_busy(
     post, recorder, channel, other_channel, now
 ):
     post("first")
-    with outbox.Round(now) as going:
+    with Round(now) as going:
         going.step()
         [sender] = going._senders.values()
         sender.busy = lambda: {channel.pk}
@@ -618,23 +636,23 @@ def test_round_takes_nothing_more_for_a_channel_that_is_busy(
 def test_round_whose_time_is_up_goes_on_while_a_receiver_hangs(
     hanging_channel, channel, post, now, monkeypatch
 ):
-    monkeypatch.setattr(outbox, "BUDGET", timedelta(seconds=0.1))
-    monkeypatch.setattr(base, "HELD_UP", 0.05)
+    monkeypatch.setattr("notifications.outbox.round.ROUND_BUDGET", timedelta(seconds=0.1))
+    monkeypatch.setattr(base, "HELD_UP_SECONDS", 0.05)
     monkeypatch.setattr(Lane, "QUICK", 0.05)
     with HttpReceiver() as receiver:
         channel.address = receiver.url
         channel.clean()
         channel.save()
         post("hanging", channel_id=hanging_channel.pk)
-        is_to_end = outbox.Round.is_to_end
+        is_to_end = Round.is_to_end
 
         def post_when_time_is_up(going):
             if going.clock() - now > timedelta(seconds=0.3):
                 post("healthy")
             return is_to_end(going)
 
-        monkeypatch.setattr(outbox.Round, "is_to_end", post_when_time_is_up)
-        outbox.deliver_due(now)
+        monkeypatch.setattr(Round, "is_to_end", post_when_time_is_up)
+        deliver_due(now)
     first = Attempt.objects.order_by("ended_at").first()
     assert (first.delivery.reference, first.outcome) == ("healthy", "sent")
 
@@ -643,5 +661,5 @@ def test_round_ends_when_the_worker_is_to_stop(delivery, recorder, now, monkeypa
     requested = threading.Event()
     requested.set()
     monkeypatch.setattr(shutdown, "requested", requested)
-    assert outbox.deliver_due(now) == 0
+    assert deliver_due(now) == 0
     assert reread(delivery).status == Delivery.Status.QUEUED

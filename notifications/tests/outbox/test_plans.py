@@ -7,9 +7,9 @@ from django.db import connection
 from django.db.models import F
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
-from notifications.outbox.lease import channels_with_work, lease, lease_of_channels, release
-from notifications.outbox.record import record
+from notifications.outbox.lease import channels_with_work, lease_of_channels, lease_oldest, release
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.record import record_outcomes
 from notifications.tests.counters import READ, counted
 from notifications.transports import Outcome
 
@@ -23,11 +23,8 @@ A_FEW = 5
 @pytest.fixture
 def fill(channel, now, woken):
     def fill(name, number):
-        posts = [
-            outbox.Post(channel.pk, f"{name}:{each}", "Title", "Body", now)
-            for each in range(number)
-        ]
-        outbox.post(posts, now)
+        posts = [Post(channel.pk, f"{name}:{each}", "Title", "Body", now) for each in range(number)]
+        post_messages(posts, now)
 
     return fill
 
@@ -99,7 +96,7 @@ def read_by(call):
 
 
 def test_a_lease_reads_only_what_it_takes(table, now):
-    assert read_by(lambda: lease(now, 10)) <= 10 * A_FEW
+    assert read_by(lambda: lease_oldest(now, 10)) <= 10 * A_FEW
 
 
 @pytest.fixture
@@ -108,7 +105,7 @@ def other(table, user, now):
     other = Channel.objects.create(
         owner=user, kind="webhook", name="Other", address="http://127.0.0.1:9/", verified_at=now
     )
-    outbox.post([outbox.Post(other.pk, f"other:{n}", "Title", "Body", now) for n in range(5)], now)
+    post_messages([Post(other.pk, f"other:{n}", "Title", "Body", now) for n in range(5)], now)
     return other.pk
 
 
@@ -124,11 +121,11 @@ def test_channels_with_work_are_found_without_their_history(other, channel):
 
 
 def test_recording_reads_only_what_was_leased(table, now):
-    leased = lease(now, 10)
+    leased = lease_oldest(now, 10)
     outcomes = [Outcome(each.message, timedelta(0)) for each in leased]
-    assert read_by(lambda: record(outcomes, leased, now)) <= 10 * A_FEW
+    assert read_by(lambda: record_outcomes(outcomes, leased, now)) <= 10 * A_FEW
 
 
 def test_putting_back_reads_only_what_was_leased(table, now):
-    messages = [each.message for each in lease(now, 10)]
+    messages = [each.message for each in lease_oldest(now, 10)]
     assert read_by(lambda: release(messages)) <= 10 * A_FEW

@@ -15,13 +15,14 @@ from notifications.encryption import fernet
 from notifications.links import signed_links
 from notifications.links.signed_links import Action
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
 from notifications.transports import transport as transport_of
-from notifications.transports.apprise import HELPERS, AppriseTransport
+from notifications.transports.apprise import MAX_PUNCTUAL_HELPERS, AppriseTransport
 from notifications.transports.apprise_worker.client import ENVIRONMENT
-from notifications.transports.apprise_worker.services import SERVICES, _plugin, schemas, scrubbed
+from notifications.transports.apprise_worker.services import SERVICES, _plugin, schemas, scrub
 from notifications.transports.base import Sender
 
 DUE_AT = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -149,7 +150,7 @@ def test_answer_that_no_attempt_will_change_is_final(transport, server, status):
 
 def test_gone_disables_the_channel(transport, server):
     server.script(Reply(410))
-    assert outcome_of(transport, server).error.gone
+    assert outcome_of(transport, server).error.address_gone
 
 
 def test_service_can_ask_to_wait(transport, server):
@@ -219,9 +220,9 @@ def test_plugin_that_hangs_is_given_up_with_its_process(impatient, server, monke
 def test_server_that_hangs_keeps_nobody_else_waiting(impatient, server):
     with HttpReceiver() as healthy:
         server.default = Hang()
-        hanging = [message(ntfy(server), n) for n in range(1, HELPERS + 1)]
+        hanging = [message(ntfy(server), n) for n in range(1, MAX_PUNCTUAL_HELPERS + 1)]
         outcomes = send(impatient, *hanging, message(ntfy(healthy), 100))
-    assert len(outcomes) == HELPERS + 1
+    assert len(outcomes) == MAX_PUNCTUAL_HELPERS + 1
     assert sum(o.error is None for o in outcomes) == 1
 
 
@@ -385,8 +386,8 @@ def test_address_is_shown_nowhere(api, staff, client, server, caplog):
     Channel.objects.update(verified_at=now)
     channel = Channel.objects.get(pk=made.json()["id"])
     server.script(Reply(500, ntfy(server).encode()))
-    outbox.post([outbox.Post(channel.pk, "test:1", "x", "", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(channel.pk, "test:1", "x", "", now)], now)
+    deliver_due(now)
     delivery = Delivery.objects.get()
     client.force_login(staff)
     shown = [
@@ -417,4 +418,4 @@ def test_detail_of_a_failure_never_tells_the_address(transport, server):
 def test_text_is_scrubbed_of_encoded_words_too():
     url = "ntfys://ada:sword%20fish@example.com/foam-topic?auth=basic-token"
     text = "sword fish, sword%20fish, foam-topic, basic-token"
-    assert scrubbed(text, url) == "… …, …, …, …"
+    assert scrub(text, url) == "… …, …, …, …"

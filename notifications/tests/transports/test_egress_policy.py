@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.transports.http.egress_policy import LONGEST_URL, Policy, Refused, check_url
+from notifications.transports.http.egress_policy import LONGEST_URL, Policy, RefusedUrl, check_url
 
 PUBLIC = Policy.of([], [80, 443])
 HOME = Policy.of(["10.0.0.0/8", "127.0.0.0/8", "fd00::/8"], [80, 443])
@@ -165,7 +165,7 @@ REFUSED_URLS = [
 
 @pytest.mark.parametrize("url", REFUSED_URLS)
 def test_hostile_url_is_refused(url):
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedUrl):
         check_url(url, PUBLIC)
 
 
@@ -200,7 +200,7 @@ def test_canonical_form_stays_as_it_is(url):
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://localhost/", "http://postgres/"])
 def test_refusal_of_a_private_url_names_the_setting_that_allows_it(url):
-    with pytest.raises(Refused, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
+    with pytest.raises(RefusedUrl, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
         check_url(url, PUBLIC)
 
 
@@ -219,7 +219,7 @@ def test_local_url_is_accepted_on_any_port_when_its_network_is_allowed(url):
 
 
 def test_localhost_is_refused_when_another_private_network_is_allowed():
-    with pytest.raises(Refused, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
+    with pytest.raises(RefusedUrl, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
         check_url("http://localhost/", Policy.of(["10.0.0.0/8"], [80]))
 
 
@@ -228,7 +228,7 @@ def test_any_text_is_refused_or_accepted_and_nothing_else(text):
     for url in (text, f"https://{text}", f"https://{text}/", f"https://[{text}]/"):
         try:
             target = check_url(url, PUBLIC)
-        except Refused:
+        except RefusedUrl:
             continue
         assert target.url.isascii()
         assert check_url(target.url, PUBLIC) == target

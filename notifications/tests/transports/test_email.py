@@ -133,7 +133,7 @@ def test_message_id_is_the_same_at_the_second_attempt(transport, receiver):
     outcome_of(transport, attempt=1)
     outcome_of(transport, attempt=2)
     ids = [mail.message["Message-ID"] for mail in receiver.wait_for(2)]
-    assert ids == [f"<{message_ids.signed('foam_1_1')}@foam.example>"] * 2
+    assert ids == [f"<{message_ids.sign('foam_1_1')}@foam.example>"] * 2
 
 
 def test_text_and_page_both_have_the_links_that_answer(transport, receiver, answers):

@@ -13,7 +13,7 @@ from notifications.tests.receivers import HttpReceiver
 from notifications.transports import Message
 from notifications.transports.apprise import AppriseTransport
 from notifications.transports.apprise_worker.client import ENVIRONMENT
-from notifications.transports.http.curl_multi import Multi, Request
+from notifications.transports.http.curl_multi import HttpRequest, Multi
 from notifications.transports.http.egress_policy import Policy
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -51,7 +51,7 @@ def test_webhook_connects_to_none_of_them(receiver):
     multi: Multi[str] = Multi(lambda: policy, {})
     for host in HOSTILE:
         url = f"http://{host}:{receiver.port}/"
-        multi.start(Request(url, [], b"{}"), host)
+        multi.start(HttpRequest(url, [], b"{}"), host)
     refusals = {}
     while multi:
         refusals |= {host: reply.refusal for host, reply in multi.wait()}
@@ -105,7 +105,7 @@ import os, socket, subprocess
 from notifications.transports.http.egress_policy import Policy
 from notifications.transports.apprise_worker import sandbox
 sandbox.install()
-sandbox.watch(sandbox.Guard(Policy.of([], [22])))
+sandbox.set_guard(sandbox.Guard(Policy.of([], [22])))
 for name, deed in {deeds!r}.items():
     try:
         exec(deed)

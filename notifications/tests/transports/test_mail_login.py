@@ -8,7 +8,8 @@ from django.core.mail.utils import DNS_NAME
 
 from accounts.apps import AccountsConfig
 from notifications.models import Attempt, Channel
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.tests.mail_server import MailServer
 from notifications.transports import Fault
 from notifications.transports.mail import login
@@ -22,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 def forgotten(monkeypatch):
     """Nothing is known of earlier logins, and each look goes to the cache."""
     monkeypatch.setattr(login._Memory, "refusal", None)
-    monkeypatch.setattr(login, "LOOK_EVERY", 0)
+    monkeypatch.setattr(login, "READ_EVERY_SECONDS", 0)
 
 
 @pytest.fixture
@@ -94,8 +95,8 @@ def mail(db, empty_cache, user, now, woken):
 
 
 def deliver(mail, at, name):
-    outbox.post([outbox.Post(mail.pk, f"occurrence:{name}", "Pill", "", at)], at)
-    outbox.deliver_due(at)
+    post_messages([Post(mail.pk, f"occurrence:{name}", "Pill", "", at)], at)
+    deliver_due(at)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -139,9 +140,9 @@ def test_login_that_works_ends_the_pause(start, mail, now):
 @pytest.mark.django_db
 def test_one_process_alone_tries_first_after_the_pause(start, mail, now):
     start()
-    login.refused(now)
+    login.remember_refusal(now)
     later = now + 11 * MINUTE
-    assert [bool(login.paused(later)) for _ in range(3)] == [False, True, True]
+    assert [bool(login.pause_reason(later)) for _ in range(3)] == [False, True, True]
 
 
 # Its name

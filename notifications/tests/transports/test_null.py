@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from notifications.models import Attempt, Channel
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import RECORD_EVERY, deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply
 from notifications.transports import Message, transport
-from notifications.transports.null import LATE, NullTransport
+from notifications.transports.null import LATEST_HEARTBEAT, NullTransport
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_what_arrives_together_is_one_heartbeat(monitor):
 
 
 def test_what_arrives_too_late_is_no_sign_of_life(monitor):
-    [outcome] = send(message(timezone.now() - LATE - timedelta(seconds=1)))
+    [outcome] = send(message(timezone.now() - LATEST_HEARTBEAT - timedelta(seconds=1)))
     assert outcome.answer == "accepted, too late for the heartbeat"
     assert monitor.requests == []
 
@@ -76,15 +77,15 @@ def test_monitor_that_hangs_keeps_nobody_else_waiting(monitor, user, woken, monk
     monitor.default = Hang()
     # Longer than a round keeps what it has before it records it.
     kinds = {
-        "null": NullTransport(4 * outbox.RECORD_EVERY.total_seconds()),
+        "null": NullTransport(4 * RECORD_EVERY.total_seconds()),
         "inbox": transport("inbox"),
     }
-    monkeypatch.setattr(outbox, "transport", cache(kinds.__getitem__))
+    monkeypatch.setattr("notifications.outbox.round.transport", cache(kinds.__getitem__))
     own = Channel.objects.create(pk=0, owner=user, kind="null", name="Canary")
     inbox = Channel.objects.inbox_of(user)
     now = timezone.now()
-    outbox.post([outbox.Post(each.pk, "occurrence:1", "x", "", now) for each in (own, inbox)], now)
-    assert outbox.deliver_due(now) == 2
+    post_messages([Post(each.pk, "occurrence:1", "x", "", now) for each in (own, inbox)], now)
+    assert deliver_due(now) == 2
     ended = Attempt.objects.order_by("ended_at").values_list("delivery__channel__kind", "outcome")
     assert list(ended) == [("inbox", "sent"), ("null", "sent")]
 

@@ -9,7 +9,7 @@ from notifications.links import signed_links
 from notifications.links.signed_links import Action, links
 from notifications.transports import Message
 from notifications.transports.mail.mime import Texts
-from notifications.transports.mail.rendering import texts
+from notifications.transports.mail.rendering import render_texts
 
 DUE = datetime(2026, 11, 23, 17, tzinfo=UTC)
 ACTIONS = [
@@ -61,7 +61,7 @@ def registered(monkeypatch):
 
 def written(title="Stand-up", body="", reference="other:1", **data) -> Texts:
     message = Message(1, 1, "foam_1_1", 3, "", title, body, DUE, data, reference=reference)
-    return texts(message, links(message))
+    return render_texts(message, links(message))
 
 
 def page(*args, **fields) -> Page:
@@ -76,7 +76,7 @@ def test_both_texts_say_what_is_due_and_when():
 
 @pytest.mark.parametrize("kind", ["channel.test", "digest"])
 def test_what_reminds_of_nothing_was_not_due(kind):
-    told = texts(Message(1, 1, "foam_1_1", 1, "", "Title", "", DUE, {"type": kind}), [])
+    told = render_texts(Message(1, 1, "foam_1_1", 1, "", "Title", "", DUE, {"type": kind}), [])
     assert "Due" not in told.plain + told.html
 
 

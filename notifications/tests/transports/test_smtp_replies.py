@@ -6,7 +6,7 @@ from notifications.tests.mail_server import MailServer
 from notifications.transports import Fault
 from notifications.transports.mail.mime import Letter
 from notifications.transports.mail.smtp import Session
-from notifications.transports.mail.smtp_replies import Reply, fault_of
+from notifications.transports.mail.smtp_replies import SmtpReply, fault_of
 
 RECEIVER, MESSAGE, FOAM = Fault.RECEIVER, Fault.MESSAGE, Fault.FOAM
 SPAM, PASSING = Fault.SPAM, Fault.PASSING
@@ -144,8 +144,8 @@ def test_refusal_of_the_sender_ends_no_delivery(refuse, reply):
     ],
 )
 def test_enhanced_status_code_is_read_where_servers_put_it(text, status):
-    assert Reply("RCPT", 550, text).status == status
+    assert SmtpReply("RCPT", 550, text).status == status
 
 
 def test_code_of_the_class_that_passes_wins_over_a_permanent_status():
-    assert fault_of(Reply("RCPT", 450, "5.1.1 unverified address")) is PASSING
+    assert fault_of(SmtpReply("RCPT", 450, "5.1.1 unverified address")) is PASSING

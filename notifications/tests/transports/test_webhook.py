@@ -25,8 +25,8 @@ from notifications.tests.certificates import Authority
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
 from notifications.transports import Message, Outcome
 from notifications.transports.http.lanes import Lane, Lanes
-from notifications.transports.null import get
-from notifications.transports.webhook import UNDER_WAY, WebhookTransport
+from notifications.transports.null import send_get
+from notifications.transports.webhook import MAX_PUNCTUAL_REQUESTS, WebhookTransport
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 DUE_AT = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -222,7 +222,7 @@ def test_detail_never_tells_the_secret(transport, receiver):
 def test_gone_disables_the_channel(transport, receiver):
     receiver.script(Reply(410))
     error = outcome_of(transport, receiver).error
-    assert (error.gone, error.permanent) == (True, True)
+    assert (error.address_gone, error.permanent) == (True, True)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -491,7 +491,7 @@ def test_certificate_of_an_unknown_authority_is_not_accepted(transport, tls_rece
 
 def test_heartbeat_is_not_sent_to_an_unknown_authority_either(tls_receiver):
     receiver = tls_receiver(x509.IPAddress(ip_address("127.0.0.1")))
-    assert "certificate" in get(receiver.url, timeout=5)
+    assert "certificate" in send_get(receiver.url, timeout=5)
     assert receiver.requests == []
 
 
@@ -632,7 +632,7 @@ def test_peer_that_answers_quickly_is_given_more_at_once():
         for lane, ticket, _ in taken:
             lanes.end(lane, ticket, 0.01, now=0)
     assert sizes == [1, 4, 8, 16, 32, 64, 128, 128]
-    assert Lane.MANY < UNDER_WAY
+    assert Lane.MANY < MAX_PUNCTUAL_REQUESTS
 
 
 def test_peer_that_answers_slowly_is_given_few_at_once():

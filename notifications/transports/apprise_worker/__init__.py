@@ -1,4 +1,5 @@
-"""What runs Apprise's plug-ins: a process of its own that knows no setting and no key of ours.
+"""The helper process that runs Apprise's plug-ins, without FOAM's settings and keys.
 
-`python -m notifications.transports.plugins` reads requests and writes replies, a line of JSON each.
+`python -m notifications.transports.apprise_worker` reads requests and writes replies, a line of
+JSON each.
 """

@@ -1,4 +1,4 @@
-"""A process that runs Apprise's plug-ins, as seen by who asks it. It dies with who started it."""
+"""The client of a helper: a process that runs Apprise's plug-ins and ends with its client."""
 
 import os
 import select
@@ -13,28 +13,28 @@ import orjson
 
 PROJECT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "notifications.transports.apprise_worker"]
-# One that waits for longer ends by itself soon.
-IDLE = 60.0
-# Nothing of ours: no database, no keys.
+# A helper that is idle for longer is not used again: it ends by itself soon.
+IDLE_SECONDS = 60.0
+# Without FOAM's variables: no database, no keys.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT)}
 
 
 def wait_for(helpers: Iterable["Helper"], seconds: float) -> None:
-    """Wait until one of them has something to say, for so long at the most."""
+    """Wait until one of the helpers has sent something, for up to `seconds`."""
     poll = select.poll()
     for helper in helpers:
         poll.register(helper, select.POLLIN)
     poll.poll(max(0, seconds) * 1000)
 
 
-class Pool:
-    """The helpers of one process that have nothing to do at the moment."""
+class HelperPool:
+    """The idle helpers of one process."""
 
     def __init__(self) -> None:
         self._idle: list[Helper] = []
 
     def take(self) -> "Helper":
-        """Return one that waits for work, or a new one, which takes a second to be ready."""
+        """Return an idle helper, or a new one, which takes a second to start."""
         while self._idle:
             helper = self._idle.pop()
             if helper.is_fresh():
@@ -50,12 +50,12 @@ class Pool:
             self._idle.pop().end()
 
 
-class Ended(Exception):
-    """The process is gone."""
+class HelperEnded(Exception):
+    """The process of the helper has ended."""
 
 
 class Helper:
-    """Takes one request at a time. `has_begun`: something may have gone out for it."""
+    """Runs one request at a time. `has_begun`: something may have been sent for it."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -66,7 +66,7 @@ class Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C at the terminal is for us: we end it when we are done.
+            # Ctrl-C at the terminal must not reach it: the client ends it.
             start_new_session=True,
         )
         assert self._process.stdin
@@ -74,7 +74,7 @@ class Helper:
         self._requests, self._replies = self._process.stdin, self._process.stdout
         os.set_blocking(self._replies.fileno(), False)
         self._unread = b""
-        self._told_at = time.monotonic()
+        self._asked_at = time.monotonic()
         self.has_begun = False
 
     @property
@@ -82,24 +82,24 @@ class Helper:
         return self._process.pid
 
     def fileno(self) -> int:
-        """Make it known to `select` when there is something to read."""
+        """Return the descriptor of its replies, for `select`."""
         return self._replies.fileno()
 
     def is_fresh(self) -> bool:
-        """Tell whether it is there and has been of use lately."""
-        return self._process.poll() is None and time.monotonic() - self._told_at < IDLE
+        """Tell whether the process runs and had a request lately."""
+        return self._process.poll() is None and time.monotonic() - self._asked_at < IDLE_SECONDS
 
-    def tell(self, request: dict[str, Any]) -> None:
+    def send_request(self, request: dict[str, Any]) -> None:
         self.has_begun = False
-        self._told_at = time.monotonic()
+        self._asked_at = time.monotonic()
         try:
             self._requests.write(orjson.dumps(request) + b"\n")
         except OSError:
-            raise Ended from None
+            raise HelperEnded from None
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Return the reply to a request; TimeoutError or Ended instead."""
-        self.tell(request)
+        """Send a request and return its reply; TimeoutError or HelperEnded."""
+        self.send_request(request)
         until = time.monotonic() + seconds
         while (reply := self.reply()) is None:
             if time.monotonic() >= until:
@@ -108,14 +108,14 @@ class Helper:
         return reply
 
     def reply(self) -> dict[str, Any] | None:
-        """Return the reply to the request, None while there is none; Ended when none will come."""
+        """Return the reply to the request, None before it arrives; HelperEnded if it never will."""
         while True:
-            line, found, rest = self._unread.partition(b"\n")
-            if not found:
+            line, newline, following = self._unread.partition(b"\n")
+            if not newline:
                 if not self._read():
                     return None
                 continue
-            self._unread = rest
+            self._unread = following
             reply: dict[str, Any] = orjson.loads(line)
             if "begun" not in reply:
                 return reply
@@ -124,7 +124,7 @@ class Helper:
     def _read(self) -> bool:
         octets = self._replies.read(65536)
         if octets == b"":
-            raise Ended
+            raise HelperEnded
         self._unread += octets or b""
         return bool(octets)
 

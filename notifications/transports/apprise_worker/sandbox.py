@@ -1,8 +1,8 @@
-"""What a plug-in may do: HTTP to where the policy allows, within bounds; nothing else.
+"""The sandbox of plug-ins: only HTTP to addresses that the policy allows, within limits.
 
-Python tells of each connection, file and process before it is opened (PEP 578), whichever way a
-plug-in takes: that is the one place where they are refused. All of Apprise's services that we
-offer send through `requests`, whose exchanges are kept for the outcome.
+Python's audit hook (PEP 578) is called before each connection, file and process is opened, and
+refuses it here. All services that FOAM offers send through `requests`, whose exchanges are recorded
+for the outcome.
 """
 
 import socket
@@ -17,34 +17,46 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from notifications.transports.http.egress_policy import NETWORKS_SETTING, Policy, Refused, check_url
+from notifications.transports.http.egress_policy import (
+    NETWORKS_SETTING,
+    Policy,
+    RefusedUrl,
+    check_url,
+)
 from notifications.transports.http.proxy import goes_directly
 
-CONNECT_WITHIN = 5.0
-# Read of an answer at most, and shown to people.
-TOO_MUCH = 64 * 1024
-# A service that has told its status is given this time, in seconds, for the rest of its answer.
-TRICKLE = 1.0
+CONNECT_SECONDS = 5.0
+# Bytes of a response that are read.
+MAX_BODY_READ = 64 * 1024
+# After the status, the rest of a response is read for this number of seconds.
+BODY_SECONDS = 1.0
 
-SOCKETS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
-PROCESSES = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
-# Python's own files and those of its packages.
-FILES = (sys.prefix + "/", sys.base_prefix + "/")
+SOCKET_EVENTS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
+PROCESS_EVENTS = {
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.system",
+    "subprocess.Popen",
+}
+# The files of Python and its packages.
+READABLE_FILES = (sys.prefix + "/", sys.base_prefix + "/")
 
 
 class RefusedConnection(ConnectionRefusedError):
-    """An OSError, so that the next address of the name is tried."""
+    """The policy refuses an address. It is an OSError, so that the next address is tried."""
 
 
 class UnknownProxy(requests.exceptions.ProxyError):
-    """The name of the proxy leads nowhere."""
+    """The name of the proxy cannot be resolved."""
 
 
 class DryRun(requests.ConnectionError):
-    """Nothing is to be sent: it is only asked where to."""
+    """A `check` request: nothing is sent."""
 
 
-class Proxy(NamedTuple):
+class ProxyAddress(NamedTuple):
     """The operator's proxy; `url` has its password."""
 
     url: str
@@ -53,7 +65,7 @@ class Proxy(NamedTuple):
     port: int
 
     def addresses(self) -> frozenset[tuple[str, int]]:
-        """Look up where it is; UnknownProxy when its name leads nowhere."""
+        """Resolve the proxy's name; UnknownProxy if that fails."""
         try:
             entries = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError:
@@ -69,11 +81,11 @@ class ProxyAdapter(HTTPAdapter):
 
 
 @dataclass
-class Exchange:
-    """One request, and what came of it: a status, or an error. `proxy`: what it went by."""
+class PluginExchange:
+    """A request of a plug-in, by `proxy` or directly, and its status or error."""
 
     url: str
-    proxy: Proxy | None = None
+    proxy: ProxyAddress | None = None
     status: int = 0
     headers: Any = field(default_factory=dict)
     text: str = ""
@@ -82,37 +94,37 @@ class Exchange:
 
 @dataclass
 class Guard:
-    """What holds for one message. `tell` is called when a request may go out."""
+    """The rules for one message; `on_begin` is called before a request may be sent."""
 
     policy: Policy
     seconds: float = 0
     ca_file: str | bool = True
     is_dry: bool = False
-    proxy: Proxy | None = None
-    tell: Callable[[], None] = lambda: None
-    exchanges: list[Exchange] = field(default_factory=list)
+    proxy: ProxyAddress | None = None
+    on_begin: Callable[[], None] = lambda: None
+    exchanges: list[PluginExchange] = field(default_factory=list)
     refusal: str = ""
-    # Why a URL is not even handed to the proxy, which would look its host up.
+    # The reason why a URL was not given to the proxy, which would resolve its host.
     url_refusal: str = ""
-    # While a request goes by the proxy: all that may be connected to.
+    # The only addresses allowed while a request uses the proxy.
     proxy_addresses: frozenset[tuple[str, int]] | None = None
 
     def request(self, session: requests.Session, method: str, url: str, **options: Any) -> Any:
-        exchange = Exchange(url)
+        exchange = PluginExchange(url)
         self.exchanges.append(exchange)
         if self.is_dry:
             raise DryRun
         session.trust_env = False
-        self.tell()
-        ours = {
+        self.on_begin()
+        fixed_options = {
             "allow_redirects": False,
             "stream": True,
-            "timeout": (min(CONNECT_WITHIN, self.seconds), self.seconds),
+            "timeout": (min(CONNECT_SECONDS, self.seconds), self.seconds),
             "verify": self.ca_file,
         }
         try:
-            ours["proxies"] = self._proxies(session, exchange)
-            response = REQUEST(session, method, url, **{**options, **ours})
+            fixed_options["proxies"] = self._proxies(session, exchange)
+            response = REQUEST(session, method, url, **{**options, **fixed_options})
         except Exception as error:
             exchange.error = error
             raise
@@ -122,15 +134,15 @@ class Guard:
         exchange.text = _read(response)
         return response
 
-    def _proxies(self, session: requests.Session, exchange: Exchange) -> dict[str, str]:
-        """Return by what the request goes; a URL that leads home is not handed to the proxy."""
+    def _proxies(self, session: requests.Session, exchange: PluginExchange) -> dict[str, str]:
+        """Return the proxies of a request; a URL to a private address is refused, not proxied."""
         session.proxies = {}
         parts = urlsplit(exchange.url)
         if self.proxy is None or goes_directly(parts.hostname or "", self.policy):
             return {}
         try:
             check_url(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/", self.policy)
-        except Refused as refused:
+        except RefusedUrl as refused:
             self.url_refusal = str(refused)
             raise RefusedConnection(self.url_refusal) from None
         exchange.proxy = self.proxy
@@ -153,13 +165,13 @@ class Guard:
 
 
 def _read(response: requests.Response) -> str:
-    """Read an answer of bounded length and time; its status counts without the rest, too."""
-    content, until = b"", time.monotonic() + TRICKLE
+    """Read the body of a response within limits; the status counts even if the body fails."""
+    content, until = b"", time.monotonic() + BODY_SECONDS
     try:
-        # What has come, and not a whole chunk: a service may send a byte a second.
+        # `read1` returns what has arrived: a service may send one byte a second.
         while chunk := response.raw.read1(16 * 1024, decode_content=True):
             content += chunk
-            if len(content) > TOO_MUCH or time.monotonic() > until:
+            if len(content) > MAX_BODY_READ or time.monotonic() > until:
                 break
     except (requests.RequestException, HTTPError, OSError):
         pass
@@ -174,7 +186,7 @@ _guards: list[Guard] = []
 
 
 def install() -> None:
-    """Begin to watch; there is no way back."""
+    """Install the audit hook and the request hook, which cannot be removed."""
 
     def request(session: requests.Session, method: str, url: str, **options: Any) -> Any:
         return _guards[-1].request(session, method, url, **options)
@@ -183,21 +195,21 @@ def install() -> None:
     sys.addaudithook(_audit)
 
 
-def watch(guard: Guard) -> None:
+def set_guard(guard: Guard) -> None:
     _guards[:] = [guard]
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect" and _guards:
         _guards[-1].connect(arguments[1])
-    elif event in SOCKETS or event in PROCESSES:
+    elif event in SOCKET_EVENTS or event in PROCESS_EVENTS:
         raise PermissionError(f"{event} is not for plug-ins")
     elif event == "open" and not _may_open(*arguments):
         raise PermissionError("files are not for plug-ins")
 
 
 def _may_open(path: Any, mode: Any, flags: Any) -> bool:
-    """Tell whether a file is one of Python's, to be read; what is open already may be used."""
+    """Tell whether a path is one of Python's files; a number is an open descriptor, and allowed."""
     if not isinstance(path, str):
         return isinstance(path, int)
-    return path.startswith(FILES) or path.endswith((".py", ".pyc"))
+    return path.startswith(READABLE_FILES) or path.endswith((".py", ".pyc"))

@@ -1,4 +1,4 @@
-"""Which of Apprise's services may be used, and what their addresses are like."""
+"""The services of Apprise that FOAM offers, and the parsing of their URLs."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from apprise import AppriseAsset
 from apprise.plugins.base import NotifyBase
 
-# Modules of Apprise and the beginnings of their addresses. Chat, push and SMS over HTTPS, hosted
-# or on a server of one's own; nothing that posts to any address, mails, or acts on this machine.
+# Modules of Apprise and the schemas of their URLs: chat, push and SMS over HTTPS, hosted or
+# self-hosted. Services that post to any URL, send mail or act on this machine are left out.
 SERVICES = {
     "bark": ("bark", "barks"),
     "clickatell": ("clickatell",),
@@ -47,8 +47,8 @@ SERVICES = {
 }
 MODULES = {schema: module for module, schemas in SERVICES.items() for schema in schemas}
 
-# Ours to decide, or to read files with.
-OPTIONS = {
+# Options of a URL that FOAM decides, or that could read files.
+REFUSED_OPTIONS = {
     *("attach", "cto", "format", "overflow", "redirect", "retry", "rto", "store", "tag"),
     *("template", "tz", "verify", "wait"),
 }
@@ -65,52 +65,53 @@ ASSET = AppriseAsset(
 
 
 class NotOffered(ValueError):
-    """An address that is not used; the text says why, to the user."""
+    """FOAM does not use this address; the text is the reason, for the user."""
 
 
-def service(url: str) -> NotifyBase:
-    """Return the service behind an address, ready to send; NotOffered instead."""
-    found = _parsed(url)
-    if refused := sorted(OPTIONS.intersection(found.get("qsd", ()))):
+def create_service(url: str) -> NotifyBase:
+    """Return the service of a URL, ready to send; NotOffered."""
+    arguments = _parse(url)
+    if refused := sorted(REFUSED_OPTIONS.intersection(arguments.get("qsd", ()))):
         raise NotOffered(f"Leave out what FOAM decides itself: {', '.join(refused)}.")
     try:
-        return found.pop("plugin")(asset=ASSET, **found)
+        return arguments.pop("plugin")(asset=ASSET, **arguments)
     except Exception:
-        raise NotOffered(_incomplete(found["schema"])) from None
+        raise NotOffered(_incomplete(arguments["schema"])) from None
 
 
-def _parsed(url: str) -> dict[str, Any]:
+def _parse(url: str) -> dict[str, Any]:
     schema, separator, _ = url.partition("://")
     schema = schema.lower()
     if separator and schema == "https":
-        return _native(url)
+        return _parse_native(url)
     if not separator or schema not in MODULES:
         offered = ", ".join(sorted(MODULES))
         raise NotOffered(f"The address must begin with one of these and ://: {offered}.")
     plugin = _plugin(MODULES[schema])
     try:
-        found = plugin.parse_url(url)
+        arguments = plugin.parse_url(url)
     except Exception:
-        found = None
-    if not found:
+        arguments = None
+    if not arguments:
         raise NotOffered(_incomplete(schema))
-    return {**found, "plugin": plugin, "schema": schema}
+    return {**arguments, "plugin": plugin, "schema": schema}
 
 
-def _native(url: str) -> dict[str, Any]:
-    """Recognise what a service itself gives out, such as https://hooks.slack.com/services/..."""
+def _parse_native(url: str) -> dict[str, Any]:
+    """Parse a URL as a service gives it out, such as https://hooks.slack.com/services/..."""
     for plugin in map(_plugin, SERVICES):
-        if found := plugin.parse_native_url(url):
-            return {**found, "plugin": plugin, "schema": found.get("schema", "https")}
+        if arguments := plugin.parse_native_url(url):
+            schema = arguments.get("schema", "https")
+            return {**arguments, "plugin": plugin, "schema": schema}
     raise NotOffered("No service gives out addresses like this one; is it meant for a webhook?")
 
 
 def _plugin(module: str) -> type[NotifyBase]:
-    """Return the class in one of Apprise's modules; to look for all of them takes a second."""
-    for each in vars(import_module(f"apprise.plugins.{module}")).values():
-        is_plugin = isinstance(each, type) and issubclass(each, NotifyBase)
-        if is_plugin and set(schemas(each)) == set(SERVICES[module]):
-            return each
+    """Return the plug-in class of a module; loading all modules of Apprise takes a second."""
+    for value in vars(import_module(f"apprise.plugins.{module}")).values():
+        is_plugin = isinstance(value, type) and issubclass(value, NotifyBase)
+        if is_plugin and set(schemas(value)) == set(SERVICES[module]):
+            return value
     raise LookupError(module)
 
 
@@ -125,19 +126,19 @@ def _incomplete(schema: str) -> str:
     return f"This is not a complete {schema}:// address; see https://appriseit.com/services/."
 
 
-def scrubbed(text: str, url: str) -> str:
-    """Return a stranger's text on one line, without anything that stands in the address."""
-    for word in _words(url):
+def scrub(text: str, url: str) -> str:
+    """Return a service's text on one line, without the parts of the secret URL."""
+    for word in _parts_of(url):
         text = text.replace(word, "…")
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())
 
 
-def _words(url: str) -> list[str]:
-    def found() -> Iterator[str]:
-        rest = url.partition("://")[2]
-        for text in (rest, unquote(rest)):
+def _parts_of(url: str) -> list[str]:
+    def split_url() -> Iterator[str]:
+        address = url.partition("://")[2]
+        for text in (address, unquote(address)):
             yield text
             yield from re.split(r"[/?&=:@,#+\s]", text)
 
-    return sorted({word for word in found() if len(word) > 3}, key=len, reverse=True)
+    return sorted({word for word in split_url() if len(word) > 3}, key=len, reverse=True)

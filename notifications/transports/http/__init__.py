@@ -1,1 +1,1 @@
-"""HTTP requests to receivers: policy, proxy, fairness."""
+"""HTTP requests to receivers: egress policy, proxy, fairness and libcurl."""

@@ -1,7 +1,7 @@
-"""Where FOAM may connect on a user's behalf: which addresses and ports, and which URLs. Pure.
+"""The addresses, ports and URLs to which FOAM may connect on a user's behalf (against SSRF). Pure.
 
-A name can lead anywhere and elsewhere the next minute, so the address is judged when a connection
-is opened (`Policy.refusal`). `check_url` is the friendly first answer, in the form.
+A name can resolve to any address, and to another one a minute later. So the address is checked when
+a connection is opened (`Policy.refusal`); `check_url` gives an early answer in the form.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ PORTS_SETTING = "FOAM_WEBHOOK_PORTS"
 LONGEST_URL = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# Ours rather than `is_global`, whose answer differs between versions of Python.
+# Own table, as the result of `is_global` differs between versions of Python.
 NOT_PUBLIC = [
     (ip_network(network), kind)
     for network, kind in (
@@ -35,9 +35,9 @@ NOT_PUBLIC = [
         ("10.0.0.0/8", "a private address"),
         ("100.64.0.0/10", "a carrier-grade NAT address"),
         ("127.0.0.0/8", "a loopback address"),
-        # The metadata services of most clouds live here, ...
+        # The metadata services of most clouds are here, ...
         ("169.254.0.0/16", "a link-local address"),
-        # ... Azure's and, in the next but two, Oracle's do not.
+        # ... but not Azure's (this one) and Oracle's (192.0.0.0/24).
         ("168.63.129.16/32", "a cloud provider's internal address"),
         ("172.16.0.0/12", "a private address"),
         ("192.0.0.0/24", "a reserved address"),
@@ -63,34 +63,34 @@ NOT_PUBLIC = [
 PUBLIC_IPV6 = ip_network("2000::/3")
 NAT64 = ip_network("64:ff9b::/96")
 
-# Names that no public name server answers for.
+# Names that public name servers do not resolve.
 LOCAL_SUFFIXES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa")
 LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
-class Refused(Exception):
-    """What is not connected to; the text says why, to the user."""
+class RefusedUrl(Exception):
+    """FOAM does not connect to this URL; the text is the reason, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator allows: private networks, and the ports of public hosts."""
+    """The private networks and the ports that the operator allows."""
 
     networks: tuple[IPv4Network | IPv6Network, ...]
     ports: tuple[range, ...]
 
     @classmethod
     def of(cls, networks: Iterable[str], ports: Iterable[int | Sequence[int]]) -> Self:
-        """Return what is allowed: of ports each by itself, or the first and the last of a range."""
+        """Return the policy of the settings; a port is a number, or the ends of a range."""
         allowed = tuple(ip_network(network, strict=False) for network in networks)
         return cls(allowed, tuple(_range(port) for port in ports))
 
     def allows(self, address: Address) -> bool:
-        """Tell whether the operator named a network that this address is in."""
+        """Tell whether the address is in a network that the operator allows."""
         return any(address in network for network in self.networks)
 
     def refusal(self, literal: str, port: int) -> str:
-        """Say why no connection may be opened to this address and port; empty when it may."""
+        """Return why no connection may be opened to this address and port; empty if it may."""
         address = reached(ip_address(literal.partition("%")[0]))
         if self.allows(address):
             return ""
@@ -110,7 +110,7 @@ def _range(port: int | Sequence[int]) -> range:
 
 
 def reached(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address is another way of writing, or a way to."""
+    """Return the IPv4 address that an IPv6 address contains (NAT64, mapped, 6to4), or itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:
@@ -119,7 +119,7 @@ def reached(address: Address) -> Address:
 
 
 def not_public(address: Address) -> str:
-    """Say what kind of address this is when it is not one of the public internet."""
+    """Return the kind of an address that is not public; empty for a public one."""
     for network, kind in NOT_PUBLIC:
         if address in network:
             return kind
@@ -130,7 +130,7 @@ def not_public(address: Address) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL that may be tried: its one canonical form, and whom it talks to."""
+    """A URL that passed the check: its canonical form, its host and its port."""
 
     url: str
     host: str
@@ -143,23 +143,23 @@ class Target:
 
 @lru_cache(maxsize=4096)
 def check_url(url: str, policy: Policy) -> Target:
-    """Return the URL's target in canonical form; raise Refused with the reason instead."""
+    """Return the target of a URL in canonical form; RefusedUrl with the reason."""
     _check_text(url)
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
     except ValueError:
-        raise Refused("This is not a web address.") from None
+        raise RefusedUrl("This is not a web address.") from None
     if scheme not in DEFAULT_PORTS:
-        raise Refused("The address must begin with https:// or http://.")
+        raise RefusedUrl("The address must begin with https:// or http://.")
     if "@" in parts.netloc:
-        raise Refused("A user name or password in the address is not supported.")
+        raise RefusedUrl("A user name or password in the address is not supported.")
     if has_lookalikes(parts.netloc):
-        raise Refused("The host name has letters that stand for others: write the plain ones.")
+        raise RefusedUrl("The host name has letters that stand for others: write the plain ones.")
     if "#" in url:
-        raise Refused("The address must not have a fragment (#).")
+        raise RefusedUrl("The address must not have a fragment (#).")
     if port == 0:
-        raise Refused("There is no port 0.")
+        raise RefusedUrl("There is no port 0.")
     host = _literal(host) if "[" in parts.netloc else _host(host)
     port = port or DEFAULT_PORTS[scheme]
     _check_destination(host, port, policy)
@@ -171,33 +171,33 @@ def check_url(url: str, policy: Policy) -> Target:
 
 def _check_text(url: str) -> None:
     if len(url) > LONGEST_URL:
-        raise Refused(f"The address is longer than {LONGEST_URL} characters.")
+        raise RefusedUrl(f"The address is longer than {LONGEST_URL} characters.")
     if any(c.isspace() or not c.isprintable() or c == "\\" for c in url):
-        raise Refused("The address has a space, a backslash or an invisible character in it.")
+        raise RefusedUrl("The address has a space, a backslash or an invisible character in it.")
 
 
 def _literal(text: str) -> str:
     try:
         address = IPv6Address(text)
     except ValueError:
-        raise Refused("What is in brackets is not an IPv6 address.") from None
+        raise RefusedUrl("What is in brackets is not an IPv6 address.") from None
     if address.scope_id:
-        raise Refused("An IPv6 address must not name an interface (%).")
+        raise RefusedUrl("An IPv6 address must not name an interface (%).")
     return f"[{address}]"
 
 
 def _host(text: str) -> str:
-    """Return a name in ASCII, or a dotted IPv4 address; nothing else that resolvers accept."""
+    """Return a name in ASCII, or a dotted IPv4 address; RefusedUrl for other forms of a host."""
     host = _ascii(text).removesuffix(".")
     labels = host.split(".")
     if len(host) > 253 or not all(_is_label(label) for label in labels):
-        raise Refused("The address has no valid host name.")
+        raise RefusedUrl("The address has no valid host name.")
     # 2130706433, 0x7f.1 and 0177.0.0.1 are all loopback to one resolver or another.
     if labels[-1].isdigit() or labels[-1].startswith("0x"):
         try:
             return str(IPv4Address(host))
         except ValueError:
-            raise Refused(f"{host} is not an IPv4 address of four plain numbers.") from None
+            raise RefusedUrl(f"{host} is not an IPv4 address of four plain numbers.") from None
     return host
 
 
@@ -207,15 +207,15 @@ def _ascii(text: str) -> str:
     try:
         return domain_to_ascii(text)
     except BadAddress as error:
-        raise Refused(f"{error} Or write its xn-- form.") from None
+        raise RefusedUrl(f"{error} Or write its xn-- form.") from None
 
 
 def check_name(host: str) -> None:
-    """Refuse a name with a part that claims to be encoded (xn--) and is not; for new addresses."""
+    """Refuse a name with an invalid xn-- label. Only new addresses are checked for this."""
     try:
         domain_to_ascii(host)
     except BadAddress as error:
-        raise Refused(str(error)) from None
+        raise RefusedUrl(str(error)) from None
 
 
 def _is_label(label: str) -> bool:
@@ -223,21 +223,21 @@ def _is_label(label: str) -> bool:
 
 
 def _check_destination(host: str, port: int, policy: Policy) -> None:
-    """Refuse what is plainly not public; what a name leads to is judged at connect time."""
+    """Refuse an address that is not public; the addresses of a name are checked at connect time."""
     if host[0] == "[" or host.rpartition(".")[2].isdigit():
-        if why := policy.refusal(host.strip("[]"), port):
-            raise Refused(f"{host.strip('[]')} is refused: {why}.")
+        if reason := policy.refusal(host.strip("[]"), port):
+            raise RefusedUrl(f"{host.strip('[]')} is refused: {reason}.")
     elif not is_local(host):
-        if why := policy.port_refusal(port):
-            raise Refused(f"{host} is refused: {why}.")
+        if reason := policy.port_refusal(port):
+            raise RefusedUrl(f"{host} is refused: {reason}.")
     elif not _may_be_local(host, policy):
-        raise Refused(
+        raise RefusedUrl(
             f"{host} is refused: a local name; the setting {NETWORKS_SETTING} can allow it."
         )
 
 
 def is_local(host: str) -> bool:
-    """Tell whether a name is one that no public name server answers for."""
+    """Tell whether public name servers do not resolve a name."""
     return "." not in host or any(host.endswith(f".{suffix}") for suffix in LOCAL_SUFFIXES)
 
 

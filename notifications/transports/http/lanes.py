@@ -1,4 +1,4 @@
-"""Whose turn it is to send: a lane for each host, in which its channels take turns. Pure."""
+"""Fair order of requests: a lane for each host, in which its channels take turns. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Request(NamedTuple):
+class LaneRequest(NamedTuple):
     """A request under way: when it began, on the monotonic clock, and for which channel."""
 
     began: float
@@ -26,7 +26,7 @@ class Lane(Generic[T]):
     turns: deque[int] = field(default_factory=deque)
     waiting: int = 0
     # The requests under way by ticket, oldest first.
-    under_way: dict[int, Request] = field(default_factory=dict)
+    under_way: dict[int, LaneRequest] = field(default_factory=dict)
     room: int = 1
     is_queued: bool = False
 
@@ -45,7 +45,7 @@ class Lane(Generic[T]):
         """Tell whether the oldest request under way is late."""
         return bool(self.under_way) and now - next(iter(self.under_way.values())).began > self.QUICK
 
-    def late(self, now: float) -> list[Request]:
+    def late(self, now: float) -> list[LaneRequest]:
         """Return the late requests, oldest first."""
         requests = self.under_way.values()
         return list(takewhile(lambda request: now - request.began > self.QUICK, requests))
@@ -62,7 +62,7 @@ class Lane(Generic[T]):
         self.waiting += 1
 
     def take(self, now: float) -> tuple[int, T]:
-        """Return the channel whose turn it is, and its next message; late channels are passed."""
+        """Remove and return the next message, with its channel; late channels are skipped."""
         late = self.late_channels(now) if self.is_slow(now) else ()
         channel = next((channel for channel in self.turns if channel not in late), self.turns[0])
         self.turns.remove(channel)
@@ -90,8 +90,8 @@ class Lane(Generic[T]):
 
     def clear(self, channels: Iterable[int] | None = None) -> list[T]:
         """Take out the messages that wait for these channels, or all."""
-        chosen = set(self.queues if channels is None else channels).intersection(self.queues)
-        items = [item for channel in chosen for item in self.queues.pop(channel)]
+        cleared = set(self.queues if channels is None else channels).intersection(self.queues)
+        items = [item for channel in cleared for item in self.queues.pop(channel)]
         self.waiting -= len(items)
         self.turns = deque(channel for channel in self.turns if channel in self.queues)
         return items
@@ -125,13 +125,13 @@ class Lanes(Generic[T]):
         self._queue(lane, now)
 
     def take(self, now: float) -> tuple[Lane[T], int, T]:
-        """Return the lane whose turn it is, a ticket to give back at the end, and its message."""
+        """Remove and return the next message, with its lane and the ticket for `end`."""
         lane = self._ready.popleft()
         lane.is_queued = False
         channel, item = lane.take(now)
         self.waiting -= 1
         ticket = next(self._tickets)
-        lane.under_way[ticket] = Request(now, channel)
+        lane.under_way[ticket] = LaneRequest(now, channel)
         self._queue(lane, now)
         return lane, ticket, item
 
@@ -150,7 +150,7 @@ class Lanes(Generic[T]):
         self._queue(lane, now)
 
     def end_hung(self, lane: Lane[T], ticket: int, now: float) -> list[T]:
-        """Begin anew with a host that hung, one at a time; return what waits for its channel."""
+        """End a request that hung, and limit its host to one; return its channel's messages."""
         channel = lane.under_way.pop(ticket).channel
         lane.room = 1
         items = self.clear(lane, [channel])

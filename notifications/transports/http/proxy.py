@@ -10,7 +10,7 @@ SETTING = "FOAM_OUTBOUND_PROXY"
 OWN_STATUSES = {407, 502, 504}
 
 
-class Proxy(Protocol):
+class OutboundProxy(Protocol):
     """The operator's proxy, as the settings have it."""
 
     @property
@@ -62,5 +62,5 @@ def refusal(name: str, status: int) -> str:
     return f"the proxy {name} refused the connection ({status})"
 
 
-def failure(name: str, why: str) -> str:
-    return f"the proxy {name} could not be used: {why}"
+def failure(name: str, reason: str) -> str:
+    return f"the proxy {name} could not be used: {reason}"

@@ -1,1 +1,1 @@
-"""E-mail: text, bytes, SMTP."""
+"""E-mail: texts, MIME and SMTP."""

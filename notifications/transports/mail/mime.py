@@ -1,6 +1,6 @@
-"""An e-mail as the octets that go over the wire (RFC 5322), put together from prepared parts.
+"""Writes e-mails as octets (RFC 5322), from parts prepared once for a batch.
 
-All of it is ASCII in lines of at most 998 octets, so that it passes any server as it is.
+They are ASCII in lines of at most 998 octets, so that every server passes them on unchanged.
 """
 
 import binascii
@@ -17,10 +17,10 @@ from django.core.mail.message import sanitize_address
 from django.utils.encoding import punycode
 
 # RFC 5322, 2.1.1, without CRLF.
-LONGEST_LINE = 998
-# An encoded word with this many octets of text leaves room for `Subject: ` in 76 (RFC 2047, 2).
-WORD = 39
-# Where a line of words that is too long goes on in the next one, which begins with the blank.
+MAX_LINE_LENGTH = 998
+# With this many octets of text, an encoded word and `Subject: ` fit in 76 characters (RFC 2047, 2).
+WORD_OCTETS = 39
+# Matches the part of a long line to fold before a blank, with which the next line begins.
 FOLD = re.compile(r"(?!.{1,66}$)(\S.{0,64})(?= \S)")
 PLAIN_TEXT = b"\t\r\n" + bytes(range(0x20, 0x7F))
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
@@ -30,7 +30,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What SMTP needs to know: from whom, to whom, and the text with its headers."""
+    """The SMTP envelope of an e-mail, and its content: headers and text."""
 
     sender: str
     recipient: str
@@ -38,21 +38,21 @@ class Letter:
 
 
 class Texts(NamedTuple):
-    """A letter's two texts, which say the same."""
+    """The plain text and the HTML of a letter, with the same content."""
 
     plain: str
     html: str
 
 
 class Letterhead:
-    """What the letters of a batch have in common, prepared once."""
+    """The common parts of a batch's letters, prepared once."""
 
     def __init__(self, sender: str, host: str, return_path: str = "") -> None:
         """Without a `return_path` bounces go to the sender."""
         writer = sanitize_address(sender, "utf-8")
         self._sender = return_path or _envelope_address(writer)
         self._host = punycode(host)
-        # Nobody who writes a text can know it beforehand, and so end a part with it.
+        # Random, so that a message's text cannot contain the boundary and end its part.
         boundary = f"=_{secrets.token_hex(12)}"
         self._headers = (
             f"From: {writer}\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
@@ -75,9 +75,9 @@ class Letterhead:
         *,
         unsubscribe: str = "",
     ) -> Letter:
-        """Return the letter of this id; ValueError when the recipient is no address.
+        """Return the letter with this id; ValueError if the recipient is no address.
 
-        `unsubscribe` is where a POST turns the recipient's letters off (RFC 8058).
+        A POST to the URL `unsubscribe` ends the recipient's letters (RFC 8058).
         """
         to = _address(recipient)
         turn_off = "".join(f"{k}: {v}\r\n" for k, v in unsubscribe_headers(unsubscribe).items())
@@ -89,7 +89,7 @@ class Letterhead:
             head.encode("ascii")
             + _encoded_text(texts.plain)
             + self._html.encode("ascii")
-            # What is not ASCII goes as character references.
+            # Other characters than ASCII become character references.
             + _encoded_text(texts.html.encode("ascii", "xmlcharrefreplace").decode())
             + self._end
         )
@@ -97,7 +97,7 @@ class Letterhead:
 
 
 def unsubscribe_headers(url: str) -> dict[str, str]:
-    """Return the headers by which a mail program offers to turn letters off; a POST needs https."""
+    """Return the headers for a mail program's unsubscribe button; a POST requires https."""
     if not url or not PRINTABLE.fullmatch(url):
         return {}
     headers = {"List-Unsubscribe": f"<{url}>"}
@@ -111,13 +111,13 @@ def one_line(text: str) -> str:
 
 
 def _address(address: str) -> str:
-    """Return the address as a header has it; most need nothing done."""
+    """Return the address in the form of a header."""
     if PLAIN_ADDRESS.fullmatch(address):
         return address
     try:
         return sanitize_address(address, "utf-8")
     except (AttributeError, TypeError) as error:
-        # Python's own parser stumbles over some of what is no address.
+        # Python's parser raises these for some invalid addresses.
         raise ValueError("Invalid address") from error
 
 
@@ -129,10 +129,10 @@ def _envelope_address(address: str) -> str:
 
 
 def _subject(title: str) -> str:
-    """Return a header's value that reads as `title`, whatever is in it (RFC 2047)."""
+    """Return `title` as the value of a header, folded or in encoded words (RFC 2047)."""
     if title.isascii() and title.isprintable() and "=?" not in title:
         folded = FOLD.sub("\\1\r\n", title)
-        if max(map(len, folded.split("\r\n"))) < LONGEST_LINE - len("Subject: "):
+        if max(map(len, folded.split("\r\n"))) < MAX_LINE_LENGTH - len("Subject: "):
             return folded
     return "\r\n ".join(_encoded_words(title.encode()))
 
@@ -140,21 +140,21 @@ def _subject(title: str) -> str:
 def _encoded_words(text: bytes) -> Iterator[str]:
     start = 0
     while start < len(text):
-        end = start + WORD
+        end = start + WORD_OCTETS
         while end < len(text) and text[end] & 0xC0 == 0x80:
-            end -= 1  # no character is cut in two
+            end -= 1  # do not split a character
         yield f"=?utf-8?b?{b64encode(text[start:end]).decode()}?="
         start = end
 
 
 def _encoded_text(text: str) -> bytes:
-    """Return the name of a transfer encoding (RFC 2045), a blank line and the text in it.
+    """Return the name of a transfer encoding (RFC 2045), a blank line and the encoded text.
 
-    Each line is ended by CRLF; the last one's belongs to the boundary that follows.
+    Each line ends with CRLF; the last CRLF belongs to the boundary that follows.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     octets = f"{text}\r\n".encode()
     is_plain = not octets.translate(None, delete=PLAIN_TEXT)
-    if is_plain and max(map(len, octets.split(b"\r\n"))) <= LONGEST_LINE:
+    if is_plain and max(map(len, octets.split(b"\r\n"))) <= MAX_LINE_LENGTH:
         return b"7bit\r\n\r\n" + octets
     return b"quoted-printable\r\n\r\n" + binascii.b2a_qp(octets)

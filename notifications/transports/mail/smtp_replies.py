@@ -1,8 +1,8 @@
-"""What an SMTP reply blames: the recipient, the message, FOAM itself, or nothing lasting. Pure.
+"""Finds the fault that an SMTP reply reports: recipient, message, FOAM, or a passing one. Pure.
 
-The enhanced status code (RFC 3463, RFC 5248) decides where there is one. Without one only a text
-that plainly names an unknown mailbox is about the recipient: servers tell rules about senders,
-relays and content with the same 550, 553 and 554, and at RCPT (`smtpd_delay_reject` of Postfix).
+The enhanced status code (RFC 3463, RFC 5248) decides, if there is one. Without it, only a text that
+names an unknown mailbox is about the recipient: servers also report rules about senders, relays and
+content with 550, 553 and 554, and at RCPT (`smtpd_delay_reject` of Postfix).
 """
 
 import re
@@ -12,7 +12,7 @@ from notifications.transports.base import Fault
 
 # Subject and detail of an enhanced status code; None stands for every detail of the subject.
 STATUS: dict[tuple[int, int | None], Fault] = {
-    # Addresses. 1.0 says too little, and 1.4 and 1.5 are no refusal.
+    # Addresses. 1.0 is too vague, and 1.4 and 1.5 are no refusals.
     (1, 1): Fault.RECEIVER,  # no such mailbox
     (1, 2): Fault.RECEIVER,  # no such domain
     (1, 3): Fault.RECEIVER,  # no address at all
@@ -37,14 +37,14 @@ STATUS: dict[tuple[int, int | None], Fault] = {
     (6, None): Fault.MESSAGE,  # media and conversion
     (7, None): Fault.FOAM,  # policy and security
 }
-# Codes that mean one thing, whatever the text: RFC 5321, RFC 4954, RFC 7504.
+# Codes with one meaning, independent of the text: RFC 5321, RFC 4954, RFC 7504.
 CODES: dict[int, Fault] = {
     **dict.fromkeys((500, 502, 503, 504, 530, 534, 535, 538, 555), Fault.FOAM),
     521: Fault.PASSING,
     556: Fault.RECEIVER,
 }
 
-# At the beginning, maybe behind the address; or marked, as qmail and Exchange do: (#5.1.1).
+# At the beginning, perhaps after the address; or marked, as by qmail and Exchange: (#5.1.1).
 ENHANCED = re.compile(
     r"(?:\A\s*(?:<[^>]*>:?\s*)?|[#(\[]\s*#?)([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)"
 )
@@ -78,9 +78,9 @@ UNKNOWN = re.compile(
     r"|unrouteable address|no mailbox|null mx",
     re.IGNORECASE,
 )
-# As the detail of an attempt has it.
+# A reply in the detail of an attempt.
 QUOTED = re.compile(r"(?:\Aanswered|log in:|away:) ([45]\d\d): ?(.*)", re.DOTALL)
-# In this order, before a text is taken to name an unknown mailbox.
+# Tried in this order, before UNKNOWN.
 TEXTS = (
     (WAIT, Fault.PASSING),
     (TOO_LARGE, Fault.MESSAGE),
@@ -94,8 +94,8 @@ TEMPORARY, PERMANENT = 4, 500
 POLICY = 7
 
 
-class Reply(NamedTuple):
-    """A server's no: to `stage` (MAIL, RCPT, DATA or text), by code and text."""
+class SmtpReply(NamedTuple):
+    """A server's refusal: code and text at a `stage` (MAIL, RCPT, DATA or text)."""
 
     stage: str
     code: int
@@ -104,33 +104,33 @@ class Reply(NamedTuple):
     @property
     def status(self) -> tuple[int, int, int] | None:
         """Return the enhanced status code, if the reply has one."""
-        found = ENHANCED.search(self.text)
-        return (int(found[1]), int(found[2]), int(found[3])) if found else None
+        match = ENHANCED.search(self.text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
     @property
     def status_text(self) -> str:
         return ".".join(map(str, self.status)) if self.status else ""
 
 
-def reply_in(detail: str) -> Reply | None:
-    """Return the reply that the detail of a failed attempt quotes, if it does."""
-    found = QUOTED.search(detail)
-    return Reply("RCPT", int(found[1]), found[2]) if found else None
+def reply_in(detail: str) -> SmtpReply | None:
+    """Return the reply quoted in the detail of a failed attempt, if any."""
+    match = QUOTED.search(detail)
+    return SmtpReply("RCPT", int(match[1]), match[2]) if match else None
 
 
-def fault_of(reply: Reply) -> Fault:
-    """Return what a reply blames; only RECEIVER and MESSAGE end a delivery at once."""
+def fault_of(reply: SmtpReply) -> Fault:
+    """Return the fault that a reply reports; only RECEIVER and MESSAGE end a delivery at once."""
     fault = _by_code(reply)
     if reply.code < PERMANENT or (reply.status and reply.status[0] == TEMPORARY):
         is_rule = SENDER.search(reply.text) and not WAIT.search(reply.text)
         return Fault.FOAM if fault is Fault.FOAM and is_rule else Fault.PASSING
     if fault in (Fault.RECEIVER, Fault.MESSAGE) and reply.stage == "MAIL":
-        # The server has not heard of the recipient, nor seen the text.
+        # At MAIL the server knows neither the recipient nor the text.
         return Fault.FOAM
     return fault
 
 
-def _by_code(reply: Reply) -> Fault:
+def _by_code(reply: SmtpReply) -> Fault:
     if reply.status is None:
         return CODES.get(reply.code) or _by_text(reply.code, reply.text)
     _, subject, detail = reply.status
@@ -145,12 +145,12 @@ def _by_code(reply: Reply) -> Fault:
 
 
 def _is_about_another_matter(text: str) -> bool:
-    """Tell whether a text takes back what a code about the recipient says."""
+    """Tell whether a text contradicts a code about the recipient."""
     return bool(WAIT.search(text) or re.search(r"\bsender (?:address |verif|is )", text, re.I))
 
 
 def _by_text(code: int, text: str) -> Fault:
-    """Judge a reply without a telling code; what is not understood may pass."""
+    """Return the fault by the text of a reply, if its code says nothing."""
     for pattern, fault in TEXTS:
         if pattern.search(text):
             return fault

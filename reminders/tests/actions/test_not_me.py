@@ -8,7 +8,7 @@ import pytest
 from accounts.audit.actor import Actor, acting_as
 from notifications.links.signed_links import urls
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import SmtpReceiver
 from reminders.engine import firing
 
@@ -52,7 +52,7 @@ def link_in(text, label="Enable again: "):
 
 
 def test_owner_is_told_in_the_inbox_and_at_the_address_of_the_account(stopped, account_mail, now):
-    outbox.deliver_due(now + timedelta(minutes=1))
+    deliver_due(now + timedelta(minutes=1))
     title = "FOAM no longer sends to Webhook: Hook"
     assert InboxMessage.objects.get().title == title
     [mail] = account_mail.wait_for(1)
@@ -73,7 +73,7 @@ def test_link_in_the_mail_enables_it_again_and_again_is_harmless(client, stopped
 
 
 def test_link_in_the_inbox_does_the_same(api, client, stopped, now):
-    outbox.deliver_due(now + timedelta(minutes=1))
+    deliver_due(now + timedelta(minutes=1))
     [message] = api.get("/api/v1/inbox/").json()["results"]
     client.post(urlsplit(message["actions"]["enable"]).path)
     stopped.refresh_from_db()

@@ -7,7 +7,7 @@ import pytest
 from accounts import tokens
 from accounts.models import User
 from notifications.models import InboxMessage
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 
@@ -45,7 +45,7 @@ def test_warning_arrives_in_the_inbox(make, user, now):
     token = make(90 * DAY)
     for day in (83, 89):
         tick.tick(now + day * DAY)
-        outbox.deliver_due(now + day * DAY)
+        deliver_due(now + day * DAY)
     titles = [message.title for message in InboxMessage.objects.all()]
     assert titles == ['API token "laptop" expires'] * 2
     assert token.hint in InboxMessage.objects.last().body

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from accounts.models import pause
 from notifications.models import Delivery
 from notifications.operations.ledger import Period
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.sql import bulk_cursor
 from reminders.engine import backlog as overdue
 from reminders.engine import firing, tick
@@ -116,7 +116,7 @@ def test_late_ones_wait_while_messages_wait_for_a_worker(
     settings.FOAM_BACKLOG_RATE = 2
     make_late(6)
     assert [tick.tick(now + i * SECOND) for i in range(3)] == [2, 0, 0]
-    outbox.deliver_due(now + 3 * SECOND)
+    deliver_due(now + 3 * SECOND)
     assert tick.tick(now + 3 * SECOND) == 2
 
 

@@ -311,7 +311,8 @@ def test_tick_finds_what_to_follow_up_by_its_partial_index(fired, now):
 
 def test_urgent_reminder_posts_urgently(fired, now, monkeypatch):
     posted = []
-    monkeypatch.setattr(firing.outbox, "post", lambda posts, now: posted.extend(posts) or 0)
+    for module in (firing, follow_ups):
+        monkeypatch.setattr(module, "post_messages", lambda posts, now: posted.extend(posts) or 0)
     fired(urgent=True, nag_every=TEN)
     tick.tick(now + TEN)
     assert [post.urgent for post in posted] == [True, True]

@@ -7,7 +7,9 @@ from django.db import connection
 from django.utils import timezone
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver_due
 from notifications.tests.counters import READ, counted
 from notifications.transports import TransportError
 from reminders.engine import firing, tick
@@ -33,7 +35,7 @@ def fail(recorder):
 
 def fire(reminder, at):
     occurrence = firing.trigger(reminder, at)
-    outbox.deliver_due(at)
+    deliver_due(at)
     return occurrence
 
 
@@ -72,8 +74,8 @@ def test_message_that_is_sent_again_by_hand_has_arrived(api, reminder, fail, rec
     fail()
     fire(reminder, now)
     recorder.recover()
-    outbox.retry([Delivery.objects.get(status="dead").pk], now)
-    outbox.deliver_due(now)
+    retry_now([Delivery.objects.get(status="dead").pk], now)
+    deliver_due(now)
     assert shown(api, reminder)["last_loss"] is None
 
 
@@ -82,9 +84,9 @@ def test_nag_that_arrives_is_the_last_message(api, reminder, fail, recorder, now
     occurrence = fire(reminder, now)
     recorder.recover()
     [channel] = reminder.channels.all()
-    nag = outbox.Post(channel.pk, f"{occurrence.reference}:nag:1", "Stand-up", "", now)
-    outbox.post([nag], now)
-    outbox.deliver_due(now)
+    nag = Post(channel.pk, f"{occurrence.reference}:nag:1", "Stand-up", "", now)
+    post_messages([nag], now)
+    deliver_due(now)
     assert shown(api, reminder)["last_loss"] is None
 
 
@@ -94,9 +96,9 @@ def test_loss_of_an_occurrence_whose_number_begins_alike_is_not_its(
     first = make_reminder(title="First")
     occurrence = fire(first, now)
     fail()
-    message = outbox.Post(channel.pk, f"{occurrence.reference}0", "Other", "", now)
-    outbox.post([message], now)
-    outbox.deliver_due(now)
+    message = Post(channel.pk, f"{occurrence.reference}0", "Other", "", now)
+    post_messages([message], now)
+    deliver_due(now)
     assert shown(api, first)["last_loss"] is None
 
 

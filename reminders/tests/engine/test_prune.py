@@ -15,7 +15,9 @@ from django_celery_beat.models import PeriodicTask
 from notifications.models import Attempt, Channel, ChannelChange, Delivery, InboxMessage
 from notifications.operations import retention as delivery_retention
 from notifications.operations.ledger import Period
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders import tasks
 from reminders.actions import responses
@@ -45,7 +47,7 @@ def fire(make_reminder, recorder, now):
         for _ in range(count):
             make_reminder(starts_at=at.replace(tzinfo=None), stored_at=at - HOUR, **fields)
         tick.tick(at)
-        outbox.deliver_due(at)
+        deliver_due(at)
 
     return fire
 
@@ -118,7 +120,7 @@ def test_occurrence_stays_whole_while_one_of_its_deliveries_is_unfinished(
     fire(1)
     first = Delivery.objects.order_by("pk").first()
     Delivery.objects.filter(pk=first.pk).update(status="dead", reason="x")
-    outbox.retry([first.pk], now)
+    retry_now([first.pk], now)
     retention.prune(later, KEEP)
     assert left() == [1, 2, 2]
 
@@ -155,7 +157,7 @@ def test_changes_of_channels_go(channel, now, later):
 def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, later):
     fire(nag_every=HOUR)
     tick.tick(now + HOUR)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     responses.acknowledge(Occurrence.objects.get(), now + HOUR, Actor("command"))
     before = read(now)
     assert retention.count(later, KEEP) == retention.Removed(1, 2)
@@ -189,8 +191,8 @@ def test_delivery_is_kept_from_its_end_not_from_its_beginning(fire, now, later):
 
 
 def test_delivery_with_another_cause_goes_too(channel, recorder, now, later):
-    outbox.post([outbox.Post(channel.pk, "channel:1", "Welcome", "", now)], now)
-    outbox.deliver_due(now)
+    post_messages([Post(channel.pk, "channel:1", "Welcome", "", now)], now)
+    deliver_due(now)
     assert retention.prune(later, KEEP).deliveries == 1
     assert ledger.read(Period(), now).deliveries.sent == 1
 
@@ -198,7 +200,7 @@ def test_delivery_with_another_cause_goes_too(channel, recorder, now, later):
 def test_inbox_and_reminders_stay(make_reminder, user, now, later):
     make_reminder(channels=[Channel.objects.inbox_of(user)])
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     retention.prune(later, KEEP)
     assert (left(), InboxMessage.objects.count(), Reminder.objects.count()) == ([0, 0, 0], 1, 1)
 
@@ -291,7 +293,7 @@ def long_ago(make_reminder, recorder):
     for _ in range(3):
         make_reminder(starts_at=at.replace(tzinfo=None), stored_at=at - HOUR)
     tick.tick(at)
-    outbox.deliver_due(at)
+    deliver_due(at)
 
 
 def command(*words):
@@ -396,7 +398,7 @@ def test_prune_passes_by_what_someone_is_retrying(fire, recorder, now, later):
     recorder.fail_with(TransportError("gone", permanent=True))
     fire(2)
     first = Delivery.objects.order_by("pk").first()
-    with meanwhile(lambda: outbox.retry([first.pk], later)):
+    with meanwhile(lambda: retry_now([first.pk], later)):
         assert retention.prune(later, KEEP).occurrences == 1
     assert left() == [1, 1, 1]
     assert ledger.read(Period(), now).balances
@@ -418,8 +420,8 @@ def test_what_is_tallied_while_a_tally_is_compacted_stays(fire, make_reminder, n
     fire(1)
     make_reminder()
     with meanwhile(lambda: tick.tick(now)):
-        delivery_retention.compact(Tally, later.date())
-    delivery_retention.compact(Tally, later.date())
+        delivery_retention.compact_tally(Tally, later.date())
+    delivery_retention.compact_tally(Tally, later.date())
     assert list(Tally.objects.values_list("recorded", flat=True)) == [3]
 
 

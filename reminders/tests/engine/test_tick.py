@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.sql import bulk_cursor
 from reminders import tasks
 from reminders.engine import firing, tick
@@ -240,7 +240,7 @@ def test_trigger_fires_beside_the_schedule(make_reminder, now):
 
 def test_story_from_due_to_sent(reminder, recorder, now):
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert [message.title for message in recorder.sent] == ["Stand-up"]
 
 

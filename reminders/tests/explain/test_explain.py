@@ -8,7 +8,9 @@ from django.core.exceptions import ValidationError
 
 from notifications.explain.delivery import ATTEMPT, DELIVERY
 from notifications.models import Attempt, Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.lease import LEASE, lease_oldest
+from notifications.outbox.queue import retry_now
+from notifications.outbox.round import deliver_due
 from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TransportError
 from reminders.engine import firing, retention, tick
@@ -108,7 +110,7 @@ def test_reason_that_is_not_known_is_told_as_it_stands(standup, now):
 def test_chain_goes_from_the_rule_to_each_attempt(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now + MINUTE)
     assert answer.verdict == Verdict.SENT
     assert answer.conclusion == f"{NAME}: it fired on time; accepted by Webhook: Hook."
@@ -128,7 +130,7 @@ def test_chain_goes_from_the_rule_to_each_attempt(standup, recorder, now):
 def test_late_firing_says_how_late_and_that_nothing_ticked(standup, recorder, now):
     reminder = standup()
     tick.tick(now + HOUR)
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     assert "it fired 1 h late, for nothing was dispatched" in ask(reminder, now + DAY).conclusion
 
 
@@ -158,7 +160,7 @@ def test_dead_delivery_says_why(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
     recorder.fail_with(TransportError("404 no such hook", permanent=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now + HOUR)
     assert answer.verdict == Verdict.UNDELIVERED
     assert "did not reach Webhook: Hook (dead: 404 no such hook)" in answer.conclusion
@@ -169,7 +171,7 @@ def test_failed_attempt_says_when_the_next_one_is(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
     recorder.fail_with(TransportError("500"))
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now + SECOND)
     assert answer.verdict == Verdict.ON_ITS_WAY
     assert "(attempt 1 failed; attempt 2 follows in " in answer.conclusion
@@ -182,7 +184,7 @@ def test_channel_that_hung_is_told(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
     recorder.fail_with(TransportError("no answer", hung=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert "left alone (no answer in time): it is tried again in" in (
         ask(reminder, now + SECOND).conclusion
     )
@@ -191,14 +193,14 @@ def test_channel_that_hung_is_told(standup, recorder, now):
 def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    outbox.lease(now)
+    lease_oldest(now)
     assert "attempt 1 is under way" in ask(reminder, now + SECOND).conclusion
-    later = now + outbox.LEASE
+    later = now + LEASE
     assert "the worker of attempt 1 is lost" in ask(reminder, later).conclusion
     recorder.fail_with(TransportError("gone", permanent=True))
-    outbox.deliver_due(later)
+    deliver_due(later)
     dead = Delivery.objects.get(status="dead", reference__startswith="occurrence:")
-    outbox.retry([dead.pk], later)
+    retry_now([dead.pk], later)
     answer = ask(reminder, later + SECOND)
     assert "not known whether it arrived" in words_of(answer, "attempt")[0]
     assert words_of(answer, "delivery")[0].endswith("not sent yet · it was retried by hand")
@@ -210,7 +212,7 @@ def test_message_that_is_not_repeated_may_have_arrived(standup, channel, recorde
     reminder = standup()
     tick.tick(now)
     recorder.fail_with(TransportError("timed out", uncertain=True))
-    outbox.deliver_due(now)
+    deliver_due(now)
     conclusion = ask(reminder, now + HOUR).conclusion
     assert "it may not have reached Webhook: Hook (dead: It may have arrived" in conclusion
 
@@ -221,7 +223,7 @@ def test_delivery_given_up_is_told_with_its_last_error(standup, recorder, now):
     recorder.fail_with(TransportError("500"))
     for _ in range(MAX_ATTEMPTS):
         Delivery.objects.update(next_attempt_at=now)
-        outbox.deliver_due(now)
+        deliver_due(now)
     answer = ask(reminder, now + HOUR)
     assert "dead: Gave up after 10 attempts: 500" in answer.conclusion
     assert len(words_of(answer, "attempt")) == MAX_ATTEMPTS
@@ -238,8 +240,8 @@ def test_disabled_channel_is_told(standup, channel, now):
 def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    recorder.fail_with(TransportError("answered 410", gone=True))
-    outbox.deliver_due(now)
+    recorder.fail_with(TransportError("answered 410", address_gone=True))
+    deliver_due(now)
     [told] = words_of(ask(reminder, now + HOUR), "delivery")
     assert told.endswith("answered 410 · the channel is disabled now")
 
@@ -247,7 +249,7 @@ def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, r
 def test_channels_are_told_apart(standup, recorder, channel, user, now):
     reminder = standup(channels=[channel, Channel.objects.inbox_of(user)])
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     Delivery.objects.filter(channel=channel).update(status="dead", reason="No.")
     conclusion = ask(reminder, now + HOUR).conclusion
     assert "did not reach Webhook: Hook (dead: No)" in conclusion
@@ -260,7 +262,7 @@ def test_address_and_secret_of_a_channel_are_not_told(standup, channel, recorder
     )
     reminder = standup()
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     told = str(ask(reminder, now + HOUR))
     assert "T0K3N" not in told
     assert "whsec" not in told
@@ -278,7 +280,7 @@ def test_firing_without_a_message_is_told(standup, channel, now):
 def test_firing_by_hand_is_told_as_such(standup, recorder, now):
     reminder = standup()
     firing.trigger(reminder, now - MINUTE)
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now, "2026-11-23T17:59")
     assert "it was fired by hand; accepted by Webhook: Hook" in answer.conclusion
     assert words_of(answer, "triggered") == ["fired by hand, beside the schedule"]
@@ -287,7 +289,7 @@ def test_firing_by_hand_is_told_as_such(standup, recorder, now):
 def test_leads_are_told_each_for_itself(standup, recorder, now):
     reminder = standup(leads=[timedelta(0), HOUR], stored_at=now - 2 * HOUR)
     tick.tick(now - HOUR)
-    outbox.deliver_due(now - HOUR)
+    deliver_due(now - HOUR)
     answer = ask(reminder, now - MINUTE)
     assert words_of(answer, "due") == ["due; it speaks 1 h before", "due"]
     assert answer.conclusion == (
@@ -363,7 +365,7 @@ def test_reminder_created_later_is_told(standup, now):
 def test_lead_that_had_passed_when_it_was_created_is_told(standup, recorder, now):
     reminder = standup(leads=[timedelta(0), 2 * HOUR])
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     assert "2 h before: the reminder was created only on" in ask(reminder, now).conclusion
 
 
@@ -380,7 +382,7 @@ def test_deleted_reminder_is_told(standup, now):
 def test_finished_reminder_is_told(standup, recorder, now):
     reminder = standup(recurrence="")
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now + DAY, "2026-11-24T18:00")
     assert answer.verdict == Verdict.NOT_DUE
     assert "the schedule has ended: the last was on Monday 2026-11-23" in answer.conclusion
@@ -416,7 +418,7 @@ def test_edit_in_the_course_of_a_day_is_told_for_that_day(standup, now):
 def test_past_is_explained_by_the_schedule_of_its_day(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     reminder.refresh_from_db()
     reminder.recurrence, reminder.timezone = "FREQ=WEEKLY;BYDAY=FR", "Asia/Tokyo"
     reminder.store(now + HOUR)
@@ -474,7 +476,7 @@ def test_loss_is_told_loudly(standup, now):
 def test_what_was_pruned_is_no_loss(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     retention.prune(now + 9 * DAY, 7 * DAY)
     assert not Occurrence.objects.exists()
     assert ask(reminder, now + 9 * DAY).verdict == Verdict.NOT_KEPT
@@ -505,7 +507,7 @@ def test_of_many_only_the_first_are_looked_at(standup, now):
 def test_latest_and_next_without_a_moment(standup, recorder, now):
     reminder = standup()
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     answer = ask(reminder, now + HOUR, "")
     assert answer.conclusion == (
         f"Latest: {NAME}: it fired on time; accepted by Webhook: Hook. "
@@ -601,7 +603,7 @@ def test_question_reads_only_and_little(standup, recorder, now, django_assert_ma
     reminder = standup(leads=[timedelta(minutes=n) for n in range(10)], stored_at=now - HOUR)
     for minutes in range(10):
         tick.tick(now - minutes * MINUTE)
-    outbox.deliver_due(now)
+    deliver_due(now)
     reminder = Reminder.objects.select_related("owner").get()
     with django_assert_max_num_queries(30) as queries:
         explain(reminder, now + HOUR, AT)

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from conftest import client_of
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.engine import tick
 from reminders.management.commands.explain import lines
 from reminders.models import Reminder
@@ -27,7 +27,7 @@ def fired(make_reminder, recorder, now):
     )
     Reminder.objects.update(created_at=now - HOUR)
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     return reminder
 
 

@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.engine import tick
 from reminders.explain.verdicts import Verdict
@@ -52,7 +52,7 @@ def digest():
 
 
 def test_collected_message_was_sent_with_its_digest(collected, recorder, now):
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     found = ask(collected, now + HOUR)
     assert found.verdict == Verdict.SENT
     assert f"accepted by Webhook: Hook (in digest {digest()})" in found.conclusion
@@ -61,7 +61,7 @@ def test_collected_message_was_sent_with_its_digest(collected, recorder, now):
 
 def test_collected_message_has_died_with_its_digest(collected, recorder, now):
     recorder.fail_with(TransportError("no such mailbox", permanent=True))
-    outbox.deliver_due(now + HOUR)
+    deliver_due(now + HOUR)
     found = ask(collected, now + HOUR)
     assert found.verdict == Verdict.UNDELIVERED
     assert f"(in digest {digest()}) (dead: no such mailbox)" in found.conclusion

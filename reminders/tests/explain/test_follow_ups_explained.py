@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications.models import Channel, Delivery
-from notifications.outbox import outbox
+from notifications.outbox.round import deliver_due
 from reminders.actions import responses
 from reminders.actions.responses import Actor
 from reminders.engine import tick
@@ -37,7 +37,7 @@ def fired(make_reminder, now):
 
 def round_at(now):
     tick.tick(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
 
 
 def ask(occurrence, now):

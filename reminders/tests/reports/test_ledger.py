@@ -10,7 +10,8 @@ from django.db import connection
 
 from notifications.models import Channel
 from notifications.operations.ledger import Period
-from notifications.outbox import outbox
+from notifications.outbox.post import Post, post_messages
+from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.actions.responses import Actor, skip_next
 from reminders.engine import tick
@@ -35,7 +36,7 @@ def told(make_reminder, user, channel, recorder, now):
     recorder.on_send = refuse_dead
     tick.tick(now)
     cancelled.close(now)
-    outbox.deliver_due(now)
+    deliver_due(now)
     make_reminder(title="queued", starts_at=(now + HOUR).replace(tzinfo=None))
     tick.tick(now + HOUR)
 
@@ -137,12 +138,12 @@ def test_deleted_reminder_row_is_missed(reminder, now):
 
 
 def test_reference_that_names_no_occurrence_is_noticed(channel, now):
-    outbox.post([outbox.Post(channel.pk, "occurrence:x", "t", "", now)], now)
+    post_messages([Post(channel.pk, "occurrence:x", "t", "", now)], now)
     assert wrong(now) == ["Deliveries whose occurrence is not there."]
 
 
 def test_delivery_with_another_cause_needs_no_occurrence(channel, now):
-    outbox.post([outbox.Post(channel.pk, "channel:1", "t", "", now)], now)
+    post_messages([Post(channel.pk, "channel:1", "t", "", now)], now)
     assert wrong(now) == []
 
 
