@@ -472,7 +472,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("foam/admin.css")],
     "SCRIPTS": [lambda request: static("foam/admin.js")],
-    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.show",
+    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.add_dashboard",
     "COLORS": {
         # Sea green, from light to dark.
         "primary": {
