@@ -59,7 +59,7 @@ class Foam(Celery):
 app = Foam("foam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].add("foam.processes.celery_worker:LeaveWord")
+app.steps["worker"].add("foam.processes.celery_worker:HeartbeatStep")
 
 # Nor is a wake-up put back when its worker loses the broker: that needs the broker, and what cannot
 # be put back is dumped into a file.

@@ -80,7 +80,7 @@ def follow(
                 "answered method=%s view=%s status=%d seconds=%.3f",
                 *(request.method, view, response.status_code, seconds),
             )
-            request_metrics.note(view, response.status_code, seconds)
+            request_metrics.count_request(view, response.status_code, seconds)
             watch_stream(response, view, request_id)
         response["X-Request-ID"] = request_id
         return response

@@ -253,10 +253,10 @@ def test_drill_is_red_when_foam_forgets_a_channel(tmp_path):
     """A copy of FOAM that posts to each reminder's first channel only."""
     project = tmp_path / "project"
     project.mkdir()
-    for part in ("accounts", "foam", "notifications", "reminders", "manage.py"):
+    for part in ("accounts", "foam", "notifications", "reminders", "tools", "manage.py"):
         copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
         copy(PROJECT / part, project / part)
-    firing = project / "reminders" / "firing.py"
+    firing = project / "reminders" / "engine" / "firing.py"
     sound, broken = "for channel_id in channel_ids\n", "for channel_id in channel_ids[:1]\n"
     assert sound in firing.read_text()
     firing.write_text(firing.read_text().replace(sound, broken))

@@ -27,7 +27,7 @@ def test_paths_are_those_of_answers_and_feeds():
     ],
 )
 def test_line_is_logged_without_its_secret(line, logged):
-    assert gunicorn_logger.redacted(line) == logged
+    assert gunicorn_logger.redact(line) == logged
 
 
 def test_logger_can_be_loaded_before_django_is_set_up():
