@@ -21,7 +21,16 @@ from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 BASELINE = Path(__file__).with_name("word_check_baseline.txt")
-FOLDERS = ("accounts", "benchmarks", "foam", "notifications", "reminders", "requirements", "tools")
+ROOTS = (
+    "accounts",
+    "benchmarks",
+    "foam",
+    "manage.py",
+    "notifications",
+    "reminders",
+    "requirements",
+    "tools",
+)
 IGNORED_FOLDERS = {"tests", "migrations"}
 
 PRONOUNS = re.compile(
@@ -84,7 +93,7 @@ def repeated_classes(sources: dict[str, str]) -> Iterator[Offence]:
 
 
 def all_offences() -> list[Offence]:
-    files = python_files([PROJECT / name for name in FOLDERS])
+    files = python_files([PROJECT / name for name in ROOTS])
     sources = {str(file.relative_to(PROJECT)): file.read_text() for file in files}
     in_files = [
         offence for path, source in sources.items() for offence in offences_in(source, path)

@@ -53,10 +53,12 @@ def _findings(check: Check, now: datetime) -> list[Finding]:
     except Error as error:
         # An error of PostgreSQL has a state; without one there was no connection.
         is_away = getattr(error.__cause__, "sqlstate", None) is None
-        reason = "does not answer." if is_away else f"failed: {logs.told(error)}"
+        reason = "does not answer." if is_away else f"failed: {logs.format_error(error)}"
         return [unknown(check.name, f"Not known, as the database {reason}")]
     except Exception as bug:
-        return [fail(check.name, f"The check itself failed: {logs.told(bug)}", "Report this.")]
+        return [
+            fail(check.name, f"The check itself failed: {logs.format_error(bug)}", "Report this.")
+        ]
     finally:
         # Each thread has connections of its own, which Django closes at the end of requests only.
         connections.close_all()

@@ -34,7 +34,7 @@ def look_at_database(now: datetime) -> Iterator[Finding]:
     except Error as error:
         yield fail(
             DATABASE,
-            f"The database does not answer: {logs.told(error)}",
+            f"The database does not answer: {logs.format_error(error)}",
             "Start PostgreSQL, or mend DATABASE_URL. Until then FOAM stands still.",
         )
         return
