@@ -4,10 +4,11 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m tools.local_stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test drill bench capacity mutations lint schema database docs screenshots lock
+.PHONY: help install run manage test test-system test-all drill bench capacity mutations lint words \
+	schema database docs screenshots lock
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: ## build .venv from the lock files
 	@for python in $(PYTHONS); do \
@@ -21,11 +22,19 @@ run: install ## everything on this machine, with a demo reminder (FOAM_PORT=8000
 manage: install ## a command of manage.py (ARGS="createtoken demo")
 	@$(STACK) exec -- $(BIN)/python manage.py $(ARGS)
 
-test: install ## all tests on real servers (ARGS="-k words")
-	@$(STACK) exec --ephemeral -- $(BIN)/python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE))
+test: install ## tests that need PostgreSQL and Redis only (ARGS="-k words" for any)
+	@$(PYTEST) $(or $(ARGS),-m "not system" $(SIDE_BY_SIDE))
 
+test-system: install ## those that start processes, servers and browsers
+	@$(PYTEST) $(or $(ARGS),-m system $(SIDE_BY_SIDE))
+
+test-all: install ## all tests
+	@$(PYTEST) $(or $(ARGS),$(SIDE_BY_SIDE))
+
+PYTEST = $(STACK) exec --ephemeral -- $(BIN)/python -m pytest
 # Three files at a time, as half of the time is waiting for processes; in our own order, which ends
-# with short ones. What is named in ARGS runs alone, and answers sooner.
+# with short ones. ARGS name the tests, of both kinds, and run one after the other: one file answers
+# sooner so.
 SIDE_BY_SIDE = --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 drill: install ## everything goes wrong on a throw-away FOAM (ARGS=--quick)
@@ -40,11 +49,15 @@ capacity: install ## how much this machine carries, in a minute
 mutations: install ## which test goes red when a guarantee is taken away (ARGS="lease")
 	@$(STACK) exec --ephemeral -- $(BIN)/python -m tools.mutations $(ARGS)
 
-lint: install ## style, types, import contract, missing migrations
+lint: install ## style, types, words, import contract, missing migrations
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.word_check
 	@$(STACK) exec --ephemeral -- sh -ec '$(BIN)/mypy .; $(BIN)/python manage.py makemigrations --check --dry-run'
+
+words: install ## write the baseline of the word check anew, when there are fewer offences
+	@$(BIN)/python -m tools.word_check --write
 
 schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json

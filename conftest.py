@@ -26,6 +26,27 @@ from reminders import initial_rows
 from reminders.engine import canary
 from reminders.models import Reminder
 
+# Folders and files whose tests need more than PostgreSQL and Redis: processes, a browser, servers
+# of their own. They get the marker `system`: `make test` leaves them out, `make test-system` runs
+# them. Tests marked `browser` or `e2e` belong to them as well, wherever they stand.
+SYSTEM_TESTS = (
+    "foam/tests/api/test_client.py",
+    "foam/tests/api/test_fuzz.py",
+    "foam/tests/deployment/",
+    "foam/tests/faults/",
+    "foam/tests/test_end_to_end.py",
+    "notifications/tests/outbox/test_benchmark.py",
+    "reminders/tests/recurrence/test_benchmark.py",
+    "tools/tests/test_benchmarks.py",
+    "tools/tests/test_capacity.py",
+    "tools/tests/test_docs.py",
+    "tools/tests/test_drill.py",
+    "tools/tests/test_install.py",
+    "tools/tests/test_local_stack.py",
+    "tools/tests/test_testbed.py",
+    "tools/tests/test_watch.py",
+)
+
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 
@@ -44,6 +65,19 @@ def pytest_configure() -> None:
     # Containers often have little of it, from which nothing can be run.
     if about.f_bavail * about.f_frsize >= ROOM and not about.f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of SYSTEM_TESTS, before pytest selects by markers."""
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath).as_posix()
+        if (
+            path.startswith(SYSTEM_TESTS)
+            or item.get_closest_marker("browser")
+            or item.get_closest_marker("e2e")
+        ):
+            item.add_marker("system")
 
 
 # What Django itself has in a fresh database, and makes anew after each flush.

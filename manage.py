@@ -30,9 +30,8 @@ def main(words: list[str]) -> None:
         if "--traceback" in words:
             raise
         is_of_settings = isinstance(error, ImproperlyConfigured)
-        sys.exit(
-            f"Not set up: {error}" if is_of_settings else f"{FAILED} {logs.told(error)}\n{DOCTOR}"
-        )
+        text = f"{FAILED} {logs.format_error(error)}\n{DOCTOR}"
+        sys.exit(f"Not set up: {error}" if is_of_settings else text)
     except ProgrammingError as error:
         if "--traceback" in words or not lacks_migrations(error):
             raise

@@ -1,4 +1,7 @@
-"""Addresses of servers, taken apart; what is none is refused by the end of a sentence. Pure."""
+"""Reads the addresses of servers in settings: PostgreSQL, Redis, mail, proxy. Pure.
+
+Errors are the end of a sentence that the caller begins with the setting's name.
+"""
 
 import re
 from collections.abc import Sequence
@@ -24,13 +27,13 @@ MAIL: dict[str, tuple[str, int, dict[str, bool]]] = {
 }
 
 
-class Refused(ValueError):
-    """What is wrong with a value, as the end of a sentence that begins with its name."""
+class InvalidSetting(ValueError):
+    """The fault of a value: "must end with the port", to be put behind the setting's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy for outgoing requests; its name and password are in no text made of it."""
+    """A proxy for outgoing requests; its repr leaves out the user name and password."""
 
     scheme: str
     host: str
@@ -40,18 +43,18 @@ class Proxy:
 
     @property
     def name(self) -> str:
-        """The host and the port, as people are shown them."""
+        """The host and port, for messages to people."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def address(self) -> str:
-        """The address without name and password."""
+        """The address without user name and password."""
         return f"{self.scheme}://{self.name}"
 
     @property
     def secret_address(self) -> str:
-        """The address with name and password, for a client that takes them only so."""
+        """The address with user name and password, for clients that take no separate login."""
         if not self.username:
             return self.address
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
@@ -59,20 +62,20 @@ class Proxy:
 
 
 def address_of(text: str, schemes: Sequence[str]) -> SplitResult:
-    """Return the parts of an address; Refused, as the end of a sentence, where it has none."""
+    """Return the parts of an address with one of `schemes`. Raises InvalidSetting."""
     scheme = text.partition("://")[0]
     if "://" not in text or scheme not in schemes:
         some = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise Refused(f"must begin with {some}")
+        raise InvalidSetting(f"must begin with {some}")
     if re.search(r"\s", text):
-        raise Refused("must have no space in it")
+        raise InvalidSetting("must have no space in it")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
         host = None
     if not host or port == 0:
-        raise Refused(
+        raise InvalidSetting(
             "must name a host and maybe a port from 1 to 65535, with @, / and # percent-encoded in "
             "a password"
         )
@@ -82,11 +85,11 @@ def address_of(text: str, schemes: Sequence[str]) -> SplitResult:
 def redis_of(text: str) -> None:
     parts = address_of(text, ("redis", "rediss"))
     if not re.fullmatch(r"/?|/[0-9]{1,5}", parts.path):
-        raise Refused("must end with the number of a database")
+        raise InvalidSetting("must end with the number of a database")
 
 
 def database_of(text: str) -> dict[str, Any]:
-    """Return ENGINE, NAME, USER, PASSWORD, HOST, PORT and OPTIONS of a PostgreSQL's URL."""
+    """Return Django's DATABASES entry for the URL of a PostgreSQL."""
     parts = parameters_of(text)
     host, name = parts.pop("host", ""), parts.pop("dbname", "")
     if name.startswith("/") and not host:
@@ -94,11 +97,11 @@ def database_of(text: str) -> dict[str, Any]:
         host, _, name = name.rpartition("/")
     ports = parts.pop("port", "").split(",")
     if any(port and not is_port(port) for port in ports):
-        raise Refused("must have ports from 1 to 65535")
+        raise InvalidSetting("must have ports from 1 to 65535")
     if len(ports) not in {1, len(host.split(","))}:
-        raise Refused("must have one port for all hosts or one for each")
+        raise InvalidSetting("must have one port for all hosts or one for each")
     if not name and "service" not in parts:
-        raise Refused("must name a database")
+        raise InvalidSetting("must name a database")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
@@ -111,23 +114,24 @@ def database_of(text: str) -> dict[str, Any]:
 
 
 def parameters_of(text: str) -> dict[str, Any]:
-    """Return the parameters of a connection by their names in libpq, which reads the URL."""
-    scheme, separator, rest = text.partition("://")
+    """Return the parameters of a connection by their names in libpq, which parses the URL."""
+    scheme, separator, location = text.partition("://")
     if not separator or scheme not in POSTGRES_SCHEMES:
-        raise Refused("must begin with postgres://")
-    authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+        raise InvalidSetting("must begin with postgres://")
+    authority = re.split(r"[/?]", location, maxsplit=1)[0]
     if authority.count("@") > 1:
-        # Only the last one can end a password.
+        # The last @ ends the password; libpq wants those within it percent-encoded.
         login, _, hosts = authority.rpartition("@")
-        rest = rest.replace(authority, f"{login.replace('@', quote('@'))}@{hosts}", 1)
+        encoded = login.replace("@", quote("@"))
+        location = location.replace(authority, f"{encoded}@{hosts}", 1)
     try:
-        return dict(conninfo_to_dict(f"postgresql://{rest}"))
+        return dict(conninfo_to_dict(f"postgresql://{location}"))
     except ProgrammingError as error:
-        raise Refused(reason_of(str(error))) from None
+        raise InvalidSetting(reason_of(str(error))) from None
 
 
 def reason_of(complaint: str) -> str:
-    """Return libpq's complaint as the end of our sentence, without what it quotes."""
+    """Return libpq's error as the end of a sentence, without its quotes, which may be secret."""
     if "percent-encoded" in complaint and "spaces" not in complaint:
         return "must have %25 in place of a % in its name or password"
     if parameter := re.search(r'invalid URI query parameter: "(\w+)"', complaint):
@@ -144,18 +148,18 @@ def is_port(text: str) -> bool:
 
 
 def mail_of(text: str) -> dict[str, Any]:
-    scheme, _, rest = text.partition("://")
+    scheme, _, location = text.partition("://")
     if scheme not in MAIL or "://" not in text:
-        raise Refused("must begin with smtp://, smtp+tls:// or smtp+ssl://")
+        raise InvalidSetting("must begin with smtp://, smtp+tls:// or smtp+ssl://")
     backend, usual_port, tls = MAIL[scheme]
-    found = {"EMAIL_BACKEND": f"django.core.mail.backends.{backend}.EmailBackend", **tls}
+    fields = {"EMAIL_BACKEND": f"django.core.mail.backends.{backend}.EmailBackend", **tls}
     if backend != "smtp":
-        return {**found, "EMAIL_FILE_PATH": unquote(rest)}
+        return {**fields, "EMAIL_FILE_PATH": unquote(location)}
     parts = address_of(text, tuple(MAIL))
     if parts.path not in {"", "/"} or parts.query:
-        raise Refused("must end with the port")
+        raise InvalidSetting("must end with the port")
     return {
-        **found,
+        **fields,
         "EMAIL_HOST": parts.hostname,
         "EMAIL_PORT": parts.port or usual_port,
         "EMAIL_HOST_USER": unquote(parts.username or ""),
@@ -167,14 +171,14 @@ def proxy_of(text: str) -> Proxy:
     """Return the proxy at an address such as http://user:password@host:3128."""
     parts = address_of(text, ("http", "https"))
     if parts.port is None:
-        raise Refused("must end with the port")
+        raise InvalidSetting("must end with the port")
     if parts.path not in {"", "/"} or "?" in text or "#" in text:
-        raise Refused("must end with the port")
+        raise InvalidSetting("must end with the port")
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if "@" in parts.netloc and not username:
-        raise Refused("must have a user name before the @")
+        raise InvalidSetting("must have a user name before the @")
     if ":" in username:
-        raise Refused("must have no colon in the user name, as proxies end the name there")
+        raise InvalidSetting("must have no colon in the user name, as proxies end the name there")
     if not re.fullmatch(r"[ -~]*", text + username + password):
-        raise Refused("must be in ASCII, in name and password, too")
+        raise InvalidSetting("must be in ASCII, in name and password, too")
     return Proxy(parts.scheme, parts.hostname or "", parts.port, username, password)

@@ -1,4 +1,4 @@
-"""The tables of other packages, in the look of ours; FOAM's own rows in beat's are kept."""
+"""The admin of other packages' tables; FOAM's own rows in beat's tables cannot be deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ from foam.processes import beat_rows
 for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
 
-# People keep these themselves, and some hold secrets.
+# Users edit these on their own account page, and some hold secrets.
 for private in (
     EmailAddress,
     Authenticator,
@@ -53,7 +53,7 @@ class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
 
 
 class PeriodicTaskForm(beat.PeriodicTaskForm):
-    """Of FOAM's own tasks, only when they run can be edited; the others are as ever."""
+    """The form of a periodic task; of FOAM's own tasks only the schedule can be edited."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,42 +76,42 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
         self.fields["name"].help_text = "FOAM needs this task: only when it runs can be changed."
         if self.is_tick:
             yield from ("crontab", "solar", "clocked")
-            self.fields["interval"].help_text = beat_rows.SANE
+            self.fields["interval"].help_text = beat_rows.TICK_INTERVAL_RULE
             self.fields["enabled"].help_text = STAYS_ON
             if self.initial["enabled"]:
                 yield "enabled"
 
     def clean(self) -> Any:
         data = super().clean()
-        if self.is_tick and not beat_rows.is_sane(data.get("interval")):
-            self.add_error("interval", beat_rows.SANE)
+        if self.is_tick and not beat_rows.is_tick_interval(data.get("interval")):
+            self.add_error("interval", beat_rows.TICK_INTERVAL_RULE)
         return data
 
 
 class IntervalForm(forms.ModelForm):
     def clean(self) -> Any:
         data: Any = super().clean()
-        used = self.instance.pk and beat_rows.TICK in beat_rows.that_need([self.instance])
+        used = self.instance.pk and beat_rows.TICK in beat_rows.own_names([self.instance])
         if used and not self.errors:
-            asked = IntervalSchedule(every=data["every"], period=data["period"])
-            if not beat_rows.is_sane(asked):
-                self.add_error("every", beat_rows.SANE)
+            interval = IntervalSchedule(every=data["every"], period=data["period"])
+            if not beat_rows.is_tick_interval(interval):
+                self.add_error("every", beat_rows.TICK_INTERVAL_RULE)
         return data
 
 
-class KeepsOwn(ShowsHistory):
-    """Deletes nothing that FOAM's own tasks are, or run by: the page says so beforehand."""
+class ProtectsOwnRows(ShowsHistory):
+    """Refuses to delete FOAM's own tasks and their schedules, on the page that asks first."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        own = [f"FOAM's own periodic task “{name}”" for name in beat_rows.that_need(objs)]
-        return found, counts, lacking, [*protected, *own]
+        rows, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        own = [f"FOAM's own periodic task “{name}”" for name in beat_rows.own_names(objs)]
+        return rows, counts, lacking, [*protected, *own]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(ProtectsOwnRows, beat.PeriodicTaskAdmin, ModelAdmin):
     form = PeriodicTaskForm
-    # The stock one shows a date hierarchy over start_time, which none of ours has.
+    # django-celery-beat's own hierarchy is by start_time, which is empty in FOAM's rows.
     date_hierarchy = None
 
     def save_model(self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool) -> None:
@@ -134,27 +134,27 @@ class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
     @confirmed("Disable", f"They do not run any more until they are enabled. {STAYS_ON}")
     def disable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         names = list(queryset.filter(enabled=True).values_list("name", flat=True))
-        chosen = self._without_tick(request, queryset, names)
-        self._note(request, chosen.filter(enabled=True), "Disabled.")
-        super().disable_tasks(request, chosen)
+        tasks = self._without_tick(request, queryset, names)
+        self._note(request, tasks.filter(enabled=True), "Disabled.")
+        super().disable_tasks(request, tasks)
         self._warn(request, names)
 
     @admin.action(description="Toggle activity of selected tasks…", permissions=["change"])
     @confirmed("Toggle", f"Tasks that run are disabled, and the others enabled. {STAYS_ON}")
     def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         names = list(queryset.filter(enabled=True).values_list("name", flat=True))
-        chosen = self._without_tick(request, queryset, names)
-        self._note(request, chosen, "Enabled or disabled.")
-        super().toggle_tasks(request, chosen)
+        tasks = self._without_tick(request, queryset, names)
+        self._note(request, tasks, "Enabled or disabled.")
+        super().toggle_tasks(request, tasks)
         self._warn(request, names)
 
     def _without_tick(
-        self, request: HttpRequest, chosen: QuerySet[PeriodicTask], names: list[str]
+        self, request: HttpRequest, tasks: QuerySet[PeriodicTask], names: list[str]
     ) -> QuerySet[PeriodicTask]:
         if beat_rows.TICK not in names:
-            return chosen
+            return tasks
         self.message_user(request, STAYS_ON, messages.ERROR)
-        return chosen.exclude(name=beat_rows.TICK)
+        return tasks.exclude(name=beat_rows.TICK)
 
     def _note(self, request: HttpRequest, tasks: QuerySet[PeriodicTask], what: str) -> None:
         for task in tasks:
@@ -166,20 +166,20 @@ class PeriodicTaskAdmin(KeepsOwn, beat.PeriodicTaskAdmin, ModelAdmin):
 
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(KeepsOwn, beat.IntervalScheduleAdmin, ModelAdmin):
+class IntervalScheduleAdmin(ProtectsOwnRows, beat.IntervalScheduleAdmin, ModelAdmin):
     form = IntervalForm
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(KeepsOwn, beat.CrontabScheduleAdmin, ModelAdmin):
+class CrontabScheduleAdmin(ProtectsOwnRows, beat.CrontabScheduleAdmin, ModelAdmin):
     pass
 
 
 @admin.register(SolarSchedule)
-class SolarScheduleAdmin(KeepsOwn, beat.SolarScheduleAdmin, ModelAdmin):
+class SolarScheduleAdmin(ProtectsOwnRows, beat.SolarScheduleAdmin, ModelAdmin):
     pass
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(KeepsOwn, beat.ClockedScheduleAdmin, ModelAdmin):
+class ClockedScheduleAdmin(ProtectsOwnRows, beat.ClockedScheduleAdmin, ModelAdmin):
     pass

@@ -1,7 +1,7 @@
-"""Which broker passes wake-ups on, and what its client is told: read from an address. Pure.
+"""Reads the address of the broker: Redis, Sentinel or RabbitMQ, with its TLS options. Pure.
 
-Who speaks TLS checks the certificate and the name in it, unless the address says otherwise: who
-stands between could read wake-ups and forge tasks.
+Clients check the certificate and its host name unless the address switches that off: otherwise an
+attacker on the network could read wake-ups and forge tasks.
 """
 
 import ssl
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps")
 
-# Celery's documentation has the names of Python's constants, Redis' client has words.
+# Redis' client takes these words; RabbitMQ's takes Python's constants.
 CERT_REQS = {
     "required": ssl.CERT_REQUIRED,
     "optional": ssl.CERT_OPTIONAL,
@@ -27,7 +27,7 @@ class Broker(NamedTuple):
     url: str
     options: dict[str, Any]
     use_ssl: dict[str, Any] | bool = False
-    # Whether the certificate and the name in it are checked, where there is one.
+    # Whether certificate and host name are checked; True without TLS.
     is_verified: bool = True
 
     @property
@@ -40,74 +40,77 @@ class Broker(NamedTuple):
 
 
 def read(address: str, prefix: str) -> Broker:
-    """Return the broker at an address; ValueError, in words, where that is none.
+    """Return the broker at an address. Raises ValueError with the end of a sentence.
 
     Redis and RabbitMQ have one address. Sentinel has one or several, separated by semicolons, and
-    ends with `?master_name=` and the name by which the sentinels know the master. `prefix` keeps
-    what several FOAMs have in one Redis apart; in RabbitMQ a virtual host does that.
+    ends with `?master_name=` and the master's name. `prefix` separates the keys of several FOAMs
+    in one Redis; in RabbitMQ a virtual host does that.
     """
-    scheme, _, rest = address.partition("://")
-    if scheme not in SCHEMES or not rest:
+    scheme, _, location = address.partition("://")
+    if scheme not in SCHEMES or not location:
         raise ValueError(f"must begin with {', '.join(SCHEMES[:-1])} or {SCHEMES[-1]} and ://")
     if scheme.startswith("amqp"):
         return _rabbitmq(address)
     options: dict[str, Any] = {
         "global_keyprefix": prefix,
-        # A wake-up that a worker took is gone; the next tick makes up for one that was lost. To
-        # keep it on the broker until it is done is kombu's default, and ends the worker (5.7,
-        # AttributeError) when it is done after the broker has restarted.
+        # By default kombu keeps a wake-up on the broker until its task has ended, which ends the
+        # worker with an AttributeError (5.7) if the broker restarted meanwhile. The next tick makes
+        # up for a lost wake-up.
         "ack_emulation": False,
         "socket_connect_timeout": 2,
         "socket_timeout": 10,
     }
     if scheme != "sentinel":
-        return Broker(verified(address), options, is_verified=is_verified(address))
+        return Broker(with_verification(address), options, is_verified=is_verified(address))
     return _sentinel(address, options)
 
 
-def verified(address: str) -> str:
-    """Return the address of a Redis with what its client needs to check the certificate."""
-    base, tls, others = _parts(address)
+def with_verification(address: str) -> str:
+    """Return the address of a Redis with the options by which its client checks certificates."""
+    base, tls, options = _parts(address)
     if not address.startswith("rediss://"):
         if tls:
             raise ValueError(f"must begin with rediss:// for {min(tls)} to count")
         return address
-    query = urlencode({**others, "ssl_cert_reqs": "required", **tls}, safe="/")
+    query = urlencode({**options, "ssl_cert_reqs": "required", **tls}, safe="/")
     return f"{base}?{query}"
 
 
 def is_verified(address: str) -> bool:
-    """Return whether an address leaves the check of certificate and name as it is."""
+    """Whether an address leaves the check of certificate and host name on."""
     _, tls, _ = _parts(address)
     return tls.get("ssl_cert_reqs") != "none" and tls.get("ssl_check_hostname") != "false"
 
 
 def _rabbitmq(address: str) -> Broker:
-    base, tls, others = _parts(address)
+    base, tls, options = _parts(address)
     if not address.startswith("amqps://"):
         if tls:
             raise ValueError(f"must begin with amqps:// for {min(tls)} to count")
         return Broker(address, {})
-    url = f"{base}?{urlencode(others)}" if others else base
+    url = f"{base}?{urlencode(options)}" if options else base
     use_ssl: dict[str, Any] = {"cert_reqs": CERT_REQS[tls.get("ssl_cert_reqs", "required")]}
     use_ssl |= {name.removeprefix("ssl_"): tls[name] for name in FILES if name in tls}
-    # Its client checks the name where it is told one.
+    # RabbitMQ's client checks the host name only if it gets one here.
     if is_verified(address):
         use_ssl["server_hostname"] = urlsplit(base).hostname
     return Broker(url, {}, use_ssl, is_verified(address))
 
 
 def _sentinel(address: str, options: dict[str, Any]) -> Broker:
-    base, tls, asked = _parts(address)
-    if not asked.get("master_name") or asked.keys() - {"master_name", "sentinel_password"}:
+    base, tls, parameters = _parts(address)
+    if not parameters.get("master_name") or parameters.keys() - {
+        "master_name",
+        "sentinel_password",
+    }:
         raise ValueError(
             "must end with ?master_name= and the master's name, and maybe &sentinel_password="
         )
-    options["master_name"] = asked["master_name"]
-    # Sentinels do not have the password of the Redis they watch.
+    options["master_name"] = parameters["master_name"]
+    # Sentinels have a password of their own, not that of the Redis they watch.
     sentinels: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 2}
-    if "sentinel_password" in asked:
-        sentinels["password"] = asked["sentinel_password"]
+    if "sentinel_password" in parameters:
+        sentinels["password"] = parameters["sentinel_password"]
     use_ssl: dict[str, Any] = {}
     if tls:
         use_ssl = {"ssl_cert_reqs": "required", **tls}
@@ -119,10 +122,10 @@ def _sentinel(address: str, options: dict[str, Any]) -> Broker:
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Return what stands before the query, what that says of TLS, and the rest of it."""
+    """Return the address before its query, the TLS options, and the other parameters."""
     base, _, query = address.partition("?")
-    words = dict(parse_qsl(query, keep_blank_values=True))
-    tls = {name: words.pop(name) for name in list(words) if name.startswith("ssl_")}
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    tls = {name: parameters.pop(name) for name in list(parameters) if name.startswith("ssl_")}
     if unknown := tls.keys() - set(TLS):
         raise ValueError(f"has {min(unknown)}, which is none of {', '.join(TLS)}")
     if "ssl_cert_reqs" in tls:
@@ -134,4 +137,4 @@ def _parts(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
     for name in FILES:
         if name in tls and not Path(tls[name]).is_file():
             raise ValueError(f"names {tls[name]} for {name}, where there is no file")
-    return base, tls, words
+    return base, tls, parameters

@@ -36,10 +36,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
 
 
 class Foam(Celery):
-    """Without banners: what a program prints is its log."""
+    """Celery without banners, so that the output of a process is its log alone."""
 
     def _load_config(self) -> Any:
-        """End in a sentence where FOAM is not set up, and not in Celery's traceback."""
+        """End with one sentence about a wrong setting instead of Celery's traceback."""
         try:
             return super()._load_config()  # type: ignore[misc]
         except ImproperlyConfigured as error:
@@ -47,31 +47,31 @@ class Foam(Celery):
 
     @cached_property
     def Worker(self) -> Any:
-        made = super().Worker
-        return lambda **options: made(**{**options, "quiet": True})
+        worker_class = super().Worker
+        return lambda **options: worker_class(**{**options, "quiet": True})
 
     @cached_property
     def Beat(self) -> Any:
-        made = super().Beat
-        return lambda **options: made(**{**options, "quiet": True})
+        beat_class = super().Beat
+        return lambda **options: beat_class(**{**options, "quiet": True})
 
 
 app = Foam("foam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].add("foam.processes.celery_worker:LeaveWord")
+app.steps["worker"].add("foam.processes.celery_worker:HeartbeatStep")
 
-# Nor is a wake-up put back when its worker loses the broker: that needs the broker, and what cannot
-# be put back is dumped into a file.
+# A worker that loses the broker must not put its wake-ups back: that needs the broker, and kombu
+# would dump them into a file.
 Channel.do_restore = False
 
 
 @worker_process_init.connect
 def collect_seldom(**_: object) -> None:
-    """Let the garbage collector leave alone what lives as long as the process.
+    """Keep the garbage collector from objects that live as long as the process.
 
-    A batch makes tens of thousands of objects that all live until it is written. By default they
-    set off collections that look through every module: a quarter of what a batch costs.
+    A batch makes tens of thousands of objects that live until it is written. By default they set
+    off collections that traverse every module: a quarter of the cost of a batch.
     """
     gc.collect()
     gc.freeze()
@@ -80,7 +80,7 @@ def collect_seldom(**_: object) -> None:
 
 @worker_shutting_down.connect
 def end_rounds(**_: object) -> None:
-    """A warm shutdown waits for its tasks: let rounds of deliveries take nothing more."""
+    """Let rounds of deliveries lease nothing more: a warm shutdown waits for its tasks."""
     shutdown.requested.set()
     liveness.watchdog.end()
 
@@ -91,18 +91,18 @@ def limit_statements(**_: object) -> None:
     limits.serve()
 
 
-# Connections to the database live as long as Django says, which asks before and after a request.
+# Django closes old connections before and after a request; a task is one as well.
 
 
 @task_prerun.connect
 @task_postrun.connect
 def keep_connection(task: Any, **_: object) -> None:
-    """Close one that is too old or broken; have the others tried before they are used again."""
+    """Close connections that are too old or broken; check the others before their next use."""
     if not task.request.is_eager:
         close_old_connections()
 
 
-# Logs: ours, instead of what Celery puts in their place; LOG_LEVEL counts, and not --loglevel.
+# FOAM's logging instead of Celery's: LOG_LEVEL counts, and --loglevel does not.
 
 
 @setup_logging.connect
@@ -110,7 +110,7 @@ def log_as_everywhere(**_: object) -> None:
     dictConfig(settings.LOGGING)
 
 
-# A request's id goes with the tasks that it wakes; what no request has woken bears its own.
+# A task logs with the id of the request that woke it, else with its own id.
 
 
 @before_task_publish.connect
@@ -133,7 +133,7 @@ def let_id_go(**_: object) -> None:
     _running.close()
 
 
-# What goes wrong is counted, and what this process has counted does not go with it.
+# Failed tasks are counted, and a process writes its counters before it ends.
 
 TASKS_FAILED = store.Counter("foam_tasks_failed_total")
 

@@ -1,7 +1,7 @@
-"""Environment variables, read as settings: each is understood, or refused in one sentence.
+"""Reads environment variables as settings, or raises ImproperlyConfigured with one sentence.
 
-The sentence begins with the name of the variable, says what it must be, with an example, and what
-it is. What may be a secret is not repeated.
+The sentence names the variable, what it must be with an example, and its value unless that may be
+a secret.
 """
 
 import base64
@@ -14,8 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from foam.addresses import (
     LAST_PORT,
+    InvalidSetting,
     Proxy,
-    Refused,
     address_of,
     database_of,
     mail_of,
@@ -36,7 +36,7 @@ NAME_OF_HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-F
 
 
 class Variables:
-    """A reader of variables, each by the kind of its value; one that is not set has its default."""
+    """The environment; a method for each kind of value, most with a default for unset variables."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
@@ -49,7 +49,7 @@ class Variables:
         """Return the variable `name`, or refuse to start and say which one is missing."""
         value = self.environment.get(name, "")
         if value.strip():
-            # As it stands: a secret may begin or end with anything.
+            # Not stripped: a secret may begin or end with a space.
             return value
         raise ImproperlyConfigured(
             f"Set the environment variable {name}, such as {example} (see docs/settings.md; "
@@ -75,7 +75,7 @@ class Variables:
         return value
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
-        """Return a whole number in these bounds."""
+        """Return a whole number from `lowest` to `highest`."""
         value = self.text(name, str(default))
         if not re.fullmatch(r"[0-9]{1,12}", value) or not lowest <= int(value) <= highest:
             refuse(name, f"a number from {lowest} to {highest}, such as {default}", value)
@@ -92,22 +92,22 @@ class Variables:
         return int(match[1]), WINDOWS[match[2]]
 
     def matching(self, name: str, pattern: str, allowed: str, *, secret: bool = False) -> str:
-        """Return a text that looks as it must, or nothing where it is not set."""
+        """Return a text that matches `pattern` as a whole, or "" if the variable is not set."""
         value = self.text(name)
         if value and not re.fullmatch(pattern, value):
             refuse(name, allowed, None if secret else value)
         return value
 
     def items(self, name: str, default: Sequence[str] = ()) -> list[str]:
-        """Return what stands between commas."""
+        """Return the items of a list with commas."""
         return [
             part.strip() for part in self.text(name, ",".join(default)).split(",") if part.strip()
         ]
 
-    def each(
+    def parsed_items(
         self, name: str, parts: Sequence[str], read: Callable[[str], Any], allowed: str
     ) -> list[Any]:
-        """Return what each part is read as; refuse the list for the first that is not."""
+        """Return `read(part)` of all parts; refuse the list at the first ValueError."""
         values = []
         for part in parts:
             try:
@@ -118,23 +118,23 @@ class Variables:
 
     def networks(self, name: str) -> list[str]:
         allowed = "networks with commas between, such as 10.0.0.0/8,::1/128"
-        self.each(
+        self.parsed_items(
             name, parts := self.items(name), lambda part: ip_network(part, strict=False), allowed
         )
         return parts
 
     def ports(self, name: str, default: str) -> list[int | tuple[int, int]]:
-        """Return the ports of a list, and of a range the first and the last."""
+        """Return ports as numbers, and ranges as (first, last)."""
         allowed = "ports and ranges of them with commas between, such as 80,443,8000-8999"
         parts = self.items(name, [default] if name not in self.environment else ())
         if not parts:
             refuse(name, allowed, self.text(name))
-        return self.each(name, parts, ports_of, allowed)
+        return self.parsed_items(name, parts, ports_of, allowed)
 
     def hosts(self, name: str) -> list[str]:
         allowed = "host names with commas between, without scheme and port: foam.example.org,[::1]"
         self.required(name, "foam.example.org,localhost")
-        return self.each(name, self.items(name), host_of, allowed)
+        return self.parsed_items(name, self.items(name), host_of, allowed)
 
     def keys(self, name: str) -> list[str]:
         """Return Fernet keys."""
@@ -153,7 +153,7 @@ class Variables:
     def web_address(
         self, name: str, example: str, *, tls: bool = False, secret: bool = False
     ) -> str:
-        """Return an http or https address, or nothing; with `tls` http only of this machine."""
+        """Return an http(s) address, or ""; with `tls` http is allowed to this machine only."""
         value = self.text(name)
         if not value:
             return value
@@ -161,13 +161,13 @@ class Variables:
         try:
             parts = address_of(value, ("http", "https"))
             if tls and parts.scheme == "http" and parts.hostname not in NEAR:
-                raise Refused("must be https")
+                raise InvalidSetting("must be https")
         except ValueError:
             refuse(name, f"{allowed}, such as {example}", None if secret else value)
         return value
 
     def database(self, name: str) -> dict[str, Any]:
-        """Return what Django is told of a PostgreSQL, as PostgreSQL's own client reads its URL."""
+        """Return Django's DATABASES entry; the URL is parsed by PostgreSQL's own client."""
         self.required(name, POSTGRES_EXAMPLE)
         try:
             return database_of(self.text(name))
@@ -183,7 +183,7 @@ class Variables:
         return value
 
     def broker(self, name: str) -> str:
-        """Return an address, or several of sentinels with semicolons between; or nothing."""
+        """Return the broker's address, or several of sentinels with semicolons; "" if not set."""
         value = self.text(name)
         for number, part in enumerate(value.split(";") if value else ()):
             try:
@@ -197,7 +197,7 @@ class Variables:
         return value
 
     def mail(self, name: str) -> dict[str, Any]:
-        """Return Django's settings of the mail server; nothing where it is not set."""
+        """Return Django's settings of the mail server; {} if the variable is not set."""
         example = "smtp+tls://user:password@smtp.example.org:587"
         try:
             return mail_of(value) if (value := self.text(name)) else {}
@@ -205,7 +205,7 @@ class Variables:
             raise ImproperlyConfigured(f"{name} {error}, such as {example}.") from None
 
     def proxy(self, name: str) -> Proxy | None:
-        """Return the proxy for outgoing requests; None where it is not set."""
+        """Return the proxy for outgoing requests; None if the variable is not set."""
         example = "http://user:password@proxy.example.org:3128"
         try:
             return proxy_of(value) if (value := self.text(name)) else None
@@ -214,25 +214,25 @@ class Variables:
 
 
 def refuse(name: str, allowed: str, value: str | None) -> NoReturn:
-    """Raise the sentence about a value that is not allowed; None for one that is a secret."""
-    what = "" if value is None else f"; it is {value!r}" if value else "; it is empty"
-    raise ImproperlyConfigured(f"{name} must be {allowed}{what}.")
+    """Raise the sentence about a value that is not allowed; pass None for a secret value."""
+    actual = "" if value is None else f"; it is {value!r}" if value else "; it is empty"
+    raise ImproperlyConfigured(f"{name} must be {allowed}{actual}.")
 
 
 def ports_of(part: str) -> int | tuple[int, int]:
     """Return a port, or the first and the last of a range such as 8000-8999."""
     match = re.fullmatch(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", part)
     if not match:
-        raise Refused(part)
+        raise InvalidSetting(part)
     first, last = int(match[1]), int(match[2] or match[1])
     if not 0 < first <= last <= LAST_PORT:
-        raise Refused(part)
+        raise InvalidSetting(part)
     return (first, last) if match[2] else first
 
 
 def host_of(part: str) -> str:
     if not NAME_OF_HOST.fullmatch(part):
-        raise Refused(part)
+        raise InvalidSetting(part)
     return part
 
 

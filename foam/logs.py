@@ -1,8 +1,8 @@
-"""How FOAM logs: one JSON object a line, or lines for people, and nothing that is secret.
+"""Log formats: one JSON object a line, or lines for people; without secrets.
 
-A call reads `log.info("dispatched claimed=%d fired=%d", ...)`: what stands there as name=%d is a
-field of the JSON, and the words before it are its event. What is logged while a request is answered
-or a task runs bears its `request_id`, which goes from the request to the tasks that it woke.
+A call is `log.info("dispatched claimed=%d fired=%d", ...)`: each name=%d is a field of the JSON,
+and the words before are its event. Lines of a request or task have its `request_id`, which goes
+from the request to the tasks that it woke.
 """
 
 import logging
@@ -26,7 +26,7 @@ current_request_id = _request_id.get
 
 @contextmanager
 def request(request_id: str) -> Iterator[None]:
-    """Have every line that is logged within bear this id."""
+    """Add this id to every line that is logged within the block."""
     token = _request_id.set(request_id)
     try:
         yield
@@ -34,10 +34,10 @@ def request(request_id: str) -> Iterator[None]:
         _request_id.reset(token)
 
 
-# Below these an address is a permission. notifications.actions and reminders.feed have them, too,
-# and cannot be imported before Django is set up.
+# Addresses below these paths are permissions. The same paths stand in
+# notifications.links.signed_links and reminders.exchange.feed, which need Django to be set up.
 PATHS = ("/do/", "/calendar/")
-# What an address has in its path or query is often a secret, and so is what answers a message.
+# Paths and queries of addresses are often secret, and so are links and API tokens.
 _SECRETS = [
     (re.compile(r"\b([a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@\"'<>]*@)?([^\s/?#\"'<>]+)[^\s\"'<>)]*"),
      r"\1\2/…"),
@@ -48,16 +48,16 @@ QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|“[^”]*”")
 
 
 def scrub(text: str) -> str:
-    """Return the text without what leads to a receiver, signs an answer, or opens the API."""
+    """Return the text without paths of addresses, signed links and API tokens."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text
 
 
-def told(error: BaseException) -> str:
-    """Return an exception in a line, without what it quotes: that may be a reminder's words.
+def format_error(error: BaseException) -> str:
+    """Return an exception in one line, without quoted text, which may be a reminder's words.
 
-    Nor has it what PostgreSQL tells beside its message, where a whole row may stand.
+    PostgreSQL's DETAIL is left out as well, as it may hold a whole row.
     """
     diag = getattr(error.__cause__ or error, "diag", None)
     primary = getattr(diag, "message_primary", None)
@@ -68,14 +68,14 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{where}".rstrip(": ")
 
 
-def trace(error: BaseException | None, at: TracebackType | None = None) -> str:
-    """Return how an exception came about, and what it came of; its words as `told` has them."""
+def format_trace(error: BaseException | None, at: TracebackType | None = None) -> str:
+    """Return the tracebacks of an exception and its causes, each with its `format_error`."""
     parts: list[str] = []
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    formatted_ids: set[int] = set()
+    while error is not None and id(error) not in formatted_ids:
+        formatted_ids.add(id(error))
         frames = "".join(traceback.format_tb(error.__traceback__ or at))
-        parts.insert(0, f"{frames}{told(error)}")
+        parts.insert(0, f"{frames}{format_error(error)}")
         at = None
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\nthen\n".join(parts)
@@ -86,7 +86,7 @@ _PLACE = re.compile(r"(?:(\w+)=)?%[-#0 +]*\d*(?:\.\d+)?[sdifrxg]")
 
 @lru_cache(maxsize=1000)
 def _fields_of(template: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return what stands before the fields of a template, and their names; None without any."""
+    """Return the event and the names of the fields of a template; None if it has no fields."""
     places = list(_PLACE.finditer(template.replace("%%", "")))
     named = [place for place in places if place[1]]
     if not named or len(named) != len(places):
@@ -95,31 +95,32 @@ def _fields_of(template: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
-    """Return the event and the fields of a record, both safe to be shown."""
-    asked = getattr(record, "request", None)
-    if asked is not None:
-        # Django's own: with the path, in which there may be anything.
-        match = getattr(asked, "resolver_match", None)
+    """Return the event and the fields of a record, both without secrets."""
+    request = getattr(record, "request", None)
+    if request is not None:
+        # Django's own message has the path, which may hold a secret.
+        match = getattr(request, "resolver_match", None)
         fields = {
-            "method": getattr(asked, "method", None),
+            "method": getattr(request, "method", None),
             "view": match.view_name or match.route if match else None,
             "status": getattr(record, "status_code", None),
         }
         return "request failed", fields
     if record.name == "celery.app.trace" and isinstance(record.args, dict):
         return "task failed" if record.exc_info else "task", {"task": record.args.get("name")}
-    found = isinstance(record.msg, str) and _fields_of(record.msg)
-    if found and isinstance(record.args, tuple) and len(found[1]) == len(record.args):
+    template = isinstance(record.msg, str) and _fields_of(record.msg)
+    if template and isinstance(record.args, tuple) and len(template[1]) == len(record.args):
         values = [scrub(v) if isinstance(v, str) else v for v in record.args]
-        return found[0], dict(zip(found[1], values, strict=True))
+        event, names = template
+        return event, dict(zip(names, values, strict=True))
     return scrub(record.getMessage()), {}
 
 
 class Formatter(logging.Formatter):
-    """What both forms have in common: an exception is told without its words."""
+    """The base of both formats: exceptions without the texts they quote."""
 
     def formatException(self, ei: Any) -> str:
-        return trace(ei[1], ei[2])
+        return format_trace(ei[1], ei[2])
 
     def exception_of(self, record: logging.LogRecord) -> str:
         return self.formatException(record.exc_info) if record.exc_info else ""
@@ -146,11 +147,11 @@ class JsonFormatter(Formatter):
 
 
 class LineFormatter(Formatter):
-    """For people: the time, the level, who says it and what, then the request's id."""
+    """A line for people: time, level, logger, event, fields, request id."""
 
     def format(self, record: logging.LogRecord) -> str:
         event, fields = parts_of(record)
-        words = [event, *(f"{name}={shown(value)}" for name, value in fields.items())]
+        words = [event, *(f"{name}={format_value(value)}" for name, value in fields.items())]
         if request_id := current_request_id():
             words.append(f"request_id={request_id}")
         line = f"{self.formatTime(record)} {record.levelname} {record.name} {' '.join(words)}"
@@ -158,12 +159,12 @@ class LineFormatter(Formatter):
         return f"{line}\n{exception}" if exception else line
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def config(form: str, level: str) -> dict[str, Any]:
-    """Return what `logging.config.dictConfig` takes, for Django, Celery and gunicorn alike."""
+    """Return the argument of `logging.config.dictConfig`, for Django, Celery and gunicorn alike."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -180,10 +181,10 @@ def config(form: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             # At WARNING it writes a line for each 4xx, which is the client's concern.
             "django.request": {"level": "ERROR"},
-            # At DEBUG these write what they have in hand: addresses, parameters, words.
+            # At DEBUG these write addresses, parameters and the words of reminders.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db", "psycopg")},
             **{name: {"level": "WARNING"} for name in ("urllib3", "requests", "httpx", "httpcore")},
-            # gunicorn's own, which otherwise have handlers of their own.
+            # Without this gunicorn's loggers have handlers of their own.
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             # The middleware writes a line for each request, without what stands in its address.
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": True},

@@ -16,7 +16,7 @@ from foam.monitoring import request_metrics
 
 log = logging.getLogger(__name__)
 
-# What a client may call a request: enough for any tracer's ids, and harmless wherever it is shown.
+# The ids that clients may give: enough for any tracer, and harmless in logs and headers.
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 PROBES = {"/healthz": views.healthz, "/readyz": views.readyz, "/metrics": views.metrics}
@@ -25,7 +25,7 @@ PROBES = {"/healthz": views.healthz, "/readyz": views.readyz, "/metrics": views.
 def omit_head_body(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer HEAD with the headers of GET alone: gunicorn logs a warning for each body."""
+    """Answer HEAD with the headers of GET and no body, for which gunicorn would log a warning."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response: Any = get_response(request)
@@ -42,13 +42,13 @@ def omit_head_body(
     return middleware
 
 
-def probes(
+def answer_probes(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer those who watch FOAM before anything else is asked of them.
+    """Answer health checks and Prometheus before the checks of host and https.
 
-    They come by an address and not by a name that ALLOWED_HOSTS knows, and over http. What they get
-    names no host.
+    They come over http and by an IP address that ALLOWED_HOSTS does not have. The answers name no
+    host.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -58,14 +58,14 @@ def probes(
     return middleware
 
 
-def follow(
+def log_and_count(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Give each request an id, or take the client's; log and count how it was answered."""
+    """Give each request an id, or take the client's; log and count its answer."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        asked = request.headers.get("X-Request-ID", "")
-        request_id = asked if SANE_ID.fullmatch(asked) else uuid.uuid4().hex
+        header = request.headers.get("X-Request-ID", "")
+        request_id = header if SANE_ID.fullmatch(header) else uuid.uuid4().hex
         began = time.monotonic()
         with logs.request(request_id):
             response = get_response(request)
@@ -73,14 +73,14 @@ def follow(
             match = request.resolver_match
             view = (match.view_name or match.route) if match else "none"
             is_file = request.path_info.startswith(settings.STATIC_URL)
-            # By the name of the view: an address may have words in it, or what signs an answer. A
-            # page's own files tell no more than the page.
+            # Logs the name of the view, as the address may hold a secret or a reminder's words.
+            # Static files are logged at DEBUG only, as their page is logged.
             log.log(
                 logging.DEBUG if is_file and response.status_code < 400 else logging.INFO,
                 "answered method=%s view=%s status=%d seconds=%.3f",
                 *(request.method, view, response.status_code, seconds),
             )
-            request_metrics.note(view, response.status_code, seconds)
+            request_metrics.count_request(view, response.status_code, seconds)
             watch_stream(response, view, request_id)
         response["X-Request-ID"] = request_id
         return response
@@ -91,7 +91,7 @@ def follow(
 def error_pages(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Give a body to an error that Django answers without one, such as 405 for a wrong method."""
+    """Give a body to errors that Django answers without one, such as 405 for a wrong method."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

@@ -10,16 +10,17 @@ REMEDY = "Run migrate_once of the last version of FOAM that has them, then of th
 def names() -> set[tuple[str, str]]:
     """Return (app, name) of each replaced migration that is no longer a file."""
     loader = MigrationLoader(None)
-    replaced = {target for each in loader.replacements.values() for target in each.replaces}
+    migrations = loader.replacements.values()
+    replaced = {target for migration in migrations for target in migration.replaces}
     return replaced - loader.disk_migrations.keys()
 
 
 def missing() -> list[str]:
-    """Name the replaced migrations that the database lacks, of apps of which it has others.
+    """Return "app.name" of each replaced migration that the database lacks, of apps that it has.
 
     Django would take such an app for complete, or create tables that exist.
     """
-    gone = names()
+    replaced = names()
     applied = MigrationRecorder(connection).applied_migrations().keys()
     begun = {app for app, _ in applied}
-    return sorted(f"{app}.{name}" for app, name in gone - applied if app in begun)
+    return sorted(f"{app}.{name}" for app, name in replaced - applied if app in begun)

@@ -40,33 +40,34 @@ FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 
 DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "foam.postgresql"
-# Behind PgBouncer each transaction may have another session: nothing may be kept in one.
+# Behind PgBouncer each transaction may get another session, so no session may hold state.
 FOAM_PGBOUNCER = env.boolean("FOAM_PGBOUNCER", False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
 _options = DATABASES["default"].get("OPTIONS", {})
-# A machine that froze or was cut off while it held locks: by default, after two hours. Longer than
-# we ever think between two statements. PgBouncer takes no such options: there it is said to the
-# role (docs/scaling.md). What DATABASE_URL says comes after it, and counts.
+# Ends the session of a machine that froze or was cut off while it held locks; by default PostgreSQL
+# waits for two hours. PgBouncer takes no such options: there the role has them (docs/scaling.md).
+# Options in DATABASE_URL come later and overrule this.
 _session = "" if FOAM_PGBOUNCER else "-c idle_in_transaction_session_timeout=60s"
 _session = f"{_session} {_options.get('options', '')}".strip()
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
-    # A database that was cut off: by default, after two hours. One that hangs: foam.postgresql.
+    # Give up a database that was cut off; the system's default is two hours. foam.postgresql gives
+    # up a database that hangs.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
-    # Of several servers one that takes writes, and not the first that answers.
+    # Of several servers use the primary, not the first that answers.
     **({"target_session_attrs": "read-write"} if "," in DATABASES["default"]["HOST"] else {}),
     **_options,
     **({"options": _session} if _session else {}),
 }
-# A connection that is opened anew has all to learn again; health checks find one that is dead.
+# A new connection has to plan every statement again; health checks find a dead one.
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Who has tried to sign in how often, and which codes are used up: for all processes, and whether or
-# not Redis is there.
+# Failed sign-ins and used codes are in PostgreSQL, so that they count in all processes and without
+# Redis.
 CACHES = {"default": {"BACKEND": "accounts.sign_in.cache.Cache", "LOCATION": "accounts_cache"}}
 
 # Applications
@@ -107,8 +108,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "foam.middleware.omit_head_body",
-    "foam.middleware.probes",
-    "foam.middleware.follow",
+    "foam.middleware.answer_probes",
+    "foam.middleware.log_and_count",
     "foam.api.trailing_slash.keep_method",
     "foam.api.request_text.UsableText",
     "django.middleware.security.SecurityMiddleware",
@@ -182,14 +183,13 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 # A mail may take longer than the three minutes that are usual.
 ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
-# Whoever takes over an account cannot do so in silence.
+# The owner gets a mail about each change, so that no attacker takes over an account unnoticed.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "FOAM: "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
-# What a proxy adds to X-Forwarded-For last is where the request came from; without one that header
-# is anybody's word.
+# The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
 USERSESSIONS_TRACK_ACTIVITY = False
 
@@ -197,17 +197,17 @@ MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "FOAM"
-# Passkeys need https; browsers make an exception of localhost, and so do we where that is FOAM.
+# Passkeys need https; browsers and FOAM make an exception for localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
 
-# For programs that sign a person in by themselves; pages have their own forms.
+# For programs that sign a person in by the API; pages have their own forms.
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_SERVE_SPECIFICATION = False
 
 # A team's own accounts (OpenID Connect)
 
 SOCIALACCOUNT_ADAPTER = "accounts.sign_in.adapters.OidcAdapter"
-# Who has shown an address to the team's provider is the account of that address here.
+# A verified address of the team's provider signs in to the account with that address.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -215,7 +215,9 @@ _issuer_example = "https://sso.example.org/realms/team"
 FOAM_OIDC_ISSUER = env.web_address("FOAM_OIDC_ISSUER", _issuer_example, tls=True).rstrip("/")
 FOAM_OIDC_SIGNUP = env.one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")
 _domains = env.items("FOAM_OIDC_DOMAINS")
-env.each("FOAM_OIDC_DOMAINS", _domains, host_of, "domains with commas between, such as example.org")
+env.parsed_items(
+    "FOAM_OIDC_DOMAINS", _domains, host_of, "domains with commas between, such as example.org"
+)
 FOAM_OIDC_DOMAINS = [name.lower() for name in _domains]
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if FOAM_OIDC_ISSUER:
@@ -283,31 +285,31 @@ except ValueError as error:
 CELERY_BROKER_URL = FOAM_BROKER.url
 CELERY_BROKER_TRANSPORT_OPTIONS = FOAM_BROKER.options
 CELERY_BROKER_USE_SSL = FOAM_BROKER.use_ssl
-# Not only the broker's client checks the certificate.
+# Clients other than the broker's check the certificate as well.
 try:
-    REDIS_URL = broker_url.verified(REDIS_URL)
+    REDIS_URL = broker_url.with_verification(REDIS_URL)
 except ValueError as error:
     raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# For ever: by default a worker ends after three quarters of an hour without a broker.
+# Without a limit: by default a worker ends after three quarters of an hour without a broker.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Whatever it answers, as that it is a replica now, or starts: a worker connects anew and tries on.
+# A worker reconnects after any error of the broker, such as being a replica now or still starting.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
-# A wake-up that cannot be sent is logged; the next tick makes up for it. Redis's client connects
-# anew by itself; RabbitMQ's does so only for who tries again: without that, no wake-up would ever
-# leave a process again whose connection was cut.
+# A wake-up that cannot be sent is logged; the next tick makes up for it. Redis' client reconnects
+# by itself. RabbitMQ's reconnects only on a retry: without that a process whose connection was cut
+# would never send a wake-up again.
 CELERY_TASK_PUBLISH_RETRY = FOAM_BROKER.is_rabbitmq
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
-# Or Celery closes a worker's connection to the database around each task. How long one is kept is
-# Django's to say (CONN_MAX_AGE), which foam.celery asks.
+# Without this Celery closes the database connection around each task. foam.celery closes it by
+# Django's CONN_MAX_AGE instead.
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A broker that restarts is no reason to break off what is being sent.
+# A broker that restarts must not interrupt deliveries that are being sent.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
@@ -472,7 +474,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("foam/admin.css")],
     "SCRIPTS": [lambda request: static("foam/admin.js")],
-    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.show",
+    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.add_dashboard",
     "COLORS": {
         # Sea green, from light to dark.
         "primary": {
@@ -544,10 +546,10 @@ UNFOLD = {
 
 FOAM_LOG_FORMAT = env.one_of("FOAM_LOG_FORMAT", "json" if PRODUCTION else "lines", *logs.FORMATS)
 LOGGING = logs.config(FOAM_LOG_FORMAT, env.log_level("LOG_LEVEL"))
-# Whoever has it may read /metrics; without it nobody may, but for loopback in development.
+# The bearer token for /metrics; without it only loopback may read them, in development.
 _visible = "at least 16 visible characters, such as the output of: openssl rand -hex 32"
 FOAM_METRICS_TOKEN = env.matching("FOAM_METRICS_TOKEN", r"[!-~]{16,}", _visible, secret=True)
 _dsn = "as Sentry shows it: https://KEY@HOST/NUMBER"
 SENTRY_DSN = env.matching("SENTRY_DSN", r"https?://[!-~]+@[!-~]+/\d+", _dsn, secret=True)
-# Where workers and beat leave word that they are alive, for `python -m foam.alive`.
+# The folder in which workers and beat touch a file every few seconds, for probes.
 FOAM_ALIVE_DIR = env.text("FOAM_ALIVE_DIR")

@@ -10,7 +10,7 @@ from notifications.links import views as answers
 from notifications.links.signed_links import PATH
 from reminders.exchange.feed import views as feed
 
-# One way in for everybody, with its second factor and its limits.
+# Staff sign in by the same page as users, with its second factor and its rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 api: list[URLPattern | URLResolver] = [
@@ -33,7 +33,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),
-    # In place of Django's, which offers everything that it finds.
+    # In place of Django's own, which offers the rows of all owners.
     path("admin/autocomplete/", admin.site.admin_view(Search.as_view(admin_site=admin.site))),
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in.urls")),

@@ -1,3 +1,3 @@
-"""Which FOAM this is."""
+"""The version of FOAM; pyproject.toml has the same."""
 
 VERSION = "0.7.0"

@@ -19,15 +19,15 @@ from foam.monitoring import metrics as figures
 from foam.monitoring.health import CHECKS, readiness
 from foam.postgresql.connection import patience
 
-# What asks here has a limit of its own, and wants to know above all that something is slow.
-PATIENCE = 3.0
+# The limit for the database in these answers: probes have time-outs of their own.
+PROBE_PATIENCE_SECONDS = 3.0
 
 
 class WelcomeView(APIView):
     """The front door: a page for a person, the addresses in JSON for a program."""
 
     permission_classes = [AllowAny]
-    # A session alone: a program's token, good or bad, changes nothing here.
+    # Sessions only: the answer does not depend on a token.
     authentication_classes = [SessionAuthentication]
     renderer_classes = [JSONRenderer, TemplateHTMLRenderer]
     schema = None
@@ -54,7 +54,7 @@ class WelcomeView(APIView):
 
 
 class ApiRootView(ApiView):
-    """What the API has. A token goes into the header `Authorization: Bearer foam_…`."""
+    """The lists of the API. A token goes into the header `Authorization: Bearer foam_…`."""
 
     permission_classes = [AllowAny]
     schema = None
@@ -64,14 +64,14 @@ class ApiRootView(ApiView):
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Say that this process answers."""
+    """Answer that this process is alive, without a query."""
     return JsonResponse({"status": "ok"})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether reminders fire and arrive: database, broker, the last tick and canary.
+    """Answer whether reminders fire and arrive: database, broker, the last tick and canary.
 
-    As with Kubernetes' own, `?exclude=broker` leaves a check out of the answer's status.
+    As in Kubernetes' own probes, `?exclude=broker` leaves a check out of the status.
     """
     excluded = request.GET.getlist("exclude")
     if unknown := set(excluded).difference(CHECKS):
@@ -79,15 +79,15 @@ def readyz(request: HttpRequest) -> HttpResponse:
         return problems.response(
             400, f"There is no check {name!r} to exclude; there are {', '.join(CHECKS)}."
         )
-    with patience(PATIENCE):
+    with patience(PROBE_PATIENCE_SECONDS):
         report = readiness(timezone.now(), excluded)
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell Prometheus, which shows FOAM_METRICS_TOKEN; without one there is nothing here.
+    """Return the metrics to a client with FOAM_METRICS_TOKEN; 404 if that is not set.
 
-    In development this machine may look without.
+    In development loopback needs no token.
     """
     token = settings.FOAM_METRICS_TOKEN
     if not token:
@@ -97,6 +97,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         answer = problems.response(401, "Show FOAM_METRICS_TOKEN as a bearer token.")
         answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer
-    with patience(PATIENCE):
+    with patience(PROBE_PATIENCE_SECONDS):
         page = figures.page(timezone.now())
     return HttpResponse(page, content_type=figures.CONTENT_TYPE)

@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 from foam.postgresql import limits
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
-# By which gunicorn knows that a worker cannot start, and gives up.
+# gunicorn gives up when a worker exits with this code.
 CANNOT_START = 3
 
 limits.serve()

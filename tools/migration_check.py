@@ -1,14 +1,14 @@
-"""Whether the release before can go on working while, and after, a migration is applied.
+"""Checks that the release before can go on working while, and after, a migration is applied.
 
 An upgrade migrates first and replaces processes one by one, so that for a while old code meets the
-new schema. And FOAM is at work meanwhile: nobody may wait long for a lock. `troubles` looks for
-what breaks either. It does not run anything, and what it cannot judge it refuses: then a line in
-`ALLOWED` says why it is harmless.
+new schema, and running processes must not wait long for a lock. `troubles` lists the operations
+that break either. It runs none of them. It refuses an operation that it cannot judge, until a line
+in `ALLOWED` gives the reason why that is harmless.
 
-To take a column away takes two releases. The first lets go of it: SeparateDatabaseAndState with
-RemoveField among its state_operations, after the column was made nullable or given a db_default, so
-that rows can be written without it. The next drops it, with a line in `ALLOWED` that names the
-first.
+Removing a column takes two releases. The first removes it from the state: SeparateDatabaseAndState
+with RemoveField among its state_operations, after the column was made nullable or got a db_default,
+so that rows can be written without it. The next release drops it, with a line in `ALLOWED` that
+names the first.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED, CheckConstraint, Field
 
-# The last migration of each app that makes an empty database, beside which no release is at work.
+# The migration of each app that makes an empty database, which no running release uses.
 BASELINE = {
     "accounts": "0001_initial",
     "notifications": "0001_initial",
     "reminders": "0001_initial",
 }
-# So few rows that an index or a check of them takes no time.
+# Tables with few rows, for which an index or a check takes no time.
 SMALL = {
     "accounts.apitoken",
     "accounts.pause",
@@ -40,7 +40,7 @@ SMALL = {
     "reminders.heartbeat",
     "reminders.tally",
 }
-# "app.migration: operation" to why it is harmless.
+# From "app.migration: operation" to the reason why it is harmless.
 ALLOWED: dict[str, str] = {}
 
 HARMLESS = (
@@ -53,7 +53,7 @@ HARMLESS = (
     postgres.RemoveIndexConcurrently,
     postgres.ValidateConstraint,
 )
-# These do not wait in a transaction, and nobody waits for them.
+# These run outside a transaction and block no other session.
 ALONE = (
     postgres.AddIndexConcurrently,
     postgres.RemoveIndexConcurrently,
@@ -64,21 +64,22 @@ ALONE = (
 def troubles(allowed: dict[str, str] | None = None) -> list[str]:
     """Return a line for each operation since the baseline that is neither safe nor allowed.
 
-    Also one for each line of `allowed` (ALLOWED if None) that nothing needs, or that gives no
-    reason.
+    Each key of `allowed` (ALLOWED if None) that matches no such operation gets a line as well.
     """
     reasons = ALLOWED if allowed is None else allowed
     loader = MigrationLoader(None)
-    found = [line for key in since_the_baseline(loader) for line in of_key(loader, key)]
-    names = [line.split(" - ")[0] for line in found]
+    refusals = [line for key in since_the_baseline(loader) for line in of_key(loader, key)]
+    names = [line.split(" - ")[0] for line in refusals]
     refused = [
-        line for line, name in zip(found, names, strict=True) if not reasons.get(name, "").strip()
+        line
+        for line, name in zip(refusals, names, strict=True)
+        if not reasons.get(name, "").strip()
     ]
     return refused + [f"{name} - not needed in ALLOWED" for name in reasons if name not in names]
 
 
 def since_the_baseline(loader: MigrationLoader) -> list[tuple[str, str]]:
-    """Return our migrations after those that are taken for granted, in the order of the graph."""
+    """Return FOAM's migrations after the baseline, in the order of the graph."""
     old = {key for app, name in BASELINE.items() for key in loader.graph.forwards_plan((app, name))}
     leaves = [leaf for app in BASELINE for leaf in loader.graph.leaf_nodes(app)]
     keys = [key for leaf in leaves for key in loader.graph.forwards_plan(leaf)]
@@ -91,9 +92,9 @@ def of_key(loader: MigrationLoader, key: tuple[str, str]) -> Iterator[str]:
 
 
 def of_migration(migration: Migration, state: ProjectState) -> Iterator[str]:
-    """Yield "app.migration: operation - why not" for each operation that is not safe.
+    """Yield "app.migration: operation - reason" for each operation that is not safe.
 
-    `state` is that before it, and is changed.
+    `state` is the state before the migration; it is changed.
     """
     label = migration.app_label
     new: set[str] = set()
@@ -101,8 +102,8 @@ def of_migration(migration: Migration, state: ProjectState) -> Iterator[str]:
         after = state.clone()
         operation.state_forwards(label, after)
         name = f"{label}.{migration.name}: {operation.describe()}"
-        for why in _of_operation(operation, label, state, after, new):
-            yield f"{name} - {why}"
+        for reason in _of_operation(operation, label, state, after, new):
+            yield f"{name} - {reason}"
         if not migration.atomic and not isinstance(operation, (*ALONE, ops.RunPython, ops.RunSQL)):
             yield f"{name} - not in a transaction, where it would give up a lock it cannot get"
         if isinstance(operation, ops.CreateModel):
@@ -141,16 +142,18 @@ def _of_operation(
         yield from _of_new_constraint(operation, is_small)
     elif isinstance(operation, ops.RemoveConstraint):
         constraints = before.models[label, model].options["constraints"]
-        [was] = [each for each in constraints if each.name == operation.name]
+        [was] = [constraint for constraint in constraints if constraint.name == operation.name]
         if not isinstance(was, CheckConstraint):
             yield "ON CONFLICT of the release before may need it"
     else:
-        yield _why_refused(operation)
+        yield _refusal(operation)
 
 
-def _why_refused(operation: Operation) -> str:
+def _refusal(operation: Operation) -> str:
     if isinstance(operation, (ops.RemoveField, ops.DeleteModel)):
-        return "the release before still reads and writes it; see the two steps in compatibility.py"
+        return (
+            "the release before still reads and writes it; see the two steps in migration_check.py"
+        )
     if isinstance(operation, (ops.RenameField, ops.RenameModel, ops.AlterModelTable)):
         return "the release before knows the old name only"
     if isinstance(operation, (ops.RunPython, ops.RunSQL)):
@@ -163,9 +166,9 @@ def _of_separate(
 ) -> Iterator[str]:
     if operation.database_operations:
         yield "what it does to the database is hidden from its state"
-    for each in operation.state_operations:
-        if isinstance(each, ops.RemoveField):
-            field = before.models[label, each.model_name_lower].fields[each.name_lower]
+    for part in operation.state_operations:
+        if isinstance(part, ops.RemoveField):
+            field = before.models[label, part.model_name_lower].fields[part.name_lower]
             if not can_be_left_out(field):
                 yield "rows cannot be written without it: no null and no db_default"
         else:
@@ -210,7 +213,7 @@ def _of_changed_field(was: Any, becomes: Any) -> Iterator[str]:
 
 
 def _is_wider(was: Field, becomes: Field) -> bool:
-    """A varchar may grow, and become text, without a look at the rows."""
+    """Whether the new type is a wider varchar or text, for which PostgreSQL reads no rows."""
     if not (was.db_type(connection) or "").startswith("varchar"):
         return False
     if becomes.db_type(connection) == "text":
@@ -223,7 +226,7 @@ def _is_wider(was: Field, becomes: Field) -> bool:
 
 
 def _of_new_constraint(operation: ops.AddConstraint, is_small: bool) -> Iterator[str]:
-    # What it asks of rows that the release before writes, no machine knows.
+    # Whether the old release's rows satisfy the constraint cannot be computed here.
     yield "say in ALLOWED why the release before writes only rows that it accepts"
     if isinstance(operation, postgres.AddConstraintNotValid) or is_small:
         return

@@ -1,1 +1,1 @@
-"""Whether FOAM works: health, metrics, dashboard, doctor."""
+"""The state of FOAM for operators: health, metrics, dashboard, doctor."""

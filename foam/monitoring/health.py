@@ -1,4 +1,4 @@
-"""Whether reminders fire and arrive: asked by `/readyz`, the admin's banner and the terminal."""
+"""The answer to "do reminders fire and arrive?", for `/readyz`, the admin and the terminal."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,30 +21,31 @@ from reminders.engine.canary import Canary
 from reminders.engine.tick import last_tick, next_fire_at
 from reminders.models import Backlog
 
-# Beyond this without a tick every face says so.
+# After this long without a tick, `/readyz`, the admin and the metrics report it.
 STALE = timedelta(seconds=30)
-# The first canary may take as long as it takes to start the rest of FOAM.
-PATIENCE = timedelta(minutes=3)
+# The first canary may take as long as the start of all of FOAM's processes.
+FIRST_CANARY_PATIENCE = timedelta(minutes=3)
 
 REPLICA = (
     "The broker is a replica, which takes no wake-ups. Reminders are late, not lost, until it is "
     "a master again: redis-cli REPLICAOF NO ONE."
 )
 
-# What `readiness` looks at.
+# The checks of `readiness`.
 CHECKS = ("database", "broker", "tick", "canary")
 
 
 def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
-    """Return each check as "ok" or what is wrong, and `status`, "ok" only when all of them are.
+    """Return the report of all checks; `status` is "ok" if all checks that count are.
 
-    Those `excluded` are told like the others, and do not count.
+    Each of CHECKS is "ok" or a sentence about its fault; the `excluded` ones do not count. The
+    other keys are for information and do not count either:
 
-    `seconds` tells how long ago the last tick and canary were, and how long the longest-waiting
-    reminder and delivery have been overdue: a backlog that is being worked off is no trouble.
-    `tzdata` is no check either: it tells by which rules this process plans. Nor is `paused`, which
-    says since when everything is paused, and until when; empty when it is not. Nor is `backlog`:
-    what becomes of late reminders while that is told apart, else "none".
+    - `seconds`: the age of the last tick and canary, and how long the longest-waiting reminder and
+      delivery have been overdue.
+    - `tzdata`: the version of the time zone rules in this process.
+    - `paused`: since when and until when everything is paused; empty if it is not.
+    - `backlog`: the decision about late reminders, or "none"; None if the database is down.
     """
     checks = {"database": "ok", "broker": _broker(), "tick": "unknown", "canary": "unknown"}
     late: str | None = None
@@ -65,25 +66,31 @@ def readiness(now: datetime, excluded: Collection[str] = ()) -> dict[str, Any]:
         checks["database"] = "The database does not answer."
     is_ok = all(checks[name] == "ok" for name in CHECKS if name not in excluded)
     status = "ok" if is_ok else "failing"
-    told = {"paused": paused, "backlog": late, "seconds": seconds, "tzdata": tzdata_version()}
-    return {"status": status, **checks, **told}
+    return {
+        "status": status,
+        **checks,
+        "paused": paused,
+        "backlog": late,
+        "seconds": seconds,
+        "tzdata": tzdata_version(),
+    }
 
 
 def trouble(now: datetime) -> str:
-    """Say in a sentence or two that reminders do not fire or arrive; empty when they do both."""
+    """Return a sentence about the reason why reminders do not fire or arrive; empty if they do."""
     pulse = Pulse.take(now)
     return pulse.tick_trouble or pulse.canary_trouble or pulse.paused_told
 
 
 def backlog() -> str:
-    """Say in a sentence what becomes of late reminders; empty while no backlog is open."""
-    found = Backlog.objects.open().select_related("decided_by").first()
-    return found.text if found else ""
+    """Return a sentence about the decision on late reminders; empty while no backlog is open."""
+    row = Backlog.objects.open().select_related("decided_by").first()
+    return row.text if row else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What the database tells at `now` of the tick and the canary."""
+    """The last tick, the canary and the pause of everything, as the database has them at `now`."""
 
     now: datetime
     tick_at: datetime | None
@@ -108,8 +115,8 @@ class Pulse:
                 f"Reminders are not firing. The last tick is {ahead} s ahead: the clock was set "
                 "back, and none came since."
             )
-        what = f"last ticked {self._ago(self.tick_at)}" if self.tick_at else "has never ticked"
-        return f"Reminders are not firing. The scheduler {what}: are the worker and beat running?"
+        state = f"last ticked {self._ago(self.tick_at)}" if self.tick_at else "has never ticked"
+        return f"Reminders are not firing. The scheduler {state}: are the worker and beat running?"
 
     @property
     def canary_trouble(self) -> str:
@@ -118,14 +125,14 @@ class Pulse:
                 "Whether reminders arrive is not known. The canary does not fire: "
                 "manage.py canary plants it again."
             )
-        if self.now - self.canary.first_due_at <= PATIENCE:
+        if self.now - self.canary.first_due_at <= FIRST_CANARY_PATIENCE:
             return ""
         if self.arrived_at is not None and self.now - self.arrived_at <= LATEST_HEARTBEAT:
             return ""
-        what = "No canary has ever arrived"
+        state = "No canary has ever arrived"
         if self.arrived_at:
-            what = f"The last canary that arrived was due {self._ago(self.arrived_at)}"
-        return f"Reminders are not arriving. {what}: is the deliver worker running, or far behind?"
+            state = f"The last canary that arrived was due {self._ago(self.arrived_at)}"
+        return f"Reminders are not arriving. {state}: is the deliver worker running, or far behind?"
 
     @property
     def paused_told(self) -> str:
@@ -148,9 +155,9 @@ def _broker() -> str:
 
 
 def _greet(broker: Broker) -> bool:
-    """Ask the broker for a sign of life, and wait for it for no longer than two seconds.
+    """Return whether the broker takes wake-ups; wait for its answer for two seconds at most.
 
-    Return whether it takes wake-ups: a Redis that has become a replica answers, and takes none.
+    A Redis that has become a replica answers, but takes none.
     """
     brief = {"socket_connect_timeout": 2, "socket_timeout": 2}
     if broker.is_redis:

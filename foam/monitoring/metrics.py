@@ -1,7 +1,7 @@
-"""What Prometheus is told: sums that every process adds to, and how things stand at this moment.
+"""The metrics for Prometheus: counters that every process adds to, and gauges of this moment.
 
-Whichever web process is asked gives the same figures, so one address is to be scraped. Each query
-reads a bounded number of rows, however many there are: what is counted is counted up to CAP.
+Every web process returns the same figures, so one address is enough to scrape. Each query reads a
+bounded number of rows: rows are counted up to CAP.
 """
 
 import platform
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 
 import django
@@ -29,7 +30,7 @@ from reminders.engine import firing, tick
 from reminders.models import Backlog, Occurrence, Reminder
 
 CAP = 10_000
-# A scrape that would take longer goes without that part.
+# A part of the page whose query takes longer is left out.
 PATIENCE_MS = 2000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,9 +42,9 @@ TASKS = ("reminders.tasks.dispatch", "notifications.tasks.deliver", "reminders.t
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's kind and help; what `labels` lists is there from the beginning, as 0.
+    """A metric's kind, help and labels; each listed combination of labels starts as 0.
 
-    Whoever computes a rate misses the first of a series that appears with it.
+    Prometheus' rate() would miss the first event of a series that appears with that event.
     """
 
     name: str
@@ -127,14 +128,14 @@ METRICS = [
     _gauge("foam_database_longest_transaction_seconds", "Since when the oldest one is open."),
     _gauge("foam_meter_rows", f"Rows of the meter that wait to be folded; counted up to {CAP}."),
 ]
-KNOWN = {metric.name: metric for metric in METRICS}
+METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
 
 # A gauge's labels, and its value.
 Sample = tuple[str, dict[str, str], float]
 
 
 def page(now: datetime) -> str:
-    """Return all metrics in Prometheus' text format; without what cannot be read just now."""
+    """Return all metrics in Prometheus' text format, without the parts that cannot be read."""
     samples: list[Sample] = [("foam_build_info", _build(), 1)]
     counted: dict[str, float] = {}
     failed: list[str] = []
@@ -187,7 +188,7 @@ def _pulse(now: datetime) -> Iterator[Sample]:
 
 
 def _overdue(now: datetime) -> Iterator[Sample]:
-    # A snooze or nag that is due is a reminder's, too, and has an index of its own.
+    # Snoozes and nags that are due have an index of their own.
     follow_ups = Occurrence.objects.filter(follow_up_at__lte=now)
     since = follow_ups.order_by("follow_up_at").values_list("follow_up_at", flat=True).first()
     reminders = Reminder.objects.due(now).order_by("next_fire_at")
@@ -206,7 +207,7 @@ def _overdue(now: datetime) -> Iterator[Sample]:
         yield "foam_backlog", {"decision": decision}, float(decision == in_force)
 
 
-# The first by age, which those that are due or leased are: by notifications_delivery_due.
+# By the index notifications_delivery_due: due and leased deliveries come first in its order.
 STATES = """
 SELECT CASE WHEN leased_until > %(now)s THEN 'leased'
             WHEN status = 'sending' THEN 'lost'
@@ -239,7 +240,7 @@ def _channels(now: datetime) -> Iterator[Sample]:
         yield "foam_channels", {"state": state}, float(rows[:CAP].count())
 
 
-# Without the right to see others' (pg_monitor) it is FOAM's own that are told.
+# Without the role pg_monitor this sees only the sessions of FOAM's own user.
 ACTIVITY = """
 SELECT count(*), current_setting('max_connections')::int,
     coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)
@@ -270,7 +271,7 @@ PARTS: dict[str, Callable[[datetime], Iterable[Sample]]] = {
 
 
 def _broker() -> list[Sample]:
-    """Ask the broker, whichever it is, how many wake-ups wait."""
+    """Return the lengths of the queues, and whether the broker answers."""
     samples: list[Sample] = []
     is_up = True
     try:
@@ -282,14 +283,14 @@ def _broker() -> list[Sample]:
 
 
 def queue_lengths() -> dict[str, int]:
-    """Return how many wake-ups wait in each queue. BrokerError where the broker does not answer."""
+    """Return the number of waiting wake-ups by queue. Raises BrokerError if the broker is down."""
     lengths = {}
     with current_app.connection_for_read() as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
         for queue in QUEUES:
             with broker.channel() as opened:
                 channel: Any = opened
-                # kombu 5.7 looks for a queue on Redis without its prefix, and finds none.
+                # queue_declare of kombu 5.7 leaves out the prefix on Redis and finds no queue.
                 if size := getattr(channel, "_size", None):
                     lengths[queue] = size(queue)
                 else:
@@ -301,8 +302,8 @@ def queue_lengths() -> dict[str, int]:
 
 
 def _gauges(samples: Iterable[Sample]) -> Iterator[str]:
-    for name, of in groupby(sorted(samples, key=lambda each: each[0]), key=lambda each: each[0]):
-        yield from _head(KNOWN[name])
+    for name, of in groupby(sorted(samples, key=itemgetter(0)), key=itemgetter(0)):
+        yield from _head(METRICS_BY_NAME[name])
         for _, labels, value in of:
             yield f"{store.Counter(name).series(**labels)} {_number(value)}"
 
@@ -326,15 +327,15 @@ def _head(metric: Metric) -> Iterator[str]:
 def _combinations(metric: Metric) -> list[dict[str, str]]:
     names = [name for name, _ in metric.labels]
     values = product(*(values for _, values in metric.labels))
-    return [dict(zip(names, each, strict=True)) for each in values]
+    return [dict(zip(names, combination, strict=True)) for combination in values]
 
 
 def _started(metric: Metric, counted: dict[str, float]) -> dict[str, float]:
-    """Return a counter's series, those included that are known and have not begun."""
-    known = metric.labels or metric.name == store.LOST.name
-    series = [store.Counter(metric.name).series(**each) for each in _combinations(metric)]
-    there = {s: v for s, v in counted.items() if s.split("{")[0] == metric.name}
-    return dict.fromkeys(series if known else (), 0.0) | there
+    """Return the series of a counter, with 0 for the listed labels that have not been counted."""
+    is_listed = bool(metric.labels) or metric.name == store.LOST.name
+    series = [store.Counter(metric.name).series(**labels) for labels in _combinations(metric)]
+    stored = {s: v for s, v in counted.items() if s.split("{")[0] == metric.name}
+    return dict.fromkeys(series if is_listed else (), 0.0) | stored
 
 
 def _buckets(metric: Metric, labels: dict[str, str], counted: dict[str, float]) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""What is counted of the web: how requests were answered, and who signed in or failed to.
+"""Counters of the web: requests by answer, and sign-ins by outcome.
 
-Each process keeps its counts and writes them every few seconds, in passing.
+Each process counts in memory, and writes its counts every few seconds as it counts.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ SECONDS = store.Histogram("foam_request_seconds", (0.01, 0.05, 0.1, 0.25, 0.5, 1
 LOGINS = store.Counter("foam_logins_total")
 
 
-def note(view: str, status: int, seconds: float) -> None:
+def count_request(view: str, status: int, seconds: float) -> None:
     """Count an answered request by the name of its view and the class of its status."""
     store.buffer(REQUESTS.series(view=view, status=f"{status // 100}xx"))
     store.buffer_all(SECONDS.of([seconds]))
@@ -23,13 +23,13 @@ def note(view: str, status: int, seconds: float) -> None:
 
 
 def count_break(view: str) -> None:
-    """Count an answer that broke off after its status had been sent and counted."""
+    """Count an answer that broke off after its status was sent and counted."""
     store.buffer(REQUESTS.series(view=view, status="broken"))
     store.flush()
 
 
 def close() -> None:
-    """Write what this process has counted, as it ends."""
+    """Write the counts of this process to the database, at its end."""
     store.flush(every=0)
     connections.close_all()
 

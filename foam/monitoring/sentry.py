@@ -1,6 +1,6 @@
-"""Errors to Sentry, where SENTRY_DSN is set: what broke and where, and nothing of anybody's words.
+"""Reports errors to Sentry, if SENTRY_DSN is set, without any user's data.
 
-The library is no part of FOAM's requirements: requirements/sentry.txt has it.
+The library is optional: requirements/sentry.txt has it.
 """
 
 import re
@@ -11,14 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from foam import logs
 from foam.version import VERSION
 
-# What of an event is about whoever asked, or may be words: the frames' variables above all.
+# Parts of an event that name the user, or may hold the words of a reminder, as variables do.
 LEFT_OUT = ("user", "extra", "breadcrumbs", "server_name", "modules")
 LEFT_OF_FRAME = ("vars",)
 _EMAIL = re.compile(r"[^\s@<>'\"]+@[^\s@<>'\"]+\.\w+")
 
 
 def start(dsn: str, environment: str) -> None:
-    """Report errors of this process, and of those that it forks."""
+    """Report errors of this process and of its forks."""
     try:
         import sentry_sdk  # noqa: PLC0415  Optional.
     except ImportError:
@@ -41,19 +41,19 @@ def start(dsn: str, environment: str) -> None:
 
 
 def before_send(event: Any, hint: dict[str, Any]) -> Any:
-    """Take out of an event what FOAM does not tell anybody; what is left has the request's id."""
+    """Remove users' data from an event, and add the id of the request."""
     for name in LEFT_OUT:
         event.pop(name, None)
-    asked = event.pop("request", None) or {}
-    if asked.get("method"):
-        event["request"] = {"method": asked["method"]}
+    request = event.pop("request", None) or {}
+    if request.get("method"):
+        event["request"] = {"method": request["method"]}
     event.get("contexts", {}).pop("celery-job", None)
     if request_id := logs.current_request_id():
         event.setdefault("tags", {})["request_id"] = request_id
-    said = event.pop("logentry", None)
-    if said:
-        # The template: its parameters may be anything.
-        event["logentry"] = {"message": _clean(str(said.get("message", "")))}
+    entry = event.pop("logentry", None)
+    if entry:
+        # The template alone: its parameters may hold users' data.
+        event["logentry"] = {"message": _clean(str(entry.get("message", "")))}
     if "message" in event:
         event["message"] = _clean(str(event["message"]))
     if "transaction" in event and event["transaction"].startswith("/"):
@@ -67,6 +67,6 @@ def before_send(event: Any, hint: dict[str, Any]) -> Any:
 
 
 def _clean(text: str) -> str:
-    """The first line, without what is quoted and without addresses."""
+    """Return the first line, without quoted text and without addresses."""
     lines = text.splitlines()
     return _EMAIL.sub("…", logs.scrub(logs.QUOTED.sub("…", lines[0])))[:200] if lines else ""

@@ -1,1 +1,1 @@
-"""How beat, workers and the web server run."""
+"""The web server, workers and beat as processes: gunicorn, Celery, heartbeats."""

@@ -7,7 +7,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 TICK, PRUNE = "tick", "prune"
 OWN = (TICK, PRUNE)
-# What nobody may change of them.
+# The trigger refuses changes of these fields.
 FIXED = (
     "name",
     "task",
@@ -21,19 +21,19 @@ FIXED = (
     "start_time",
     "expires",
 )
-SHORTEST, LONGEST = timedelta(seconds=1), timedelta(seconds=60)
-SANE = "The tick runs at an interval of 1 to 60 seconds."
+SHORTEST_TICK, LONGEST_TICK = timedelta(seconds=1), timedelta(seconds=60)
+TICK_INTERVAL_RULE = "The tick runs at an interval of 1 to 60 seconds."
 
 
-def is_sane(interval: IntervalSchedule | None) -> bool:
-    """Tell whether the tick may run so often."""
+def is_tick_interval(interval: IntervalSchedule | None) -> bool:
+    """Whether the tick may run at this interval."""
     if interval is None:
         return False
-    return SHORTEST <= timedelta(**{interval.period: interval.every}) <= LONGEST
+    return SHORTEST_TICK <= timedelta(**{interval.period: interval.every}) <= LONGEST_TICK
 
 
-def that_need(rows: Any) -> list[str]:
-    """Name FOAM's own among these tasks, or among the tasks that run by these schedules."""
+def own_names(rows: Any) -> list[str]:
+    """Return the names of FOAM's own tasks among these tasks, or that run by these schedules."""
     own = PeriodicTask.objects.filter(name__in=OWN)
     names = set()
     for row in rows:

@@ -1,8 +1,8 @@
-"""Beat's scheduler: django-celery-beat's, going on where that waits or ends.
+"""Beat's scheduler: django-celery-beat's, but it survives a clock set back and a lost database.
 
-It compares times of the clock on the wall, in a heap and in each entry's last run. When the clock
-is set back, as after three hours ahead, all of them lie in the future, and for three hours nothing
-would be due. And it ends when the database is away just as it reads its table anew.
+django-celery-beat compares system times, in a heap and in each entry's last run. If the clock is
+set back by three hours, all of these lie in the future and nothing would be due for three hours.
+And it ends if the database does not answer while it reads its table again.
 """
 
 import logging
@@ -22,16 +22,16 @@ from foam.processes import liveness
 
 log = logging.getLogger(__name__)
 
-# Its own clock has no zone.
+# django-celery-beat compares this with a naive time.
 LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001
 
 
 @beat_init.connect
 def end_between_ticks(sender: Service, **_: object) -> None:
-    """Have SIGTERM and SIGINT end beat after the tick that it is in.
+    """Make SIGTERM and SIGINT end beat after its current tick.
 
-    Celery's own handler writes the table at once. Where the signal comes in the middle of a
-    statement, that waits for ever for the lock of the connection, which psycopg holds meanwhile.
+    Celery's own handler writes the table at once. If the signal interrupts a statement, that waits
+    for ever for the lock of the connection, which psycopg holds during the statement.
     """
 
     def end(number: int, frame: object) -> None:
@@ -55,7 +55,7 @@ class Scheduler(DatabaseScheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ticked_at = datetime.now(UTC)
-        self._left_word_at = -liveness.EVERY
+        self._heartbeat_at = -liveness.EVERY
         super().__init__(*args, **kwargs)
         liveness.watchdog.start()
         log.info("beat is starting.")
@@ -66,9 +66,9 @@ class Scheduler(DatabaseScheduler):
             log.warning("the clock was set back by %s", self._ticked_at - now)
             self._read_anew()
         self._ticked_at = now
-        if time.monotonic() - self._left_word_at >= liveness.EVERY:
-            self._left_word_at = time.monotonic()
-            liveness.leave_word(f"beat@{gethostname()}")
+        if time.monotonic() - self._heartbeat_at >= liveness.EVERY:
+            self._heartbeat_at = time.monotonic()
+            liveness.send_heartbeat(f"beat@{gethostname()}")
         delay: float = super().tick(*args, **kwargs)
         return delay
 
@@ -85,5 +85,5 @@ class Scheduler(DatabaseScheduler):
             return self._schedule
 
     def _read_anew(self) -> None:
-        """Have `schedule` read all of the table, and the heap made anew, when it is next asked."""
+        """Make the next access to `schedule` read the whole table and build the heap again."""
         self._last_full_sync = LONG_AGO

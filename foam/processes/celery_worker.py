@@ -1,4 +1,4 @@
-"""A Celery worker that leaves word that it is alive, whether its broker is or not."""
+"""A Celery worker that sends heartbeats, also while its broker does not answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,37 +11,38 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from foam.processes import liveness
 
 
-class LeaveWord(bootsteps.StartStopStep):
-    """From the worker's event loop: when that hangs nobody leaves word."""
+class HeartbeatStep(bootsteps.StartStopStep):
+    """Sends heartbeats from the worker's event loop, so that they end when the loop hangs."""
 
     requires = ("celery.worker.components:Timer",)
 
     def start(self, worker: Any) -> None:
         name = str(worker.hostname)
-        liveness.leave_word(name)
+        liveness.send_heartbeat(name)
         liveness.watchdog.start()
-        worker.timer.call_repeatedly(liveness.EVERY, liveness.leave_word, (name,))
+        worker.timer.call_repeatedly(liveness.EVERY, liveness.send_heartbeat, (name,))
 
 
 class Consumer(CeleryConsumer):
     def ensure_connected(self, conn: Any) -> Any:
-        """The event loop stands still until there is a broker: not a reason to end the worker."""
-        with leaving_word(str(self.hostname)):
+        """Wait for the broker, with heartbeats from a thread: the event loop stands still."""
+        with heartbeats(str(self.hostname)):
             return super().ensure_connected(conn)
 
 
 @contextmanager
-def leaving_word(name: str) -> Iterator[None]:
-    done = Event()
+def heartbeats(name: str) -> Iterator[None]:
+    """Send heartbeats from a thread of their own until the block ends."""
+    end = Event()
 
-    def go_on() -> None:
-        while not done.wait(liveness.EVERY):
-            liveness.leave_word(name)
+    def send_until_end() -> None:
+        while not end.wait(liveness.EVERY):
+            liveness.send_heartbeat(name)
 
-    beside = Thread(target=go_on, daemon=True)
-    beside.start()
+    thread = Thread(target=send_until_end, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        done.set()
-        beside.join()
+        end.set()
+        thread.join()

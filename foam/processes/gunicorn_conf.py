@@ -1,4 +1,4 @@
-"""How gunicorn serves FOAM, read by run.sh. GUNICORN_CMD_ARGS overrules every line."""
+"""gunicorn's configuration, read by run.sh. GUNICORN_CMD_ARGS overrules every line."""
 
 import os
 import sys
@@ -21,27 +21,27 @@ except ImproperlyConfigured as error:
 bind = "0.0.0.0:8000"
 worker_class = "foam.processes.gunicorn_worker.Worker"
 threads = 4
-# A worker whose threads hang still says that it is alive: this is for one that is stuck as a whole.
+# gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.
 timeout = 60
-# What is under way when it is told to end. Less than the patience of who tells it, which is 35 s in
-# docker-compose.yml and deploy/systemd.
+# How long requests under way may take after SIGTERM. Must be less than the 35 s after which
+# docker-compose.yml and deploy/systemd kill gunicorn.
 graceful_timeout = 30
-# Longer than proxies keep an idle connection (Caddy two minutes, nginx one): who closes first while
-# the other sends cuts a request, and no proxy sends a POST twice.
+# Longer than proxies keep an idle connection (Caddy two minutes, nginx one). If gunicorn closed
+# first, a request sent at that moment would be lost, as no proxy repeats a POST.
 keepalive = 130
 # A heartbeat file on a slow disk would make a healthy worker look dead.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its own private file there
-# It would need a writable home, and nothing here uses it.
+# The control socket would need a writable home, and FOAM does not use it.
 control_socket_disable = True
 
-# One log for all: gunicorn's own lines look as FOAM's do.
+# gunicorn's own lines look like FOAM's.
 logconfig_dict = _logging
-# Where GUNICORN_CMD_ARGS asks for an access log, no address that is a permission stands in it.
+# Redacts secret addresses, if GUNICORN_CMD_ARGS switches an access log on.
 logger_class = "foam.processes.gunicorn_logger.Logger"
 
 
 def worker_exit(server: object, worker: object) -> None:
-    """Write what this process has counted."""
+    """Write the counters of this process to the database."""
     from foam.monitoring import request_metrics  # noqa: PLC0415  Django is set up in the worker only.
 
     request_metrics.close()

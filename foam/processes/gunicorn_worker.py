@@ -1,10 +1,10 @@
-"""gunicorn's threaded worker, which on SIGTERM also serves whoever had already connected.
+"""gunicorn's threaded worker, which on SIGTERM also serves clients that are already connected.
 
-gunicorn stops to accept, finishes what it has, and closes its socket last. Whoever connects in
-between waits for up to half a minute in the socket's queue, and is then reset.
+gunicorn itself stops to accept, finishes its requests, and closes its socket last. A client that
+connects in between would wait for up to half a minute in the socket's queue, and then be reset.
 
-Health checks have threads of their own: requests that wait for a database that hangs keep none of
-them waiting.
+Health checks have threads of their own, so that they answer while all other threads wait for a
+database that hangs.
 """
 
 import selectors
@@ -17,10 +17,10 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from foam.processes import liveness
 
-# The longest beginning of a request by which a health check is known.
+# The longest beginning of a request that tells a health check from other requests.
 PEEK = len(b"HEAD /healthz ")
-# How long a connection may take to say what it wants, in seconds, while all threads are at work.
-HESITATION = 0.02
+# How long the worker waits for the first bytes of a connection while all its threads are busy.
+PEEK_WAIT_SECONDS = 0.02
 
 
 class Worker(ThreadWorker):
@@ -29,14 +29,14 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self.in_hand = 0
-        # The first never waits; the others do, for a few seconds.
+        # /healthz never waits; the others wait for the database, for a few seconds.
         looks = ThreadPoolExecutor(2, "look")
         self.checks = {"/healthz": ThreadPoolExecutor(1, "health"), "/readyz": looks}
         self.checks["/metrics"] = looks
         super().init_process()
 
     def notify(self) -> None:
-        """Tell gunicorn and systemd, about once a second, that this worker's loop goes round."""
+        """Send a heartbeat of this worker's loop to gunicorn and systemd, about once a second."""
         super().notify()
         liveness.notify("WATCHDOG=1")
 
@@ -50,19 +50,19 @@ class Worker(ThreadWorker):
     def enqueue_req(self, conn: Any) -> None:
         self.in_hand += 1
         pool = self.checks.get(self.path_of(conn), self.tpool)
-        done = partial(self.method_queue.defer, self.finish_request, conn)
-        pool.submit(self.handle, conn).add_done_callback(done)
+        finish = partial(self.method_queue.defer, self.finish_request, conn)
+        pool.submit(self.handle, conn).add_done_callback(finish)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         self.in_hand -= 1
         super().finish_request(conn, fs)
 
     def path_of(self, conn: Any) -> str:
-        """Return the path of a request that asks for a health check; else maybe nothing."""
+        """Return the path of a request if its first bytes hold it, as those of health checks do."""
         if self.cfg.is_ssl:
             return ""
         if self.in_hand > self.cfg.threads:
-            is_waited_at(conn.sock, HESITATION)
+            is_readable(conn.sock, PEEK_WAIT_SECONDS)
         try:
             words = conn.sock.recv(PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT).split(b" ")
         except OSError:
@@ -71,23 +71,23 @@ class Worker(ThreadWorker):
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
-        # Not when it begins: it may be told to end before that.
+        # Only at the end: gunicorn also calls this when the worker starts.
         if not enabled and not self.alive:
-            self.close_the_door()
+            self.close_listeners()
 
-    def close_the_door(self) -> None:
-        """Take in who waits, then close: when the last worker has, others are refused at once.
+    def close_listeners(self) -> None:
+        """Accept the clients in the queue, then close the sockets, so that new clients are refused.
 
-        A socket that systemd holds stays open, and they wait for the worker that comes next.
+        A socket that systemd holds stays open: new clients wait there for the next worker.
         """
         listeners, self.sockets = self.sockets, []
         for listener in listeners:
-            while is_waited_at(listener):
+            while is_readable(listener):
                 self.accept(listener)
             listener.close()
 
 
-def is_waited_at(listener: Any, seconds: float = 0) -> bool:
+def is_readable(listener: Any, seconds: float = 0) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         return bool(selector.select(seconds))

@@ -1,8 +1,8 @@
-"""Signs of life of workers and beat, every few seconds: for a probe, for systemd, for a watchdog.
+"""Heartbeats of workers and beat, every few seconds: for a probe, systemd and a watchdog.
 
-A probe looks at nothing but the age of a file. That costs no start of Python and asks no broker: a
-worker that waits for Redis is not to be killed. The watchdog ends a process that hangs, so that
-whoever looks after it starts it anew.
+A probe reads the age of a file alone. That starts no Python and asks no broker: a worker that waits
+for Redis must not be killed. The watchdog ends a process that hangs, so that Docker, systemd or
+`make run` starts it again.
 """
 
 import logging
@@ -16,15 +16,16 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 
-# In seconds; a probe takes a minute without a sign for death, and so do systemd and the watchdog.
+# In seconds. After a minute without a heartbeat a probe, systemd and the watchdog take the process
+# for dead.
 EVERY = 5.0
 LONGEST = 60.0
 
 
 class Watchdog:
-    """Ends this process when it has given no sign for LONGEST.
+    """Ends this process after LONGEST without a heartbeat.
 
-    It counts its own rounds, not the time: a machine that was asleep is given as long again.
+    It counts its own rounds, not the time: after a machine slept, the process gets LONGEST again.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class Watchdog:
         self._rounds = 0
 
     def end(self) -> None:
-        """Watch no longer: a process that is told to end finishes what it has first."""
+        """Stop watching: a process that shuts down may finish its tasks, however long they take."""
         self._ended.set()
 
     def _watch(self) -> None:
@@ -55,8 +56,8 @@ class Watchdog:
 watchdog = Watchdog()
 
 
-def leave_word(name: str) -> None:
-    """Give a sign of life: to the watchdog, to systemd, and to the file in FOAM_ALIVE_DIR."""
+def send_heartbeat(name: str) -> None:
+    """Tell the watchdog and systemd that this process is alive, and touch its file for probes."""
     watchdog.feed()
     notify("WATCHDOG=1")
     if not settings.FOAM_ALIVE_DIR:
@@ -67,11 +68,11 @@ def leave_word(name: str) -> None:
         file = folder / name.replace(os.sep, "_")
         file.touch()
     except OSError as error:
-        log.error("cannot leave word in FOAM_ALIVE_DIR: %s", error.strerror)
+        log.error("cannot touch a file in FOAM_ALIVE_DIR: %s", error.strerror)
 
 
 def notify(state: str) -> None:
-    """Tell systemd, if it is there to hear it (sd_notify)."""
+    """Send a state to systemd, if it started this process (sd_notify)."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

@@ -190,9 +190,9 @@ def test_what_is_fixed_is_not_changed_by_the_form(root, tick):
 def test_unusable_interval_is_an_error_that_names_what_is_allowed(root, tick):
     hour = IntervalSchedule.objects.create(every=1, period="hours")
     answer = save(root, tick, interval=hour.pk)
-    assert answer.context["adminform"].errors["interval"] == [beat_rows.SANE]
+    assert answer.context["adminform"].errors["interval"] == [beat_rows.TICK_INTERVAL_RULE]
     answer = root.post(f"{INTERVALS}{tick.interval_id}/change/", form_of_interval(90))
-    assert answer.context["adminform"].errors["every"] == [beat_rows.SANE]
+    assert answer.context["adminform"].errors["every"] == [beat_rows.TICK_INTERVAL_RULE]
     assert root.post(f"{INTERVALS}{hour.pk}/change/", form_of_interval(90)).status_code == 302
 
 

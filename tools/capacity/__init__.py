@@ -1,1 +1,1 @@
-"""How much this machine carries: measured on a throw-away rig, told as a rule."""
+"""Measures the capacity of this machine with a throw-away FOAM, and estimates what it carries."""

@@ -1,6 +1,6 @@
-"""python -m tools.capacity: what `manage.py capacity` runs.
+"""python -m tools.capacity, which `manage.py capacity` runs.
 
-A process of its own, so that Django is set up with the rig's servers and has never heard of others.
+It is a process of its own, so that Django is set up with the test bed's servers and no others.
 """
 
 import argparse
@@ -29,11 +29,11 @@ def main() -> int:
         prog="manage.py capacity", description="Measure how much this machine carries."
     )
     add_arguments(parser)
-    asked = parser.parse_args()
-    return run_for(lambda: run(asked), NOT_HERE, is_json=asked.json)
+    options = parser.parse_args()
+    return run_for(lambda: run(options), NOT_HERE, is_json=options.json)
 
 
-def run(asked: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     say(
         paint("Capacity", "bold") + paint("  on a throw-away FOAM; nothing of yours is used", "dim")
     )
@@ -43,19 +43,19 @@ def run(asked: argparse.Namespace) -> int:
         rig.enter()
         django.setup()
         logging.getLogger().setLevel(logging.WARNING)
-        # Only now: models need the settings, and these the rig's environment.
-        from tools.capacity.measure import measure  # noqa: PLC0415
+        # Imported here, as models need the settings, and these the test bed's environment.
+        from tools.capacity.measure import measure_capacity  # noqa: PLC0415
 
-        measured = measure(rig, asked.stored, asked.due, asked.deliverers)
+        measured = measure_capacity(rig, options.stored, options.due, options.deliverers)
     for line in lines(measured):
         say(line)
-    if asked.json:
-        told = {
+    if options.json:
+        sentences = {
             "rule": rule(measured),
             "bottleneck": bottleneck(measured),
             "disturbed": disturbed(measured),
         }
-        print(json.dumps({**asdict(measured), "at_once": measured.at_once, **told}))
+        print(json.dumps({**asdict(measured), "at_once": measured.at_once, **sentences}))
     return 0
 
 

@@ -1,25 +1,25 @@
-"""From what was measured to what an operator can count on. Pure."""
+"""Turns measurements into sentences that an operator can plan with. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor, log10
 
 GB = 1_000_000_000
-# The rule is told for a burst that is through within this, in seconds.
-WITHIN = 10
-# From here on something is all used up.
-FULL = 0.85
-WAITS = 0.2
-# What others may use without spoiling the figures.
-DISTURBED = 0.15
+# The rule is about a burst that is sent and recorded within this time.
+BURST_SECONDS = 10
+# The share of its time from which a processor counts as busy, or as waiting for the disk.
+BUSY_SHARE = 0.85
+WAITING_SHARE = 0.2
+# The share of the machine that other programs may use without spoiling the figures.
+OTHERS_SHARE = 0.15
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a burst used of the machine, in seconds of CPU; `total` is all that there was."""
+    """The CPU seconds that a burst used; `total` is those of all processors."""
 
-    cpu: Mapping[str, float]  # of FOAM and its servers
-    measuring: float  # of the receiver and of what measures
+    cpu: Mapping[str, float]  # by process of FOAM and its servers
+    measuring: float  # by the receiver and the measuring process
     busy: float
     waiting: float
     total: float
@@ -44,12 +44,12 @@ class Measured:
 
     @property
     def at_once(self) -> int:
-        """How many due at one instant are all sent and recorded within WITHIN."""
-        return rounded(self.instant * WITHIN)
+        """The number of reminders due at one instant that are sent within BURST_SECONDS."""
+        return rounded(self.instant * BURST_SECONDS)
 
 
 def rounded(value: float) -> int:
-    """Round down to two figures: more would be a promise."""
+    """Round down to two digits, as the measurement is no more precise."""
     if value < 1:
         return 0
     unit = 10 ** max(0, floor(log10(value)) - 1)
@@ -59,68 +59,73 @@ def rounded(value: float) -> int:
 def rule(measured: Measured) -> str:
     return (
         f"This machine carries about {measured.at_once:,} reminders due at one instant within "
-        f"{WITHIN} s, {measured.sustained:,} a second sustained, and "
+        f"{BURST_SECONDS} s, {measured.sustained:,} a second sustained, and "
         f"{rounded(GB / measured.bytes_stored):,} stored per GB of disk. Each GB also holds the "
         f"records of {rounded(GB / measured.bytes_sent):,} messages sent."
     )
 
 
 def bottleneck(measured: Measured) -> str:
-    """Say what the burst waited for."""
+    """Return a sentence about the resource that limited the burst."""
     share = measured.share
     if not share.total:
         return "Not known: this system has no /proc."
     seconds = share.total / measured.processors
     ours = sum(share.cpu.values()) or 1.0
     most = sorted(share.cpu, key=lambda name: -share.cpu[name])[:3]
-    parts = ", ".join(f"{name} {100 * share.cpu[name] / ours:.0f} %" for name in most)
-    if share.busy >= FULL * share.total:
+    usage = ", ".join(f"{name} {100 * share.cpu[name] / ours:.0f} %" for name in most)
+    if share.busy >= BUSY_SHARE * share.total:
         measuring = 100 * share.measuring / share.total
         return (
-            f"The processors were all busy. Of what FOAM used: {parts}. The receiver and measuring "
+            f"The processors were all busy. Of what FOAM used: {usage}. The receiver and measuring "
             f"took {measuring:.0f} % of the machine."
         )
-    if share.waiting >= WAITS * share.total:
+    if share.waiting >= WAITING_SHARE * share.total:
         percent = 100 * share.waiting / share.total
         return f"The disk: processors waited for it {percent:.0f} % of the time."
-    if share.cpu.get("dispatch", 0.0) >= FULL * seconds:
+    if share.cpu.get("dispatch", 0.0) >= BUSY_SHARE * seconds:
         return "The dispatcher, which kept one processor busy while others were not."
-    if share.cpu.get("deliver", 0.0) >= FULL * seconds * measured.deliverers:
+    if share.cpu.get("deliver", 0.0) >= BUSY_SHARE * seconds * measured.deliverers:
         return "The deliverers, while processors were free: run more of them (--deliverers)."
     percent = 100 * share.busy / share.total
     return (
         f"Waiting for each other: processors were {percent:.0f} % busy. Of what FOAM used: "
-        f"{parts}. More deliverers (--deliverers) may help."
+        f"{usage}. More deliverers (--deliverers) may help."
     )
 
 
 def lines(measured: Measured) -> list[str]:
-    """Tell everything in words."""
-    held = f"{measured.sustained:,} a second, p99 {measured.sustained_late:.2f} s late"
-    used = ", ".join(f"{name} {mib:.0f}" for name, mib in measured.memory.items())
+    """Return the report, line by line."""
+    sustained = f"{measured.sustained:,} a second, p99 {measured.sustained_late:.2f} s late"
+    memory = ", ".join(f"{name} {mib:.0f}" for name, mib in measured.memory.items())
     rows = {
         "fired": f"{measured.dispatched:,.0f} reminders a second, by one dispatcher",
         "sent at once": f"{measured.instant:,.0f} messages a second, "
         f"p99 {measured.late:.2f} s late",
         "sent, 50 ms": f"{measured.slow:,.0f} messages a second to receivers that take 50 ms",
-        "sustained": held if measured.sustained else "nothing tried stayed within a second",
+        "sustained": sustained if measured.sustained else "nothing tried stayed within a second",
         "idle tick": f"{1e3 * measured.idle_tick:.2f} ms with {measured.stored:,} stored",
-        "memory": f"{used} MiB",
+        "memory": f"{memory} MiB",
         "on disk": f"{measured.bytes_stored:,.0f} bytes a reminder, "
         f"{measured.bytes_sent:,.0f} a message sent",
     }
-    told = [f"  {name:<13} {text}" for name, text in rows.items()]
-    said = [rule(measured), f"Bottleneck of the burst: {bottleneck(measured)}", disturbed(measured)]
-    return ["", *told, *(line for text in said if text for line in ("", text))]
+    table = [f"  {name:<13} {text}" for name, text in rows.items()]
+    sentences = [
+        rule(measured),
+        f"Bottleneck of the burst: {bottleneck(measured)}",
+        disturbed(measured),
+    ]
+    return ["", *table, *(line for text in sentences if text for line in ("", text))]
 
 
 def disturbed(measured: Measured) -> str:
-    """Say so when something else had much of the machine meanwhile; empty when not."""
+    """Return a warning if other programs used much of the machine meanwhile; else ""."""
     share = measured.share
-    other = share.busy - share.measuring - sum(share.cpu.values())
-    if other < DISTURBED * max(share.total, 0.01):
+    others_cpu = share.busy - share.measuring - sum(share.cpu.values())
+    if others_cpu < OTHERS_SHARE * max(share.total, 0.01):
         return ""
+    percent = 100 * others_cpu / share.total
     return (
-        f"Other programs used {100 * other / share.total:.0f} % of this machine meanwhile: stop "
+        f"Other programs used {percent:.0f} % of this machine meanwhile: stop "
         "them and measure again, or take these figures for what FOAM gets beside them."
     )

@@ -1,4 +1,4 @@
-"""Measures what the rule is made of, on a rig that this process has entered."""
+"""Measures rates, lateness, sizes and memory on a test bed that this process has entered."""
 
 import os
 import time
@@ -20,23 +20,24 @@ from tools.testbed.steady_load import Flow, flow
 from tools.testbed.testbed import Rig
 
 TICKS = 100
-# Of what a burst reaches: the first of these that stays within a second is what is sustained.
-TRIED = (0.7, 0.5, 0.3)
-SECONDS = 6
-WITHIN = 1.0
-DELAY = 0.05
-HOT = ("reminders_occurrence", "notifications_delivery", "notifications_attempt")
-STORED = ("reminders_reminder", "reminders_reminder_channels")
+# The shares of the burst's rate that are tried as a steady flow; the first to stay within
+# LATE_SECONDS is sustained.
+FLOW_SHARES = (0.7, 0.5, 0.3)
+FLOW_SECONDS = 6
+LATE_SECONDS = 1.0
+SLOW_RECEIVER_SECONDS = 0.05
+SENT_TABLES = ("reminders_occurrence", "notifications_delivery", "notifications_attempt")
+STORED_TABLES = ("reminders_reminder", "reminders_reminder_channels")
 
 
-def measure(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
+def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
     seed.empty()
-    with receivers() as instant, receivers(DELAY) as slow:
+    with receivers() as instant, receivers(SLOW_RECEIVER_SECONDS) as slow:
         to, to_slow = channels(instant), channels(slow)
         with step(f"{stored:,} reminders stored"):
             seed.add_stored(stored, to, timezone.now())
             seed.settle()
-        bytes_stored = size(STORED) / stored
+        bytes_stored = size(STORED_TABLES) / stored
         with step("Ticks that find nothing"):
             idle = median(seconds_of(lambda: tick.tick(timezone.now())) for _ in range(TICKS))
         with step(f"{due:,} reminders fired"):
@@ -44,39 +45,39 @@ def measure(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
         with engine(rig, deliverers):
             with step(f"{due:,} messages, receivers that answer at once"):
                 quick = burst(rig, instant, to, due)
-            bytes_sent = size(HOT) / due
+            bytes_sent = size(SENT_TABLES) / due
             with step(f"{due:,} messages, receivers that take 50 ms"):
-                slowly = burst(rig, slow, to_slow, due)
+                slow_burst = burst(rig, slow, to_slow, due)
             with step("A steady flow"):
-                sustained, held = sustain(rig, instant, to, quick)
-            used = memory(rig.pids())
+                sustained, steady = sustain(rig, instant, to, quick)
+            mib = memory(rig.pids())
     return Measured(
         processors=os.cpu_count() or 1,
         deliverers=deliverers,
         stored=stored,
         dispatched=dispatched,
         instant=quick.rate,
-        slow=slowly.rate,
+        slow=slow_burst.rate,
         late=quick.percentile(0.99),
         idle_tick=idle,
         sustained=sustained,
-        sustained_late=held.percentile(0.99),
+        sustained_late=steady.percentile(0.99),
         bytes_stored=bytes_stored,
         bytes_sent=bytes_sent,
-        memory=used,
+        memory=mib,
         share=share_of(quick.usage),
     )
 
 
-def share_of(used: Usage) -> Share:
-    ours = (RECEIVER, MEASURING)
-    foam = {name: cpu for name, cpu in used.cpu.items() if name not in ours}
-    measuring = sum(used.cpu[name] for name in ours)
-    return Share(foam, measuring, used.busy, used.waiting, used.total)
+def share_of(usage: Usage) -> Share:
+    tools = (RECEIVER, MEASURING)
+    foam = {name: cpu for name, cpu in usage.cpu.items() if name not in tools}
+    measuring = sum(usage.cpu[name] for name in tools)
+    return Share(foam, measuring, usage.busy, usage.waiting, usage.total)
 
 
 def dispatch_rate(to: Sequence[int], due: int) -> float:
-    """Fire reminders in this process; return how many a second."""
+    """Fire `due` reminders in this process; return the number a second."""
     now = timezone.now()
     due_at = seed.whole_second(now + timedelta(seconds=1))
     seed.add_due(due, to, due_at, now)
@@ -86,17 +87,17 @@ def dispatch_rate(to: Sequence[int], due: int) -> float:
 
 
 def sustain(rig: Rig, receiver: Receiver, to: Sequence[int], best: Burst) -> tuple[int, Flow]:
-    """Return the highest rate tried that was sent in time, or 0 and the last one tried."""
-    for share in TRIED:
+    """Return the highest rate that was sent in time, with its flow; else 0 and the last flow."""
+    for share in FLOW_SHARES:
         rate = max(1, rounded(share * best.rate))
-        tried = flow(rig, receiver, to, rate, SECONDS)
-        if tried.percentile(0.99) <= WITHIN and not tried.lost:
-            return rate, tried
-    return 0, tried
+        steady = flow(rig, receiver, to, rate, FLOW_SECONDS)
+        if steady.percentile(0.99) <= LATE_SECONDS and not steady.lost:
+            return rate, steady
+    return 0, steady
 
 
 def size(tables: Sequence[str]) -> float:
-    """Return the bytes of tables with all that belongs to them."""
+    """Return the bytes of tables with their indexes and TOAST."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name",

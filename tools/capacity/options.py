@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="the result as JSON on stdout, the rest on stderr")
 
 
-def words_of(asked: dict[str, Any]) -> list[str]:
-    """Say again on a command line what was asked for."""
-    words = [f"--{name}={asked[name]}" for name in ("stored", "due", "deliverers")]
-    return [*words, "--json"] if asked["json"] else words
+def words_of(options: dict[str, Any]) -> list[str]:
+    """Return the command line that parses to these options."""
+    words = [f"--{name}={options[name]}" for name in ("stored", "due", "deliverers")]
+    return [*words, "--json"] if options["json"] else words

@@ -47,7 +47,7 @@ On a developer's machine `make manage ARGS="…"`, in production `python manage.
 def make_targets() -> Iterator[tuple[str, str]]:
     """Yield the name of each target that `make help` lists, and what it says of it."""
     yield from re.findall(
-        r"^([a-z]+):[^#\n]*## (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE
+        r"^([a-z-]+):[^#\n]*## (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE
     )
 
 

@@ -1,4 +1,4 @@
-"""What MkDocs asks us: the pages of the reference, and links that leave docs/."""
+"""Hooks of MkDocs: the pages of the reference, and links that leave docs/."""
 
 import os
 import re
@@ -27,16 +27,16 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, path, content=page()))
     icon = PROJECT / "foam" / "static" / "foam" / "icon.svg"
     files.append(File.generated(config, "icon.svg", content=icon.read_text()))
-    wanted = [file for file in files if file.src_uri.endswith(".md")]
-    while wanted:
-        for path in linked_outside(wanted.pop()):
+    pages = [file for file in files if file.src_uri.endswith(".md")]
+    while pages:
+        for path in linked_outside(pages.pop()):
             new = File.generated(
                 config, f"{ELSEWHERE}/{path}", content=(PROJECT / path).read_text()
             )
             if new.src_uri not in files.src_uris:
                 files.append(new)
                 if path.endswith(".md"):
-                    wanted.append(new)
+                    pages.append(new)
     return files
 
 

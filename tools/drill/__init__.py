@@ -1,5 +1,5 @@
-"""The drill: FOAM on a rig, with faults, judged by what its receivers saw.
+"""The drill: a throw-away FOAM under faults, judged by the messages that its receivers got.
 
-`mixture` says what is asked of FOAM, `oracle` what must come of it, `faults` what goes wrong
-meanwhile, `stage` runs it all and `verdict` compares. Nothing here looks at an operator's data.
+`workload` makes the reminders, `expected` computes what must become of each, `faults` strikes
+meanwhile, `run` runs it all and `verdict` compares. Nothing here reads an operator's data.
 """

@@ -1,6 +1,6 @@
-"""python -m tools.drill: what `manage.py drill` and `make drill` run.
+"""python -m tools.drill, which `manage.py drill` and `make drill` run.
 
-A process of its own, so that Django is set up with the rig's servers and has never heard of others.
+It is a process of its own, so that Django is set up with the test bed's servers and no others.
 """
 
 import argparse
@@ -43,7 +43,7 @@ DESCRIPTION = (
 
 def drill(options: Options) -> int:
     began = time.monotonic()
-    behaviours = [Behaviour()] * INSTANT + [BEHAVIOURS[each] for each in options.providers]
+    behaviours = [Behaviour()] * INSTANT + [BEHAVIOURS[name] for name in options.providers]
     settings = {"FOAM_LEASE_SECONDS": LEASE} if options.quick else {}
     say(paint("Drill", "bold") + paint(f"  seed {options.seed}", "dim"))
     with (
@@ -53,7 +53,7 @@ def drill(options: Options) -> int:
         set_up = time.monotonic() - began
         rig.enter()
         django.setup()
-        # Only now: models need the settings, and these the rig's environment.
+        # Imported here, as models need the settings, and these the test bed's environment.
         from reminders.management.progress import Progress  # noqa: PLC0415
         from tools.drill.report import as_json, lines  # noqa: PLC0415
         from tools.drill.run import Drill  # noqa: PLC0415
@@ -68,14 +68,14 @@ def drill(options: Options) -> int:
         if options.json:
             print(json.dumps(as_json(verdict, options, seconds)))
         if not verdict.is_green:
-            say(f"  The logs of what ran are kept in {kept_logs(rig)}")
+            say(f"  The logs of what ran are kept in {save_logs(rig)}")
     return 0 if verdict.is_green else 1
 
 
-def kept_logs(rig: Rig) -> Path:
-    kept = Path(tempfile.mkdtemp(prefix="foam-drill-"))
-    shutil.copytree(rig.folder.log, kept, dirs_exist_ok=True)
-    return kept
+def save_logs(rig: Rig) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="foam-drill-"))
+    shutil.copytree(rig.folder.log, folder, dirs_exist_ok=True)
+    return folder
 
 
 if __name__ == "__main__":

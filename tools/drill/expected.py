@@ -1,4 +1,4 @@
-"""What must come of a reminder, worked out without the code that fires it. Pure."""
+"""Computes what must become of a reminder, without the code that fires it. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from reminders.recurrence import Fire, Lead, Schedule
 from reminders.schedule.misfire import Misfire
 
-# Faults may keep everyone from ticking for so long while FOAM is up.
+# Faults may keep every worker from ticking for this long while FOAM is up.
 STALL = timedelta(seconds=60)
 MOST_DUES = 100_000
 
@@ -19,12 +19,12 @@ MOST_DUES = 100_000
 class Fate(StrEnum):
     FIRES = "fires"
     MISSED = "missed"
-    # Depends on the second of a tick: fired or recorded as missed, but one of them.
+    # Fired or recorded as missed: that depends on the second of a tick.
     EITHER = "either"
 
 
 def fires_of(schedule: Schedule, stored_at: datetime) -> list[Fire]:
-    """List everything that a reminder stored then is to say, in the order of time."""
+    """Return all firings of a reminder that is stored at `stored_at`, in the order of time."""
     longest = max(schedule.leads).nominal
     dues = schedule.upcoming(stored_at, MOST_DUES)
     assert len(dues) < MOST_DUES, "the drill's reminders come to an end"
@@ -34,20 +34,20 @@ def fires_of(schedule: Schedule, stored_at: datetime) -> list[Fire]:
 
 
 def fire_of(schedule: Schedule, due: datetime, lead: Lead) -> Fire:
-    """Return when a lead fires, by Python's own wall clock: days as dates, then exact time."""
+    """Return the firing of a lead, computed by zoneinfo: days on the calendar, then exact time."""
     wall = due.astimezone(ZoneInfo(schedule.timezone)) - timedelta(days=lead.days)
     return Fire(wall.astimezone(UTC) - timedelta(seconds=lead.seconds), due, lead)
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Knows when the first tick came: between `up_from` and `up_by`."""
+    """Decides the fates of firings; the first tick came between `up_from` and `up_by`."""
 
     up_from: datetime
     up_by: datetime
 
     def fates(self, fires: Sequence[Fire], misfire: str, grace: timedelta) -> list[Fate]:
-        """Tell what becomes of each of a reminder's fires."""
+        """Return the fate of each of a reminder's firings."""
         if misfire == Misfire.ALL:
             return [Fate.FIRES for _ in fires]
         if misfire == Misfire.NONE:
@@ -60,7 +60,7 @@ class Oracle:
         return Fate.FIRES if self._fired_by(fire) <= fire.fire_at + grace else Fate.EITHER
 
     def _unless(self, fire: Fire, fires: Sequence[Fire]) -> Fate:
-        """Those that speak at one instant are of one age; the newest are superseded by none."""
+        """Return the fate under misfire "latest": only firings of the latest instant survive."""
         place = bisect_right(fires, fire.fire_at, key=attrgetter("fire_at"))
         if place == len(fires):
             return Fate.FIRES

@@ -1,4 +1,4 @@
-"""Whether the books balance, asked of `manage.py ledger`."""
+"""Asks `manage.py ledger` whether the records balance."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from tools.testbed.testbed import Rig
 
 
 def balance(rig: Rig) -> tuple[str, bool]:
-    """Return what the ledger says, in a line, and whether it balances."""
-    done = subprocess.run(
+    """Return the ledger in a line, and whether it balances."""
+    process = subprocess.run(
         [sys.executable, "manage.py", "ledger", "--json"],
         cwd=PROJECT,
         env=rig.env,
@@ -18,10 +18,10 @@ def balance(rig: Rig) -> tuple[str, bool]:
         text=True,
         check=False,
     )
-    if done.returncode:
-        return " ".join(done.stderr.split()) or f"exit code {done.returncode}", False
-    read = json.loads(done.stdout)
-    due, posted = read["occurrences"], read["deliveries"]
+    if process.returncode:
+        return " ".join(process.stderr.split()) or f"exit code {process.returncode}", False
+    ledger = json.loads(process.stdout)
+    due, posted = ledger["occurrences"], ledger["deliveries"]
     ends = " + ".join(
         f"{count} {end}"
         for end, count in (

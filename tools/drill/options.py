@@ -1,4 +1,4 @@
-"""What a drill is asked to be. Pure; the command line of `manage.py drill` and `tools.drill`."""
+"""The options of a drill, and the command line of `manage.py drill` and `tools.drill`. Pure."""
 
 import argparse
 import re
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 PROVIDERS = ("instant", "flaky", "slow", "dead", "hang", "forgetful")
-# What goes wrong when nothing is asked for: everything that FOAM has to stand.
+# The faults of a drill without options: everything that FOAM has to survive.
 ALL_PROVIDERS = ("flaky", "slow", "dead", "hang")
 ALL_OUTAGE = timedelta(hours=2)
 # Receivers that answer at once, beside one for each other provider.
@@ -17,8 +17,8 @@ LONGEST_OUTAGE = timedelta(days=7)
 
 
 def span(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,7})([smhd])", text)
-    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
+    match = re.fullmatch(r"([0-9]{1,7})([smhd])", text)
+    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else timedelta(0)
     if not timedelta(minutes=1) <= length <= LONGEST_OUTAGE:
         raise argparse.ArgumentTypeError(f"{text!r} must be like 90m, 2h or 1d, from 1m to 7d")
     return length
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """A drill's choices, with everything that was left out filled in."""
+    """The options of a drill, with defaults filled in."""
 
     quick: bool
     reminders: int
@@ -77,39 +77,39 @@ class Options:
     json: bool
 
     @classmethod
-    def of(cls, asked: dict[str, Any]) -> Self:
-        """Fill in the defaults; without any fault asked for, all of them."""
+    def of(cls, arguments: dict[str, Any]) -> Self:
+        """Fill in the defaults; without any fault among the arguments, choose all faults."""
         faults = ("kill9", "flush_broker", "restart_postgres", "outage", "provider")
-        everything = not any(asked[name] for name in faults)
+        everything = not any(arguments[name] for name in faults)
         # Something must be on its way when a worker is killed.
-        default = ALL_PROVIDERS if everything else ("slow",) if asked["kill9"] else ()
-        providers = asked["provider"] or default
+        default = ALL_PROVIDERS if everything else ("slow",) if arguments["kill9"] else ()
+        providers = arguments["provider"] or default
         return cls(
-            quick=asked["quick"],
-            reminders=asked["reminders"] or (300 if asked["quick"] else 2000),
-            seconds=asked["seconds"] or (15 if asked["quick"] else 60),
-            workers=asked["workers"] or 2,
-            beats=asked["beats"] or 2,
-            kill9=asked["kill9"] or everything,
-            flush_broker=asked["flush_broker"] or everything,
-            restart_postgres=asked["restart_postgres"] or everything,
-            outage=asked["outage"] or (ALL_OUTAGE if everything else timedelta(0)),
-            providers=tuple(dict.fromkeys(each for each in providers if each != "instant")),
-            seed=asked["seed"],
-            json=asked["json"],
+            quick=arguments["quick"],
+            reminders=arguments["reminders"] or (300 if arguments["quick"] else 2000),
+            seconds=arguments["seconds"] or (15 if arguments["quick"] else 60),
+            workers=arguments["workers"] or 2,
+            beats=arguments["beats"] or 2,
+            kill9=arguments["kill9"] or everything,
+            flush_broker=arguments["flush_broker"] or everything,
+            restart_postgres=arguments["restart_postgres"] or everything,
+            outage=arguments["outage"] or (ALL_OUTAGE if everything else timedelta(0)),
+            providers=tuple(dict.fromkeys(name for name in providers if name != "instant")),
+            seed=arguments["seed"],
+            json=arguments["json"],
         )
 
 
-def words_of(asked: dict[str, Any]) -> list[str]:
-    """Write parsed arguments as the words that parse to them."""
+def words_of(arguments: dict[str, Any]) -> list[str]:
+    """Return the command line that parses to these arguments."""
     words: list[str] = []
     for field in fields(Options):
         name = "provider" if field.name == "providers" else field.name
-        value, option = asked[name], f"--{name.replace('_', '-')}"
+        value, option = arguments[name], f"--{name.replace('_', '-')}"
         if value is True:
             words.append(option)
         elif isinstance(value, list):
-            words += [part for each in value for part in (option, each)]
+            words += [word for item in value for word in (option, item)]
         elif isinstance(value, timedelta):
             words += [option, f"{int(value.total_seconds())}s"]
         elif value is not None and value is not False:

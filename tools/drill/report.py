@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.drill.options import Options
-from tools.drill.verdict import SHOWN, Verdict
+from tools.drill.verdict import MOST_LINES, DrillVerdict
 from tools.local_stack.terminal import paint
 
 
-def as_json(verdict: Verdict, options: Options, seconds: float) -> dict[str, Any]:
+def as_json(verdict: DrillVerdict, options: Options, seconds: float) -> dict[str, Any]:
     return {
         "green": verdict.is_green,
         "seconds": round(seconds, 1),
@@ -33,7 +33,7 @@ def as_json(verdict: Verdict, options: Options, seconds: float) -> dict[str, Any
     }
 
 
-def lines(verdict: Verdict, options: Options, seconds: float) -> Iterator[str]:
+def lines(verdict: DrillVerdict, options: Options, seconds: float) -> Iterator[str]:
     policies = ", ".join(f"{policy} {count}" for policy, count in sorted(verdict.missed.items()))
     rows: list[tuple[str, object, str]] = [
         ("due", verdict.due, f"of {options.reminders} reminders, each lead by itself"),
@@ -54,7 +54,11 @@ def lines(verdict: Verdict, options: Options, seconds: float) -> Iterator[str]:
             f"after accept: {verdict.explained} explained by an attempt without an outcome, "
             f"{len(verdict.unexplained)} unexplained",
         ),
-        ("uncertain", verdict.uncertain, "attempts whose outcome nobody lived to record"),
+        (
+            "uncertain",
+            verdict.uncertain,
+            "attempts whose worker died before recording them",
+        ),
         (
             "late",
             f"{verdict.late(0.5):.2f} s",
@@ -65,9 +69,9 @@ def lines(verdict: Verdict, options: Options, seconds: float) -> Iterator[str]:
     for name, figure, remark in rows:
         yield f"  {name:<11}{figure!s:>8}  {paint(remark, 'dim')}"
     wrong = [*verdict.missing, *verdict.unexpected, *verdict.unexplained]
-    yield from (f"    {each}" for each in wrong[:SHOWN])
-    if len(wrong) > SHOWN:
-        yield f"    ... and {len(wrong) - SHOWN} more"
+    yield from (f"    {line}" for line in wrong[:MOST_LINES])
+    if len(wrong) > MOST_LINES:
+        yield f"    ... and {len(wrong) - MOST_LINES} more"
     yield ""
     yield conclusion(verdict, options, seconds)
 
@@ -76,7 +80,7 @@ def _expected(certain: int, either: int) -> str:
     return f"expected {certain}" + (f" to {certain + either}" if either else "")
 
 
-def conclusion(verdict: Verdict, options: Options, seconds: float) -> str:
+def conclusion(verdict: DrillVerdict, options: Options, seconds: float) -> str:
     end = f"({seconds:.0f} s, seed {options.seed})"
     if verdict.is_green:
         return paint(

@@ -1,4 +1,4 @@
-"""The drill itself: store, start, let things go wrong, wait, look."""
+"""Runs a drill: stores reminders, starts processes, strikes, waits, and judges."""
 
 import json
 import time
@@ -16,34 +16,34 @@ from reminders.management.progress import Progress
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import REFERENCE
 from tools.drill.expected import Fate, Oracle, fires_of
-from tools.drill.faults import Fault, Faults
+from tools.drill.faults import DrillFault, Faults
 from tools.drill.ledger import balance
 from tools.drill.options import INSTANT, Options
-from tools.drill.verdict import Expected, Saying, Seen, Verdict, compare
+from tools.drill.verdict import DrillVerdict, Expected, Observed, Saying, compare
 from tools.drill.workload import INBOX, OWNER, Mixture, Window, Wish, store
 from tools.local_stack.processes import POLL
 from tools.local_stack.terminal import paint, say
 from tools.testbed.receiver import Receiver
 from tools.testbed.testbed import Rig, beat, worker
 
-# How long it takes, roughly, until all is stored and running and the first live reminder is due.
+# The time, roughly, until all is stored and running and the first live reminder is due.
 WARM_UP = timedelta(seconds=4)
 STORED_WITHIN = timedelta(milliseconds=8)
 STARTED_WITHIN = timedelta(seconds=1.5)
-# ... on a machine that sets up a rig in so many seconds.
+# These hold on a machine that sets up a test bed within this time.
 SET_UP_WITHIN = 8.0
 FIRST_TICK_WITHIN = 180.0
-# After the last fault: a lease, the ladder's second step (5.5 min), and time for the work itself.
-PATIENCE = {True: 120.0, False: 600.0}
-# A second copy of a message would come by then.
-QUIET = 1.0
-LOOK_EVERY = 0.5
-# Their receivers never answer, so their messages may still wait at the end.
-NEVER = ("dead", "hang")
+# By options.quick. After the last fault: a lease, the second retry (5.5 min), and the work itself.
+PATIENCE_SECONDS = {True: 120.0, False: 600.0}
+# A second copy of a message would come within this time.
+QUIET_SECONDS = 1.0
+CHECK_SECONDS = 0.5
+# These receivers never answer, so their messages may still wait at the end.
+SILENT = ("dead", "hang")
 
 
 class Drill:
-    """`set_up` is how many seconds the rig took: by it we know how slow the machine is."""
+    """A drill on a test bed, whose set-up took `set_up` seconds: a measure of the machine."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class Drill:
         self.wishes: dict[int, Wish] = {}
         self.deaths: list[tuple[datetime, datetime]] = []
 
-    def run(self) -> Verdict:
-        asked = self.options
-        warm_up = WARM_UP + asked.reminders * STORED_WITHIN
-        warm_up += (2 * asked.workers + asked.beats) * STARTED_WITHIN
+    def run(self) -> DrillVerdict:
+        options = self.options
+        warm_up = WARM_UP + options.reminders * STORED_WITHIN
+        warm_up += (2 * options.workers + options.beats) * STARTED_WITHIN
         start = timezone.now() + warm_up * self.slowness
         self.window = Window(start.replace(microsecond=0), self.length)
         self.store()
@@ -86,7 +86,7 @@ class Drill:
         self.tell(f"stored {len(wishes)} reminders")
 
     def start_programs(self) -> None:
-        """Two kinds of worker, as in production: slow receivers never delay the tick."""
+        """Start both kinds of worker, as in production, and beats; wait for the first tick."""
         for number in range(1, self.options.workers + 1):
             for kind in ("dispatch", "deliver"):
                 self.rig.start(f"{kind}{number}", worker(kind, 1, f"{kind}{number}"))
@@ -96,21 +96,21 @@ class Drill:
         self.tell(f"started {', '.join(self.rig.programs)}")
 
     def play(self) -> None:
-        """Strike with each fault at its time, until all that can end has ended."""
+        """Strike with each fault at its time; wait until all deliveries that can end have ended."""
         start = self.window.start.timestamp()
         length = self.length.total_seconds()
         bursts = [burst.timestamp() - start for burst in self.window.bursts]
         faults = Faults(self.options, self.rig, self.receiver).timeline(length, bursts)
-        deadline = start + length + PATIENCE[self.options.quick]
+        deadline = start + length + PATIENCE_SECONDS[self.options.quick]
         progress = self.progress(self.webhooks())
-        look_at = time.time()
+        check_at = time.time()
         while time.time() < deadline:
             self.rig.check()
             if faults and time.time() >= start + faults[0].at:
                 self.strike(faults.pop(0), progress, is_last=not faults)
-            if time.time() >= look_at:
-                look_at = time.time() + LOOK_EVERY
-                self.look_after_programs(progress)
+            if time.time() >= check_at:
+                check_at = time.time() + CHECK_SECONDS
+                self.restart_ended(progress)
                 progress.step(self.receiver.count() - progress.done)
                 if not faults and time.time() > start + length and self.is_over():
                     break
@@ -118,7 +118,7 @@ class Drill:
         progress.clear()
         self.settle()
 
-    def strike(self, fault: Fault, progress: Progress, *, is_last: bool) -> None:
+    def strike(self, fault: DrillFault, progress: Progress, *, is_last: bool) -> None:
         began = timezone.now()
         fault.strike()
         if fault.is_deadly:
@@ -130,26 +130,28 @@ class Drill:
             self.tell(f"no more faults; what a killed worker held is taken over after {lease} s")
 
     def settle(self) -> None:
-        """Stop everything, so that nothing changes any more."""
+        """Wait for second copies of messages, then stop all processes."""
         quiet_from = time.monotonic()
-        self.rig.wait_until(lambda: time.monotonic() > quiet_from + QUIET, QUIET + 1, "quiet")
+        self.rig.wait_until(
+            lambda: time.monotonic() > quiet_from + QUIET_SECONDS, QUIET_SECONDS + 1, "quiet"
+        )
         for name in list(self.rig.programs):
             self.rig.kill(name)
         self.tell("stopped")
 
-    def look_after_programs(self, progress: Progress) -> None:
-        """Start what ended by itself, as an operator's supervisor does."""
+    def restart_ended(self, progress: Progress) -> None:
+        """Start processes again that ended by themselves, as an operator's supervisor does."""
         for name, words in self.rig.ended().items():
             progress.clear()
             now = timezone.now()
-            self.deaths.append((now - timedelta(seconds=LOOK_EVERY), now))
+            self.deaths.append((now - timedelta(seconds=CHECK_SECONDS), now))
             self.tell(f"{words.splitlines()[0]} It is started again.")
             self.rig.start_again(name)
 
     def is_over(self) -> bool:
         try:
             active = Reminder.objects.filter(pk__in=self.wishes, status=Reminder.Status.ACTIVE)
-            answering = [pk for pk, at in self.places().items() if at not in self.patient()]
+            answering = [pk for pk, at in self.places().items() if at not in self.silent()]
             unfinished = Delivery.objects.unfinished().filter(channel__in=answering)
             return not active.exists() and not unfinished.exists()
         except DatabaseError:
@@ -157,31 +159,31 @@ class Drill:
         finally:
             connection.close()
 
-    def patient(self) -> list[int]:
+    def silent(self) -> list[int]:
         """Return the receivers that never answer."""
         providers = enumerate(self.options.providers, start=INSTANT)
-        return [number for number, each in providers if each in NEVER and self.options.quick]
+        return [number for number, name in providers if name in SILENT and self.options.quick]
 
     def places(self) -> dict[int, int]:
-        """Return the receiver of each channel of the drill's; FOAM has one of its own."""
+        """Return the number of the receiver of each channel, without those of FOAM's own user."""
         numbers = {url: number for number, url in enumerate(self.receiver.urls)}
         ours = Channel.objects.filter(owner__username__startswith=OWNER)
         return {pk: numbers.get(url, INBOX) for pk, url in ours.values_list("pk", "address")}
 
     def webhooks(self) -> int:
-        """Return how many the receivers will have accepted in the end, roughly."""
-        away = {INBOX, *self.patient()}
-        fires = (each for each in self.expected() if each.fate == Fate.FIRES)
-        return sum(len({*each.places} - away) for each in fires)
+        """Return the number of messages that the receivers will accept, roughly."""
+        away = {INBOX, *self.silent()}
+        firings = (firing for firing in self.expected() if firing.fate == Fate.FIRES)
+        return sum(len({*firing.places} - away) for firing in firings)
 
     def tell(self, words: str) -> None:
         seconds = time.time() - self.window.start.timestamp()
         say(f"  {paint(f't{seconds:+6.1f} s', 'dim')}  {words}")
 
-    # What came of it
+    # The verdict
 
-    def judge(self) -> Verdict:
-        verdict = compare(self.expected(), self.seen(), self.patient(), self.up_by)
+    def judge(self) -> DrillVerdict:
+        verdict = compare(self.expected(), self.observe(), self.silent(), self.up_by)
         verdict.ledger, verdict.is_balanced = balance(self.rig)
         return verdict
 
@@ -193,40 +195,40 @@ class Drill:
             for fire, fate in zip(fires, fates, strict=True):
                 yield Expected(reminder_id, fire, fate, wish.misfire, wish.places)
 
-    def seen(self) -> Seen:
-        seen = Seen(deaths=self.deaths)
-        self.read_webhooks(seen)
-        self.read_inbox(seen)
-        self.read_database(seen)
-        return seen
+    def observe(self) -> Observed:
+        observed = Observed(deaths=self.deaths)
+        self.read_webhooks(observed)
+        self.read_inbox(observed)
+        self.read_database(observed)
+        return observed
 
-    def read_webhooks(self, seen: Seen) -> None:
+    def read_webhooks(self, observed: Observed) -> None:
         for record in self.receiver.records():
             if record.is_accepted:
                 data = json.loads(record.body)["data"]
                 due_at = datetime.fromisoformat(data["due_at"])
                 key = data["reminder_id"], due_at, data["lead_seconds"], record.receiver
-                seen.accept(key, record.id, datetime.fromtimestamp(record.at, UTC))
+                observed.accept(key, record.id, datetime.fromtimestamp(record.at, UTC))
 
-    def read_inbox(self, seen: Seen) -> None:
+    def read_inbox(self, observed: Observed) -> None:
         ids = list(self.wishes)
         for message in InboxMessage.objects.all():
             reminder_id = ids[int(message.title.removeprefix("Drill "))]
             key = reminder_id, message.due_at, 0, INBOX
-            seen.accept(key, message.message_id, message.received_at)
+            observed.accept(key, message.message_id, message.received_at)
 
-    def read_database(self, seen: Seen) -> None:
+    def read_database(self, observed: Observed) -> None:
         sayings: dict[str, Saying] = {}
         for occurrence in Occurrence.objects.filter(reminder__in=self.wishes).iterator():
             saying = occurrence.reminder_id, occurrence.due_at, occurrence.lead.length
             is_missed = occurrence.status == Occurrence.Status.MISSED
-            (seen.missed if is_missed else seen.fired).add(saying)
+            (observed.missed if is_missed else observed.fired).add(saying)
             sayings[f"{REFERENCE}{occurrence.pk}"] = saying
         places = self.places()
         for delivery in Delivery.objects.unfinished().filter(channel__in=places):
             if saying_of := sayings.get(delivery.reference):
-                seen.waiting.add((*saying_of, places[delivery.channel_id]))
+                observed.waiting.add((*saying_of, places[delivery.channel_id]))
         attempts = Attempt.objects.filter(outcome=Attempt.Outcome.UNCERTAIN)
-        seen.uncertain = Counter(
+        observed.uncertain = Counter(
             attempt.delivery.message_id for attempt in attempts.select_related("delivery")
         )

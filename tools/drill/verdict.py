@@ -1,4 +1,4 @@
-"""What was expected, beside what the receivers saw."""
+"""Compares the expected messages with the ones in the receivers and the database."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,16 +10,17 @@ from tools.drill.expected import Fate
 
 # Reminder, due instant, length of the lead in seconds.
 Saying = tuple[int, datetime, int]
-# ... and to which receiver.
+# The same with the number of the receiver.
 Key = tuple[int, datetime, int, int]
-SHOWN = 5
-# After its receiver has accepted a message: that receiver is slow, and outcomes are gathered.
+MOST_LINES = 5
+# An outcome is recorded within this time after the receiver accepted the message: receivers are
+# slow, and outcomes are written in batches.
 RECORDED_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One thing that a reminder was to say, and where."""
+    """One firing of a reminder, its fate, and its receivers."""
 
     reminder_id: int
     fire: Fire
@@ -33,28 +34,28 @@ class Expected:
 
 
 @dataclass
-class Seen:
-    """What the receivers accepted, and what the database tells of the rest."""
+class Observed:
+    """The messages that the receivers accepted, and the state of the others in the database."""
 
-    # When each message was accepted, under which ids.
+    # The times at which each message was accepted, by message id.
     accepted: dict[Key, dict[str, list[datetime]]] = field(default_factory=dict)
     fired: set[Saying] = field(default_factory=set)
     missed: set[Saying] = field(default_factory=set)
     waiting: set[Key] = field(default_factory=set)
     uncertain: Mapping[str, int] = field(default_factory=dict)
-    # From when until when something died that sends or records.
+    # The begin and end of each fault that may have killed a worker.
     deaths: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def accept(self, key: Key, id_: str, at: datetime) -> None:
         self.accepted.setdefault(key, {}).setdefault(id_, []).append(at)
 
     def is_followed_by_death(self, at: datetime) -> bool:
-        """Tell whether the outcome of what was accepted then may have died with its worker."""
+        """Whether the outcome of a message accepted at `at` may be lost with its worker."""
         return any(ended >= at and began <= at + RECORDED_WITHIN for began, ended in self.deaths)
 
 
 @dataclass
-class Verdict:
+class DrillVerdict:
     due: int = 0
     fired: int = 0
     fired_expected: int = 0
@@ -79,7 +80,7 @@ class Verdict:
         return not wrong and self.is_balanced
 
     def late(self, share: float) -> float:
-        """Return the lateness, in seconds, that this share of the messages did not exceed."""
+        """Return the percentile of the lateness, in seconds."""
         if not self.lateness:
             return 0.0
         ordered = sorted(self.lateness)
@@ -87,59 +88,65 @@ class Verdict:
 
 
 def compare(
-    expected: Iterable[Expected], seen: Seen, patient: Iterable[int], up_by: datetime
-) -> Verdict:
-    """Judge; only messages to `patient` places, whose receivers never answer, may still wait."""
-    verdict = Verdict(uncertain=sum(seen.uncertain.values()))
-    patient = set(patient)
-    wanted: set[Key] = set()
-    for each in expected:
-        wanted |= _saying(verdict, each, seen, patient, up_by)
-    verdict.unexpected += [format_instant(key) for key in seen.accepted.keys() - wanted]
-    for key, ids in seen.accepted.items():
-        _repeats(verdict, key, ids, seen)
+    expected: Iterable[Expected], observed: Observed, silent: Iterable[int], up_by: datetime
+) -> DrillVerdict:
+    """Return the verdict; only messages to `silent` receivers, which never answer, may wait."""
+    verdict = DrillVerdict(uncertain=sum(observed.uncertain.values()))
+    silent = set(silent)
+    expected_keys: set[Key] = set()
+    for firing in expected:
+        expected_keys |= _judge_firing(verdict, firing, observed, silent, up_by)
+    verdict.unexpected += [format_instant(key) for key in observed.accepted.keys() - expected_keys]
+    for key, ids in observed.accepted.items():
+        _judge_repeats(verdict, key, ids, observed)
     return verdict
 
 
-def _saying(
-    verdict: Verdict, each: Expected, seen: Seen, patient: set[int], up_by: datetime
+def _judge_firing(
+    verdict: DrillVerdict, firing: Expected, observed: Observed, silent: set[int], up_by: datetime
 ) -> set[Key]:
-    """Judge one thing said; return the keys under which it may have been."""
-    keys = {(*each.saying, place) for place in each.places}
-    is_missed = each.saying in seen.missed
+    """Add one firing to the verdict; return the keys of its messages."""
+    keys = {(*firing.saying, place) for place in firing.places}
+    is_missed = firing.saying in observed.missed
     verdict.due += 1
-    verdict.fired_expected += each.fate == Fate.FIRES
-    verdict.missed_expected += each.fate == Fate.MISSED
-    verdict.either += each.fate == Fate.EITHER
-    verdict.fired += each.saying in seen.fired
-    verdict.missed[each.misfire] += is_missed
-    if each.fate == Fate.MISSED or (each.fate == Fate.EITHER and is_missed):
+    verdict.fired_expected += firing.fate == Fate.FIRES
+    verdict.missed_expected += firing.fate == Fate.MISSED
+    verdict.either += firing.fate == Fate.EITHER
+    verdict.fired += firing.saying in observed.fired
+    verdict.missed[firing.misfire] += is_missed
+    if firing.fate == Fate.MISSED or (firing.fate == Fate.EITHER and is_missed):
         if not is_missed:
-            verdict.missing.append(f"{format_instant(each.saying)}: not recorded as missed")
+            verdict.missing.append(f"{format_instant(firing.saying)}: not recorded as missed")
         return set()
     for key in keys:
         verdict.messages += 1
-        if ids := seen.accepted.get(key):
+        if ids := observed.accepted.get(key):
             verdict.delivered += 1
-            if key[3] not in patient and each.fire.fire_at > up_by:
+            if key[3] not in silent and firing.fire.fire_at > up_by:
                 first = min(min(times) for times in ids.values())
-                verdict.lateness.append((first - each.fire.fire_at).total_seconds())
-        elif key in seen.waiting and key[3] in patient:
+                verdict.lateness.append((first - firing.fire.fire_at).total_seconds())
+        elif key in observed.waiting and key[3] in silent:
             verdict.waiting += 1
         else:
-            where = " (queued)" if key in seen.waiting else ""
+            where = " (queued)" if key in observed.waiting else ""
             verdict.missing.append(format_instant(key) + where)
     return keys
 
 
-def _repeats(verdict: Verdict, key: Key, ids: Mapping[str, list[datetime]], seen: Seen) -> None:
-    """A repeat is explained by a death after the copy before it, which left no outcome of it."""
+def _judge_repeats(
+    verdict: DrillVerdict, key: Key, ids: Mapping[str, list[datetime]], observed: Observed
+) -> None:
+    """Add repeated messages to the verdict.
+
+    A repeat is explained if a worker died after the copy before it, and left an attempt without an
+    outcome.
+    """
     if len(ids) > 1:
         verdict.unexplained.append(f"{format_instant(key)}: under {len(ids)} ids")
     for id_, times in ids.items():
         repeated = sorted(times)[:-1]
-        died = sum(seen.is_followed_by_death(at) for at in repeated)
-        explained = min(died, seen.uncertain.get(id_, 0))
+        deaths = sum(observed.is_followed_by_death(at) for at in repeated)
+        explained = min(deaths, observed.uncertain.get(id_, 0))
         verdict.explained += explained
         if len(repeated) > explained:
             verdict.unexplained.append(f"{format_instant(key)}: {len(times)} times, as {id_}")

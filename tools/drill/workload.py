@@ -1,4 +1,4 @@
-"""The reminders of a drill: a mixture of what people ask for, compressed into a minute."""
+"""The reminders of a drill: a mixture of usual schedules, compressed into a minute."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ OWNERS = 4
 OWNER = "drill"
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
 MISFIRES = tuple(Misfire)
-# Live reminders are stored as of so long before the first is due.
+# Live reminders are stored as of this long before the first is due.
 AHEAD = timedelta(minutes=2)
 GRACE = timedelta(minutes=5)
 INBOX = -1
@@ -26,7 +26,7 @@ EVERY_5_SECONDS = "BYSECOND=" + ",".join(str(second) for second in range(0, 60, 
 
 @dataclass(frozen=True)
 class Window:
-    """When the live reminders are due: from `start`, with two bursts."""
+    """The time in which live reminders are due: `length` from `start`, with two bursts."""
 
     start: datetime
     length: timedelta
@@ -41,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Wish:
-    """A reminder as the drill asks for it. The oracle looks at nothing else."""
+    """A reminder as the drill stores it; `expected` reads nothing else."""
 
     starts_at: datetime
     timezone: str
@@ -70,7 +70,7 @@ class Mixture:
 
     options: Options
     window: Window
-    # How many receivers are instant; those of `options.providers` come after them.
+    # The number of instant receivers; those of `options.providers` come after them.
     instant: int
     random: Random = field(init=False)
 
@@ -89,7 +89,7 @@ class Mixture:
         makers, weights = zip(*kinds, strict=True)
         wishes = [make() for make in self.random.choices(makers, weights, k=self.options.reminders)]
         if self.options.outage:
-            # More than dispatch plans at a time.
+            # These have more firings than the tick plans at a time.
             wishes[-3:] = [self.outage_dense(misfire) for misfire in MISFIRES]
         return wishes
 
@@ -100,7 +100,7 @@ class Mixture:
         return self.wish(self.some_second())
 
     def ahead(self) -> Wish:
-        """Of an inbox message nobody can tell which lead it is of."""
+        """A reminder with several leads, to a webhook: inbox messages do not name their lead."""
         leads = self.random.sample([0, 3, 10, 30], k=self.random.randint(2, 4))
         return self.wish(
             self.some_second(),
@@ -142,28 +142,28 @@ class Mixture:
         return self.window.start - AHEAD - self.options.outage
 
     def wish(self, due_at: datetime, **fields: object) -> Wish:
-        """A wish due then, in some zone, on some of its owner's channels."""
+        """Return a wish that is due at `due_at`, in a random zone, to random channels."""
         zone = self.random.choice(ZONES)
         local = due_at.astimezone(ZoneInfo(zone))
-        # The second of two equal times on a clock that is set back would mean the first.
+        # In the fold of a clock change the local time would mean the first of both instants.
         zone, local = (zone, local) if not local.fold else ("UTC", due_at.astimezone(UTC))
-        asked = {
+        arguments = {
             "stored_at": self.window.start - AHEAD,
             "misfire": self.random.choice(MISFIRES),
             "places": self.places(),
             "owner": self.random.randrange(OWNERS),
             **fields,
         }
-        return Wish(local.replace(tzinfo=None, fold=0), zone, **asked)  # type: ignore[arg-type]
+        return Wish(local.replace(tzinfo=None, fold=0), zone, **arguments)  # type: ignore[arg-type]
 
     def places(self) -> tuple[int, ...]:
-        chosen = {self.receiver()}
+        receivers = {self.receiver()}
         if self.random.random() < 0.3:
-            chosen.add(self.random.choice([INBOX, self.receiver()]))
-        return tuple(sorted(chosen))
+            receivers.add(self.random.choice([INBOX, self.receiver()]))
+        return tuple(sorted(receivers))
 
     def receiver(self) -> int:
-        """A tenth of the messages for each receiver that misbehaves, the rest for the others."""
+        """Return a random receiver: each misbehaving one gets a tenth of the messages."""
         bad = len(self.options.providers)
         if self.random.random() < 0.1 * bad:
             return self.instant + self.random.randrange(bad)
@@ -175,7 +175,7 @@ class Mixture:
 
 
 def store(wishes: list[Wish], urls: list[str]) -> Iterator[tuple[int, Wish]]:
-    """Store each by the way that every face uses; yield its id."""
+    """Store each wish as API, admin and commands do; yield its id."""
     owners = [_owner(number, urls) for number in range(OWNERS)]
     for number, wish in enumerate(wishes):
         owner, channels = owners[wish.owner]

@@ -16,17 +16,17 @@ def main() -> int:
     command = commands.add_parser("exec", help="one command, with servers for it")
     command.add_argument("--ephemeral", action="store_true", help="servers that keep nothing")
     command.add_argument("words", nargs="+", metavar="COMMAND")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     signals = Signals()
     try:
-        if asked.command == "exec":
-            return execute(asked.words, signals, ephemeral=asked.ephemeral)
+        if options.command == "exec":
+            return execute(options.words, signals, ephemeral=options.ephemeral)
         return run(signals)
     except Problem as problem:
         print(paint(str(problem), "red"), file=sys.stderr)
         return 1
     except Stop as stop:
-        return 0 if asked.command == "run" else 128 + stop.signal
+        return 0 if options.command == "run" else 128 + stop.signal
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where a stack keeps its data: ./.foam, or a temporary directory that goes with it."""
+"""The data directory of a local stack: ./.foam, or a temporary directory that is removed."""
 
 import base64
 import contextlib
@@ -17,7 +17,7 @@ from tools.local_stack.terminal import Problem
 
 PROJECT = Path(__file__).resolve().parents[2]
 EPHEMERAL_PREFIX = "foam-ephemeral-"
-# Directories made in these are our own, with names that cannot be guessed.
+# FOAM makes directories of its own in these, with names that cannot be guessed.
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
 LASTING = ("/var/lib", "/var/tmp")  # noqa: S108
 
@@ -26,7 +26,10 @@ User = dict[str, Any]
 
 
 def server_user() -> User:
-    """PostgreSQL refuses to run as root, so root's servers run as nobody."""
+    """Return Popen's arguments for an unprivileged user if this is root, else none.
+
+    PostgreSQL refuses to run as root.
+    """
     if os.geteuid() != 0:
         return {}
     try:
@@ -105,11 +108,14 @@ class Folder:
 
     @property
     def running(self) -> Path:
-        """Where the servers are, while `run` runs."""
+        """The file with the addresses of the servers while `run` runs."""
         return self.path / "running.json"
 
     def _reachable_home(self) -> Path:
-        """Under /root, nobody reaches its data: then it lies elsewhere, and a link tells where."""
+        """Return the folder for the servers' data: elsewhere if their user cannot read `path`.
+
+        The link `servers` leads there, as from a checkout under /root.
+        """
         if can_use(self.path, self.user):
             return self.path
         link = self.path / "servers"
@@ -140,12 +146,12 @@ class Folder:
             holder = os.read(self._lock, 200).decode() or "another process"
             os.close(self._lock)
             raise Locked(self, holder) from None
-        # Of one that was killed.
+        # A supervisor that was killed leaves this file behind.
         self.running.unlink(missing_ok=True)
         self.sign(f"process {os.getpid()}")
 
     def sign(self, words: str) -> None:
-        """Say in the lock who holds it."""
+        """Write the name of the holder into the lock file."""
         assert self._lock is not None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, words.encode(), 0)
@@ -176,18 +182,18 @@ def remove_left_over(base: Path) -> None:
 
 
 def secrets_of(folder: Folder | None) -> dict[str, str]:
-    """The secrets of development: made once and kept, or made for this run alone."""
-    made = {
+    """Return the secrets of development: from the folder, or new ones for this run alone."""
+    new_secrets = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FOAM_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     }
     if folder is None:
-        return made
+        return new_secrets
     path = folder.path / "secrets.json"
     if not path.exists():
-        write_private(path, json.dumps(made))
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
+        write_private(path, json.dumps(new_secrets))
+    secrets_in_file: dict[str, str] = json.loads(path.read_text())
+    return secrets_in_file
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""One command, with servers for as long as it runs."""
+"""Runs one command with servers for as long as it runs."""
 
 import os
 import shutil
@@ -53,14 +53,14 @@ def folder_for(ephemeral: bool) -> Iterator[Folder | None]:
 
 
 def attend(words: list[str], env: dict[str, str], signals: Signals) -> int:
-    """Run a command at the terminal, which sends Ctrl-C to both of us: it answers, we wait."""
+    """Run a command and wait for it; the terminal sends Ctrl-C to the command as well."""
     signals.check()
     process = subprocess.Popen(words, env=env, preexec_fn=die_with_parent(signal.SIGTERM))
     while process.poll() is None:
-        told = {number for number in signals.received if number != signal.SIGINT}
-        if told or signals.orphaned:
+        numbers = {number for number in signals.received if number != signal.SIGINT}
+        if numbers or signals.orphaned:
             end(process)
-            raise Stop(told.pop() if told else signal.SIGHUP)
+            raise Stop(numbers.pop() if numbers else signal.SIGHUP)
         time.sleep(POLL)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 

@@ -1,4 +1,4 @@
-"""Write foam/postgresql/initial_schema.sql anew: apply each migration, and dump what they made."""
+"""Writes foam/postgresql/initial_schema.sql: applies each migration, and dumps the tables."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from django.core.management import call_command
 from tools.local_stack.servers import package_directory
 from tools.local_stack.terminal import Problem
 
-# Of the session that loads the file, which may be of another version and in another schema.
+# These lines depend on the version and schema of the dumping session, not of the loading one.
 LEFT_OUT = re.compile(r"^(--|\\|SET |SELECT pg_catalog\.set_config|$)")
 RECORDED = """
 SELECT string_agg(format('(%L, %L, now())', app, name), E',\n' ORDER BY id) FROM django_migrations
@@ -29,8 +29,8 @@ def pg_dump() -> Path:
 def dump(url: str) -> str:
     """Return the schema of a database and its record of migrations, as plain SQL."""
     words = ["--schema-only", "--no-owner", "--no-privileges", "--no-comments", url]
-    done = subprocess.run([pg_dump(), *words], capture_output=True, text=True, check=True)
-    lines = [line for line in done.stdout.splitlines() if not LEFT_OUT.match(line)]
+    process = subprocess.run([pg_dump(), *words], capture_output=True, text=True, check=True)
+    lines = [line for line in process.stdout.splitlines() if not LEFT_OUT.match(line)]
     with psycopg.connect(url) as session:
         [[rows]] = session.execute(RECORDED).fetchall()
     insert = f"INSERT INTO django_migrations (app, name, applied) VALUES\n{rows};\n"

@@ -1,4 +1,4 @@
-"""What of a child's log is worth interrupting someone for."""
+"""Picks warnings and errors out of the log files of child processes."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from tools.local_stack.processes import Child
 from tools.local_stack.terminal import paint
 
 LEVEL = re.compile(r"\b(DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL)\b")
-# The rest of a record: an indented line, or the parts of a traceback that are not.
+# Later lines of a record: indented ones, and the parts of a traceback that are not indented.
 CONTINUED = re.compile(
     r"\s|Traceback|During handling|The above exception|[\w.]+(Error|Exception)\b"
 )
 COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 # `manage.py watch` shows each failed attempt, with its reason: once is enough.
-SHOWN_BY_WATCH = re.compile(r" WARNING notifications\.record (more )?attempts? failed ")
+SHOWN_BY_WATCH = re.compile(r" WARNING notifications\.outbox\.record (more )?attempts? failed ")
 # A traceback tells most in its first lines and its last; the log file has it all.
 MOST_LINES = 40
 
@@ -26,16 +26,16 @@ class Tail:
         self.name = child.name
         self.path = child.log
         self.offset = 0
-        self.rest = b""
+        self.partial_line = b""
         self.level = "INFO"
-        self.shown = 0
+        self.line_count = 0
 
     def lines(self) -> Iterator[str]:
         with self.path.open("rb") as file:
             file.seek(self.offset)
             read = file.read()
         self.offset += len(read)
-        *whole, self.rest = (self.rest + read).split(b"\n")
+        *whole, self.partial_line = (self.partial_line + read).split(b"\n")
         for line in whole:
             yield line.decode(errors="replace").rstrip()
 
@@ -43,12 +43,12 @@ class Tail:
         for line in self.lines():
             if SHOWN_BY_WATCH.search(line[:120]):
                 self.level = "INFO"
-            elif found := LEVEL.search(line[:80]):
-                self.level, self.shown = found[1], 0
+            elif match := LEVEL.search(line[:80]):
+                self.level, self.line_count = match[1], 0
             elif line.startswith("Traceback") and self.level not in COLOURS:
-                self.level, self.shown = "ERROR", 0
+                self.level, self.line_count = "ERROR", 0
             elif not CONTINUED.match(line):
                 self.level = "INFO"
-            if self.level in COLOURS and self.shown < MOST_LINES and line:
-                self.shown += 1
+            if self.level in COLOURS and self.line_count < MOST_LINES and line:
+                self.line_count += 1
                 yield f"{paint(f'{self.name:>8}', COLOURS[self.level])} {line}"

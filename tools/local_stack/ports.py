@@ -1,4 +1,4 @@
-"""The port that the web server listens on, and who else may hold it."""
+"""The port of the web server, and the process that holds it if it is taken."""
 
 import contextlib
 import errno
@@ -22,8 +22,8 @@ def web_port() -> int:
 
 
 def check_port(port: int) -> None:
-    other = 8001 if port == int(PORT) else int(PORT)
-    advice = f"choose another port: make run FOAM_PORT={other}"
+    free_port = 8001 if port == int(PORT) else int(PORT)
+    advice = f"choose another port: make run FOAM_PORT={free_port}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,14 +38,14 @@ def check_port(port: int) -> None:
 
 
 def holder_of(port: int) -> str:
-    """Name the process that listens on a port, where we are allowed to know."""
+    """Return the process that listens on a port, or "" if this user may not see it."""
     if ON_LINUX:
         return linux_holder(listening_inodes(port))
     if not shutil.which("lsof"):
         return ""
     command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    fields = {line[0]: line[1:] for line in found.splitlines() if line}
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    fields = {line[0]: line[1:] for line in output.splitlines() if line}
     return f"{fields['c']} (process {fields['p']})" if {"c", "p"} <= fields.keys() else ""
 
 
@@ -65,7 +65,7 @@ def listening_inodes(port: int) -> set[str]:
 
 
 def linux_holder(inodes: set[str]) -> str:
-    # Others' processes do not show theirs, and any may end as we look.
+    # Processes of other users hide theirs, and any process may end meanwhile.
     for file in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if os.readlink(file) in inodes:

@@ -17,12 +17,12 @@ from tools.local_stack.terminal import Problem, paint, say, step
 
 PYTHON = sys.executable
 WORKERS = ("dispatch", "deliver")
-# How manage.py begins when a setting stops it.
+# The beginning of manage.py's sentence about a wrong setting.
 NOT_SET_UP = "Not set up: "
 START_WITHIN = 60
 # Longer than a request or a task takes on a healthy day.
 STOP_WITHIN = 8
-# What has run for so many seconds is worth another start.
+# A process that ran for this long before it ended is started again.
 LASTING = 20.0
 
 

@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 PATIENCE = 30
 POSTGRES_ENV = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 REDIS_NAMES = ("redis-server", "valkey-server")
-# Nobody misses the data of a test run.
+# A test run may lose its data in a crash.
 CARELESS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 NO_REDIS = (
     "No Redis on this machine: install redis-server (apt install redis-server, "
@@ -95,7 +95,7 @@ class Postgres:
         new.rename(self.data)
 
     def command(self, command: list[str | Path], stdin: bytes = b"") -> None:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             input=stdin,
             stdout=subprocess.PIPE,
@@ -108,9 +108,9 @@ class Postgres:
             **self.folder.user,
         )
         with self.log.open("ab") as log:
-            log.write(done.stdout)
-        if done.returncode:
-            last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
+            log.write(process.stdout)
+        if process.returncode:
+            last = process.stdout.decode(errors="replace").strip().splitlines()[-1:]
             raise Problem(f"PostgreSQL could not make its data directory: {' '.join(last)}")
 
     def launch(self, binaries: Path, port: int) -> Child:
@@ -161,10 +161,10 @@ class Redis:
         return child, f"redis://:{self.password}@{HOST}:{port}/0"
 
     def binary(self) -> Path:
-        found = find_redis()
-        if can_use(found, self.folder.user):
-            return found
-        return copy_within_reach(found, self.folder.home)
+        program = find_redis()
+        if can_use(program, self.folder.user):
+            return program
+        return copy_within_reach(program, self.folder.home)
 
     def launch(self, binary: Path, port: int) -> Child:
         # Through stdin, for everyone on this machine can read a command line.
@@ -200,18 +200,18 @@ class Redis:
 
 
 def start_on_port(
-    wanted: int,
+    fixed_port: int,
     launch: Callable[[int], Child],
     is_ready: Callable[[Child, int], bool],
     signals: Signals,
 ) -> tuple[Child, int]:
-    """Start a server, on a free port if `wanted` is 0, and wait for it.
+    """Start a server, on a free port if `fixed_port` is 0, and wait for it.
 
-    Once more where the port was taken in between.
+    Try again if another process took the free port meanwhile.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
-        port = wanted or free_port()
+        port = fixed_port or free_port()
         child = launch(port)
         try:
             while child.exit_code is None and time.monotonic() < deadline:
@@ -287,7 +287,7 @@ def find_redis() -> Path:
 
 
 def package_directory(name: str) -> Path | None:
-    """Where a package lies, without importing it: we want its files only."""
+    """Return the directory of a package without importing it, or None if it is not installed."""
     spec = importlib.util.find_spec(name)
     return Path(next(iter(spec.submodule_search_locations or []))) if spec else None
 

@@ -1,4 +1,4 @@
-"""What the person at the terminal reads."""
+"""Output for the person at the terminal."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def paint(text: str, colour: str) -> str:
 
 
 def leave_stdout_alone() -> None:
-    """Talk on stderr, where a command of the caller's owns stdout."""
+    """Write to stderr from now on, as stdout belongs to the command that runs."""
     global output  # noqa: PLW0603
     output = sys.stderr
 
@@ -31,16 +31,16 @@ def say(line: str = "") -> None:
     try:
         print(line, file=output, flush=True)
     except OSError:
-        # The terminal is gone, and stopping in good order matters more than saying so.
+        # The terminal is gone; the stack still has to stop in good order.
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, output.fileno())
         os.close(silent)
 
 
 @contextmanager
-def step(done: str = "") -> Iterator[list[str]]:
-    """Say what was done and how long it took, once it is done; the words may come late."""
-    words = [done] if done else []
+def step(text: str = "") -> Iterator[list[str]]:
+    """Print the text of a step and its seconds at its end; the step may append to the text."""
+    words = [text] if text else []
     started = time.monotonic()
     yield words
     took = time.monotonic() - started

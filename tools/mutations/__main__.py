@@ -61,7 +61,7 @@ def migrated() -> Iterator[str]:
 def red(tree: Path, tests: Sequence[str], template: str) -> str:
     """Run the tests in a tree; return the first that failed, or nothing when all are green."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=tree,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "FOAM_TEST_TEMPLATE": template},
@@ -69,29 +69,28 @@ def red(tree: Path, tests: Sequence[str], template: str) -> str:
         text=True,
         check=False,
     )
-    failed = [line for line in done.stdout.splitlines() if line.startswith(FAILED)]
-    if done.returncode == 0:
+    failed = [line for line in process.stdout.splitlines() if line.startswith(FAILED)]
+    if process.returncode == 0:
         return ""
-    if done.returncode != 1 or not failed:
-        sys.exit(f"These tests did not run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    if process.returncode != 1 or not failed:
+        sys.exit(f"These tests did not run:\n{process.stdout[-3000:]}{process.stderr[-3000:]}")
     return failed[0].removeprefix(FAILED).split(" - ")[0]
 
 
-def take_away(chosen: Sequence[Mutation], template: str, *, at_once: bool) -> int:
-    """Apply one mutation after the other, print what went red, and return how many did not."""
+def apply_all(mutations: Sequence[Mutation], template: str, *, at_once: bool) -> int:
+    """Apply one mutation after the other, print its red test; return the number of survivors."""
     if not at_once:
         with copy_of_the_tree() as tree:
-            if test := red(
-                tree, sorted({test for each in chosen for test in each.tests}), template
-            ):
+            tests = {test for mutation in mutations for test in mutation.tests}
+            if test := red(tree, sorted(tests), template):
                 sys.exit(f"Without any mutation, {test} is red.")
     survivors = 0
     print("| promise | taken away | red |\n|---|---|---|", flush=True)
-    for mutation in chosen:
-        is_of_the_schema = any(makes_the_schema(each.path) for each in mutation.edits)
+    for mutation in mutations:
+        is_of_the_schema = any(makes_the_schema(edit.path) for edit in mutation.edits)
         with copy_of_the_tree() as tree:
-            for each in mutation.edits:
-                each.apply(tree)
+            for edit in mutation.edits:
+                edit.apply(tree)
             test = red(tree, mutation.tests, "" if is_of_the_schema else template)
         survivors += not test
         name = test.split("::", 1)[-1]
@@ -103,16 +102,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only those with one of these words: P2, lease")
     parser.add_argument("--at-once", action="store_true", help="do not see first that all is green")
-    asked = parser.parse_args()
-    chosen = [
+    options = parser.parse_args()
+    selected = [
         mutation
         for mutation in MUTATIONS
-        if not asked.words
-        or any(word in f"{mutation.promise} {mutation.name}" for word in asked.words)
+        if not options.words
+        or any(word in f"{mutation.promise} {mutation.name}" for word in options.words)
     ]
     with migrated() as template:
-        survivors = take_away(chosen, template, at_once=asked.at_once)
-    print(f"\n{len(chosen) - survivors} of {len(chosen)} went red.")
+        survivors = apply_all(selected, template, at_once=options.at_once)
+    print(f"\n{len(selected) - survivors} of {len(selected)} went red.")
     return 1 if survivors else 0
 
 

@@ -1,4 +1,4 @@
-"""What of a calendar is read, taken away."""
+"""Mutations of the reading of calendars."""
 
 from tools.mutations.mutation import Mutation, edit
 from tools.mutations.paths import CALENDAR

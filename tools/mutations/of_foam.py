@@ -64,7 +64,7 @@ OF_FOAM = [
         "web: cuts who had connected when it is told to end",
         edit(
             "foam/processes/gunicorn_worker.py",
-            "            while is_waited_at(listener):\n",
+            "            while is_readable(listener):\n",
             "            while False:\n",
         ),
         [
@@ -195,7 +195,7 @@ OF_FOAM = [
     Mutation(
         "P10",
         "operations: Sentry gets who it was and what went before",
-        edit(SENTRY, "        event.pop(name, None)\n    asked", "        pass\n    asked"),
+        edit(SENTRY, "        event.pop(name, None)\n    request", "        pass\n    request"),
         [TEST_SENTRY],
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""Where what is taken away stands, and the tests that miss it."""
+"""Paths of the files that mutations change, and of the tests that go red."""
 
 CONDITIONAL = "accounts/api/etags.py"
 REPORT = "accounts/admin/bulk_actions.py"

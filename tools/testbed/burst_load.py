@@ -1,4 +1,4 @@
-"""Many reminders due at one instant, from their rows to a receiver's books."""
+"""A load of many reminders due at one instant, from their rows to the receiver."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tools.testbed.cpu_usage import Usage, usage, with_ours
 from tools.testbed.receiver import Behaviour, Receiver, Record
 from tools.testbed.testbed import Rig, beat, web, worker
 
-# A slow machine stores so many due reminders a second.
+# The rate at which a slow machine stores due reminders, a second.
 STORES = 8_000
 CHANNELS = 100
 PATIENCE = 300
@@ -25,10 +25,10 @@ PATIENCE = 300
 
 @dataclass(frozen=True)
 class Burst:
-    """What became of `due` messages that were due at one instant.
+    """The result of `due` messages at one instant.
 
-    `late` are the seconds to their arrival, in order; `recorded` those until every outcome was in
-    the database.
+    `late` are the seconds until each arrived, in order; `recorded` the seconds until every outcome
+    was in the database.
     """
 
     due: int
@@ -48,7 +48,7 @@ class Burst:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Return what `share` of the values do not exceed: nearest rank."""
+    """Return the percentile of ordered values, by nearest rank."""
     if not ordered:
         return float("inf")
     return ordered[min(len(ordered), max(1, -int(-len(ordered) * share // 1))) - 1]
@@ -56,7 +56,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 @contextmanager
 def engine(rig: Rig, processes: int = 2) -> Iterator[None]:
-    """Run beat, a dispatcher and so many deliverers."""
+    """Run beat, a dispatcher and a deliverer with this number of processes."""
     began = timezone.now()
     rig.start("dispatch", worker("dispatch", 1))
     rig.start("deliver", worker("deliver", processes))
@@ -83,12 +83,12 @@ def website(rig: Rig) -> Iterator[None]:
 
 
 def receivers(delay: float = 0.0, count: int = 8) -> Receiver:
-    """Return several: they are taken for as many hosts."""
+    """Return a receiver with `count` ports, which FOAM takes for as many hosts."""
     return Receiver([Behaviour(delay=delay)] * count)
 
 
 def channels(receiver: Receiver, count: int = CHANNELS) -> list[int]:
-    """Store channels that lead to a receiver's doors in turn."""
+    """Store channels that lead to the ports of a receiver in turn."""
     doors = len(receiver.urls)
     return seed.add_channels(
         [f"{receiver.urls[number % doors]}/{number}" for number in range(count)]
@@ -117,14 +117,14 @@ def burst(rig: Rig, receiver: Receiver, to: Sequence[int], count: int) -> Burst:
 
 
 def is_over(due_at: datetime) -> bool:
-    """Whether everything due has fired and every message has ended."""
-    # By the index of those that have not ended: asked often, it must cost little.
+    """Whether all due reminders have fired and all deliveries have ended."""
+    # Runs often, so it uses the index of unfinished deliveries.
     waiting = Delivery.objects.filter(next_attempt_at__isnull=False)
     return not Reminder.objects.due(due_at).exists() and not waiting.exists()
 
 
 def judge(records: Sequence[Record], due_at: datetime, count: int, used: Usage) -> Burst:
-    """Hold what arrived since an instant against what was due then."""
+    """Return the result of a burst, from the requests since its due instant."""
     due = due_at.timestamp()
     arrived = [record for record in records if record.at >= due and record.is_accepted]
     different = len({record.id for record in arrived})

@@ -1,4 +1,4 @@
-"""What a program that works on a rig owes to whoever called it."""
+"""Runs a program on a test bed: exit codes, and errors as one sentence."""
 
 import sys
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from tools.local_stack.terminal import Problem, leave_stdout_alone, paint, say
 
 
 def run_for(work: Callable[[], int], not_here: str, *, is_json: bool) -> int:
-    """Do the work and return its exit code; 1 with one sentence where it cannot be done.
+    """Return the exit code of `work`; 1 after a sentence if it cannot run.
 
-    `not_here` is that sentence where no servers are installed to embed. With `is_json`, stdout is
-    for the JSON alone.
+    `not_here` is the sentence if no embedded servers are installed. With `is_json`, stdout is for
+    the JSON alone.
     """
     if is_json:
         leave_stdout_alone()

@@ -1,4 +1,4 @@
-"""What processes use of the machine, from /proc; where there is none, nothing is told."""
+"""Measures the CPU and memory of processes from /proc; without it all figures are empty."""
 
 import os
 from collections import defaultdict
@@ -19,7 +19,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of named processes and all that descend from them, and of the machine as a whole."""
+    """CPU seconds of named processes with their descendants, and of the whole machine."""
 
     cpu: Mapping[str, float]  # seconds
     busy: float  # seconds of all processors
@@ -47,8 +47,8 @@ def usage(roots: Mapping[str, int]) -> Usage:
         name: sum(processes[pid].cpu for pid in family)
         for name, family in _families(roots, processes).items()
     }
-    user, nice, system, idle, waiting, *rest = _machine()
-    busy = user + nice + system + sum(rest)
+    user, nice, system, idle, waiting, *interrupts = _machine()
+    busy = user + nice + system + sum(interrupts)
     return Usage(cpu, busy, waiting, busy + idle + waiting)
 
 
@@ -82,15 +82,15 @@ def _families(roots: Mapping[str, int], processes: Mapping[int, Process]) -> dic
 
 def _processes() -> dict[int, Process]:
     ticks = os.sysconf("SC_CLK_TCK")
-    found = {}
+    processes = {}
     for path in PROC.glob("[0-9]*/stat"):
-        # Any may end as we look.
+        # Any process may end meanwhile.
         with suppress(OSError):
             # The name, which stands in brackets, may hold anything.
             fields = path.read_text().rpartition(")")[2].split()
             cpu = sum(int(field) for field in fields[11:15]) / ticks
-            found[int(path.parent.name)] = Process(int(fields[1]), cpu)
-    return found
+            processes[int(path.parent.name)] = Process(int(fields[1]), cpu)
+    return processes
 
 
 def _pss(pid: int, kind: str) -> int:

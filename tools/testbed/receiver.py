@@ -40,10 +40,11 @@ FAILURES = (500, 503, CUT)
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a receiver does: accepts after `delay` seconds, unless told otherwise.
+    """The behaviour of a receiver, by default to accept at once.
 
-    `failing` is the share of messages that it fails once, at their first attempt: a status of 500
-    or 503 or a cut connection. `loses` of all that it accepts is left out of its records.
+    It answers after `delay` seconds. `failing` is the share of messages that fail once, at their
+    first attempt: with status 500 or 503 or a cut connection. `loses` is the share of accepted
+    messages that it leaves out of its records.
     """
 
     delay: float = 0.0
@@ -65,7 +66,7 @@ BEHAVIOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request: to which receiver, when it was all there, and what was answered."""
+    """One request: its receiver, the time of its last byte, and the status of the answer."""
 
     receiver: int
     id: str
@@ -79,14 +80,17 @@ class Record:
 
 
 class Receiver:
-    """Receivers by number; `bodies` has them keep what they were sent, beside its id."""
+    """Receivers by number, in a process of their own; with `bodies` they record bodies too."""
 
     def __init__(
         self, behaviours: Sequence[Behaviour], *, bodies: bool = False, seed: int = 0
     ) -> None:
         self.urls: list[str] = []
-        asked = [asdict(behaviour) for behaviour in behaviours]
-        self._asked = {"behaviours": asked, "bodies": bodies, "seed": seed}
+        self._setup = {
+            "behaviours": [asdict(behaviour) for behaviour in behaviours],
+            "bodies": bodies,
+            "seed": seed,
+        }
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -98,7 +102,7 @@ class Receiver:
             start_new_session=True,
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
-        ports = self._ask(self._asked)
+        ports = self._ask(self._setup)
         self.urls = [f"http://{HOST}:{port}/{number}" for number, port in enumerate(ports)]
         return self
 
@@ -119,7 +123,7 @@ class Receiver:
         self._ask({"behave": number, "as": asdict(behaviour)})
 
     def count(self) -> int:
-        """Return how many requests were accepted so far."""
+        """Return the number of accepted requests so far."""
         count: int = self._ask({"count": True})
         return count
 
@@ -130,10 +134,10 @@ class Receiver:
             self._ask({"write": str(path)})
             return [_read(line) for line in path.read_bytes().splitlines()]
 
-    def _ask(self, asked: Any) -> Any:
+    def _ask(self, command: Any) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -146,13 +150,13 @@ def _read(line: bytes) -> Record:
 # In the process
 
 
-class Kept:
-    """What arrived, in columns: a million requests are to fit."""
+class Requests:
+    """The requests so far, as tuples, so that a million fit into memory."""
 
     def __init__(self, *, bodies: bool, seed: int) -> None:
         self.bodies = bodies
         self.random = random.Random(seed)
-        self.seen: set[bytes] = set()
+        self.attempted_ids: set[bytes] = set()
         self.rows: list[tuple[int, float, int, bytes, bytes]] = []
         self.accepted = 0
 
@@ -169,19 +173,19 @@ class Kept:
 
 
 class Door:
-    """One receiver's port, and how it behaves at the moment."""
+    """The port of one receiver, and its behaviour at the moment."""
 
-    def __init__(self, number: int, kept: Kept, behaviour: Behaviour) -> None:
+    def __init__(self, number: int, requests: Requests, behaviour: Behaviour) -> None:
         self.number = number
-        self.kept = kept
+        self.requests = requests
         self.behaviour = behaviour
-        self.wires: set[Wire] = set()
+        self.wires: set[ReceiverConnection] = set()
         self.server: asyncio.Server | None = None
         self.socket = self._bind(0)
         self.port: int = self.socket.getsockname()[1]
 
     def _bind(self, port: int) -> socket.socket:
-        """A port that is bound and not listened on refuses connections, and nobody else gets it."""
+        """Bind a port without listening: it refuses connections, and no other process gets it."""
         bound = socket.socket()
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, port))
@@ -197,22 +201,22 @@ class Door:
         elif not behaviour.dead and not self.server:
             loop = asyncio.get_running_loop()
             self.server = await loop.create_server(
-                lambda: Wire(self), sock=self.socket, backlog=BACKLOG
+                lambda: ReceiverConnection(self), sock=self.socket, backlog=BACKLOG
             )
 
     def status_for(self, id_: bytes) -> int:
         if self.behaviour.hangs:
             return HUNG
-        if self.behaviour.failing and id_ not in self.kept.seen:
-            # At its first attempt or never: after a second failure FOAM waits for five minutes.
-            self.kept.seen.add(id_)
-            if self.kept.random.random() < self.behaviour.failing:
-                return self.kept.random.choice(FAILURES)
+        if self.behaviour.failing and id_ not in self.requests.attempted_ids:
+            # Only at the first attempt: after a second failure FOAM waits for five minutes.
+            self.requests.attempted_ids.add(id_)
+            if self.requests.random.random() < self.behaviour.failing:
+                return self.requests.random.choice(FAILURES)
         return 200
 
 
-class Wire(asyncio.Protocol):
-    """One connection: reads a request as cheaply as it can be, and answers it."""
+class ReceiverConnection(asyncio.Protocol):
+    """One connection: reads a request with as little CPU as possible, and answers it."""
 
     transport: asyncio.Transport
 
@@ -236,7 +240,7 @@ class Wire(asyncio.Protocol):
             length = int(_header(head, b"\r\ncontent-length:") or 0)
             if len(data) >= end + 4 + length:
                 self.buffer = b""
-                # Lower case as all of the head is; FOAM's ids have no capitals.
+                # The id is in lower case like the whole head; FOAM's ids have no capitals.
                 self.answer(_header(head, b"\r\nwebhook-id:"), data[end + 4 :])
                 return
         self.buffer = data
@@ -244,8 +248,8 @@ class Wire(asyncio.Protocol):
     def answer(self, id_: bytes, body: bytes) -> None:
         behaviour = self.door.behaviour
         status = self.door.status_for(id_)
-        if not (behaviour.loses and self.door.kept.random.random() < behaviour.loses):
-            self.door.kept.add(self.door.number, status, id_, body)
+        if not (behaviour.loses and self.door.requests.random.random() < behaviour.loses):
+            self.door.requests.add(self.door.number, status, id_, body)
         if status == CUT:
             self.transport.abort()
         elif status != HUNG and behaviour.delay:
@@ -264,24 +268,24 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 async def serve() -> None:
-    """Do what each line of stdin asks and answer with a line; end with stdin."""
+    """Run the command of each line of stdin, and answer with a line; end with stdin."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    asked = json.loads(await reader.readline())
-    kept = Kept(bodies=asked["bodies"], seed=asked["seed"])
-    behaviours = [Behaviour(**each) for each in asked["behaviours"]]
-    doors = [Door(number, kept, Behaviour()) for number in range(len(behaviours))]
+    setup = json.loads(await reader.readline())
+    requests = Requests(bodies=setup["bodies"], seed=setup["seed"])
+    behaviours = [Behaviour(**fields) for fields in setup["behaviours"]]
+    doors = [Door(number, requests, Behaviour()) for number in range(len(behaviours))]
     for door, behaviour in zip(doors, behaviours, strict=True):
         await door.behave(behaviour)
     say([door.port for door in doors])
     while line := await reader.readline():
-        asked = json.loads(line)
-        if "behave" in asked:
-            await doors[asked["behave"]].behave(Behaviour(**asked["as"]))
-        if "write" in asked:
-            kept.write(asked["write"])
-        say(kept.accepted)
+        command = json.loads(line)
+        if "behave" in command:
+            await doors[command["behave"]].behave(Behaviour(**command["as"]))
+        if "write" in command:
+            requests.write(command["write"])
+        say(requests.accepted)
 
 
 def say(answer: object) -> None:

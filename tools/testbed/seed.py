@@ -1,7 +1,7 @@
-"""A throw-away database full of reminders, by the million in seconds.
+"""Fills a throw-away database with reminders, by the million in seconds.
 
-A few thousand are planned by the engine, with real rules in several zones; SQL makes the rest of
-them. Only for databases that nobody will miss.
+The engine plans a few thousand with real rules in several zones; SQL copies them. It empties tables
+first: never run it on a database with data to keep.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,13 +16,13 @@ from notifications.models import Channel
 from reminders.models import Reminder
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
-# How often people ask for what, of a hundred.
+# The frequency of each kind of schedule, in percent; the others fire once.
 DAILY, WEEKLY, MONTHLY, CRON = 35, 30, 10, 15
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-# Whatever is stored but not due comes this much later, so that no measurement meets it.
+# Stored reminders are due this much later at the earliest, so that none fires in a measurement.
 LATER = timedelta(hours=6)
 TEMPLATES = 2000
-# Of SQL's INSERT: enough to be fast, little enough to be seen moving.
+# Rows of one INSERT: many for speed, few enough for a progress bar.
 CHUNK = 250_000
 
 HOT = (
@@ -37,7 +37,7 @@ HOT = (
 
 
 def empty() -> None:
-    """Take every reminder, channel and message away, FOAM's own among them."""
+    """Delete every reminder, channel and message, those of FOAM itself included."""
     rows = (
         "reminders_reminder_channels",
         "reminders_change",
@@ -55,27 +55,27 @@ def empty() -> None:
 
 
 def forget() -> None:
-    """Take away what has fired, and leave the reminders as they stand."""
+    """Delete all occurrences and deliveries; keep the reminders."""
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(HOT)}")
 
 
 def settle() -> None:
-    """Leave nothing to do that would come in the middle of what is measured."""
+    """Vacuum and write a checkpoint now, so that neither comes during a measurement."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute("CHECKPOINT")
 
 
 def someone() -> User:
-    """Return the one to whom everything belongs."""
+    """Return the owner of all seeded rows."""
     return User.objects.get_or_create(username="rig", defaults={"email": "rig@example.com"})[0]
 
 
 def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
     """Store a channel for each address, each with a secret of its own, and return their ids.
 
-    None has a flood guard, which would hold back what is measured.
+    They have no flood guard, which would hold messages of the measurement back.
     """
     owner = someone()
     own = {
@@ -85,39 +85,39 @@ def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
         "verified_at": datetime.now(UTC),
         "flood_limit": 0,
     }
-    made = [Channel(address=each, **own) for each in addresses]
-    for channel in made:
+    channels = [Channel(address=address, **own) for address in addresses]
+    for channel in channels:
         channel.clean()
-    return [channel.pk for channel in Channel.objects.bulk_create(made)]
+    return [channel.pk for channel in Channel.objects.bulk_create(channels)]
 
 
 def release(channels: Sequence[int]) -> None:
-    """Take channels for well again that were held for hanging."""
+    """Release channels that are held because their receiver hung."""
     Channel.objects.filter(pk__in=channels).update(holds=0, held_until=None)
 
 
 def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1) -> None:
     """Store reminders that are due at some time in the year to come, none within LATER."""
     some, owner = Random(seed), someone()
-    found: list[Reminder] = []
-    while len(found) < min(TEMPLATES, count):
+    templates: list[Reminder] = []
+    while len(templates) < min(TEMPLATES, count):
         reminder = planned(owner, *random_schedule(some, now), now)
         if reminder.next_fire_at and reminder.next_fire_at > now + LATER:
-            found.append(reminder)
-    multiply(found, count, channels)
+            templates.append(reminder)
+    multiply(templates, count, channels)
 
 
 def add_due(count: int, channels: Sequence[int], due_at: datetime, now: datetime) -> None:
     """Store reminders that are due at one instant, a whole second after `now`."""
-    found, owner = [], someone()
+    templates, owner = [], someone()
     for name in ZONES:
         at = local(due_at, name)
         for recurrence in rules_due(at):
             starts_at = at - timedelta(days=364) if recurrence else at
             reminder = planned(owner, starts_at, name, recurrence, now)
             if reminder.next_fire_at == due_at:
-                found.append(reminder)
-    multiply(found[:count], count, channels)
+                templates.append(reminder)
+    multiply(templates[:count], count, channels)
 
 
 def planned(
@@ -139,7 +139,7 @@ def planned(
 
 
 def random_schedule(some: Random, now: datetime) -> tuple[datetime, str, str]:
-    """Return a start, a zone and a rule such as people ask for."""
+    """Return the start, zone and rule of a usual schedule."""
     name = some.choice(ZONES)
     hour, minute = some.randrange(6, 22), 5 * some.randrange(12)
     past = local(now, name) - timedelta(days=some.randrange(1, 365))
@@ -158,7 +158,7 @@ def random_schedule(some: Random, now: datetime) -> tuple[datetime, str, str]:
 
 
 def rules_due(at: datetime) -> list[str]:
-    """Return rules of which one occurrence is at this local time."""
+    """Return rules that have an occurrence at this local time."""
     by_rule = [
         "FREQ=DAILY",
         "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU",
@@ -166,7 +166,7 @@ def rules_due(at: datetime) -> list[str]:
         f"FREQ=MONTHLY;BYMONTHDAY={at.day}",
         "",
     ]
-    # Cron knows no seconds.
+    # Cron has no seconds.
     return [*by_rule, f"{at.minute} {at.hour} * * *"] if at.second == 0 else by_rule
 
 
@@ -175,22 +175,22 @@ def local(moment: datetime, name: str) -> datetime:
 
 
 def multiply(templates: Sequence[Reminder], count: int, channels: Sequence[int]) -> None:
-    """Store `count` reminders: these, and copies of them, each with one of the channels in turn."""
+    """Store `count` reminders: `templates` and copies of them, each with one channel in turn."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # No foreign keys are checked: copies are as sound as what they are copies of.
+        # Skips the checks of foreign keys: the copies have those of their templates.
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SELECT coalesce(max(id), 0) FROM reminders_reminder")
         (before,) = cursor.fetchone()
         Reminder.objects.bulk_create(templates)
         copied = columns(Reminder, without=("id",))
-        for done in range(len(templates), count, CHUNK):
+        for start in range(len(templates), count, CHUNK):
             cursor.execute(
                 COPY_SQL.format(columns=copied),
                 {
                     "ids": [reminder.pk for reminder in templates],
                     "size": len(templates),
-                    "from": done,
-                    "to": min(count, done + CHUNK) - 1,
+                    "from": start,
+                    "to": min(count, start + CHUNK) - 1,
                 },
             )
         attached = {"before": before, "channels": list(channels), "size": len(channels)}
@@ -217,7 +217,7 @@ WHERE id > %(before)s ORDER BY id
 def share_out(owners: int, share: float, seed: int = 1) -> None:
     """Give a share of the stored reminders to other owners: a few large ones and many small.
 
-    The asker of a benchmark is then one owner among many, as in a FOAM that a team uses.
+    The user of a benchmark is then one owner among many, as in a team's FOAM.
     """
     User.objects.bulk_create(
         User(username=f"rig-{n}", email=f"rig-{n}@example.com") for n in range(owners)
@@ -248,6 +248,6 @@ def columns(model: type[Reminder], without: Iterable[str]) -> str:
 
 
 def whole_second(moment: datetime) -> datetime:
-    """Return the first whole second that is not before this."""
+    """Return `moment`, or the next whole second after it."""
     floor = moment.astimezone(UTC).replace(microsecond=0)
     return floor if floor == moment else floor + timedelta(seconds=1)

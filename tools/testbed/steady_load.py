@@ -1,4 +1,4 @@
-"""So many reminders due each second, for a while: how late do they arrive?"""
+"""A load of the same number of reminders each second, for a while."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tools.testbed.cpu_usage import Usage, usage
 from tools.testbed.receiver import Receiver, Record
 from tools.testbed.testbed import Rig
 
-# After the last due instant: what has not arrived by then is late for another reason.
+# The wait after the last due instant; a message that takes longer counts as lost.
 GRACE = 20.0
 
 
@@ -46,12 +46,12 @@ def flow(
     *,
     hanging: Sequence[int] = (),
 ) -> Flow:
-    """Let `rate` reminders come due at each of so many whole seconds, while the engine runs.
+    """Let `rate` reminders come due at each of `seconds` whole seconds, while the engine runs.
 
-    Of the channels those that are `hanging` never answer; what is due there is not looked at.
+    The `hanging` channels never answer; their messages are not counted.
     """
     seed.forget()
-    known = len(receiver.records())
+    record_count = len(receiver.records())
     now = timezone.now()
     first = seed.whole_second(now + timedelta(seconds=3 + 0.15 * seconds + rate * seconds / STORES))
     last = first + timedelta(seconds=seconds - 1)
@@ -64,22 +64,22 @@ def flow(
     rig.wait_until(lambda: timezone.now() >= last, seconds + GRACE, "the last due instant comes")
     rig.wait_until(lambda: is_over(last, hanging), GRACE, "all messages have ended")
     used = usage(rig.pids()).since(before)
-    due = dict(looked_at(hanging).values_list("pk", "due_at"))
-    return judge(receiver.records()[known:], due, used)
+    due = dict(counted_deliveries(hanging).values_list("pk", "due_at"))
+    return judge(receiver.records()[record_count:], due, used)
 
 
-def looked_at(hanging: Sequence[int]) -> Any:
+def counted_deliveries(hanging: Sequence[int]) -> Any:
     return Delivery.objects.exclude(channel_id__in=hanging)
 
 
 def is_over(last: datetime, hanging: Sequence[int]) -> bool:
-    # By the index of those that have not ended: asked often, it must cost little.
-    waiting = looked_at(hanging).filter(next_attempt_at__isnull=False)
+    # Runs often, so it uses the index of unfinished deliveries.
+    waiting = counted_deliveries(hanging).filter(next_attempt_at__isnull=False)
     return not Reminder.objects.due(last).exists() and not waiting.exists()
 
 
 def judge(records: Iterable[Record], due: Mapping[int, datetime], used: Usage) -> Flow:
-    """Hold what arrived against when it was due, by the delivery that a message's id names."""
+    """Return the result of a flow: each arrival against the due time of its delivery."""
     arrived: dict[int, float] = {}
     doubled = 0
     for record in records:

@@ -28,11 +28,11 @@ from tools.local_stack.run import worker as worker  # noqa: PLC0414
 from tools.local_stack.servers import Postgres, Redis, free_port
 from tools.local_stack.terminal import Problem
 
-# What programs need of the caller's environment. Nothing that FOAM reads: DATABASE_URL, EMAIL_URL
-# and the rest may name an operator's own.
-KEPT = (
+# Variables that processes inherit. FOAM's own are not among them: DATABASE_URL or EMAIL_URL may
+# name an operator's servers.
+INHERITED_VARIABLES = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "PYTHONPATH"),
-    # The Redis program to run, not a Redis.
+    # This names a program, not a server.
     "FOAM_REDIS_SERVER",
 )
 STOP_WITHIN = 20
@@ -45,16 +45,16 @@ def beat() -> list[str]:
 
 
 def web(port: int, workers: int = 1, *options: str) -> list[str]:
-    """Return how to run the web server. Of options of gunicorn that stand twice the last counts."""
+    """Return the arguments of the web server; the last of repeated options counts."""
     size = ["--workers", str(workers), "--threads", "4", "--no-control-socket", *options]
     return ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, "foam.wsgi:application"]
 
 
 class Rig:
-    """A context manager; what it started ends with it, also when it is killed.
+    """A context manager that runs servers and processes; they end with it, also if it is killed.
 
-    `durable` has PostgreSQL write to the disk as in production, which tests do without.
-    `settings` are set in the environment of every process.
+    `durable` lets PostgreSQL wait for the disk, as in production. `settings` are in the environment
+    of every process.
     """
 
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
@@ -77,7 +77,7 @@ class Rig:
             exits.callback(self._end)
             self._start_servers()
             self.env = {
-                **{name: os.environ[name] for name in KEPT if name in os.environ},
+                **{name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ},
                 **defaults(self.folder, self.port),
                 "DATABASE_URL": self.url("postgres"),
                 "REDIS_URL": self.url("redis"),
@@ -85,7 +85,7 @@ class Rig:
             }
             self.manage("migrate_once")
             if self.durable:
-                # Only now: to set up a database that reaches the disk takes ten seconds.
+                # After the migrations, which take ten seconds if PostgreSQL waits for the disk.
                 self._servers["postgres"][0].ephemeral = False
                 self.restart_postgres()
             self._exits = exits.pop_all()
@@ -106,7 +106,7 @@ class Rig:
         self._servers["redis"] = (broker, *broker.start(self.signals))
 
     def _end(self) -> None:
-        # Nothing here is worth a farewell but PostgreSQL's, which frees its shared memory.
+        # Only PostgreSQL gets time to stop, to free its shared memory.
         for child in self.programs.values():
             kill_group(child)
             child.process.wait()
@@ -114,7 +114,7 @@ class Rig:
             stop(child, self.signals, STOP_WITHIN)
 
     def enter(self) -> None:
-        """Make this process one of the rig's, before Django is set up in it."""
+        """Give this process the environment of the test bed, before Django is set up."""
         if django_settings.configured:
             raise RuntimeError("Django is set up already, maybe with another database.")
         os.environ.clear()
@@ -124,7 +124,7 @@ class Rig:
         return self._servers[server][2]
 
     def pids(self) -> dict[str, int]:
-        """Return the process of each server and program; they have children."""
+        """Return the process id of each server and program; they may have children."""
         servers = {name: child for name, (_, child, _) in self._servers.items()}
         return {name: child.process.pid for name, child in (servers | self.programs).items()}
 
@@ -137,9 +137,9 @@ class Rig:
     def start(
         self, name: str, words: Sequence[str], settings: Mapping[str, str] | None = None
     ) -> None:
-        """Start `python words...` under a name, by which it is killed, stopped and started anew.
+        """Start `python words...` under a name for `kill`, `stop` and `start_again`.
 
-        `settings` are set in its environment only.
+        `settings` are in its environment only.
         """
         assert name not in self.programs, f"{name} runs already"
         self._commands[name] = words, settings
@@ -162,27 +162,27 @@ class Rig:
         child.process.wait()
 
     def stop(self, name: str) -> None:
-        """Ask a program to end, and wait for it."""
+        """Terminate a program, and wait for its end."""
         stop(self.programs.pop(name), self.signals, STOP_WITHIN)
 
     def ended(self) -> dict[str, str]:
-        """Take out the programs that ended by themselves; return the last words of each."""
-        gone = [name for name, child in self.programs.items() if child.exit_code is not None]
-        return {name: died(self.programs.pop(name)) for name in gone}
+        """Forget the programs that ended by themselves; return the last log line of each."""
+        names = [name for name, child in self.programs.items() if child.exit_code is not None]
+        return {name: died(self.programs.pop(name)) for name in names}
 
-    def said(self, name: str) -> str:
-        """Return what a program has logged so far."""
+    def log_of(self, name: str) -> str:
+        """Return the log of a program so far."""
         log = self.folder.log / f"{name}.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
     def wait_for_words(self, name: str, words: str, seconds: float = PATIENCE) -> None:
         """Wait until a program has logged these words; a worker's are "ready."."""
-        self.wait_until(lambda: words in self.said(name), seconds, f"{name} says {words!r}")
+        self.wait_until(lambda: words in self.log_of(name), seconds, f"{name} says {words!r}")
 
     # Servers
 
     def stop_server(self, name: str, *, crash: bool = False) -> None:
-        """Stop `postgres` or `redis`; `crash` leaves it no time to put anything in order."""
+        """Stop `postgres` or `redis`; `crash` gives it no time for a clean stop."""
         _, child, _ = self._servers[name]
         if crash:
             # PostgreSQL's immediate shutdown: its backends go too, and recovery comes first.
@@ -201,7 +201,7 @@ class Rig:
         self.start_server("postgres")
 
     def restart_redis(self) -> None:
-        """It comes back empty: what it held was in memory."""
+        """Restart Redis, which comes back empty as it keeps all data in memory."""
         self.stop_server("redis", crash=True)
         self.start_server("redis")
 
@@ -212,11 +212,11 @@ class Rig:
     # Waiting
 
     def check(self) -> None:
-        """Raise Stop when we were told to: Ctrl-C is remembered and takes effect here."""
+        """Raise Stop if this process got a signal, such as Ctrl-C, since the last check."""
         self.signals.check()
 
     def wait_until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Return as soon as the condition holds; Problem, with `what`, when it does not in time."""
+        """Return as soon as the condition holds. Raises Problem with `what` after `seconds`."""
         deadline = time.monotonic() + seconds
         while not condition():
             self.check()

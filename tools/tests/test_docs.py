@@ -40,7 +40,7 @@ TARGETS = dict(make_targets())
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SOURCES = [
     file
-    for app in ("foam", "reminders", "notifications", "accounts", "benchmarks")
+    for app in ("foam", "reminders", "notifications", "accounts", "tools", "benchmarks")
     for file in (ROOT / app).rglob("*.py")
 ]
 TESTS = {

@@ -20,7 +20,7 @@ from tools.drill import __main__ as face
 from tools.drill.expected import Fate, Oracle, fires_of
 from tools.drill.faults import Faults
 from tools.drill.options import Options, add_arguments, words_of
-from tools.drill.verdict import Expected, Seen, compare
+from tools.drill.verdict import Expected, Observed, compare
 from tools.drill.workload import Mixture, Window
 from tools.local_stack.data_dir import PROJECT
 from tools.testbed import cli
@@ -75,15 +75,15 @@ EXPECTED = Expected(7, at(60), Fate.FIRES, "latest", (0,))
 KEY = (*EXPECTED.saying, 0)
 
 
-def judge(seen, *, fate=Fate.FIRES, patient=()):
-    return compare([replace(EXPECTED, fate=fate)], seen, patient, NOW)
+def judge(observed, *, fate=Fate.FIRES, patient=()):
+    return compare([replace(EXPECTED, fate=fate)], observed, patient, NOW)
 
 
 def accepted(*ids):
-    seen = Seen()
+    observed = Observed()
     for id_ in ids:
-        seen.accept(KEY, id_, at(61).fire_at)
-    return seen
+        observed.accept(KEY, id_, at(61).fire_at)
+    return observed
 
 
 def test_message_that_arrived_once_is_delivered_and_its_lateness_counts():
@@ -93,56 +93,56 @@ def test_message_that_arrived_once_is_delivered_and_its_lateness_counts():
 
 
 def test_message_that_never_arrived_is_missing():
-    verdict = judge(Seen())
+    verdict = judge(Observed())
     assert not verdict.is_green
     assert verdict.missing == ["reminder 7 due 17:01:00, receiver 0"]
 
 
 def test_message_may_wait_only_for_a_receiver_that_never_answers():
-    seen = Seen(waiting={KEY})
-    assert not judge(seen).is_green
-    assert judge(seen, patient=[0]).is_green
+    observed = Observed(waiting={KEY})
+    assert not judge(observed).is_green
+    assert judge(observed, patient=[0]).is_green
 
 
 def test_repeat_is_explained_by_a_death_that_left_no_outcome_and_by_nothing_else():
-    seen = accepted("foam_1_a", "foam_1_a")
-    assert not judge(seen).is_green
-    seen.uncertain = Counter({"foam_1_a": 1})
-    assert not judge(seen).is_green
-    seen.deaths = [(at(62).fire_at, at(62).fire_at)]
-    assert judge(seen).is_green
-    assert judge(seen).explained == 1
+    observed = accepted("foam_1_a", "foam_1_a")
+    assert not judge(observed).is_green
+    observed.uncertain = Counter({"foam_1_a": 1})
+    assert not judge(observed).is_green
+    observed.deaths = [(at(62).fire_at, at(62).fire_at)]
+    assert judge(observed).is_green
+    assert judge(observed).explained == 1
 
 
 def test_death_long_after_a_message_was_accepted_explains_no_repeat():
-    seen = accepted("foam_1_a", "foam_1_a")
-    seen.uncertain = Counter({"foam_1_a": 1})
-    seen.deaths = [(at(100).fire_at, at(100).fire_at)]
-    assert not judge(seen).is_green
+    observed = accepted("foam_1_a", "foam_1_a")
+    observed.uncertain = Counter({"foam_1_a": 1})
+    observed.deaths = [(at(100).fire_at, at(100).fire_at)]
+    assert not judge(observed).is_green
 
 
 def test_repeat_under_another_id_is_never_explained():
-    seen = accepted("foam_1_a", "foam_2_a")
-    seen.uncertain = Counter({"foam_1_a": 1, "foam_2_a": 1})
-    assert not judge(seen).is_green
+    observed = accepted("foam_1_a", "foam_2_a")
+    observed.uncertain = Counter({"foam_1_a": 1, "foam_2_a": 1})
+    assert not judge(observed).is_green
 
 
 def test_what_should_have_been_missed_may_neither_arrive_nor_go_unrecorded():
     assert not judge(accepted("foam_1_a"), fate=Fate.MISSED).is_green
-    assert not judge(Seen(), fate=Fate.MISSED).is_green
-    assert judge(Seen(missed={EXPECTED.saying}), fate=Fate.MISSED).is_green
+    assert not judge(Observed(), fate=Fate.MISSED).is_green
+    assert judge(Observed(missed={EXPECTED.saying}), fate=Fate.MISSED).is_green
 
 
 def test_what_may_go_either_way_is_delivered_or_recorded_as_missed():
     assert judge(accepted("foam_1_a"), fate=Fate.EITHER).is_green
-    assert judge(Seen(missed={EXPECTED.saying}), fate=Fate.EITHER).is_green
-    assert not judge(Seen(), fate=Fate.EITHER).is_green
+    assert judge(Observed(missed={EXPECTED.saying}), fate=Fate.EITHER).is_green
+    assert not judge(Observed(), fate=Fate.EITHER).is_green
 
 
 def test_message_that_nobody_asked_for_is_unexpected():
-    seen = accepted("foam_1_a")
-    seen.accept((8, *KEY[1:]), "foam_2_a", NOW)
-    assert judge(seen).unexpected == ["reminder 8 due 17:01:00, receiver 0"]
+    observed = accepted("foam_1_a")
+    observed.accept((8, *KEY[1:]), "foam_2_a", NOW)
+    assert judge(observed).unexpected == ["reminder 8 due 17:01:00, receiver 0"]
 
 
 def parse(*words):
@@ -253,10 +253,10 @@ def test_drill_is_red_when_foam_forgets_a_channel(tmp_path):
     """A copy of FOAM that posts to each reminder's first channel only."""
     project = tmp_path / "project"
     project.mkdir()
-    for part in ("accounts", "foam", "notifications", "reminders", "manage.py"):
+    for part in ("accounts", "foam", "notifications", "reminders", "tools", "manage.py"):
         copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
         copy(PROJECT / part, project / part)
-    firing = project / "reminders" / "firing.py"
+    firing = project / "reminders" / "engine" / "firing.py"
     sound, broken = "for channel_id in channel_ids\n", "for channel_id in channel_ids[:1]\n"
     assert sound in firing.read_text()
     firing.write_text(firing.read_text().replace(sound, broken))

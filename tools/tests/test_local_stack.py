@@ -356,8 +356,8 @@ def test_run_fires_the_first_reminder_and_stops_when_told(project):
 def test_terminal_leaves_failed_attempts_to_watch(tmp_path):
     log = tmp_path / "deliver.log"
     log.write_text(
-        "2026-11-30 06:57:38,863 WARNING notifications.record attempt failed delivery=1\n"
-        "2026-11-30 06:57:38,863 WARNING notifications.record more attempts failed count=3\n"
+        "2026-11-30 06:57:38,863 WARNING notifications.outbox.record attempt failed delivery=1\n"
+        "2026-11-30 06:57:38,863 WARNING notifications.outbox.record more attempts failed count=3\n"
         "2026-11-30 06:57:38,863 WARNING notifications.outbox could not wake the deliverers: x\n"
     )
     tail = Tail(Child("deliver", None, log, signal.SIGTERM, signal.SIGKILL))  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument("--send-to", metavar="ADDRESS", help="send a letter there, too")
         parser.add_argument(
-            "--within", type=float, default=doctor.PATIENCE, help="seconds for each check"
+            "--within", type=float, default=doctor.PATIENCE_SECONDS, help="seconds for each check"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

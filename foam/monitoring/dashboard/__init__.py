@@ -1,4 +1,4 @@
-"""The front page of the admin: whether all is well, what is to come and what has been."""
+"""The front page of the admin: health, reminders due, messages sent, clock changes ahead."""
 
 from collections.abc import Callable
 from datetime import datetime, tzinfo
@@ -16,25 +16,25 @@ from notifications.metrics import hourly
 from notifications.models import Delivery
 from reminders.models import Reminder
 
-SHOWN = 24
+HOURS_BACK = 24
 T = TypeVar("T")
 
 
-def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add what the page shows to its context: to each of staff, what they may view."""
+def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the page's context with the parts that this member of staff may view."""
     user: Any = request.user
     now, here = timezone.now(), zone(user.timezone)
 
     def may_view(model: type[models.Model]) -> bool:
         return admin.site.get_model_admin(model).has_view_permission(request)
 
-    return {**context, "dashboard": read(now, here, may_view)}
+    return {**context, "dashboard": read_dashboard(now, here, may_view)}
 
 
-def read(now: datetime, here: tzinfo, may_view: state.MayView) -> dict[str, Any]:
-    """Return the page's parts at `now`, by the clocks of `here`; None for what may not be seen.
+def read_dashboard(now: datetime, here: tzinfo, may_view: state.MayView) -> dict[str, Any]:
+    """Return the page's parts at `now`, in local time of `here`; None for parts of hidden models.
 
-    A part that takes too long to read is left out, and named in `unread`.
+    A part whose query is too slow or fails is None too, and its name is added to `unread`.
     """
     unread: list[str] = []
 
@@ -48,17 +48,17 @@ def read(now: datetime, here: tzinfo, may_view: state.MayView) -> dict[str, Any]
             unread.append(name)
             return None
 
-    last = part("what was sent", lambda: hourly.last(SHOWN, now), Delivery)
+    last = part("what was sent", lambda: hourly.last(HOURS_BACK, now), Delivery)
     ahead = part("what is due", lambda: due.read(now), Reminder)
     changes = part("clock changes", lambda: clock_changes.read(now), Reminder)
     return {
         "state": state.read(now, last or [], may_view),
         "as_of": now.astimezone(here),
         "zone": str(here),
-        "due": ahead and charts.due(ahead, here),
+        "due": ahead and charts.draw_due(ahead, here),
         "due_at": ahead and ahead.at.astimezone(here),
-        "sent": None if last is None else list(charts.sent(last, here)),
-        "lateness": last and charts.lateness(last, here),
+        "sent": None if last is None else list(charts.draw_sent(last, here)),
+        "lateness": last and charts.draw_lateness(last, here),
         "changes": changes,
         "changes_at": changes and changes.at.astimezone(here),
         "unread": unread,

@@ -1,7 +1,7 @@
 """The clock changes ahead in the zones of active reminders.
 
-Which zones these are is seen from a sample of the reminders: of all of them, where they are not
-very many. What was found is kept for an hour.
+The zones are those of a sample of the reminders, which is the whole table where it is small. The
+result is cached for an hour.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from itertools import groupby
 from django.core.cache import cache
 
 from foam.monitoring.dashboard import sampling
-from foam.monitoring.dashboard.sampling import many
+from foam.monitoring.dashboard.sampling import format_count
 from foam.monitoring.dashboard.state import listed
 from foam.version import VERSION
 from reminders.models import Reminder
@@ -21,17 +21,20 @@ from reminders.reports.clock_changes import Turn
 from reminders.schedule.message import span
 
 AHEAD = timedelta(days=14)
-# Another release may keep something else.
-KEY, KEPT_S = f"dashboard:clock-changes:{VERSION}", 3600
-# Of some twenty reminders each.
+# The key names the release, as another one may cache values of another shape.
+KEY, CACHE_SECONDS = f"dashboard:clock-changes:{VERSION}", 3600
+# A page has about twenty reminders.
 PAGES = 5000
-# So many zones of one change are named.
-NAMED = 5
+# How many zones of one change the page names.
+NAMED_ZONES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What happens to the clocks at one instant, and in which zones: name, reminders, link."""
+class ZoneChanges:
+    """The zones whose clocks change by the same at one instant.
+
+    `zones` are (name, reminders, link), `further` is the number of zones that are not named.
+    """
 
     at: datetime
     text: str
@@ -40,38 +43,39 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What was found at `at`, soonest first; `is_whole` where all reminders were looked at."""
+class ClockChanges:
+    """The changes ahead as read at `at`, soonest first; `is_whole` if no reminder was left out."""
 
     at: datetime
-    changes: list[Change]
+    changes: list[ZoneChanges]
     is_whole: bool
 
 
-def read(now: datetime) -> Changes:
+def read(now: datetime) -> ClockChanges:
     """Return the changes within AHEAD, as of an hour ago at most."""
-    found = cache.get(KEY)
-    if found is None:
-        found = now, *sampling.count(PAGES, "timezone")
-        cache.set(KEY, found, KEPT_S)
-    at, zones, share = found
-    return Changes(at, list(_changes(zones, share, now)), share == 1)
+    sample = cache.get(KEY)
+    if sample is None:
+        sample = now, *sampling.count(PAGES, "timezone")
+        cache.set(KEY, sample, CACHE_SECONDS)
+    at, zones, share = sample
+    return ClockChanges(at, list(_changes(zones, share, now)), share == 1)
 
 
-def _changes(zones: dict[str, int], share: float, now: datetime) -> Iterator[Change]:
+def _changes(zones: dict[str, int], share: float, now: datetime) -> Iterator[ZoneChanges]:
     ahead = clock_changes.ahead(zones, now, now + AHEAD)
-    # Those with most reminders are named.
+    # The zones with most reminders come first, as only the first are named.
     ahead.sort(key=lambda turn: (*_together(turn), -zones[turn.timezone], turn.timezone))
     for (at, by), turns in groupby(ahead, key=_together):
-        told = [_told(turn, zones[turn.timezone], share) for turn in turns]
+        lines = [_zone_line(turn, zones[turn.timezone], share) for turn in turns]
         way = "forward" if by > timedelta(0) else "back"
-        yield Change(at, f"{span(abs(by))} {way}", told[:NAMED], len(told[NAMED:]))
+        text = f"{span(abs(by))} {way}"
+        yield ZoneChanges(at, text, lines[:NAMED_ZONES], len(lines[NAMED_ZONES:]))
 
 
 def _together(turn: Turn) -> tuple[datetime, timedelta]:
     return turn.at, turn.after - turn.before
 
 
-def _told(turn: Turn, found: int, share: float) -> tuple[str, str, str]:
+def _zone_line(turn: Turn, count: int, share: float) -> tuple[str, str, str]:
     url = listed(Reminder, status__exact="active", timezone__exact=turn.timezone)
-    return turn.timezone, many(round(found / share), is_exact=share == 1), url
+    return turn.timezone, format_count(round(count / share), is_exact=share == 1), url

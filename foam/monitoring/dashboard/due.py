@@ -1,7 +1,7 @@
-"""How many reminders speak next in each of the next 24 hours.
+"""The number of reminders that fire next in each of the next 24 hours.
 
-Exactly, where there are few; else from a sample of the table's pages, whose cost does not grow
-with the table. What was found is kept for a minute.
+Counted where they are few; else estimated from a sample of the table's pages, whose cost does not
+grow with the table. The result is cached for a minute.
 """
 
 from collections import Counter
@@ -18,9 +18,9 @@ from notifications.metrics.hourly import HOUR, beginning_of_hour
 from reminders.models import Reminder
 
 HOURS = 24
-# Another release may keep something else.
-KEY, KEPT_S = f"dashboard:due:{VERSION}", 60
-# Of some twenty reminders each.
+# The key names the release, as another one may cache values of another shape.
+KEY, CACHE_SECONDS = f"dashboard:due:{VERSION}", 60
+# A page has about twenty reminders.
 PAGES = 3000
 
 BY_HOUR = "floor(extract(epoch FROM next_fire_at - %(begin)s) / 3600)::int"
@@ -28,30 +28,30 @@ AHEAD = "next_fire_at > %(now)s AND next_fire_at < %(end)s"
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """`counts` are of the hours from `begin` on, of which the first has begun before `at`.
+class DueForecast:
+    """`counts` are of the hours from `begin` on; the first hour began before `at`.
 
-    `seen` is how many reminders the sample found, or None where all were counted.
+    `sample_size` is the number of reminders in the sample, or None if all were counted.
     """
 
     at: datetime
     begin: datetime
     counts: list[int]
-    seen: int | None
+    sample_size: int | None
 
 
-def read(now: datetime) -> Due:
-    """Return what is due from `now` on, as of a minute ago at most."""
-    found = cache.get(KEY)
-    if found is None:
-        found = _count(now) or _estimate(now)
-        cache.set(KEY, found, KEPT_S)
-    at, counts, seen = found
-    return Due(at, beginning_of_hour(at), counts, seen)
+def read(now: datetime) -> DueForecast:
+    """Return the forecast from `now` on, as of a minute ago at most."""
+    result = cache.get(KEY)
+    if result is None:
+        result = _count(now) or _estimate(now)
+        cache.set(KEY, result, CACHE_SECONDS)
+    at, counts, sample_size = result
+    return DueForecast(at, beginning_of_hour(at), counts, sample_size)
 
 
 def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
-    """Return nothing when there are more than CAP."""
+    """Count the reminders due; return None when there are more than CAP."""
     begin = beginning_of_hour(now)
     ahead = Reminder.objects.exclude_system().filter(
         status=Reminder.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
@@ -64,10 +64,10 @@ def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
 def _estimate(now: datetime) -> tuple[datetime, list[int], int | None]:
     begin = beginning_of_hour(now)
     times = {"now": now, "begin": begin, "end": begin + HOURS * HOUR}
-    found, share = sampling.count(PAGES, BY_HOUR, AHEAD, **times)
-    counts = _by_hour({hour: round(number / share) for hour, number in found.items()})
-    return now, counts, None if share == 1 else sum(found.values())
+    sample, share = sampling.count(PAGES, BY_HOUR, AHEAD, **times)
+    counts = _by_hour({hour: round(number / share) for hour, number in sample.items()})
+    return now, counts, None if share == 1 else sum(sample.values())
 
 
-def _by_hour(found: Mapping[int, int]) -> list[int]:
-    return [found.get(hour, 0) for hour in range(HOURS)]
+def _by_hour(counts: Mapping[int, int]) -> list[int]:
+    return [counts.get(hour, 0) for hour in range(HOURS)]

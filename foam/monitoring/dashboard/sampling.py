@@ -1,6 +1,6 @@
-"""Some of the active reminders that stand for all: those on a number of pages of their table.
+"""A sample of the active reminders: all rows on a number of random pages of their table.
 
-What it costs does not grow with the table. A table that has no more pages is read whole.
+The cost does not grow with the table. A table of no more pages is read whole.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ WHERE status = 'active' AND id <> %(foam)s AND {where} GROUP BY 1
 
 
 def count(pages: int, by: str, where: str = "TRUE", **values: Any) -> tuple[dict[Any, int], float]:
-    """Count those on so many pages, each of some twenty reminders, by an SQL expression.
+    """Count the reminders on `pages` random pages by the SQL expression `by`.
 
-    Return also which share of all pages these are: 1.0 where nothing is left out. `by` and `where`
-    are written by programmers; what they are given stands in `values`.
+    Return the counts and the share of all pages that was read: 1.0 for the whole table. `by` and
+    `where` are SQL of the caller and must hold no input of users; that goes into `values`.
     """
     with connection.cursor() as cursor:
         cursor.execute(SIZE)
@@ -33,6 +33,6 @@ def count(pages: int, by: str, where: str = "TRUE", **values: Any) -> tuple[dict
         return dict(cursor.fetchall()), share
 
 
-def many(number: int, *, is_exact: bool) -> str:
-    """Say a number as precisely as it is known: an estimate has two digits."""
+def format_count(number: int, *, is_exact: bool) -> str:
+    """Return a number as text; an estimate is rounded to two digits: "about 38,000"."""
     return f"{number:,}" if is_exact else f"about {round(number, 2 - len(str(number))):,}"

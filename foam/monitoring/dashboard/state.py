@@ -1,7 +1,7 @@
-"""How things stand, in words: what is wrong first, and each figure with a link to its rows.
+"""The state of FOAM in words: troubles first, then figures with links to their rows.
 
-What is counted is counted up to CAP, by an index. The canary is in none of the figures; how it
-fares is a line of its own.
+Rows are counted up to CAP, by an index. The canary is in none of the counts; it has a line of its
+own.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,11 +30,11 @@ from reminders.engine.tick import SET_ASIDE
 from reminders.models import Backlog, Occurrence, Reminder
 from reminders.schedule.message import roughly, span
 
-# As docs/monitoring/alerts.yml has them.
+# The limits of docs/monitoring/alerts.yml.
 OVERDUE = timedelta(seconds=60)
 WAITING = timedelta(seconds=120)
 FAILING, ENOUGH = 0.5, 20
-# A filter's judgement of so many mails within an hour is more than a matter of single messages.
+# A filter that refuses more mails than this within an hour has taken against the sender.
 SPAM = 20
 
 NOT_READ = "could not be read in time"
@@ -44,7 +44,7 @@ MayView = Callable[[type[models.Model]], bool]
 
 
 class Level(IntEnum):
-    """How much a figure says that something is wrong; a note is a matter of single receivers."""
+    """The severity of a figure; NOTE concerns single receivers, not FOAM itself."""
 
     WELL = 0
     NOTE = 1
@@ -68,7 +68,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`headline` is the answer to "is all well?"; `troubles` is what else is to be said."""
+    """The answer to "is all well?": a headline, further troubles, and the figures."""
 
     level: Level
     headline: str
@@ -77,9 +77,9 @@ class State:
 
 
 def read(now: datetime, hours: list[Hour], may_view: MayView) -> State:
-    """Return how things stand at `now`, as far as `may_view` lets the reader see the models.
+    """Return the state at `now`, without the figures of models that `may_view` hides.
 
-    `hours` are what the meter tells; there are none where it could not be read.
+    `hours` are the counters of the last hours, oldest first; empty if they could not be read.
     """
     ready = health.readiness(now)
     troubles, figures, is_whole = list(_troubles(ready, now)), list[Figure](), True
@@ -92,9 +92,12 @@ def read(now: datetime, hours: list[Hour], may_view: MayView) -> State:
                 figures += list(count(now, hours))
         except Error:
             figures.append(Figure(label, NOT_READ, Level.LOOK))
-    told = [(each.level, f"{each.label}: {each.text}.") for each in figures]
-    troubles += [(level, text) for level, text in told if level >= Level.LOOK]
-    troubles.sort(key=lambda each: -each[0])
+    troubles += [
+        (figure.level, f"{figure.label}: {figure.text}.")
+        for figure in figures
+        if figure.level >= Level.LOOK
+    ]
+    troubles.sort(key=lambda trouble: -trouble[0])
     return _sum_up(troubles, [*_alive(ready, may_view), *figures], is_whole)
 
 
@@ -110,7 +113,7 @@ def _sum_up(troubles: list[tuple[Level, str]], figures: list[Figure], is_whole: 
 
 
 def _troubles(ready: dict[str, Any], now: datetime) -> Iterator[tuple[Level, str]]:
-    """Yield what stops everything, and what the doctor finds of beat's rows."""
+    """Yield the failed checks of readiness, and the doctor's findings about beat's rows."""
     for names in (("database",), ("tick", "canary"), ("broker",)):
         if wrong := [ready[name] for name in names if ready[name] != "ok"]:
             yield Level.WRONG, wrong[0]
@@ -137,15 +140,16 @@ def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     due = _by("next_fire_at", stored.due(now))
     url = listed(Reminder, status__exact="active", next_fire_at__lte=iso(now))
     yield _overdue("Reminders overdue", due, now, OVERDUE, url)
-    # None is pushed further ahead than that; a backlog, which may be long, comes after them.
+    # Reminders set aside lie at most SET_ASIDE ahead. Newest first, so that a long backlog cannot
+    # fill the sample.
     latest = now + SET_ASIDE
     nearest = stored.due(latest).order_by("-next_fire_at").values("error")[: CAP + 1]
-    found = nearest.aggregate(all=Count("*"), aside=Count("error", filter=~Q(error="")))
+    counts = nearest.aggregate(all=Count("*"), aside=Count("error", filter=~Q(error="")))
     yield _stuck(
         "Reminders set aside with an error",
-        found["aside"],
+        counts["aside"],
         listed(Reminder, status__exact="active", error__gt="", next_fire_at__lte=iso(latest)),
-        is_more=found["all"] > CAP,
+        is_more=counts["all"] > CAP,
     )
 
 
@@ -160,22 +164,22 @@ def _deliveries(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     url = listed(Delivery, status__exact="queued", next_attempt_at__lte=iso(now))
     due = _by("next_attempt_at", queued)
     yield _overdue("Deliveries due and not taken", due, now, WAITING, url)
-    # What is leased is among the oldest: of a backlog no more is looked at.
+    # Leased deliveries are among the oldest, so the first CAP rows of a backlog suffice.
     waiting = Delivery.objects.exclude_system().filter(next_attempt_at__lte=now)
     oldest = waiting.order_by("next_attempt_at").values("status", "leased_until")[: CAP + 1]
     is_lost = Q(status="sending", leased_until__lte=now)
-    found = oldest.aggregate(all=Count("*"), lost=Count("status", filter=is_lost))
+    counts = oldest.aggregate(all=Count("*"), lost=Count("status", filter=is_lost))
     yield _stuck(
         "Deliveries whose lease has run out",
-        found["lost"],
-        # What is leased was due then: so its rows are found by the index of those.
+        counts["lost"],
+        # A leased delivery was due then; naming that makes PostgreSQL use the index of due ones.
         listed(
             Delivery,
             status__exact="sending",
             leased_until__lte=iso(now),
             next_attempt_at__lte=iso(now),
         ),
-        is_more=found["all"] > CAP and found["lost"] > 0,
+        is_more=counts["all"] > CAP and counts["lost"] > 0,
     )
     yield _given_up(hours)
     yield from _failing(hours)
@@ -194,10 +198,11 @@ def _given_up(hours: list[Hour]) -> Figure:
 
 
 def _failing(hours: list[Hour]) -> Iterator[Figure]:
-    """Yield the kinds of channel of which most attempts fail, since the hour began."""
+    """Yield the kinds of channel whose attempts mostly failed since the hour began."""
     for kind in Channel.Kind:
-        tried = attempts(hours[-1], kind.value) if hours else {}
-        failed, number = sum(tried.values()) - tried.get("sent", 0), sum(tried.values())
+        counts = count_attempts(hours[-1], kind.value) if hours else {}
+        number = sum(counts.values())
+        failed = number - counts.get("sent", 0)
         if number > ENOUGH and failed / number > FAILING:
             url = listed(Delivery, channel__kind__exact=kind.value, status__exact="queued")
             text = f"{failed:,} of {number:,} in this hour"
@@ -205,7 +210,7 @@ def _failing(hours: list[Hour]) -> Iterator[Figure]:
 
 
 def _refused(hours: list[Hour]) -> Iterator[Figure]:
-    """Yield what the mail server has refused of late that is not the recipients' fault."""
+    """Yield the refusals of the mail server that are not the recipients' fault, of this hour."""
     url = listed(Delivery, channel__kind__exact="email", status__exact="queued")
     for label, fault, most in (
         ("Mails refused to FOAM itself", Fault.FOAM, 0),
@@ -216,10 +221,13 @@ def _refused(hours: list[Hour]) -> Iterator[Figure]:
             yield Figure(label, f"{number:,g} in this hour", Level.LOOK, url)
 
 
-def attempts(hour: Hour, kind: str) -> dict[str, int]:
-    """Return how many attempts had which outcome in an hour, by one kind of channel."""
+def count_attempts(hour: Hour, kind: str) -> dict[str, int]:
+    """Return the number of attempts of an hour by outcome, for one kind of channel."""
     outcomes = ("sent", "transient", "permanent", "uncertain")
-    return {each: hour.sums[store.ATTEMPTS.series(kind=kind, outcome=each)] for each in outcomes}
+    return {
+        outcome: hour.sums[store.ATTEMPTS.series(kind=kind, outcome=outcome)]
+        for outcome in outcomes
+    }
 
 
 def _channels(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
@@ -232,25 +240,27 @@ def _channels(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     yield _noted("Channels resting after a time-out", held[: CAP + 1].count(), url)
 
 
-# The list, in its order: what stands for each where it cannot be read, whose figures they are, and
-# what counts them.
 def _late(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    """Of the open backlog: what becomes of it, and that somebody is to decide where it is held."""
-    if told := health.backlog():
+    """Yield the decision about the open backlog; a held backlog waits for staff."""
+    if text := health.backlog():
         held = Backlog.objects.open().filter(decision=Backlog.Decision.HOLD).exists()
         level = Level.LOOK if held else Level.NOTE
-        yield Figure("Backlog", told, level, reverse("admin:reminders_backlog"))
+        yield Figure("Backlog", text, level, reverse("admin:reminders_backlog"))
 
 
 def _silence(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     active = Pause.objects.active(now)
     if everything := Pause.objects.everything(now):
-        told = f"everything is {everything.predicate('UTC')}"
-        yield Figure("Pauses", told, Level.LOOK, listed(Pause))
+        text = f"everything is {everything.predicate('UTC')}"
+        yield Figure("Pauses", text, Level.LOOK, listed(Pause))
     elif count := active.exclude(scope=Pause.Scope.ACCOUNT)[: CAP + 1].count():
-        yield Figure("Pauses", f"{many(count)} of tags or users", Level.NOTE, listed(Pause))
+        yield Figure(
+            "Pauses", f"{format_capped(count)} of tags or users", Level.NOTE, listed(Pause)
+        )
 
 
+# In the order of the page: a label for when the rows cannot be read, the model whose rows they are,
+# and the function that counts them.
 FIGURES: list[
     tuple[str, type[models.Model], Callable[[datetime, list[Hour]], Iterable[Figure]]]
 ] = [
@@ -264,24 +274,24 @@ FIGURES: list[
 
 
 def listed(model: type[models.Model], **lookups: Any) -> str:
-    """Return the address of the admin's list of those rows of a model that these lookups find."""
+    """Return the address of the admin's list of a model, filtered by `lookups`."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
     return f"{reverse(name)}?{urlencode(lookups)}"
 
 
-def many(number: int) -> str:
+def format_capped(number: int) -> str:
     return f"more than {CAP:,}" if number > CAP else f"{number:,}"
 
 
 def _overdue(
     label: str, since: models.QuerySet, now: datetime, limit: timedelta, url: str
 ) -> Figure:
-    """Tell of rows that are due, by the instants since when they are, the oldest first."""
+    """Return the figure of overdue rows, from the instants since when each is due, oldest first."""
     oldest = since.first()
     if oldest is None:
         return Figure(label, "none", Level.WELL, url)
     waits = now - oldest
-    text = f"{many(since[: CAP + 1].count())}, the oldest for {roughly(waits)}"
+    text = f"{format_capped(since[: CAP + 1].count())}, the oldest for {roughly(waits)}"
     return Figure(label, text, Level.WRONG if waits > limit else Level.WELL, url)
 
 
@@ -297,4 +307,4 @@ def _stuck(label: str, number: int, url: str, *, is_more: bool) -> Figure:
 def _noted(label: str, number: int, url: str) -> Figure:
     if not number:
         return Figure(label, "none", Level.WELL, url)
-    return Figure(label, many(number), Level.NOTE, url)
+    return Figure(label, format_capped(number), Level.NOTE, url)

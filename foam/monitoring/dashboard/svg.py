@@ -1,6 +1,6 @@
 """Plots as rectangles: a column for each hour, in a picture 100 high that is stretched to fit.
 
-Words stand beside the picture, where they keep their size. Pure.
+Labels stand beside the picture, where they keep their size. Pure.
 """
 
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 HEIGHT = 100.0
-# What is there is seen, however little it is.
+# The smallest value still gets a bar that can be seen.
 LEAST = 2.0
-# Of the picture, what lies above the line between two sorts of bars.
+# The height above the line between bars that stand and bars that hang.
 ABOVE = 70.0
-# An hour is named so often.
-NAMED = 6
+# Every sixth hour has a label.
+LABEL_EVERY_HOURS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +30,29 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """An hour: what is drawn of it, and what is said when it is pointed at."""
+class PlotColumn:
+    """An hour: its bars, and the text that a browser shows under the pointer."""
 
     bars: list[Bar]
-    said: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`text` says the same in a sentence, `table` in full: a head, and a row for each hour.
+    """A plot with its text in a sentence and its table: a head, and a row for each hour.
 
-    `levels` are names of heights, from the top down. A plot with nothing to draw has no columns:
-    then `text` says why.
+    `levels` are labels of heights, from the top down. A plot with nothing to draw has no columns;
+    its `text` gives the reason.
     """
 
     name: str
     title: str
     text: str
-    columns: list[Column] = field(default_factory=list)
+    columns: list[PlotColumn] = field(default_factory=list)
     hours: list[str] = field(default_factory=list)
     levels: list[str] = field(default_factory=list)
     table: Sequence[Sequence[str]] = ()
-    # Where the bars that hang down begin.
+    # The height at which hanging bars begin.
     line: str = ""
 
     @property
@@ -76,9 +76,9 @@ def down(value: float, most: float, look: str, line: float = ABOVE) -> list[Bar]
 
 
 def rows(first: int, last: int, of: int, look: str) -> list[Bar]:
-    """Return the bar over the rows from `first` to `last`, of so many, counted from below.
+    """Return the bar over rows `first` to `last` of `of` rows, counted from below.
 
-    There is none where the last comes before the first.
+    Return no bar if `last` comes before `first`.
     """
     if last < first:
         return []
@@ -94,6 +94,6 @@ def day_and_clock(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%a %H:%M}"
 
 
-def named(begins: Sequence[datetime], zone: tzinfo) -> list[str]:
-    """Return the names of every sixth hour, by the clocks of a zone."""
-    return [clock(begin, zone) for begin in begins[::NAMED]]
+def hour_labels(begins: Sequence[datetime], zone: tzinfo) -> list[str]:
+    """Return the local time of every sixth hour in a zone."""
+    return [clock(begin, zone) for begin in begins[::LABEL_EVERY_HOURS]]

@@ -1,7 +1,7 @@
-"""The doctor: looks at everything that FOAM needs, and says how to put right what is wrong.
+"""The doctor: checks everything that FOAM needs, and tells how to mend each fault.
 
-It changes nothing. Each check runs by itself and within a time limit, so that a database that is
-down, or a server that never answers, keeps none of the others from being told.
+It changes nothing. Each check runs in a thread of its own and within a time limit, so that a
+database that is down, or a server that never answers, holds up no other check.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from foam import logs
 from foam.monitoring.doctor import broker, clock, database, host, mail, outgoing_proxy, running
 from foam.monitoring.doctor.finding import Check, Finding, fail, unknown
 
-# For one check, in seconds; longer than its own time-outs.
-PATIENCE = 15.0
+# The limit for one check; longer than the time-outs within it.
+PATIENCE_SECONDS = 15.0
 
 CHECKS: list[Check] = [
     *host.CHECKS,
@@ -30,9 +30,9 @@ CHECKS: list[Check] = [
 
 
 def examine(
-    now: datetime, checks: list[Check] | None = None, patience: float = PATIENCE
+    now: datetime, checks: list[Check] | None = None, patience: float = PATIENCE_SECONDS
 ) -> Iterator[Finding]:
-    """Yield what each check finds at `now`, one after another."""
+    """Yield the findings of each check at `now`, one check after another."""
     for check in CHECKS if checks is None else checks:
         yield from _within(patience, check, now)
 
@@ -51,12 +51,14 @@ def _findings(check: Check, now: datetime) -> list[Finding]:
     try:
         return list(check.look(now))
     except Error as error:
-        # Without a state it did not come from PostgreSQL: there was none to ask.
+        # An error of PostgreSQL has a state; without one there was no connection.
         is_away = getattr(error.__cause__, "sqlstate", None) is None
-        why = "does not answer." if is_away else f"failed: {logs.told(error)}"
-        return [unknown(check.name, f"Not known, as the database {why}")]
+        reason = "does not answer." if is_away else f"failed: {logs.format_error(error)}"
+        return [unknown(check.name, f"Not known, as the database {reason}")]
     except Exception as bug:
-        return [fail(check.name, f"The check itself failed: {logs.told(bug)}", "Report this.")]
+        return [
+            fail(check.name, f"The check itself failed: {logs.format_error(bug)}", "Report this.")
+        ]
     finally:
-        # The thread's own, which nobody else would close.
+        # Each thread has connections of its own, which Django closes at the end of requests only.
         connections.close_all()

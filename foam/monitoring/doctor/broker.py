@@ -1,4 +1,4 @@
-"""The broker: whether it answers, what it is, and whether it may drop what it holds."""
+"""Checks of the broker: it answers, takes writes, keeps its keys, and its queues are short."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,15 +13,15 @@ from foam.monitoring.doctor.finding import Check, Finding, fail, ok, unknown, wa
 from foam.monitoring.metrics import queue_lengths
 
 BROKER, QUEUES = "broker", "queues"
-# A wake-up a second, each gone within a minute: more means that nobody takes them.
-MANY = 1000
-OLDEST = (6, 2)
+# There is one wake-up a second, which expires after a minute: more means that no worker takes them.
+MOST_WAKE_UPS = 1000
+OLDEST_REDIS = (6, 2)
 
 
 def look_at_broker(now: datetime) -> Iterator[Finding]:
     try:
         with redis() as server:
-            told: dict[str, Any] = server.info()
+            info: dict[str, Any] = server.info()
     except RedisError as error:
         yield fail(
             BROKER,
@@ -29,17 +29,17 @@ def look_at_broker(now: datetime) -> Iterator[Finding]:
             "Start Redis, or mend REDIS_URL. Reminders are late, not lost, until it answers.",
         )
         return
-    if told.get("role", "master") != "master":
+    if info.get("role", "master") != "master":
         yield fail(
             BROKER,
             "REDIS_URL leads to a replica, which takes no wake-ups: reminders are late.",
             "Make it a master: redis-cli REPLICAOF NO ONE; or let REDIS_URL lead to the master.",
         )
     yield from look_at_certificate()
-    version = str(told.get("redis_version", "?"))
-    if tuple(int(n) for n in version.split(".")[:2] if n.isdigit()) < OLDEST:
+    version = str(info.get("redis_version", "?"))
+    if tuple(int(n) for n in version.split(".")[:2] if n.isdigit()) < OLDEST_REDIS:
         yield warn(BROKER, f"Redis {version} is old.", "Upgrade to 6.2 or newer.")
-    policy, limit = told.get("maxmemory_policy"), int(told.get("maxmemory", 0))
+    policy, limit = info.get("maxmemory_policy"), int(info.get("maxmemory", 0))
     if limit and policy != "noeviction":
         yield warn(
             BROKER,
@@ -47,7 +47,7 @@ def look_at_broker(now: datetime) -> Iterator[Finding]:
             "late by a tick.",
             "Run: redis-cli CONFIG SET maxmemory-policy noeviction; and keep it in redis.conf.",
         )
-    if limit and int(told.get("used_memory", 0)) > limit * 0.9:
+    if limit and int(info.get("used_memory", 0)) > limit * 0.9:
         yield warn(
             BROKER, "Redis' memory is nearly full.", "Raise maxmemory, or see what fills it."
         )
@@ -77,15 +77,15 @@ def look_at_queues(now: datetime) -> Iterator[Finding]:
         yield unknown(QUEUES, "Not known, as the broker does not answer.")
         return
     for queue, length in lengths.items():
-        if length > MANY:
+        if length > MOST_WAKE_UPS:
             yield fail(
                 QUEUES,
                 f"{length} wake-ups wait in the queue {queue}: no worker takes them.",
                 f"Start the worker of {queue}: celery --app=foam worker --queues={queue}",
             )
             return
-    said = ", ".join(f"{length} in {queue}" for queue, length in lengths.items())
-    yield ok(QUEUES, f"Wake-ups that wait: {said}.")
+    text = ", ".join(f"{length} in {queue}" for queue, length in lengths.items())
+    yield ok(QUEUES, f"Wake-ups that wait: {text}.")
 
 
 def redis() -> Redis:

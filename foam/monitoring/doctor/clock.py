@@ -1,4 +1,4 @@
-"""The clocks of this machine, the database and the broker; and the rules of time zones."""
+"""Checks of clocks: this machine against database and broker, and the age of the tz rules."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from foam.monitoring.doctor.finding import Check, Finding, fail, ok, warn
 
 CLOCK, RULES = "clock", "time zones"
 OFF, FAR_OFF = timedelta(seconds=1), timedelta(seconds=30)
-# There are a few releases a year, as countries decide.
+# tzdata has several releases a year.
 OLD = timedelta(days=400)
 
 
@@ -28,22 +28,22 @@ def look_at_clock(now: datetime) -> Iterator[Finding]:
 
 
 def _postgres_time() -> datetime:
-    rows("SELECT 1")  # The connection is there by then.
+    rows("SELECT 1")  # So that the next query does not include the time to connect.
     ((at,),) = rows("SELECT clock_timestamp()")
     return at
 
 
-def _compare(whose: str, at: datetime) -> Iterator[Finding]:
+def _compare(server: str, at: datetime) -> Iterator[Finding]:
     skew = datetime.now(UTC) - at
     if abs(skew) <= OFF:
-        yield ok(CLOCK, f"This machine and {whose} agree to {abs(skew).total_seconds():.2f} s.")
+        yield ok(CLOCK, f"This machine and {server} agree to {abs(skew).total_seconds():.2f} s.")
         return
-    which = "ahead of" if skew > timedelta(0) else "behind"
-    tell = fail if abs(skew) > FAR_OFF and whose == "PostgreSQL" else warn
+    direction = "ahead of" if skew > timedelta(0) else "behind"
+    tell = fail if abs(skew) > FAR_OFF and server == "PostgreSQL" else warn
     yield tell(
         CLOCK,
-        f"This machine is {abs(skew).total_seconds():.1f} s {which} {whose}'s: reminders fire by "
-        "the clock of whoever runs the worker.",
+        f"This machine is {abs(skew).total_seconds():.1f} s {direction} {server}'s: reminders fire "
+        "by the clock of the worker's machine.",
         "Run NTP on every machine: timedatectl set-ntp true",
     )
 

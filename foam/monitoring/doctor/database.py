@@ -1,4 +1,4 @@
-"""PostgreSQL: what it is, what this user may do, and how its tables and connections stand."""
+"""Checks of PostgreSQL: version, rights, migrations, tables, connections, secrets, disk."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -34,7 +34,7 @@ def look_at_database(now: datetime) -> Iterator[Finding]:
     except Error as error:
         yield fail(
             DATABASE,
-            f"The database does not answer: {logs.told(error)}",
+            f"The database does not answer: {logs.format_error(error)}",
             "Start PostgreSQL, or mend DATABASE_URL. Until then FOAM stands still.",
         )
         return
@@ -63,29 +63,29 @@ def look_at_database(now: datetime) -> Iterator[Finding]:
 
 
 def look_at_migrations(now: datetime) -> Iterator[Finding]:
-    if gone := replaced_migrations.missing():
+    if unapplied := replaced_migrations.missing():
         yield fail(
             MIGRATIONS,
-            f"{len(gone)} migrations are not applied and are no longer files: "
-            f"{', '.join(gone[:5])}.",
+            f"{len(unapplied)} migrations are not applied and are no longer files: "
+            f"{', '.join(unapplied[:5])}.",
             replaced_migrations.REMEDY,
         )
         return
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        names = ", ".join(f"{each.app_label}.{each.name}" for each, _ in missing[:5])
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:5])
         yield fail(
             MIGRATIONS,
             f"{len(missing)} migrations are not applied: {names}.",
             "Run: python manage.py migrate_once",
         )
         return
-    known = executor.loader.disk_migrations.keys() | replaced_migrations.names()
+    migrations = executor.loader.disk_migrations.keys() | replaced_migrations.names()
     newer = [
         f"{app}.{name}"
         for app, name in executor.loader.applied_migrations
-        if (app, name) not in known and app in {"accounts", "notifications", "reminders"}
+        if (app, name) not in migrations and app in {"accounts", "notifications", "reminders"}
     ]
     if newer:
         yield warn(
@@ -153,7 +153,7 @@ def look_at_connections(now: datetime) -> Iterator[Finding]:
 
 
 def look_at_secrets(now: datetime) -> Iterator[Finding]:
-    """Try to read the newest and the oldest of what is encrypted, of each column."""
+    """Try to decrypt the oldest and the newest value of each encrypted column."""
     looked_at = 0
     for column in key_rotation.columns():
         stored = column.rows().values_list("pk", "stored")
@@ -173,7 +173,7 @@ def look_at_secrets(now: datetime) -> Iterator[Finding]:
 
 
 def look_at_disk(now: datetime) -> Iterator[Finding]:
-    """PostgreSQL does not tell how much room its disk has left; it tells how much it takes."""
+    """Report the size of the database: PostgreSQL does not tell the free space of its disk."""
     ((size,),) = rows("SELECT pg_database_size(current_database())")
     yield ok(
         DISK,

@@ -1,4 +1,4 @@
-"""What a check finds: how it stands, a sentence, and what to do about it."""
+"""A check, and its findings: state, sentence and remedy."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`state` is ok, warn or fail; `fix` is empty when all is well, or told by another finding."""
+    """`state` is ok, warn or fail; `fix` is empty when all is well or another finding has it."""
 
     check: str
     state: str
@@ -19,7 +19,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A name, and what looks: it takes the time and yields findings."""
+    """A name, and a function that takes the time and yields findings."""
 
     name: str
     look: Callable[[datetime], Iterable[Finding]]
@@ -34,7 +34,7 @@ def warn(check: str, text: str, fix: str) -> Finding:
 
 
 def unknown(check: str, text: str) -> Finding:
-    """Of what cannot be looked at, for a reason that another finding tells."""
+    """Return a warning that something cannot be checked; another finding tells the reason."""
     return Finding(check, WARN, text)
 
 

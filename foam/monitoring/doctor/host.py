@@ -1,4 +1,4 @@
-"""This machine: what FOAM was told, its files, and the way to it from outside."""
+"""Checks of this machine: settings, keys, files, certificates, and its address from outside."""
 
 import os
 import ssl
@@ -24,7 +24,7 @@ def look_at_settings(now: datetime) -> Iterator[Finding]:
     if len(settings.SECRET_KEY) < SHORTEST_SECRET or len(set(settings.SECRET_KEY)) < 5:
         yield warn(
             SETTINGS,
-            "SECRET_KEY is short: whoever guesses it can sign in as anybody.",
+            "SECRET_KEY is short: a person who guesses it can sign in as any user.",
             "Set SECRET_KEY to the output of: openssl rand -hex 32. Everybody signs in again.",
         )
     host = urlsplit(settings.FOAM_BASE_URL).hostname or ""
@@ -129,7 +129,7 @@ def _env_file(path: Path) -> Iterator[Finding]:
 
 
 def look_at_address(now: datetime) -> Iterator[Finding]:
-    """Ask for /healthz at FOAM_BASE_URL, as a user's browser would come by."""
+    """Request /healthz at FOAM_BASE_URL, as a user's browser would."""
     url = f"{settings.FOAM_BASE_URL}/healthz"
     try:
         # The scheme is http or https: foam.settings takes no other.
@@ -143,10 +143,10 @@ def look_at_address(now: datetime) -> Iterator[Finding]:
         )
         return
     except (URLError, OSError) as error:
-        why = getattr(error, "reason", error)
+        reason = getattr(error, "reason", error)
         yield warn(
             ADDRESS,
-            f"{url} cannot be reached from here: {str(why)[:150]}",
+            f"{url} cannot be reached from here: {str(reason)[:150]}",
             "Start the web server. Where only this machine cannot reach it, pay no attention.",
         )
         return
@@ -157,7 +157,7 @@ def look_at_address(now: datetime) -> Iterator[Finding]:
 
 
 def look_at_authorities(now: datetime) -> Iterator[Finding]:
-    """Look at the file by which certificates of mail servers and webhooks are judged."""
+    """Load the file of certificate authorities that is used for mail servers and webhooks."""
     own = os.environ.get("SSL_CERT_FILE", "")
     path = own or ssl.get_default_verify_paths().cafile or ""
     name = f"SSL_CERT_FILE, {own}," if own else f"the system's, {path or 'which is not there'},"

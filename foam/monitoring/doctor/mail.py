@@ -1,6 +1,6 @@
-"""The mail server: connect, TLS, sign in, and what it has refused of late.
+"""Checks of the mail server: connection, TLS, login, and its recent refusals.
 
-A letter is sent only where one is asked for.
+A mail is sent only by `send_to`.
 """
 
 import os
@@ -21,7 +21,7 @@ from notifications.transports.mail.smtp_replies import fault_of, reply_in
 
 MAIL, REFUSED = "mail", "mail refused"
 TIMEOUT = 5.0
-# So many of the mails that wait for another attempt are looked at, and so many may be spam to it.
+# How many waiting mails are read, and how many of these a filter may refuse as spam.
 SAMPLE = 500
 SPAM = 20
 
@@ -65,7 +65,7 @@ def look_at_mail(now: datetime) -> Iterator[Finding]:
 
 
 def _authorities() -> str:
-    """Name the file of authorities that count here, for one's own."""
+    """Name the file of authorities, and the setting that changes it."""
     if own := os.environ.get("SSL_CERT_FILE"):
         return f"SSL_CERT_FILE is {own}"
     return f"{ssl.get_default_verify_paths().cafile}; SSL_CERT_FILE names another file"
@@ -97,7 +97,7 @@ def _talk() -> Iterator[Finding]:
 
 
 def look_at_refusals(now: datetime) -> Iterator[Finding]:
-    """Look at mails that wait for another attempt: what the server has refused FOAM itself."""
+    """Read the waiting mails for refusals that are FOAM's fault, not the recipients'."""
     waiting = Delivery.objects.filter(
         channel__kind="email", next_attempt_at__isnull=False, attempt__gt=0
     ).order_by("next_attempt_at")[:SAMPLE]
@@ -126,7 +126,7 @@ def look_at_refusals(now: datetime) -> Iterator[Finding]:
 
 
 def send_to(address: str) -> Check:
-    """Return a check that sends a letter."""
+    """Return a check that sends a mail to `address`."""
 
     def look(now: datetime) -> Iterator[Finding]:
         text = "This is a test by `manage.py doctor`. Nothing is to be done."

@@ -1,4 +1,4 @@
-"""The proxy for outgoing requests: whether it answers, and takes FOAM's name and password."""
+"""Check of the proxy for outgoing requests: it answers and accepts FOAM's login."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from notifications.transports.http.proxy import SETTING
 
 PROXY = "outgoing proxy"
 TIMEOUT = 5.0
-# Of the environment; other programs read them, in small and in capital letters.
+# Other programs read these from the environment, in small and in capital letters.
 ENVIRONMENT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -24,17 +24,17 @@ def look_at_proxy(now: datetime) -> Iterator[Finding]:
     if proxy is None:
         yield from _look_at_environment()
         return
-    status, why = _ask(proxy)
+    status, reason = _request_tunnel(proxy)
     if status == 407:
         yield fail(
             PROXY,
-            f"{why[:1].upper()}{why[1:]}.",
+            f"{reason[:1].upper()}{reason[1:]}.",
             f"Mend the name and password in {SETTING}; percent-encode @, / and #.",
         )
     elif status == 0:
         yield fail(
             PROXY,
-            f"{why[:1].upper()}{why[1:]}.",
+            f"{reason[:1].upper()}{reason[1:]}.",
             f"Start the proxy, or look at {SETTING} and at the firewall between. Until then "
             "messages to webhooks and services wait for another attempt.",
         )
@@ -43,7 +43,8 @@ def look_at_proxy(now: datetime) -> Iterator[Finding]:
 
 
 def _look_at_environment() -> Iterator[Finding]:
-    names = [name for each in ENVIRONMENT for name in (each, each.lower()) if os.environ.get(name)]
+    spellings = [spelling for name in ENVIRONMENT for spelling in (name, name.lower())]
+    names = [name for name in spellings if os.environ.get(name)]
     if names:
         yield warn(
             PROXY,
@@ -55,10 +56,10 @@ def _look_at_environment() -> Iterator[Finding]:
     yield ok(PROXY, f"{SETTING} is not set: requests go out directly.")
 
 
-def _ask(proxy: Proxy) -> tuple[int, str]:
+def _request_tunnel(proxy: Proxy) -> tuple[int, str]:
     """Ask the proxy for a tunnel to FOAM's own host; return its status, or 0 and the reason.
 
-    A refusal is an answer, too: the proxy may have no way to that host.
+    A refusal proves that the proxy answers: it may have no way to that host.
     """
     host = urlsplit(settings.FOAM_BASE_URL).hostname or "localhost"
     curl = pycurl.Curl()
@@ -71,13 +72,13 @@ def _ask(proxy: Proxy) -> tuple[int, str]:
         curl.setopt(pycurl.CONNECT_ONLY, 1)
         curl.setopt(pycurl.TIMEOUT_MS, int(TIMEOUT * 1000))
         curl.perform()
-        why = ""
+        reason = ""
     except pycurl.error as error:
-        why = proxy_failure(curl, proxy, *error.args)
+        reason = proxy_failure(curl, proxy, *error.args)
     finally:
         status: int = curl.getinfo(pycurl.HTTP_CONNECTCODE)
         curl.close()
-    return status, why
+    return status, reason
 
 
 CHECKS = [Check(PROXY, look_at_proxy)]

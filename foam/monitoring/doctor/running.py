@@ -1,4 +1,4 @@
-"""What is to run: beat's rows, and whether ticks and canaries come."""
+"""Checks of what runs: beat's rows, the last tick and the last canary."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,38 +10,38 @@ from foam.monitoring.health import Pulse
 
 BEAT, ALIVE = "beat rows", "running"
 TICK, PRUNE = "reminders.tasks.dispatch", "reminders.tasks.prune"
-# A tick waits for what comes due within a second, so that a longer interval makes reminders late.
-LONGEST = timedelta(seconds=1)
+# A tick fires what comes due within the next second: a longer interval makes reminders late.
+LONGEST_INTERVAL = timedelta(seconds=1)
 
 
 def look_at_beat(now: datetime) -> Iterator[Finding]:
     for task, is_vital in ((TICK, True), (PRUNE, False)):
-        found = list(PeriodicTask.objects.filter(task=task).select_related("interval"))
-        enabled = [each for each in found if each.enabled]
-        what = f"The periodic task {task}"
+        rows = list(PeriodicTask.objects.filter(task=task).select_related("interval"))
+        enabled = [row for row in rows if row.enabled]
+        task_text = f"The periodic task {task}"
         effect = "nothing fires" if is_vital else "nothing old is removed"
         if not enabled:
-            told = "is switched off" if found else "is not there"
-            how = (
-                f"Enable {found[0].name!r} under Periodic tasks in the admin."
-                if found
+            fault = "is switched off" if rows else "is not there"
+            fix = (
+                f"Enable {rows[0].name!r} under Periodic tasks in the admin."
+                if rows
                 else f"Make it anew in the admin, under Periodic tasks, for the task {task}."
             )
-            yield (fail if is_vital else warn)(BEAT, f"{what} {told}: {effect}.", how)
+            yield (fail if is_vital else warn)(BEAT, f"{task_text} {fault}: {effect}.", fix)
             continue
         if len(enabled) > 1:
             yield warn(
                 BEAT,
-                f"{what} is there {len(enabled)} times: each sends wake-ups of its own.",
+                f"{task_text} is there {len(enabled)} times: each sends wake-ups of its own.",
                 "Delete all but one under Periodic tasks in the admin.",
             )
-        for each in enabled:
-            yield from _interval(each, is_vital)
-            if each.one_off or (each.expires and each.expires < now):
+        for row in enabled:
+            yield from _interval(row, is_vital)
+            if row.one_off or (row.expires and row.expires < now):
                 yield fail(
                     BEAT,
-                    f"{what} runs once only, or has expired: {effect}.",
-                    f"Clear one-off and expires of {each.name!r} in the admin.",
+                    f"{task_text} runs once only, or has expired: {effect}.",
+                    f"Clear one-off and expires of {row.name!r} in the admin.",
                 )
     yield ok(BEAT, f"{PeriodicTask.objects.filter(enabled=True).count()} rows are enabled.")
 
@@ -50,11 +50,11 @@ def _interval(row: PeriodicTask, is_vital: bool) -> Iterator[Finding]:
     if not is_vital:
         return
     every = row.interval and timedelta(**{row.interval.period: row.interval.every})
-    if every is None or every > LONGEST:
-        told = f"every {every.total_seconds():g} s" if every else "by another schedule"
+    if every is None or every > LONGEST_INTERVAL:
+        schedule = f"every {every.total_seconds():g} s" if every else "by another schedule"
         yield warn(
             BEAT,
-            f"The tick comes {told}: reminders are late by up to that.",
+            f"The tick comes {schedule}: reminders are late by up to that.",
             f"Give {row.name!r} an interval of one second in the admin.",
         )
 

@@ -15,7 +15,7 @@ from accounts.models import SYSTEM_USER_ID, User
 from accounts.timezones import zone
 from foam.monitoring import dashboard, health, metrics
 from foam.monitoring.dashboard import charts, clock_changes, due, sampling, state
-from foam.monitoring.dashboard.due import Due
+from foam.monitoring.dashboard.due import DueForecast
 from foam.monitoring.dashboard.state import Level
 from notifications.metrics import hourly as hours
 from notifications.metrics import store
@@ -47,7 +47,7 @@ def at_work(now, beat_rows):
 
 
 def read(now, may_view=lambda model: True):
-    return dashboard.read(now, UTC_ZONE, may_view)
+    return dashboard.read_dashboard(now, UTC_ZONE, may_view)
 
 
 def figures(now):
@@ -241,7 +241,7 @@ def test_due_reminders_are_plotted_by_the_hour(make_reminder, now):
     make_reminder(starts_at=datetime(2026, 11, 24, 17, 0))
     found = due.read(now)
     assert (found.counts[0], found.counts[23], sum(found.counts)) == (2, 1, 3)
-    plot = charts.due(found, zone("Asia/Kolkata"))
+    plot = charts.draw_due(found, zone("Asia/Kolkata"))
     assert plot.table[1] == ("Mon 22:30", "2")
     assert "In all 3. The busiest hour, from 22:30 on, has 2." in plot.text
 
@@ -257,11 +257,11 @@ def test_many_due_reminders_are_counted_on_all_pages_of_a_small_table(
     for _ in range(4):
         make_reminder(starts_at=datetime(2026, 11, 23, 20, 15))
     found = due.read(now)
-    assert (found.counts[3], sum(found.counts), found.seen) == (4, 4, None)
+    assert (found.counts[3], sum(found.counts), found.sample_size) == (4, 4, None)
 
 
 def test_estimate_is_told_with_two_digits_and_what_it_is_from(now):
-    plot = charts.due(Due(now, now, [38_251, 0, 7], 765), UTC_ZONE)
+    plot = charts.draw_due(DueForecast(now, now, [38_251, 0, 7], 765), UTC_ZONE)
     assert plot.text == (
         "In all about 38,000. The busiest hour, from 17:00 on, has about 38,000. Estimated from a "
         "sample in which 765 were found; each reminder is counted once, at its next due time."
@@ -286,7 +286,7 @@ def test_sent_and_failed_are_plotted_by_kind_and_hour(channel, recorder, now):
     hours.mark(now + HOUR)
     deliver_due(now + HOUR)
     later = now + HOUR + MINUTE
-    (plot,) = charts.sent(hours.last(24, later), UTC_ZONE)
+    (plot,) = charts.draw_sent(hours.last(24, later), UTC_ZONE)
     assert (plot.title, plot.text) == ("Webhook", "3 sent, 3 failed attempts.")
     assert plot.table[-2:] == [("Mon 17:00", "0", "3"), ("Mon 18:00", "3", "0")]
     assert plot.table[1] == ("Sun 19:00", "not counted", "not counted")
@@ -307,7 +307,7 @@ def test_lateness_is_told_by_the_upper_end_of_its_step(now):
     hours.mark(now)
     store.add(store.LATENESS.of([0.2] * 90 + [3] * 8 + [7200] * 2, kind="email"))
     store.add(store.LATENESS.of([50], kind="null"))
-    plot = charts.lateness(hours.last(24, now + MINUTE), UTC_ZONE)
+    plot = charts.draw_lateness(hours.last(24, now + MINUTE), UTC_ZONE)
     assert plot.table[-1] == ("Mon 17:00", "at most 0.25 s", "at most 5 s", "more than 1 h")
     assert plot.text.startswith("Of 100 messages half were at most 0.25 s late")
 
@@ -315,12 +315,12 @@ def test_lateness_is_told_by_the_upper_end_of_its_step(now):
 def test_hour_that_is_counted_in_part_says_so(now):
     hours.mark(now + 20 * MINUTE)
     store.add(store.LATENESS.of([0.2], kind="email"))
-    plot = charts.lateness(hours.last(24, now + 30 * MINUTE), UTC_ZONE)
+    plot = charts.draw_lateness(hours.last(24, now + 30 * MINUTE), UTC_ZONE)
     assert plot.table[-1][0] == "Mon 17:00 (from 17:20 on)"
 
 
 def test_bars_stay_within_the_picture(now):
-    plot = charts.due(Due(now, now, [1, 10_000, *[0] * 22], None), UTC_ZONE)
+    plot = charts.draw_due(DueForecast(now, now, [1, 10_000, *[0] * 22], None), UTC_ZONE)
     heights = [[float(bar.height) for bar in column.bars] for column in plot.columns[:3]]
     assert heights == [[2], [100], []]
 
@@ -497,7 +497,7 @@ def test_sample_leaves_most_out_and_stands_for_the_whole(many, now, monkeypatch)
     monkeypatch.setattr(due, "PAGES", half())
     cache.clear()
     found = due.read(now)
-    assert exact * 0.3 < found.seen < exact * 0.7
+    assert exact * 0.3 < found.sample_size < exact * 0.7
     assert sum(found.counts) == pytest.approx(exact, rel=0.25)
 
 

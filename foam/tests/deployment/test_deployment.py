@@ -207,7 +207,7 @@ def test_run_sh_names_the_secret_that_is_missing():
 
 def test_gunicorn_configuration_serves_an_application_that_exists(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "7")
-    assert runpy.run_path(str(ROOT / "foam" / "gunicorn.py"))["workers"] == 7
+    assert runpy.run_path(str(ROOT / "foam" / "processes" / "gunicorn_conf.py"))["workers"] == 7
     target = re.findall(r"[\w.]+:\w+", (ROOT / "run.sh").read_text())
     assert target == ["foam.wsgi:application"]
     assert settings.WSGI_APPLICATION == "foam.wsgi.application"

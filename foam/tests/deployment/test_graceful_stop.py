@@ -351,7 +351,7 @@ def seconds(duration):
 
 
 def test_docker_waits_for_longer_than_a_request_or_a_round_may_take():
-    gunicorn = runpy.run_path(str(processes.PROJECT / "foam" / "gunicorn.py"))
+    gunicorn = runpy.run_path(str(processes.PROJECT / "foam" / "processes" / "gunicorn_conf.py"))
     grace = {name: seconds(each.get("stop_grace_period", "10s")) for name, each in COMPOSE.items()}
     assert grace["foam_web"] > gunicorn["graceful_timeout"]
     # A round begins nothing more once it is told to end, and gives up what it began 20 s later.
@@ -360,6 +360,6 @@ def test_docker_waits_for_longer_than_a_request_or_a_round_may_take():
 
 
 def test_proxy_closes_an_idle_connection_before_web_does():
-    gunicorn = runpy.run_path(str(processes.PROJECT / "foam" / "gunicorn.py"))
+    gunicorn = runpy.run_path(str(processes.PROJECT / "foam" / "processes" / "gunicorn_conf.py"))
     # Caddy's two minutes are the longest among those that the documentation names.
     assert gunicorn["keepalive"] > 120

@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from foam.monitoring import health
 from foam.processes import liveness
-from foam.processes.celery_worker import leaving_word
+from foam.processes.celery_worker import heartbeats
 from foam.tests import processes
 
 
@@ -52,27 +52,27 @@ def test_unknown_check_is_named_with_those_there_are(client):
 
 def test_word_is_left_in_a_file_of_its_own(settings, tmp_path):
     settings.FOAM_ALIVE_DIR = str(tmp_path / "alive")
-    liveness.leave_word("deliver@a/../b")
+    liveness.send_heartbeat("deliver@a/../b")
     assert [each.name for each in (tmp_path / "alive").iterdir()] == ["deliver@a_.._b"]
 
 
 def test_folder_that_cannot_be_written_ends_nothing(settings, tmp_path, caplog):
     (tmp_path / "file").touch()
     settings.FOAM_ALIVE_DIR = str(tmp_path / "file")
-    liveness.leave_word("beat@here")
-    assert "cannot leave word" in caplog.text
+    liveness.send_heartbeat("beat@here")
+    assert "cannot touch a file" in caplog.text
 
 
 def test_worker_that_waits_for_its_broker_leaves_word(settings, tmp_path, monkeypatch):
     settings.FOAM_ALIVE_DIR = str(tmp_path)
     monkeypatch.setattr(liveness, "EVERY", 0.01)
-    with leaving_word("deliver@here"):
-        processes.wait_until((tmp_path / "deliver@here").exists, 30, "word is left")
+    with heartbeats("deliver@here"):
+        processes.wait_until((tmp_path / "deliver@here").exists, 30, "a heartbeat")
 
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-def test_worker_and_beat_leave_word_and_stop_when_they_hang(tmp_path, beat_rows):
+def test_worker_and_beat_send_heartbeats_and_stop_when_they_hang(tmp_path, beat_rows):
     import os
     import signal
 
@@ -89,12 +89,12 @@ def test_worker_and_beat_leave_word_and_stop_when_they_hang(tmp_path, beat_rows)
             there = folder.iterdir() if folder.exists() else ()
             return {each.name.split("@")[0]: each for each in there}
 
-        processes.wait_until(lambda: {"w", "beat"} <= files().keys(), 60, "both leave word")
+        processes.wait_until(lambda: {"w", "beat"} <= files().keys(), 60, "both send heartbeats")
         first = {name: file.stat().st_mtime for name, file in files().items()}
         processes.wait_until(
             lambda: all(f.stat().st_mtime > first[n] for n, f in files().items()),
             30,
-            "both leave word again",
+            "both send heartbeats again",
         )
         os.kill(worker.pid, signal.SIGSTOP)
         stopped = files()["w"].stat().st_mtime

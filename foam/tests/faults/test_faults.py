@@ -183,13 +183,13 @@ def test_tick_uses_the_session_of_the_one_before(rig):
 
 def test_tick_whose_session_was_lost_opens_another_and_does_not_fail(rig):
     tick()
-    said = len(rig.said("dispatch"))
+    said = len(rig.log_of("dispatch"))
     lost = pids(f"{SESSIONS} AND state = 'idle'")
     assert lost
     sql(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(lost)}) AS pid")
     tick()
     assert not pids(SESSIONS) & lost
-    assert "ERROR" not in rig.said("dispatch")[said:]
+    assert "ERROR" not in rig.log_of("dispatch")[said:]
 
 
 def test_broker_that_is_flushed_again_and_again_loses_nothing(rig, remind, receiver):
@@ -214,9 +214,9 @@ def test_message_on_its_way_is_not_broken_off_when_the_broker_restarts(rig, remi
     receiver.script(Hold())
     remind()
     receiver.wait_for(1, timeout=30)
-    said = len(rig.said("deliver"))
+    said = len(rig.log_of("deliver"))
     rig.restart_redis()
-    wait_until(lambda: "Connected to" in rig.said("deliver")[said:], 30, "it is back")
+    wait_until(lambda: "Connected to" in rig.log_of("deliver")[said:], 30, "it is back")
     receiver.release()
     assert ended(receiver) == ["sent"]
     remind()
@@ -343,9 +343,9 @@ def test_disk_that_is_full_stops_work_in_sight_and_all_goes_on_when_there_is_roo
     sql(f"VACUUM FULL {table}")
     sql(f"ALTER TABLE {table} SET TABLESPACE small")
     fill(small_disk)
-    said = len(rig.said(program))
+    said = len(rig.log_of(program))
     remind(2, times=120)
-    wait_until(lambda: "No space left on device" in rig.said(program)[said:], 30, "it is full")
+    wait_until(lambda: "No space left on device" in rig.log_of(program)[said:], 30, "it is full")
     occurrences = Occurrence.objects.filter(reminder__channels__address=receiver.url)
     if program == "dispatch":
         assert (occurrences.count(), deliveries(receiver).count()) == (0, 0)
@@ -395,4 +395,4 @@ def test_clock_that_jumps_under_a_running_foam_is_followed(rig, remind, receiver
         remind(2, clock=seconds)
         receiver.wait_for(next(arrived), timeout=30)
     assert list(ids(receiver).values()) == [1] * 5
-    assert "the clock was set back" in rig.said("beat")
+    assert "the clock was set back" in rig.log_of("beat")

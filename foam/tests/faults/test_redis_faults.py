@@ -124,10 +124,10 @@ def test_worker_and_beat_refuse_a_certificate_that_web_refuses(
 
 
 def test_doctor_warns_of_a_certificate_that_is_not_checked(settings):
-    settings.REDIS_URL = broker_url.verified("rediss://127.0.0.1:1/0?ssl_cert_reqs=none")
+    settings.REDIS_URL = broker_url.with_verification("rediss://127.0.0.1:1/0?ssl_cert_reqs=none")
     (finding,) = doctor.look_at_certificate()
     assert (finding.state, "REDIS_URL" in finding.text) == ("warn", True)
-    settings.REDIS_URL = broker_url.verified("rediss://127.0.0.1:1/0")
+    settings.REDIS_URL = broker_url.with_verification("rediss://127.0.0.1:1/0")
     assert list(doctor.look_at_certificate()) == []
 
 

@@ -27,11 +27,11 @@ def test_paths_are_those_of_answers_and_feeds():
     ],
 )
 def test_line_is_logged_without_its_secret(line, logged):
-    assert gunicorn_logger.redacted(line) == logged
+    assert gunicorn_logger.redact(line) == logged
 
 
 def test_logger_can_be_loaded_before_django_is_set_up():
-    command = [sys.executable, "-c", "import foam.access"]
+    command = [sys.executable, "-c", "import foam.processes.gunicorn_logger"]
     root = Path(gunicorn_logger.__file__).parents[2]
     done = subprocess.run(command, cwd=root, env={"PATH": ""}, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -112,7 +112,7 @@ def test_error_of_the_tick_arrives_without_a_word_of_the_reminder(
 @pytest.mark.django_db(transaction=True)
 def test_error_of_the_web_and_of_beat_arrive(server, tmp_path):
     code = (
-        "import django, logging; django.setup(); import foam.beat; "
+        "import django, logging; django.setup(); import foam.processes.beat_scheduler; "
         "log = logging.getLogger('foam.processes.beat_scheduler'); "
         "exec('try:\\n 1/0\\nexcept ZeroDivisionError:\\n log.exception(\"beat cannot go on\")'); "
         "from django.test import Client; import foam.views; "
