@@ -11,7 +11,7 @@ from notifications.sql import write_or_isolate
 from reminders.models import Change, Reminder
 from reminders.models.change import change
 from reminders.models.reminder import ExternalIdTaken, is_taken
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 
 
 class New(NamedTuple):
@@ -20,7 +20,7 @@ class New(NamedTuple):
     reminder: Reminder
     channels: list[Channel] | None
     escalate_channels: list[Channel] | None
-    arrival: Arrival | None = None
+    arrival: ImportedState | None = None
 
 
 def store_new(news: Sequence[New], now: datetime) -> dict[int, ValidationError]:

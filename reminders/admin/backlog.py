@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from accounts.timezones import in_words
 from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
-from reminders.engine.backlog_forecast import SAYS, look
+from reminders.engine.backlog_forecast import DECISION_TEXTS, forecast
 from reminders.models import Backlog
 from reminders.models.response import By
 
@@ -78,7 +78,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         except ValidationError as refusal:
             rate, asked, error = None, "", error or " ".join(refusal.messages)
         now = timezone.now()
-        outlook = look(now, rate)
+        outlook = forecast(now, rate)
         chosen = next((each for each in outlook.outcomes if each.decision == asked), None)
         zone = request.user.timezone  # type: ignore[union-attr]
         backlog = outlook.backlog
@@ -96,7 +96,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
             "may_decide": may_decide and outlook.overdue > 0,
             "may_hold": not is_held,
             "label_type": "warning" if is_held else "info",
-            "hold_text": SAYS[Backlog.Decision.HOLD],
+            "hold_text": DECISION_TEXTS[Backlog.Decision.HOLD],
             "oldest": outlook.oldest_due_at and in_words(outlook.oldest_due_at, zone),
             "due_before": in_words(outlook.due_before, zone),
             "decided_at": backlog and in_words(backlog.decided_at, zone),

@@ -42,13 +42,13 @@ from reminders.admin.filters import DueFilter, ReminderStateFilter
 from reminders.admin.import_export import Moves
 from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.admin.search import FINDS_REMINDERS, found
-from reminders.engine.pauses import covering
+from reminders.engine.pauses import covering_pauses
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE, RESPONSE
 from reminders.models import Reminder, Response
 from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.schedule.message import lead_span
+from reminders.schedule.message import format_lead
 from reminders.schedule.preview import messages as preview_messages
 from reminders.schedule.preview import preview
 
@@ -298,7 +298,7 @@ class ReminderAdmin(
     @once
     def show_pauses(self, reminder: Reminder) -> str:
         """Of a tag, of all of its user, or of everything."""
-        pauses = covering(reminder, timezone.now())
+        pauses = covering_pauses(reminder, timezone.now())
         return "; ".join(pause.sentence(reminder.timezone) for pause in pauses) or "—"
 
     @display(description="Trouble")
@@ -352,7 +352,7 @@ def _leads(schedule: Schedule) -> str:
     """Say how long before it is due a reminder speaks; nothing if only when it is due."""
     if not any(schedule.leads):
         return ""
-    words = [f"{lead_span(lead)} before" if lead else "when due" for lead in schedule.leads]
+    words = [f"{format_lead(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
 
 

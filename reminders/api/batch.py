@@ -22,7 +22,7 @@ from reminders.actions.bulk_create import New, store_new
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 from reminders.models.reminder import EditConflict, ExternalIdTaken
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 
 MANY = ("channels", "escalate_channels")
 # How often an upsert looks again when somebody else is as fast.
@@ -45,7 +45,7 @@ class Item(NamedTuple):
     # As in If-Match: refused with 412 when the reminder has another.
     version: int | None = None
     # What a reminder that is created was before, elsewhere; one that is there keeps its state.
-    arrival: Arrival | None = None
+    arrival: ImportedState | None = None
 
     @property
     def external_id(self) -> str | None:

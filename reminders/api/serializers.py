@@ -193,7 +193,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         """Return the pause that lasts longest; they are looked up once for all that are shown."""
         known = cast("dict[str, Any]", self.context).setdefault("pauses", {})
         if reminder.owner_id not in known:
-            known[reminder.owner_id] = pauses.of_owner(reminder.owner_id, timezone.now())
+            known[reminder.owner_id] = pauses.pauses_of_owner(reminder.owner_id, timezone.now())
         mine = [pause for pause in known[reminder.owner_id] if pause.is_of(reminder.tags)]
         if not mine:
             return None

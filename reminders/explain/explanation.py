@@ -17,7 +17,7 @@ from accounts.models import Pause
 from accounts.timezones import in_words, tzdata_version
 from notifications.explain.delivery import Step, deliveries_of
 from notifications.models import Delivery
-from reminders.engine.pauses import covering
+from reminders.engine.pauses import covering_pauses
 from reminders.engine.tick import last_tick
 from reminders.explain import moment
 from reminders.explain.follow_ups import Aftermath
@@ -41,7 +41,7 @@ from reminders.models import change as history
 from reminders.models.change import first_line
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Fire, RecurrenceError, Schedule
-from reminders.schedule.message import LATE, lead_span, span
+from reminders.schedule.message import LATE, format_duration, format_lead
 from reminders.schedule.misfire import Missed
 
 # So many fires of one moment are told; a rule by the minute has 1,440 a day.
@@ -194,7 +194,7 @@ class Case:
         is_past = any(getattr(held, n) != getattr(self.reminder, n) for n in Reminder.SCHEDULE)
         text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
-            leads = [f"{lead_span(lead)} before" for lead in schedule.leads if lead]
+            leads = [f"{format_lead(lead)} before" for lead in schedule.leads if lead]
             text += f"; speaks {', '.join(reversed(leads))}" if leads else ""
         names = ("starts_at", "timezone", "recurrence", "misfire")
         data = {"tzdata": tzdata_version(), **{name: texts[name] for name in names}}
@@ -273,7 +273,7 @@ class Case:
         data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.length}
         steps = [due, Step(what, 2, text, occurrence.recorded_at, data)]
         if occurrence.reason == Missed.SILENCED:
-            pauses = covering(self.reminder, fire.fire_at) or covering(
+            pauses = covering_pauses(self.reminder, fire.fire_at) or covering_pauses(
                 self.reminder, occurrence.recorded_at
             )
             why = "; ".join([why, *(self._told(pause) for pause in pauses)])
@@ -296,7 +296,7 @@ class Case:
             return Step("due", 1, text, fire.due_at)
         change = schedule.clock_change(fire.due_at)
         text = f"due; {change.text}" if change else "due"
-        text += f"; it speaks {lead_span(fire.lead)} before" if fire.lead else ""
+        text += f"; it speaks {format_lead(fire.lead)} before" if fire.lead else ""
         return Step("due", 1, text, fire.due_at)
 
     def _set_aside(self, occurrence: Occurrence) -> Change | None:
@@ -376,21 +376,21 @@ class Case:
         """Explain what is planned, or comes after what is: its time may have come."""
         reminder, tick = self.reminder, last_tick()
         if fire.fire_at > self.now:
-            why = f"it will fire in {span(fire.fire_at - self.now)}"
+            why = f"it will fire in {format_duration(fire.fire_at - self.now)}"
             if reminder.error:
                 why = (
                     f"it may not fire, for the reminder is set aside: {first_line(reminder.error)}"
                 )
             elif pauses := [
                 pause
-                for pause in covering(reminder, self.now)
+                for pause in covering_pauses(reminder, self.now)
                 if pause.owner_id and pause.is_active(fire.fire_at)
             ]:
                 why = "; ".join(map(self._told, pauses))
                 return Verdict.PAUSED, f"it will not fire: {why}", list(map(self._paused, pauses))
             unreached, steps = self._unreached()
             return Verdict.UPCOMING, f"{why}{unreached}", steps
-        late = span(self.now - fire.fire_at)
+        late = format_duration(self.now - fire.fire_at)
         beat = Step("tick", 3, "a tick last ran" if tick else "no tick has ever run", tick)
         if pause := Pause.objects.everything(self.now):
             why = f"it is {late} overdue: {self._told(pause)}; its misfire policy decides then"

@@ -36,12 +36,12 @@ from reminders.recurrence import (
     Schedule,
     canonical,
 )
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.schedule.misfire import Misfire, Missed, due_until
 from reminders.schedule.numbering import Count
-from reminders.schedule.placeholders import problem
-from reminders.schedule.wall_times import GoesOn, planned, walls
+from reminders.schedule.placeholders import placeholder_error
+from reminders.schedule.wall_times import ResumedSchedule, planned_fire, wall_times
 
 ONE_EXTERNAL_ID = "reminders_reminder_external_id_once_per_owner"
 TAKEN = "You already have a reminder with this external_id."
@@ -280,7 +280,7 @@ class Reminder(models.Model):
         if self.next_due_at is None:
             return None
         try:
-            return planned(self.schedule, self)
+            return planned_fire(self.schedule, self)
         except RecurrenceError:
             return self.fire_of(self.next_due_at, self.next_lead)
 
@@ -329,7 +329,7 @@ class Reminder(models.Model):
             raise ValidationError({error.field: error.message}) from error
 
     def _check_words(self) -> None:
-        problems = {name: problem(getattr(self, name)) for name in self.WORDS}
+        problems = {name: placeholder_error(getattr(self, name)) for name in self.WORDS}
         if any(problems.values()):
             raise ValidationError({name: text for name, text in problems.items() if text})
 
@@ -347,7 +347,7 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None = None,
         escalate_channels: Iterable[Channel] | None = None,
-        arrival: Arrival | None = None,
+        arrival: ImportedState | None = None,
     ) -> None:
         """Check, plan and save a new or edited reminder: the one way in, whatever the face.
 
@@ -392,7 +392,7 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None,
         escalate_channels: Iterable[Channel] | None,
-        arrival: Arrival | None = None,
+        arrival: ImportedState | None = None,
     ) -> None:
         """As `validate`, for one that is not stored yet; and plan it."""
         self.validate(channels, escalate_channels)
@@ -408,7 +408,7 @@ class Reminder(models.Model):
             message = "Choose at least one channel to tell when there is no answer."
             raise ValidationError({"escalate_channels": message})
 
-    def _arrive(self, arrival: Arrival, now: datetime) -> None:
+    def _arrive(self, arrival: ImportedState, now: datetime) -> None:
         self.fired_count, self.fired_due_at = arrival.fired
         is_over = arrival.paused_until is not None and arrival.paused_until <= now
         if arrival.status == self.Status.ACTIVE or is_over:
@@ -547,7 +547,7 @@ class Reminder(models.Model):
         schedule = self.schedule
         fire = schedule.next_fire(now)
         self.expect(fire)
-        self.next_walls = walls(schedule, fire) if fire else None
+        self.next_walls = wall_times(schedule, fire) if fire else None
 
     def expect(self, fire: Fire | None) -> None:
         self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
@@ -565,8 +565,8 @@ class Reminder(models.Model):
         if first is None or first.fire_at > now:
             return []
         try:
-            going_on = GoesOn(self.schedule, first, self.next_walls)
-            return due_until(going_on, first, now, MISSED_AT_ONCE)[0]
+            resumed = ResumedSchedule(self.schedule, first, self.next_walls)
+            return due_until(resumed, first, now, MISSED_AT_ONCE)[0]
         except RecurrenceError:
             return [first]
 

@@ -21,7 +21,7 @@ from reminders.models.change import Change, change
 from reminders.models.occurrence import SKIPPED, Occurrence, occurrence_id, reference, reference_of
 from reminders.recurrence import Fire, RecurrenceError
 from reminders.schedule.misfire import Missed
-from reminders.schedule.wall_times import GoesOn
+from reminders.schedule.wall_times import ResumedSchedule
 
 PAUSED, FINISHED = "paused", "finished"
 SNOOZED, PENDING = Occurrence.Status.SNOOZED, Occurrence.Status.PENDING
@@ -273,11 +273,11 @@ def _unsent_of_owners(reminders: Sequence[Any]) -> list[int]:
 def _pass_next(reminder: Any) -> Iterable[Fire]:
     """Move a reminder's plan past its next due instant; return the fires of that instant."""
     first: Fire = reminder.planned
-    going_on = GoesOn(reminder.schedule, first, reminder.next_walls)
+    resumed = ResumedSchedule(reminder.schedule, first, reminder.next_walls)
     fire: Fire | None = first
     while fire is not None and fire.due_at == first.due_at:
-        fire = going_on.next_fire(*fire.order)
+        fire = resumed.next_fire(*fire.order)
     ahead = [fire for fire in reminder.fires_of(first.due_at) if fire.order >= first.order]
     reminder.expect(fire)
-    reminder.next_walls = going_on.walls(fire) if fire else None
+    reminder.next_walls = resumed.wall_times(fire) if fire else None
     return ahead

@@ -18,7 +18,7 @@ from foam.version import VERSION
 from reminders.models import Reminder
 from reminders.reports import clock_changes
 from reminders.reports.clock_changes import Turn
-from reminders.schedule.message import span
+from reminders.schedule.message import format_duration
 
 AHEAD = timedelta(days=14)
 # Another release may keep something else.
@@ -65,7 +65,7 @@ def _changes(zones: dict[str, int], share: float, now: datetime) -> Iterator[Cha
     for (at, by), turns in groupby(ahead, key=_together):
         told = [_told(turn, zones[turn.timezone], share) for turn in turns]
         way = "forward" if by > timedelta(0) else "back"
-        yield Change(at, f"{span(abs(by))} {way}", told[:NAMED], len(told[NAMED:]))
+        yield Change(at, f"{format_duration(abs(by))} {way}", told[:NAMED], len(told[NAMED:]))
 
 
 def _together(turn: Turn) -> tuple[datetime, timedelta]:

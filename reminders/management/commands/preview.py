@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from reminders.recurrence import RecurrenceError, Schedule, local_time
 from reminders.schedule.numbering import Count
-from reminders.schedule.placeholders import problem
+from reminders.schedule.placeholders import placeholder_error
 from reminders.schedule.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
 
 logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class Words:
 def words_of(options: Mapping[str, Any], schedule: Schedule) -> Words:
     """Read title and body; raises RecurrenceError, naming the one that is no good template."""
     for name in ("title", "body"):
-        if wrong := problem(options[name]):
+        if wrong := placeholder_error(options[name]):
             _refuse(name, wrong)
     return Words(options["title"], options["body"], schedule, schedule.timezone)
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from reminders.engine import retention
-from reminders.engine.retention import Removed
+from reminders.engine.retention import PruneResult
 from reminders.management.argument_types import span
 from reminders.management.progress import Progress
 
@@ -49,8 +49,8 @@ class Command(BaseCommand):
         removed = retention.prune(now, keep, seconds, progress.step)
         progress.clear()
         more = "" if removed.is_done else " There is more: run it again."
-        self.stdout.write(f"Removed {words(removed)}, {removed.attempts:,} attempts.{more}")
+        self.stdout.write(f"PruneResult {words(removed)}, {removed.attempts:,} attempts.{more}")
 
 
-def words(removed: Removed) -> str:
+def words(removed: PruneResult) -> str:
     return f"{removed.occurrences:,} occurrences, {removed.deliveries:,} deliveries"

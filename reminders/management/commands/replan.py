@@ -46,17 +46,17 @@ class Command(BaseCommand):
         """List what would change and what cannot be read; return the ids of what would change."""
         ids: list[int] = []
         progress = Progress(self.stderr, replan.count(timezone.now()))
-        batch = replan.look(timezone.now())
-        while batch.looked:
-            summary["looked_at"] += batch.looked
+        batch = replan.find_moves(timezone.now())
+        while batch.checked:
+            summary["looked_at"] += batch.checked
             summary["unreadable"] += len(batch.unreadable)
             ids += [move.reminder_id for move in batch.moves]
-            progress.step(batch.looked)
+            progress.step(batch.checked)
             if batch.moves or batch.unreadable:
                 progress.clear()
             self.tell(batch.moves)
             self.tell(batch.unreadable)
-            batch = replan.look(timezone.now(), batch.last_id)
+            batch = replan.find_moves(timezone.now(), batch.last_id)
         progress.clear()
         summary["differ"] = len(ids)
         return ids
