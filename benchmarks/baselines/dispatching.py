@@ -106,7 +106,7 @@ def orm(now: datetime, limit: int) -> int:
         ]
     Delivery.objects.bulk_create(deliveries)
     for reminder, plan, walls in planned:
-        reminder.expect(plan.next)
+        reminder.set_next(plan.next)
         reminder.next_walls = walls
         reminder.missed_count = 0
     # In one statement for all of them it takes several times as long.

@@ -33,7 +33,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         "opened_at",
         "due_before",
         "decision",
-        "who",
+        "decider",
         "decided_at",
         "taken",
         "ended_at",
@@ -42,6 +42,10 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
     ordering = ("-id",)
     fields = (*list_display, "rate")
     readonly_fields = fields
+
+    @admin.display(description="who")
+    def decider(self, backlog: Backlog) -> str:
+        return backlog.decider
 
     def get_urls(self) -> Any:
         view = require_http_methods(["GET", "POST"])(self.admin_site.admin_view(self.page))

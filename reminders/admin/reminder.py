@@ -168,7 +168,7 @@ class ReminderAdmin(
         css = {"all": ("reminders/preview.css", "reminders/outcomes.css")}
 
     def shown_by_default(self, rows: QuerySet[Reminder]) -> QuerySet[Reminder]:
-        return rows.kept()  # type: ignore[attr-defined]
+        return rows.not_deleted()  # type: ignore[attr-defined]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
@@ -308,7 +308,7 @@ class ReminderAdmin(
         if switched_off := reminder.owner.switched_off_text:
             found.append(switched_off)
         if reminder.next_due_at:
-            found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
+            found += [f"{each}: {each.refusal}" for each in reminder.unusable_channels()]
         if loss := reminder.last_loss:
             found.append(f"Its last message did not arrive: {loss.reason}")
         usable = [each for each in reminder.channels.all() if not each.refusal]

@@ -18,10 +18,10 @@ from rest_framework.serializers import as_serializer_error
 from accounts.api.errors import MAX_ITEM_ERRORS, field_errors
 from accounts.models import User
 from notifications.models import Channel
-from reminders.actions.bulk_create import New, store_new
+from reminders.actions.bulk_create import NewReminder, store_new
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
-from reminders.models.reminder import EditConflict, ExternalIdTaken
+from reminders.models.errors import EditConflict, ExternalIdTaken
 from reminders.schedule.imported_state import ImportedState
 
 MANY = ("channels", "escalate_channels")
@@ -221,7 +221,7 @@ class Batch:
 
     def _create(self, items: Sequence[Item]) -> list[Result]:
         results: dict[int, Result] = {}
-        news: list[New] = []
+        news: list[NewReminder] = []
         places: list[int] = []
         for place, item in enumerate(items):
             try:
@@ -239,12 +239,12 @@ class Batch:
         self.there |= {key for item in items if (key := item.external_id)}
         return [results[place] for place in range(len(items))]
 
-    def _new(self, item: Item) -> New:
+    def _new(self, item: Item) -> NewReminder:
         if item.version is not None:
             raise ValidationError({"version": "There is nothing yet that could have a version."})
         values = _validated(self.creating, item.fields)
         channels, further = (values.pop(name, None) for name in MANY)
-        return New(Reminder(owner=self.user, **values), channels, further, item.arrival)
+        return NewReminder(Reminder(owner=self.user, **values), channels, further, item.arrival)
 
     def _late(self, item: Item, error: DjangoValidationError) -> Result:
         """An upsert of what somebody else has created since is a replacement."""

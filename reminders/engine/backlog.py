@@ -77,7 +77,7 @@ def _count(now: datetime, limit: int) -> int:
 
 
 def _open(now: datetime, decision: str, rate: int) -> Backlog:
-    """Open a backlog, or return the one that another tick has opened at the same moment; locked."""
+    """Open and lock a backlog, or lock the open backlog of another tick."""
     opened = Backlog(
         opened_at=now,
         due_before=now - LATE,

@@ -17,9 +17,9 @@ from notifications.models import Channel
 from notifications.outbox import outbox
 from notifications.sql import bulk_cursor
 from reminders.models import Change, Occurrence, Reminder, transitions
+from reminders.models.errors import EditConflict
 from reminders.models.fields import lead_of_interval, leads_of_intervals
 from reminders.models.occurrence import reference
-from reminders.models.reminder import EditConflict
 from reminders.models.transitions import array_of
 from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 from reminders.schedule.message import Message, first_message
@@ -121,7 +121,7 @@ def claim(
     until: datetime | None = None,
     sql: str = CLAIM,
 ) -> list[Due]:
-    """Lock and return due reminders, oldest first; skip those that another tick has locked.
+    """Lock and return due reminders, oldest first; skip rows that another tick has locked.
 
     Their `next_fire_at` is later than `after` and at most `until`, by default `now`.
     """
@@ -197,7 +197,7 @@ WHERE r.id = ANY (ARRAY[n.id])
 def write(planned: Sequence[PlannedReminder], now: datetime) -> int:
     """Write a batch; return the number of occurrences that fired.
 
-    1. Insert the occurrences; those that another tick has inserted are skipped.
+    1. Insert the occurrences; a duplicate of another tick is skipped.
     2. Post the messages of the new ones that fire.
     3. Advance the reminders to their next instants.
     """
@@ -236,7 +236,7 @@ def count_missed(plan: Plan) -> int:
 def record_occurrences(
     planned: Sequence[PlannedReminder], now: datetime
 ) -> list[tuple[int, int, datetime, int]]:
-    """Insert occurrences; return (id, reminder_id, due_at, lead in seconds) of those that fire."""
+    """Insert occurrences; return (id, reminder_id, due_at, lead in seconds) of new fires."""
     rows = [
         (reminder.pk, fire.due_at, fire.lead, reason, follow_up_after(reminder, fire, reason))
         for reminder, plan, _ in planned
@@ -294,7 +294,12 @@ def posts_for(
 def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     """Fire a reminder now; its schedule does not change."""
     # The lock orders this before or after a deletion: a later deletion cancels these deliveries.
-    if not Reminder.objects.kept().select_for_update(no_key=True).filter(pk=reminder.pk).exists():
+    if (
+        not Reminder.objects.not_deleted()
+        .select_for_update(no_key=True)
+        .filter(pk=reminder.pk)
+        .exists()
+    ):
         raise EditConflict
     return trigger_each([reminder], now)[0]
 

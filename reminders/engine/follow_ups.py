@@ -206,7 +206,7 @@ def send_batch(now: datetime) -> tuple[int, int]:
 
 
 def claim(now: datetime) -> list[OpenOccurrence]:
-    """Lock and return due occurrences, oldest first; skip those that another tick has locked."""
+    """Lock and return due occurrences, oldest first; skip rows that another tick has locked."""
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()

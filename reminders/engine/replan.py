@@ -14,8 +14,8 @@ from django.db import transaction
 
 from reminders.engine import firing
 from reminders.models import Change, Reminder
-from reminders.models.change import change
-from reminders.models.reminder import Unreadable
+from reminders.models.change import new_change
+from reminders.models.unreadable import UnreadableReminder
 from reminders.recurrence import Fire, local_time
 from reminders.schedule.misfire import Plan
 from reminders.schedule.wall_times import planned_fire, relocate
@@ -63,7 +63,7 @@ class ReplanBatch:
 
     checked: int = 0
     moves: list[Move] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableReminder] = field(default_factory=list)
     last_id: int = 0
 
 
@@ -93,7 +93,7 @@ def apply(ids: Sequence[int], now: datetime) -> ReplanBatch:
     batch, planned = _replan_rows(rows.select_for_update(of=("self",), no_key=True), now)
     if planned:
         Change.objects.bulk_create(
-            change(row, Change.Verb.REPLANNED, now, str(move))
+            new_change(row, Change.Verb.REPLANNED, now, str(move))
             for (row, _, _), move in zip(planned, batch.moves, strict=True)
         )
         missed = {row.pk: row.missed_count for row, _, _ in planned}
@@ -125,7 +125,7 @@ def _replan_rows(rows: Any, now: datetime) -> tuple[ReplanBatch, list[firing.Pla
         try:
             old, new, wall_times = _replan(row, now)
         except Exception as error:
-            batch.unreadable.append(Unreadable.of(row, error))
+            batch.unreadable.append(UnreadableReminder.of(row, error))
             continue
         if new != old or row.error:
             batch.moves.append(Move(*columns, old, new))

@@ -49,11 +49,11 @@ class PruneResult:
     attempts: int = 0
     is_done: bool = True
 
-    def __add__(self, other: "PruneResult") -> "PruneResult":
+    def __add__(self, result: "PruneResult") -> "PruneResult":
         return PruneResult(
-            self.occurrences + other.occurrences,
-            self.deliveries + other.deliveries,
-            self.attempts + other.attempts,
+            self.occurrences + result.occurrences,
+            self.deliveries + result.deliveries,
+            self.attempts + result.attempts,
         )
 
 
@@ -114,10 +114,10 @@ def batches(before: datetime, own_before: datetime) -> Iterator[PruneResult]:
     for references in filter(None, deliveries.old_references(before, REFERENCE)):
         removed = deliveries.remove({reference: reference for reference in references}, before)
         yield PruneResult(0, removed.deliveries, removed.attempts)
-    for _ in change.forget(before, BATCH):
+    for _ in change.delete_old(before, BATCH):
         yield PruneResult()
     channel_changes.forget(before)
-    while revision.forget(before, BATCH):
+    while revision.delete_old(before, BATCH):
         yield PruneResult()
     while pause.forget(before, BATCH):
         yield PruneResult()

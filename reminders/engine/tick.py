@@ -187,7 +187,7 @@ def _drain_in_thread(now: datetime, end: float, after: datetime) -> int:
 
 
 def _fire_backlog(now: datetime, began: float, end: float) -> int:
-    """Fire late reminders until BUDGET is used up; after each batch those that came due since."""
+    """Fire late reminders until BUDGET is used up; after each batch the newly due ones."""
     fired = 0
     claimed = LATE_BATCH
     while claimed and time.monotonic() < end:

@@ -124,7 +124,7 @@ class Case:
         conclusion = summary(findings)
         if len(fires) > SHOWN:
             conclusion += f" Only the first {SHOWN} of this time were looked at."
-        later = history.of_its_schedule(self.reminder).filter(at__gte=begin)
+        later = history.schedule_changes(self.reminder).filter(at__gte=begin)
         steps += self._changes(later[:CHANGES])
         return Explanation(
             self.reminder, self.timezone, begin, end, worst(findings), conclusion, steps
@@ -185,12 +185,12 @@ class Case:
         text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
         data = {"id": reminder.pk, "status": reminder.status, "error": reminder.error}
         yield Step("reminder", 0, text, reminder.created_at, data)
-        past = history.of_its_schedule(reminder).filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
+        past = history.schedule_changes(reminder).filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
         yield from self._changes(reversed(past))
         yield self._rule(self._held(at))
 
     def _rule(self, held: Any) -> Step:
-        texts = history.held(held)
+        texts = history.schedule_snapshot(held)
         is_past = any(getattr(held, n) != getattr(self.reminder, n) for n in Reminder.SCHEDULE)
         text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
@@ -406,7 +406,7 @@ class Case:
 
     def _unreached(self) -> tuple[str, list[Step]]:
         """Say whom what fires next will not reach as its channels stand, if anybody."""
-        refused = self.reminder.refusing()
+        refused = self.reminder.unusable_channels()
         told = "; ".join(f"{each}: {each.refusal.rstrip('.')}" for each in refused)
         steps = [
             Step("channel", 3, f"not to {each}: {each.refusal}", None, {"id": each.pk})
@@ -463,7 +463,7 @@ class Case:
         """Where an edit took away what was asked about: say so."""
         edits = self.reminder.changes.filter(verb=Change.Verb.EDITED, at__lt=asked.begin)
         last = edits.order_by("-at", "-id").first()
-        schedule = readable(history.until(self.reminder, last)) if last else None
+        schedule = readable(history.before_change(self.reminder, last)) if last else None
         if last is None or schedule is None or not moment.fires_in(schedule, asked, 1):
             return ""
         when = self._tell(last.at)

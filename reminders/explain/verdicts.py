@@ -167,7 +167,7 @@ def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
         decided = f"{backlog.decided_at:%Y-%m-%d %H:%M:%S} UTC"
         return (
             "nothing was dispatched when it was due, and from then on it waited for its turn in "
-            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.who} "
+            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.decider} "
             f"at {decided}"
         )
     if set_aside is None:
@@ -180,7 +180,7 @@ def its_turn(backlog: Backlog, before: int) -> str:
     since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
     if backlog.decision == Backlog.Decision.HOLD:
         waits = f"it waits in {backlog}, open since {since}, until somebody decides"
-        return f"{waits}: held by {backlog.who}"
+        return f"{waits}: held by {backlog.decider}"
     ahead = f"more than {MANY:,}" if before > MANY else f"{before:,}"
     return f"it waits for its turn in {backlog}, open since {since}, after {ahead}. {backlog.text}"
 

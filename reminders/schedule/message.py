@@ -53,7 +53,7 @@ def first_message(
 ) -> Message:
     """Return the message of an occurrence that fires at `now`.
 
-    `missed` is the number of occurrences that were missed since the last one that fired; `count`
+    `missed` is the number of occurrences that were missed since the last firing; `count`
     includes this one. The body ends with a line that says how far ahead or how late the message
     is.
     """

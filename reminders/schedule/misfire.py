@@ -11,10 +11,10 @@ from reminders.recurrence import Fire, Lead
 class Misfire(StrEnum):
     LATEST = "latest"  # the newest one fires; the older ones are missed
     ALL = "all"  # all fire
-    NONE = "none"  # those that are later than `grace` are missed
+    NONE = "none"  # occurrences later than `grace` are missed
 
 
-# At most so much of one reminder is planned in a batch; the next batch plans what is still due.
+# The maximum of fires planned for one reminder in a batch; the next batch plans later ones.
 PLAN_LIMIT = 200
 
 

@@ -361,7 +361,7 @@ OF_REMINDERS = [
     Mutation(
         "words",
         "template: a broken one is stored",
-        edit("reminders/models/reminder.py", "        self._check_words()\n"),
+        edit("reminders/models/reminder_validation.py", "        self._check_placeholders()\n"),
         ["reminders/tests/schedule/test_placeholders.py"],
     ),
     Mutation(
@@ -373,7 +373,7 @@ OF_REMINDERS = [
     Mutation(
         "P10",
         "link: each press of a snooze puts it off",
-        edit(ANSWERS, "until == _until(asked, pressed, last.at)", "False"),
+        edit(ANSWERS, "until == _until(link, pressed, last.at)", "False"),
         [TEST_ANSWERS],
     ),
     Mutation(
@@ -382,7 +382,7 @@ OF_REMINDERS = [
         edit(
             ANSWERS,
             "    Reminder.objects.select_for_update(no_key=True)"
-            ".get(pk=asked.occurrence.reminder_id)\n",
+            ".get(pk=link.occurrence.reminder_id)\n",
         ),
         [TEST_RACES],
     ),
@@ -397,8 +397,8 @@ OF_REMINDERS = [
         "link: shows what the reminder says now",
         edit(
             ANSWERS,
-            "return Answer(asked.delivery.title, text",
-            "return Answer(asked.occurrence.reminder.title, text",
+            "return Answer(link.delivery.title, text",
+            "return Answer(link.occurrence.reminder.title, text",
         ),
         [TEST_ANSWERS],
     ),
@@ -529,7 +529,7 @@ OF_REMINDERS = [
         "batch: a row that is refused undoes the others",
         edit(
             "reminders/actions/bulk_create.py",
-            "        if not is_taken(error):\n            raise error\n",
+            "        if not is_external_id_taken(error):\n            raise error\n",
             "        raise error\n",
         ),
         [TEST_BATCH],
@@ -561,7 +561,7 @@ OF_REMINDERS = [
     Mutation(
         "P9",
         "feed: it shows what is others'",
-        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.kept()"),
+        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.not_deleted()"),
         [TEST_FEED],
     ),
     Mutation(

@@ -16,8 +16,8 @@ from reminders.management.progress import Progress
 from reminders.models import Backlog
 from reminders.models.response import By
 
-# What cannot be taken back.
-FOR_GOOD = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
+# Decisions that cannot be undone.
+IRREVERSIBLE = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
 
 
 class Command(BaseCommand):
@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         outlook = forecast(timezone.now(), options["rate"])
         if decision := options["decision"]:
-            if decision in FOR_GOOD and not (options["yes"] or self.may(decision, outlook)):
+            if decision in IRREVERSIBLE and not (options["yes"] or self.may(decision, outlook)):
                 raise CommandError(f"Nothing was decided: say --yes to {decision} without asking.")
             outlook = self.decide(decision, options["rate"], outlook)
         elif options["rate"] is not None and options["rate"] < 0:
@@ -118,7 +118,7 @@ def as_data(outlook: BacklogForecast) -> dict[str, Any]:
         and {
             "id": backlog.pk,
             "decision": backlog.decision,
-            "decided_by": backlog.who,
+            "decided_by": backlog.decider,
             "decided_at": iso(backlog.decided_at),
             "opened_at": iso(backlog.opened_at),
             "rate": backlog.rate,

@@ -12,7 +12,7 @@ from reminders.engine.retention import PruneResult
 from reminders.management.argument_types import span
 from reminders.management.progress import Progress
 
-LEAST = timedelta(days=1)
+MIN_KEEP = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         keep, seconds = options["keep"], options["seconds"]
-        if keep < LEAST:
+        if keep < MIN_KEEP:
             raise CommandError("--keep must be 1d or more.")
         if seconds < 1:
             raise CommandError("--seconds must be 1 or more.")
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         removed = retention.prune(now, keep, seconds, progress.step)
         progress.clear()
         more = "" if removed.is_done else " There is more: run it again."
-        self.stdout.write(f"PruneResult {words(removed)}, {removed.attempts:,} attempts.{more}")
+        self.stdout.write(f"Removed {words(removed)}, {removed.attempts:,} attempts.{more}")
 
 
 def words(removed: PruneResult) -> str:
