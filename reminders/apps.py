@@ -21,10 +21,10 @@ class RemindersConfig(AppConfig):
         from reminders.explain.delivery_cause import describe  # noqa: PLC0415
         from reminders.reports import channel_dependents  # noqa: PLC0415
 
-        message_links.offer()
+        message_links.register_handlers()
         causes.register("occurrence", describe)
         of_channel.register(channel_dependents.count)
-        token_expiry.watch()
+        token_expiry.register_handlers()
         # Before their channels are closed: a tick that is firing them is waited for, and what it
         # posts is seen there.
         closers.insert(1, close_reminders)

@@ -8,20 +8,21 @@ from django.utils import timezone
 from reminders.engine import retention
 from reminders.engine import tick as engine
 
-# Until the next wake-up is expected, a tick waits for what comes due: on the second, not up to a
-# second late.
+# The task waits for reminders that come due before the next run: they fire on the second, and not
+# up to a second late.
 WATCH = timedelta(seconds=1)
 
 
-# The limit is for one that hangs: its process is then killed and replaced.
+# A task that hangs is killed after this, with its process, which the worker replaces.
 @shared_task(time_limit=240)
 def dispatch() -> None:
-    """Tick, and again at each instant that comes due within WATCH."""
+    """Run a tick, and one more at each instant at which a reminder is due within WATCH."""
     clock = running_clock()
     now = clock()
     end = now + WATCH
     engine.tick(now)
-    # What is due already another tick has, or the backlog, or one that used up its budget left it.
+    # Reminders due before `now` are not waited for: another tick, the backlog or the next run has
+    # them.
     following = engine.next_fire_at(now)
     while following is not None and following <= end:
         time.sleep(max(0, (following - clock()).total_seconds()))
@@ -36,6 +37,9 @@ def prune() -> None:
 
 
 def running_clock() -> Callable[[], datetime]:
-    """Return a clock that nobody sets: by one set back, we would sleep until it has caught up."""
+    """Return a monotonic clock.
+
+    If the system clock were set back meanwhile, the task would sleep until it caught up.
+    """
     start, began = timezone.now(), time.monotonic()
     return lambda: start + timedelta(seconds=time.monotonic() - began)

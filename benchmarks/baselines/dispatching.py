@@ -8,7 +8,7 @@ from notifications.models import Delivery
 from reminders.engine.firing import plan_of
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import reference
-from reminders.schedule.message import message
+from reminders.schedule.message import first_message
 from reminders.schedule.numbering import Count
 
 # The rows that dispatch writes, in one statement, by someone who knows what comes next without
@@ -90,7 +90,7 @@ def orm(now: datetime, limit: int) -> int:
     for occurrence, (reminder, plan, _) in zip(occurrences, planned, strict=True):
         count = Count(reminder.fired_count, reminder.fired_due_at).including(occurrence.due_at)
         reminder.fired_count, reminder.fired_due_at = count
-        told = message(reminder, plan.fires[0], now, 0, count)
+        told = first_message(reminder, plan.fires[0], now, 0, count)
         deliveries += [
             Delivery(
                 channel=channel,
@@ -106,7 +106,7 @@ def orm(now: datetime, limit: int) -> int:
         ]
     Delivery.objects.bulk_create(deliveries)
     for reminder, plan, walls in planned:
-        reminder.expect(plan.next)
+        reminder.set_next(plan.next)
         reminder.next_walls = walls
         reminder.missed_count = 0
     # In one statement for all of them it takes several times as long.

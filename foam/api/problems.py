@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from accounts.api.base import Conflict
 from accounts.api.errors import field_errors, shorten_middle
-from reminders.models.reminder import EditConflict
+from reminders.models.errors import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
 INVALID = "The request is not valid. Correct the fields in errors, and send it again."

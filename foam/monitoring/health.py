@@ -99,7 +99,7 @@ class Pulse:
 
     @classmethod
     def take(cls, now: datetime) -> Self:
-        return cls(now, last_tick(), Canary.look(), Pause.objects.everything(now))
+        return cls(now, last_tick(), Canary.read(), Pause.objects.everything(now))
 
     @property
     def arrived_at(self) -> datetime | None:

@@ -178,7 +178,7 @@ def test_what_is_just_being_made_is_waited_for_and_ended(user, channel, now, bea
         # It waits for us: nothing else would end it.
         assert not closed.wait(0.5)
     thread.join()
-    assert Reminder.objects.kept().count() == 0
+    assert Reminder.objects.not_deleted().count() == 0
     assert tick.tick(now) == 0
 
 

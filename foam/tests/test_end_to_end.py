@@ -206,7 +206,7 @@ def test_receiver_that_answers_500_is_tried_again_and_gets_the_same_id(
 def test_canary_arrives_and_is_missed_three_minutes_later(stack):
     api = stack()
     processes.wait_until(
-        lambda: canary.Canary.look().arrived_due_at is not None, 30, "the canary arrives"
+        lambda: canary.Canary.read().arrived_due_at is not None, 30, "the canary arrives"
     )
     with urllib.request.urlopen(f"{api.base}/readyz", timeout=10) as answer:
         report = json.load(answer)

@@ -356,7 +356,7 @@ def test_links_of_its_messages_answer_nothing_but_not_me(reminder, user, now):
         return Pressed(action, delivery.reference, delivery.channel_id, now + HOUR)
 
     switch(user, on=False)
-    for action in (message_links.DONE, message_links.SNOOZE_1H):
+    for action in (message_links.DONE_ACTION, message_links.SNOOZE_1H):
         with pytest.raises(StaleLink, match="switched off"):
             message_links.describe(pressed(action), now)
         with pytest.raises(StaleLink, match="switched off"):

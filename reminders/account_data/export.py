@@ -1,4 +1,4 @@
-"""What of a user's own export is here: reminders, when they were due, and what came of that."""
+"""The reminders part of the account export: reminders, occurrences, responses, changes."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ from reminders.models import Change, Occurrence, Reminder, Response
 
 
 def reminders(user: User) -> Iterator[Row]:
-    """Those that were deleted, too: their rows are kept."""
-    used = Reminder.channels.through.objects.filter(reminder=OuterRef("pk"))
-    told = Reminder.escalate_channels.through.objects.filter(reminder=OuterRef("pk"))
+    """Yield all reminders, deleted ones included."""
+    channels = Reminder.channels.through.objects.filter(reminder=OuterRef("pk"))
+    escalation = Reminder.escalate_channels.through.objects.filter(reminder=OuterRef("pk"))
     theirs = Reminder.objects.filter(owner=user).annotate(
-        used=ArraySubquery(used.order_by("channel_id").values("channel_id")),
-        told=ArraySubquery(told.order_by("channel_id").values("channel_id")),
+        used=ArraySubquery(channels.order_by("channel_id").values("channel_id")),
+        told=ArraySubquery(escalation.order_by("channel_id").values("channel_id")),
     )
     return read(
         theirs,

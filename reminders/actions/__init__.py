@@ -1,1 +1,1 @@
-"""What a person or a program does to reminders and occurrences."""
+"""Actions of owners, recipients, staff and programs on reminders and occurrences."""

@@ -1,8 +1,8 @@
-"""What staff do to many chosen reminders at once, each rule by `transitions`.
+"""Bulk actions of staff on selected reminders, by the rules of `transitions`.
 
-Each function takes ids, locks their rows in one order, so that two actions at once do not wait for
-each other in a circle, and returns by id why a reminder was left as it is. The ticks pass locked
-rows by. A row that raises raises for all: the caller undoes that and tries the halves.
+Each function takes ids and locks their rows in the order of their ids, so that two actions cannot
+deadlock. It returns the unchanged reminders with the reason. Ticks skip locked rows. If one row
+raises, the whole batch raises: the caller rolls back and retries each half.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from reminders.actions.responses import Actor, note_skipped
 from reminders.engine import firing
 from reminders.models import Reminder, transitions
 
-# By the id of a reminder, why it was left as it is.
+# By the id of an unchanged reminder, the reason.
 Refusals = dict[Any, str]
 
 
@@ -26,57 +26,54 @@ def pause(ids: Sequence[int], now: datetime, until: datetime | None = None) -> R
     check_until(until, now)
     reminders = _locked(ids)
     reasons = {
-        each.pk: "it was paused before" if each.status == Reminder.Status.PAUSED else state_of(each)
-        for each in reminders
+        row.pk: "it was paused before" if row.status == Reminder.Status.PAUSED else state_of(row)
+        for row in reminders
     }
     return _without(reasons, transitions.pause(reminders, now, until))
 
 
 @transaction.atomic
 def resume(ids: Sequence[int], now: datetime) -> Refusals:
-    """Let paused reminders go on with the first occurrence after `now`."""
+    """Resume paused reminders with the first occurrence after `now`."""
     reminders = _locked(ids)
-    reasons = {each.pk: f"{state_of(each)}, not paused" for each in reminders}
+    reasons = {row.pk: f"{state_of(row)}, not paused" for row in reminders}
     return _without(reasons, transitions.resume(reminders, now))
 
 
 @transaction.atomic
 def skip_next(ids: Sequence[int], now: datetime, by: Actor) -> Refusals:
-    """Let the next due instant of each pass, at all its leads to come."""
+    """Skip the next due instant of each reminder, at all its leads to come."""
     reminders = _locked(ids)
-    planned = [each for each in reminders if each.next_due_at is not None]
-    reasons = {each.pk: f"{state_of(each)} and has no next one" for each in reminders}
+    planned = [row for row in reminders if row.next_due_at is not None]
+    reasons = {row.pk: f"{state_of(row)} and has no next one" for row in reminders}
     note_skipped(transitions.skip(planned, now), now, by)
     return _without(reasons, planned)
 
 
 @transaction.atomic
 def trigger(ids: Sequence[int], now: datetime) -> Refusals:
-    """Fire reminders at once, beside their schedules."""
+    """Fire reminders now; their schedules do not change."""
     reminders = _locked(ids)
-    kept = [each for each in reminders if each.deleted_at is None]
-    firing.trigger_each(kept, now)
-    return {each.pk: "it is deleted" for each in reminders if each.deleted_at is not None}
+    firing.trigger_each([row for row in reminders if row.deleted_at is None], now)
+    return {row.pk: "it is deleted" for row in reminders if row.deleted_at is not None}
 
 
 @transaction.atomic
 def close(ids: Sequence[int], now: datetime) -> Refusals:
     """Delete reminders for their owners."""
     reminders = _locked(ids)
-    reasons = {each.pk: "it was deleted before" for each in reminders}
+    reasons = {row.pk: "it was deleted before" for row in reminders}
     return _without(reasons, transitions.close(reminders, now))
 
 
 @transaction.atomic
 def restore(ids: Sequence[int], now: datetime) -> Refusals:
-    """Take back that reminders were deleted: they go on with the first occurrence after `now`."""
+    """Undelete reminders and plan them from `now` on."""
     reminders = _locked(ids, with_owner=True)
-    reasons = {each.pk: "it is not deleted" for each in reminders}
-    closed = {
-        each.pk: "the account of its owner is closed" for each in reminders if _is_erased(each)
-    }
-    own = [each for each in reminders if each.pk not in closed]
-    return {**_without(reasons, transitions.restore(own, now)), **closed}
+    reasons = {row.pk: "it is not deleted" for row in reminders}
+    closed = {row.pk: "the account of its owner is closed" for row in reminders if _is_erased(row)}
+    restorable = [row for row in reminders if row.pk not in closed]
+    return {**_without(reasons, transitions.restore(restorable, now)), **closed}
 
 
 def state_of(reminder: Reminder) -> str:
@@ -93,7 +90,7 @@ def _locked(ids: Sequence[int], *, with_owner: bool = False) -> list[Reminder]:
     return list(rows.select_for_update(no_key=True, of=("self",)))
 
 
-def _without(reasons: Refusals, done: Sequence[Any]) -> Refusals:
-    for reminder in done:
+def _without(reasons: Refusals, changed: Sequence[Any]) -> Refusals:
+    for reminder in changed:
         del reasons[reminder.pk]
     return reasons

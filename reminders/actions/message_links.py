@@ -1,6 +1,7 @@
-"""What the links in a reminder's messages do. Their page is in notifications; the acts are loop's.
+"""The signed links in a reminder's messages: done, snooze, and not me.
 
-A page shows the message that its link came with, as it was sent, and nothing else of its owner's.
+`notifications.links` shows their page. The page shows the message that contained the link, as it
+was sent, and no other text of the owner's.
 """
 
 from datetime import datetime, time, timedelta
@@ -20,32 +21,32 @@ from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc
 
-# When tomorrow's morning is, on the owner's clock.
+# The end of a snooze until tomorrow morning, in the owner's time zone.
 MORNING = time(8)
 NOT_ME = "The recipient said: not me."
 
-DONE = Action("done", "Done", 0, "This marks it as done.")
+DONE_ACTION = Action("done", "Done", 0, "This marks it as done.")
 SNOOZE_10M = Action("snooze_10m", "Snooze 10 min", 1, "It will be sent again in 10 minutes.")
 SNOOZE_1H = Action("snooze_1h", "Snooze 1 h", 2, "It will be sent again in an hour.")
 SNOOZE_MORNING = Action("snooze_morning", "Tomorrow morning", 3, "It will be sent again at 08:00.")
 STRANGER = Action(
     "not_me", "Not me", 4, "Did somebody else give your address? Then nothing more will be sent."
 )
-ACTIONS = (DONE, SNOOZE_10M, SNOOZE_1H, SNOOZE_MORNING, STRANGER)
+ACTIONS = (DONE_ACTION, SNOOZE_10M, SNOOZE_1H, SNOOZE_MORNING, STRANGER)
 SNOOZES: dict[str, timedelta] = {
     SNOOZE_10M.name: timedelta(minutes=10),
     SNOOZE_1H.name: timedelta(hours=1),
 }
 
 
-def offer() -> None:
-    """Have links in each message of an occurrence, its follow-ups among them, and answer them."""
+def register_handlers() -> None:
+    """Register the links of messages about occurrences, and the functions behind them."""
     signed_links.register("occurrence", ACTIONS)
     views.register("occurrence", describe, act)
 
 
-class Asked(NamedTuple):
-    """What a link is about: a channel, the message that came there, and its occurrence."""
+class LinkContext(NamedTuple):
+    """The channel, the delivery and the occurrence of a link."""
 
     channel: Channel
     delivery: Delivery
@@ -68,101 +69,106 @@ class Asked(NamedTuple):
 
 
 def describe(pressed: Pressed, now: datetime) -> Answer:
-    """Tell what a link will do, or that there is nothing left for it to do."""
+    """Return the page of a link before it is pressed: its effect, or that there is none left."""
     if pressed.action == STRANGER:
         return _describe_stranger(pressed)
-    asked = _find(pressed)
-    if done := _done_before(asked, pressed, now):
-        return done
+    link = _find(pressed)
+    if answer := _earlier_answer(link, pressed, now):
+        return answer
     text = pressed.action.note
-    if pressed.action == DONE:
-        text = f"{text} {_then(asked)}"
+    if pressed.action == DONE_ACTION:
+        text = f"{text} {_then(link)}"
     if pressed.action == SNOOZE_MORNING:
-        text = f"It will be sent again on {format_instant(_morning(asked, now), asked.timezone)}."
-    return Answer(asked.delivery.title, text, asked.about, pressed.action.label)
+        text = f"It will be sent again on {format_instant(_morning(link, now), link.timezone)}."
+    return Answer(link.delivery.title, text, link.about, pressed.action.label)
 
 
 def act(pressed: Pressed, now: datetime) -> Answer:
-    """Do what a link is for, and tell what was done; once more changes nothing."""
+    """Execute a link and return its result; a second press changes nothing."""
     if pressed.action == STRANGER:
         return _stop(pressed, now)
     by = Actor(source="link", channel_id=pressed.channel_id)
-    asked = _find(pressed)
-    if pressed.action == DONE:
-        if responses.acknowledge(asked.occurrence, now, by):
-            return Answer("Done", _then(asked), asked.all_about)
-        return _done_before(asked, pressed, now) or _nothing_left()
-    return _snooze(asked, pressed, now, by)
+    link = _find(pressed)
+    if pressed.action == DONE_ACTION:
+        if responses.acknowledge(link.occurrence, now, by):
+            return Answer("Done", _then(link), link.all_about)
+        return _earlier_answer(link, pressed, now) or _nothing_left()
+    return _snooze(link, pressed, now, by)
 
 
 @transaction.atomic
-def _snooze(asked: Asked, pressed: Pressed, now: datetime, by: Actor) -> Answer:
-    # As loop.snooze does: of two presses at once the second sees the first.
-    Reminder.objects.select_for_update(no_key=True).get(pk=asked.occurrence.reminder_id)
-    asked.occurrence.refresh_from_db()
-    if done := _done_before(asked, pressed, now):
-        return done
-    until = _until(asked, pressed, now)
-    if responses.snooze(asked.occurrence, until, now, by):
-        return Answer("Snoozed", _again(asked), asked.all_about)
-    return _done_before(asked, pressed, now) or _nothing_left()
+def _snooze(link: LinkContext, pressed: Pressed, now: datetime, by: Actor) -> Answer:
+    # The same lock as in responses.snooze: of two presses at once the second sees the first.
+    Reminder.objects.select_for_update(no_key=True).get(pk=link.occurrence.reminder_id)
+    link.occurrence.refresh_from_db()
+    if answer := _earlier_answer(link, pressed, now):
+        return answer
+    until = _until(link, pressed, now)
+    if responses.snooze(link.occurrence, until, now, by):
+        return Answer("Snoozed", _again(link), link.all_about)
+    return _earlier_answer(link, pressed, now) or _nothing_left()
 
 
-def _done_before(asked: Asked, pressed: Pressed, now: datetime) -> Answer | None:
-    """Tell that somebody was faster; None while the link has something to do."""
-    occurrence = asked.occurrence
+def _earlier_answer(link: LinkContext, pressed: Pressed, now: datetime) -> Answer | None:
+    """Return the page for an occurrence with an earlier answer; None if the link has an effect."""
+    occurrence = link.occurrence
     last = occurrence.responses.last()
     if occurrence.status == Occurrence.Status.ACKNOWLEDGED:
         since = (
-            f"It was marked as done on {format_instant(last.at, asked.timezone)}. " if last else ""
+            f"It was marked as done on {format_instant(last.at, link.timezone)}. " if last else ""
         )
-        return Answer("Already done", f"{since}{_then(asked)}", asked.all_about)
+        return Answer("Already done", f"{since}{_then(link)}", link.all_about)
     until = occurrence.speaks_again_at
     is_snoozed = occurrence.status == Occurrence.Status.SNOOZED and until and until > now
-    # The same press once more, not another wish.
-    if is_snoozed and last and pressed.action != DONE and until == _until(asked, pressed, last.at):
-        return Answer("Already snoozed", _again(asked), asked.all_about)
+    # The same link pressed twice. Another snooze has another `until`, and takes effect.
+    if (
+        is_snoozed
+        and last
+        and pressed.action != DONE_ACTION
+        and until == _until(link, pressed, last.at)
+    ):
+        return Answer("Already snoozed", _again(link), link.all_about)
     return None
 
 
-def _then(asked: Asked) -> str:
-    """Say what comes after Done: an early message answers for itself only."""
-    is_early = asked.occurrence.lead > min(asked.occurrence.reminder.leads)
+def _then(link: LinkContext) -> str:
+    """Return what follows after Done: later leads of the same due instant are still sent."""
+    is_early = link.occurrence.lead > min(link.occurrence.reminder.leads)
     return "The next one still comes." if is_early else "Nothing more will be sent about it."
 
 
-def _again(asked: Asked) -> str:
-    when = format_instant(asked.occurrence.speaks_again_at, asked.timezone)
-    if asked.occurrence.follow_up_at is None:
+def _again(link: LinkContext) -> str:
+    when = format_instant(link.occurrence.speaks_again_at, link.timezone)
+    if link.occurrence.follow_up_at is None:
         return f"It will be sent again on {when}, or when the reminder is no longer paused."
     return f"It will be sent again on {when}."
 
 
-def _until(asked: Asked, pressed: Pressed, now: datetime) -> datetime:
+def _until(link: LinkContext, pressed: Pressed, now: datetime) -> datetime:
     length = SNOOZES.get(pressed.action.name)
-    return _morning(asked, now) if length is None else now + length
+    return _morning(link, now) if length is None else now + length
 
 
-def _morning(asked: Asked, now: datetime) -> datetime:
-    tomorrow = now.astimezone(zone(asked.timezone)).date() + timedelta(days=1)
-    return to_utc(datetime.combine(tomorrow, MORNING), asked.timezone, Gap.AFTER)[0]
+def _morning(link: LinkContext, now: datetime) -> datetime:
+    tomorrow = now.astimezone(zone(link.timezone)).date() + timedelta(days=1)
+    return to_utc(datetime.combine(tomorrow, MORNING), link.timezone, Gap.AFTER)[0]
 
 
-def _find(pressed: Pressed) -> Asked:
-    """Return what a link is about; StaleLink when any of it is no longer there."""
+def _find(pressed: Pressed) -> LinkContext:
+    """Return the rows of a link; raise StaleLink if one of them no longer exists."""
     channel = _channel(pressed)
     delivery = _delivery(pressed)
-    kept = Occurrence.objects.filter(reminder__deleted_at=None).select_related("reminder")
-    occurrence = kept.filter(pk=occurrence_id(pressed.reference) or 0).first()
+    rows = Occurrence.objects.filter(reminder__deleted_at=None).select_related("reminder")
+    occurrence = rows.filter(pk=occurrence_id(pressed.reference) or 0).first()
     if channel.deleted_at or delivery is None or occurrence is None:
         _nothing_left()
     if not channel.owner.is_active:
         raise StaleLink("The account that this reminder belongs to is switched off.")
-    return Asked(channel, delivery, occurrence)
+    return LinkContext(channel, delivery, occurrence)
 
 
 def _channel(pressed: Pressed) -> Channel:
-    # It keeps its row for ever, also when it is deleted.
+    # The row of a deleted channel is never removed.
     return Channel.objects.select_related("owner").get(pk=pressed.channel_id)
 
 
@@ -197,7 +203,10 @@ def _stop(pressed: Pressed, now: datetime) -> Answer:
 
 
 def _has_stopped(channel: Channel, delivery: Delivery | None) -> bool:
-    """Tell whether nothing goes to this recipient any more: the channel may lead elsewhere now."""
+    """Whether the channel sends nothing more to this recipient.
+
+    A later `verified_at` means that its owner has changed the address meanwhile.
+    """
     if channel.disabled_at or channel.deleted_at or not channel.is_verified:
         return True
     verified_at = channel.verified_at

@@ -1,11 +1,12 @@
-"""The loop from due to done: what people answer, whatever the face.
+"""Acknowledge, snooze and skip, for admin, API, commands and message links alike.
 
-An answer is one conditional UPDATE, so that of two at once one is first and the other finds that
-nothing is left to change. Who gave it is kept in `Occurrence.responses`, in the same transaction.
+A response is one conditional UPDATE: of two at the same time one changes the row, and the other
+changes nothing. The actor is stored in `Occurrence.responses`, in the same transaction.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,16 +18,16 @@ from reminders.models.response import Actor
 
 __all__ = ["Actor", "acknowledge", "skip_next", "snooze"]
 
-LONGEST_SNOOZE = timedelta(days=365)
-# Why copies that have not been sent yet no longer are.
+MAX_SNOOZE = timedelta(days=365)
+# The reason of deliveries that a response cancels before they are sent.
 ACKNOWLEDGED, SNOOZED = "Acknowledged.", "Snoozed."
 
 
 @transaction.atomic
 def acknowledge(occurrence: Occurrence, now: datetime, by: Actor) -> bool:
-    """Note that it is done, and say nothing more of it: what is still queued is cancelled.
+    """Acknowledge an occurrence, end its follow-ups and cancel its queued deliveries.
 
-    Return False, having changed nothing, when it had been acknowledged already or never fired.
+    Return False, without a change, if it is acknowledged already or has not fired.
     """
     unanswered = Occurrence.objects.unanswered().filter(pk=occurrence.pk)
     changes = {"status": Occurrence.Status.ACKNOWLEDGED, "follow_up_at": None}
@@ -39,13 +40,13 @@ def acknowledge(occurrence: Occurrence, now: datetime, by: Actor) -> bool:
 
 @transaction.atomic
 def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: Actor) -> bool:
-    """Be quiet about this one occurrence, and speak of it again at `until`; the series goes on.
+    """Send this one occurrence again at `until`, and nothing of it before; the schedule stays.
 
-    Return False, having changed nothing, when there is nothing to snooze: it is acknowledged, never
-    fired, snoozed until then already, or its reminder is deleted. ValidationError names `until`.
+    Return False, without a change, if it is acknowledged, has not fired, is snoozed until then
+    already, or its reminder is deleted. ValidationError names `until`.
     """
     check_until(until, now)
-    # Whoever pauses, resumes or deletes the reminder comes before this or after it.
+    # The lock orders this before or after a pause, a resume or a deletion of the reminder.
     reminder = Reminder.objects.select_for_update(no_key=True).get(pk=occurrence.reminder_id)
     unanswered = Occurrence.objects.unanswered().filter(pk=occurrence.pk)
     same = {"status": Occurrence.Status.SNOOZED, "speaks_again_at": until}
@@ -65,17 +66,17 @@ def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: Actor) ->
 
 
 def check_until(until: datetime, now: datetime) -> None:
-    """Raise ValidationError unless one may snooze until then."""
-    if not now < until <= now + LONGEST_SNOOZE:
-        message = f"Give a moment in the future, at most {LONGEST_SNOOZE.days} days ahead."
+    """Raise ValidationError unless `until` is a valid end of a snooze."""
+    if not now < until <= now + MAX_SNOOZE:
+        message = f"Give a moment in the future, at most {MAX_SNOOZE.days} days ahead."
         raise ValidationError({"until": message})
 
 
 @transaction.atomic
 def skip_next(reminder: Reminder, now: datetime, by: Actor) -> Occurrence | None:
-    """Let the next due instant pass, at all its leads to come: nothing is sent, the plan moves on.
+    """Skip the next due instant at all its leads to come: nothing is sent for it.
 
-    Return what is recorded of it, the first to speak; None when nothing is planned.
+    Return the skipped occurrence with the earliest fire; None if nothing is planned.
     """
     skipped = reminder.skip(now)
     note_skipped(skipped, now, by)
@@ -83,16 +84,20 @@ def skip_next(reminder: Reminder, now: datetime, by: Actor) -> Occurrence | None
 
 
 def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: Actor) -> None:
-    """Record who let these pass."""
-    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
+    """Record the actor of skipped occurrences."""
+    actor = _actor_fields(by)
     verb = Response.Verb.SKIPPED
     Response.objects.bulk_create(
-        Response(occurrence=occurrence, verb=verb, at=now, **who) for occurrence in skipped
+        Response(occurrence=occurrence, verb=verb, at=now, **actor) for occurrence in skipped
     )
 
 
 def _note(
     occurrence: Occurrence, verb: Response.Verb, now: datetime, by: Actor, detail: str = ""
 ) -> None:
-    who = {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}
-    Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **who)
+    actor = _actor_fields(by)
+    Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **actor)
+
+
+def _actor_fields(by: Actor) -> dict[str, Any]:
+    return {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}

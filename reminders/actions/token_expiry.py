@@ -1,7 +1,7 @@
-"""Before an API token expires its owner is reminded: by a reminder like any other.
+"""The reminder that FOAM creates before an API token expires.
 
-It is found again by its `external_id`, so its owner may edit it, delete it, or make it their own by
-giving it another.
+FOAM finds it by its `external_id`. So the owner may edit or delete it, or take it over with another
+`external_id`.
 """
 
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ TAG = "foam"
 BRACES = str.maketrans("{}", "()")
 
 
-def watch() -> None:
-    token_followers.append(follow)
+def register_handlers() -> None:
+    token_followers.append(sync_expiry_reminder)
 
 
-def follow(token: ApiToken, now: datetime) -> None:
-    """Close the reminder of a token that was made, changed or revoked at `now`; make it anew.
+def sync_expiry_reminder(token: ApiToken, now: datetime) -> None:
+    """Replace the reminder of a token that was created, changed or revoked at `now`.
 
-    There is none for what never expires, is revoked, or expires within a day.
+    A token that never expires, is revoked, or expires within a day has none.
     """
-    # Not edited: whatever its owner has made of it, this cannot fail.
+    # Replaced and not edited: an edit could fail on a field that the owner has changed.
     for reminder in Reminder.objects.owned_by(token.user).filter(external_id=external_id(token)):
         reminder.close(now)
     leads = leads_ahead(token, now)
@@ -36,7 +36,7 @@ def follow(token: ApiToken, now: datetime) -> None:
 
 
 def leads_ahead(token: ApiToken, now: datetime) -> list[Lead]:
-    """Return how long before it expires there is still time to say so."""
+    """Return the leads before the expiry that are still in the future."""
     if token.revoked_at is not None or token.expires_at is None:
         return []
     due_at = token.expires_at.replace(microsecond=0)
@@ -45,7 +45,10 @@ def leads_ahead(token: ApiToken, now: datetime) -> list[Lead]:
 
 
 def external_id(token: ApiToken) -> str:
-    """Return what nobody guesses before the token is made, here or on another FOAM."""
+    """Return an external id that contains a part of the token's digest.
+
+    No user can guess it and take it beforehand.
+    """
     return f"foam:token:{token.digest[:16]}"
 
 
@@ -54,7 +57,7 @@ def _reminder(token: ApiToken, expires_at: datetime, leads: Iterable[Lead]) -> R
     return Reminder(
         owner=token.user,
         external_id=external_id(token),
-        # A name is no template, whatever it looks like.
+        # Braces in a name must not be read as placeholders.
         title=f'API token "{token.name.translate(BRACES)}" expires',
         body=f"Make a new one, give it to your program, and revoke this one: {token.hint}",
         starts_at=local.replace(tzinfo=None, microsecond=0, fold=0),

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from accounts.timezones import format_instant
 from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
-from reminders.engine.backlog_forecast import SAYS, look
+from reminders.engine.backlog_forecast import DECISION_TEXTS, forecast
 from reminders.models import Backlog
 from reminders.models.response import Actor
 
@@ -33,7 +33,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         "opened_at",
         "due_before",
         "decision",
-        "who",
+        "decider",
         "decided_at",
         "taken",
         "ended_at",
@@ -42,6 +42,10 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
     ordering = ("-id",)
     fields = (*list_display, "rate")
     readonly_fields = fields
+
+    @admin.display(description="who")
+    def decider(self, backlog: Backlog) -> str:
+        return backlog.decider
 
     def get_urls(self) -> Any:
         view = require_http_methods(["GET", "POST"])(self.admin_site.admin_view(self.page))
@@ -78,7 +82,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         except ValidationError as refusal:
             rate, asked, error = None, "", error or " ".join(refusal.messages)
         now = timezone.now()
-        outlook = look(now, rate)
+        outlook = forecast(now, rate)
         chosen = next((each for each in outlook.outcomes if each.decision == asked), None)
         zone = request.user.timezone  # type: ignore[union-attr]
         backlog = outlook.backlog
@@ -96,7 +100,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
             "may_decide": may_decide and outlook.overdue > 0,
             "may_hold": not is_held,
             "label_type": "warning" if is_held else "info",
-            "hold_text": SAYS[Backlog.Decision.HOLD],
+            "hold_text": DECISION_TEXTS[Backlog.Decision.HOLD],
             "oldest": outlook.oldest_due_at and format_instant(outlook.oldest_due_at, zone),
             "due_before": format_instant(outlook.due_before, zone),
             "decided_at": backlog and format_instant(backlog.decided_at, zone),

@@ -129,7 +129,7 @@ class Moves:
         # It names the addresses of channels, as the API's does.
         if name == "jsonl" and not request.user.has_perm("notifications.view_channel"):
             raise PermissionDenied("JSON Lines name channels, which you may not see.")
-        return as_file(reminders.kept(), WRITABLE[name], timezone.now())
+        return as_file(reminders.not_deleted(), WRITABLE[name], timezone.now())
 
     @action(description="Export", url_path="export", icon="download", permissions=["export"])
     def give_out(self, request: HttpRequest) -> HttpResponseBase:

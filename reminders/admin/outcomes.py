@@ -15,7 +15,7 @@ from reminders.explain.explanation import explain_occurrence
 from reminders.explain.verdicts import OCCURRENCE, Verdict
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
-from reminders.schedule.message import lead_span
+from reminders.schedule.message import format_lead
 
 SHOWN = 5
 VERDICT_COLOURS = {
@@ -55,7 +55,7 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
         {
             "occurrence": one,
             "due": format_instant(one.due_at, reminder.clock),
-            "lead": lead_span(one.lead) if one.lead else "",
+            "lead": format_lead(one.lead) if one.lead else "",
             "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(one.status), "info"),
             "deliveries": [
                 {

@@ -55,13 +55,13 @@ from reminders.admin.filters import (
 from reminders.admin.import_export import Moves
 from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.admin.search import FINDS_REMINDERS, found
-from reminders.engine.pauses import covering
+from reminders.engine.pauses import covering_pauses
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE, RESPONSE
 from reminders.models import Reminder, Response
 from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.schedule.message import lead_span
+from reminders.schedule.message import format_lead
 from reminders.schedule.preview import messages as preview_messages
 from reminders.schedule.preview import preview
 
@@ -191,7 +191,7 @@ class ReminderAdmin(
         css = {"all": ("reminders/preview.css", "reminders/outcomes.css")}
 
     def shown_by_default(self, rows: QuerySet[Reminder]) -> QuerySet[Reminder]:
-        return rows.kept()  # type: ignore[attr-defined]
+        return rows.not_deleted()  # type: ignore[attr-defined]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
@@ -321,7 +321,7 @@ class ReminderAdmin(
     @cached_per_request
     def show_pauses(self, reminder: Reminder) -> str:
         """Of a tag, of all of its user, or of everything."""
-        pauses = covering(reminder, timezone.now())
+        pauses = covering_pauses(reminder, timezone.now())
         return "; ".join(pause.sentence(reminder.timezone) for pause in pauses) or "—"
 
     @display(description="Trouble")
@@ -331,7 +331,7 @@ class ReminderAdmin(
         if switched_off := reminder.owner.switched_off_text:
             found.append(switched_off)
         if reminder.next_due_at:
-            found += [f"{each}: {each.refusal}" for each in reminder.refusing()]
+            found += [f"{each}: {each.refusal}" for each in reminder.unusable_channels()]
         if loss := reminder.last_loss:
             found.append(f"Its last message did not arrive: {loss.reason}")
         usable = [each for each in reminder.channels.all() if not each.refusal]
@@ -375,7 +375,7 @@ def _leads(schedule: Schedule) -> str:
     """Say how long before it is due a reminder speaks; nothing if only when it is due."""
     if not any(schedule.leads):
         return ""
-    words = [f"{lead_span(lead)} before" if lead else "when due" for lead in schedule.leads]
+    words = [f"{format_lead(lead)} before" if lead else "when due" for lead in schedule.leads]
     return ", ".join(reversed(words))
 
 

@@ -18,11 +18,11 @@ from rest_framework.serializers import as_serializer_error
 from accounts.api.errors import MAX_ITEM_ERRORS, field_errors
 from accounts.models import User
 from notifications.models import Channel
-from reminders.actions.bulk_create import New, store_new
+from reminders.actions.bulk_create import NewReminder, store_new
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
-from reminders.models.reminder import EditConflict, ExternalIdTaken
-from reminders.schedule.imported_state import Arrival
+from reminders.models.errors import EditConflict, ExternalIdTaken
+from reminders.schedule.imported_state import ImportedState
 
 CHANNEL_FIELDS = ("channels", "escalate_channels")
 # Attempts of an upsert if a parallel request creates the same external id.
@@ -45,7 +45,7 @@ class Item(NamedTuple):
     # As If-Match: refused with 412 if the reminder has another version.
     version: int | None = None
     # State of an imported reminder. Only a create applies it.
-    arrival: Arrival | None = None
+    arrival: ImportedState | None = None
 
     @property
     def external_id(self) -> str | None:
@@ -225,7 +225,7 @@ class ReminderBatch:
 
     def _create(self, items: Sequence[Item]) -> list[ItemResult]:
         results: dict[int, ItemResult] = {}
-        drafts: list[New] = []
+        drafts: list[NewReminder] = []
         positions: list[int] = []
         for position, item in enumerate(items):
             try:
@@ -243,14 +243,14 @@ class ReminderBatch:
         self.external_ids |= {key for item in items if (key := item.external_id)}
         return [results[position] for position in range(len(items))]
 
-    def _new(self, item: Item) -> New:
+    def _new(self, item: Item) -> NewReminder:
         if item.version is not None:
             message = "Leave it out: a reminder that does not exist yet has no version."
             raise ValidationError({"version": message})
         values = _validated(self.creating, item.fields)
         channels, escalation_channels = (values.pop(name, None) for name in CHANNEL_FIELDS)
         reminder = Reminder(owner=self.user, **values)
-        return New(reminder, channels, escalation_channels, item.arrival)
+        return NewReminder(reminder, channels, escalation_channels, item.arrival)
 
     def _result_of_error(self, item: Item, error: DjangoValidationError) -> ItemResult:
         """Refuse the item, or replace the reminder that a parallel request has just created."""

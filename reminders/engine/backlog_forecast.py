@@ -1,6 +1,6 @@
-"""What becomes of a backlog by each decision: counted, and worked out on a sample of it.
+"""Forecast of a backlog: what each decision would send and miss, worked out on a sample.
 
-It reads only. Both the admin's page and the command tell this.
+Only reads. For the admin's page and the command.
 """
 
 import time
@@ -16,16 +16,16 @@ from reminders.engine.firing import plan_of
 from reminders.models import Backlog, Reminder
 from reminders.models.backlog import LATE
 from reminders.recurrence import Fire, RecurrenceError
-from reminders.schedule.message import span
+from reminders.schedule.message import format_duration
 
-# More are not counted, and told as "more than".
-COUNTED = 1_000_000
-# Of more than so many a sample is looked at, and for no longer than this, in seconds.
+# Counting stops here: a larger backlog is shown as "more than".
+MAX_COUNT = 1_000_000
+# Of a larger backlog this many reminders are planned, for at most MAX_SECONDS.
 SAMPLE = 2_000
-WITHIN = 3.0
+MAX_SECONDS = 3.0
 
-# What each decision means, to whoever is to choose.
-SAYS: dict[str, str] = {
+# The meaning of each decision, for the page on which staff decide.
+DECISION_TEXTS: dict[str, str] = {
     Backlog.Decision.HOLD: "They wait until somebody decides.",
     Backlog.Decision.RELEASE: "Each says what its own misfire policy has for it.",
     Backlog.Decision.COALESCE: "Each says one message, the newest that its policy has for it; "
@@ -41,10 +41,10 @@ RELEASE, COALESCE, DROP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a decision comes to: messages to channels, and what is recorded as missed.
+class DecisionForecast:
+    """What a decision would do: messages to channels, and occurrences recorded as missed.
 
-    `seconds` is how long it takes at the rate; None where no rate holds it up.
+    `seconds` is how long the backlog takes at its rate; None without a rate.
     """
 
     decision: str
@@ -54,21 +54,22 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        return SAYS[self.decision]
+        return DECISION_TEXTS[self.decision]
 
     @property
     def duration(self) -> str:
         if self.seconds is None:
             return "as fast as they can"
-        return f"at least {span(timedelta(seconds=max(1, round(self.seconds))))}"
+        return f"at least {format_duration(timedelta(seconds=max(1, round(self.seconds))))}"
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """How a backlog stands at a moment, and what each decision would do.
+class BacklogForecast:
+    """The state of the backlog, and what each decision would do.
 
-    `backlog` is None while none is open: then it is about what is late now. `overdue` has at most
-    COUNTED; `looked_at` of them are what the figures come from, scaled where that is not all.
+    `backlog` is None while none is open: the figures are then those of the reminders that are late
+    now. `overdue` is at most MAX_COUNT + 1. The figures come from `looked_at` of them, scaled if
+    these are not all.
     """
 
     backlog: Backlog | None
@@ -79,16 +80,16 @@ class Outlook:
     by_misfire: dict[str, int]
     looked_at: int
     unreadable: int
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[DecisionForecast, ...]
 
     @property
     def count(self) -> str:
-        """How many are overdue, in words."""
-        return f"more than {COUNTED:,}" if self.overdue > COUNTED else f"{self.overdue:,}"
+        """The number of overdue reminders as text."""
+        return f"more than {MAX_COUNT:,}" if self.overdue > MAX_COUNT else f"{self.overdue:,}"
 
     @property
     def basis(self) -> str:
-        """What the figures come from, in words."""
+        """A sentence on how exact the figures are."""
         if self.is_exact:
             return "Counted exactly."
         return f"About, from a sample of {self.looked_at:,}."
@@ -99,37 +100,37 @@ class Outlook:
 
     @property
     def left_seconds(self) -> float | None:
-        """How long it takes yet by the decision in force; None where nothing holds it up."""
+        """The seconds that the backlog still takes by its decision; None without a rate."""
         rate = self.backlog.rate if self.backlog and self.backlog.is_paced else 0
         return self.overdue / rate if rate else None
 
 
-def look(now: datetime, rate: int | None = None) -> Outlook:
-    """Look at the open backlog, or at what is late; `rate` instead of the one it has."""
+def forecast(now: datetime, rate: int | None = None) -> BacklogForecast:
+    """Return the forecast of the open backlog, or of what is late; at `rate`, if that is given."""
     backlog = Backlog.objects.open().select_related("decided_by").first()
     due_before = backlog.due_before if backlog else now - LATE
     late = Reminder.objects.due(due_before).exclude_system()
-    overdue = late.order_by("next_fire_at")[: COUNTED + 1].count()
+    overdue = late.order_by("next_fire_at")[: MAX_COUNT + 1].count()
     oldest = late.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
     if rate is None:
         rate = backlog.rate if backlog else settings.FOAM_BACKLOG_RATE
-    tried = _try(late, overdue, due_before, now)
-    scale = overdue / tried.looked_at if tried.looked_at else 0
+    sums = _plan_sample(late, overdue, due_before, now)
+    scale = overdue / sums.looked_at if sums.looked_at else 0
     seconds = overdue / rate if rate else None
-    return Outlook(
+    return BacklogForecast(
         backlog=backlog,
         due_before=due_before,
         rate=rate,
         overdue=overdue,
         oldest_due_at=oldest,
-        by_misfire={name: round(count * scale) for name, count in sorted(tried.misfires.items())},
-        looked_at=tried.looked_at,
-        unreadable=round(tried.unreadable * scale),
+        by_misfire={name: round(count * scale) for name, count in sorted(sums.misfires.items())},
+        looked_at=sums.looked_at,
+        unreadable=round(sums.unreadable * scale),
         outcomes=tuple(
-            Outcome(
+            DecisionForecast(
                 decision,
-                round(tried.messages[decision] * scale),
-                round(tried.missed[decision] * scale),
+                round(sums.messages[decision] * scale),
+                round(sums.missed[decision] * scale),
                 None if decision == DROP else seconds,
             )
             for decision in (RELEASE, COALESCE, DROP)
@@ -137,8 +138,8 @@ def look(now: datetime, rate: int | None = None) -> Outlook:
     )
 
 
-class _Tried:
-    """Sums over the reminders that were looked at."""
+class _SampleSums:
+    """Sums over the reminders of the sample."""
 
     def __init__(self) -> None:
         self.looked_at = 0
@@ -151,7 +152,7 @@ class _Tried:
         self.looked_at += 1
         self.misfires[reminder.misfire] += 1
         try:
-            fires, missed = _by_its_policy(reminder, now)
+            fires, missed = _plan_by_policy(reminder, now)
         except (RecurrenceError, ValueError, OverflowError):
             self.unreadable += 1
             return
@@ -163,36 +164,38 @@ class _Tried:
         self.missed[DROP] += sum(fire.fire_at <= due_before for fire in (*fires, *missed))
 
 
-def _try(late, overdue: int, due_before: datetime, now: datetime) -> _Tried:  # type: ignore[no-untyped-def]
-    """Plan all of them, or some that are taken evenly, until time is up."""
+def _plan_sample(  # type: ignore[no-untyped-def]
+    late, overdue: int, due_before: datetime, now: datetime
+) -> _SampleSums:
+    """Plan all late reminders, or an even sample of SAMPLE, for at most MAX_SECONDS."""
     if overdue > SAMPLE:
         mixed = Abs(
             Func("pk", Value(0), function="hashint8extended", output_field=BigIntegerField())
         )
         late = late.alias(mixed=Mod(mixed, -(-overdue // SAMPLE))).filter(mixed=0)
-    chosen = list(late[: 2 * SAMPLE])
-    of_channels = Reminder.channels.through.objects.filter(reminder__in=[r.pk for r in chosen])
+    reminders = list(late[: 2 * SAMPLE])
+    of_channels = Reminder.channels.through.objects.filter(reminder__in=[r.pk for r in reminders])
     channels = Counter(of_channels.values_list("reminder_id", flat=True))
-    tried, end = _Tried(), time.monotonic() + WITHIN
-    for reminder in chosen:
+    sums, end = _SampleSums(), time.monotonic() + MAX_SECONDS
+    for reminder in reminders:
         if time.monotonic() >= end:
             break
-        tried.add(reminder, channels[reminder.pk], due_before, now)
-    return tried
+        sums.add(reminder, channels[reminder.pk], due_before, now)
+    return sums
 
 
-def _by_its_policy(reminder: Reminder, now: datetime) -> tuple[list[Fire], list[Fire]]:
-    """Return what a reminder would fire and miss by now; `reminder` is planned on, in memory."""
+def _plan_by_policy(reminder: Reminder, now: datetime) -> tuple[list[Fire], list[Fire]]:
+    """Return the fires and missed fires of a reminder until `now`; changes `reminder` in memory."""
     fires: list[Fire] = []
     missed: list[Fire] = []
     is_due = True
     while is_due:
-        _, plan, walls = plan_of(reminder, now)
+        _, plan, wall_times = plan_of(reminder, now)
         fires += plan.fires
         missed += [fire for fire, _ in plan.missed]
         if is_due := plan.next is not None and plan.next.fire_at <= now:
             assert plan.next is not None
             reminder.next_due_at, reminder.next_lead = plan.next.due_at, plan.next.lead
             reminder.next_fire_at = plan.next.fire_at
-            reminder.next_walls = list(walls) if walls is not None else None
+            reminder.next_walls = list(wall_times) if wall_times is not None else None
     return fires, missed

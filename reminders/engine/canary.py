@@ -1,6 +1,7 @@
-"""The canary: FOAM's own reminder, which each minute goes the way of all others, to nobody.
+"""The canary: FOAM's own reminder, which fires each minute and sends to a null channel.
 
-When it arrives, reminders fire and messages go out; nothing but the ids tells it from a user's.
+When its message is sent, reminders fire and messages go out: the canary takes the same path as
+those of users.
 """
 
 from dataclasses import dataclass
@@ -19,20 +20,20 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """When the first canary was due, and the newest of those that have arrived."""
+    """The first due instant of the canary, and the newest one whose message was sent."""
 
     first_due_at: datetime
     arrived_due_at: datetime | None
 
     @classmethod
-    def look(cls) -> Self | None:
-        """Return None when there is no canary that fires."""
+    def read(cls) -> Self | None:
+        """Return the canary's state; None if there is no active canary."""
         active = Reminder.objects.filter(pk=SYSTEM_USER_ID, status=Reminder.Status.ACTIVE)
         starts_at = active.values_list("starts_at", flat=True).first()
         if starts_at is None:
             return None
         # In the order of the index (channel, -id). With `=`, which leaves the channel out of the
-        # order, PostgreSQL may walk back by id through a burst of everybody's deliveries instead.
+        # order, PostgreSQL may scan the deliveries of all users backwards by id instead.
         sent = Delivery.objects.filter(channel__lte=SYSTEM_USER_ID, status=Delivery.Status.SENT)
         arrived = sent.order_by("channel_id", "-id").values_list("due_at", flat=True)
         return cls(starts_at.replace(tzinfo=UTC), arrived.first())
@@ -40,11 +41,11 @@ class Canary:
 
 @transaction.atomic
 def plant(now: datetime) -> None:
-    """Make FOAM's user, channel and reminder, or put right what has become of them; due at once."""
+    """Create or repair FOAM's user, channel and reminder, which is due at once."""
     user, _ = User.objects.update_or_create(
         pk=SYSTEM_USER_ID,
         defaults={
-            # No form accepts such a name, so it is not taken.
+            # No form accepts such a name, so no user can have it.
             "username": "(foam)",
             "email": "canary@foam.invalid",
             "password": make_password(None),

@@ -1,7 +1,6 @@
-"""Firing: claimed reminders become occurrences, deliveries and a next instant, set by set.
+"""Firing: turn claimed reminders into occurrences, deliveries and a next instant.
 
-What a batch does within its transaction: claim, plan each, write all. Next instants are computed
-row by row first and written in bulk after.
+A batch is one transaction: claim, plan each reminder in Python, write all of them in bulk.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,28 +17,29 @@ from notifications.models import Channel
 from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor
 from reminders.models import Change, Occurrence, Reminder, transitions
+from reminders.models.errors import EditConflict
 from reminders.models.fields import lead_of_interval, leads_of_intervals
 from reminders.models.occurrence import reference
-from reminders.models.reminder import EditConflict
 from reminders.models.transitions import array_of
 from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
-from reminders.schedule import wall_times
-from reminders.schedule.message import Message, message
+from reminders.schedule.message import Message, first_message
 from reminders.schedule.misfire import Missed, Plan, plan
 from reminders.schedule.numbering import Count
+from reminders.schedule.wall_times import ResumedSchedule, planned_fire
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 NOTHING = timedelta(0)
-# What a lead of days may last longer than so many times 24 hours, at most.
+# A lead of N days lasts at most this much longer than N times 24 hours.
 CLOCK_CHANGES = timedelta(days=2)
 
-# For operators: how late what fires is recorded.
+# For operators: how late occurrences are recorded.
 FIRED = store.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
 
 
-# The due ones that no one else is firing, oldest first: one probe of reminders_reminder_due. None
-# while everything is paused, but for the canary, which has a statement of its own: what waits
-# meanwhile may be all that there is, and is not looked through for it.
+# The due reminders that no other tick has locked, oldest first: one probe of the index
+# reminders_reminder_due.
+# CLAIM returns no rows while everything is paused. The canary has its own statement, so that the
+# tick does not scan all waiting reminders for it.
 CLAIM, CLAIM_CANARY = (
     """
 SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
@@ -52,16 +52,16 @@ SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurr
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
 FROM reminders_reminder r
 WHERE status = 'active' AND next_fire_at <= %(until)s AND next_fire_at > %(after)s
-    AND {whose}
+    AND {condition}
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
-""".replace("{whose}", whose)
-    for whose in (f"NOT {EVERYTHING}", f"r.id = {SYSTEM_USER_ID}")
+""".replace("{condition}", condition)
+    for condition in (f"NOT {EVERYTHING}", f"r.id = {SYSTEM_USER_ID}")
 )
 
 
 class Due(NamedTuple):
-    """A claimed reminder: what of its row decides what fires and what is said."""
+    """The columns of a claimed reminder that decide what fires, and the text of its message."""
 
     pk: int
     owner_id: int
@@ -121,48 +121,51 @@ def claim(
     until: datetime | None = None,
     sql: str = CLAIM,
 ) -> list[Due]:
-    """Lock the due reminders that no one else is firing, oldest first, and read them.
+    """Lock and return due reminders, oldest first; skip rows that another tick has locked.
 
-    Those that were due later than `after`, and at `until` at the latest, which is `now` by default.
+    Their `next_fire_at` is later than `after` and at most `until`, by default `now`.
     """
-    asked = {"now": now, "after": after, "until": until or now, "limit": limit}
+    parameters = {"now": now, "after": after, "until": until or now, "limit": limit}
     with bulk_cursor(by_index=True) as cursor:
-        cursor.execute(sql, asked, binary=True)
+        cursor.execute(sql, parameters, binary=True)
         return [Due._make(row) for row in cursor.fetchall()]
 
 
-def about(due: Due) -> datetime:
-    """Return an instant at or before the one at which a reminder is to fire."""
+def earliest_fire_at(due: Due) -> datetime:
+    """Return a lower bound of the instant at which a reminder was to fire, without its schedule."""
     lead = due.next_lead
     if lead is ON_TIME:
         return due.next_due_at
     return due.next_due_at - lead.nominal - (CLOCK_CHANGES if lead.days else NOTHING)
 
 
-class Planned(NamedTuple):
-    """What becomes of a reminder, and the wall times to keep with its next plan."""
+class PlannedReminder(NamedTuple):
+    """A reminder, its plan, and the local times to store with its next instant."""
 
     reminder: Any
     plan: Plan
-    walls: Sequence[datetime] | None
+    wall_times: Sequence[datetime] | None
 
 
-def plan_of(reminder: Due | Reminder, now: datetime) -> Planned:
+def plan_of(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
     """Decide what a due reminder fires now, what it missed, and when it is next due."""
-    return planned(
-        reminder, lambda rest, first: plan(rest, first, now, reminder.misfire, reminder.grace)
+    return plan_with(
+        reminder,
+        lambda schedule, first: plan(schedule, first, now, reminder.misfire, reminder.grace),
     )
 
 
-def planned(reminder: Due | Reminder, decide: Callable[[wall_times.GoesOn, Fire], Plan]) -> Planned:
-    """Decide about a due reminder: about what is due first, and the rest of its schedule."""
+def plan_with(
+    reminder: Due | Reminder, decide: Callable[[ResumedSchedule, Fire], Plan]
+) -> PlannedReminder:
+    """Plan a due reminder by calling `decide` with its schedule and the fire that is due first."""
     assert reminder.next_due_at is not None
     schedule = reminder.schedule
-    first = wall_times.planned(schedule, reminder)
-    rest = wall_times.GoesOn(schedule, first, reminder.next_walls)
-    decided = decide(rest, first)
-    walls = rest.walls(decided.next) if decided.next is not None else None
-    return Planned(reminder, decided, walls)
+    first = planned_fire(schedule, reminder)
+    resumed = ResumedSchedule(schedule, first, reminder.next_walls)
+    plan = decide(resumed, first)
+    next_wall_times = resumed.wall_times(plan.next) if plan.next is not None else None
+    return PlannedReminder(reminder, plan, next_wall_times)
 
 
 OCCUR = """
@@ -191,8 +194,13 @@ WHERE r.id = ANY (ARRAY[n.id])
 """
 
 
-def write(planned: Sequence[Planned], now: datetime) -> int:
-    """Record occurrences, post their messages and advance the reminders; return how many fired."""
+def write(planned: Sequence[PlannedReminder], now: datetime) -> int:
+    """Write a batch; return the number of occurrences that fired.
+
+    1. Insert the occurrences; a duplicate of another tick is skipped.
+    2. Post the messages of the new ones that fire.
+    3. Advance the reminders to their next instants.
+    """
     reminders = {reminder.pk: reminder for reminder, _, _ in planned}
     missed = {r.pk: r.missed_count + count_missed(plan) for r, plan, _ in planned}
     counts = {r.pk: Count(r.fired_count, r.fired_due_at) for r, _, _ in planned}
@@ -202,28 +210,33 @@ def write(planned: Sequence[Planned], now: datetime) -> int:
         for reminder, plan, _ in planned
         for fire in plan.fires
     }
-    new = record(planned, now)
-    late: list[float] = []
+    new = record_occurrences(planned, now)
+    late_seconds: list[float] = []
     for occurrence_id, reminder_id, due_at, length in new:
         fire = fires[reminder_id, due_at, length]
-        late.append((now - fire.fire_at).total_seconds())
+        late_seconds.append((now - fire.fire_at).total_seconds())
         reminder = reminders[reminder_id]
         count = counts[reminder_id] = counts[reminder_id].including(due_at)
-        told = message(reminder, fire, now, missed[reminder_id], count)
-        posts += posts_for(reminder.channel_ids, occurrence_id, told, due_at, reminder.urgent)
+        text = first_message(reminder, fire, now, missed[reminder_id], count)
+        posts += posts_for(reminder.channel_ids, occurrence_id, text, due_at, reminder.urgent)
     post_messages(posts, now)
-    store.add(FIRED.of(late))
+    store.add(FIRED.of(late_seconds))
     advance(planned, {r.pk: 0 if plan.fires else missed[r.pk] for r, plan, _ in planned}, counts)
     return len(new)
 
 
 def count_missed(plan: Plan) -> int:
-    """Return how many are to be told of: not what somebody did not want to hear."""
+    """Return the number of missed occurrences that the next message mentions.
+
+    Occurrences in a pause are not mentioned: the owner did not want to hear of them.
+    """
     return sum(reason != Missed.SILENCED for _, reason in plan.missed) if plan.missed else 0
 
 
-def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, datetime, int]]:
-    """Insert occurrences; return (id, reminder, due_at, length of lead) of the new that fire."""
+def record_occurrences(
+    planned: Sequence[PlannedReminder], now: datetime
+) -> list[tuple[int, int, datetime, int]]:
+    """Insert occurrences; return (id, reminder_id, due_at, lead in seconds) of new fires."""
     rows = [
         (reminder.pk, fire.due_at, fire.lead, reason, follow_up_after(reminder, fire, reason))
         for reminder, plan, _ in planned
@@ -240,13 +253,15 @@ def record(planned: Sequence[Planned], now: datetime) -> list[tuple[int, int, da
 
 
 def follow_up_after(reminder: Any, fire: Fire, missed: str) -> timedelta | None:
-    """Return how long to wait for an answer; None for early alerts: the last lead is waited for."""
+    """Return how long to wait for an answer; None for all leads but the shortest."""
     after: timedelta | None = reminder.follow_up_after
     return None if after is None or missed or fire.lead != min(reminder.leads) else after
 
 
-def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int, Count]) -> None:
-    """Move reminders to the `next` of their plan."""
+def advance(
+    planned: Sequence[PlannedReminder], missed: dict[int, int], counts: dict[int, Count]
+) -> None:
+    """Write the next instant of each plan, and the counters, into the reminders."""
     with bulk_cursor() as cursor:
         cursor.execute(
             ADVANCE,
@@ -255,7 +270,7 @@ def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int
                 "fires": [plan.next and plan.next.fire_at for _, plan, _ in planned],
                 "dues": [plan.next and plan.next.due_at for _, plan, _ in planned],
                 "leads": [plan.next and plan.next.lead for _, plan, _ in planned],
-                "walls": [array_of(walls) for _, _, walls in planned],
+                "walls": [array_of(wall_times) for _, _, wall_times in planned],
                 "missed": [missed[reminder.pk] for reminder, _, _ in planned],
                 "fired": [counts[reminder.pk].fired for reminder, _, _ in planned],
                 "fired_dues": [counts[reminder.pk].newest for reminder, _, _ in planned],
@@ -264,28 +279,33 @@ def advance(planned: Sequence[Planned], missed: dict[int, int], counts: dict[int
 
 
 def posts_for(
-    channel_ids: Iterable[int], occurrence_id: int, told: Message, due_at: datetime, urgent: bool
+    channel_ids: Iterable[int], occurrence_id: int, text: Message, due_at: datetime, urgent: bool
 ) -> list[Post]:
-    """Return the message to each channel."""
-    data = {**told.data, "occurrence_id": occurrence_id}
+    """Return one post for each channel."""
+    data = {**text.data, "occurrence_id": occurrence_id}
     ref = reference(occurrence_id)
     return [
-        Post(channel_id, ref, told.title, told.body, due_at, data, urgent)
+        Post(channel_id, ref, text.title, text.body, due_at, data, urgent)
         for channel_id in channel_ids
     ]
 
 
 @transaction.atomic
 def trigger(reminder: Reminder, now: datetime) -> Occurrence:
-    """Fire a reminder now, beside its schedule, which does not move."""
-    # Whoever deletes it comes before this, or cancels what this posts.
-    if not Reminder.objects.kept().select_for_update(no_key=True).filter(pk=reminder.pk).exists():
+    """Fire a reminder now; its schedule does not change."""
+    # The lock orders this before or after a deletion: a later deletion cancels these deliveries.
+    if (
+        not Reminder.objects.not_deleted()
+        .select_for_update(no_key=True)
+        .filter(pk=reminder.pk)
+        .exists()
+    ):
         raise EditConflict
     return trigger_each([reminder], now)[0]
 
 
 def trigger_each(reminders: Sequence[Reminder], now: datetime) -> list[Occurrence]:
-    """Fire reminders now, beside their schedules; their rows are locked, and none is deleted."""
+    """Fire reminders now; the caller has locked their rows and none of them is deleted."""
     transitions.note(reminders, Change.Verb.TRIGGERED, now)
     occurrences = Occurrence.objects.bulk_create(
         Occurrence(
@@ -302,10 +322,11 @@ def trigger_each(reminders: Sequence[Reminder], now: datetime) -> list[Occurrenc
     prefetch_related_objects(reminders, "owner", Prefetch("channels", Channel.objects.only("pk")))
     posts: list[Post] = []
     for reminder, occurrence in zip(reminders, occurrences, strict=True):
-        # It has the number of the next that comes due, which it does not take from it.
+        # A manual firing shows the number of the next scheduled one without using it up.
         count = Count(reminder.fired_count).including(now)
-        told = message(reminder, Fire(fire_at=now, due_at=now, lead=ON_TIME), now, 0, count)
+        fire = Fire(fire_at=now, due_at=now, lead=ON_TIME)
+        text = first_message(reminder, fire, now, 0, count)
         channel_ids = [channel.pk for channel in reminder.channels.all()]
-        posts += posts_for(channel_ids, occurrence.pk, told, now, reminder.urgent)
+        posts += posts_for(channel_ids, occurrence.pk, text, now, reminder.urgent)
     post_messages(posts, now)
     return occurrences

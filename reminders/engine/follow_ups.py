@@ -1,9 +1,9 @@
-"""What is said of an occurrence after it fired: again after a snooze, nags, and the escalation.
+"""Follow-up messages of an occurrence: after a snooze, nags, and escalation.
 
-`follow_up_at` says when an occurrence is next to be looked at, and is NULL for nearly all. What is
-said then follows from the row as it stands at `now`: level, not window, so that after an outage
-there is one nag and not all of them. SKIP LOCKED lets parallel ticks share the work, and the unique
-(reference, channel) of a delivery makes each message once.
+`follow_up_at` is when the tick looks at an occurrence next; it is NULL for nearly all. The messages
+follow from the row as it stands at `now`, so that after an outage there is one nag and not all of
+them. SKIP LOCKED lets parallel ticks share the work. The unique (reference, channel) of a delivery
+creates each message once.
 """
 
 import logging
@@ -25,20 +25,21 @@ from reminders.engine import pauses
 from reminders.models import Occurrence
 from reminders.models.occurrence import reference
 from reminders.recurrence import Schedule
-from reminders.schedule.message import Message, again, lateness, roughly
+from reminders.schedule.message import Message, follow_up_message, format_rounded, lateness
 from reminders.schedule.numbering import Count
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-# How far one that raised is pushed ahead, so that it is tried again but not at every tick.
+# A follow-up that raises is retried after this, and not at every tick.
 SET_ASIDE = timedelta(minutes=5)
 # For operators.
 SET_ASIDES = store.Counter("foam_set_aside_total")
 PENDING, SNOOZED = Occurrence.Status.PENDING.value, Occurrence.Status.SNOOZED.value
 SNOOZE, NAG, ESCALATE = "snooze", "nag", "escalate"
 
-# The due ones that no other tick has, oldest first: one probe of reminders_occurrence_follow_up.
+# The due occurrences that no other tick has locked, oldest first: one probe of
+# reminders_occurrence_follow_up.
 CLAIM = """
 WITH o AS MATERIALIZED (
     SELECT * FROM reminders_occurrence WHERE follow_up_at <= %(now)s
@@ -55,7 +56,7 @@ FROM o JOIN reminders_reminder r ON r.id = o.reminder_id
     JOIN accounts_user u ON u.id = r.owner_id
 """
 
-GO_ON = """
+ADVANCE = """
 UPDATE reminders_occurrence o SET status = n.status, speaks_again_at = n.speaks_again_at,
     nags = n.nags, escalated_at = n.escalated_at, follow_up_at = n.follow_up_at
 FROM unnest(%(ids)b::bigint[], %(statuses)b::text[], %(speaks)b::timestamptz[],
@@ -66,8 +67,11 @@ WHERE o.id = ANY (ARRAY[n.id])
 
 
 @dataclass(slots=True)
-class Words:
-    """What of a reminder is told, as it is by now."""
+class ReminderContent:
+    """The reminder's current text and settings, for follow-ups.
+
+    The first message was rendered from those of its own time.
+    """
 
     pk: int
     title: str
@@ -99,8 +103,8 @@ class Words:
         )
 
 
-class Open(NamedTuple):
-    """A claimed occurrence that nobody has answered, and what its reminder has for such."""
+class OpenOccurrence(NamedTuple):
+    """A claimed occurrence without an answer, and its reminder's settings for follow-ups."""
 
     pk: int
     owner_id: int
@@ -116,13 +120,13 @@ class Open(NamedTuple):
     nag_max: int
     escalate_after: timedelta | None
     urgent: bool
-    words: Words
+    content: ReminderContent
     channel_ids: list[int]
     escalate_channel_ids: list[int]
 
     @property
     def since(self) -> datetime:
-        """When it last spoke of itself: nags and the escalation count from here."""
+        """The last message that is no nag: nags and the escalation count from here."""
         return self.speaks_again_at or self.recorded_at
 
     @property
@@ -131,162 +135,171 @@ class Open(NamedTuple):
         return None if is_done else self.since + self.escalate_after  # type: ignore[operator]
 
     def nags_at(self, begin: datetime) -> datetime | None:
-        """Return when it next nags, from `begin` on: every so often from `since`, until enough."""
+        """Return the first nag at or after `begin`, None after `nag_max` nags."""
         if self.nag_every is None or self.nags >= self.nag_max:
             return None
         times = max(1, -((self.since - begin) // self.nag_every))
         return self.since + times * self.nag_every
 
 
-def decide(each: Open, now: datetime) -> tuple[list[str], Open]:
-    """Return what kinds of message are due at `now`, and how the row stands after them. Pure."""
-    says = []
-    if each.status == SNOOZED:
-        says.append(SNOOZE)
-        each = each._replace(status=PENDING, speaks_again_at=now, nags=0)
+def decide(row: OpenOccurrence, now: datetime) -> tuple[list[str], OpenOccurrence]:
+    """Return the kinds of message that are due at `now`, and the row after them. Pure."""
+    kinds = []
+    if row.status == SNOOZED:
+        kinds.append(SNOOZE)
+        row = row._replace(status=PENDING, speaks_again_at=now, nags=0)
     else:
-        if is_due(each.nags_at(each.follow_up_at or now), now):
-            says.append(NAG)
-            each = each._replace(nags=each.nags + 1)
-        if is_due(each.escalates_at, now):
-            says.append(ESCALATE)
-            each = each._replace(escalated_at=now)
-    ahead = [each.nags_at(now + timedelta.resolution), each.escalates_at]
-    return says, each._replace(follow_up_at=min(filter(None, ahead), default=None))
+        if is_due(row.nags_at(row.follow_up_at or now), now):
+            kinds.append(NAG)
+            row = row._replace(nags=row.nags + 1)
+        if is_due(row.escalates_at, now):
+            kinds.append(ESCALATE)
+            row = row._replace(escalated_at=now)
+    ahead = [row.nags_at(now + timedelta.resolution), row.escalates_at]
+    return kinds, row._replace(follow_up_at=min(filter(None, ahead), default=None))
 
 
-def put_off(each: Open, silences: Sequence[pauses.Silence], now: datetime) -> Open:
-    """Return how a row stands that is paused: what is snoozed waits for the end, the rest ends."""
-    if each.status != SNOOZED:
-        return each._replace(follow_up_at=None)
-    ends = [silence.end for silence in silences if silence.end is not None]
-    return each._replace(follow_up_at=min([*ends, now + pauses.LOOK_AGAIN]))
+def postpone(
+    row: OpenOccurrence, periods: Sequence[pauses.PausedPeriod], now: datetime
+) -> OpenOccurrence:
+    """Return the row of a paused occurrence: a snooze waits, nags and escalation end."""
+    if row.status != SNOOZED:
+        return row._replace(follow_up_at=None)
+    ends = [period.end for period in periods if period.end is not None]
+    return row._replace(follow_up_at=min([*ends, now + pauses.RECHECK_AFTER]))
 
 
 def is_due(at: datetime | None, now: datetime) -> bool:
     return at is not None and at <= now
 
 
-def speak_due(now: datetime, end: float) -> int:
-    """Say all that is due, until the monotonic `end`; return how many messages that were."""
+def send_due(now: datetime, end: float) -> int:
+    """Post the due follow-ups, until the monotonic `end`; return the number of messages."""
     if not Occurrence.objects.filter(follow_up_at__lte=now).exists():
         return 0
     if Pause.objects.everything(now):
         return 0
-    claimed, total = speak_batch(now)
+    claimed, total = send_batch(now)
     while claimed == BATCH and time.monotonic() < end:
-        claimed, said = speak_batch(now)
-        total += said
+        claimed, posted = send_batch(now)
+        total += posted
     return total
 
 
-def speak_batch(now: datetime) -> tuple[int, int]:
-    """Claim up to BATCH occurrences, say what is due of them and move them on.
+def send_batch(now: datetime) -> tuple[int, int]:
+    """Claim up to BATCH occurrences, post their messages and advance them; return both numbers.
 
-    Return how many were claimed, and how many messages that made. One that raises is pushed ahead,
-    and the batch goes on without it.
+    An occurrence that raises is retried after SET_ASIDE; the others of the batch are sent.
     """
     with transaction.atomic():
         decided, failed = _decide_each(claim(now), now)
         claimed = len(decided) + len(failed)
-        said, refused = write_or_isolate(decided, lambda rows: _write(rows, now))
-        failed += [(each.pk, error) for (each, _), error in refused]
+        posted, refused = write_or_isolate(decided, lambda rows: _write(rows, now))
+        failed += [(row.pk, error) for (row, _), error in refused]
         for pk, error in failed:
             log.error("follow-up of occurrence %s set aside", pk, exc_info=error)
             Occurrence.objects.filter(pk=pk).update(follow_up_at=now + SET_ASIDE)
         if failed:
             store.add(Counter({SET_ASIDES.series(what="follow_up"): len(failed)}))
-    log.info("followed up claimed=%d said=%d set_aside=%d", claimed, said, len(failed))
-    return claimed, said
+    log.info("followed up claimed=%d said=%d set_aside=%d", claimed, posted, len(failed))
+    return claimed, posted
 
 
-def claim(now: datetime) -> list[Open]:
-    """Lock the due occurrences that no other tick has, oldest first, and read them."""
+def claim(now: datetime) -> list[OpenOccurrence]:
+    """Lock and return due occurrences, oldest first; skip rows that another tick has locked."""
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": BATCH}, binary=True)
         rows = cursor.fetchall()
-    begin = Open._fields.index("words")
-    end = begin + len(fields(Words))
-    return [Open._make((*row[:begin], Words(*row[begin:end]), *row[end:])) for row in rows]
+    begin = OpenOccurrence._fields.index("content")
+    end = begin + len(fields(ReminderContent))
+    return [
+        OpenOccurrence._make((*row[:begin], ReminderContent(*row[begin:end]), *row[end:]))
+        for row in rows
+    ]
 
 
-Done = tuple[Open, Sequence[Post]]
+# The row to write, and the messages to post.
+Decision = tuple[OpenOccurrence, Sequence[Post]]
 Failed = tuple[int, Exception]
 
 
-def _decide_each(claimed: Sequence[Open], now: datetime) -> tuple[list[Done], list[Failed]]:
-    decided: list[Done] = []
+def _decide_each(
+    claimed: Sequence[OpenOccurrence], now: datetime
+) -> tuple[list[Decision], list[Failed]]:
+    decided: list[Decision] = []
     failed: list[Failed] = []
-    silences = pauses.of_owners((each.owner_id for each in claimed), now, now)
-    for each in claimed:
-        mine = silences.get(each.owner_id, ())
-        if silent := [silence for silence in mine if silence.is_of(each.words.tags)]:
-            decided.append((put_off(each, silent, now), []))
+    by_owner = pauses.pauses_by_owner((row.owner_id for row in claimed), now, now)
+    for row in claimed:
+        periods = by_owner.get(row.owner_id, ())
+        if covering := [period for period in periods if period.is_of(row.content.tags)]:
+            decided.append((postpone(row, covering, now), []))
             continue
         try:
-            says, then = decide(each, now)
-            due_at = each.follow_up_at or now
-            posts = [post for kind in says for post in posts_of(kind, then, due_at, now)]
-            decided.append((then, posts))
+            kinds, following = decide(row, now)
+            due_at = row.follow_up_at or now
+            posts = [post for kind in kinds for post in posts_of(kind, following, due_at, now)]
+            decided.append((following, posts))
         except Exception as error:
-            failed.append((each.pk, error))
+            failed.append((row.pk, error))
     return decided, failed
 
 
-def _write(decided: Sequence[Done], now: datetime) -> int:
-    said = post_messages([post for _, posts in decided for post in posts], now)
-    rows = [each for each, _ in decided]
+def _write(decided: Sequence[Decision], now: datetime) -> int:
+    posted = post_messages([post for _, posts in decided for post in posts], now)
+    rows = [row for row, _ in decided]
     with bulk_cursor() as cursor:
         cursor.execute(
-            GO_ON,
+            ADVANCE,
             {
-                "ids": [each.pk for each in rows],
-                "statuses": [each.status for each in rows],
-                "speaks": [each.speaks_again_at for each in rows],
-                "nags": [each.nags for each in rows],
-                "escalated": [each.escalated_at for each in rows],
-                "follow_ups": [each.follow_up_at for each in rows],
+                "ids": [row.pk for row in rows],
+                "statuses": [row.status for row in rows],
+                "speaks": [row.speaks_again_at for row in rows],
+                "nags": [row.nags for row in rows],
+                "escalated": [row.escalated_at for row in rows],
+                "follow_ups": [row.follow_up_at for row in rows],
             },
         )
-    return said
+    return posted
 
 
-def posts_of(kind: str, each: Open, due_at: datetime, now: datetime) -> list[Post]:
-    """Return a message that was to be said at `due_at`, to each of its channels."""
-    told = message_of(kind, each, due_at, now)
-    channel_ids = each.escalate_channel_ids if kind == ESCALATE else each.channel_ids
+def posts_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> list[Post]:
+    """Return a follow-up that was due at `due_at`, as one post for each of its channels."""
+    text = message_of(kind, row, due_at, now)
+    channel_ids = row.escalate_channel_ids if kind == ESCALATE else row.channel_ids
     data = {
-        **told.data,
+        **text.data,
         "type": f"reminder.{kind}",
-        "occurrence_id": each.pk,
-        "occurrence_due_at": iso(each.due_at),
+        "occurrence_id": row.pk,
+        "occurrence_due_at": iso(row.due_at),
         "late_seconds": max(0, int((now - due_at).total_seconds())),
     }
-    ref = reference_of(kind, each)
+    ref = reference_of(kind, row)
     return [
-        Post(channel_id, ref, told.title, told.body, due_at, data, each.urgent)
+        Post(channel_id, ref, text.title, text.body, due_at, data, row.urgent)
         for channel_id in channel_ids
     ]
 
 
-def message_of(kind: str, each: Open, due_at: datetime, now: datetime) -> Message:
+def message_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> Message:
+    content = row.content
     if kind == NAG:
-        opening, why = f"Reminder {each.nags} of {each.nag_max}: ", "It is not acknowledged yet."
+        opening, reason = f"Reminder {row.nags} of {row.nag_max}: ", "It is not acknowledged yet."
     elif kind == ESCALATE:
-        waited = roughly(now - each.since)
-        opening, why = "No answer yet: ", f"Nobody has answered for {waited}, so it comes here too."
+        waited = format_rounded(now - row.since)
+        opening = "No answer yet: "
+        reason = f"Nobody has answered for {waited}, so it comes here too."
     else:
-        opening, why = "", "It was snoozed until now."
-    late = lateness(each.words, due_at, now)
-    count = Count(each.words.fired_count, each.words.fired_due_at)
-    why = f"{why} {late}".rstrip()
-    return again(each.words, each.due_at, now, count, opening=opening, why=why)
+        opening, reason = "", "It was snoozed until now."
+    late = lateness(content, due_at, now)
+    count = Count(content.fired_count, content.fired_due_at)
+    reason = f"{reason} {late}".rstrip()
+    return follow_up_message(content, row.due_at, now, count, opening=opening, reason=reason)
 
 
-def reference_of(kind: str, each: Open) -> str:
-    """Return what deliveries call this follow-up; nags are counted anew after each snooze."""
-    fired = reference(each.pk)
+def reference_of(kind: str, row: OpenOccurrence) -> str:
+    """Return the reference of a follow-up's deliveries; after a snooze nags count from 1 again."""
+    fired = reference(row.pk)
     if kind == ESCALATE:
         return f"{fired}:{kind}:1"
-    spoken = f"{fired}:{SNOOZE}:{each.snoozes}" if each.snoozes else fired
-    return spoken if kind == SNOOZE else f"{spoken}:{kind}:{each.nags}"
+    latest = f"{fired}:{SNOOZE}:{row.snoozes}" if row.snoozes else fired
+    return latest if kind == SNOOZE else f"{latest}:{kind}:{row.nags}"

@@ -1,7 +1,7 @@
-"""Pauses, as the tick meets them: what they cover does not fire, and what is over is resumed.
+"""Apply pauses when the tick fires, and resume reminders whose pause has ended.
 
-A pause of a tag or a user is not written into the reminders that it covers: it is asked about when
-these are claimed. So it ends by itself, and whatever is tagged while it lasts is covered as well.
+A pause of a tag or a user is not written into the reminders that it covers: the tick reads it when
+it claims them. So the pause ends by itself, and covers reminders that are tagged while it lasts.
 """
 
 import logging
@@ -22,12 +22,12 @@ from reminders.schedule.misfire import Missed, Plan
 
 log = logging.getLogger(__name__)
 
-# So many are resumed in one tick, each with a few statements; the next one goes on.
+# A tick resumes at most this many, each with a few statements; the next tick resumes more.
 BATCH = 200
-# How far one that cannot be resumed is pushed ahead.
+# A reminder that could not be resumed is retried after this.
 SET_ASIDE = timedelta(minutes=5)
-# How often what was snoozed is looked at while a pause covers it, which may be ended at any time.
-LOOK_AGAIN = timedelta(minutes=1)
+# A snoozed occurrence in a pause is checked again after this: staff may end the pause early.
+RECHECK_AFTER = timedelta(minutes=1)
 
 # The ids are a subquery, as in holding.SPECIAL.
 OF_OWNERS = """
@@ -37,8 +37,8 @@ WHERE owner_id = ANY ((SELECT %(owners)b::bigint[])::bigint[]) AND created_at <=
 """
 
 
-class Silence(NamedTuple):
-    """A stretch of time in which the reminders of one owner with `tag`, or all, are paused."""
+class PausedPeriod(NamedTuple):
+    """A period in which all reminders of an owner, or those with `tag`, are paused."""
 
     tag: str
     begin: datetime
@@ -51,49 +51,52 @@ class Silence(NamedTuple):
         return self.end is None or now < self.end
 
     def covers(self, fire_at: datetime, now: datetime) -> bool:
-        """Whether what was to fire then may not: it fell into this, or is found in it."""
+        """Whether a fire of `fire_at` must not fire at `now`.
+
+        That is so if it fell into the period, or is only claimed during the period.
+        """
         return (self.begin <= fire_at or self.lasts(now)) and self.lasts(fire_at)
 
 
-Silences = Mapping[int, list[Silence]]
+PausesByOwner = Mapping[int, list[PausedPeriod]]
 
 
-def of_owners(owners: Iterable[int], since: datetime, now: datetime) -> Silences:
-    """Return, by owner, the pauses that have begun and that lasted until later than `since`."""
-    found: dict[int, list[Silence]] = defaultdict(list)
+def pauses_by_owner(owners: Iterable[int], since: datetime, now: datetime) -> PausesByOwner:
+    """Return, by owner, the paused periods that have begun and that ended later than `since`."""
+    periods: dict[int, list[PausedPeriod]] = defaultdict(list)
     with bulk_cursor() as cursor:
         cursor.execute(
             OF_OWNERS, {"owners": list(set(owners)), "since": since, "now": now}, binary=True
         )
-        for owner, *silence in cursor.fetchall():
-            found[owner].append(Silence(*silence))
-    return found
+        for owner, *columns in cursor.fetchall():
+            periods[owner].append(PausedPeriod(*columns))
+    return periods
 
 
-def silenced(plan: Plan, silences: Collection[Silence], now: datetime) -> Plan:
-    """Return a plan in which all that the pauses cover is missed; what comes next stays."""
+def apply_pauses(plan: Plan, periods: Collection[PausedPeriod], now: datetime) -> Plan:
+    """Return a plan in which the fires that the periods cover are missed."""
 
-    def is_silent(fire: Any) -> bool:
-        return any(each.covers(fire.fire_at, now) for each in silences)
+    def is_paused(fire: Any) -> bool:
+        return any(period.covers(fire.fire_at, now) for period in periods)
 
-    reason = Missed.SILENCED.value
-    missed = [(fire, reason if is_silent(fire) else why) for fire, why in plan.missed]
-    missed += [(fire, reason) for fire in plan.fires if is_silent(fire)]
-    return Plan([fire for fire in plan.fires if not is_silent(fire)], missed, plan.next)
+    paused = Missed.SILENCED.value
+    missed = [(fire, paused if is_paused(fire) else reason) for fire, reason in plan.missed]
+    missed += [(fire, paused) for fire in plan.fires if is_paused(fire)]
+    return Plan([fire for fire in plan.fires if not is_paused(fire)], missed, plan.next)
 
 
-def resume(over: Iterable[int], now: datetime) -> int:
-    """Resume these reminders, if their pause is still over; return how many.
+def resume(ids: Iterable[int], now: datetime) -> int:
+    """Resume the reminders whose pause has still ended; return their number.
 
-    One that raises is pushed ahead with its error, and the others go on.
+    A reminder that raises gets its error and is retried after SET_ASIDE; the others are resumed.
     """
-    return sum(_resume(pk, now) for pk in over)
+    return sum(_resume(pk, now) for pk in ids)
 
 
 def _resume(pk: int, now: datetime) -> bool:
     try:
         with transaction.atomic():
-            # What another tick is just resuming is left to it.
+            # Another tick may be resuming the same reminder: its row is skipped.
             rows = Reminder.objects.select_for_update(skip_locked=True, no_key=True)
             reminder = rows.filter(
                 pk=pk, status=Reminder.Status.PAUSED, paused_until__lte=now
@@ -108,8 +111,8 @@ def _resume(pk: int, now: datetime) -> bool:
         return False
 
 
-def of_owner(owner: int, at: datetime) -> list[Pause]:
-    """Return the pauses of a user, and of everything, that lasted at a moment."""
+def pauses_of_owner(owner: int, at: datetime) -> list[Pause]:
+    """Return the pauses of a user, and of everything, that were in force at an instant."""
     begun = Pause.objects.filter(
         Q(owner=owner) | Q(scope=Pause.Scope.EVERYTHING), created_at__lte=at
     )
@@ -119,6 +122,6 @@ def of_owner(owner: int, at: datetime) -> list[Pause]:
     return list(rows.select_related("owner").order_by(F("owner").asc(nulls_last=True), "pk"))
 
 
-def covering(reminder: Any, at: datetime) -> list[Pause]:
-    """Return the pauses that a reminder was under at a moment, as it is tagged now."""
-    return [each for each in of_owner(reminder.owner_id, at) if each.is_of(reminder.tags)]
+def covering_pauses(reminder: Any, at: datetime) -> list[Pause]:
+    """Return the pauses that covered a reminder at an instant, by its present tags."""
+    return [p for p in pauses_of_owner(reminder.owner_id, at) if p.is_of(reminder.tags)]

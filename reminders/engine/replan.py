@@ -1,8 +1,8 @@
-"""Plan anew after an update of the tz rules: wall times stay, instants follow.
+"""Replan reminders after a tzdata update: local times stay, instants change.
 
-Only what has not fired moves, and only its instant: the wall time kept with each plan says which
-occurrence comes next, so that none fires twice on the wall clock and none is left out. A reminder
-that is due belongs to the tick, before and after.
+Only the instants of future fires change. The local times stored with each plan say which
+occurrence comes next, so that no local time fires twice or not at all. Reminders that are due are
+left to the tick.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,22 +14,21 @@ from django.db import transaction
 
 from reminders.engine import firing
 from reminders.models import Change, Reminder
-from reminders.models.change import change
-from reminders.models.reminder import Unreadable
+from reminders.models.change import new_change
+from reminders.models.unreadable import UnreadableReminder
 from reminders.recurrence import Fire, local_time
 from reminders.schedule.misfire import Plan
-from reminders.schedule.wall_times import find
-from reminders.schedule.wall_times import planned as planned_fire
+from reminders.schedule.wall_times import planned_fire, relocate
 
-# Rows read at a time, and locked at a time: well under a second of work.
+# Rows read, or locked, at a time: well under a second of work.
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A reminder whose next fire changes: `old` and `new` in UTC; `new` is None when none is left.
+    """A change of a reminder's next fire; `new` is None if there is no further one.
 
-    When both are the same, the reminder had been set aside and is tried again at once.
+    If `old` and `new` are equal, the tick had set the reminder aside, and retries it at once.
     """
 
     reminder_id: int
@@ -54,59 +53,60 @@ class Move:
 
     @property
     def local(self) -> datetime | None:
-        """The wall time of the new due instant."""
+        """The local time of the new due instant."""
         return local_time(self.new.due_at, self.timezone) if self.new else None
 
 
 @dataclass(slots=True)
-class Batch:
-    """What was found among `looked` reminders."""
+class ReplanBatch:
+    """The moves and unreadable rows among `checked` reminders."""
 
-    looked: int = 0
+    checked: int = 0
     moves: list[Move] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableReminder] = field(default_factory=list)
     last_id: int = 0
 
 
 def count(now: datetime) -> int:
-    """Return how many reminders `look` would go through."""
-    return _waiting(now).count()
+    """Return the number of reminders that `find_moves` would check."""
+    return _with_future_plan(now).count()
 
 
-def look(now: datetime, after_id: int = 0, limit: int = BATCH) -> Batch:
-    """Return what would change among the next `limit` reminders by id; changes nothing.
+def find_moves(now: datetime, after_id: int = 0, limit: int = BATCH) -> ReplanBatch:
+    """Return the moves among the next `limit` reminders by id, without writing them.
 
-    `looked` is 0 when there are no more.
+    `checked` is 0 after the last reminder.
     """
-    found, _ = _look_at(_waiting(now).filter(pk__gt=after_id).order_by("pk")[:limit], now)
-    return found
+    rows = _with_future_plan(now).filter(pk__gt=after_id).order_by("pk")[:limit]
+    batch, _ = _replan_rows(rows, now)
+    return batch
 
 
 @transaction.atomic
-def apply(ids: Sequence[int], now: datetime) -> Batch:
-    """Plan these reminders anew, locked in one short transaction; return what did change.
+def apply(ids: Sequence[int], now: datetime) -> ReplanBatch:
+    """Replan these reminders in one short transaction that locks them; return the moves.
 
-    What has become due, was edited or fired since it was looked at is planned as it now stands, or
-    left to the tick. The tick passes over locked rows, and takes them a moment later.
+    Reminders that were edited or have fired since `find_moves` are planned as they now stand; those
+    that have become due are left to the tick. The tick skips locked rows and fires them later.
     """
-    rows = _waiting(now).filter(pk__in=ids).order_by("pk")
-    found, planned = _look_at(rows.select_for_update(of=("self",), no_key=True), now)
+    rows = _with_future_plan(now).filter(pk__in=ids).order_by("pk")
+    batch, planned = _replan_rows(rows.select_for_update(of=("self",), no_key=True), now)
     if planned:
         Change.objects.bulk_create(
-            change(row, Change.Verb.REPLANNED, now, str(move))
-            for (row, _, _), move in zip(planned, found.moves, strict=True)
+            new_change(row, Change.Verb.REPLANNED, now, str(move))
+            for (row, _, _), move in zip(planned, batch.moves, strict=True)
         )
         missed = {row.pk: row.missed_count for row, _, _ in planned}
         firing.advance(planned, missed, {row.pk: row.count for row, _, _ in planned})
-    return found
+    return batch
 
 
 def batches(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def _waiting(now: datetime) -> Any:
-    """Those with a plan whose turn has not come. Set aside are among them: they wait as well."""
+def _with_future_plan(now: datetime) -> Any:
+    """Active reminders whose next firing is in the future, those set aside included."""
     return (
         Reminder.objects.exclude_system()
         .filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
@@ -115,31 +115,31 @@ def _waiting(now: datetime) -> Any:
     )
 
 
-def _look_at(rows: Any, now: datetime) -> tuple[Batch, list[firing.Planned]]:
-    """Return what changes, and the rows with their new plan, ready to be written."""
-    batch, planned = Batch(), []
+def _replan_rows(rows: Any, now: datetime) -> tuple[ReplanBatch, list[firing.PlannedReminder]]:
+    """Return the moves among these rows, and the moved rows with their plans for `advance`."""
+    batch, planned = ReplanBatch(), []
     for row in rows:
-        batch.looked += 1
+        batch.checked += 1
         batch.last_id = row.pk
-        who = (row.pk, row.title, row.owner.username, row.timezone)
+        columns = (row.pk, row.title, row.owner.username, row.timezone)
         try:
-            old, new, walls = _replan(row, now)
+            old, new, wall_times = _replan(row, now)
         except Exception as error:
-            batch.unreadable.append(Unreadable.of(row, error))
+            batch.unreadable.append(UnreadableReminder.of(row, error))
             continue
         if new != old or row.error:
-            batch.moves.append(Move(*who, old, new))
-            planned.append(firing.Planned(row, Plan(next=new), walls))
+            batch.moves.append(Move(*columns, old, new))
+            planned.append(firing.PlannedReminder(row, Plan(next=new), wall_times))
     return batch, planned
 
 
 def _replan(row: Reminder, now: datetime) -> tuple[Fire, Fire | None, Any]:
-    """Return the plan as it stands, as it is by the rules of today, and the wall times of that."""
+    """Return the stored fire, the fire by today's tz rules, and the local times of the latter."""
     schedule = row.schedule
     old = planned_fire(schedule, row)
     if old.fire_at <= now:
-        # Set aside when it was due: what it fires and when it is next due is for the tick to say.
+        # The tick has set it aside while it was due. It raises here if it still cannot be planned.
         firing.plan_of(row, now)
         return old, old, row.next_walls
-    new, kept = find(schedule, old, row.next_walls, now)
-    return old, new, kept or None
+    new, wall_times = relocate(schedule, old, row.next_walls, now)
+    return old, new, wall_times or None

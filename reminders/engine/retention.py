@@ -1,8 +1,8 @@
-"""Retention: an occurrence goes once all its deliveries ended long ago, and they with it.
+"""Retention: delete an occurrence with its deliveries once all of them ended long ago.
 
-The tally keeps the sums of what went. A batch is one short transaction that takes what nobody else
-holds and touches no reminder, so that no tick waits for it. It can be stopped anywhere, and begun
-again: what is left to do is in the rows alone.
+The tally keeps the sums of the deleted rows. A batch is one short transaction that skips locked
+rows and locks no reminder, so that no tick waits for it. Pruning can be stopped and restarted at
+any time: its progress is in the rows alone.
 """
 
 import logging
@@ -29,34 +29,36 @@ from notifications.sql import bulk_cursor
 from reminders.models import Occurrence, Tally, change, revision
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE
 
-# A snooze may be longer than anything is kept, and go on while its reminder is paused.
-SPEAKS = Q(follow_up_at__isnull=False) | Q(status=Occurrence.Status.SNOOZED)
+# These will send another message. A snooze may be longer than the retention period.
+HAS_FOLLOW_UP = Q(follow_up_at__isnull=False) | Q(status=Occurrence.Status.SNOOZED)
 
 log = logging.getLogger(__name__)
 
-# A worker goes back to the queue after this, so that it is not held all night.
+# The task ends after this and is queued again, so that pruning does not occupy a worker all night.
 BUDGET = timedelta(seconds=50)
-# What FOAM sends itself, by reminder 0, tells nothing after a day.
+# The canary's occurrences are of no use after a day.
 KEEP_OWN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class PruneResult:
+    """The numbers of deleted rows; `is_done` is false if the time was up first."""
+
     occurrences: int = 0
     deliveries: int = 0
     attempts: int = 0
     is_done: bool = True
 
-    def __add__(self, more: "Removed") -> "Removed":
-        return Removed(
-            self.occurrences + more.occurrences,
-            self.deliveries + more.deliveries,
-            self.attempts + more.attempts,
+    def __add__(self, result: "PruneResult") -> "PruneResult":
+        return PruneResult(
+            self.occurrences + result.occurrences,
+            self.deliveries + result.deliveries,
+            self.attempts + result.attempts,
         )
 
 
 def prune_nightly(now: datetime) -> None:
-    """Prune for BUDGET, and ask to be called again when that was not all."""
+    """Prune for BUDGET, and queue the task again if more is left."""
     removed = prune(now, timedelta(days=settings.FOAM_KEEP_DAYS), BUDGET.total_seconds())
     if not removed.is_done:
         current_app.send_task("reminders.tasks.prune")
@@ -67,10 +69,13 @@ def prune(
     keep: timedelta,
     seconds: float = math.inf,
     step: Callable[[int], None] = lambda count: None,
-) -> Removed:
-    """Remove what ended longer than `keep` ago, for so many seconds; return what went."""
+) -> PruneResult:
+    """Delete what ended longer than `keep` ago, for at most `seconds`; return the numbers.
+
+    Calls `step` with the number of occurrences of each batch.
+    """
     began = time.monotonic()
-    total = Removed()
+    total = PruneResult()
     for removed in batches(now - keep, now - KEEP_OWN):
         total += removed
         step(removed.occurrences)
@@ -92,30 +97,36 @@ def prune(
     return total
 
 
-def batches(before: datetime, own_before: datetime) -> Iterator[Removed]:
-    """Remove a batch at each step: FOAM's own, those of users, what had other causes, changes."""
+def batches(before: datetime, own_before: datetime) -> Iterator[PruneResult]:
+    """Delete one batch after the other, and yield its numbers.
+
+    1. The canary's occurrences.
+    2. Occurrences of users, with their deliveries.
+    3. Deliveries without an occurrence.
+    4. Changes of reminders and channels, revisions and pauses.
+    """
     own = Occurrence.objects.filter(reminder_id=SYSTEM_USER_ID, recorded_at__lt=own_before)
     own_ids = list(own.values_list("pk", flat=True))
     for i in range(0, len(own_ids), BATCH):
         yield remove(own_ids[i : i + BATCH], own_before)
-    for ids in old(before):
+    for ids in old_occurrences(before):
         yield remove(ids, before)
     for references in filter(None, deliveries.old_references(before, REFERENCE)):
-        gone = deliveries.remove({each: each for each in references}, before)
-        yield Removed(0, gone.deliveries, gone.attempts)
-    for _ in change.forget(before, BATCH):
-        yield Removed()
+        removed = deliveries.remove({reference: reference for reference in references}, before)
+        yield PruneResult(0, removed.deliveries, removed.attempts)
+    for _ in change.delete_old(before, BATCH):
+        yield PruneResult()
     channel_changes.forget(before)
-    while revision.forget(before, BATCH):
-        yield Removed()
+    while revision.delete_old(before, BATCH):
+        yield PruneResult()
     while pause.delete_ended(before, BATCH):
-        yield Removed()
+        yield PruneResult()
 
 
-def old(before: datetime) -> Iterator[list[int]]:
-    """Yield by batch the ids of occurrences recorded `before`.
+def old_occurrences(before: datetime) -> Iterator[list[int]]:
+    """Yield the ids of occurrences recorded before an instant, in batches.
 
-    Ids grow with time: the first batch that holds nothing old is the end.
+    Ids grow with time, so the first batch without an old row is the end.
     """
     last = 0
     rows = Occurrence.objects.order_by("pk").values_list("pk", "recorded_at")
@@ -145,34 +156,35 @@ SELECT count(*) FROM gone
 
 
 @transaction.atomic
-def remove(ids: Sequence[int], before: datetime) -> Removed:
-    """Remove these occurrences with their deliveries, where all of that ended `before`.
+def remove(ids: Sequence[int], before: datetime) -> PruneResult:
+    """Delete those of these occurrences whose deliveries all ended before an instant, with them.
 
-    One that is yet to speak again stays, and so does what someone else holds, until the next time.
+    Occurrences that will send another message stay. Locked rows stay until the next run.
     """
-    quiet = Occurrence.objects.filter(pk__in=ids).exclude(SPEAKS)
-    rows = list(quiet.select_for_update(skip_locked=True))
-    causes = {each.reference: each.reference for each in rows}
-    gone = deliveries.remove(causes | following(e.reference for e in rows if e.is_followed), before)
-    ours = [each.pk for each in rows if each.reference not in gone.blocked]
+    ended = Occurrence.objects.filter(pk__in=ids).exclude(HAS_FOLLOW_UP)
+    rows = list(ended.select_for_update(skip_locked=True))
+    causes = {row.reference: row.reference for row in rows}
+    later = following(row.reference for row in rows if row.is_followed)
+    removed = deliveries.remove(causes | later, before)
+    removable = [row.pk for row in rows if row.reference not in removed.blocked]
     with bulk_cursor() as cursor:
-        cursor.execute(REMOVE, {"ids": ours})
+        cursor.execute(REMOVE, {"ids": removable})
         (count,) = cursor.fetchone() or (0,)
-    return Removed(count, gone.deliveries, gone.attempts)
+    return PruneResult(count, removed.deliveries, removed.attempts)
 
 
-def count(now: datetime, keep: timedelta) -> Removed:
-    """Return what `prune` would remove, without removing it; attempts are not counted."""
+def count(now: datetime, keep: timedelta) -> PruneResult:
+    """Return the numbers of rows that `prune` would delete; attempts are not counted."""
     own = Q(reminder_id=SYSTEM_USER_ID)
     users = _count(~own & Q(recorded_at__lt=now - keep), now - keep)
     return users + _count(own & Q(recorded_at__lt=now - KEEP_OWN), now - KEEP_OWN)
 
 
-def _count(old: Q, before: datetime) -> Removed:
-    told = Delivery.objects.annotate(occurrence=ITS_OCCURRENCE)
-    told = told.filter(reference__startswith=REFERENCE)
-    unfinished = told.filter(Q(finished_at=None) | Q(finished_at__gte=before))
+def _count(old: Q, before: datetime) -> PruneResult:
+    caused = Delivery.objects.annotate(occurrence=ITS_OCCURRENCE)
+    caused = caused.filter(reference__startswith=REFERENCE)
+    unfinished = caused.filter(Q(finished_at=None) | Q(finished_at__gte=before))
     stay = Exists(unfinished.filter(occurrence=OuterRef("pk")))
-    going = Occurrence.objects.filter(old).exclude(SPEAKS).exclude(stay)
-    with_them = told.filter(occurrence__in=going.values_list("pk"))
-    return Removed(going.count(), with_them.count())
+    removable = Occurrence.objects.filter(old).exclude(HAS_FOLLOW_UP).exclude(stay)
+    with_them = caused.filter(occurrence__in=removable.values_list("pk"))
+    return PruneResult(removable.count(), with_them.count())

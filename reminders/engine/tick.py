@@ -1,7 +1,8 @@
-"""Dispatch: a tick fires all that is due, one transaction for each batch.
+"""The tick: fire everything that is due, one transaction for each batch.
 
-The unique constraint on (reminder, due instant, lead) records an occurrence once whoever else
-ticks; SKIP LOCKED lets parallel ticks share the work instead of waiting for each other.
+The unique constraint on (reminder, due instant, lead) records an occurrence once, even if several
+ticks run at the same time. SKIP LOCKED lets parallel ticks share the work without waiting for each
+other.
 """
 
 import logging
@@ -19,7 +20,7 @@ from notifications.outbox.queue import count_due, has_due, wake_workers
 from notifications.sql import bulk_cursor, write_or_isolate
 from reminders.engine import backlog as overdue
 from reminders.engine import firing, follow_ups, pauses
-from reminders.engine.firing import BEGINNING, Due, Planned
+from reminders.engine.firing import BEGINNING, Due, PlannedReminder
 from reminders.models import Backlog, Change, Heartbeat, Reminder
 from reminders.models.backlog import LATE
 from reminders.models.change import first_line, note
@@ -28,110 +29,135 @@ from reminders.schedule.misfire import Missed, coalesced, dropped
 log = logging.getLogger(__name__)
 
 Failed = tuple[Any, Exception]
-Decide = Callable[[Due, datetime], Planned]
+Decide = Callable[[Due, datetime], PlannedReminder]
 
 BATCH = 2000
-# Of a backlog the first are committed at once, so that the deliverers have something to do.
+# The first batch of a burst is small: workers can send its messages while the next one is fired.
 FIRST = 250
-# Of what an outage has left so many at a time: what is on time comes between.
+# Late reminders are fired in small batches, because on-time reminders are fired between them.
 LATE_BATCH = 500
-# It waits while more messages wait for a worker than it takes in a second, or than these: what is
-# on time queues behind them.
+# Late reminders wait while more deliveries than this, and than a second of the backlog's rate, are
+# queued: messages that are on time would queue behind them.
 QUEUED = 1000
-# A tick stops taking batches after this; the next one goes on.
+# A tick claims no batch after this; the next tick claims the rest.
 BUDGET = timedelta(seconds=10)
-# How far a row that raised is pushed ahead, so that it is tried again but not at every tick.
+# A reminder that raises is retried after this, and not at every tick.
 SET_ASIDE = timedelta(minutes=5)
-# Writing the heartbeat at every tick would make the idle tick an UPDATE.
+# A heartbeat at every tick would make an UPDATE of each idle tick.
 HEARTBEAT_EVERY = timedelta(seconds=5)
-# The heartbeat of the first tick that found everything paused; gone when it no longer is.
-SILENCE = "silence"
+# Name of the heartbeat that holds the first tick at which everything was paused; the row is deleted
+# when that pause ends.
+PAUSED_SINCE = "silence"
 
 # For operators.
 TICK = store.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10))
 
 
-# One round trip of each tick: probes of indexes that hold nothing as a rule, and two heartbeats.
-LOOK = """
+# One round trip of each tick: two heartbeats, and probes of indexes that are empty most of the
+# time.
+TICK_STATE = """
 SELECT {everything},
     ARRAY(
         SELECT id FROM reminders_reminder WHERE status = 'paused' AND paused_until <= %(now)s
         ORDER BY paused_until LIMIT %(limit)s
     ),
     (SELECT at FROM reminders_heartbeat WHERE name = 'tick'),
-    (SELECT at FROM reminders_heartbeat WHERE name = %(silence)s),
+    (SELECT at FROM reminders_heartbeat WHERE name = %(paused_since)s),
     EXISTS (SELECT 1 FROM reminders_backlog WHERE ended_at IS NULL)
 """.replace("{everything}", EVERYTHING)
 
 
-class Look(NamedTuple):
-    """What a tick has to know before it fires."""
+class TickState(NamedTuple):
+    """The state that a tick reads before it fires."""
 
-    is_silent: bool  # everything is paused
-    resumable: list[int]  # reminders whose own pause is over, the longest first
-    last_tick: datetime | None
-    silent_since: datetime | None  # the first tick that found everything paused
+    is_everything_paused: bool
+    resumable_ids: list[int]  # reminders whose own pause has ended, the earliest end first
+    last_tick_at: datetime | None
+    paused_since: datetime | None  # the first tick at which everything was paused
     has_backlog: bool
 
 
-def look(now: datetime) -> Look:
+def read_state(now: datetime) -> TickState:
     with bulk_cursor() as cursor:
-        cursor.execute(LOOK, {"now": now, "limit": pauses.BATCH, "silence": SILENCE})
+        cursor.execute(
+            TICK_STATE, {"now": now, "limit": pauses.BATCH, "paused_since": PAUSED_SINCE}
+        )
         (row,) = cursor.fetchall()
-        return Look(*row)
+        return TickState(*row)
 
 
 def tick(now: datetime) -> int:
-    """Fire everything due at `now`, batch by batch; return how many occurrences fired.
+    """Fire everything that is due at `now`; return the number of occurrences that fired.
 
-    Before that it resumes what was paused until now: see `pausing`. Of a backlog, which an outage
-    or a pause of everything leaves, it fires what its decision and rate allow; what is on time
-    first. Then it says again what waits for an answer: see `follow_up`. Also wakes the deliverers
-    when deliveries are due, which makes up for any lost wake-up.
+    1. Read pauses, heartbeats and whether a backlog is open: one query.
+    2. Resume the reminders whose own pause has ended.
+    3. While everything is paused: fire the canary only.
+    4. Else fire the reminders that are on time, oldest first, until BUDGET is used up.
+    5. Fire late reminders, as the open backlog was decided and at its rate.
+    6. Send follow-ups: snoozed, nagging and escalating occurrences.
+    7. Wake the workers if deliveries are due: that replaces a wake-up that was lost.
+    8. Write the tick's duration and, every HEARTBEAT_EVERY, the heartbeat.
     """
     began = time.monotonic()
     end = began + BUDGET.total_seconds()
-    found = look(now)
-    pauses.resume(found.resumable, now)
-    if found.is_silent:
-        if found.silent_since is None:
-            Heartbeat.objects.get_or_create(name=SILENCE, defaults={"at": now})
-        backlog, after = None, BEGINNING
-        claimed, fired = fire_canary(now)
+    state = read_state(now)
+    pauses.resume(state.resumable_ids, now)
+    if state.is_everything_paused:
+        fired = _fire_while_paused(state, now, end)
     else:
-        backlog = _backlog(found, now)
-        if found.silent_since is not None:
-            Heartbeat.objects.filter(name=SILENCE).delete()
-        after = backlog.due_before if backlog else BEGINNING
-        claimed, fired = fire_batch(now, FIRST, after=after)
-    if claimed:
-        is_burst = claimed == FIRST and _is_more_than_a_batch(now, after)
-        fired += (_drain_at_once if is_burst else _drain)(now, end, after)
-    if backlog:
-        fired += _drain_backlog(now, began, end)
-    follow_ups.speak_due(now, end)
+        backlog = _open_backlog(state, now)
+        fired = _fire_on_time(now, end, backlog)
+        if backlog:
+            fired += _fire_backlog(now, began, end)
+    follow_ups.send_due(now, end)
     if has_due(now):
         wake_workers()
-    store.buffer_all(TICK.of([time.monotonic() - began]))
-    last = found.last_tick
-    if last is None or not timedelta(0) <= now - last < HEARTBEAT_EVERY:
-        beat_heart(now)
-        store.compact()
-        hourly.mark(now)
-    store.flush()
+    _record_tick(state, now, began)
     return fired
 
 
-def _backlog(found: Look, now: datetime) -> Backlog | None:
-    """Return the open backlog; after a while in which nothing could fire, one of what is late."""
-    fired_at = found.silent_since or found.last_tick
+def _fire_while_paused(state: TickState, now: datetime, end: float) -> int:
+    if state.paused_since is None:
+        Heartbeat.objects.get_or_create(name=PAUSED_SINCE, defaults={"at": now})
+    claimed, fired = fire_canary(now)
+    # The claim for all reminders finds nothing, unless the pause was ended during this tick.
+    return fired + _drain(now, end, BEGINNING) if claimed else fired
+
+
+def _open_backlog(state: TickState, now: datetime) -> Backlog | None:
+    """Return the open backlog; open one if no tick could fire for longer than LATE."""
+    fired_at = state.paused_since or state.last_tick_at
     if fired_at is None or abs(now - fired_at) > LATE:
-        return overdue.notice(now, FIRST)
-    return Backlog.objects.open().first() if found.has_backlog else None
+        backlog = overdue.open_or_extend(now, FIRST)
+    else:
+        backlog = Backlog.objects.open().first() if state.has_backlog else None
+    if state.paused_since is not None:
+        Heartbeat.objects.filter(name=PAUSED_SINCE).delete()
+    return backlog
+
+
+def _fire_on_time(now: datetime, end: float, backlog: Backlog | None) -> int:
+    """Fire what is due and not part of the backlog: a small first batch, then the others."""
+    after = backlog.due_before if backlog else BEGINNING
+    claimed, fired = fire_batch(now, FIRST, after=after)
+    if not claimed:
+        return fired
+    is_burst = claimed == FIRST and _is_more_than_a_batch(now, after)
+    return fired + (_drain_in_parallel if is_burst else _drain)(now, end, after)
+
+
+def _record_tick(state: TickState, now: datetime, began: float) -> None:
+    store.buffer_all(TICK.of([time.monotonic() - began]))
+    last = state.last_tick_at
+    if last is None or not timedelta(0) <= now - last < HEARTBEAT_EVERY:
+        write_heartbeat(now)
+        store.compact()
+        hourly.mark(now)
+    store.flush()
 
 
 def _is_more_than_a_batch(now: datetime, after: datetime) -> bool:
-    """Below that a second connection costs more than it gains."""
+    """Whether a second connection saves more time than it costs to open."""
     due = Reminder.objects.due(now).filter(next_fire_at__gt=after).order_by("next_fire_at")
     return bool(due.values_list("pk", flat=True)[BATCH : BATCH + 1])
 
@@ -145,27 +171,27 @@ def _drain(now: datetime, end: float, after: datetime) -> int:
     return fired
 
 
-def _drain_at_once(now: datetime, end: float, after: datetime) -> int:
-    """As `_drain`, two batches at a time: while the database writes one, the other is computed."""
-    with ThreadPoolExecutor(1) as beside:
-        other = beside.submit(_drain_beside, now, end, after)
-        return _drain(now, end, after) + other.result()
+def _drain_in_parallel(now: datetime, end: float, after: datetime) -> int:
+    """As `_drain`, two batches at a time: one is computed while PostgreSQL writes the other."""
+    with ThreadPoolExecutor(1) as executor:
+        second = executor.submit(_drain_in_thread, now, end, after)
+        return _drain(now, end, after) + second.result()
 
 
-def _drain_beside(now: datetime, end: float, after: datetime) -> int:
-    """As `_drain`, in a thread, whose connection nobody else would close."""
+def _drain_in_thread(now: datetime, end: float, after: datetime) -> int:
+    """As `_drain`, and close the connection of this thread: Django does not close it."""
     try:
         return _drain(now, end, after)
     finally:
         connection.close()
 
 
-def _drain_backlog(now: datetime, began: float, end: float) -> int:
-    """Fire what the backlog may have by `now`; before each of its batches, what comes due."""
+def _fire_backlog(now: datetime, began: float, end: float) -> int:
+    """Fire late reminders until BUDGET is used up; after each batch the newly due ones."""
     fired = 0
     claimed = LATE_BATCH
     while claimed and time.monotonic() < end:
-        claimed, count, after = fire_late(now)
+        claimed, count, after = fire_late_batch(now)
         fired += count
         if claimed:
             clock = now + timedelta(seconds=time.monotonic() - began)
@@ -174,7 +200,7 @@ def _drain_backlog(now: datetime, began: float, end: float) -> int:
 
 
 def next_fire_at(after: datetime = BEGINNING) -> datetime | None:
-    """Return when the next reminder is due, after that instant; else the oldest that is due."""
+    """Return the earliest `next_fire_at` later than `after`, which may be in the past."""
     active = Reminder.objects.filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=after)
     return active.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
 
@@ -182,20 +208,21 @@ def next_fire_at(after: datetime = BEGINNING) -> datetime | None:
 def fire_batch(
     now: datetime, limit: int = BATCH, *, after: datetime = BEGINNING, sql: str = firing.CLAIM
 ) -> tuple[int, int]:
-    """Claim up to `limit` due reminders and fire them; return how many were claimed, and fired.
+    """Claim up to `limit` due reminders and fire them; return the numbers (claimed, fired).
 
-    What was due at or before `after` is left to the backlog.
+    Reminders due at or before `after` belong to the backlog and are not claimed.
     """
     with transaction.atomic():
         claimed = firing.claim(now, limit, after, sql=sql)
         return len(claimed), _fire(claimed, now, firing.plan_of) if claimed else 0
 
 
-def fire_late(now: datetime) -> tuple[int, int, datetime]:
-    """As `fire_batch`, of the open backlog, as it was decided; with what it leaves to others.
+def fire_late_batch(now: datetime) -> tuple[int, int, datetime]:
+    """Fire one batch of the open backlog; return (claimed, fired, due_before).
 
-    Whoever has the backlog locked fires alone, so that all ticks keep to one rate, and nobody
-    changes the decision meanwhile. A backlog of which nothing is left has ended.
+    The tick that locks the backlog row is the only one to fire late reminders: so the rate holds
+    across parallel ticks, and the decision cannot change during a batch. Closes the backlog when
+    none of its reminders is left.
     """
     with transaction.atomic():
         backlog = Backlog.objects.locked(skip=True)
@@ -209,7 +236,7 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
         if limit <= 0:
             return 0, 0, BEGINNING
         claimed = firing.claim(now, limit, until=backlog.due_before)
-        fired = _fire(claimed, now, _decided(backlog)) if claimed else 0
+        fired = _fire(claimed, now, _decision_function(backlog)) if claimed else 0
         if claimed:
             backlog.spend(len(claimed), since)
         elif not Reminder.objects.due(backlog.due_before).exists():
@@ -218,18 +245,18 @@ def fire_late(now: datetime) -> tuple[int, int, datetime]:
         return len(claimed), fired, backlog.due_before
 
 
-def _decided(backlog: Backlog) -> Decide:
-    """Return what becomes of each reminder of a backlog."""
+def _decision_function(backlog: Backlog) -> Decide:
+    """Return the function that plans a late reminder as the backlog was decided."""
 
-    def coalesce(reminder: Due | Reminder, now: datetime) -> Planned:
-        found = firing.plan_of(reminder, now)
+    def coalesce(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
+        planned = firing.plan_of(reminder, now)
         reason = f"{Missed.COALESCED}: {backlog}."
-        return found._replace(plan=coalesced(found.plan, now, reason))
+        return planned._replace(plan=coalesced(planned.plan, now, reason))
 
-    def drop(reminder: Due | Reminder, now: datetime) -> Planned:
+    def drop(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
         reason = f"{Missed.DROPPED}: {backlog}."
-        return firing.planned(
-            reminder, lambda rest, first: dropped(rest, first, backlog.due_before, reason)
+        return firing.plan_with(
+            reminder, lambda schedule, first: dropped(schedule, first, backlog.due_before, reason)
         )
 
     decisions = {Backlog.Decision.COALESCE: coalesce, Backlog.Decision.DROP: drop}
@@ -237,17 +264,17 @@ def _decided(backlog: Backlog) -> Decide:
 
 
 def _fire(claimed: Sequence[Due], now: datetime, decide: Decide) -> int:
-    """Fire what is claimed, within the transaction that has; return how many fired.
+    """Fire the claimed reminders, in the caller's transaction; return the number that fired.
 
-    A reminder that raises is set aside with its error, and the batch goes on without it.
+    A reminder that raises is set aside with its error, and the others of the batch fire.
     """
     began = time.monotonic()
     planned, failed = _plan_each(claimed, now, decide)
     fired, refused = write_or_isolate(planned, lambda rows: firing.write(rows, now))
-    failed += [(each.reminder, error) for each, error in refused]
+    failed += [(row.reminder, error) for row, error in refused]
     for reminder, error in failed:
         set_aside(reminder, error, now)
-    count_batch(len(claimed), len(failed))
+    _count_batch(len(claimed), len(failed))
     log.info(
         "dispatched claimed=%d fired=%d set_aside=%d seconds=%.3f",
         len(claimed),
@@ -259,11 +286,11 @@ def _fire(claimed: Sequence[Due], now: datetime, decide: Decide) -> int:
 
 
 def fire_canary(now: datetime) -> tuple[int, int]:
-    """As `fire_batch`, while everything is paused."""
+    """As `fire_batch`, for the canary alone: nothing else fires while everything is paused."""
     return fire_batch(now, 1, sql=firing.CLAIM_CANARY)
 
 
-def count_batch(claimed: int, failed: int) -> None:
+def _count_batch(claimed: int, failed: int) -> None:
     sums = store.BATCH.of([claimed], of="dispatch")
     if failed:
         sums[follow_ups.SET_ASIDES.series(what="reminder")] += failed
@@ -272,39 +299,39 @@ def count_batch(claimed: int, failed: int) -> None:
 
 def _plan_each(
     reminders: Sequence[Due], now: datetime, decide: Decide
-) -> tuple[list[Planned], list[Failed]]:
-    planned: list[Planned] = []
+) -> tuple[list[PlannedReminder], list[Failed]]:
+    rows: list[PlannedReminder] = []
     failed: list[Failed] = []
-    oldest = min(map(firing.about, reminders))
-    silences = pauses.of_owners((each.owner_id for each in reminders), oldest, now)
+    oldest = min(map(firing.earliest_fire_at, reminders))
+    by_owner = pauses.pauses_by_owner((reminder.owner_id for reminder in reminders), oldest, now)
     for reminder in reminders:
         try:
-            found = decide(reminder, now)
-            if of_owner := silences.get(reminder.owner_id):
-                silent = [each for each in of_owner if each.is_of(reminder.tags)]
-                found = found._replace(plan=pauses.silenced(found.plan, silent, now))
-            planned.append(found)
+            planned = decide(reminder, now)
+            if of_owner := by_owner.get(reminder.owner_id):
+                covering = [pause for pause in of_owner if pause.is_of(reminder.tags)]
+                planned = planned._replace(plan=pauses.apply_pauses(planned.plan, covering, now))
+            rows.append(planned)
         except Exception as error:
             failed.append((reminder, error))
-    return planned, failed
+    return rows, failed
 
 
 def set_aside(due: Due, error: Exception, now: datetime) -> None:
-    """Push a reminder that cannot fire ahead, and show staff and owner why."""
+    """Retry a reminder that raised after SET_ASIDE, and show staff and owner the error."""
     log.error("reminder %s set aside", due.pk, exc_info=error)
     reminder = Reminder.objects.get(pk=due.pk)
     text = f"{type(error).__name__}: {error}"[:1000]
-    # Not at every try, which are many.
+    # Only a new error is noted: a retry every few minutes would fill the history.
     if first_line(text) != first_line(reminder.error):
         note(reminder, Change.Verb.SET_ASIDE, now, first_line(text))
     Reminder.objects.filter(pk=reminder.pk).update(error=text, next_fire_at=now + SET_ASIDE)
 
 
-def beat_heart(now: datetime) -> None:
-    """Note that a tick has run, and has come to its end."""
+def write_heartbeat(now: datetime) -> None:
+    """Record that a tick has run to its end."""
     Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
 
 
 def last_tick() -> datetime | None:
-    """Return when a tick last ran, to HEARTBEAT_EVERY; None when none ever has."""
+    """Return when the last tick ended, accurate to HEARTBEAT_EVERY; None before the first one."""
     return Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()

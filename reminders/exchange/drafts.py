@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Draft:
     where: str
     fields: dict[str, Any]
     is_paused: bool = False
-    arrival: Arrival | None = None
+    arrival: ImportedState | None = None
 
     @property
-    def state(self) -> Arrival | None:
-        return Arrival("paused") if self.is_paused else self.arrival
+    def state(self) -> ImportedState | None:
+        return ImportedState("paused") if self.is_paused else self.arrival
 
 
 @dataclass(frozen=True, slots=True)

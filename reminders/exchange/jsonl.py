@@ -22,7 +22,7 @@ from reminders.api.serializers import ReminderSerializer
 from reminders.exchange.drafts import ChannelDraft, Draft, Loss, Reading, Unreadable
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Lead
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.numbering import Count
 
 VERSION = 1
@@ -197,7 +197,7 @@ def _without_channels(fields: dict[str, Any], number: int) -> Iterator[str]:
         yield "The channels that it escalated to had been deleted: it no longer does."
 
 
-def _arrival(found: dict[str, Any], number: int) -> Arrival | None:
+def _arrival(found: dict[str, Any], number: int) -> ImportedState | None:
     if not any(name in found for name in STATE):
         return None
     status = found.get("status", Reminder.Status.ACTIVE)
@@ -211,7 +211,7 @@ def _arrival(found: dict[str, Any], number: int) -> Arrival | None:
     until = found.get("paused_until")
     is_asked = until is None or status == Reminder.Status.PAUSED
     _check(is_asked, number, "paused_until goes with the status paused.")
-    return Arrival(
+    return ImportedState(
         status,
         Count(fired, None if newest is None else _moment(newest, "fired_due_at", number)),
         tuple(_moment(each, "skipped", number) for each in skipped),

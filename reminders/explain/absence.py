@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from accounts.models import Pause
 from notifications.explain.delivery import Step
-from reminders.engine.pauses import covering
+from reminders.engine.pauses import covering_pauses
 from reminders.engine.tick import last_tick
 from reminders.explain import moment
 from reminders.explain.evidence import Evidence, expects, readable
@@ -19,7 +19,7 @@ from reminders.models import Change, Reminder, Tally
 from reminders.models import change as history
 from reminders.models.change import first_line
 from reminders.recurrence import Fire
-from reminders.schedule.message import span
+from reminders.schedule.message import format_duration
 
 # A tick writes its heartbeat every few seconds.
 STALE = timedelta(seconds=30)
@@ -79,14 +79,14 @@ class Absence(Evidence):
         """Explain what is planned, or comes after what is: its time may have come."""
         reminder, tick = self.reminder, last_tick()
         if fire.fire_at > self.now:
-            reason = f"it will fire in {span(fire.fire_at - self.now)}"
+            reason = f"it will fire in {format_duration(fire.fire_at - self.now)}"
             if reminder.error:
                 reason = (
                     f"it may not fire, for the reminder is set aside: {first_line(reminder.error)}"
                 )
             elif pauses := [
                 pause
-                for pause in covering(reminder, self.now)
+                for pause in covering_pauses(reminder, self.now)
                 if pause.owner_id and pause.is_active(fire.fire_at)
             ]:
                 reason = "; ".join(map(self._pause_text, pauses))
@@ -94,7 +94,7 @@ class Absence(Evidence):
                 return Verdict.PAUSED, f"it will not fire: {reason}", steps
             unreached, steps = self._unreached()
             return Verdict.UPCOMING, f"{reason}{unreached}", steps
-        late = span(self.now - fire.fire_at)
+        late = format_duration(self.now - fire.fire_at)
         beat = Step("tick", 3, "a tick last ran" if tick else "no tick has ever run", tick)
         if pause := Pause.objects.everything(self.now):
             text = self._pause_text(pause)
@@ -111,7 +111,7 @@ class Absence(Evidence):
 
     def _unreached(self) -> tuple[str, list[Step]]:
         """Return the channels that the next message will not reach, as a text and as steps."""
-        refused = self.reminder.refusing()
+        refused = self.reminder.unusable_channels()
         refusals = "; ".join(f"{channel}: {channel.refusal.rstrip('.')}" for channel in refused)
         steps = [
             Step("channel", 3, f"not to {channel}: {channel.refusal}", None, {"id": channel.pk})
@@ -153,7 +153,7 @@ class Absence(Evidence):
         """Say which edit took the time away for which the explanation is asked; "" if none did."""
         edits = self.reminder.changes.filter(verb=Change.Verb.EDITED, at__lt=span_.begin)
         last = edits.order_by("-at", "-id").first()
-        schedule = readable(history.until(self.reminder, last)) if last else None
+        schedule = readable(history.before_change(self.reminder, last)) if last else None
         if last is None or schedule is None or not moment.fires_in(schedule, span_, 1):
             return ""
         when = self._tell(last.at)

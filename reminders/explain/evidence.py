@@ -16,7 +16,7 @@ from reminders.explain.verdicts import (
 from reminders.models import Backlog, Change, Occurrence, Reminder
 from reminders.models import change as history
 from reminders.recurrence import Fire, RecurrenceError, Schedule
-from reminders.schedule.message import lead_span
+from reminders.schedule.message import format_lead
 
 # An occurrence that waited in an older backlog is explained without it.
 BACKLOGS = 20
@@ -76,7 +76,7 @@ class Evidence:
             return Step("due", 1, text, fire.due_at)
         change = schedule.clock_change(fire.due_at)
         text = f"due; {change.text}" if change else "due"
-        text += f"; it speaks {lead_span(fire.lead)} before" if fire.lead else ""
+        text += f"; it speaks {format_lead(fire.lead)} before" if fire.lead else ""
         return Step("due", 1, text, fire.due_at)
 
     def _set_aside(self, occurrence: Occurrence) -> Change | None:

@@ -15,7 +15,7 @@ from django.db.models import Prefetch, Q
 from accounts.timezones import tzdata_version
 from notifications.explain.delivery import Step, deliveries_of
 from notifications.models import Delivery
-from reminders.engine.pauses import covering
+from reminders.engine.pauses import covering_pauses
 from reminders.explain import moment
 from reminders.explain.absence import Absence
 from reminders.explain.evidence import readable
@@ -36,7 +36,7 @@ from reminders.models import Change, Occurrence, Reminder, Response
 from reminders.models import change as history
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Fire
-from reminders.schedule.message import LATE, lead_span
+from reminders.schedule.message import LATE, format_lead
 from reminders.schedule.misfire import Missed
 
 # At most this many fires of one moment are explained: a rule by the minute has 1,440 a day.
@@ -91,7 +91,7 @@ class Case(Absence):
         conclusion = summary(findings)
         if len(fires) > FIRES:
             conclusion += f" Only the first {FIRES} of this time were looked at."
-        later = history.of_its_schedule(self.reminder).filter(at__gte=begin)
+        later = history.schedule_changes(self.reminder).filter(at__gte=begin)
         steps += self._changes(later[:CHANGES])
         return Explanation(
             self.reminder, self.timezone, begin, end, worst(findings), conclusion, steps
@@ -141,16 +141,16 @@ class Case(Absence):
         text = f"reminder {reminder.pk} “{reminder.title}” of {reminder.owner}, {status}"
         data = {"id": reminder.pk, "status": reminder.status, "error": reminder.error}
         yield Step("reminder", 0, text, reminder.created_at, data)
-        past = history.of_its_schedule(reminder).filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
+        past = history.schedule_changes(reminder).filter(at__lt=at).order_by("-at", "-id")[:CHANGES]
         yield from self._changes(reversed(past))
         yield self._rule(self._held(at))
 
     def _rule(self, held: Any) -> Step:
-        texts = history.held(held)
+        texts = history.schedule_snapshot(held)
         is_past = any(getattr(held, n) != getattr(self.reminder, n) for n in Reminder.SCHEDULE)
         text = f"schedule{' as it was then' if is_past else ''}: {held.schedule_text}"
         if schedule := readable(held):
-            leads = [f"{lead_span(lead)} before" for lead in schedule.leads if lead]
+            leads = [f"{format_lead(lead)} before" for lead in schedule.leads if lead]
             text += f"; speaks {', '.join(reversed(leads))}" if leads else ""
         names = ("starts_at", "timezone", "recurrence", "misfire")
         data = {"tzdata": tzdata_version(), **{name: texts[name] for name in names}}
@@ -228,7 +228,7 @@ class Case(Absence):
         data |= {"late_seconds": late.total_seconds(), "lead_seconds": fire.lead.length}
         steps = [due, Step(what, 2, text, occurrence.recorded_at, data)]
         if occurrence.reason == Missed.SILENCED:
-            pauses = covering(self.reminder, fire.fire_at) or covering(
+            pauses = covering_pauses(self.reminder, fire.fire_at) or covering_pauses(
                 self.reminder, occurrence.recorded_at
             )
             reason = "; ".join([reason, *(self._pause_text(pause) for pause in pauses)])

@@ -8,7 +8,7 @@ from notifications.models import Delivery
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
 from reminders.explain.verdicts import FACE, FOLLOW_UP, RESPONSE, Verdict, delivered, worst_of
 from reminders.models import Occurrence, Response
-from reminders.schedule.message import roughly
+from reminders.schedule.message import format_rounded
 
 # Formats an instant for the reader of the explanation.
 Tell = Callable[[datetime], str]
@@ -86,7 +86,7 @@ class Aftermath:
         at, since = deliveries[0].created_at, self.occurrence.speaks_again_at
         if since is None or since > at:
             since = self.occurrence.recorded_at
-        return FOLLOW_UP.get(kind, kind).format(number=number, waited=roughly(at - since))
+        return FOLLOW_UP.get(kind, kind).format(number=number, waited=format_rounded(at - since))
 
     def _answered(self, response: Response) -> Step:
         data = {

@@ -13,7 +13,7 @@ from reminders.actions.responses import ACKNOWLEDGED, SNOOZED
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
 from reminders.models import Backlog, Change, Occurrence, Reminder, Response
 from reminders.recurrence import Fire
-from reminders.schedule.message import LATE, lead_span, span
+from reminders.schedule.message import LATE, format_duration, format_lead
 from reminders.schedule.misfire import Missed
 
 
@@ -135,7 +135,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def name_of(fire: Fire, timezone: str) -> str:
     name = format_instant(fire.due_at, timezone)
-    return f"{name}, {lead_span(fire.lead)} before" if fire.lead else name
+    return f"{name}, {format_lead(fire.lead)} before" if fire.lead else name
 
 
 def fired(late: timedelta, set_aside: Change | None, backlog: Backlog | None = None) -> str:
@@ -144,7 +144,7 @@ def fired(late: timedelta, set_aside: Change | None, backlog: Backlog | None = N
         return "it fired on time"
     if late < LATE:
         return f"it fired {late.total_seconds():.0f} s late"
-    return f"it fired {span(late)} late, for {delay(set_aside, backlog)}"
+    return f"it fired {format_duration(late)} late, for {delay(set_aside, backlog)}"
 
 
 def missed(
@@ -155,7 +155,7 @@ def missed(
 ) -> str:
     """Say why something did not fire: what its reason means, and why FOAM was late for it."""
     meaning = MISSED.get(occurrence.reason.partition(":")[0])
-    cause = meaning.format(late=span(late)) if meaning else occurrence.reason.rstrip(".")
+    cause = meaning.format(late=format_duration(late)) if meaning else occurrence.reason.rstrip(".")
     text = f"it was missed: {cause}"
     return f"{text}; {delay(set_aside, backlog)}" if late >= LATE else text
 
@@ -167,7 +167,7 @@ def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
         decided = f"{backlog.decided_at:%Y-%m-%d %H:%M:%S} UTC"
         return (
             "nothing was dispatched when it was due, and from then on it waited for its turn in "
-            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.who} "
+            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.decider} "
             f"at {decided}"
         )
     if set_aside is None:
@@ -180,7 +180,7 @@ def its_turn(backlog: Backlog, before: int) -> str:
     since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
     if backlog.decision == Backlog.Decision.HOLD:
         waits = f"it waits in {backlog}, open since {since}, until somebody decides"
-        return f"{waits}: held by {backlog.who}"
+        return f"{waits}: held by {backlog.decider}"
     ahead = f"more than {MANY:,}" if before > MANY else f"{before:,}"
     return f"it waits for its turn in {backlog}, open since {since}, after {ahead}. {backlog.text}"
 
@@ -228,5 +228,5 @@ def _not_reached(delivery: Delivery) -> str:
 
 def _waits_for(delivery: Delivery, now: datetime) -> str:
     until = delivery.leased_until or delivery.next_attempt_at
-    then = f"in {span(until - now)}" if until else ""
+    then = f"in {format_duration(until - now)}" if until else ""
     return waits_for(delivery, list(delivery.attempts.all()), now, then)

@@ -1,4 +1,4 @@
-"""What came of an import, on a terminal and for programs."""
+"""The report of an import, as text for a terminal and as JSON."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from reminders.exchange.api_serializers import ReportSerializer
 from reminders.exchange.importer import Report, Taken, TakenResult
 
-# So many of a kind are listed; --json has all.
+# The text lists this many channels, reminders and losses; --json lists all.
 LISTED = 50
 
 
 def lines(report: Report) -> Iterator[str]:
-    """Yield a table of what was taken in or refused, then what is not carried over."""
+    """Yield the imported and refused channels and reminders, then what the import loses."""
     yield from _list("Channels", report.channels)
     yield from _list("Reminders", report.reminders)
     if report.losses:
@@ -27,18 +27,18 @@ def as_data(report: Report) -> Any:
     return ReportSerializer(report).data
 
 
-def _list(heading: str, taken: list[Taken]) -> Iterator[str]:
-    # What is refused is what one looks for.
+def _list(heading: str, results: list[Taken]) -> Iterator[str]:
+    # Refused ones first: the operator has to act on them.
     order = [TakenResult.REFUSED, TakenResult.CREATED, TakenResult.UPDATED]
-    shown = [each for result in order for each in taken if each.result is result]
-    if not shown:
+    rows = [row for kind in order for row in results if row.result is kind]
+    if not rows:
         return
     yield f"{heading}:"
-    for each in shown[:LISTED]:
-        yield f"  {each.result.value:<9}  {_cut(each.where, 28):<28}  {_cut(each.name, 60)}"
-        for error in each.errors:
+    for row in rows[:LISTED]:
+        yield f"  {row.result.value:<9}  {_cut(row.where, 28):<28}  {_cut(row.name, 60)}"
+        for error in row.errors:
             yield f"  {'':9}  {error['field'] or 'as a whole'}: {error['detail']}"
-    yield from _more(len(shown))
+    yield from _more(len(rows))
     yield ""
 
 

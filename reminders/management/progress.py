@@ -4,13 +4,14 @@ import time
 from typing import Any
 
 WIDTH = 30
-# A shorter run needs none.
+# Seconds before the bar is first drawn: a shorter run needs none.
 AFTER = 2.0
+# Seconds between two drawings.
 EVERY = 0.2
 
 
 class Progress:
-    """Draws on `stream`, if that is a terminal, once the run has taken a while."""
+    """A progress bar, drawn on `stream` after AFTER seconds, if that is a terminal."""
 
     def __init__(self, stream: Any, total: int) -> None:
         self.stream = stream
@@ -30,7 +31,7 @@ class Progress:
             self.is_drawn = True
 
     def clear(self) -> None:
-        """Wipe the bar, so that a line of output or the prompt stands alone."""
+        """Erase the bar before other output, or at the end."""
         if self.is_drawn:
             self._write("\r\033[K")
             self.is_drawn = False

@@ -1,4 +1,4 @@
-"""Tables of reminders and of each time that they were due."""
+"""Tables of reminders and their occurrences."""
 
 from reminders.models.backlog import Backlog
 from reminders.models.change import Change

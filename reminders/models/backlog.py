@@ -1,7 +1,7 @@
-"""The backlog: what an outage has left overdue, and what is decided about it.
+"""The backlog: the reminders that are overdue after an outage, and the decision about them.
 
-At most one is open. It holds what was due at or before its `due_before`; the tick fires what came
-due later as ever, and of the backlog what the decision and the rate allow.
+At most one is open. It contains the reminders due at or before its `due_before`. The tick fires
+these by the decision and at the rate; later ones fire as always.
 """
 
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from django.db.models import Q
 
 from reminders.models.response import Response
 
-# What has been due for longer is late; a tick that long ago means an outage. Longer than a tick of
-# a burst takes, which leaves word when it ends.
+# A reminder overdue by more than this is late; a gap of this length between two ticks is an outage.
+# Must exceed the longest tick, as the heartbeat is written at its end.
 LATE = timedelta(seconds=60)
-# So much of what was allowed and not used can be made up for: one that ticks each second needs no
-# more, and after a pause the receivers get no burst.
+# Unused rate carries over for this long at most: enough for a tick each second, and no burst after
+# a gap.
 BURST = timedelta(seconds=1)
 
 
@@ -26,28 +26,28 @@ class BacklogQuerySet(models.QuerySet["Backlog"]):
         return self.filter(ended_at=None)
 
     def locked(self, *, skip: bool = False) -> "Backlog | None":
-        """Return the open one, and let nobody change it until the transaction ends.
+        """Lock and return the open backlog, until the transaction ends.
 
-        With `skip` none where somebody else has it, instead of waiting for them.
+        With `skip`: return None if another transaction has locked it, instead of waiting.
         """
         return self.open().select_for_update(no_key=True, skip_locked=skip).first()
 
 
 class Backlog(models.Model):
-    """One outage's backlog, and the decision in force; `rate` is in reminders a second, 0 any."""
+    """The backlog of an outage, and its decision; `rate` is in reminders a second, or 0."""
 
     class Decision(models.TextChoices):
-        HOLD = "hold"  # they wait until somebody decides
-        RELEASE = "release"  # each by its own misfire policy
-        COALESCE = "coalesce"  # of what a reminder would say by its policy, the newest alone
-        DROP = "drop"  # none says anything; they are recorded as missed
+        HOLD = "hold"  # reminders wait until staff decide
+        RELEASE = "release"  # each fires by its own misfire policy
+        COALESCE = "coalesce"  # as released, but only the newest occurrence of each fires
+        DROP = "drop"  # none fires; they are recorded as missed
 
     opened_at = models.DateTimeField()
     due_before = models.DateTimeField()
     decision = models.CharField(max_length=16, choices=Decision)
     rate = models.PositiveIntegerField()
     decided_at = models.DateTimeField()
-    # Through which face; empty where nobody has decided yet and FOAM goes by its settings.
+    # The source of the decision; empty if FOAM has decided by its settings.
     face = models.CharField(max_length=16, choices=Response.Source, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -57,7 +57,7 @@ class Backlog(models.Model):
         related_name="+",
         db_index=False,
     )
-    # Up to when the rate is used up, and how many reminders have had their turn.
+    # The instant up to which the rate is used up, and the number of reminders fired or dropped.
     paced_at = models.DateTimeField()
     taken = models.PositiveIntegerField(default=0, db_default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -79,7 +79,7 @@ class Backlog(models.Model):
                 condition=Q(decision__in=["hold", "release", "coalesce", "drop"]),
                 name="reminders_backlog_decision_known",
             ),
-            # By itself FOAM says what its users asked for, or waits.
+            # FOAM by itself only fires reminders by their own policies, or waits.
             models.CheckConstraint(
                 condition=Q(decision__in=["hold", "release"]) | ~Q(face=""),
                 name="reminders_backlog_somebody_decided",
@@ -90,8 +90,8 @@ class Backlog(models.Model):
         return f"backlog {self.pk}"
 
     @property
-    def who(self) -> str:
-        """Who has decided, in words."""
+    def decider(self) -> str:
+        """The source of the decision as text."""
         if not self.face:
             return "FOAM itself"
         if self.face == Response.Source.COMMAND:
@@ -100,27 +100,30 @@ class Backlog(models.Model):
 
     @property
     def text(self) -> str:
-        """Say in a sentence what becomes of what is late."""
+        """A sentence on what happens to late reminders."""
         rate = f"at most {self.rate:,} a second" if self.rate else "as fast as they can"
-        return SAYS[self.Decision(self.decision)].format(rate=rate, who=self.who)
+        return TEXTS[self.Decision(self.decision)].format(rate=rate, decider=self.decider)
 
     @property
     def is_paced(self) -> bool:
-        """Whether it sends anything, so that receivers are to be spared."""
+        """Whether its messages are limited to a rate, for the sake of the receivers."""
         return self.decision in {self.Decision.RELEASE, self.Decision.COALESCE} and self.rate > 0
 
     @property
     def takes_more(self) -> bool:
-        """Whether what becomes late later belongs to it; what is not kept was seen by somebody."""
+        """Whether reminders that become late later join it.
+
+        Not after coalesce or drop: staff have decided about the reminders that they saw.
+        """
         return self.decision in {self.Decision.HOLD, self.Decision.RELEASE}
 
     def share(self, now: datetime) -> tuple[int, datetime]:
-        """Return how many may have their turn by `now`, and since when that has been counted."""
+        """Return how many reminders the rate allows by `now`, and the start of that period."""
         since = max(self.paced_at, now - BURST)
         return max(0, int((now - since).total_seconds() * self.rate)), since
 
     def spend(self, count: int, since: datetime) -> None:
-        """Note that so many have had their turn; who calls this has the row locked."""
+        """Count `count` reminders against the rate; the caller has locked the row."""
         if self.is_paced:
             self.paced_at = since + timedelta(seconds=count / self.rate)
         self.taken += count
@@ -131,10 +134,10 @@ class Backlog(models.Model):
         self.save(update_fields=["ended_at"])
 
 
-SAYS = {
-    Backlog.Decision.HOLD: "Late reminders wait until somebody decides: held by {who}.",
-    Backlog.Decision.RELEASE: "Late reminders go out by their own policies, {rate}: by {who}.",
-    Backlog.Decision.COALESCE: "Late reminders say the newest alone, {rate}: decided by {who}.",
+TEXTS = {
+    Backlog.Decision.HOLD: "Late reminders wait until somebody decides: held by {decider}.",
+    Backlog.Decision.RELEASE: "Late reminders go out by their own policies, {rate}: by {decider}.",
+    Backlog.Decision.COALESCE: "Late reminders say the newest alone, {rate}: decided by {decider}.",
     Backlog.Decision.DROP: "Late reminders are recorded as missed and say nothing: decided by "
-    "{who}.",
+    "{decider}.",
 }

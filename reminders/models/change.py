@@ -1,6 +1,7 @@
-"""What changed of a reminder, who changed it, and what held until then.
+"""The history of a reminder: its changes, their actors, and the schedule before each change.
 
-So its past can be explained. A firing on time leaves nothing here: it has its occurrence.
+`explain` reconstructs the past from it. A firing on time is not recorded here: it has its
+occurrence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,9 +17,9 @@ from notifications.models import Channel
 
 
 class Change(AuditRecord):
-    """One change of a reminder, written in the transaction that makes it and never edited.
+    """A change of a reminder, written in the transaction of the change and never updated.
 
-    `detail` holds no words of its owner's; `diff` does, for who may see the reminder.
+    `detail` contains no text of the owner's; `diff` does, for users who may see the reminder.
     """
 
     class Verb(models.TextChoices):
@@ -42,14 +43,14 @@ class Change(AuditRecord):
     )
     at = models.DateTimeField()
     verb = models.CharField(max_length=16, choices=Verb)
-    # Its schedule, misfire policy and status, as they were until `at`: see `held`.
+    # Its schedule, misfire policy and status before the change: see `schedule_snapshot`.
     before = models.JSONField()
     detail = models.TextField(blank=True)
 
     class Meta:
         ordering = ["at", "id"]
         indexes = [
-            # as_of, and the story of one reminder.
+            # as_of, and the history of one reminder.
             models.Index(fields=["reminder", "at"], name="reminders_change_of_reminder"),
         ]
 
@@ -57,18 +58,15 @@ class Change(AuditRecord):
         return f"{self.reminder_id} {self.verb}"
 
 
-# What says nothing of why a reminder did or did not fire.
-PLAIN = (Change.Verb.CREATED, Change.Verb.TRIGGERED)
+# Changes that do not affect whether a reminder fires.
+IRRELEVANT = (Change.Verb.CREATED, Change.Verb.TRIGGERED)
 
 
-def change(
+def new_change(
     reminder: Any, verb: Change.Verb, now: datetime, detail: str = "", diff: Diff | None = None
 ) -> Change:
-    """Return the record of a change by who is at work, not saved.
-
-    `reminder` is still as it was before it.
-    """
-    before = held(reminder)
+    """Return an unsaved change by the current actor; called before the reminder is changed."""
+    before = schedule_snapshot(reminder)
     return Change(
         reminder=reminder,
         at=now,
@@ -83,41 +81,41 @@ def change(
 def note(
     reminder: Any, verb: Change.Verb, now: datetime, detail: str = "", diff: Diff | None = None
 ) -> None:
-    """Record a change, with the row locked and still as it was before it."""
-    change(reminder, verb, now, detail, diff).save()
+    """Save a change; called with the row locked, before the reminder is changed."""
+    new_change(reminder, verb, now, detail, diff).save()
 
 
-def of_its_schedule(reminder: Any) -> QuerySet[Change]:
-    """Return what an explanation of its firings tells."""
-    changes: QuerySet[Change] = reminder.changes.exclude(verb__in=PLAIN)
+def schedule_changes(reminder: Any) -> QuerySet[Change]:
+    """Return the changes that affect whether a reminder fires."""
+    changes: QuerySet[Change] = reminder.changes.exclude(verb__in=IRRELEVANT)
     return changes
 
 
-def held(reminder: Any) -> dict[str, str]:
-    """Return what decides whether and when a reminder fires, each field as its text."""
+def schedule_snapshot(reminder: Any) -> dict[str, str]:
+    """Return the fields that decide whether and when a reminder fires, as text."""
     names = (*reminder.SCHEDULE, "misfire", "grace", "status")
     return {name: reminder._meta.get_field(name).value_to_string(reminder) for name in names}
 
 
 def as_of(reminder: Any, moment: datetime) -> Any:
-    """Return a copy of the reminder as it stood when `moment` came: what fires then fires by that.
+    """Return a copy of the reminder with the schedule that it had at `moment`.
 
-    But for its status `finished`, which is also how one that was active then ended.
+    Its status may be `finished` although it was active then: a reminder finishes without a change.
     """
     following = reminder.changes.filter(at__gte=moment).first()
-    return reminder if following is None else until(reminder, following)
+    return reminder if following is None else before_change(reminder, following)
 
 
-def until(reminder: Any, following: Change) -> Any:
-    """Return a copy of the reminder as it stood until a change."""
-    found = copy(reminder)
-    for name, text in following.before.items():
-        setattr(found, name, reminder._meta.get_field(name).to_python(text))
-    return found
+def before_change(reminder: Any, change: Change) -> Any:
+    """Return a copy of the reminder with the schedule that it had before a change."""
+    past = copy(reminder)
+    for name, text in change.before.items():
+        setattr(past, name, reminder._meta.get_field(name).to_python(text))
+    return past
 
 
 def deleted_at(reminder: Any, moment: datetime) -> datetime | None:
-    """Return since when a reminder was deleted at `moment`; None when it was not, or restored."""
+    """Return when a reminder was deleted that is deleted at `moment`; else None."""
     if reminder.deleted_at is not None and reminder.deleted_at < moment:
         return reminder.deleted_at
     both = (Change.Verb.DELETED, Change.Verb.RESTORED)
@@ -125,10 +123,10 @@ def deleted_at(reminder: Any, moment: datetime) -> datetime | None:
     return last.at if last is not None and last.verb == Change.Verb.DELETED else None
 
 
-def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None]) -> Diff:
-    """Return what an edit changes of the stored reminder, by the name of the field.
+def diff_of_edit(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None]) -> Diff:
+    """Return the differences between the stored and the edited reminder, by field.
 
-    `many` has, by field, the channels that are to be there; None leaves those that are.
+    `many` contains the new channels by field; None keeps the present ones.
     """
     fixed = {"id", "owner", "status"}
     fields = [f for f in stored._meta.concrete_fields if f.editable and f.name not in fixed]
@@ -144,28 +142,28 @@ def edited(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | None])
 
 
 def _names(ids: Iterable[int]) -> str:
-    told = Channel.objects.filter(pk__in=ids).only("kind", "name", "verified_at").order_by("pk")
-    return shorten_text(", ".join(f"{each.get_kind_display()}: {each.name}" for each in told))
+    channels = Channel.objects.filter(pk__in=ids).only("kind", "name", "verified_at").order_by("pk")
+    return shorten_text(", ".join(f"{row.get_kind_display()}: {row.name}" for row in channels))
 
 
-def forget(before: datetime, batch: int) -> Iterator[int]:
-    """Remove what changed `before`, by batch; yield how many each time.
+def delete_old(before: datetime, batch: int) -> Iterator[int]:
+    """Delete changes made before an instant in batches, and yield the number of each.
 
-    The last change of a reminder's schedule stays: it tells since when that has been as it is. Ids
-    grow with time: the first batch that holds nothing old is the end.
+    The last change of a reminder's schedule stays: it is the start of the present schedule. Ids
+    grow with time, so the first batch without an old row is the end.
     """
     last = 0
     rows = Change.objects.order_by("pk").values_list("pk", "at")
     newer = Change.objects.filter(reminder=OuterRef("reminder"), pk__gt=OuterRef("pk"))
-    is_told = Q(verb__in=PLAIN) | Exists(newer.exclude(verb__in=PLAIN))
-    while found := list(rows.filter(pk__gt=last)[:batch]):
-        old = [pk for pk, at in found if at < before]
+    is_deletable = Q(verb__in=IRRELEVANT) | Exists(newer.exclude(verb__in=IRRELEVANT))
+    while page := list(rows.filter(pk__gt=last)[:batch]):
+        old = [pk for pk, at in page if at < before]
         if not old:
             return
-        yield Change.objects.filter(is_told, pk__in=old).delete()[0]
-        last = found[-1][0]
+        yield Change.objects.filter(is_deletable, pk__in=old).delete()[0]
+        last = page[-1][0]
 
 
 def first_line(error: str) -> str:
-    """Return an error without the row that a database may quote, with the words of a reminder."""
+    """Return the first line of an error: later ones may quote a row with the owner's text."""
     return error.partition("\n")[0]

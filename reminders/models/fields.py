@@ -1,4 +1,4 @@
-"""Fields of models: wall-clock times, which have no zone, and leads."""
+"""Fields of reminders: local times without a zone, leads, and their choices and limits."""
 
 import re
 import struct
@@ -16,11 +16,25 @@ from psycopg.pq import Format
 
 from accounts.durations import HINT, DurationError, form_parts
 from accounts.instants import parse_time
+from accounts.models.duration_fields import DurationRange
 from reminders.recurrence import ON_TIME, Lead
+
+# Limits of the wait for an answer, before a nag or the escalation.
+MIN_WAIT, MAX_WAIT = timedelta(minutes=1), timedelta(days=30)
+# More than the longest lead: an occurrence that is later than this is of no use.
+MAX_GRACE = timedelta(days=366)
+
+
+def wait_validators() -> list[Any]:
+    return [DurationRange(MIN_WAIT, MAX_WAIT)]
+
+
+def choices(enum: Any) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]
 
 
 class WallClockFormField(forms.DateTimeField):
-    """Django's own reads a naive time as one in the current zone; this leaves it naive."""
+    """A local time. Django's own field would convert it to the current time zone."""
 
     def prepare_value(self, value: Any) -> Any:
         return value
@@ -29,7 +43,7 @@ class WallClockFormField(forms.DateTimeField):
         if isinstance(value, datetime) or value in self.empty_values:
             return value or None
         if not str(value).isascii():
-            # strptime reads the digits of every script.
+            # strptime would accept digits of any script.
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         for format in self.input_formats or ():
             try:
@@ -43,7 +57,7 @@ class WallClockFormField(forms.DateTimeField):
 
 
 class WallClockField(models.Field):
-    description = "A date and time on the wall, without a zone"
+    description = "A local date and time, without a zone"
 
     def db_type(self, connection: Any) -> str:
         return "timestamp without time zone"
@@ -76,7 +90,7 @@ def _parse(text: str) -> datetime | None:
 
 
 class LeadFormField(forms.CharField):
-    """A lead as ISO 8601 writes it: P1D is the same time on the day before, PT24H is 24 hours."""
+    """A lead in ISO 8601: P1D is the same local time on the day before, PT24H is 24 hours."""
 
     def prepare_value(self, value: Any) -> Any:
         return str(Lead.of(value)) if isinstance(value, Lead | timedelta) else value
@@ -89,9 +103,9 @@ class LeadFormField(forms.CharField):
 
 
 class LeadField(models.Field):
-    """A lead in an interval of PostgreSQL, which keeps days and time apart.
+    """A lead, stored as a PostgreSQL interval, which keeps days and time apart.
 
-    It is selected as text: psycopg makes 24 hours of each day.
+    It is selected as text: psycopg would convert each day to 24 hours.
     """
 
     description = "A lead: days of the calendar, and time"
@@ -120,14 +134,17 @@ class LeadField(models.Field):
 
 
 class LeadsField(ArrayField):
-    """A list of leads, which are selected as texts too."""
+    """A list of leads, selected as text too."""
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         return f"{sql}::text[]", params
 
 
 def read_lead(value: Any) -> Lead:
-    """Read a lead, also as Django wrote it in stored changes. Raises ValidationError."""
+    """Parse a lead, also in the form that Django wrote into stored changes.
+
+    Raises ValidationError.
+    """
     if isinstance(value, Lead | timedelta):
         return Lead.of(value)
     text = str(value).strip()
@@ -145,26 +162,26 @@ _ITEM = re.compile(r'[^{},"]+')
 
 @lru_cache(maxsize=4096)
 def lead_of_interval(text: str) -> Lead:
-    """Read an interval as PostgreSQL writes it: `1 day 02:00:00`."""
+    """Parse an interval as PostgreSQL writes it: `1 day 02:00:00`."""
     match = _INTERVAL.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"{text!r} is no lead: it has days, and time in whole seconds")
     hours, minutes, seconds = (int(number or 0) for number in match.groups()[3:])
     time = hours * 3600 + minutes * 60 + seconds
     if not time and not int(match["days"] or 0):
-        # The lead of nearly all reminders is one object, which is soon compared.
+        # Nearly all reminders have this lead: one object for it compares fast.
         return ON_TIME
     return Lead(int(match["days"] or 0), -time if match["sign"] == "-" else time)
 
 
 @lru_cache(maxsize=4096)
 def leads_of_intervals(text: str) -> tuple[Lead, ...]:
-    """Read an array of intervals as PostgreSQL writes it: `{00:00:00,"1 day"}`."""
+    """Parse an array of intervals as PostgreSQL writes it: `{00:00:00,"1 day"}`."""
     return tuple(map(lead_of_interval, _ITEM.findall(text)))
 
 
 class LeadDumper(Dumper):
-    """Write a lead for PostgreSQL."""
+    """Write a lead as a PostgreSQL interval, in text format."""
 
     oid = psycopg.adapters.types["interval"].oid
 
@@ -173,7 +190,7 @@ class LeadDumper(Dumper):
 
 
 class LeadBinaryDumper(LeadDumper):
-    """The same in PostgreSQL's own form: microseconds, days, months."""
+    """Write a lead in the binary format: microseconds, days, months."""
 
     format = Format.BINARY
     pack = struct.Struct("!qii").pack
@@ -182,6 +199,6 @@ class LeadBinaryDumper(LeadDumper):
         return self.pack(obj.seconds * 1_000_000, obj.days, 0)
 
 
-# The last one is for what does not ask for a form.
+# The dumper that is registered last is used for queries that request no format.
 psycopg.adapters.register_dumper(Lead, LeadBinaryDumper)
 psycopg.adapters.register_dumper(Lead, LeadDumper)

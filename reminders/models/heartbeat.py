@@ -1,10 +1,10 @@
-"""Heartbeats: when the tick last did what."""
+"""Heartbeats of the tick."""
 
 from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a part of FOAM last showed that it lives; `tick` is the universal task."""
+    """The last sign of life of a part of FOAM; `tick` is the end of the last tick."""
 
     name = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""The last message of a reminder, where it did not arrive: derived when it is read."""
+"""The last message of a reminder, if it did not arrive: computed when the reminder is read."""
 
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -6,9 +6,9 @@ from typing import NamedTuple, Self
 from django.db.models import JSONField
 from django.db.models.expressions import RawSQL
 
-# Of the latest occurrence that fired, the last message to each channel: sent by its digest, or
-# lost. A few probes of indexes for each reminder that is shown. Occurrences that did not fire are
-# passed over, but not many.
+# The last message to each channel about the latest occurrence that fired; a collected message
+# counts by its digest. Only the latest 5 occurrences are searched: this takes a few index probes
+# for each reminder.
 SQL = """
 (SELECT jsonb_build_object('at', l.finished_at, 'channel', l.channel_id, 'delivery', l.id,
         'reason', l.reason)
@@ -39,7 +39,7 @@ NAME = "last_loss_row"
 
 
 class LastLoss(NamedTuple):
-    """A message that did not arrive, and why."""
+    """A message that did not arrive, and the reason."""
 
     at: datetime
     channel: int
@@ -48,7 +48,7 @@ class LastLoss(NamedTuple):
 
     @classmethod
     def of(cls, row: dict | None) -> Self | None:
-        """Read the annotation; None where the last message arrived, or is on its way."""
+        """Return the annotated loss; None if the last message arrived or is still queued."""
         if row is None:
             return None
         return cls(
@@ -57,4 +57,4 @@ class LastLoss(NamedTuple):
 
 
 def expression() -> RawSQL:
-    return RawSQL(SQL, (), output_field=JSONField())  # noqa: S611  no value of anybody's is in it
+    return RawSQL(SQL, (), output_field=JSONField())  # noqa: S611  no user input is in it

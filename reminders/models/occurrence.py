@@ -1,4 +1,4 @@
-"""Each time that something was due, what became of it, and what deliveries call it."""
+"""Occurrences: the due instants of reminders, their status, and the references of deliveries."""
 
 from typing import Any, Self
 
@@ -12,20 +12,19 @@ from accounts.models import SYSTEM_USER_ID
 from reminders.models.fields import LeadField
 from reminders.recurrence import ON_TIME, Lead
 
-# Why what was skipped did not fire. By whom and when it was is in its `responses`.
+# The reason of a skipped occurrence. The actor and the time are in its `responses`.
 SKIPPED = "Skipped before it was due."
-# Begins what deliveries call their occurrence.
+# The prefix of a delivery's reference to its occurrence.
 REFERENCE = "occurrence:"
-# An id has at most so many, and so it fits into a bigint.
-DIGITS = 18
-# The occurrence that a delivery tells of, by its firing or by what followed; none where that is no
-# number. By its length and its digits: a regular expression would be half of what the whole ledger
-# costs.
+# Numbers of at most this many digits fit into a bigint.
+MAX_DIGITS = 18
+# The occurrence in a delivery's reference, NULL if that is no number. It checks length and digits:
+# a regular expression would take half of the time of the whole ledger.
 NUMBER = Func("reference", Value(":"), Value(2), function="split_part", output_field=CharField())
 ITS_OCCURRENCE = Case(
     When(
         Exact(Func(NUMBER, Value("0123456789"), function="rtrim", output_field=CharField()), "")
-        & Range(Length(NUMBER), (1, DIGITS)),
+        & Range(Length(NUMBER), (1, MAX_DIGITS)),
         then=Cast(NUMBER, BigIntegerField()),
     )
 )
@@ -37,7 +36,7 @@ def no_lead() -> Lead:
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
     def exclude_system(self) -> Self:
-        """All but the canary's."""
+        """All but those of the canary."""
         return self.exclude(reminder=SYSTEM_USER_ID)
 
     def owned_by(self, user: Any) -> Self:
@@ -47,11 +46,10 @@ class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
         return self.filter(status__in=[Occurrence.Status.PENDING, Occurrence.Status.SNOOZED])
 
     def followed(self) -> Self:
-        """Those of which something more may have been said after they fired."""
+        """Occurrences that may have follow-up messages."""
         return self.filter(Q(nags__gt=0) | Q(snoozes__gt=0) | Q(escalated_at__isnull=False))
 
-    def rest(self) -> int:
-        """Say nothing more of these."""
+    def stop_follow_ups(self) -> int:
         return self.filter(follow_up_at__isnull=False).update(follow_up_at=None)
 
 
@@ -60,12 +58,12 @@ class Occurrence(models.Model):
 
     class Status(models.TextChoices):
         PENDING = "pending"  # fired, and waits for an answer
-        ACKNOWLEDGED = "acknowledged"  # fired, and somebody said that it is done
-        SNOOZED = "snoozed"  # fired, and is to speak again at `speaks_again_at`
-        SKIPPED = "skipped"  # not fired, for somebody did not want it; `reason` says so
-        MISSED = "missed"  # not fired; `reason` says why
+        ACKNOWLEDGED = "acknowledged"  # fired, and the recipient has acknowledged it
+        SNOOZED = "snoozed"  # fired, and will be sent again at `speaks_again_at`
+        SKIPPED = "skipped"  # not fired: the owner or staff skipped it
+        MISSED = "missed"  # not fired, for the reason in `reason`
 
-    # Without a foreign key in the database: to check it costs a fifth of what firing does.
+    # Without a foreign key in the database: its check would take a fifth of the time of firing.
     reminder = models.ForeignKey(
         "reminders.Reminder",
         models.PROTECT,
@@ -78,12 +76,12 @@ class Occurrence(models.Model):
     status = models.CharField(max_length=16, choices=Status)
     reason = models.TextField(blank=True)
     recorded_at = models.DateTimeField()
-    # When it is next to be looked at: to nag, to escalate or to speak after a snooze.
+    # When the tick looks at it next: for a nag, the escalation or the end of a snooze.
     follow_up_at = models.DateTimeField(null=True, editable=False)
-    # When it speaks again after the last snooze, or did: from then on all counts anew.
+    # The end of the last snooze. Nags and the escalation count from there.
     speaks_again_at = models.DateTimeField(null=True, editable=False)
     snoozes = models.IntegerField(default=0, db_default=0, editable=False)
-    # Since it last spoke.
+    # Nags since then.
     nags = models.SmallIntegerField(default=0, db_default=0, editable=False)
     escalated_at = models.DateTimeField(null=True, editable=False)
 
@@ -105,9 +103,10 @@ class Occurrence(models.Model):
             ),
         ]
         indexes = [
-            # The ledger and prune, by period. Rows come in the order of time: this costs nothing.
+            # The ledger and prune, by period. Rows are inserted in the order of time, which suits a
+            # BRIN index.
             BrinIndex(fields=["recorded_at"], name="reminders_occurrence_period"),
-            # follow_up.CLAIM: the due ones, oldest first. Nearly all rows are not in it.
+            # follow_ups.CLAIM: due follow-ups, oldest first. Nearly all rows have none.
             models.Index(
                 fields=["follow_up_at"],
                 condition=Q(follow_up_at__isnull=False),
@@ -120,12 +119,12 @@ class Occurrence(models.Model):
 
     @property
     def is_followed(self) -> bool:
-        """Whether something more may have been said after it fired."""
+        """Whether it may have follow-up messages."""
         return bool(self.nags or self.snoozes or self.escalated_at)
 
     @property
     def reference(self) -> str:
-        """What its deliveries call it."""
+        """The reference of its first deliveries."""
         return reference(self.pk)
 
 
@@ -134,13 +133,13 @@ def reference(occurrence_id: int) -> str:
 
 
 def occurrence_id(reference: str) -> int | None:
-    """Return the occurrence that a delivery tells of: by its firing, or by what followed."""
-    prefix, _, rest = reference.partition(":")
-    number = rest.partition(":")[0]
+    """Return the id of the occurrence in a delivery's reference; None for other causes."""
+    prefix, _, suffix = reference.partition(":")
+    number = suffix.partition(":")[0]
     is_one = f"{prefix}:" == REFERENCE and number.isascii() and number.isdigit()
-    return int(number) if is_one and len(number) <= DIGITS else None
+    return int(number) if is_one and len(number) <= MAX_DIGITS else None
 
 
 def reference_of(pk: Any) -> Concat:
-    """The same in a query."""
+    """As `reference`, for a query."""
     return Concat(Value(REFERENCE), pk, output_field=models.CharField())

@@ -1,110 +1,59 @@
-"""Reminders: what to remind of, and when."""
+"""The reminder: its columns, and how it is stored, paused, skipped, deleted and restored."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Q
 
-from accounts.models import SYSTEM_USER_ID
 from accounts.models.duration_fields import DurationRange
-from accounts.models.lookups import EqualsAny
 from accounts.models.pause import check_until
 from accounts.models.user import validate_timezone
-from accounts.one_line import MESSAGE, is_one_line
 from accounts.timezones import zone_or_utc
 from notifications.models import Channel
-from notifications.sql import in_index_order
 from reminders.models import last_loss, transitions
-from reminders.models.change import Change, edited, note
-from reminders.models.fields import LeadField, LeadsField, WallClockField
+from reminders.models.change import Change, diff_of_edit, note
+from reminders.models.errors import (
+    EXTERNAL_ID_CONSTRAINT,
+    EXTERNAL_ID_TAKEN,
+    EditConflict,
+    ExternalIdTaken,
+    is_external_id_taken,
+)
+from reminders.models.fields import (
+    MAX_GRACE,
+    LeadField,
+    LeadsField,
+    WallClockField,
+    choices,
+    wait_validators,
+)
 from reminders.models.last_loss import LastLoss
 from reminders.models.occurrence import SKIPPED, Occurrence, no_lead
-from reminders.recurrence import (
-    ON_TIME,
-    Fire,
-    Fold,
-    Gap,
-    Lead,
-    RecurrenceError,
-    Schedule,
-    canonical,
-)
-from reminders.schedule.imported_state import Arrival
+from reminders.models.reminder_plan import ReminderPlan
+from reminders.models.reminder_queryset import ReminderQuerySet
+from reminders.models.reminder_validation import ReminderValidation
+from reminders.recurrence import ON_TIME, Fold, Gap, Lead
+from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
-from reminders.schedule.misfire import Misfire, Missed, due_until
-from reminders.schedule.numbering import Count
-from reminders.schedule.placeholders import problem
-from reminders.schedule.wall_times import GoesOn, planned, walls
-
-ONE_EXTERNAL_ID = "reminders_reminder_external_id_once_per_owner"
-TAKEN = "You already have a reminder with this external_id."
-# A week of a rule by the minute; what else is due then has been so for longer than that.
-MISSED_AT_ONCE = 10_000
-# How long to wait for an answer.
-SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
-# More than the longest lead: what is later than that is of no use to anybody.
-LONGEST_GRACE = timedelta(days=366)
+from reminders.schedule.misfire import Misfire, Missed
 
 
 def no_leads() -> list[Lead]:
     return [ON_TIME]
 
 
-def waiting() -> list[Any]:
-    """Return what checks a time to wait for an answer."""
-    return [DurationRange(SHORTEST, LONGEST)]
+class Reminder(ReminderPlan, ReminderValidation):
+    """A text to send to channels of its owner, by a schedule.
 
-
-def choices(enum: Any) -> list[tuple[str, str]]:
-    return [(member.value, member.value) for member in enum]
-
-
-class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def exclude_system(self) -> Self:
-        """All but FOAM's own."""
-        return self.exclude(pk=SYSTEM_USER_ID)
-
-    def kept(self) -> Self:
-        return self.filter(deleted_at=None)
-
-    def owned_by(self, user: Any) -> Self:
-        return self.kept().filter(EqualsAny("owner_id", getattr(user, "pk", user)))
-
-    def first_rows(self, limit: int, *, is_falling: bool) -> list["Reminder"]:
-        """Return an owner's first rows by id, along the index (owner, -id)."""
-        order = ("owner_id", "-pk") if is_falling else ("-owner_id", "pk")
-        with in_index_order():
-            return list(self.order_by(*order)[:limit])
-
-    def with_channels(self) -> Self:
-        """With what is told of their channels: not their secrets, which would be deciphered."""
-        told = Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at")
-        return self.prefetch_related(
-            Prefetch("channels", told), Prefetch("escalate_channels", told)
-        )
-
-    def with_last_loss(self) -> Self:
-        """With the message that did not arrive, where that is true of their last one."""
-        return self.annotate(**{last_loss.NAME: last_loss.expression()})
-
-    def due(self, now: datetime) -> Self:
-        """Those to fire, however late: level, not window."""
-        return self.filter(status=Reminder.Status.ACTIVE, next_fire_at__lte=now)
-
-
-class Reminder(models.Model):
-    """What to remind of, whom, on which channels, and when.
-
-    `starts_at`, `exdates` and `rdates` are wall-clock times in `timezone`; instants are derived.
-    `next_fire_at` is when the tick picks the reminder up: `next_due_at` less `next_lead`, or later
-    when an error has set it aside.
+    `starts_at`, `exdates` and `rdates` are local times in `timezone`; instants are computed from
+    them. `next_fire_at` is when the tick fires the reminder: `next_due_at` less `next_lead`, or the
+    next retry if the tick has set the reminder aside.
     """
 
     class Status(models.TextChoices):
@@ -112,7 +61,7 @@ class Reminder(models.Model):
         PAUSED = "paused"  # fires nothing until it is resumed
         FINISHED = "finished"  # has no further occurrence, or is deleted
 
-    # What decides when a reminder is due: after a change of these it is planned anew.
+    # The fields that decide when a reminder is due: after a change of these it is replanned.
     SCHEDULE = (
         "starts_at",
         "timezone",
@@ -123,9 +72,9 @@ class Reminder(models.Model):
         "fold",
         "leads",
     )
-    # What may hold placeholders.
+    # The fields that may contain placeholders.
     WORDS = ("title", "body")
-    # What planning sets.
+    # The fields that planning sets.
     PLAN = (
         "status",
         "next_fire_at",
@@ -136,7 +85,8 @@ class Reminder(models.Model):
         "error",
     )
 
-    # PROTECT: what a reminder fired stays accounted for, so its owner stays too. Indexed below.
+    # PROTECT: the ledger counts the occurrences of a reminder, so its owner must stay. The index is
+    # below.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="reminders", db_index=False
     )
@@ -161,13 +111,13 @@ class Reminder(models.Model):
     leads = LeadsField(LeadField(), default=no_leads, size=10)
     misfire = models.CharField(max_length=8, choices=choices(Misfire), default=Misfire.LATEST.value)
     grace = models.DurationField(
-        default=timedelta(minutes=5), validators=[DurationRange(timedelta(0), LONGEST_GRACE)]
+        default=timedelta(minutes=5), validators=[DurationRange(timedelta(0), MAX_GRACE)]
     )
     channels = models.ManyToManyField(Channel, related_name="reminders", blank=True)
     nag_every = models.DurationField(
         null=True,
         blank=True,
-        validators=waiting(),
+        validators=wait_validators(),
         help_text="Say it again after this long, until it is acknowledged.",
     )
     nag_max = models.SmallIntegerField(
@@ -179,7 +129,7 @@ class Reminder(models.Model):
     escalate_after = models.DurationField(
         null=True,
         blank=True,
-        validators=waiting(),
+        validators=wait_validators(),
         help_text="After this long without an answer, tell the channels below once.",
     )
     escalate_channels = models.ManyToManyField(Channel, related_name="escalations", blank=True)
@@ -187,27 +137,27 @@ class Reminder(models.Model):
         default=False, db_default=False, help_text="Is not held back by quiet hours."
     )
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, size=20)
-    # Null where there is none: only what was given has to be unique.
+    # Null without an id: the unique constraint must not compare empty ones.
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
-    # When the tick resumes one that is paused; null for one that somebody has to resume.
+    # When the tick resumes a paused reminder; null if the owner or staff have to resume it.
     paused_until = models.DateTimeField(null=True, editable=False)
     next_fire_at = models.DateTimeField(null=True, editable=False)
     next_due_at = models.DateTimeField(null=True, editable=False)
     next_lead = LeadField(default=no_lead, editable=False)
-    # The plan on the wall clock, which finds it again when tz rules change: see place.py.
+    # Local times of the next fire, which relocate it when tz rules change: see wall_times.py.
     next_walls = ArrayField(WallClockField(), null=True, blank=True, editable=False)
-    # Since the last one that fired; told in the message that ends a run of misses.
+    # Occurrences missed since the last firing. The next message mentions them.
     missed_count = models.PositiveIntegerField(default=0, editable=False)
-    # Due instants that have fired, and the newest of them: see count.py.
+    # Due instants that have fired, and the newest of them: see numbering.py.
     fired_count = models.IntegerField(default=0, db_default=0, editable=False)
     fired_due_at = models.DateTimeField(null=True, editable=False)
-    # Why the tick set this aside; empty when all is well.
+    # The error for which the tick set this aside; else empty.
     error = models.TextField(blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    # A deleted reminder keeps its row, so that what it fired stays accounted for.
+    # A deleted reminder keeps its row: the ledger counts its occurrences.
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = ReminderQuerySet.as_manager()
@@ -230,13 +180,13 @@ class Reminder(models.Model):
             models.UniqueConstraint(
                 fields=["owner", "external_id"],
                 condition=Q(deleted_at=None, external_id__isnull=False),
-                name=ONE_EXTERNAL_ID,
-                violation_error_message=TAKEN,
+                name=EXTERNAL_ID_CONSTRAINT,
+                violation_error_message=EXTERNAL_ID_TAKEN,
             ),
         ]
         indexes = [
-            # Each index here is written once more whenever a reminder fires: no more than needed.
-            # firing.claim: the due ones, oldest first. The only index that the tick reads.
+            # PostgreSQL writes each of these indexes whenever a reminder fires: keep them few.
+            # firing.claim: due reminders, oldest first. The only index that the tick reads.
             models.Index(
                 fields=["next_fire_at"],
                 condition=Q(status="active"),
@@ -244,7 +194,7 @@ class Reminder(models.Model):
             ),
             # The API's list, by owner and in the order of its cursor.
             models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
-            # dispatch.LOOK: nothing, as a rule.
+            # tick.TICK_STATE: empty most of the time.
             models.Index(
                 fields=["paused_until"],
                 condition=Q(status="paused", paused_until__isnull=False),
@@ -257,89 +207,27 @@ class Reminder(models.Model):
 
     @property
     def last_loss(self) -> LastLoss | None:
-        """The last message, if it did not arrive; None also where that was not read with it."""
+        """The last message, if it did not arrive; None without `with_last_loss`."""
         return LastLoss.of(self.__dict__.get(last_loss.NAME))
 
     @property
     def is_deliverable(self) -> bool:
-        """Whether one of its channels takes messages."""
+        """Whether at least one of its channels can receive messages."""
         return any(channel.is_usable for channel in self.channels.all())
 
-    def refusing(self) -> list[Channel]:
-        """Return those of its channels, by id, that nothing would go out by as they stand."""
-        channels = sorted(self.channels.all(), key=lambda each: each.pk)
-        return [each for each in channels if each.refusal]
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
-
-    @property
-    def planned(self) -> Fire | None:
-        """What fires next."""
-        if self.next_due_at is None:
-            return None
-        try:
-            return planned(self.schedule, self)
-        except RecurrenceError:
-            return self.fire_of(self.next_due_at, self.next_lead)
-
-    def fire_of(self, due_at: datetime, lead: Lead) -> Fire:
-        """Return when a lead fires; where the schedule cannot be read, by days of 24 hours."""
-        try:
-            return self.schedule.fire(due_at, lead)
-        except RecurrenceError:
-            return Fire(due_at - lead.nominal, due_at, lead)
-
-    def fires_of(self, due_at: datetime) -> list[Fire]:
-        """Return the fires of one due instant, the shortest lead first."""
-        schedule = self.schedule
-        return [schedule.fire(due_at, lead) for lead in schedule.leads]
-
-    @property
-    def count(self) -> Count:
-        return Count(self.fired_count, self.fired_due_at)
-
-    @property
-    def schedule_text(self) -> str:
-        """The schedule in words; a row that cannot be read says so where it is shown."""
-        try:
-            return self.schedule.text
-        except RecurrenceError as error:
-            return f"cannot be read: {error.message}"
+    def unusable_channels(self) -> list[Channel]:
+        """Return its channels that cannot send at present, by id."""
+        channels = sorted(self.channels.all(), key=lambda channel: channel.pk)
+        return [channel for channel in channels if channel.refusal]
 
     @property
     def clock(self) -> str:
-        """The zone in which its times are told to staff."""
+        """The time zone in which staff see its times."""
         return zone_or_utc(self.timezone)
 
     @property
     def recipient_timezone(self) -> str | None:
         return self.owner.timezone if self.owner_id else None
-
-    def clean(self) -> None:
-        """Bring the schedule into its canonical form; ValidationError names the field at fault."""
-        self._check_words()
-        self.external_id = self.external_id or None
-        try:
-            self.recurrence = canonical(self.recurrence)
-            self.leads = sorted({Lead.of(lead) for lead in self.leads})
-            Schedule.validate(**{name: getattr(self, name) for name in self.SCHEDULE})
-        except RecurrenceError as error:
-            raise ValidationError({error.field: error.message}) from error
-
-    def _check_words(self) -> None:
-        problems = {name: problem(getattr(self, name)) for name in self.WORDS}
-        if any(problems.values()):
-            raise ValidationError({name: text for name, text in problems.items() if text})
-
-    def _check_title(self) -> None:
-        """Raise ValidationError for a title that a mail's subject or a list cannot show.
-
-        Only a new one is checked: a title from before this rule hinders no other edit.
-        """
-        if not is_one_line(self.title):
-            raise ValidationError({"title": ValidationError(MESSAGE, code="invalid")})
 
     @transaction.atomic
     def store(
@@ -347,89 +235,69 @@ class Reminder(models.Model):
         now: datetime,
         channels: Iterable[Channel] | None = None,
         escalate_channels: Iterable[Channel] | None = None,
-        arrival: Arrival | None = None,
+        imported: ImportedState | None = None,
     ) -> None:
-        """Check, plan and save a new or edited reminder: the one way in, whatever the face.
+        """Check, plan and save a new or edited reminder, for API, admin and commands alike.
 
-        `channels` replaces the present ones; None leaves them, and gives a new reminder its owner's
-        inbox. So does `escalate_channels`, of which there may be none. A new one with an `arrival`
-        was elsewhere before: it need not have a future. Raises ValidationError by field, and
-        EditConflict when the row was edited since it was read.
+        1. Validate; plan a new reminder, or apply its `imported` state, which needs no future.
+        2. Merge an edit into the stored row, which the tick may have changed.
+        3. Save, and record the creation.
+        4. Replace the channels; None keeps them, and gives a new reminder its owner's inbox.
+        5. Skip the instants that an imported reminder had skipped.
+
+        Raises ValidationError by field, and EditConflict if the row was edited since it was read.
         """
         channels = None if channels is None else list(channels)
-        further = None if escalate_channels is None else list(escalate_channels)
+        escalation = None if escalate_channels is None else list(escalate_channels)
         is_new = self._state.adding
         if is_new:
-            self.validate_new(now, channels, further, arrival)
+            self.validate_new(now, channels, escalation, imported)
             channels = channels or [Channel.objects.inbox_of(self.owner)]
         else:
-            self.validate(channels, further)
-            self._take_over(now, {"channels": channels, "escalate_channels": further})
+            self.validate(channels, escalation)
+            self._merge_into_stored(now, {"channels": channels, "escalate_channels": escalation})
         self._save_unique()
         if is_new:
             note(self, Change.Verb.CREATED, now)
         if channels is not None:
             self.channels.set(channels)
-        if further is not None:
-            self.escalate_channels.set(further)
+        if escalation is not None:
+            self.escalate_channels.set(escalation)
         self._check_escalation(self.escalate_channels.exists)
-        if is_new and arrival:
-            self.let_pass(arrival.skipped, now)
-
-    def validate(
-        self, channels: Iterable[Channel] | None, escalate_channels: Iterable[Channel] | None
-    ) -> None:
-        """Raise ValidationError unless this can be stored, as far as it tells by itself."""
-        self.clean_fields(exclude=["owner"])
-        self.clean()
-        if channels is not None:
-            self.check_channels(channels)
-        if escalate_channels is not None:
-            self._check_owned(escalate_channels, "escalate_channels")
+        if is_new and imported:
+            self.skip_instants(imported.skipped, now)
 
     def validate_new(
         self,
         now: datetime,
         channels: Iterable[Channel] | None,
         escalate_channels: Iterable[Channel] | None,
-        arrival: Arrival | None = None,
+        imported: ImportedState | None = None,
     ) -> None:
-        """As `validate`, for one that is not stored yet; and plan it."""
+        """Validate a reminder that is not stored yet, and plan it."""
         self.validate(channels, escalate_channels)
         self._check_title()
         self._check_escalation(lambda: bool(escalate_channels))
-        if arrival is None:
+        if imported is None:
             self.plan_or_refuse(now)
         else:
-            self._arrive(arrival, now)
-
-    def _check_escalation(self, has_channels: Callable[[], bool]) -> None:
-        if self.escalate_after is not None and not has_channels():
-            message = "Choose at least one channel to tell when there is no answer."
-            raise ValidationError({"escalate_channels": message})
-
-    def _arrive(self, arrival: Arrival, now: datetime) -> None:
-        self.fired_count, self.fired_due_at = arrival.fired
-        is_over = arrival.paused_until is not None and arrival.paused_until <= now
-        if arrival.status == self.Status.ACTIVE or is_over:
-            self.plan(now)
-        else:
-            self.expect(None)
-            self.status = self.Status(arrival.status)
-            self.paused_until = arrival.paused_until
+            self._apply_imported_state(imported, now)
 
     def _save_unique(self) -> None:
-        """Save; ExternalIdTaken where another has the external_id, however late it came."""
-        others = Reminder.objects.owned_by(self.owner_id).exclude(pk=self.pk)
-        if self.external_id and others.filter(external_id=self.external_id).exists():
+        """Save; raise ExternalIdTaken if another reminder of the owner has the external_id.
+
+        PostgreSQL refuses it if another request stores the same id after the check.
+        """
+        same_owner = Reminder.objects.owned_by(self.owner_id).exclude(pk=self.pk)
+        if self.external_id and same_owner.filter(external_id=self.external_id).exists():
             raise ExternalIdTaken
         try:
             self.save()
         except IntegrityError as error:
-            raise (ExternalIdTaken() if is_taken(error) else error) from error
+            raise (ExternalIdTaken() if is_external_id_taken(error) else error) from error
 
-    def let_pass(self, dues: Iterable[datetime], now: datetime) -> None:
-        """Skip instants to come, whether or not one of them is planned next."""
+    def skip_instants(self, dues: Iterable[datetime], now: datetime) -> None:
+        """Record future due instants as skipped, and plan past them."""
         for due_at in sorted(dues):
             if self.next_due_at == due_at:
                 self.skip(now)
@@ -439,15 +307,19 @@ class Reminder(models.Model):
                 skipped = [(self, fire) for fire in ahead]
                 transitions.record(skipped, Occurrence.Status.SKIPPED, SKIPPED, now)
 
-    def _take_over(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
-        """Put this edit in place of the stored row, which the tick may have moved meanwhile."""
-        stored = Reminder.objects.select_for_update().kept().filter(pk=self.pk).first()
+    def _merge_into_stored(self, now: datetime, channels: dict[str, list[Channel] | None]) -> None:
+        """Lock the stored row, check its version and record the edit.
+
+        The tick may have fired the reminder since it was read: its plan is taken from the row,
+        unless the edit changes the schedule.
+        """
+        stored = Reminder.objects.select_for_update().not_deleted().filter(pk=self.pk).first()
         if stored is None or stored.version != self.version:
             raise EditConflict
         if self.title != stored.title:
             self._check_title()
         self.version += 1
-        if diff := edited(stored, self, channels):
+        if diff := diff_of_edit(stored, self, channels):
             note(stored, Change.Verb.EDITED, now, ", ".join(diff), diff)
         self.fired_count = stored.fired_count
         if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
@@ -455,36 +327,18 @@ class Reminder(models.Model):
             for name in self.PLAN:
                 setattr(self, name, getattr(stored, name))
             return
-        # What has fired ahead of time by the old schedule says nothing of the new one.
+        # Leads that have fired by the old schedule do not count for the new one.
         self.fired_due_at = None
-        transitions.miss_due([stored], now, Missed.EDITED)
+        transitions.record_missed([stored], now, Missed.EDITED)
         if stored.status != self.Status.PAUSED:
             self.plan_or_refuse(now)
 
-    def plan_or_refuse(self, now: datetime) -> None:
-        """Plan, or raise ValidationError where nothing is left to be due after `now`."""
-        self.plan(now)
-        if self.status == self.Status.FINISHED:
-            at_fault = "recurrence" if self.recurrence else "starts_at"
-            raise ValidationError({at_fault: "This has no occurrence in the future."})
-
-    def check_channels(self, channels: Iterable[Channel]) -> None:
-        """Raise ValidationError unless there is one, and all are the owner's and kept."""
-        channels = list(channels)
-        if not channels:
-            raise ValidationError({"channels": "A reminder needs at least one channel."})
-        self._check_owned(channels, "channels")
-
-    def _check_owned(self, channels: Iterable[Channel], field: str) -> None:
-        if any(channel.owner_id != self.owner_id or channel.deleted_at for channel in channels):
-            raise ValidationError({field: "A reminder can only use its owner's channels."})
-
     @transaction.atomic
     def pause(self, now: datetime, until: datetime | None = None) -> None:
-        """Say nothing until then, or until resumed; ValidationError names `until`.
+        """Pause until then, or until resumed; ValidationError names `until`.
 
-        What is paused gets another end by it, and what is finished stays so. What nags and
-        escalates about what has fired ends; what is snoozed waits for the resume.
+        A paused reminder gets the new end; a finished one stays finished. Nags and escalations of
+        its occurrences end; snoozed occurrences wait for the resume.
         """
         check_until(until, now)
         self._lock()
@@ -492,24 +346,25 @@ class Reminder(models.Model):
 
     @transaction.atomic
     def resume(self, now: datetime) -> None:
-        """Go on with the first occurrence after `now`; what fell into the pause does not fire.
+        """Resume with the first occurrence after `now`; those in the pause do not fire.
 
-        But for what was snoozed until then, which somebody has asked to hear of again. Where the
-        pause is over, it ended when it was to end, however late it is now: what is due then fires.
+        Snoozed occurrences are sent again: the owner has asked for them. If `paused_until` is past,
+        the pause ended then, and occurrences since then fire.
         """
         self._lock()
         transitions.resume([self], now)
 
     @transaction.atomic
     def close(self, now: datetime) -> None:
-        """Delete for the owner: fire nothing more, cancel what is queued, keep the row."""
+        """Delete for the owner: cancel queued deliveries, fire nothing more, and keep the row."""
         self._lock()
         transitions.close([self], now)
 
     def restore(self, now: datetime) -> None:
-        """Take back that it was deleted: it goes on with the first occurrence after `now`.
+        """Undelete the reminder and plan it from `now` on.
 
-        Restoring what is not deleted changes nothing. ValidationError says why it stays deleted.
+        Does nothing if it is not deleted. Raises ValidationError if the owner's account is closed,
+        or another reminder has the external_id.
         """
         try:
             with transaction.atomic():
@@ -518,90 +373,26 @@ class Reminder(models.Model):
                     raise ValidationError("The account of its owner is closed.")
                 transitions.restore([self], now)
         except IntegrityError as error:
-            raise (ExternalIdTaken() if is_taken(error) else error) from error
+            raise (ExternalIdTaken() if is_external_id_taken(error) else error) from error
 
     @transaction.atomic
     def skip(self, now: datetime) -> list[Occurrence]:
-        """Record what is planned next as skipped, at all leads to come, and plan what follows.
+        """Record the next due instant as skipped, at all its leads to come, and plan past it.
 
-        Return what is recorded, the first to speak first; nothing when there is no plan.
+        Return the skipped occurrences, the earliest fire first; empty if nothing is planned.
         """
         self._lock()
         return transitions.skip([self], now)
 
     def skipped_ahead(self, now: datetime) -> models.QuerySet[Any, datetime]:
-        """Return the due instants to come of which the alert on time was skipped."""
+        """Return the future due instants whose alert at the shortest lead was skipped."""
         ahead = self.occurrences.filter(status=Occurrence.Status.SKIPPED, due_at__gt=now)
         return ahead.filter(lead=min(self.leads)).values_list("due_at", flat=True)
 
     @property
     def follow_up_after(self) -> timedelta | None:
-        """How long after something fires it is followed up for the first time, if at all."""
+        """The wait between an occurrence and its first follow-up; None without follow-ups."""
         return min(filter(None, [self.nag_every, self.escalate_after]), default=None)
 
     def _lock(self) -> None:
         self.refresh_from_db(from_queryset=Reminder.objects.select_for_update())
-
-    def plan(self, now: datetime) -> None:
-        """Set what fires next, strictly after `now`; a reminder with nothing left is finished."""
-        schedule = self.schedule
-        fire = schedule.next_fire(now)
-        self.expect(fire)
-        self.next_walls = walls(schedule, fire) if fire else None
-
-    def expect(self, fire: Fire | None) -> None:
-        self.status = self.Status.ACTIVE if fire else self.Status.FINISHED
-        self.next_fire_at = fire.fire_at if fire else None
-        self.next_due_at = fire.due_at if fire else None
-        self.next_lead = fire.lead if fire else ON_TIME
-        self.next_walls = None
-        self.paused_until = None
-        self.error = ""
-
-    def fires_due(self, now: datetime) -> list[Fire]:
-        """Return what is planned and due, and what came due after it."""
-        # Not by next_fire_at, which lies ahead where an error has set the reminder aside.
-        first = self.planned
-        if first is None or first.fire_at > now:
-            return []
-        try:
-            going_on = GoesOn(self.schedule, first, self.next_walls)
-            return due_until(going_on, first, now, MISSED_AT_ONCE)[0]
-        except RecurrenceError:
-            return [first]
-
-
-class ExternalIdTaken(ValidationError):
-    """The owner has another reminder with this external_id."""
-
-    def __init__(self) -> None:
-        super().__init__({"external_id": ValidationError(TAKEN, code="unique")})
-
-
-def is_taken(error: Exception) -> bool:
-    """Whether the database refused a row because of its external_id."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "constraint_name", "") == ONE_EXTERNAL_ID
-
-
-class EditConflict(ValidationError):
-    """The row was edited by someone else since it was read."""
-
-    def __init__(self) -> None:
-        super().__init__("Someone else has changed this meanwhile. Read it again.")
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A reminder that a report had to leave as it is, and why."""
-
-    reminder_id: int
-    title: str
-    owner: str
-    timezone: str
-    error: str
-
-    @classmethod
-    def of(cls, reminder: Reminder, error: Exception) -> Self:
-        text = f"{type(error).__name__}: {error}"
-        return cls(reminder.pk, reminder.title, reminder.owner.username, reminder.timezone, text)

@@ -1,4 +1,4 @@
-"""Who answered an occurrence, when, how and through which face."""
+"""Responses to an occurrence: acknowledged, snoozed or skipped, with actor and source."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["Actor", "Response", "responses_of", "with_responses"]
 
 
 class Response(models.Model):
-    """One answer, written in the transaction that makes it take effect and never edited."""
+    """A response, written in the transaction in which it takes effect and never updated."""
 
     class Verb(models.TextChoices):
         ACKNOWLEDGED = "acknowledged"
@@ -25,7 +25,7 @@ class Response(models.Model):
     class Source(models.TextChoices):
         API = "api"
         ADMIN = "admin"
-        LINK = "link"  # in a message, without signing in: `channel` is where it had been sent
+        LINK = "link"  # in a message, without signing in; `channel` received that message
         COMMAND = "command"
 
     # Without a foreign key in the database, as for a change of a reminder.
@@ -51,7 +51,7 @@ class Response(models.Model):
 
 
 def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
-    """Add `response_rows` to each occurrence, read by one statement, for `responses_of`."""
+    """Annotate each occurrence with `response_rows` for `responses_of`, in one statement."""
     return with_related(
         occurrences,
         "response_rows",
@@ -69,7 +69,7 @@ def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
 
 
 def responses_of(occurrence: Any) -> list[Response]:
-    """Return the responses to an occurrence that `with_responses` has read."""
+    """Return the responses to an occurrence of `with_responses`."""
     responses = []
     for row in occurrence.response_rows:
         at, username = datetime.fromisoformat(row.pop("at")), row.pop("username")

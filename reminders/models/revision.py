@@ -1,3 +1,5 @@
+"""Revisions: the last change of each reminder, for the sync API."""
+
 from datetime import datetime
 
 from django.conf import settings
@@ -5,12 +7,12 @@ from django.db import connection, models
 
 
 class Revision(models.Model):
-    """The last change of a reminder: in which transaction, and when. Written by triggers alone.
+    """The transaction and time of a reminder's last change. Written by triggers alone.
 
-    A table of its own, as an index of reminders would be written once more whenever one fires.
+    A separate table: PostgreSQL would write an index on reminders whenever one fires.
     """
 
-    # Without foreign keys in the database: what these name is looked up when it is read.
+    # Without foreign keys in the database: sync looks up the rows when it reads them.
     reminder = models.OneToOneField(
         "reminders.Reminder",
         models.CASCADE,
@@ -32,7 +34,7 @@ class Revision(models.Model):
         indexes = [
             # sync.CHANGED
             models.Index(fields=["owner", "xid", "reminder"], name="reminders_revision_order"),
-            # forget
+            # delete_old
             models.Index(fields=["at"], name="reminders_revision_old"),
         ]
 
@@ -40,14 +42,14 @@ class Revision(models.Model):
         return f"{self.reminder_id} in {self.xid}"
 
 
-FORGET = """
+DELETE_OLD = """
 DELETE FROM reminders_revision WHERE reminder_id IN
     (SELECT reminder_id FROM reminders_revision WHERE at < %s LIMIT %s)
 """
 
 
-def forget(before: datetime, batch: int) -> int:
-    """Remove a batch of what no mark that is still good asks for; return how much that was."""
+def delete_old(before: datetime, batch: int) -> int:
+    """Delete up to `batch` revisions older than any valid sync mark; return the number."""
     with connection.cursor() as cursor:
-        cursor.execute(FORGET, [before, batch])
+        cursor.execute(DELETE_OLD, [before, batch])
         return cursor.rowcount

@@ -1,19 +1,19 @@
-"""What the database has counted of occurrences: the other side of the ledger."""
+"""Tallies: the numbers of occurrences that triggers have counted, to check the ledger against."""
 
 from django.db import models
 from django.db.models import Q
 
 
 class Tally(models.Model):
-    """How many occurrences were recorded and pruned, by the UTC day of their `recorded_at`.
+    """Numbers of occurrences recorded and pruned, by the UTC day of their `recorded_at`.
 
-    A trigger appends what each INSERT brought, whoever made it, and prune what it removed: rows
-    that disappear in any other way are missed. Several rows of one day add up.
+    A trigger adds a row for each INSERT, and pruning adds one for each batch. So the ledger notices
+    occurrences that disappear in any other way. Several rows of one day add up.
     """
 
     day = models.DateField()
     status = models.CharField(max_length=16)
-    # Why it was missed or skipped; empty for what fired.
+    # The reason for missed and skipped occurrences; empty for fired ones.
     reason = models.CharField(max_length=100, blank=True)
     recorded = models.PositiveIntegerField(default=0)
     pruned = models.PositiveIntegerField(default=0)

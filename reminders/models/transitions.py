@@ -1,8 +1,8 @@
-"""Pause, resume, skip, delete and restore reminders: one rule for one reminder and for thousands.
+"""Pause, resume, skip, delete and restore reminders: the same rules for one and for thousands.
 
-Each function takes reminders whose rows the caller has locked. It changes them in memory and writes
-all of them in a constant number of statements. `Reminder` calls it with itself, staff's actions
-call it with the rows that they have chosen (`chosen`).
+Each function takes reminders whose rows the caller has locked, changes them in memory and writes
+all of them in a constant number of statements. `Reminder` passes itself; staff's bulk actions
+(`reminders.actions.bulk`) pass the selected rows.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -17,11 +17,11 @@ from django.utils import timezone
 from notifications.explain.causes import following
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
-from reminders.models.change import Change, change
+from reminders.models.change import Change, new_change
 from reminders.models.occurrence import SKIPPED, Occurrence, occurrence_id, reference, reference_of
 from reminders.recurrence import Fire, RecurrenceError
 from reminders.schedule.misfire import Missed
-from reminders.schedule.wall_times import GoesOn
+from reminders.schedule.wall_times import ResumedSchedule
 
 PAUSED, FINISHED = "paused", "finished"
 SNOOZED, PENDING = Occurrence.Status.SNOOZED, Occurrence.Status.PENDING
@@ -50,9 +50,9 @@ RETURNING id, reminder_id, due_at, extract(epoch FROM lead)::int
 
 
 def pause(reminders: Sequence[Any], now: datetime, until: datetime | None) -> list[Any]:
-    """Pause reminders; return those that changed, which the finished ones never do.
+    """Pause reminders; return the changed ones. Finished reminders never change.
 
-    Nags and escalations of what has fired end; what is snoozed waits for the resume.
+    Nags and escalations end; snoozed occurrences wait for the resume.
     """
     state = (PAUSED, until)
     paused = [
@@ -62,11 +62,11 @@ def pause(reminders: Sequence[Any], now: datetime, until: datetime | None) -> li
     ]
     note(paused, Change.Verb.PAUSED, now, f"until {until:%Y-%m-%dT%H:%M:%SZ}" if until else "")
     active = [reminder for reminder in paused if reminder.status != PAUSED]
-    miss_due(active, now, Missed.PAUSED)
+    record_missed(active, now, Missed.PAUSED)
     for reminder in active:
-        reminder.expect(None)
+        reminder.set_next(None)
     if active:
-        occurrences_of(active).rest()
+        occurrences_of(active).stop_follow_ups()
     for reminder in paused:
         reminder.status, reminder.paused_until = state
     touch(paused)
@@ -74,10 +74,10 @@ def pause(reminders: Sequence[Any], now: datetime, until: datetime | None) -> li
 
 
 def resume(reminders: Sequence[Any], now: datetime) -> list[Any]:
-    """Go on with the first occurrence after `now`; return the reminders that were paused.
+    """Resume with the first occurrence after `now`; return the reminders that were paused.
 
-    Where a pause is over it ended when it was to end, however late it is now: what is due then
-    fires. What was snoozed is said as soon as its time has come.
+    If `paused_until` is past, the pause ended then, and occurrences since then fire. Snoozed
+    occurrences are sent when they are due.
     """
     resumed = [reminder for reminder in reminders if reminder.status == PAUSED]
     note(resumed, Change.Verb.RESUMED, now)
@@ -92,51 +92,51 @@ def resume(reminders: Sequence[Any], now: datetime) -> list[Any]:
 
 
 def skip(reminders: Sequence[Any], now: datetime) -> list[Occurrence]:
-    """Record what is planned next as skipped, at all leads to come, and plan what follows.
+    """Record the next due instant of each as skipped, at all its leads to come, and plan past it.
 
-    Return what is recorded, of each reminder the first to speak first. ValidationError names the
-    field of a schedule that cannot be read.
+    Return the skipped occurrences, of each reminder the earliest fire first. ValidationError names
+    the field of a schedule that cannot be read.
     """
     planned = [reminder for reminder in reminders if reminder.next_due_at is not None]
     skipped: list[tuple[Any, Fire]] = []
     for reminder in planned:
         try:
-            skipped += [(reminder, fire) for fire in _pass_next(reminder)]
+            skipped += [(reminder, fire) for fire in _plan_past_next(reminder)]
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
-    # Their leads may be so long that another instant is spoken of between two of this one: what is
-    # recorded here does not fire when its turn comes.
+    # With long leads the following instant may have alerts between two of this one. The tick does
+    # not fire a recorded occurrence, because it exists once.
     recorded = record(skipped, Occurrence.Status.SKIPPED, SKIPPED, now)
     write(planned)
     return recorded
 
 
 def close(reminders: Sequence[Any], now: datetime) -> list[Any]:
-    """Delete reminders for their owners; return those that were not deleted before.
+    """Delete reminders for their owners; return the ones that changed.
 
-    They fire nothing more, what is queued is cancelled, and their rows stay.
+    They fire nothing more and their queued deliveries are cancelled, but their rows stay.
     """
     closed = [reminder for reminder in reminders if reminder.deleted_at is None]
     if not closed:
         return []
     note(closed, Change.Verb.DELETED, now)
-    miss_due(closed, now, Missed.DELETED)
+    record_missed(closed, now, Missed.DELETED)
     for reminder in closed:
-        reminder.expect(None)
+        reminder.set_next(None)
         reminder.deleted_at = now
     touch(closed)
-    # First: then no tick makes a delivery that the cancelling does not see.
-    occurrences_of(closed).rest()
+    # Before the cancelling: a tick could still create a delivery that it would miss.
+    occurrences_of(closed).stop_follow_ups()
     occurrences_of(closed).filter(status=SNOOZED).update(status=PENDING)
     cancel_messages(closed, now)
     return closed
 
 
 def restore(reminders: Sequence[Any], now: datetime) -> list[Any]:
-    """Plan deleted reminders anew, from `now` on; return them.
+    """Undelete reminders and plan them from `now` on; return the ones that changed.
 
-    What was due while they were deleted stays as it is: nothing of it fires. One whose channels are
-    all deleted gets its owner's inbox. The database refuses one whose external id is taken.
+    Occurrences due while they were deleted do not fire. A reminder whose channels are all deleted
+    gets its owner's inbox. PostgreSQL raises IntegrityError for a duplicate external_id.
     """
     restored = [reminder for reminder in reminders if reminder.deleted_at is not None]
     note(restored, Change.Verb.RESTORED, now)
@@ -158,12 +158,12 @@ def _without_channels(reminders: Sequence[Any]) -> list[Any]:
 
 
 def note(reminders: Sequence[Any], verb: Change.Verb, now: datetime, detail: str = "") -> None:
-    """Record one change of each of these, as they still are before it."""
-    Change.objects.bulk_create(change(reminder, verb, now, detail) for reminder in reminders)
+    """Record one change of each reminder; called before the reminder is changed."""
+    Change.objects.bulk_create(new_change(reminder, verb, now, detail) for reminder in reminders)
 
 
-def miss_due(reminders: Sequence[Any], now: datetime, reason: Missed) -> None:
-    """Record what is due but not fired yet as missed, before the plan that holds it goes."""
+def record_missed(reminders: Sequence[Any], now: datetime, reason: Missed) -> None:
+    """Record the due fires of reminders as missed; called before their plan changes."""
     missed = [(reminder, fire) for reminder in reminders for fire in reminder.fires_due(now)]
     record(missed, Occurrence.Status.MISSED, reason.value, now)
 
@@ -171,7 +171,7 @@ def miss_due(reminders: Sequence[Any], now: datetime, reason: Missed) -> None:
 def record(
     fires: Sequence[tuple[Any, Fire]], status: str, reason: str, now: datetime
 ) -> list[Occurrence]:
-    """Store an occurrence for each of these that has none yet; return the new ones."""
+    """Insert an occurrence for each fire that has none yet; return the new ones."""
     if not fires:
         return []
     values = {
@@ -203,7 +203,7 @@ def record(
 
 
 def touch(reminders: Sequence[Any]) -> None:
-    """Write reminders as edited: with the next version."""
+    """Write reminders with the next version, so that a concurrent edit is refused."""
     for reminder in reminders:
         reminder.version += 1
         reminder.updated_at = timezone.now()
@@ -211,7 +211,7 @@ def touch(reminders: Sequence[Any]) -> None:
 
 
 def write(reminders: Sequence[Any], updated_at: datetime | None = None) -> None:
-    """Write what a transition changes of these rows."""
+    """Write the columns that transitions change, in one statement."""
     if not reminders:
         return
     columns = {
@@ -231,8 +231,8 @@ def write(reminders: Sequence[Any], updated_at: datetime | None = None) -> None:
 
 
 def array_of(times: Sequence[datetime] | None) -> str | None:
-    """Write wall times as PostgreSQL does: unnest would take an array of arrays apart."""
-    return None if times is None else "{" + ",".join(each.isoformat() for each in times) + "}"
+    """Return local times as a PostgreSQL array literal: unnest would flatten an array of arrays."""
+    return None if times is None else "{" + ",".join(time.isoformat() for time in times) + "}"
 
 
 def occurrences_of(reminders: Collection[Any]) -> Any:
@@ -240,10 +240,11 @@ def occurrences_of(reminders: Collection[Any]) -> Any:
 
 
 def cancel_messages(reminders: Sequence[Any], now: datetime) -> None:
-    """Cancel the unfinished deliveries of what these reminders fired and of what followed.
+    """Cancel the unfinished deliveries of these reminders, follow-ups included.
 
-    Of one reminder they are found by their references. Many may have fired millions of times: there
-    the unfinished deliveries of their owners are fewer, and are read instead.
+    For one reminder they are looked up by the references of its occurrences. Many reminders may
+    have millions of occurrences: then the unfinished deliveries of their owners are read, which are
+    fewer.
     """
     if len(reminders) > 1:
         Delivery.objects.filter(pk__in=_unsent_of_owners(reminders)).cancel(DELETED, now)
@@ -270,14 +271,14 @@ def _unsent_of_owners(reminders: Sequence[Any]) -> list[int]:
     return sorted(pk for pk, number in caused.items() if number in own)
 
 
-def _pass_next(reminder: Any) -> Iterable[Fire]:
-    """Move a reminder's plan past its next due instant; return the fires of that instant."""
+def _plan_past_next(reminder: Any) -> Iterable[Fire]:
+    """Set the next fire after the next due instant; return the fires of that instant to come."""
     first: Fire = reminder.planned
-    going_on = GoesOn(reminder.schedule, first, reminder.next_walls)
+    resumed = ResumedSchedule(reminder.schedule, first, reminder.next_walls)
     fire: Fire | None = first
     while fire is not None and fire.due_at == first.due_at:
-        fire = going_on.next_fire(*fire.order)
+        fire = resumed.next_fire(*fire.order)
     ahead = [fire for fire in reminder.fires_of(first.due_at) if fire.order >= first.order]
-    reminder.expect(fire)
-    reminder.next_walls = going_on.walls(fire) if fire else None
+    reminder.set_next(fire)
+    reminder.next_walls = resumed.wall_times(fire) if fire else None
     return ahead

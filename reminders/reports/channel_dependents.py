@@ -1,4 +1,4 @@
-"""Reminders that lead to a channel, and those that no other channel takes messages for."""
+"""The numbers of reminders that send to a channel, and that send to no other usable channel."""
 
 from django.db.models import Count, Exists, OuterRef, Q
 
@@ -10,13 +10,13 @@ from reminders.models import Reminder
 def count(channel: Channel) -> Dependents:
     """Count the reminders of a channel that may still fire."""
     usable = Channel.objects.verified().filter(deleted_at=None, disabled_at=None)
-    others = Reminder.channels.through.objects.filter(
+    other_channels = Reminder.channels.through.objects.filter(
         reminder=OuterRef("pk"), channel__in=usable.exclude(pk=channel.pk)
     )
-    rows = Reminder.objects.kept().exclude(status=Reminder.Status.FINISHED)
+    rows = Reminder.objects.not_deleted().exclude(status=Reminder.Status.FINISHED)
     counts = (
         rows.filter(channels=channel)
-        .annotate(has_other=Exists(others))
+        .annotate(has_other=Exists(other_channels))
         .aggregate(all=Count("pk"), alone=Count("pk", filter=Q(has_other=False)))
     )
     return Dependents(counts["all"], counts["alone"])

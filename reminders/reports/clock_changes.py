@@ -1,4 +1,4 @@
-"""Which reminders meet a clock change, and what becomes of their occurrences."""
+"""Report of DST changes ahead: the reminders that they affect, and what happens to occurrences."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reminders.models import Reminder
-from reminders.models.reminder import Unreadable
+from reminders.models.unreadable import UnreadableReminder
 from reminders.recurrence import ClockChange, Fold, Gap, RecurrenceError
 from reminders.recurrence.wall_clock import FOREVER, UTC_EPOCH, instant, wall_clock
 
@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A clock change of a zone: at `at` (UTC) its offset goes from `before` to `after`."""
+    """A DST change: at `at` (UTC) the offset of a zone changes from `before` to `after`."""
 
     timezone: str
     at: datetime
@@ -26,8 +26,8 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """An active reminder that meets a clock change, with what becomes of each occurrence."""
+class AffectedReminder:
+    """An active reminder with the occurrences that a DST change moves, skips or repeats."""
 
     turn: Turn
     reminder_id: int
@@ -37,7 +37,7 @@ class Meeting:
 
 
 def outcome(change: ClockChange, turn: Turn) -> str:
-    """Say in a word what becomes of an occurrence: moved, skipped, first or second."""
+    """Return the effect on an occurrence: moved, skipped, first or second."""
     if change.due_at is None:
         return "skipped"
     if change.kind == "gap":
@@ -46,90 +46,89 @@ def outcome(change: ClockChange, turn: Turn) -> str:
 
 
 def turns(timezone: str, after: datetime, until: datetime) -> list[Turn]:
-    """Return the clock changes of a zone in (after, until].
+    """Return the DST changes of a zone in (after, until].
 
-    Raises RecurrenceError on a zone that does not exist.
+    Raises RecurrenceError for an unknown zone.
     """
-    # The choices of gap and fold decide about wall times only, not about when the clock changes.
+    # Gap and fold do not matter here: they convert local times only.
     clock = wall_clock(timezone, Gap.AFTER, Fold.FIRST)
     end = (until - UTC_EPOCH) // SECOND
-    found = []
+    changes = []
     stretch = clock.stretch((after - UTC_EPOCH) // SECOND)
     while stretch.end <= end and stretch.end != FOREVER:
         following = clock.stretch(stretch.end)
         offsets = timedelta(seconds=stretch.offset), timedelta(seconds=following.offset)
-        found.append(Turn(timezone, instant(stretch.end), *offsets))
+        changes.append(Turn(timezone, instant(stretch.end), *offsets))
         stretch = following
-    return found
+    return changes
 
 
 def zones(after: datetime, until: datetime, owner: Any = None) -> dict[str, list[Turn] | str]:
-    """Return the zones of active reminders that change their clocks in (after, until], and how.
+    """Return the zones of active reminders that have DST changes in (after, until], with these.
 
-    A zone that cannot be read is there too, with the reason in place of its changes.
+    An unknown zone has the error text in place of its changes.
     """
-    found: dict[str, list[Turn] | str] = {}
+    by_zone: dict[str, list[Turn] | str] = {}
     for name in _active(owner).order_by("timezone").values_list("timezone", flat=True).distinct():
         try:
             changes = turns(name, after, until)
         except RecurrenceError as error:
-            found[name] = error.message
+            by_zone[name] = error.message
             continue
         if changes:
-            found[name] = changes
-    return found
+            by_zone[name] = changes
+    return by_zone
 
 
 def ahead(timezones: Iterable[str], after: datetime, until: datetime) -> list[Turn]:
-    """Return the clock changes of these zones in (after, until], soonest first.
+    """Return the DST changes of these zones in (after, until], soonest first.
 
-    Zones that cannot be read are left out.
+    Unknown zones are left out.
     """
-    found: list[Turn] = []
+    changes: list[Turn] = []
     for name in timezones:
         with suppress(RecurrenceError):
-            found += turns(name, after, until)
-    return sorted(found, key=lambda turn: turn.at)
+            changes += turns(name, after, until)
+    return sorted(changes, key=lambda turn: turn.at)
 
 
 def count(zones: dict[str, list[Turn] | str], owner: Any = None) -> int:
-    """Return how many reminders `report` goes through."""
+    """Return the number of reminders that `report` checks."""
     return _active(owner).filter(timezone__in=list(zones)).count()
 
 
 def report(
-    zones: dict[str, list[Turn] | str], owner: Any = None, seen: Callable[[], None] = lambda: None
-) -> Iterator[Meeting | Unreadable]:
-    """Yield what meets the changes, zone by zone and change by change; calls `seen` per reminder.
+    zones: dict[str, list[Turn] | str], owner: Any = None, step: Callable[[], None] = lambda: None
+) -> Iterator[AffectedReminder | UnreadableReminder]:
+    """Yield the affected reminders, zone by zone and change by change; call `step` per reminder.
 
-    Reminders come from the database in chunks and are not kept. One that cannot be read is told
-    of once, and the report goes on.
+    Reminders are read in chunks, to save memory. An unreadable one is yielded once.
     """
     for name, changes in zones.items():
         if isinstance(changes, str):
             for row in _rows(name, owner):
-                seen()
-                yield Unreadable(row.pk, row.title, row.owner.username, name, changes)
+                step()
+                yield UnreadableReminder(row.pk, row.title, row.owner.username, name, changes)
             continue
         for turn in changes:
             for row in _rows(name, owner):
                 is_first = turn is changes[0]
                 if is_first:
-                    seen()
-                found = _meeting(row, turn)
-                if isinstance(found, Meeting) or (found and is_first):
-                    yield found
+                    step()
+                result = _check(row, turn)
+                if isinstance(result, AffectedReminder) or (result and is_first):
+                    yield result
 
 
-def _meeting(row: Reminder, turn: Turn) -> Meeting | Unreadable | None:
+def _check(row: Reminder, turn: Turn) -> AffectedReminder | UnreadableReminder | None:
     try:
-        # A whole report may meet any error that a row can hold; none of them ends it.
+        # A row may raise any error, and must not end the report for all others.
         changes = row.schedule.clock_changes(turn.at - SECOND, turn.at)
     except Exception as error:
-        return Unreadable.of(row, error)
+        return UnreadableReminder.of(row, error)
     if not changes:
         return None
-    return Meeting(turn, row.pk, row.title, row.owner.username, changes)
+    return AffectedReminder(turn, row.pk, row.title, row.owner.username, changes)
 
 
 def _active(owner: Any) -> Any:

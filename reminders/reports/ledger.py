@@ -1,7 +1,7 @@
-"""The ledger: what was due, what became of it, and whether that adds up, down to each attempt.
+"""The ledger: counts all occurrences, deliveries and attempts, and checks that the sums match.
 
-It reads only; within `snapshot` no batch is committed between two of its queries. What FOAM sends
-itself, by reminder 0, is counted nowhere.
+Only reads. Within `snapshot` all its queries see the same committed batches. The canary is not
+counted.
 """
 
 from collections import defaultdict
@@ -31,16 +31,16 @@ from reminders.engine.tick import SET_ASIDE
 from reminders.models import Occurrence, Reminder, Tally
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
 
-# Whatever was answered later has fired.
+# All other statuses have fired: a response does not change that.
 NOT_FIRED = ("skipped", "missed")
-WHAT_BECAME = Case(When(status__in=NOT_FIRED, then=F("status")), default=Value("fired"))
+RESULT = Case(When(status__in=NOT_FIRED, then=F("status")), default=Value("fired"))
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """What became of what was due; `pruned` of these are no longer there.
+    """Numbers of occurrences by their result; the rows of `pruned` ones are deleted.
 
-    `overdue` has not fired yet, and is no part of `due`: it is late, not lost.
+    `overdue` reminders have not fired yet and are no part of `due`: they are late, not lost.
     """
 
     fired: int
@@ -66,14 +66,18 @@ class Ledger:
 
 
 def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
-    """Return what was recorded in `period`, what became of it, and what does not add up.
+    """Return the ledger of the occurrences recorded in `period`.
 
-    The tally, and the sums of what was pruned, are kept by day and for all owners together. So a
-    day of which `period` has a part counts its pruned rows whole, and for one `owner` only the
-    rows that are still there are counted and checked.
+    1. Count occurrences by result, pruned ones included.
+    2. Compare the counts with the tally of the triggers.
+    3. Count deliveries and attempts.
+    4. Look for rows that have lost their counterpart.
+
+    Tallies and pruned sums are by day and for all owners. So a day at the edge of `period` counts
+    its pruned rows as a whole. For one `owner` only the rows that still exist are counted.
     """
     deliveries.look_up(period)
-    rows = deliveries.by_day(counted(owner), period, "recorded_at", WHAT_BECAME, REASON)
+    rows = deliveries.by_day(counted(owner), period, "recorded_at", RESULT, REASON)
     tally = [] if owner else deliveries.tallied(Tally, period)
     sums = deliveries.sums_of(rows, tally)
     occurrences = Occurrences(
@@ -89,16 +93,16 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
 
 
 def counted(owner: Any = None) -> QuerySet[Occurrence]:
-    """The occurrences that the ledger counts."""
+    """Return the occurrences that the ledger counts."""
     occurrences = Occurrence.objects.exclude_system()
     return occurrences.filter(reminder__owner=owner) if owner else occurrences
 
 
 def overdue(period: Period, now: datetime, owner: Any = None) -> QuerySet[Reminder]:
-    """Return the reminders that came due in `period` or before, and have not fired by `now`.
+    """Return the reminders that were due in `period` or before, and have not fired by `now`.
 
-    The tick sets those aside that it could not fire, at most `SET_ASIDE` ahead. So the index of
-    what is due has all of them.
+    The tick sets failing reminders aside by at most `SET_ASIDE`, so the index of due reminders
+    contains all of them up to then.
     """
     until = min(now, period.until)
     came = Value(until, DateTimeField()) + F("next_lead")
@@ -118,7 +122,7 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
     yield from find_imbalance(
         "Occurrences whose reminder is not there.", recorded.filter(~Exists(reminders))
     )
-    # Not `startswith`, which the index of references would answer with those of all times.
+    # Not `startswith`: PostgreSQL would read the references of all time from their index.
     caused = (
         deliveries.counted(owner)
         .alias(begins=Left("reference", len(REFERENCE)))
@@ -132,8 +136,8 @@ def _wrong(period: Period, owner: Any) -> Iterator[Imbalance]:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
-    """The figures of one owner, of the rows that are still there."""
+class OwnerFigures:
+    """The figures of one owner, from the rows that still exist."""
 
     owner: str
     fired: int = 0
@@ -154,8 +158,8 @@ class Owned:
         return self.sent + self.dead + self.cancelled + self.collected + self.pending
 
 
-def by_owner(period: Period) -> list[Owned]:
-    """Return the figures of each owner of whom anything was recorded in `period`, by name."""
+def by_owner(period: Period) -> list[OwnerFigures]:
+    """Return the figures of all owners with rows recorded in `period`, by name."""
     occurrences = (
         counted()
         .filter(period.has("recorded_at"))
@@ -167,6 +171,6 @@ def by_owner(period: Period) -> list[Owned]:
         )
     )
     figures: dict[str, dict[str, Any]] = defaultdict(dict)
-    for each in [*occurrences, *deliveries.by_owner(period)]:
-        figures[each["owner"]].update(each)
-    return [Owned(**figures[owner]) for owner in sorted(figures)]
+    for row in [*occurrences, *deliveries.by_owner(period)]:
+        figures[row["owner"]].update(row)
+    return [OwnerFigures(**figures[owner]) for owner in sorted(figures)]

@@ -1,4 +1,4 @@
-"""The state that a reminder brings along from elsewhere. Pure."""
+"""The state of an imported reminder: status, counters and skipped instants. Pure."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -6,12 +6,13 @@ from typing import NamedTuple
 from reminders.schedule.numbering import Count
 
 
-class Arrival(NamedTuple):
-    """How a reminder was where it comes from; by default one that has not fired yet.
+class ImportedState(NamedTuple):
+    """The state of a reminder in the installation that it comes from; by default a new one.
 
-    `status` as in Reminder.Status. One that was active goes on with its first occurrence from now,
-    and is finished when there is none; the others have no plan, and need no future. One that was
-    paused goes on at `paused_until`, if there is one. The due instants of `skipped` are let pass.
+    `status` as in Reminder.Status. An active reminder continues with its first occurrence after the
+    import, and is finished if it has none. A paused one is resumed at `paused_until`, if that is
+    set; a paused or finished one need not have a further occurrence. `skipped` are due instants
+    that will be skipped.
     """
 
     status: str = "active"

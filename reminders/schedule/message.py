@@ -1,4 +1,7 @@
-"""What a firing says. Pure: a snapshot is made of it, so later edits change nothing."""
+"""Title, body and data of the messages about an occurrence. Pure.
+
+Deliveries store the rendered text, so that a later edit of the reminder does not change them.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -10,13 +13,13 @@ from reminders.schedule.placeholders import render
 
 TITLE_LENGTH = 200
 BODY_LENGTH = 10_000
-# Below this nobody needs to be told that a message is late.
+# A message that is less late than this does not mention it.
 LATE = timedelta(minutes=1)
 NOTHING = timedelta(0)
 
 
-class Told(Protocol):
-    """What of a reminder is told."""
+class MessageFields(Protocol):
+    """The fields of a reminder that a message needs."""
 
     @property
     def pk(self) -> int: ...
@@ -36,7 +39,7 @@ class Told(Protocol):
     def schedule(self) -> Schedule: ...
     @property
     def recipient_timezone(self) -> str | None:
-        """The owner's; needed where title or body have a `{`."""
+        """The owner's time zone; only read if title or body contain a `{`."""
 
 
 class Message(NamedTuple):
@@ -45,14 +48,16 @@ class Message(NamedTuple):
     data: dict[str, Any]
 
 
-def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count) -> Message:
-    """Return title, body and data of one firing at `now`.
+def first_message(
+    reminder: MessageFields, fire: Fire, now: datetime, missed: int, count: Count
+) -> Message:
+    """Return the message of an occurrence that fires at `now`.
 
-    `missed` is how many earlier ones did not fire since the last that did, `count` what has fired
-    with this one. The body ends with a line that says how far ahead or how late this is, when it
-    is either.
+    `missed` is the number of occurrences that were missed since the last firing; `count`
+    includes this one. The body ends with a line that says how far ahead or how late the message
+    is.
     """
-    title, body = words_of(reminder, fire, now, count)
+    title, body = render_text(reminder, fire, now, count)
     due_text = format_instant(fire.due_at, reminder.timezone)
     late = lateness(reminder, fire.fire_at, now)
     lead = Lead.of(fire.lead)
@@ -75,35 +80,45 @@ def message(reminder: Told, fire: Fire, now: datetime, missed: int, count: Count
     )
 
 
-def again(
-    reminder: Told, due_at: datetime, now: datetime, count: Count, *, opening: str, why: str
+def follow_up_message(
+    reminder: MessageFields,
+    due_at: datetime,
+    now: datetime,
+    count: Count,
+    *,
+    opening: str,
+    reason: str,
 ) -> Message:
-    """Return what is said at `now` of what has fired before: the same words, and why they come.
+    """Return a later message about an occurrence: title and body again, and the reason for it.
 
     `opening` begins the title.
     """
     fire = Fire(due_at, due_at, ON_TIME)
-    data = message(reminder, fire, due_at, 0, count).data
-    words, body = words_of(reminder, fire, now, count)
-    title = f"{opening}{words}"
+    data = first_message(reminder, fire, due_at, 0, count).data
+    title, body = render_text(reminder, fire, now, count)
+    title = f"{opening}{title}"
     return Message(
         title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
-        body="\n\n".join(filter(None, [body, f"{_when(fire, now, data['due_text'])} {why}"])),
+        body="\n\n".join(filter(None, [body, f"{_when(fire, now, data['due_text'])} {reason}"])),
         data=data,
     )
 
 
-def words_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> tuple[str, str]:
-    """Return title and body, with what their placeholders say at `now`."""
+def render_text(
+    reminder: MessageFields, fire: Fire, now: datetime, count: Count
+) -> tuple[str, str]:
+    """Return title and body with their placeholders filled in as of `now`."""
     title, body = reminder.title, reminder.body
     if "{" not in title and "{" not in body:
         return title, body
-    values = values_of(reminder, fire, now, count)
+    values = placeholder_values(reminder, fire, now, count)
     return render(title, values, TITLE_LENGTH), render(body, values, BODY_LENGTH)
 
 
-def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[str, str]:
-    """Return what the placeholders of a reminder say: times as the recipient's clock shows them."""
+def placeholder_values(
+    reminder: MessageFields, fire: Fire, now: datetime, count: Count
+) -> dict[str, str]:
+    """Return the value of each placeholder; times are in the recipient's time zone."""
     timezone = reminder.recipient_timezone or reminder.timezone
     local = fire.due_at.astimezone(zone(timezone))
     return {
@@ -115,8 +130,8 @@ def values_of(reminder: Told, fire: Fire, now: datetime, count: Count) -> dict[s
     }
 
 
-def span(length: timedelta) -> str:
-    """Return a length of time in its two largest units: 2 h 5 min."""
+def format_duration(length: timedelta) -> str:
+    """Return a duration in its two largest units: 2 h 5 min."""
     minutes, seconds = divmod(int(length.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -126,8 +141,8 @@ def span(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in units[:2] if number) or "0 s"
 
 
-def lead_span(lead: Lead) -> str:
-    """Return a lead as it is told: P1D is 1 d, PT24H is 24 h; 0 s for none."""
+def format_lead(lead: Lead) -> str:
+    """Return a lead as text: 1 d for P1D, 24 h for PT24H, 0 s for none."""
     days = f"{lead.days} d" if lead.days else ""
     minutes, seconds = divmod(abs(lead.seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -137,10 +152,10 @@ def lead_span(lead: Lead) -> str:
     return between.join(filter(None, [days, time])) or "0 s"
 
 
-def roughly(length: timedelta) -> str:
-    """As `span`, without the seconds of what is longer than a minute."""
+def format_rounded(length: timedelta) -> str:
+    """As `format_duration`, rounded down to minutes if it is longer than one."""
     is_long = length >= timedelta(minutes=1)
-    return span(length - length % timedelta(minutes=1)) if is_long else span(length)
+    return format_duration(length - length % timedelta(minutes=1) if is_long else length)
 
 
 def _when(fire: Fire, now: datetime, due_text: str) -> str:
@@ -148,24 +163,25 @@ def _when(fire: Fire, now: datetime, due_text: str) -> str:
 
 
 def _distance(fire: Fire, now: datetime) -> str:
-    """Say how far ahead the due instant is, or how long ago it was."""
+    """Return the due instant relative to `now`: in 10 min, now, 2 h ago."""
     is_punctual = NOTHING <= now - fire.fire_at < LATE
     lead = Lead.of(fire.lead)
     if is_punctual and lead and lead.seconds >= 0:
-        return f"in {lead_span(lead)}"
-    left = fire.due_at - (fire.fire_at if is_punctual else now)
-    if not left or (not is_punctual and abs(left) < LATE):
+        return f"in {format_lead(lead)}"
+    ahead = fire.due_at - (fire.fire_at if is_punctual else now)
+    if not ahead or (not is_punctual and abs(ahead) < LATE):
         return "now"
-    return f"in {roughly(left)}" if left > NOTHING else f"{roughly(-left)} ago"
+    return f"in {format_rounded(ahead)}" if ahead > NOTHING else f"{format_rounded(-ahead)} ago"
 
 
-def lateness(reminder: Told, fire_at: datetime, now: datetime) -> str:
-    """Say how late what was to be said at `fire_at` is, and why; nothing if it hardly is."""
+def lateness(reminder: MessageFields, fire_at: datetime, now: datetime) -> str:
+    """Return how late a message of `fire_at` is, and why; empty if it is late by less than LATE."""
     late = now - fire_at
     if late < LATE:
         return ""
-    why = "an error had set it aside" if reminder.error else "FOAM was down or held up at the time"
-    return f"This comes {span(late)} late: {why}."
+    is_set_aside = bool(reminder.error)
+    reason = "an error had set it aside" if is_set_aside else "FOAM was down or held up at the time"
+    return f"This comes {format_duration(late)} late: {reason}."
 
 
 def _missed(count: int) -> str:

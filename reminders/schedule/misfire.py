@@ -1,4 +1,4 @@
-"""What to do with what came due while nobody ticked. Pure."""
+"""Misfire policies: which of the occurrences that came due between two ticks fire. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,24 +9,24 @@ from reminders.recurrence import Fire, Lead
 
 
 class Misfire(StrEnum):
-    LATEST = "latest"  # one message for the newest; the older ones are missed
-    ALL = "all"  # a message for each
-    NONE = "none"  # none for what is later than `grace`
+    LATEST = "latest"  # the newest one fires; the older ones are missed
+    ALL = "all"  # all fire
+    NONE = "none"  # occurrences later than `grace` are missed
 
 
-# How many fires of one reminder are planned at a time; the rest stays due for the next batch.
+# The maximum of fires planned for one reminder in a batch; the next batch plans later ones.
 PLAN_LIMIT = 200
 
 
 class Missed(StrEnum):
-    """Why what was due did not fire, as it is recorded."""
+    """The reason that is recorded with a missed occurrence."""
 
     SUPERSEDED = "A later one was due before this could be sent."
     TOO_LATE = "Later than the grace that the reminder allows."
     EDITED = "The schedule was changed before this could be sent."
     PAUSED = "Paused before this could be sent."
     DELETED = "Deleted before this could be sent."
-    # Recorded with which backlog, after a colon.
+    # A colon and the backlog follow in the stored text.
     COALESCED = "Coalesced with a later one by staff"
     DROPPED = "Dropped by staff"
     SILENCED = "All of its user, or one of its tags, was paused."
@@ -43,7 +43,7 @@ class NextFire(Protocol):
 
 
 class Plan(NamedTuple):
-    """What becomes of a due reminder: what fires, what was missed and why, what comes next."""
+    """The plan for a due reminder: fires, missed fires with their reasons, and the next fire."""
 
     fires: Sequence[Fire] = ()
     missed: Sequence[tuple[Fire, str]] = ()
@@ -51,9 +51,9 @@ class Plan(NamedTuple):
 
 
 def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: timedelta) -> Plan:
-    """Decide about `first`, which is due, and all that came due after it until `now`.
+    """Apply a misfire policy to `first`, which is due, and to the later fires until `now`.
 
-    At most PLAN_LIMIT fires are looked at; `next` is then still due, and is planned again.
+    At most PLAN_LIMIT fires are planned; `next` is then still due, and the next batch plans it.
     """
     due, following = due_until(schedule, first, now)
     if misfire == Misfire.ALL:
@@ -66,21 +66,21 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
         return Plan([], [(fire, SUPERSEDED) for fire in due], following)
     if len(due) == 1:
         return Plan(due, [], following)
-    # Several leads may speak at one instant, each of another occurrence: none is the older one.
+    # Fires of one instant belong to different leads and occurrences: all of them are the newest.
     older = [fire for fire in due if fire.fire_at < due[-1].fire_at]
     return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
 
 
 def coalesced(plan: Plan, now: datetime, reason: str) -> Plan:
-    """Of what a plan would fire keep the newest; the older ones are missed for this `reason`."""
+    """Return a plan in which only the newest fire is left; older ones are missed for `reason`."""
     is_last = plan.next is None or plan.next.fire_at > now
-    kept = [f for f in plan.fires if is_last and f.fire_at == plan.fires[-1].fire_at]
-    older = [(fire, reason) for fire in plan.fires if fire not in kept]
-    return Plan(kept, [*plan.missed, *older], plan.next)
+    newest = [fire for fire in plan.fires if is_last and fire.fire_at == plan.fires[-1].fire_at]
+    older = [(fire, reason) for fire in plan.fires if fire not in newest]
+    return Plan(newest, [*plan.missed, *older], plan.next)
 
 
 def dropped(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Plan:
-    """Miss `first` and all that came due after it until then, for this `reason`."""
+    """Return a plan in which `first` and all later fires until `until` are missed for `reason`."""
     due, following = due_until(schedule, first, until)
     return Plan([], [(fire, reason) for fire in due], following)
 
@@ -88,9 +88,9 @@ def dropped(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Pl
 def due_until(
     schedule: NextFire, first: Fire, now: datetime, limit: int = PLAN_LIMIT
 ) -> tuple[list[Fire], Fire | None]:
-    """Return up to `limit` fires that are due, from `first` on, which is, and what follows.
+    """Return up to `limit` due fires, `first` among them, and the fire that follows them.
 
-    Those of one instant are not parted.
+    Fires of one instant stay together.
     """
     due, following = [first], schedule.next_fire(*first.order)
     while following is not None and following.fire_at <= now and len(due) < limit:

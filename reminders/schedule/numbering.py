@@ -1,16 +1,19 @@
-"""How many due instants of a reminder have fired: what `{number}` tells. Pure."""
+"""The number of due instants that have fired, for the placeholder `{number}`. Pure."""
 
 from datetime import datetime
 from typing import NamedTuple, Self
 
 from reminders.recurrence import Schedule
 
-# How far back the number of a message is looked for that later ones have overtaken.
-REACH = 1000
+# An instant that more than this many later ones have overtaken has no number.
+MAX_OVERTAKEN = 1000
 
 
 class Count(NamedTuple):
-    """So many due instants have fired, and which is the newest of them; its leads are one."""
+    """The number of due instants that have fired, and the newest of them.
+
+    All leads of a due instant count once.
+    """
 
     fired: int = 0
     newest: datetime | None = None
@@ -21,13 +24,13 @@ class Count(NamedTuple):
         return type(self)(self.fired + 1, due_at)
 
     def number(self, due_at: datetime, schedule: Schedule) -> str:
-        """Return which of those counted `due_at` is.
+        """Return the number of `due_at` among the counted instants, or `?`.
 
-        Not the newest where the lead of a later one is longer than the time between them. One that
-        more than REACH have overtaken so is `?`.
+        It is not the newest if a later instant with a longer lead has fired before it. `?` stands
+        for an instant that more than MAX_OVERTAKEN have overtaken in this way.
         """
         at: datetime | None = due_at
-        for later in range(REACH):
+        for later in range(MAX_OVERTAKEN):
             if at is None or self.newest is None or at >= self.newest:
                 return str(max(1, self.fired - later))
             at = schedule.after(at)

@@ -1,7 +1,7 @@
-"""Placeholders in the words of a reminder, filled in when it speaks. Pure.
+"""Placeholders in title and body of a reminder, filled in when it fires. Pure.
 
-A text is a template when it has a `{`: there `{due}` stands for the due instant, and `{{` and `}}`
-for braces. There is nothing else, so that whoever may write a reminder can do no more than words.
+`{due}` is replaced by the due instant, `{{` and `}}` by braces. There are no expressions: a user
+who may write a reminder must not be able to run code.
 """
 
 import re
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 PLACEHOLDERS = ("due", "due_date", "due_time", "lead", "number")
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-# Of what stands in braces and should not, so much is repeated.
-_QUOTED = 30
+# An error message quotes this many characters of an unknown placeholder.
+_MAX_QUOTED = 30
 
 
-def problem(text: str) -> str:
-    """Say what is wrong with a text as a template, and what is allowed; empty when it is good."""
+def placeholder_error(text: str) -> str:
+    """Return what is wrong with the placeholders of a text, and what is allowed; empty if valid."""
     if "{" not in text:
         return ""
     for token in _TOKEN.finditer(text):
@@ -23,22 +23,22 @@ def problem(text: str) -> str:
         if name is None and len(token[0]) == 1:
             return f"A single {token[0]} is part of no placeholder. {_allowed()}"
         if name is not None and name not in PLACEHOLDERS:
-            cut = name if len(name) <= _QUOTED else f"{name[:_QUOTED]}…"
+            cut = name if len(name) <= _MAX_QUOTED else f"{name[:_MAX_QUOTED]}…"
             return f"There is no placeholder {{{cut}}}. {_allowed()}"
     return ""
 
 
 def render(text: str, values: Mapping[str, str], limit: int) -> str:
-    """Fill in the placeholders of a text, and cut what comes out to a limit.
+    """Return a text with its placeholders filled in, cut to `limit` characters.
 
-    A text that is no good template was stored before there were any: it is shown as it is.
+    A text with invalid placeholders is older than placeholders, and is returned unchanged.
     """
-    if "{" not in text or problem(text):
+    if "{" not in text or placeholder_error(text):
         return text
-    said = _TOKEN.sub(lambda token: values[token[1]] if token[1] else token[0][0], text)
-    return said if len(said) <= limit else f"{said[: limit - 1]}…"
+    result = _TOKEN.sub(lambda token: values[token[1]] if token[1] else token[0][0], text)
+    return result if len(result) <= limit else f"{result[: limit - 1]}…"
 
 
 def _allowed() -> str:
-    *others, last = (f"{{{name}}}" for name in PLACEHOLDERS)
-    return f"Use {', '.join(others)} or {last}; for a brace itself write {{{{ or }}}}."
+    *first, last = (f"{{{name}}}" for name in PLACEHOLDERS)
+    return f"Use {', '.join(first)} or {last}; for a brace itself write {{{{ or }}}}."

@@ -1,8 +1,8 @@
-"""Where a plan stands on the wall clock, so that it is found again when tz rules change. Pure.
+"""The local times of a planned fire, which relocate it after a tzdata update. Pure.
 
-A plan is an instant, computed by the rules of its day. What it means is a wall time: that is kept
-beside it, for each lead the time up to which due instants have been spoken of. When the rules
-change, the wall times say what has fired and what has not; the instants follow from them.
+A reminder stores its next fire as an instant, computed by the tz rules of that day. Beside it the
+reminder stores local times: for each lead the due time up to which it has announced occurrences.
+After a change of the rules these say what has fired and what has not, and give the new instants.
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ from reminders.recurrence.wall_clock import (
     wall_time,
 )
 
-# Offsets from UTC are multiples of this, and with the largest gap no greater than that (Samoa in
-# 2011: a day). Wall times that are off by anything else were kept for another plan.
-QUARTER = 900
-REACH = 40 * 3600
+# Offsets from UTC are multiples of this many seconds, and at most MAX_OFFSET with the largest gap
+# (Samoa in 2011: a day). Local times that are off by anything else belong to another plan.
+OFFSET_UNIT = 900
+MAX_OFFSET = 40 * 3600
 
-Walls = Sequence[datetime] | None
-# For each lead the instant, in seconds UTC, up to and with which it has spoken of what is due.
+StoredTimes = Sequence[datetime] | None
+# For each lead the latest due second, in UTC, that it has announced.
 Starts = list[tuple[Lead, int]]
 
 
 class Row(Protocol):
-    """A reminder that has a plan."""
+    """The columns of a reminder that hold its next fire."""
 
     @property
     def next_due_at(self) -> datetime | None: ...
@@ -43,11 +43,11 @@ class Row(Protocol):
     def error(self) -> str: ...
 
 
-def planned(schedule: Schedule, row: Row) -> Fire:
-    """Return what a reminder has planned, with the instant at which it was to fire.
+def planned_fire(schedule: Schedule, row: Row) -> Fire:
+    """Return the next fire of a reminder, with the instant at which it was to fire.
 
-    By today's rules a lead of days may fire at another one; where an error has set the reminder
-    aside, the stored instant is that of the next try.
+    That is the stored instant for a lead of days, which today's tz rules may fire at another one.
+    For a reminder that the tick has set aside the stored instant is that of the next retry.
     """
     assert row.next_due_at is not None
     fire = schedule.fire(row.next_due_at, row.next_lead)
@@ -56,10 +56,11 @@ def planned(schedule: Schedule, row: Row) -> Fire:
     return fire._replace(fire_at=row.next_fire_at)
 
 
-def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
-    """Return for each lead the local time of the due instants that it speaks of at `fire_at`.
+def wall_times(schedule: Schedule, fire: Fire) -> list[datetime]:
+    """Return for each lead the local due time that it announces at `fire_at`.
 
-    For the lead of `fire` itself: the local time asked for, also where a gap moved it.
+    For the lead that fires now this is the local time in the rule (02:30), even if a DST gap moved
+    the firing to 03:00.
     """
     due = instant_seconds(fire.due_at)
     if schedule.leads == (fire.lead,):
@@ -73,45 +74,45 @@ def walls(schedule: Schedule, fire: Fire) -> list[datetime]:
     ]
 
 
-def find(
-    schedule: Schedule, planned: Fire, stored: Walls, now: datetime
+def relocate(
+    schedule: Schedule, planned: Fire, stored: StoredTimes, now: datetime
 ) -> tuple[Fire | None, list[datetime]]:
-    """Return what is planned, by the rules of today, and its wall times.
+    """Return the next fire by today's tz rules, and its local times.
 
-    `planned` has not fired and is later than `now`; `stored` are the wall times kept with it. What
-    comes out may be due already, or None when nothing is left.
+    `planned` has not fired and is later than `now`; `stored` are the local times stored with it.
+    The new fire may be in the past, or None if the schedule has no further one.
     """
-    shown = walls(schedule, planned)
-    stored = shown if stored is None else list(stored)
+    current = wall_times(schedule, planned)
+    stored = current if stored is None else list(stored)
     due = instant_seconds(planned.due_at)
     is_due = schedule.next_due(due - 1) == due
-    # A lead of days may fire at another instant than it was to.
+    # New rules may move the instant of a lead of days, even if the due instant stays.
     is_same = is_due and schedule.fire(planned.due_at, planned.lead) == planned
-    if stored == shown and is_same and schedule.fold is not Fold.BOTH:
+    if stored == current and is_same and schedule.fold is not Fold.BOTH:
         return planned, stored
-    if stored != shown and _keeps_real_pace(schedule):
+    if stored != current and _keeps_real_pace(schedule):
         fire = schedule.next_fire(now)
-        return fire, walls(schedule, fire) if fire else []
+        return fire, wall_times(schedule, fire) if fire else []
     starts = _starts(schedule, planned, stored, now)
-    found = _first(schedule, starts)
-    return found, _walls_from(schedule, found, starts) if found else []
+    fire = _first(schedule, starts)
+    return fire, _wall_times_from(schedule, fire, starts) if fire else []
 
 
-class GoesOn:
-    """A schedule that goes on after `fired` on the wall clock, as its `stored` wall times say."""
+class ResumedSchedule:
+    """A schedule that continues after `fired` in local time, from its `stored` local times."""
 
-    def __init__(self, schedule: Schedule, fired: Fire, stored: Walls) -> None:
+    def __init__(self, schedule: Schedule, fired: Fire, stored: StoredTimes) -> None:
         self.schedule = schedule
         self.fired = fired
         self.starts: Starts = []
-        is_moved = stored is not None and list(stored) != walls(schedule, fired)
+        is_moved = stored is not None and list(stored) != wall_times(schedule, fired)
         if stored is not None and is_moved and not _keeps_real_pace(schedule):
             self.starts = _starts(schedule, fired, list(stored))
 
     def next_fire(
         self, fire_at: datetime, lead: Lead | None = None, due_at: datetime | None = None
     ) -> Fire | None:
-        """As Schedule.next_fire, for `fired` and what comes after it."""
+        """As Schedule.next_fire, for `fired` and later fires."""
         if lead is None or not (self.starts or lead.days):
             return self.schedule.next_fire(fire_at, lead, due_at)
         is_first = (fire_at, lead, due_at or self.fired.due_at) == self.fired.order
@@ -120,63 +121,64 @@ class GoesOn:
                 return self._after_fired()
             return self.schedule.next_fire(fire_at, lead, due_at)
         if is_first:
-            found = _first(self.schedule, self.starts)
-            if not self._is_fired(found):
-                return found
+            fire = _first(self.schedule, self.starts)
+            if not self._is_fired(fire):
+                return fire
         return _first(self.schedule, self.starts, (fire_at, lead, due_at))
 
     def _after_fired(self) -> Fire | None:
-        """Return what comes after `fired`, which is not fired again where new rules move it."""
+        """Return the fire after `fired`, which must not fire twice if new rules move it."""
         by_new_rules = self.schedule.fire(self.fired.due_at, self.fired.lead)
-        found = self.schedule.next_fire(*min(self.fired.order, by_new_rules.order))
-        if found is not None and self._is_fired(found):
-            return self.schedule.next_fire(*found.order)
-        return found
+        fire = self.schedule.next_fire(*min(self.fired.order, by_new_rules.order))
+        if fire is not None and self._is_fired(fire):
+            return self.schedule.next_fire(*fire.order)
+        return fire
 
     def _is_fired(self, fire: Fire | None) -> bool:
         return fire is not None and fire[1:] == self.fired[1:]
 
-    def walls(self, following: Fire) -> list[datetime]:
-        """Return the wall times of a fire that comes after `fired`."""
-        return _walls_from(self.schedule, following, self.starts)
+    def wall_times(self, following: Fire) -> list[datetime]:
+        """Return the local times of a fire that comes after `fired`."""
+        return _wall_times_from(self.schedule, following, self.starts)
 
 
 def _starts(
     schedule: Schedule, plan: Fire, stored: list[datetime], now: datetime | None = None
 ) -> Starts:
-    """Translate wall times by the rules of today. Without `now` the plan itself has fired."""
+    """Convert local times to instants by today's rules. Without `now` the plan has fired."""
     if not _belong(stored, plan, schedule.leads):
-        stored = walls(schedule, plan)
+        stored = wall_times(schedule, plan)
     starts = []
     for lead, wall in zip(schedule.leads, stored, strict=True):
-        at, is_there = _instant_of(schedule, plan, lead, wall, now)
+        at, exists = _instant_of(schedule, plan, lead, wall, now)
         is_past = lead < plan.lead or (now is None and lead == plan.lead)
-        starts.append((lead, at if is_past and is_there else at - 1))
+        starts.append((lead, at if is_past and exists else at - 1))
     return starts
 
 
 def _belong(stored: list[datetime], plan: Fire, leads: tuple[Lead, ...]) -> bool:
+    """Whether the local times can be those of this plan: one for each lead, off by an offset."""
     if len(stored) != len(leads) or plan.lead not in leads:
         return False
     offset = seconds(stored[leads.index(plan.lead)]) - instant_seconds(plan.due_at)
-    return offset % QUARTER == 0 and abs(offset) <= REACH
+    return offset % OFFSET_UNIT == 0 and abs(offset) <= MAX_OFFSET
 
 
 def _instant_of(
     schedule: Schedule, plan: Fire, lead: Lead, wall: datetime, now: datetime | None
 ) -> tuple[int, bool]:
-    """Return where a wall time kept with a plan is now, and False where it is skipped."""
+    """Return the instant of a stored local time, and False if the clock skips that time now."""
     at = _due_ahead(schedule, plan, lead)
     instants = wall_clock(schedule.timezone, schedule.gap, schedule.fold).instants(seconds(wall))
     if lead == plan.lead and now is not None:
-        # Of both times that a new fold has, the first if it is still to come.
+        # A local time in a new DST fold has two instants: the first that is still to come counts.
         ahead = [at for at in instants if schedule.fire(instant(at), lead).fire_at > now]
         if ahead:
             return min(ahead), True
     if _shows(schedule, at, wall) and (lead != plan.lead or schedule.next_due(at - 1) == at):
         return at, True
     if instants:
-        return min(instants, key=lambda each: abs(each - at)), True
+        return min(instants, key=lambda candidate: abs(candidate - at)), True
     clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
     return clock.bound(seconds(wall)), False
 
@@ -186,17 +188,20 @@ def _first(
     starts: Starts,
     after: tuple[datetime, Lead, datetime | None] | None = None,
 ) -> Fire | None:
-    """Return the first Fire over all leads, of those after (fire_at, lead, due_at)."""
+    """Return the earliest fire over all leads, later than `after`: (fire_at, lead, due_at)."""
     fires = []
     for lead, start in starts:
-        found = schedule.first_of(lead, _order(lead, after), start)
-        if found is not None:
-            fires.append(Fire(instant(found[0]), instant(found[1]), lead))
+        pair = schedule.first_of(lead, _order(lead, after), start)
+        if pair is not None:
+            fires.append(Fire(instant(pair[0]), instant(pair[1]), lead))
     return min(fires, key=lambda fire: fire.order, default=None)
 
 
 def _order(lead: Lead, after: tuple[datetime, Lead, datetime | None] | None) -> tuple[int, int]:
-    """Return where the fires of one lead go on, as (fire, due)."""
+    """Return the latest due second that a lead has announced when `after` is done: (fire, due).
+
+    Firings are ordered by (fire_at, lead, due_at).
+    """
     if after is None:
         return -FOREVER, -FOREVER
     fire_at, last, due_at = after
@@ -205,19 +210,19 @@ def _order(lead: Lead, after: tuple[datetime, Lead, datetime | None] | None) -> 
     return instant_seconds(fire_at), FOREVER if lead <= last else -FOREVER
 
 
-def _walls_from(schedule: Schedule, fire: Fire, starts: Starts) -> list[datetime]:
-    """Return the wall times of a plan; a lead that has spoken of later ones already stays there."""
-    kept = walls(schedule, fire)
+def _wall_times_from(schedule: Schedule, fire: Fire, starts: Starts) -> list[datetime]:
+    """Return the local times of a fire; a lead that has announced later ones keeps its own."""
+    times = wall_times(schedule, fire)
     for i, (lead, start) in enumerate(starts):
         is_past = lead < fire.lead
         begin = start if is_past else start + 1
         if lead != fire.lead and begin > _due_ahead(schedule, fire, lead):
-            kept[i] = local_time(instant(begin), schedule.timezone)
-    return kept
+            times[i] = local_time(instant(begin), schedule.timezone)
+    return times
 
 
 def _due_ahead(schedule: Schedule, fire: Fire, lead: Lead) -> int:
-    """Return about what due instant a lead announces when `fire` fires: its own for its lead."""
+    """Return the due second that a lead announces when `fire` fires; exact for its own lead."""
     if lead == fire.lead:
         return instant_seconds(fire.due_at)
     fires = instant_seconds(fire.fire_at)

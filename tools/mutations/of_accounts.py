@@ -326,8 +326,8 @@ OF_ACCOUNTS = [
         "restore: a reminder of a closed account comes back from the list",
         edit(
             "reminders/actions/bulk.py",
-            "for each in reminders if _is_erased(each)",
-            "for each in []",
+            "for row in reminders if _is_erased(row)",
+            "for row in []",
         ),
         [TEST_RESTORE],
     ),

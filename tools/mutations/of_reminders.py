@@ -150,7 +150,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "follow-up: every nag of an outage",
-        edit(FOLLOW_UP, "each.nags_at(now + timedelta.resolution)", "each.nags_at(each.since)"),
+        edit(FOLLOW_UP, "row.nags_at(now + timedelta.resolution)", "row.nags_at(row.since)"),
         [TEST_FOLLOW_UP],
     ),
     Mutation(
@@ -319,7 +319,7 @@ OF_REMINDERS = [
             Edit(
                 DISPATCH,
                 "    began = time.monotonic()\n    end = began + BUDGET",
-                "    beat_heart(now)\n    began = time.monotonic()\n    end = began + BUDGET",
+                "    write_heartbeat(now)\n    began = time.monotonic()\n    end = began + BUDGET",
             ),
         ],
         [f"{TEST_DISPATCH}::test_tick_that_breaks_down_leaves_no_heartbeat"],
@@ -361,7 +361,7 @@ OF_REMINDERS = [
     Mutation(
         "words",
         "template: a broken one is stored",
-        edit("reminders/models/reminder.py", "        self._check_words()\n"),
+        edit("reminders/models/reminder_validation.py", "        self._check_placeholders()\n"),
         ["reminders/tests/schedule/test_placeholders.py"],
     ),
     Mutation(
@@ -373,7 +373,7 @@ OF_REMINDERS = [
     Mutation(
         "P10",
         "link: each press of a snooze puts it off",
-        edit(ANSWERS, "until == _until(asked, pressed, last.at)", "False"),
+        edit(ANSWERS, "until == _until(link, pressed, last.at)", "False"),
         [TEST_ANSWERS],
     ),
     Mutation(
@@ -382,7 +382,7 @@ OF_REMINDERS = [
         edit(
             ANSWERS,
             "    Reminder.objects.select_for_update(no_key=True)"
-            ".get(pk=asked.occurrence.reminder_id)\n",
+            ".get(pk=link.occurrence.reminder_id)\n",
         ),
         [TEST_RACES],
     ),
@@ -397,8 +397,8 @@ OF_REMINDERS = [
         "link: shows what the reminder says now",
         edit(
             ANSWERS,
-            "return Answer(asked.delivery.title, text",
-            "return Answer(asked.occurrence.reminder.title, text",
+            "return Answer(link.delivery.title, text",
+            "return Answer(link.occurrence.reminder.title, text",
         ),
         [TEST_ANSWERS],
     ),
@@ -529,7 +529,7 @@ OF_REMINDERS = [
         "batch: a row that is refused undoes the others",
         edit(
             "reminders/actions/bulk_create.py",
-            "        if not is_taken(error):\n            raise error\n",
+            "        if not is_external_id_taken(error):\n            raise error\n",
             "        raise error\n",
         ),
         [TEST_BATCH],
@@ -561,7 +561,7 @@ OF_REMINDERS = [
     Mutation(
         "P9",
         "feed: it shows what is others'",
-        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.kept()"),
+        edit(FEED, "Reminder.objects.owned_by(owner)", "Reminder.objects.not_deleted()"),
         [TEST_FEED],
     ),
     Mutation(
@@ -679,7 +679,7 @@ OF_REMINDERS = [
     Mutation(
         "P8",
         "backlog: what comes later is dropped as well",
-        edit(OVERDUE, "            if found.takes_more:\n", "            if True:\n"),
+        edit(OVERDUE, "            if backlog.takes_more:\n", "            if True:\n"),
         [TEST_BACKLOG],
     ),
     Mutation(
@@ -703,8 +703,8 @@ OF_REMINDERS = [
         "backlog: coalesced ones say more than their policy",
         edit(
             MISFIRE,
-            "    older = [(fire, reason) for fire in plan.fires if fire not in kept]",
-            "    older, kept = [], plan.fires",
+            "    older = [(fire, reason) for fire in plan.fires if fire not in newest]",
+            "    older, newest = [], plan.fires",
         ),
         [TEST_BACKLOG],
     ),
@@ -719,8 +719,8 @@ OF_REMINDERS = [
         "pause: the canary stops with everything",
         edit(
             DISPATCH,
-            "        claimed, fired = fire_canary(now)\n",
-            "        claimed, fired = fire_batch(now, FIRST)\n",
+            "    claimed, fired = fire_canary(now)\n",
+            "    claimed, fired = fire_batch(now, FIRST)\n",
         ),
         [f"{TEST_PAUSING}::test_nothing_is_claimed_while_everything_is_paused_but_the_canary"],
     ),
@@ -733,7 +733,7 @@ OF_REMINDERS = [
     Mutation(
         "pause",
         "pause: what it covers fires",
-        edit(DISPATCH, "if of_owner := silences.get(reminder.owner_id):", "if False:"),
+        edit(DISPATCH, "if of_owner := by_owner.get(reminder.owner_id):", "if False:"),
         [f"{TEST_PAUSING}::test_what_a_pause_covers_is_missed_and_goes_on_with_its_next"],
     ),
     Mutation(
@@ -751,7 +751,7 @@ OF_REMINDERS = [
         "pause: what it covers nags on",
         edit(
             FOLLOW_UP,
-            "decided.append((put_off(each, silent, now), []))\n            continue",
+            "decided.append((postpone(row, covering, now), []))\n            continue",
             "pass",
         ),
         [f"{TEST_PAUSING}::test_nag_ends_and_what_is_snoozed_waits_for_the_end"],
@@ -765,7 +765,7 @@ OF_REMINDERS = [
     Mutation(
         "pause",
         "pause: nobody resumes",
-        edit(DISPATCH, "    pauses.resume(found.resumable, now)\n"),
+        edit(DISPATCH, "    pauses.resume(state.resumable_ids, now)\n"),
         [f"{TEST_PAUSING}::test_tick_resumes_when_the_pause_is_over"],
     ),
     Mutation(
@@ -799,7 +799,7 @@ OF_REMINDERS = [
     Mutation(
         "P8",
         "backlog: a pause of everything leaves none",
-        edit(DISPATCH, "= found.silent_since or found.last_tick", "= found.last_tick"),
+        edit(DISPATCH, "= state.paused_since or state.last_tick_at", "= state.last_tick_at"),
         [f"{TEST_BACKLOG}::test_what_waited_for_a_pause_of_everything_to_end_goes_at_the_rate"],
     ),
 ]

@@ -18,7 +18,7 @@ from foam.version import VERSION
 from reminders.models import Reminder
 from reminders.reports import clock_changes
 from reminders.reports.clock_changes import Turn
-from reminders.schedule.message import span
+from reminders.schedule.message import format_duration
 
 AHEAD = timedelta(days=14)
 # The key names the release, as another one may cache values of another shape.
@@ -68,7 +68,7 @@ def _changes(zones: dict[str, int], share: float, now: datetime) -> Iterator[Zon
     for (at, by), turns in groupby(ahead, key=_together):
         lines = [_zone_line(turn, zones[turn.timezone], share) for turn in turns]
         way = "forward" if by > timedelta(0) else "back"
-        text = f"{span(abs(by))} {way}"
+        text = f"{format_duration(abs(by))} {way}"
         yield ZoneChanges(at, text, lines[:NAMED_ZONES], len(lines[NAMED_ZONES:]))
 
 

@@ -28,7 +28,7 @@ from notifications.models import Channel, Delivery
 from notifications.transports import Fault
 from reminders.engine.tick import SET_ASIDE
 from reminders.models import Backlog, Occurrence, Reminder
-from reminders.schedule.message import roughly, span
+from reminders.schedule.message import format_duration, format_rounded
 
 # The limits of docs/monitoring/alerts.yml.
 OVERDUE = timedelta(seconds=60)
@@ -127,7 +127,7 @@ def _alive(ready: dict[str, Any], may_view: MayView) -> Iterator[Figure]:
     links = {"tick": listed(PeriodicTask, task=TICK) if may_view(PeriodicTask) else ""}
     for name, label in (("tick", "Last tick"), ("canary", "Last canary that arrived")):
         seconds = ready["seconds"][name]
-        text = "never" if seconds is None else f"{span(timedelta(seconds=seconds))} ago"
+        text = "never" if seconds is None else f"{format_duration(timedelta(seconds=seconds))} ago"
         level = Level.WELL if ready[name] == "ok" else Level.WRONG
         yield Figure(label, text, level, links.get(name, ""))
     is_up = ready["broker"] == "ok"
@@ -291,7 +291,7 @@ def _overdue(
     if oldest is None:
         return Figure(label, "none", Level.WELL, url)
     waits = now - oldest
-    text = f"{format_capped(since[: CAP + 1].count())}, the oldest for {roughly(waits)}"
+    text = f"{format_capped(since[: CAP + 1].count())}, the oldest for {format_rounded(waits)}"
     return Figure(label, text, Level.WRONG if waits > limit else Level.WELL, url)
 
 

@@ -318,7 +318,7 @@ def test_action_fires_now(staff_client, later):
 
 def test_action_deletes_without_removing_the_row(staff_client, later):
     act(staff_client, "close", [later])
-    assert Reminder.objects.kept().count() == 0
+    assert Reminder.objects.not_deleted().count() == 0
     assert Reminder.objects.count() == 1
 
 

@@ -16,7 +16,7 @@ from accounts.models import ApiToken, pause
 from notifications.models import Channel
 from reminders.engine import firing
 from reminders.models import Reminder
-from reminders.models.reminder import EditConflict
+from reminders.models.errors import EditConflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -107,7 +107,7 @@ def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
     monkeypatch.setattr(bulk_actions, "MAX_ROWS", 4)
     level, said, _ = act("close", some[:1], across=True)
     assert (level, said) == ("error", bulk_actions.TOO_MANY.format(4))
-    assert Reminder.objects.kept().count() == 5
+    assert Reminder.objects.not_deleted().count() == 5
 
 
 def test_page_goes_on_with_what_time_ran_out_for(client, staff, some, monkeypatch):

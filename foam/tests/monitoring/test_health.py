@@ -41,7 +41,7 @@ def failing(now: datetime) -> set[str]:
 
 def test_canary_travels_all_the_way(planted, now):
     arrive(now)
-    assert canary.Canary.look().arrived_due_at == now
+    assert canary.Canary.read().arrived_due_at == now
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.channel.kind) == ("sent", "null")
     assert delivery.attempts.get().detail == "accepted"
@@ -60,7 +60,7 @@ def test_canary_comes_again_each_minute(planted, now):
 def test_new_canary_is_due_at_once(db, now):
     canary.plant(now + timedelta(seconds=59))
     arrive(now + timedelta(seconds=59))
-    assert canary.Canary.look().arrived_due_at == now
+    assert canary.Canary.read().arrived_due_at == now
 
 
 def test_migration_plants_what_the_command_would(db, now):
@@ -80,7 +80,7 @@ def test_migration_plants_what_the_command_would(db, now):
     planted = rows()
     assert all(len(each) == 1 for each in planted)
     arrive(timezone.now())
-    assert canary.Canary.look().arrived_due_at
+    assert canary.Canary.read().arrived_due_at
     initial_rows.remove_canary(apps)
     assert not any(rows())
     assert not Delivery.objects.exists()

@@ -41,10 +41,10 @@ def make_daily(make_reminder):
 
 def replan_all(now):
     """As the command does, in small parts."""
-    ids, batch = [], replan.look(now, limit=7)
-    while batch.looked:
+    ids, batch = [], replan.find_moves(now, limit=7)
+    while batch.checked:
         ids += [move.reminder_id for move in batch.moves]
-        batch = replan.look(now, batch.last_id, limit=7)
+        batch = replan.find_moves(now, batch.last_id, limit=7)
     return sum(len(replan.apply(some, now).moves) for some in replan.batches(ids, 7))
 
 

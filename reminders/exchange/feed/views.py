@@ -23,7 +23,7 @@ from accounts.models import ApiToken, User
 from accounts.timezones import tzdata_version
 from reminders.exchange.icalendar.write import escaped, write
 from reminders.models import Occurrence, Reminder
-from reminders.models.reminder import ReminderQuerySet
+from reminders.models.reminder_queryset import ReminderQuerySet
 
 PATH = "/calendar/"
 # How often to ask again, at most and at least as programs understand it.

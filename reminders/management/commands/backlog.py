@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from accounts.timezones import iso
 from reminders.engine import backlog as overdue
-from reminders.engine.backlog_forecast import Outcome, Outlook, look
+from reminders.engine.backlog_forecast import BacklogForecast, DecisionForecast, forecast
 from reminders.management.progress import Progress
 from reminders.models import Backlog
 from reminders.models.response import Actor
 
-# What cannot be taken back.
-FOR_GOOD = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
+# Decisions that cannot be undone.
+IRREVERSIBLE = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
 
 
 class Command(BaseCommand):
@@ -47,9 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        outlook = look(timezone.now(), options["rate"])
+        outlook = forecast(timezone.now(), options["rate"])
         if decision := options["decision"]:
-            if decision in FOR_GOOD and not (options["yes"] or self.may(decision, outlook)):
+            if decision in IRREVERSIBLE and not (options["yes"] or self.may(decision, outlook)):
                 raise CommandError(f"Nothing was decided: say --yes to {decision} without asking.")
             outlook = self.decide(decision, options["rate"], outlook)
         elif options["rate"] is not None and options["rate"] < 0:
@@ -61,8 +61,8 @@ class Command(BaseCommand):
         if options["watch"]:
             self.watch(outlook)
 
-    def may(self, decision: str, outlook: Outlook) -> bool:
-        """Ask on a terminal; elsewhere nobody is there to answer."""
+    def may(self, decision: str, outlook: BacklogForecast) -> bool:
+        """Ask staff on a terminal; return False without one."""
         if not (sys.stdin.isatty() and self.stdout.isatty()):
             return False
         for line in lines(outlook):
@@ -70,26 +70,26 @@ class Command(BaseCommand):
         answer = input(f"{decision.capitalize()} {outlook.count} reminders? [y/N] ")
         return answer.strip().lower() in {"y", "yes"}
 
-    def decide(self, decision: str, rate: int | None, seen: Outlook) -> Outlook:
-        pk = seen.backlog.pk if seen.backlog else 0
+    def decide(self, decision: str, rate: int | None, outlook: BacklogForecast) -> BacklogForecast:
+        expected_id = outlook.backlog.pk if outlook.backlog else 0
         now = timezone.now()
         try:
-            overdue.decide(decision, now, Actor("command"), rate, pk)
+            overdue.decide(decision, now, Actor("command"), rate, expected_id)
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from refusal
-        return look(now)
+        return forecast(now)
 
-    def watch(self, outlook: Outlook) -> None:
-        """Show the drain on a terminal until nothing of it is left."""
-        progress, left = Progress(self.stderr, outlook.overdue), outlook.overdue
-        while outlook.backlog is not None and left:
+    def watch(self, outlook: BacklogForecast) -> None:
+        """Show the progress on a terminal until the backlog is empty."""
+        progress, remaining = Progress(self.stderr, outlook.overdue), outlook.overdue
+        while outlook.backlog is not None and remaining:
             time.sleep(1)
-            before, left = left, overdue.count_left(outlook.backlog)
-            progress.step(before - left)
+            before, remaining = remaining, overdue.count_remaining(outlook.backlog)
+            progress.step(before - remaining)
         progress.clear()
 
 
-def lines(outlook: Outlook) -> Iterator[str]:
+def lines(outlook: BacklogForecast) -> Iterator[str]:
     if outlook.oldest_due_at is None:
         yield "Nothing is overdue."
     else:
@@ -106,19 +106,19 @@ def lines(outlook: Outlook) -> Iterator[str]:
     yield from map(line, outlook.outcomes)
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: DecisionForecast) -> str:
     what = f"{outcome.messages:>12,}{outcome.missed:>12,}"
     return f"{outcome.decision:10}{what}  {outcome.duration}"
 
 
-def as_data(outlook: Outlook) -> dict[str, Any]:
+def as_data(outlook: BacklogForecast) -> dict[str, Any]:
     backlog = outlook.backlog
     return {
         "backlog": backlog
         and {
             "id": backlog.pk,
             "decision": backlog.decision,
-            "decided_by": backlog.who,
+            "decided_by": backlog.decider,
             "decided_at": iso(backlog.decided_at),
             "opened_at": iso(backlog.opened_at),
             "rate": backlog.rate,
@@ -131,11 +131,11 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
         "looked_at": outlook.looked_at,
         "exact": outlook.is_exact,
         "outcomes": {
-            each.decision: {
-                "messages": each.messages,
-                "missed": each.missed,
-                "seconds": each.seconds,
+            outcome.decision: {
+                "messages": outcome.messages,
+                "missed": outcome.missed,
+                "seconds": outcome.seconds,
             }
-            for each in outlook.outcomes
+            for outcome in outlook.outcomes
         },
     }

@@ -10,11 +10,11 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.timezones import tzdata_version
 from reminders.management.progress import Progress
-from reminders.models.reminder import Unreadable
-from reminders.reports.clock_changes import Meeting, Turn, count, outcome, report, zones
+from reminders.models.unreadable import UnreadableReminder
+from reminders.reports.clock_changes import AffectedReminder, Turn, count, outcome, report, zones
 
-# So many occurrences of one reminder are told; a rule by the minute meets a change with sixty.
-SHOWN = 4
+# A reminder is printed with this many occurrences: a rule by the minute has 60 in a DST change.
+MAX_OCCURRENCES = 4
 
 
 class Command(BaseCommand):
@@ -36,15 +36,15 @@ class Command(BaseCommand):
         changing = zones(now, now + timedelta(days=days), owner)
         self.totals: Counter[str] = Counter()
         self.turn: Turn | None = None
-        self.unreadable: list[Unreadable] = []
+        self.unreadable: list[UnreadableReminder] = []
         progress = Progress(self.stderr, count(changing, owner))
-        for found in report(changing, owner, progress.step):
+        for row in report(changing, owner, progress.step):
             progress.clear()
             if options["json"]:
-                self.stdout.write(json.dumps(as_data(found)))
+                self.stdout.write(json.dumps(as_data(row)))
             else:
-                self.tell(found)
-            self.add(found)
+                self.print_row(row)
+            self.add(row)
         progress.clear()
         for row in [] if options["json"] else self.unreadable:
             self.stdout.write(f"cannot be read: {row_name(row)}: {row.error}")
@@ -58,22 +58,22 @@ class Command(BaseCommand):
         }
         self.stdout.write(json.dumps({"summary": summary}) if options["json"] else words(summary))
 
-    def tell(self, found: Meeting | Unreadable) -> None:
-        if isinstance(found, Unreadable):
-            self.unreadable.append(found)
+    def print_row(self, row: AffectedReminder | UnreadableReminder) -> None:
+        if isinstance(row, UnreadableReminder):
+            self.unreadable.append(row)
             return
-        if found.turn != self.turn:
-            self.turn = found.turn
-            self.stdout.write(self.style.MIGRATE_HEADING(heading(found.turn)))
-        for line in lines(found):
+        if row.turn != self.turn:
+            self.turn = row.turn
+            self.stdout.write(self.style.MIGRATE_HEADING(heading(row.turn)))
+        for line in lines(row):
             self.stdout.write(line)
 
-    def add(self, found: Meeting | Unreadable) -> None:
-        if isinstance(found, Unreadable):
+    def add(self, row: AffectedReminder | UnreadableReminder) -> None:
+        if isinstance(row, UnreadableReminder):
             self.totals["unreadable"] += 1
             return
         self.totals["meetings"] += 1
-        self.totals.update(outcome(change, found.turn) for change in found.changes)
+        self.totals.update(outcome(change, row.turn) for change in row.changes)
 
 
 TOTALS = ("meetings", "moved", "skipped", "first", "second", "unreadable")
@@ -90,41 +90,41 @@ def owner_of(name: str | None) -> User | None:
 
 def heading(turn: Turn) -> str:
     local = (turn.at + turn.before).replace(tzinfo=None)
-    shown = (turn.at + turn.after).replace(tzinfo=None)
+    target = (turn.at + turn.after).replace(tzinfo=None)
     way = "forward" if turn.after > turn.before else "back"
-    to = f"{shown:%H:%M}" if shown.date() == local.date() else f"{shown:%H:%M on %Y-%m-%d}"
+    to = f"{target:%H:%M}" if target.date() == local.date() else f"{target:%H:%M on %Y-%m-%d}"
     return f"{turn.timezone}: {local:%A %Y-%m-%d}, at {local:%H:%M} the clock goes {way} to {to}"
 
 
-def lines(meeting: Meeting) -> list[str]:
-    told = [change.text for change in meeting.changes[:SHOWN]]
-    more = len(meeting.changes) - SHOWN
+def lines(reminder: AffectedReminder) -> list[str]:
+    texts = [change.text for change in reminder.changes[:MAX_OCCURRENCES]]
+    more = len(reminder.changes) - MAX_OCCURRENCES
     if more > 0:
-        told.append(f"and {more} more of it")
-    name = f"{meeting.reminder_id:>8}  {meeting.owner[:20]:<20}  {meeting.title[:32]:<32}"
-    return [f"{name if i == 0 else ' ' * len(name)}  {text}" for i, text in enumerate(told)]
+        texts.append(f"and {more} more of it")
+    name = f"{reminder.reminder_id:>8}  {reminder.owner[:20]:<20}  {reminder.title[:32]:<32}"
+    return [f"{name if i == 0 else ' ' * len(name)}  {text}" for i, text in enumerate(texts)]
 
 
-def row_name(row: Unreadable) -> str:
+def row_name(row: UnreadableReminder) -> str:
     return f"{row.reminder_id}, of {row.owner}, {row.title!r} ({row.timezone})"
 
 
-def as_data(found: Meeting | Unreadable) -> dict[str, Any]:
-    who = {"id": found.reminder_id, "owner": found.owner, "title": found.title}
-    if isinstance(found, Unreadable):
-        return {**who, "timezone": found.timezone, "error": found.error}
+def as_data(row: AffectedReminder | UnreadableReminder) -> dict[str, Any]:
+    columns = {"id": row.reminder_id, "owner": row.owner, "title": row.title}
+    if isinstance(row, UnreadableReminder):
+        return {**columns, "timezone": row.timezone, "error": row.error}
     return {
-        **who,
-        "timezone": found.turn.timezone,
-        "change_at": utc(found.turn.at),
+        **columns,
+        "timezone": row.turn.timezone,
+        "change_at": utc(row.turn.at),
         "occurrences": [
             {
                 "wall": change.wall.isoformat(),
-                "outcome": outcome(change, found.turn),
+                "outcome": outcome(change, row.turn),
                 "due_at": change.due_at and utc(change.due_at),
                 "text": change.text,
             }
-            for change in found.changes
+            for change in row.changes
         ],
     }
 

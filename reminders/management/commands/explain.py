@@ -16,7 +16,7 @@ from reminders.explain.explanation import Explanation, explain
 from reminders.models import Reminder
 
 INDENT = "  "
-# Where nobody has a terminal; and no wider than one reads with ease.
+# The width without a terminal, and the maximum with one: longer lines are hard to read.
 WIDTH = 120
 
 
@@ -50,20 +50,20 @@ class Command(BaseCommand):
 
 
 def find(name: str, owner: str | None) -> Reminder:
-    """Return the reminder meant; of several that had an external_id the one that still exists."""
+    """Return a reminder by id or external_id, rather an existing than a deleted one."""
     reminders = Reminder.objects.select_related("owner")
     if owner is None:
         if not (name.isascii() and name.isdigit() and len(name) < 19):
             raise CommandError(f"{name!r} is no id; for an external_id give --owner, too.")
-        found = reminders.filter(pk=int(name)).first()
+        reminder = reminders.filter(pk=int(name)).first()
     else:
         if not User.objects.filter(username=owner).exists():
             raise CommandError(f"There is no user {owner!r}.")
         rows = reminders.filter(owner__username=owner, external_id=name)
-        found = rows.order_by("-deleted_at", "-pk").first()
-    if found is None:
+        reminder = rows.order_by("-deleted_at", "-pk").first()
+    if reminder is None:
         raise CommandError(f"There is no reminder {name!r}{f' of {owner}' if owner else ''}.")
-    return found
+    return reminder
 
 
 def width() -> int:
@@ -71,7 +71,7 @@ def width() -> int:
 
 
 def lines(explanation: Explanation, columns: int) -> Iterator[str]:
-    """Yield the conclusion and the chain below it, no wider than `columns`."""
+    """Yield the conclusion and the steps below it, wrapped at `columns`."""
     yield from textwrap.wrap(explanation.conclusion, columns)
     yield ""
     for step in explanation.steps:

@@ -37,8 +37,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["output"]
-        told = formats.of_file(name) if name else None
-        format = formats.FORMATS[options["format"]] if options["format"] else told
+        by_name = formats.of_file(name) if name else None
+        format = formats.FORMATS[options["format"]] if options["format"] else by_name
         format = format or formats.FORMATS["jsonl"]
         if format.write is None:
             message = f"FOAM reads {format.name}, and does not write it: say --format."
@@ -63,14 +63,14 @@ def _counted(reminders: Iterable[Reminder], progress: Progress) -> Iterator[Remi
 
 
 def write_whole(path: Path, lines: Iterable[str]) -> None:
-    """Write a file that others see whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file atomically: readers see all of it or the old file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             file.writelines(lines)
-        beside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}.", returncode=USAGE) from None
     finally:
         with suppress(FileNotFoundError):
-            beside.unlink()
+            temporary.unlink()

@@ -19,7 +19,7 @@ from reminders.management.argument_types import user
 from reminders.management.progress import Progress
 
 FOREIGN = "beat"
-# Apart from 1, which says that something was refused.
+# Exit code of a wrong command line; 1 is a refused reminder.
 USAGE = 2
 
 
@@ -82,8 +82,8 @@ class Command(BaseCommand):
 
     def from_file(self, options: dict[str, Any]) -> Report:
         name = options["file"]
-        told_by_name = formats.of_file(name)
-        format = formats.FORMATS[options["format"]] if options["format"] else told_by_name
+        by_name = formats.of_file(name)
+        format = formats.FORMATS[options["format"]] if options["format"] else by_name
         if format is None:
             message = f"Say --format: one of {', '.join(sorted(formats.FORMATS))}."
             raise CommandError(message, returncode=USAGE)
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         if using not in connections:
             raise CommandError(f"The settings have no database {using!r}.", returncode=USAGE)
         try:
-            # Both in one transaction where both are in one database.
+            # The import and the disabling are one transaction if both are in one database.
             with transaction.atomic(using):
                 return self.move_from_beat(using, options)
         except DatabaseError as error:
@@ -108,18 +108,20 @@ class Command(BaseCommand):
             raise CommandError(message.strip(), returncode=USAGE) from None
 
     def move_from_beat(self, using: str, options: dict[str, Any]) -> Report:
-        found = list(celery_beat.tasks(using, options["task"]).select_for_update(of=("self",)))
-        missing = set(options["task"]) - {task.name for task in found}
+        tasks = list(celery_beat.tasks(using, options["task"]).select_for_update(of=("self",)))
+        missing = set(options["task"]) - {task.name for task in tasks}
         if missing:
             message = f"Beat has no task {sorted(missing)[0]!r}."
             raise CommandError(message, returncode=USAGE)
-        reading = celery_beat.read(found, zone_of(options), timezone.now())
+        reading = celery_beat.read(tasks, zone_of(options), timezone.now())
         report = self.take(reading, options)
         if options["disable"] and not options["dry_run"]:
             drafts = zip(reading.drafts, report.reminders, strict=True)
-            kept = {d.where for d, taken in drafts if taken.result is not TakenResult.REFUSED}
-            ids = [task.pk for task in found if celery_beat.where(task) in kept]
-            # Not by save(), which forgets when a disabled task ran last.
+            imported = {
+                draft.where for draft, row in drafts if row.result is not TakenResult.REFUSED
+            }
+            ids = [task.pk for task in tasks if celery_beat.where(task) in imported]
+            # Not by save(): that would erase when a disabled task last ran.
             PeriodicTask.objects.using(using).filter(pk__in=ids).update(enabled=False)
             PeriodicTasks.objects.using(using).update_or_create(
                 ident=1, defaults={"last_update": timezone.now()}
@@ -152,11 +154,11 @@ def timezone_name(text: str) -> str:
 
 
 def open_foreign(url: str) -> str:
-    """Make a database known to Django for as long as this command runs."""
+    """Add a database to Django's connections while this command runs; return its alias."""
     try:
-        chosen = environ.Env.db_url_config(url)
-        chosen = connections.configure_settings({DEFAULT_DB_ALIAS: chosen})[DEFAULT_DB_ALIAS]
-        connections.settings[FOREIGN] = chosen
+        config = environ.Env.db_url_config(url)
+        config = connections.configure_settings({DEFAULT_DB_ALIAS: config})[DEFAULT_DB_ALIAS]
+        connections.settings[FOREIGN] = config
         connections[FOREIGN].ensure_connection()
     except DatabaseError as error:
         raise CommandError(f"--database: {error}".strip(), returncode=USAGE) from None

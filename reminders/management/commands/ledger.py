@@ -15,9 +15,9 @@ from notifications.models.delivery import EPOCH
 from notifications.operations.ledger import END, Imbalance, Period, snapshot
 from reminders.management.argument_types import moment, user
 from reminders.reports import ledger
-from reminders.reports.ledger import Ledger, Owned
+from reminders.reports.ledger import Ledger, OwnerFigures
 
-# Apart from 1, which says that the ledger does not balance.
+# Exit code of a wrong command line; 1 is a ledger that does not balance.
 USAGE = 2
 
 
@@ -32,9 +32,9 @@ class Command(BaseCommand):
         time: dict[str, Any] = {"type": partial(moment, now=timezone.now()), "metavar": "TIME"}
         parser.add_argument("--since", **time, help="an instant, a date, or how long ago: 24h, 7d")
         parser.add_argument("--until", **time, help="likewise; what is before this counts")
-        whose = parser.add_mutually_exclusive_group()
-        whose.add_argument("--owner", type=user, metavar="NAME", help="what is this user's only")
-        whose.add_argument("--by-owner", action="store_true", help="the figures of each owner too")
+        owners = parser.add_mutually_exclusive_group()
+        owners.add_argument("--owner", type=user, metavar="NAME", help="what is this user's only")
+        owners.add_argument("--by-owner", action="store_true", help="the figures of each owner too")
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,14 +44,14 @@ class Command(BaseCommand):
         owner = options["owner"]
         with snapshot():
             owners = ledger.by_owner(period) if options["by_owner"] else []
-            # Last, as it changes how the rest of the transaction finds rows.
+            # Last, because it changes planner settings for the rest of the transaction.
             read = ledger.read(period, timezone.now(), owner)
         if options["json"]:
             self.stdout.write(json.dumps(as_data(period, owner, read, owners)))
         else:
             self.stdout.write("\n".join(table(period, owner, read, owners)))
         if not read.balances:
-            wrong = "\n".join(line(each) for each in read.imbalances)
+            wrong = "\n".join(line(imbalance) for imbalance in read.imbalances)
             raise CommandError(f"The ledger does not balance.\n{wrong}")
 
 
@@ -60,14 +60,16 @@ def line(wrong: Imbalance) -> str:
     return f"{wrong.count:>12,}  {wrong.text}{such_as}"
 
 
-def table(period: Period, owner: User | None, read: Ledger, owners: list[Owned]) -> Iterator[str]:
+def table(
+    period: Period, owner: User | None, read: Ledger, owners: list[OwnerFigures]
+) -> Iterator[str]:
     yield f"{words(period)}{f', of {owner.username}' if owner else ''}:"
     yield from figures(read)
     if owners:
         yield ""
-        yield f"{'owner':<20}" + "".join(f"{name:>12}" for name in OWNED[1:])
-        for each in owners:
-            name, *numbers = owned(each).values()
+        yield f"{'owner':<20}" + "".join(f"{name:>12}" for name in OWNER_FIGURES[1:])
+        for owner_figures in owners:
+            name, *numbers = figures_data(owner_figures).values()
             yield f"{name[:19]:<20}" + "".join(f"{number:>12,}" for number in numbers)
     if read.balances:
         yield ""
@@ -104,7 +106,7 @@ def words(period: Period) -> str:
 
 
 def as_data(
-    period: Period, owner: User | None, read: Ledger, owners: list[Owned]
+    period: Period, owner: User | None, read: Ledger, owners: list[OwnerFigures]
 ) -> dict[str, Any]:
     due, posted = read.occurrences, read.deliveries
     return {
@@ -114,12 +116,12 @@ def as_data(
         "balances": read.balances,
         "occurrences": {"due": due.due, **asdict(due)},
         "deliveries": {"posted": posted.posted, **asdict(posted), "pending": posted.pending},
-        "imbalances": [asdict(each) for each in read.imbalances],
-        **({"owners": [owned(each) for each in owners]} if owners else {}),
+        "imbalances": [asdict(imbalance) for imbalance in read.imbalances],
+        **({"owners": [figures_data(owner_figures) for owner_figures in owners]} if owners else {}),
     }
 
 
-OWNED = (
+OWNER_FIGURES = (
     "owner",
     "due",
     "fired",
@@ -134,8 +136,8 @@ OWNED = (
 )
 
 
-def owned(each: Owned) -> dict[str, Any]:
-    return {name: getattr(each, name) for name in OWNED}
+def figures_data(figures: OwnerFigures) -> dict[str, Any]:
+    return {name: getattr(figures, name) for name in OWNER_FIGURES}
 
 
 def utc(instant: datetime) -> str:

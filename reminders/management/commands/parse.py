@@ -27,11 +27,11 @@ class Command(BaseCommand):
             parsed = parse(options["text"], options["timezone"], None, timezone.now())
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        told = ParsedSerializer(parsed).data
+        data = ParsedSerializer(parsed).data
         if options["json"]:
-            self.stdout.write(json.dumps(told))
+            self.stdout.write(json.dumps(data))
             return
-        for piece in told["understood"]:
+        for piece in data["understood"]:
             self.stdout.write(f"{piece['field']:12}{piece['text']}")
         for line in ("", *parsed.reading.assumed, *table(parsed.preview)):
             self.stdout.write(line)

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     help = "Pause a reminder, a channel, a tag of a user, all of a user's, or everything."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_what(parser)
+        add_target(parser)
         end = parser.add_mutually_exclusive_group()
         end.add_argument("--until", metavar="T", help="with an offset or Z: 2026-11-30T08:00:00Z")
         end.add_argument("--for", metavar="LENGTH", dest="length", help="30m, 2h, 3d or PT2H")
@@ -31,34 +31,34 @@ class Command(BaseCommand):
         now = timezone.now()
         until = until_of(options, now)
         try:
-            told = self.pause(options, until, now)
+            target = self.pause(options, until, now)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         end = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until somebody resumes it"
-        self.stdout.write(f"Paused {end}: {told}.")
+        self.stdout.write(f"Paused {end}: {target}.")
 
     def pause(self, options: dict[str, Any], until: datetime | None, now: datetime) -> str:
-        found = find(options)
-        if isinstance(found, Reminder):
-            found.pause(now, until)
-            return f"reminder {found.pk}, which is {found.status}"
-        if isinstance(found, Channel):
-            hold_rules.pause(found, now, until)
-            return f"channel {found.pk}"
-        return str(pauses.begin(now=now, until=until, reason=options["reason"], **found)[0])
+        target = find_target(options)
+        if isinstance(target, Reminder):
+            target.pause(now, until)
+            return f"reminder {target.pk}, which is {target.status}"
+        if isinstance(target, Channel):
+            hold_rules.pause(target, now, until)
+            return f"channel {target.pk}"
+        return str(pauses.begin(now=now, until=until, reason=options["reason"], **target)[0])
 
 
-def add_what(parser: ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--everything", action="store_true", help="all of everybody")
-    what.add_argument("--user", metavar="NAME", help="all of this user's reminders")
-    what.add_argument("--channel", metavar="ID", type=int)
-    what.add_argument("--reminder", metavar="ID", type=int)
+def add_target(parser: ArgumentParser) -> None:
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--everything", action="store_true", help="all of everybody")
+    target.add_argument("--user", metavar="NAME", help="all of this user's reminders")
+    target.add_argument("--channel", metavar="ID", type=int)
+    target.add_argument("--reminder", metavar="ID", type=int)
     parser.add_argument("--tag", default="", help="with --user: only reminders with this tag")
 
 
-def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
-    """Return what is meant: a row, or what tells a pause of a tag, a user or everything."""
+def find_target(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
+    """Return the row to pause, or the fields of a pause of a tag, a user or everything."""
     tag = options["tag"]
     if tag and options["user"] is None:
         raise CommandError("--tag goes with --user: say whose.")
@@ -73,10 +73,10 @@ def find(options: dict[str, Any]) -> Reminder | Channel | dict[str, Any]:
         return {"scope": Pause.Scope.TAG if tag else Pause.Scope.USER, "owner": owner, "tag": tag}
     model: Any = Reminder if options["reminder"] is not None else Channel
     pk = options["reminder"] if model is Reminder else options["channel"]
-    found = model.objects.exclude_system().filter(pk=pk, deleted_at=None).first()
-    if found is None:
+    target = model.objects.exclude_system().filter(pk=pk, deleted_at=None).first()
+    if target is None:
         raise CommandError(f"There is no {model._meta.verbose_name} {pk}.")
-    return found
+    return target
 
 
 def until_of(options: dict[str, Any], now: datetime) -> datetime | None:
@@ -99,7 +99,7 @@ def until_of(options: dict[str, Any], now: datetime) -> datetime | None:
 
 
 def length_of(text: str) -> timedelta | None:
-    """Read 30m, 2h, 3d or an ISO 8601 duration."""
+    """Parse 30m, 2h, 3d or an ISO 8601 duration."""
     number, unit = text[:-1], text[-1:]
     if unit in UNITS and number.isascii() and number.isdigit() and len(number) < 7:
         return timedelta(**{UNITS[unit]: int(number)})

@@ -1,4 +1,4 @@
-"""Show what a schedule means: a table for people, JSON lines for programs. Needs no database."""
+"""Preview of a schedule: a table for people, JSON lines for programs. Needs no database."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from reminders.recurrence import RecurrenceError, Schedule, local_time
 from reminders.schedule.numbering import Count
-from reminders.schedule.placeholders import problem
+from reminders.schedule.placeholders import placeholder_error
 from reminders.schedule.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,8 @@ class Command(BaseCommand):
                 self._show(options, timezone.now())
             self.stdout.flush()
         except BrokenPipeError:
-            # Nobody reads on. The interpreter flushes once more when it ends; let it succeed.
+            # The reader has closed the pipe. The interpreter flushes again at its end, which must
+            # not raise.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _answer_lines(self, stream: BinaryIO) -> None:
@@ -82,54 +83,54 @@ class Command(BaseCommand):
             **{name: options[name] for name in ("gap", "fold")},
             "exdates": options["exdate"],
             "rdates": options["rdate"],
-            # Digits alone; anything else is refused as what it is.
+            # Anything but digits stays text, and is refused with its own error.
             "count": int(count) if re.fullmatch("[0-9]{1,9}", count) else count,
         }
         try:
-            asked = read(fields, after=now)
-            shown = preview(asked.schedule, asked.after, asked.count)
-            words = words_of(options, asked.schedule)
+            query = read(fields, after=now)
+            result = preview(query.schedule, query.after, query.count)
+            reminder = preview_reminder(options, query.schedule)
         except RecurrenceError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write("\n".join(table(shown)))
-        if words.title or words.body:
-            for said in messages(words, asked.after, Count()):
-                self.stdout.write("\n".join(("", *filter(None, (said.title, said.body)))))
+        self.stdout.write("\n".join(table(result)))
+        if reminder.title or reminder.body:
+            for message in messages(reminder, query.after, Count()):
+                self.stdout.write("\n".join(("", *filter(None, (message.title, message.body)))))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PreviewQuery:
     schedule: Schedule
     after: datetime
     count: int
 
 
-def read(fields: Mapping[str, Any], after: datetime = BEGINNING) -> Asked:
-    """Read a schedule and what to show of it from plain values, as JSON has them.
+def read(fields: Mapping[str, Any], after: datetime = BEGINNING) -> PreviewQuery:
+    """Parse a schedule, `after` and `count` from JSON values.
 
-    `after` stands in where none is given; other optional fields may be missing or None, too.
-    Raises RecurrenceError, naming the field at fault.
+    `after` is the default; optional fields may be missing or None. Raises RecurrenceError, which
+    names the field at fault.
     """
     timezone = _required(fields, "timezone")
-    asked = fields.get("after")
-    return Asked(
+    start = fields.get("after")
+    return PreviewQuery(
         schedule=Schedule.validate(
             starts_at=_wall("starts_at", _required(fields, "starts_at"), timezone),
             timezone=timezone,
-            recurrence=_given(fields, "recurrence", ""),
+            recurrence=_optional(fields, "recurrence", ""),
             exdates=_walls("exdates", fields.get("exdates"), timezone),
             rdates=_walls("rdates", fields.get("rdates"), timezone),
-            gap=_given(fields, "gap", "after"),
-            fold=_given(fields, "fold", "first"),
+            gap=_optional(fields, "gap", "after"),
+            fold=_optional(fields, "fold", "first"),
         ),
-        after=after if asked is None else _instant("after", asked),
-        count=_count(_given(fields, "count", DEFAULT_COUNT)),
+        after=after if start is None else _instant("after", start),
+        count=_count(_optional(fields, "count", DEFAULT_COUNT)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What the command is given of a reminder; its recipient's zone is its own."""
+class PreviewReminder:
+    """The fields that a message needs, from the options; its recipient has the same time zone."""
 
     title: str
     body: str
@@ -142,79 +143,79 @@ class Words:
     external_id: str | None = None
 
 
-def words_of(options: Mapping[str, Any], schedule: Schedule) -> Words:
-    """Read title and body; raises RecurrenceError, naming the one that is no good template."""
+def preview_reminder(options: Mapping[str, Any], schedule: Schedule) -> PreviewReminder:
+    """Return title and body; RecurrenceError names the one with an invalid placeholder."""
     for name in ("title", "body"):
-        if wrong := problem(options[name]):
-            _refuse(name, wrong)
-    return Words(options["title"], options["body"], schedule, schedule.timezone)
+        if error := placeholder_error(options[name]):
+            _refuse(name, error)
+    return PreviewReminder(options["title"], options["body"], schedule, schedule.timezone)
 
 
 def answer(line: bytes) -> str:
-    """Answer one JSON line with one; whatever is wrong with it, with an error that says so."""
-    asked_by = None
+    """Return the JSON line that answers one JSON line, with its error if it has one."""
+    line_id = None
     try:
         fields = _object(line)
-        asked_by = _id(fields.get("id"))
-        asked = read(fields)
-        found, exhausted = due(asked.schedule, asked.after, asked.count)
-        told: dict[str, Any] = {
-            "occurrences": [f"{at.isoformat()[:19]}Z" for at in found],
+        line_id = _id(fields.get("id"))
+        query = read(fields)
+        instants, exhausted = due(query.schedule, query.after, query.count)
+        result: dict[str, Any] = {
+            "occurrences": [f"{at.isoformat()[:19]}Z" for at in instants],
             "exhausted": exhausted,
-            "text": asked.schedule.text,
+            "text": query.schedule.text,
         }
     except RecurrenceError as error:
-        told = {"error": {"field": error.field or None, "message": error.message}}
+        result = {"error": {"field": error.field or None, "message": error.message}}
     except Exception as bug:
-        # Of ours; it is seen in the log and stops no other line.
+        # A bug of FOAM goes into the log, and must not stop the other lines.
         logger.exception("This line could not be answered.")
-        told = {"error": {"field": None, "message": f"a bug of FOAM: {type(bug).__name__}"}}
-    return json.dumps({"id": asked_by, **told}) + "\n"
+        result = {"error": {"field": None, "message": f"a bug of FOAM: {type(bug).__name__}"}}
+    return json.dumps({"id": line_id, **result}) + "\n"
 
 
 def batches(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """Yield the lines of a stream, as many at once as have come in; an overlong one is cut."""
+    """Yield the lines of a stream, all that have arrived at once; a line over MAX_LINE is cut."""
     read1: Callable[[int], bytes] = stream.read1  # type: ignore[attr-defined]
-    rest = b""
+    tail = b""
     while chunk := read1(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        rest = rest[: MAX_LINE + 1]
+        *lines, tail = (tail + chunk).split(b"\n")
+        tail = tail[: MAX_LINE + 1]
         if lines:
             yield lines
-    if rest:
-        yield [rest]
+    if tail:
+        yield [tail]
 
 
-def table(shown: Preview) -> Iterator[str]:
-    yield shown.text
-    if shown.recurrence:
-        yield shown.recurrence
+def table(preview: Preview) -> Iterator[str]:
+    yield preview.text
+    if preview.recurrence:
+        yield preview.recurrence
     yield ""
-    if shown.occurrences:
+    if preview.occurrences:
         yield f"{'local time':31}{'UTC':21}note".rstrip()
-    for each in shown.occurrences:
-        local = f"{each.local:%a} {each.local.isoformat(sep=' ')} {each.offset or ''}"
-        utc = each.due_at.isoformat(sep=" ")[:19] if each.due_at else "skipped"
-        note = each.clock_change.text if each.clock_change else ""
+    for row in preview.occurrences:
+        local = f"{row.local:%a} {row.local.isoformat(sep=' ')} {row.offset or ''}"
+        utc = row.due_at.isoformat(sep=" ")[:19] if row.due_at else "skipped"
+        note = row.clock_change.text if row.clock_change else ""
         yield f"{local:31}{utc:21}{note}".rstrip()
-    if shown.exhausted:
-        yield "Nothing after that." if shown.occurrences else "Nothing is due any more."
+    if preview.exhausted:
+        yield "Nothing after that." if preview.occurrences else "Nothing is due any more."
 
 
 def _object(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         _refuse("", f"this line is longer than {MAX_LINE} bytes")
     try:
-        found = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        data = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError:
         _refuse("", "this line is not UTF-8")
     except RecursionError:
         _refuse("", "this JSON is nested too deeply")
     except ValueError as error:
         _refuse("", f"this line is not JSON: {error}")
-    if not isinstance(found, dict):
+    if not isinstance(data, dict):
         _refuse("", "a line must be a JSON object")
-    return found
+    return data
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -236,7 +237,7 @@ def _required(fields: Mapping[str, Any], field: str) -> str:
     return value
 
 
-def _given(fields: Mapping[str, Any], field: str, default: Any) -> Any:
+def _optional(fields: Mapping[str, Any], field: str, default: Any) -> Any:
     value = fields.get(field)
     return default if value is None else value
 
@@ -250,12 +251,12 @@ def _walls(field: str, values: object, timezone: str) -> list[datetime]:
 
 
 def _wall(field: str, value: object, timezone: str) -> datetime:
-    """Read a wall-clock time; with an offset it is an instant, and converted to the zone."""
-    found = _WALL.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    """Parse a local time; a time with an offset is an instant, and is converted to the zone."""
+    match = _WALL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         _refuse(field, "must be a wall-clock time such as 2026-11-23T18:00:00")
-    moment = _datetime(field, found[0])
-    if not found["offset"]:
+    moment = _datetime(field, match[0])
+    if not match["offset"]:
         return moment
     try:
         return local_time(moment, timezone)

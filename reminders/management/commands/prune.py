@@ -8,11 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from reminders.engine import retention
-from reminders.engine.retention import Removed
+from reminders.engine.retention import PruneResult
 from reminders.management.argument_types import span
 from reminders.management.progress import Progress
 
-LEAST = timedelta(days=1)
+MIN_KEEP = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         keep, seconds = options["keep"], options["seconds"]
-        if keep < LEAST:
+        if keep < MIN_KEEP:
             raise CommandError("--keep must be 1d or more.")
         if seconds < 1:
             raise CommandError("--seconds must be 1 or more.")
@@ -52,5 +52,5 @@ class Command(BaseCommand):
         self.stdout.write(f"Removed {words(removed)}, {removed.attempts:,} attempts.{more}")
 
 
-def words(removed: Removed) -> str:
+def words(removed: PruneResult) -> str:
     return f"{removed.occurrences:,} occurrences, {removed.deliveries:,} deliveries"

@@ -12,7 +12,7 @@ from accounts.timezones import tzdata_version
 from reminders.engine import replan
 from reminders.engine.replan import Move
 from reminders.management.progress import Progress
-from reminders.models.reminder import Unreadable
+from reminders.models.unreadable import UnreadableReminder
 
 
 class Command(BaseCommand):
@@ -43,61 +43,61 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({"summary": summary}) if self.is_json else words(summary))
 
     def list_differences(self, summary: dict[str, Any]) -> list[int]:
-        """List what would change and what cannot be read; return the ids of what would change."""
+        """Print the moves and the unreadable reminders; return the ids of the former."""
         ids: list[int] = []
         progress = Progress(self.stderr, replan.count(timezone.now()))
-        batch = replan.look(timezone.now())
-        while batch.looked:
-            summary["looked_at"] += batch.looked
+        batch = replan.find_moves(timezone.now())
+        while batch.checked:
+            summary["looked_at"] += batch.checked
             summary["unreadable"] += len(batch.unreadable)
             ids += [move.reminder_id for move in batch.moves]
-            progress.step(batch.looked)
+            progress.step(batch.checked)
             if batch.moves or batch.unreadable:
                 progress.clear()
-            self.tell(batch.moves)
-            self.tell(batch.unreadable)
-            batch = replan.look(timezone.now(), batch.last_id)
+            self.print_rows(batch.moves)
+            self.print_rows(batch.unreadable)
+            batch = replan.find_moves(timezone.now(), batch.last_id)
         progress.clear()
         summary["differ"] = len(ids)
         return ids
 
-    def tell(self, found: Sequence[Move | Unreadable]) -> None:
-        for each in found:
-            self.stdout.write(json.dumps(as_data(each)) if self.is_json else line(each))
+    def print_rows(self, rows: Sequence[Move | UnreadableReminder]) -> None:
+        for row in rows:
+            self.stdout.write(json.dumps(as_data(row)) if self.is_json else line(row))
 
     def may_apply(self, number: int) -> bool:
-        """Ask on a terminal; elsewhere nobody is there to answer."""
+        """Ask the operator on a terminal; without one, apply."""
         if self.is_json or not (sys.stdin.isatty() and self.stdout.isatty()):
             return True
         return input(f"Apply to {number} reminders? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def line(found: Move | Unreadable) -> str:
-    who = f"{found.reminder_id:>8}  {found.owner[:20]:<20}  {found.title[:32]:<32}  "
-    if isinstance(found, Unreadable):
-        return f"{who}cannot be read: {found.error}"
-    if found.is_retry:
-        return f"{who}had been set aside: is tried again now"
-    if found.new is None:
-        return f"{who}{utc(found.old.due_at)} -> nothing left: finished"
-    if found.new.due_at == found.old.due_at:
-        return f"{who}{found}"
-    to = f"{found.local:%Y-%m-%d %H:%M} {found.timezone}"
-    return f"{who}{utc(found.old.due_at)} -> {utc(found.new.due_at)}  {to}"
+def line(row: Move | UnreadableReminder) -> str:
+    prefix = f"{row.reminder_id:>8}  {row.owner[:20]:<20}  {row.title[:32]:<32}  "
+    if isinstance(row, UnreadableReminder):
+        return f"{prefix}cannot be read: {row.error}"
+    if row.is_retry:
+        return f"{prefix}had been set aside: is tried again now"
+    if row.new is None:
+        return f"{prefix}{utc(row.old.due_at)} -> nothing left: finished"
+    if row.new.due_at == row.old.due_at:
+        return f"{prefix}{row}"
+    to = f"{row.local:%Y-%m-%d %H:%M} {row.timezone}"
+    return f"{prefix}{utc(row.old.due_at)} -> {utc(row.new.due_at)}  {to}"
 
 
-def as_data(found: Move | Unreadable) -> dict[str, Any]:
-    who = {"id": found.reminder_id, "owner": found.owner, "title": found.title}
-    who["timezone"] = found.timezone
-    if isinstance(found, Unreadable):
-        return {**who, "error": found.error}
+def as_data(row: Move | UnreadableReminder) -> dict[str, Any]:
+    columns = {"id": row.reminder_id, "owner": row.owner, "title": row.title}
+    columns["timezone"] = row.timezone
+    if isinstance(row, UnreadableReminder):
+        return {**columns, "error": row.error}
     return {
-        **who,
-        "old_due_at": utc(found.old.due_at),
-        "new_due_at": found.new and utc(found.new.due_at),
-        "local": found.local and found.local.isoformat(),
-        "lead_seconds": found.new and found.new.lead.length,
-        "tried_again": found.is_retry,
+        **columns,
+        "old_due_at": utc(row.old.due_at),
+        "new_due_at": row.new and utc(row.new.due_at),
+        "local": row.local and row.local.isoformat(),
+        "lead_seconds": row.new and row.new.lead.length,
+        "tried_again": row.is_retry,
     }
 
 
@@ -106,6 +106,6 @@ def utc(moment: datetime) -> str:
 
 
 def words(summary: dict[str, Any]) -> str:
-    done = "{differ} would change" if summary["dry_run"] else "{changed} of {differ} changed"
-    text = "{looked_at} looked at, " + done + ", {unreadable} cannot be read (tzdata {tzdata})."
+    changes = "{differ} would change" if summary["dry_run"] else "{changed} of {differ} changed"
+    text = "{looked_at} looked at, " + changes + ", {unreadable} cannot be read (tzdata {tzdata})."
     return text.format(**summary)

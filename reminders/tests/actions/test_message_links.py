@@ -87,7 +87,12 @@ def test_mail_scanner_that_opens_a_link_changes_nothing(client, delivery, name, 
 
 def test_page_tells_the_message_and_where_it_went(client, delivery):
     shown = client.get(path(delivery, "done")).content.decode()
-    for words in ("Stand-up", delivery.data["due_text"], "Webhook: Hook", message_links.DONE.note):
+    for words in (
+        "Stand-up",
+        delivery.data["due_text"],
+        "Webhook: Hook",
+        message_links.DONE_ACTION.note,
+    ):
         assert words in shown
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from notifications.models import Channel, Delivery
 from reminders.engine import firing, tick
-from reminders.schedule.numbering import REACH, Count
+from reminders.schedule.numbering import MAX_OVERTAKEN, Count
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -92,6 +92,6 @@ def test_schedule_that_was_changed_is_counted_on_though_an_early_message_was_sen
 
 def test_search_for_the_number_of_one_long_overtaken_is_given_up(make_reminder, now):
     schedule = make_reminder(recurrence="FREQ=MINUTELY").schedule
-    ahead = Count(5000, now + timedelta(minutes=REACH + 10))
+    ahead = Count(5000, now + timedelta(minutes=MAX_OVERTAKEN + 10))
     assert ahead.number(now, schedule) == "?"
-    assert ahead.number(now + timedelta(minutes=11), schedule) == str(5000 - REACH + 1)
+    assert ahead.number(now + timedelta(minutes=11), schedule) == str(5000 - MAX_OVERTAKEN + 1)

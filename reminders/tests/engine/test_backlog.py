@@ -14,7 +14,7 @@ from notifications.outbox.round import deliver_due
 from notifications.sql import bulk_cursor
 from reminders.engine import backlog as overdue
 from reminders.engine import firing, tick
-from reminders.engine.backlog_forecast import look
+from reminders.engine.backlog_forecast import forecast
 from reminders.explain.explanation import explain
 from reminders.models import Backlog, Heartbeat, Occurrence
 from reminders.models.backlog import BURST, LATE
@@ -247,7 +247,7 @@ def test_decision_about_another_backlog_than_was_looked_at_is_refused(make_late,
     make_late(3)
     tick.tick(now)
     with pytest.raises(ValidationError, match="look again"):
-        overdue.decide("drop", now, ADMIN, seen=0)
+        overdue.decide("drop", now, ADMIN, expected_id=0)
     assert Backlog.objects.get().decision == "release"
 
 
@@ -301,7 +301,7 @@ def test_share_is_what_the_rate_allows_and_a_second_at_most(now, used, passed, s
 def test_outlook_says_what_each_decision_would_do(make_late, now):
     for misfire in ("latest", "all", "none"):
         make_late(2, misfire=misfire, recurrence="FREQ=MINUTELY;INTERVAL=20;COUNT=3")
-    found = look(now)
+    found = forecast(now)
     assert (found.overdue, found.is_exact) == (6, True)
     assert found.by_misfire == {"all": 2, "latest": 2, "none": 2}
     assert {each.decision: (each.messages, each.missed) for each in found.outcomes} == {
@@ -316,7 +316,7 @@ def test_outlook_says_what_each_decision_would_do(make_late, now):
 def test_what_happens_is_what_the_outlook_said(make_late, now, decision):
     for misfire in ("latest", "all", "none"):
         make_late(1, misfire=misfire, recurrence="FREQ=MINUTELY;COUNT=59")
-    (said,) = [each for each in look(now).outcomes if each.decision == decision]
+    (said,) = [each for each in forecast(now).outcomes if each.decision == decision]
     overdue.decide(decision, now, ADMIN, 0)
     tick.tick(now)
     found = statuses()
@@ -326,7 +326,7 @@ def test_what_happens_is_what_the_outlook_said(make_late, now, decision):
 def test_outlook_of_many_is_estimated_from_a_sample(make_late, now, monkeypatch):
     monkeypatch.setattr("reminders.engine.backlog_forecast.SAMPLE", 10)
     make_late(40)
-    found = look(now)
+    found = forecast(now)
     release, _, drop = found.outcomes
     assert (found.overdue, found.is_exact) == (40, False)
     assert 0 < found.looked_at < 40

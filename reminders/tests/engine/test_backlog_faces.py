@@ -70,7 +70,7 @@ def test_drop_asks_first(desk):
 def test_confirmed_decision_is_taken_and_told(desk, staff):
     answer = desk.post(PAGE, {"decision": "drop", "seen": "0", "sure": "yes"}, follow=True)
     backlog = Backlog.objects.get()
-    assert (backlog.decision, backlog.decided_by, backlog.who) == (
+    assert (backlog.decision, backlog.decided_by, backlog.decider) == (
         "drop",
         staff,
         "grace in the admin",

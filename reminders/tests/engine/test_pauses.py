@@ -153,7 +153,7 @@ def test_one_that_cannot_be_resumed_stops_nobody(make_reminder, now, caplog):
 def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now):
     with bulk_cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {tick.LOOK}", {"now": now, "limit": 10, "silence": ""})
+        cursor.execute(f"EXPLAIN {tick.TICK_STATE}", {"now": now, "limit": 10, "paused_since": ""})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "reminders_reminder_resume" in plan
     assert "accounts_pause_one_of_everything" in plan
@@ -245,7 +245,7 @@ def test_nag_ends_and_what_is_snoozed_waits_for_the_end(make_reminder, user, now
     assert (nagging.follow_up_at, nagging.nags) == (None, 0)
     assert Delivery.objects.count() == 2
     pause.end(now + 2 * HOUR)
-    tick.tick(now + 2 * HOUR + pausing.LOOK_AGAIN)
+    tick.tick(now + 2 * HOUR + pausing.RECHECK_AFTER)
     assert Delivery.objects.latest("pk").data["type"] == "reminder.snooze"
 
 
@@ -253,8 +253,10 @@ def test_pauses_cost_one_query_for_a_batch_and_none_when_nothing_is_due(
     make_reminder, now, monkeypatch
 ):
     asked = []
-    of_owners = pausing.of_owners
-    monkeypatch.setattr(pausing, "of_owners", lambda *args: asked.append(args) or of_owners(*args))
+    pauses_by_owner = pausing.pauses_by_owner
+    monkeypatch.setattr(
+        pausing, "pauses_by_owner", lambda *args: asked.append(args) or pauses_by_owner(*args)
+    )
     for _ in range(20):
         make_reminder(recurrence="FREQ=DAILY")
     tick.tick(now - MINUTE)

@@ -160,7 +160,7 @@ def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, la
     deliver_due(now + HOUR)
     responses.acknowledge(Occurrence.objects.get(), now + HOUR, Actor("command"))
     before = read(now)
-    assert retention.count(later, KEEP) == retention.Removed(1, 2)
+    assert retention.count(later, KEEP) == retention.PruneResult(1, 2)
     retention.prune(later, KEEP)
     assert (left(), Response.objects.count()) == ([0, 0, 0], 0)
     assert read(now) == before
@@ -169,7 +169,7 @@ def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, la
 def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
     fire(nag_every=HOUR, nag_max=1)
     tick.tick(now + HOUR)
-    assert retention.count(later, KEEP) == retention.Removed()
+    assert retention.count(later, KEEP) == retention.PruneResult()
     retention.prune(later, KEEP)
     assert left() == [1, 2, 1]
 

@@ -40,7 +40,7 @@ def berlin(make_reminder, now):
 
 
 def replan_all(now):
-    ids = [move.reminder_id for move in replan.look(now).moves]
+    ids = [move.reminder_id for move in replan.find_moves(now).moves]
     return replan.apply(ids, now)
 
 
@@ -96,14 +96,14 @@ def test_same_rules_change_nothing(berlin, schedule, change):
     for step in range(60):
         at = begin + step * timedelta(minutes=5)
         tick.tick(at)
-        assert replan.look(at).moves == []
+        assert replan.find_moves(at).moves == []
     assert Reminder.objects.get().pk == reminder.pk
 
 
 def test_look_changes_nothing(berlin, now, update_rules):
     reminder = berlin()
     update_rules(BERLIN, BACK)
-    (move,) = replan.look(now - HOUR).moves
+    (move,) = replan.find_moves(now - HOUR).moves
     assert (move.old.due_at, move.new.due_at) == (now, now + HOUR)
     assert next_due(reminder) == now
 
@@ -121,7 +121,7 @@ def test_second_replan_finds_nothing(berlin, now, update_rules):
     berlin(leads=[timedelta(0), DAY, WEEK])
     update_rules(BERLIN, FORWARD)
     replan_all(now - 3 * HOUR)
-    assert replan.look(now - 3 * HOUR).moves == []
+    assert replan.find_moves(now - 3 * HOUR).moves == []
 
 
 def test_rules_that_return_bring_the_old_plan_back(berlin, now, update_rules):
@@ -270,7 +270,7 @@ def test_instant_that_becomes_earlier_than_now_follows_the_misfire_policy(
 def test_due_reminder_is_left_to_the_tick(berlin, now, update_rules):
     reminder = berlin()
     update_rules(BERLIN, BACK)
-    assert replan.look(now).looked == 0
+    assert replan.find_moves(now).checked == 0
     assert replan.apply([reminder.pk], now).moves == []
     assert next_due(reminder) == now
 
@@ -280,13 +280,13 @@ def test_paused_and_finished_are_not_looked_at(berlin, now, update_rules):
     paused.pause(now - HOUR)
     closed.close(now - HOUR)
     update_rules(BERLIN, BACK)
-    assert replan.look(now - HOUR).looked == 0
+    assert replan.find_moves(now - HOUR).checked == 0
 
 
 def test_reminder_paused_after_the_look_stays_paused(berlin, now, update_rules):
     reminder = berlin()
     update_rules(BERLIN, BACK)
-    (move,) = replan.look(now - HOUR).moves
+    (move,) = replan.find_moves(now - HOUR).moves
     reminder.pause(now - HOUR)
     assert replan.apply([move.reminder_id], now - HOUR).moves == []
     reminder.refresh_from_db()
@@ -374,7 +374,7 @@ def test_reminder_that_cannot_be_read_is_named_and_the_rest_moves(berlin, now, u
     bad, good = berlin(), berlin()
     Reminder.objects.filter(pk=bad.pk).update(timezone="Europe/Nowhere")
     update_rules(BERLIN, BACK)
-    found = replan.look(now - HOUR)
+    found = replan.find_moves(now - HOUR)
     assert [row.reminder_id for row in found.unreadable] == [bad.pk]
     assert "Europe/Nowhere" in found.unreadable[0].error
     replan_all(now - HOUR)
@@ -384,16 +384,16 @@ def test_reminder_that_cannot_be_read_is_named_and_the_rest_moves(berlin, now, u
 def test_plan_without_wall_times_is_taken_as_it_stands(berlin, now):
     berlin()
     Reminder.objects.update(next_walls=None)
-    assert replan.look(now - HOUR).moves == []
+    assert replan.find_moves(now - HOUR).moves == []
 
 
 def test_look_goes_through_all_in_parts(berlin, now, update_rules):
     made = [berlin().pk for _ in range(5)]
     update_rules(BERLIN, BACK)
-    seen, batch = [], replan.look(now - HOUR, limit=2)
-    while batch.looked:
+    seen, batch = [], replan.find_moves(now - HOUR, limit=2)
+    while batch.checked:
         seen += [move.reminder_id for move in batch.moves]
-        batch = replan.look(now - HOUR, batch.last_id, limit=2)
+        batch = replan.find_moves(now - HOUR, batch.last_id, limit=2)
     assert seen == made
 
 

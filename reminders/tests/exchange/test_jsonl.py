@@ -15,7 +15,7 @@ from reminders.exchange.importer import take
 from reminders.exchange.shelf import stream
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.schedule.imported_state import Arrival
+from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.numbering import Count
 from reminders.tests.recurrence.strategies import rules
 
@@ -245,7 +245,7 @@ def reminders(draw):
         "urgent": draw(st.booleans()),
         "tags": draw(st.lists(texts.filter(bool), max_size=3)),
     }
-    arrival = Arrival(
+    arrival = ImportedState(
         draw(st.sampled_from(["active", "paused", "finished"])),
         Count(draw(st.integers(0, 2**31 - 1)), draw(st.none() | st.just(NOW))),
         tuple(draw(st.lists(walls.map(lambda wall: wall.replace(tzinfo=UTC)), max_size=2))),

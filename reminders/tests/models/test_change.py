@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def story(reminder):
-    told = history.of_its_schedule(reminder)
+    told = history.schedule_changes(reminder)
     return [(change.verb, change.detail) for change in told]
 
 

@@ -273,7 +273,7 @@ def test_replan_moves_a_lead_whose_day_alone_has_new_rules(autumn, now):
     assert list(map(str, batch.moves)) == ["P30D before: 2027-10-16 08:00:00 UTC -> 07:00:00 UTC"]
     autumn.refresh_from_db()
     assert autumn.next_fire_at == datetime(2027, 10, 16, 7, tzinfo=UTC)
-    assert replan.look(now).moves == []
+    assert replan.find_moves(now).moves == []
 
 
 def test_tick_fires_a_lead_that_nobody_replanned_once_by_its_old_plan(autumn):

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from notifications.models import Channel, Delivery
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
-from reminders.models.reminder import EditConflict
+from reminders.models.errors import EditConflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -139,7 +139,7 @@ def test_deleted_reminder_keeps_its_row_and_fires_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     reminder.close(now - timedelta(minutes=1))
     assert tick.tick(now) == 0
-    assert Reminder.objects.kept().count() == 0
+    assert Reminder.objects.not_deleted().count() == 0
     assert Reminder.objects.count() == 1
 
 
@@ -165,7 +165,7 @@ def test_deleting_leaves_the_deliveries_of_others(make_reminder, now):
 def test_external_id_is_free_again_after_a_delete(make_reminder, now):
     make_reminder(external_id="a").close(now - timedelta(minutes=1))
     make_reminder(external_id="a")
-    assert Reminder.objects.kept().count() == 1
+    assert Reminder.objects.not_deleted().count() == 1
 
 
 def test_external_id_is_once_per_owner(make_reminder):

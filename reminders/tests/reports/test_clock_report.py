@@ -12,8 +12,9 @@ from accounts.timezones import tzdata_version
 from notifications.models import Channel
 from reminders.management.progress import Progress
 from reminders.models import Reminder
+from reminders.models.unreadable import UnreadableReminder
 from reminders.reports import clock_changes
-from reminders.reports.clock_changes import Meeting, Unreadable
+from reminders.reports.clock_changes import AffectedReminder
 
 pytestmark = pytest.mark.django_db
 
@@ -134,8 +135,8 @@ def test_reminder_that_cannot_be_read_is_told_and_the_report_goes_on(nightly):
     Reminder.objects.filter(pk=bad.pk).update(recurrence="FREQ=NEVER")
     found = report(SPRING)
     assert [(type(each), each.reminder_id) for each in found] == [
-        (Unreadable, bad.pk),
-        (Meeting, good.pk),
+        (UnreadableReminder, bad.pk),
+        (AffectedReminder, good.pk),
     ]
     assert "FREQ" in found[0].error
 

@@ -5,7 +5,7 @@ import pytest
 
 from accounts.timezones import format_instant
 from reminders.recurrence import Fire, Schedule
-from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH, message, span
+from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH, first_message, format_duration
 from reminders.schedule.numbering import Count
 
 DUE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Reminder:
 
 def told(*, lead=timedelta(0), late=timedelta(0), missed=0, **fields):
     fire = Fire(fire_at=DUE - lead, due_at=DUE, lead=lead)
-    return message(Reminder(**fields), fire, fire.fire_at + late, missed, Count(3, DUE))
+    return first_message(Reminder(**fields), fire, fire.fire_at + late, missed, Count(3, DUE))
 
 
 def test_punctual_message_says_just_the_words_of_the_reminder():
@@ -126,4 +126,4 @@ def test_clock_change_is_in_the_words():
     ],
 )
 def test_span_is_told_in_its_two_largest_units(length, words):
-    assert span(length) == words
+    assert format_duration(length) == words

@@ -4,14 +4,14 @@ from django.core.exceptions import ValidationError
 from notifications.models import Delivery
 from reminders.engine import tick
 from reminders.models import Reminder
-from reminders.schedule.placeholders import PLACEHOLDERS, problem, render
+from reminders.schedule.placeholders import PLACEHOLDERS, placeholder_error, render
 
 VALUES = {name: f"<{name}>" for name in PLACEHOLDERS}
 
 
 def test_every_placeholder_is_filled_in():
     text = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-    assert problem(text) == ""
+    assert placeholder_error(text) == ""
     assert render(text, VALUES, 200) == "<due> <due_date> <due_time> <lead> <number>"
 
 
@@ -32,14 +32,14 @@ def test_every_placeholder_is_filled_in():
     ],
 )
 def test_broken_template_is_told_what_is_wrong_and_shown_as_it_is(text, named):
-    assert problem(text).startswith(named)
-    assert "Use {due}, {due_date}, {due_time}, {lead} or {number}" in problem(text)
+    assert placeholder_error(text).startswith(named)
+    assert "Use {due}, {due_date}, {due_time}, {lead} or {number}" in placeholder_error(text)
     assert render(text, VALUES, 20_000) == text
 
 
 @pytest.mark.parametrize("text", ["", "plain", "}", "}}", "10 % {{off}}"])
 def test_text_without_a_placeholder_is_good(text):
-    assert problem(text) == ""
+    assert placeholder_error(text) == ""
 
 
 def test_what_is_filled_in_is_not_read_again():

@@ -47,7 +47,7 @@ class Told:
         self.fired = Counter()
         self.instants = set()
         self.plan = self.schedule.next_fire(begin)
-        self.walls = wall_times.walls(self.schedule, self.plan)
+        self.walls = wall_times.wall_times(self.schedule, self.plan)
 
     @property
     def schedule(self):
@@ -58,15 +58,15 @@ class Told:
             own = self.walls[self.schedule.leads.index(self.plan.lead)]
             self.fired[own, self.plan.lead] += 1
             self.instants.add((self.plan.due_at, self.plan.lead))
-            going_on = wall_times.GoesOn(self.schedule, self.plan, self.walls)
-            decided = misfire.plan(going_on, self.plan, self.plan.fire_at, "all", timedelta(0))
+            resumed = wall_times.ResumedSchedule(self.schedule, self.plan, self.walls)
+            decided = misfire.plan(resumed, self.plan, self.plan.fire_at, "all", timedelta(0))
             assert decided.fires[0] == self.plan
-            self.plan = going_on.next_fire(self.plan.fire_at, self.plan.lead)
-            self.walls = self.plan and going_on.walls(self.plan)
+            self.plan = resumed.next_fire(self.plan.fire_at, self.plan.lead)
+            self.walls = self.plan and resumed.wall_times(self.plan)
 
     def replan(self, now):
         if self.plan:
-            self.plan, self.walls = wall_times.find(self.schedule, self.plan, self.walls, now)
+            self.plan, self.walls = wall_times.relocate(self.schedule, self.plan, self.walls, now)
 
 
 def check(told, first, last):
@@ -122,7 +122,7 @@ def test_rules_that_change_only_from_some_day_on_move_only_what_comes_after(upda
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_find_and_goes_on_are_the_schedule_itself_under_the_same_rules(seed):
+def test_relocated_and_resumed_are_the_schedule_itself_under_the_same_rules(seed):
     """Around both clock changes, for all choices of gap and fold."""
     chance = random.Random(seed)
     schedule = Schedule(
@@ -136,10 +136,10 @@ def test_find_and_goes_on_are_the_schedule_itself_under_the_same_rules(seed):
     begin = datetime(2027, chance.choice([3, 4, 10, 11]), 1, tzinfo=UTC)
     fire: Fire = schedule.next_fire(begin)
     for _ in range(300):
-        kept = wall_times.walls(schedule, fire)
+        kept = wall_times.wall_times(schedule, fire)
         following = schedule.next_fire(fire.fire_at, fire.lead)
         now = fire.fire_at - timedelta(seconds=1)
-        assert wall_times.find(schedule, fire, kept, now) == (fire, kept)
-        goes_on = wall_times.GoesOn(schedule, fire, kept)
-        assert goes_on.next_fire(fire.fire_at, fire.lead) == following
+        assert wall_times.relocate(schedule, fire, kept, now) == (fire, kept)
+        resumed = wall_times.ResumedSchedule(schedule, fire, kept)
+        assert resumed.next_fire(fire.fire_at, fire.lead) == following
         fire = following
