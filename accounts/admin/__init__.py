@@ -1,3 +1,3 @@
-"""Django admin of users, tokens and pauses, and what all admin pages share."""
+"""Django admin of users, tokens and pauses, and the base classes of all admin pages."""
 
 from accounts.admin import users as users

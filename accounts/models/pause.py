@@ -144,7 +144,7 @@ class Pause(models.Model):
         return not self.tag or self.tag in tags
 
     def sentence(self, timezone: str) -> str:
-        """Return a sentence without its full stop: what is paused, since when and why."""
+        """Return a sentence without its full stop: the pause, its begin, end and reason."""
         tenses = ("are", "were") if self.scope == self.Scope.USER else ("is", "was")
         return f"{self} {tenses[self.ended_at is not None]} {self.predicate(timezone)}"
 

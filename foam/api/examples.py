@@ -152,7 +152,7 @@ REMINDER = {
     "created_at": "2026-11-20T08:12:40Z",
     "updated_at": "2026-11-20T08:12:40Z",
 }
-# What is asked of the API has no end that passes.
+# Without an end, as the tests send this example, and any fixed end would be in the past one day.
 OPEN_END = {"until": None}
 PAUSED = {
     **REMINDER,
