@@ -550,7 +550,7 @@ OF_NOTIFICATIONS = [
         edit(
             "notifications/links/message_ids.py",
             "compare_digest(_tag(secret, match[1]), match[2])",
-            "compare_digest(found[2], found[2])",
+            "compare_digest(match[2], match[2])",
         ),
         ["notifications/tests/bounces/test_bounces.py::test_forged_or_foreign_id_changes_nothing"],
     ),
