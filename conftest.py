@@ -27,22 +27,30 @@ from reminders.engine import canary
 from reminders.models import Reminder
 
 # Folders and files whose tests need more than PostgreSQL and Redis: processes, a browser, servers
-# of their own. They get the marker `system`: `make test` leaves them out, `make test-system` runs
-# them. Tests marked `browser` or `e2e` belong to them as well, wherever they stand.
+# of their own, or tables of a size that takes long to fill. They get the marker `system`, so that
+# `make test` leaves them out and `make test-system` runs them. Tests that are marked `browser` or
+# `e2e` get it too, in any file.
 SYSTEM_TESTS = (
     "foam/tests/api/test_client.py",
     "foam/tests/api/test_fuzz.py",
+    "foam/tests/api/test_http.py",
+    "foam/tests/api/test_list_plans.py",
     "foam/tests/deployment/",
     "foam/tests/faults/",
     "foam/tests/test_end_to_end.py",
+    "foam/tests/test_initial_schema.py",
     "notifications/tests/outbox/test_benchmark.py",
+    "notifications/tests/outbox/test_plans.py",
+    "reminders/tests/engine/test_plans.py",
     "reminders/tests/recurrence/test_benchmark.py",
+    "reminders/tests/reports/test_ledger_plans.py",
     "tools/tests/test_benchmarks.py",
     "tools/tests/test_capacity.py",
     "tools/tests/test_docs.py",
     "tools/tests/test_drill.py",
     "tools/tests/test_install.py",
     "tools/tests/test_local_stack.py",
+    "tools/tests/test_seed.py",
     "tools/tests/test_testbed.py",
     "tools/tests/test_watch.py",
 )
