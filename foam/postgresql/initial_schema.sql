@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations d7efe9eedbd5f5b2b3962a927dd1e7fbe4eaa04344004be404eeb258541f2447.
+-- Written by `make database` of the migrations 12b757685efeb9269147f08256fda28287847cebf9a4c8fdae77ae8674d59bfb.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
