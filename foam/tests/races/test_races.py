@@ -90,7 +90,7 @@ def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
     def break_down(now, end, after):
         raise OperationalError("no connection left")
 
-    monkeypatch.setattr(tick, "_drain_beside", break_down)
+    monkeypatch.setattr(tick, "_drain_in_thread", break_down)
     with pytest.raises(OperationalError):
         tick.tick(now)
     assert tick.last_tick() is None

@@ -117,7 +117,7 @@ def test_who_may_only_look_does_not_decide(client, stranger):
 def test_who_may_decide_need_not_be_a_superuser(client, stranger):
     client.force_login(viewer(stranger, "decide_backlog"))
     client.post(PAGE, {"decision": "hold", "seen": "0"})
-    assert Backlog.objects.get().who == "eve in the admin"
+    assert Backlog.objects.get().decider == "eve in the admin"
 
 
 def test_other_staff_do_not_see_it(client, stranger):
