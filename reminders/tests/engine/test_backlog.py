@@ -141,7 +141,8 @@ def test_more_than_the_setting_allows_are_held_by_themselves(make_late, now, set
     settings.FOAM_BACKLOG_HOLD_OVER = 4
     make_late(5)
     assert tick.tick(now) == 0
-    assert (Backlog.objects.get().decision, Backlog.objects.get().decider) == ("hold", "FOAM itself")
+    backlog = Backlog.objects.get()
+    assert (backlog.decision, backlog.decider) == ("hold", "FOAM itself")
 
 
 def test_no_more_than_the_setting_allows_go_by_themselves(make_late, now, settings):
