@@ -224,7 +224,7 @@ def test_prune_is_switched_off_with_a_warning(root):
     assert "nothing that is old is removed" in told(act(root, "disable_tasks", [prune]))
     assert not PeriodicTask.objects.get(name="prune").enabled
     entries = root.get(f"{TASKS}{prune.pk}/history/").context["entries"]
-    assert entries[0].what == "Disabled."
+    assert entries[0].text == "Disabled."
 
 
 def test_deletion_is_refused_with_its_reason(root, tick):

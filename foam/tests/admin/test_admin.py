@@ -521,7 +521,7 @@ def test_accounts_are_closed_after_a_page_that_names_them(staff_client, user, st
 
 
 def test_more_accounts_than_a_page_names_are_not_closed(staff_client, user, stranger, monkeypatch):
-    monkeypatch.setattr("accounts.admin.users.CLOSED_AT_ONCE", 1)
+    monkeypatch.setattr("accounts.admin.users.MAX_CLOSED_AT_ONCE", 1)
     [said] = act(staff_client, "close_accounts", [user, stranger], "accounts_user")
     assert said.startswith("At most 1 can be done at once")
     assert User.objects.filter(closed_at=None).count() == 3

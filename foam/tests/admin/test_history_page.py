@@ -102,7 +102,7 @@ def test_long_history_has_pages(staff_client, reminder, now, django_assert_max_n
         reminder.store(now + timedelta(minutes=minute))
     with django_assert_max_num_queries(20):
         assert entries(staff_client, reminder)[0].diff["title"][1] == f"Title {PAGE_SIZE + 4}"
-    assert [entry.what for entry in entries(staff_client, reminder, "?p=2")][-1] == "created"
+    assert [entry.text for entry in entries(staff_client, reminder, "?p=2")][-1] == "created"
 
 
 def test_who_may_not_see_an_object_may_not_see_its_history(client, stranger, reminder):
@@ -117,11 +117,11 @@ def test_edit_of_a_user_tells_what_it_was_and_no_password(staff_client, user):
     url = f"/admin/accounts/user/{user.pk}/change/"
     form = {"username": user.username, "email": user.email, "timezone": "Europe/Berlin"}
     assert staff_client.post(url, {**form, "is_active": "on"}).status_code == 302
-    assert entries(staff_client, user)[0].what == "Time zone: “UTC” → “Europe/Berlin”"
+    assert entries(staff_client, user)[0].text == "Time zone: “UTC” → “Europe/Berlin”"
     password = {"password1": "hunter2hunter2", "password2": "hunter2hunter2"}
     staff_client.post(f"/admin/accounts/user/{user.pk}/password/", password)
     assert "hunter2" not in str(LogEntry.objects.values())
-    assert entries(staff_client, user)[0].what == "Changed password."
+    assert entries(staff_client, user)[0].text == "Changed password."
 
 
 def laptop_of(user, now):

@@ -133,7 +133,7 @@ def test_row_that_the_database_refuses_leaves_the_others(api, make_reminder, mon
 
 def test_upsert_of_what_came_meanwhile_replaces_it(user, make_reminder, now, monkeypatch):
     there = make_reminder(external_id="a")
-    monkeypatch.setattr(batch.Batch, "_lock", lambda self: set())
+    monkeypatch.setattr(batch.ReminderBatch, "_lock_reminders", lambda self: set())
     items = [Item(Op.UPSERT, {**STANDUP, "external_id": "a", "title": "Mine"})]
     (result,) = batch.apply(user, items, now)
     assert (result.status, result.reminder.pk, result.reminder.title) == (200, there.pk, "Mine")

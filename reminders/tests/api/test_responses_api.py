@@ -123,7 +123,7 @@ def test_what_is_answered_is_not_snoozed(api, occurrence):
     post(api, occurrence, "acknowledge")
     answer = post(api, occurrence, "snooze", {"for": "PT10M"})
     assert answer.status_code == 409
-    assert "this is acknowledged" in answer.json()["detail"]
+    assert "this one is acknowledged" in answer.json()["detail"]
 
 
 def test_what_never_fired_is_not_acknowledged(api, occurrence):
