@@ -32,7 +32,7 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     401: (
         "Unauthorized",
         "There is no token, or it is unknown, expired or revoked.",
-        "This token is unknown, expired or revoked. Create a new one.",
+        "This token is unknown, expired or revoked.",
     ),
     403: (
         "Forbidden",

@@ -315,7 +315,7 @@ def test_operation_can_be_tried_with_a_token(page, user):  # noqa: F811
 def test_redoc_shows_the_operations(page, scheme):  # noqa: F811
     page.emulate_media(color_scheme=scheme)
     page.goto("/redoc")
-    page.wait_for_selector("h2:has-text('Fire nothing until then, or until it is resumed')")
+    page.wait_for_selector("h2:has-text('Pause the reminder')")
     page.wait_for_function("!document.querySelector('img[alt=\"redocly logo\"]')")
     assert fits(page)
 
