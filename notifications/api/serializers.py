@@ -192,7 +192,7 @@ class CodeSerializer(StrictSerializer):
 
 
 class VerificationSerializer(serializers.Serializer[Any]):
-    """Where the verification of a channel stands."""
+    """The state of a channel's verification."""
 
     is_verified = serializers.BooleanField()
     detail = serializers.CharField(help_text="What was done, in a sentence.")

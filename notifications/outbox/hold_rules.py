@@ -1,4 +1,4 @@
-"""When a message may go out: at once, after quiet hours or a pause, or with others in a digest.
+"""Send times of messages: at once, after quiet hours or a pause, or in a digest.
 
 This is decided when the message is posted, and again when its channel or its owner changes. A
 channel without quiet hours, pause, digest and flood guard is in none of the partial indexes below,

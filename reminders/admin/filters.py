@@ -48,7 +48,7 @@ class DueFilter(admin.SimpleListFilter):
         return queryset if within is None else queryset.due(timezone.now() + within)  # type: ignore[attr-defined]
 
 
-class OwnerFilter(TextFilter):
+class ReminderOwnerFilter(TextFilter):
     title = "owner (username or e-mail)"
     parameter_name = "owner"
 
@@ -59,7 +59,7 @@ class OwnerFilter(TextFilter):
         return queryset.filter(owner__in=[pk for (pk,) in owners[:MOST]])
 
 
-class TagFilter(TextFilter):
+class ReminderTagFilter(TextFilter):
     title = "tag"
     parameter_name = "tag"
 
@@ -68,7 +68,7 @@ class TagFilter(TextFilter):
         return queryset.filter(tags__contains=[text]) if text else queryset
 
 
-class ChannelFilter(TextFilter):
+class ReminderChannelFilter(TextFilter):
     title = "channel (id or name)"
     parameter_name = "channel"
 

@@ -46,11 +46,11 @@ from notifications.explain.html import lines_of
 from notifications.models import Channel
 from reminders.admin.actions import ReminderActions
 from reminders.admin.filters import (
-    ChannelFilter,
     DueFilter,
-    OwnerFilter,
+    ReminderChannelFilter,
+    ReminderOwnerFilter,
     ReminderStateFilter,
-    TagFilter,
+    ReminderTagFilter,
 )
 from reminders.admin.import_export import Moves
 from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
@@ -105,9 +105,9 @@ class ReminderAdmin(
     list_filter = (
         ReminderStateFilter,
         DueFilter,
-        OwnerFilter,
-        TagFilter,
-        ChannelFilter,
+        ReminderOwnerFilter,
+        ReminderTagFilter,
+        ReminderChannelFilter,
         "misfire",
         ("timezone", NewestValues),
     )

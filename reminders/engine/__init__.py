@@ -1,1 +1,1 @@
-"""What a tick does, and what runs beside it."""
+"""The tick, and the maintenance that runs beside it."""

@@ -42,7 +42,7 @@ RELEASE, COALESCE, DROP = (
 
 @dataclass(frozen=True, slots=True)
 class DecisionForecast:
-    """What a decision would do: messages to channels, and occurrences recorded as missed.
+    """Effects of a decision: messages to channels, and occurrences recorded as missed.
 
     `seconds` is how long the backlog takes at its rate; None without a rate.
     """

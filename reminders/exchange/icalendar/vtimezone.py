@@ -19,7 +19,7 @@ SHORTEST_RUN = 3
 DAY = timedelta(days=1)
 
 
-class Change(NamedTuple):
+class OffsetChange(NamedTuple):
     at: datetime
     before: timedelta
     after: timedelta
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 class Run(NamedTuple):
     """Changes of the same kind on the same day of the same month, in years that follow."""
 
-    changes: list[Change]
+    changes: list[OffsetChange]
     weeks: frozenset[int]
 
 
@@ -51,8 +51,8 @@ def vtimezone(name: str) -> tuple[str, ...]:
 
 def _parts(name: str) -> Iterator[list[str]]:
     first, changes, repeats = _changes(name)
-    yield _part(name, Change(BEGIN - first, first, first), [])
-    written_out: dict[tuple[timedelta, timedelta], list[Change]] = defaultdict(list)
+    yield _part(name, OffsetChange(BEGIN - first, first, first), [])
+    written_out: dict[tuple[timedelta, timedelta], list[OffsetChange]] = defaultdict(list)
     for run in _runs(changes):
         begin, end = run.changes[0], run.changes[-1]
         if len(run.changes) < SHORTEST_RUN:
@@ -71,7 +71,7 @@ def _parts(name: str) -> Iterator[list[str]]:
         yield _part(name, found[0], dates)
 
 
-def _changes(name: str) -> tuple[timedelta, list[Change], bool]:
+def _changes(name: str) -> tuple[timedelta, list[OffsetChange], bool]:
     at, offsets, repeats = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
     first = timedelta(seconds=offsets[0])
     changes = []
@@ -84,11 +84,11 @@ def _changes(name: str) -> tuple[timedelta, list[Change], bool]:
         if moment < BEGIN:
             first = after
         else:
-            changes.append(Change(moment, before, after))
+            changes.append(OffsetChange(moment, before, after))
     return first, changes, repeats
 
 
-def _runs(changes: list[Change]) -> Iterator[Run]:
+def _runs(changes: list[OffsetChange]) -> Iterator[Run]:
     open_runs: dict[object, Run] = {}
     for change in changes:
         wall = change.wall
@@ -110,7 +110,7 @@ def _weeks(wall: datetime) -> frozenset[int]:
     return frozenset({(wall.day + 6) // 7, -((length - wall.day) // 7 + 1)})
 
 
-def _part(name: str, change: Change, dates: list[str]) -> list[str]:
+def _part(name: str, change: OffsetChange, dates: list[str]) -> list[str]:
     local = (change.at + timedelta(seconds=1)).astimezone(zone(name))
     kind = "DAYLIGHT" if local.dst() and change.after > change.before else "STANDARD"
     return [

@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 _OFFSET = re.compile(r"([+-])?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?")
 
 
-class Change(NamedTuple):
+class DefinedChange(NamedTuple):
     """A clock change: when, in UTC, and the offsets before and after it."""
 
     at: datetime
@@ -33,7 +33,7 @@ class Definition(NamedTuple):
     """The clock changes of a VTIMEZONE, those left out that change nothing."""
 
     first: timedelta
-    changes: tuple[Change, ...]
+    changes: tuple[DefinedChange, ...]
 
     @classmethod
     def of(cls, component: Component) -> "Definition":
@@ -46,7 +46,7 @@ class Definition(NamedTuple):
         kept = []
         for change in ordered:
             if change.after != offset:
-                kept.append(Change(change.at, offset, change.after))
+                kept.append(DefinedChange(change.at, offset, change.after))
                 offset = change.after
         return cls(first, tuple(kept))
 
@@ -61,7 +61,9 @@ class Definition(NamedTuple):
             offset = change.before if is_in_gap else change.after
         return wall.replace(tzinfo=UTC) - offset
 
-    def between(self, begin: datetime, end: datetime) -> tuple[timedelta, tuple[Change, ...]]:
+    def between(
+        self, begin: datetime, end: datetime
+    ) -> tuple[timedelta, tuple[DefinedChange, ...]]:
         """Return the offset at `begin`, and the changes after it and before `end`."""
         low = bisect_right(self.changes, begin, key=attrgetter("at"))
         high = bisect_right(self.changes, end, key=attrgetter("at"))
@@ -76,7 +78,7 @@ def _within_century(wall: datetime) -> datetime:
     return wall if year == wall.year else wall.replace(year=year, day=min(wall.day, 28))
 
 
-def _changes(component: Component) -> Iterator[Change]:
+def _changes(component: Component) -> Iterator[DefinedChange]:
     """Yield the changes of a VTIMEZONE. Raises BadValue and RecurrenceError."""
     parts = [part for part in component.children if part.name in {"STANDARD", "DAYLIGHT"}]
     if not parts:
@@ -88,7 +90,7 @@ def _changes(component: Component) -> Iterator[Change]:
             total += 1
             if total > MAX_CHANGES:
                 raise BadValue(f"it has more than {MAX_CHANGES} changes")
-            yield Change(wall - before, before, after)
+            yield DefinedChange(wall - before, before, after)
 
 
 def _walls(part: Component, before: timedelta) -> Iterable[datetime]:

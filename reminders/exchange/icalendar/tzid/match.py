@@ -7,7 +7,12 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from accounts import timezones
-from reminders.exchange.icalendar.tzid.definition import CENTURY, EPOCH_YEAR, Change, Definition
+from reminders.exchange.icalendar.tzid.definition import (
+    CENTURY,
+    EPOCH_YEAR,
+    DefinedChange,
+    Definition,
+)
 from reminders.recurrence import Fold, Gap
 from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
@@ -77,7 +82,7 @@ def _equal_later(definition: Definition, candidates: Sequence[str]) -> Match | N
     return None
 
 
-def _last_difference(one: Sequence[Change], other: Sequence[Change]) -> datetime:
+def _last_difference(one: Sequence[DefinedChange], other: Sequence[DefinedChange]) -> datetime:
     """Return when two zones of equal offsets at the end differed last."""
     length = 0
     for change, counterpart in zip(reversed(one), reversed(other), strict=False):
@@ -104,7 +109,7 @@ def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match
 
 
 def _distance(
-    one: tuple[timedelta, Sequence[Change]], other: tuple[timedelta, Sequence[Change]]
+    one: tuple[timedelta, Sequence[DefinedChange]], other: tuple[timedelta, Sequence[DefinedChange]]
 ) -> timedelta | None:
     """Return how far the clock changes are apart in all; None where one has no counterpart."""
     (offset, changes), (other_offset, others) = one, other
@@ -119,14 +124,16 @@ def _distance(
     return total
 
 
-def _between(name: str, begin: datetime, end: datetime) -> tuple[timedelta, tuple[Change, ...]]:
+def _between(
+    name: str, begin: datetime, end: datetime
+) -> tuple[timedelta, tuple[DefinedChange, ...]]:
     """Return the offset of a zone at `begin`, and its changes after it and before `end`."""
     at, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
     low, high = (bisect_right(at, (moment - UTC_EPOCH) // SECOND) for moment in (begin, end))
     lengths = [timedelta(seconds=offset) for offset in offsets[low : high + 1]]
     moments = (UTC_EPOCH + timedelta(seconds=second) for second in at[low:high])
     changes = zip(moments, lengths, lengths[1:], strict=False)
-    return lengths[0], tuple(Change(*change) for change in changes)
+    return lengths[0], tuple(DefinedChange(*change) for change in changes)
 
 
 def _january(year: int) -> datetime:
