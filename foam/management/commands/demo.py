@@ -26,7 +26,7 @@ class Command(BaseCommand):
             default=settings.BASE_DIR / ".foam" / "demo.json",
             help="where they are kept (default: .foam/demo.json)",
         )
-        parser.add_argument("--in", type=int, default=5, dest="seconds", help="due in N seconds")
+        parser.add_argument("--in", type=int, default=2, dest="seconds", help="due in N seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
