@@ -122,4 +122,10 @@ def told_of(pk):
         return [{k: v for k, v in row.items() if k not in left_out} for row in rows.values()]
 
     reminder = Reminder.objects.filter(pk=pk)
-    return [plain(reminder), plain(reminder.get().changes), plain(reminder.get().occurrences)]
+    changes, occurrences = reminder.get().changes, reminder.get().occurrences
+    # Without an order PostgreSQL gives rows as they lie, which depends on the tests before.
+    return [
+        plain(reminder),
+        plain(changes.order_by("at", "verb")),
+        plain(occurrences.order_by("due_at")),
+    ]
