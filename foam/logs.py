@@ -151,10 +151,10 @@ class LineFormatter(Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event, fields = parts_of(record)
-        words = [event, *(f"{name}={format_value(value)}" for name, value in fields.items())]
+        parts = [event, *(f"{name}={format_value(value)}" for name, value in fields.items())]
         if request_id := current_request_id():
-            words.append(f"request_id={request_id}")
-        line = f"{self.formatTime(record)} {record.levelname} {record.name} {' '.join(words)}"
+            parts.append(f"request_id={request_id}")
+        line = f"{self.formatTime(record)} {record.levelname} {record.name} {' '.join(parts)}"
         exception = self.exception_of(record)
         return f"{line}\n{exception}" if exception else line
 

@@ -90,15 +90,15 @@ def orm(now: datetime, limit: int) -> int:
     for occurrence, (reminder, plan, _) in zip(occurrences, planned, strict=True):
         count = Count(reminder.fired_count, reminder.fired_due_at).including(occurrence.due_at)
         reminder.fired_count, reminder.fired_due_at = count
-        told = first_message(reminder, plan.fires[0], now, 0, count)
+        text = first_message(reminder, plan.fires[0], now, 0, count)
         deliveries += [
             Delivery(
                 channel=channel,
                 reference=reference(occurrence.pk),
-                title=told.title,
-                body=told.body,
+                title=text.title,
+                body=text.body,
                 due_at=occurrence.due_at,
-                data={**told.data, "occurrence_id": occurrence.pk},
+                data={**text.data, "occurrence_id": occurrence.pk},
                 next_attempt_at=now,
                 created_at=now,
             )

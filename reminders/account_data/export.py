@@ -15,8 +15,8 @@ def reminders(user: User) -> Iterator[Row]:
     channels = Reminder.channels.through.objects.filter(reminder=OuterRef("pk"))
     escalation = Reminder.escalate_channels.through.objects.filter(reminder=OuterRef("pk"))
     theirs = Reminder.objects.filter(owner=user).annotate(
-        used=ArraySubquery(channels.order_by("channel_id").values("channel_id")),
-        told=ArraySubquery(escalation.order_by("channel_id").values("channel_id")),
+        channel_ids=ArraySubquery(channels.order_by("channel_id").values("channel_id")),
+        escalation_ids=ArraySubquery(escalation.order_by("channel_id").values("channel_id")),
     )
     return read(
         theirs,
@@ -48,8 +48,8 @@ def reminders(user: User) -> Iterator[Row]:
         "created_at",
         "updated_at",
         "deleted_at",
-        channels="used",
-        escalate_channels="told",
+        channels="channel_ids",
+        escalate_channels="escalation_ids",
     )
 
 

@@ -7,15 +7,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import TextFilter
 
+from accounts.admin import search
 from accounts.admin.changelist import StateFilter
 from accounts.models import User
 from notifications.models import Channel
 from reminders.models import Reminder
 
-# More owners or channels of one name than these are not looked for.
-MOST = 100
-# An id has fewer than these.
-DIGITS = 19
+# Channels of one name whose reminders a filter shows.
+MAX_CHANNELS = 100
 
 
 class ReminderStateFilter(StateFilter):
@@ -34,7 +33,7 @@ class ReminderStateFilter(StateFilter):
 
 
 class DueFilter(admin.SimpleListFilter):
-    """By when the tick takes them up, of which it has an index; the first to come first."""
+    """A filter by the next firing, by the index of the tick: the soonest first."""
 
     title = "next due"
     parameter_name = "due"
@@ -48,35 +47,42 @@ class DueFilter(admin.SimpleListFilter):
         return queryset if within is None else queryset.due(timezone.now() + within)  # type: ignore[attr-defined]
 
 
-class ReminderOwnerFilter(TextFilter):
-    title = "owner (username or e-mail)"
-    parameter_name = "owner"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not (text := (self.value() or "").strip()):
-            return queryset
-        owners = User.objects.filter(Q(username=text) | Q(email__iexact=text)).values_list("pk")
-        return queryset.filter(owner__in=[pk for (pk,) in owners[:MOST]])
-
-
-class ReminderTagFilter(TextFilter):
-    title = "tag"
-    parameter_name = "tag"
+class ExactFilter(TextFilter):
+    """A filter by a text that is typed, which a row has exactly."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         text = (self.value() or "").strip()
-        return queryset.filter(tags__contains=[text]) if text else queryset
+        return self.having(queryset, text) if text else queryset
+
+    def having(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Return the rows that have the text."""
+        raise NotImplementedError
 
 
-class ReminderChannelFilter(TextFilter):
+class ReminderOwnerFilter(ExactFilter):
+    title = "owner (username or e-mail)"
+    parameter_name = "owner"
+
+    def having(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        owners = User.objects.filter(Q(username=text) | Q(email__iexact=text))
+        return rows.filter(owner__in=list(owners.values_list("pk", flat=True)[: search.MAX_OWNERS]))
+
+
+class ReminderTagFilter(ExactFilter):
+    title = "tag"
+    parameter_name = "tag"
+
+    def having(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        return rows.filter(tags__contains=[text])
+
+
+class ReminderChannelFilter(ExactFilter):
     title = "channel (id or name)"
     parameter_name = "channel"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not (text := (self.value() or "").strip()):
-            return queryset
-        is_meant = Q(pk=int(text)) if text.isdecimal() and len(text) < DIGITS else Q(name=text)
-        channels = Channel.objects.filter(is_meant, deleted_at=None).values("pk")[:MOST]
-        return queryset.filter(
-            pk__in=Reminder.channels.through.objects.filter(channel__in=channels).values("reminder")
-        )
+    def having(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        number = search.number_of(text)
+        condition = Q(name=text) if number is None else Q(pk=number)
+        channels = Channel.objects.filter(condition, deleted_at=None).values("pk")[:MAX_CHANNELS]
+        links = Reminder.channels.through.objects.filter(channel__in=channels)
+        return rows.filter(pk__in=links.values("reminder"))

@@ -18,7 +18,7 @@ from accounts.admin.confirmation import confirmed
 from accounts.timezones import format_instant
 from notifications.admin import OfUsers, WrittenByFoam, cached_per_request, owner_link
 from reminders.actions import responses
-from reminders.admin.by import by
+from reminders.admin.actions import actor_of
 from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
 from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
 from reminders.models import Occurrence
@@ -83,7 +83,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def acknowledge(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), by(request)
+        now, whom = timezone.now(), actor_of(request)
 
         def act(occurrence: Occurrence) -> str | None:
             return None if responses.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
@@ -95,7 +95,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def snooze(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), by(request)
+        now, whom = timezone.now(), actor_of(request)
         until: datetime = now + HOUR
 
         def act(occurrence: Occurrence) -> str | None:

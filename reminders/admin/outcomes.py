@@ -49,26 +49,26 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
     if not last:
         return "None yet."
     deliveries: dict[int | None, list[Delivery]] = {}
-    for each in deliveries_of(reminder.owner_id, (one.reference for one in last)):
-        deliveries.setdefault(occurrence_id(each.reference), []).append(each)
+    for delivery in deliveries_of(reminder.owner_id, (row.reference for row in last)):
+        deliveries.setdefault(occurrence_id(delivery.reference), []).append(delivery)
     rows = [
         {
-            "occurrence": one,
-            "due": format_instant(one.due_at, reminder.clock),
-            "lead": format_lead(one.lead) if one.lead else "",
-            "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(one.status), "info"),
+            "occurrence": row,
+            "due": format_instant(row.due_at, reminder.clock),
+            "lead": format_lead(row.lead) if row.lead else "",
+            "colour": OCCURRENCE_COLOURS.get(Occurrence.Status(row.status), "info"),
             "deliveries": [
                 {
-                    "delivery": each,
-                    "colour": DELIVERY_COLOURS[each.status],
+                    "delivery": delivery,
+                    "colour": DELIVERY_COLOURS[delivery.status],
                     "outcome": outcome_of(
-                        each, now, lambda at: format_both_clocks(at, reminder.clock)
+                        delivery, now, lambda at: format_both_clocks(at, reminder.clock)
                     ),
                 }
-                for each in deliveries.get(one.pk, [])
+                for delivery in deliveries.get(row.pk, [])
             ],
         }
-        for one in last
+        for row in last
     ]
     return render_to_string("reminders/outcomes.html", {"rows": rows})
 

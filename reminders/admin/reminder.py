@@ -88,8 +88,8 @@ class ReminderForm(EditForm):
         data = super().clean()
         owner = self.instance.owner if self.instance.pk else self.cleaned_data.get("owner")
         for name in MANY:
-            chosen = self.cleaned_data.get(name) or ()
-            foreign = [each for each in chosen if owner is not None and each.owner_id != owner.pk]
+            channels = self.cleaned_data.get(name) or ()
+            foreign = [row for row in channels if owner is not None and row.owner_id != owner.pk]
             if foreign:
                 names = ", ".join(map(labelled_with_owner, foreign))
                 self.add_error(name, f"Choose channels of {owner}. These are not: {names}.")
@@ -195,8 +195,8 @@ class ReminderAdmin(
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
-        kept = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
-        kwargs["queryset"] = kept.defer("secret", "previous_secret")
+        channels = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
+        kwargs["queryset"] = channels.defer("secret", "previous_secret")
         kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
         kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
