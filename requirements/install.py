@@ -176,11 +176,15 @@ def find_pin(name, locks):
 
 
 def pip(*arguments):
-    error = run([VENV_PYTHON, "-m", "pip", "--version"])
-    if error:
+    """Run pip on .venv: this Python's, as it takes seconds to install one, or else .venv's own."""
+    command = [sys.executable, "-m", "pip", "--python", VENV_PYTHON]
+    if run([*command, "--version"]):
+        command = [VENV_PYTHON, "-m", "pip"]
         error = run([VENV_PYTHON, "-m", "ensurepip", "--upgrade"])
+        if error:
+            return error
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--retries", "2"]
-    return error or run([VENV_PYTHON, "-m", "pip", arguments[0], *options, *arguments[1:]])
+    return run([*command, arguments[0], *options, *arguments[1:]])
 
 
 def run(command, env=None):

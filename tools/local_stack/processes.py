@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 ON_LINUX: bool = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None) if ON_LINUX else None
 POLL = 0.02
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of a log line that is shown.
 LINE = 200
 
@@ -39,7 +41,7 @@ class Signals:
         self.first_at = 0.0
         # Make may be killed in a way that leaves it no time to tell us.
         self.parent = os.getppid() if "MAKELEVEL" in os.environ else None
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in HANDLED:
             signal.signal(number, self._remember)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
@@ -62,10 +64,20 @@ class Signals:
         return self.received.count(signal.SIGINT) > 1
 
 
+class Process(Protocol):
+    """The part of subprocess.Popen that a child needs."""
+
+    @property
+    def pid(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> object: ...
+    def send_signal(self, number: int) -> None: ...
+
+
 @dataclass
 class Child:
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path | None
     stop_signal: int
     hurry_signal: int

@@ -7,9 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypedDict
 
 from tools.local_stack.data_dir import PROJECT, Folder
 from tools.local_stack.environment import development, published, servers
+from tools.local_stack.forks import fork, import_foam
 from tools.local_stack.logs import Tail
 from tools.local_stack.ports import check_port, web_port
 from tools.local_stack.processes import POLL, Child, Signals, kill_group, start, stop
@@ -37,18 +40,29 @@ def run(signals: Signals) -> int:
             servers(folder, signals, ephemeral=False) as (urls, embedded),
             published(folder, env := development(folder, urls), urls),
         ):
+            with step("FOAM imported"):
+                forks = import_foam(env)
             with step("Migrations applied"):
-                manage(["migrate_once"], folder, env, signals)
-            with programs(folder, env, port, signals) as (children, launch):
+                manage(["migrate_once"], folder, env, signals, forks=forks)
+            with programs(folder, env, port, signals, forks=forks) as (children, launch):
                 with step("Web, workers and beat started"):
                     wait_until_healthy(port, [*embedded, *children], signals)
                 # Last, so that the first reminder is due before the newcomer's eyes.
                 demo = ["demo", "--credentials", str(folder.path / "demo.json")]
                 with step("Demo user and reminder"):
-                    credentials = manage(demo, folder, env, signals)
+                    credentials = manage(demo, folder, env, signals, forks=forks)
                 say(welcome(port, credentials))
                 supervise(embedded, children, launch, signals)
     return 0
+
+
+class Options(TypedDict):
+    """What a program is started with, as a fork or not."""
+
+    log: Path
+    shows_output: bool
+    hurry_signal: int
+    death_signal: int
 
 
 @contextmanager
@@ -61,11 +75,22 @@ def stopping(signals: Signals) -> Iterator[None]:
             say(f"  Stopped  {time.monotonic() - signals.first_at:.1f} s")
 
 
-def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signals) -> str:
-    """Run a command of manage.py and return what it printed."""
+def manage(
+    words: list[str],
+    folder: Folder,
+    env: dict[str, str],
+    signals: Signals,
+    *,
+    forks: bool = False,
+) -> str:
+    """Run a command of manage.py, as a fork where FOAM is imported, and return what it printed."""
     log = folder.log / f"{words[0]}.log"
     log.unlink(missing_ok=True)
-    child = start(words[0], [PYTHON, "manage.py", *words], env=env, log=log, cwd=PROJECT)
+    command = ["manage.py", *words]
+    if forks:
+        child = fork(words[0], command, log=log)
+    else:
+        child = start(words[0], [PYTHON, *command], env=env, log=log, cwd=PROJECT)
     try:
         while child.exit_code is None:
             signals.check()
@@ -81,7 +106,7 @@ def manage(words: list[str], folder: Folder, env: dict[str, str], signals: Signa
 
 @contextmanager
 def programs(
-    folder: Folder, env: dict[str, str], port: int, signals: Signals
+    folder: Folder, env: dict[str, str], port: int, signals: Signals, *, forks: bool
 ) -> Iterator[tuple[list[Child], Callable[[str], Child]]]:
     """Yield FOAM's own processes, and what starts one of them again.
 
@@ -89,24 +114,25 @@ def programs(
     """
     children: list[Child] = []
 
-    def launch(name: str) -> Child:
-        return start(
-            name,
-            [PYTHON, *commands(port)[name]],
-            env=env,
-            cwd=PROJECT,
-            log=folder.log / f"{name}.log",
-            shows_output=name == "watch",
-            hurry_signal=signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
-            death_signal=signal.SIGKILL,
-        )
+    def launch(name: str, *, forks: bool = False) -> Child:
+        command = commands(port)[name]
+        options: Options = {
+            "log": folder.log / f"{name}.log",
+            "shows_output": name == "watch",
+            "hurry_signal": signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
+            "death_signal": signal.SIGKILL,
+        }
+        if forks:
+            return fork(name, command, **options)
+        # Also a program that ended: what its developer has changed since is imported.
+        return start(name, [PYTHON, *command], env=env, cwd=PROJECT, **options)
 
     try:
         for name in commands(port):
             log = folder.log / f"{name}.log"
             if log.exists():
                 log.replace(log.with_suffix(".log.1"))
-            children.append(launch(name))
+            children.append(launch(name, forks=forks))
         yield children, launch
     finally:
         if signals.received:

@@ -22,7 +22,7 @@ from django.conf import settings as django_settings
 
 from tools.local_stack.data_dir import PROJECT, Folder
 from tools.local_stack.environment import defaults
-from tools.local_stack.processes import POLL, Child, Signals, kill_group, start, stop, wait
+from tools.local_stack.processes import HANDLED, POLL, Child, Signals, kill_group, start, stop, wait
 from tools.local_stack.run import died, manage
 from tools.local_stack.run import worker as worker  # noqa: PLC0414
 from tools.local_stack.servers import Postgres, Redis, free_port
@@ -37,7 +37,6 @@ INHERITED_VARIABLES = (
 )
 STOP_WITHIN = 20
 PATIENCE = 60
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def beat() -> list[str]:

@@ -353,6 +353,16 @@ def test_run_fires_the_first_reminder_and_stops_when_told(project):
         run.communicate()
 
 
+def test_run_with_a_wrong_setting_ends_with_the_sentence_about_it(project):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    run = ask(project, "run", FOAM_PORT=port, EMAIL_URL="nonsense")
+    assert run.returncode == 1
+    assert run.stderr.startswith("Not set up: ")
+    assert "EMAIL_URL" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_terminal_leaves_failed_attempts_to_watch(tmp_path):
     log = tmp_path / "deliver.log"
     log.write_text(
