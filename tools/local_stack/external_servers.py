@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+import psycopg
+import redis
 from django.core.exceptions import ImproperlyConfigured
 
 from foam.environment_variables import Variables
@@ -11,11 +13,13 @@ SECONDS = 5
 OLDEST_POSTGRES = 15
 
 
+def check(variable: str, url: str) -> str:
+    """Say which server answers at the URL in a variable."""
+    return check_database(url) if variable == "DATABASE_URL" else check_redis(url)
+
+
 def check_database(url: str) -> str:
     """Say which PostgreSQL answers at a URL."""
-    # Only where it is asked for: the embedded servers need no client of ours.
-    import psycopg  # noqa: PLC0415
-
     try:
         database = Variables({"DATABASE_URL": url}).database("DATABASE_URL")
     except ImproperlyConfigured as error:
@@ -44,8 +48,6 @@ def hosts_of(database: dict[str, str]) -> str:
 
 def check_redis(url: str) -> str:
     """Say which Redis answers at a URL."""
-    import redis  # noqa: PLC0415
-
     try:
         url = Variables({"REDIS_URL": url}).redis("REDIS_URL")
     except ImproperlyConfigured as error:
