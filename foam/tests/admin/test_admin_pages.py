@@ -90,8 +90,11 @@ def everything(staff, user, make_reminder, channel, now):
     return staff
 
 
-def pages_of(model):
-    """Yield the addresses of a model's pages, those of each row included."""
+NO_KEYS = (0, 999_999, "zzz", "9" * 30, "%00", "1_2F")
+
+
+def pages_of(model, *, rows=2, other_keys=(0, "zzz")):
+    """Yield the addresses of a model's pages: those of its newest rows, and of keys of no row."""
     model_admin = admin.site._registry[model]
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     yield reverse(f"{name}_changelist")
@@ -99,8 +102,8 @@ def pages_of(model):
     for url in model_admin.get_urls():
         if url.name and url.pattern.converters == {} and "changelist" not in url.name:
             yield reverse(f"admin:{url.name}")
-    keys = [row.pk for row in model._default_manager.order_by("-pk")[:8]]
-    for key in [*keys, 0, 999_999, "zzz", "9" * 30, "%00", "1_2F"]:
+    keys = [row.pk for row in model._default_manager.order_by("-pk")[:rows]]
+    for key in [*keys, *other_keys]:
         for page in ("change", "history", "delete"):
             yield reverse(f"{name}_{page}", args=[key])
         for action in getattr(model_admin, "actions_detail", None) or ():
@@ -112,7 +115,10 @@ def pages_of(model):
 def test_no_page_breaks_whatever_its_address_asks(client, everything, model, query):
     client.force_login(everything)
     client.raise_request_exception = False
-    for page in pages_of(model):
+    # What a page makes of its address does not depend on the row; two rows stand for all.
+    is_plain = query == {}
+    pages = pages_of(model, rows=8, other_keys=NO_KEYS) if is_plain else pages_of(model)
+    for page in pages:
         answer = client.get(page, query)
         assert answer.status_code < 500, page
 
