@@ -26,6 +26,10 @@ MODULES = (
 class Fork(ForkProcess):
     """A process that has the methods of subprocess.Popen which `Child` uses."""
 
+    @property
+    def pid(self) -> int:
+        return super().pid or 0
+
     def poll(self) -> int | None:
         return self.exitcode
 
@@ -33,7 +37,7 @@ class Fork(ForkProcess):
         self.join()
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None and self.pid:
+        if self.poll() is None:
             os.kill(self.pid, number)
 
 

@@ -64,11 +64,11 @@ class Signals:
         return self.received.count(signal.SIGINT) > 1
 
 
-class Process(Protocol):
+class ChildProcess(Protocol):
     """The part of subprocess.Popen that a child needs."""
 
     @property
-    def pid(self) -> int | None: ...
+    def pid(self) -> int: ...
     def poll(self) -> int | None: ...
     def wait(self) -> object: ...
     def send_signal(self, number: int) -> None: ...
@@ -77,7 +77,7 @@ class Process(Protocol):
 @dataclass
 class Child:
     name: str
-    process: Process
+    process: ChildProcess
     log: Path | None
     stop_signal: int
     hurry_signal: int

@@ -56,8 +56,8 @@ def run(signals: Signals) -> int:
     return 0
 
 
-class Options(TypedDict):
-    """What a program is started with, as a fork or not."""
+class ProgramOptions(TypedDict):
+    """The options of a program, started as a fork or not."""
 
     log: Path
     shows_output: bool
@@ -116,7 +116,7 @@ def programs(
 
     def launch(name: str, *, forks: bool = False) -> Child:
         command = commands(port)[name]
-        options: Options = {
+        options: ProgramOptions = {
             "log": folder.log / f"{name}.log",
             "shows_output": name == "watch",
             "hurry_signal": signal.SIGQUIT if name in WORKERS else signal.SIGKILL,
