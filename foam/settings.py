@@ -1,6 +1,6 @@
 """The settings, read from the environment. docs/settings.md lists every name.
 
-Those that no environment changes stand in foam.admin_settings and foam.api.settings.
+Settings that no environment changes stand in foam.admin_settings and foam.api.settings.
 """
 
 import os
