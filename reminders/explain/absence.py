@@ -27,18 +27,18 @@ Reason = tuple[Verdict, str, list[Step]]
 class Absence(Evidence):
     """Verdicts on fires that are not recorded."""
 
-    def _absent(self, fire: Fire) -> FireVerdict:
+    def _judge_unrecorded(self, fire: Fire) -> FireVerdict:
         """Explain why nothing is recorded of a fire that its schedule has, or had."""
         verdict, reason, steps = self._reason_of_absence(fire)
-        steps = [self._due(fire), Step(verdict, 2, reason, fire.fire_at), *steps]
-        return FireVerdict(verdict, self._name(fire), reason, steps)
+        steps = [self._due_step(fire), Step(verdict, 2, reason, fire.fire_at), *steps]
+        return FireVerdict(verdict, self._name_of(fire), reason, steps)
 
     def _reason_of_absence(self, fire: Fire) -> Reason:
         planned = self.reminder.planned
         is_ahead = planned is not None and planned.order <= fire.order
-        if is_ahead and (planned == fire or expects(self._held(fire.fire_at), fire)):
+        if is_ahead and (planned == fire or expects(self._reminder_at(fire.fire_at), fire)):
             return self._upcoming(fire) if fire.fire_at > self.now else self._overdue(fire)
-        if prevented := self._could_not(fire):
+        if prevented := self._prevention(fire):
             return *prevented, []
         if fire.fire_at > self.now:
             return Verdict.NOT_DUE, "it is not planned: what comes next is later", []
@@ -50,25 +50,25 @@ class Absence(Evidence):
         )
         return Verdict.LOST, reason, []
 
-    def _could_not(self, fire: Fire) -> tuple[Verdict, str] | None:
+    def _prevention(self, fire: Fire) -> tuple[Verdict, str] | None:
         """Return what kept a reminder from firing at all, if anything did."""
         reminder = self.reminder
         if reminder.created_at > fire.fire_at:
-            when = self._tell(reminder.created_at)
+            when = self._format(reminder.created_at)
             return Verdict.NOT_CREATED, f"the reminder was created only on {when}"
         if (deleted_at := history.deleted_at(reminder, fire.fire_at)) is not None:
-            when = self._tell(deleted_at)
+            when = self._format(deleted_at)
             return Verdict.DELETED, f"the reminder had been deleted, on {when}"
-        held = self._held(fire.fire_at)
-        if held.status == Reminder.Status.PAUSED:
+        past = self._reminder_at(fire.fire_at)
+        if past.status == Reminder.Status.PAUSED:
             is_still = reminder.status == Reminder.Status.PAUSED and fire.fire_at > self.now
             if is_still and reminder.paused_until and fire.fire_at >= reminder.paused_until:
-                when = self._tell(reminder.paused_until)
+                when = self._format(reminder.paused_until)
                 return Verdict.UPCOMING, f"the reminder is paused until {when}, and goes on then"
             verb = "is" if is_still else "was"
-            return Verdict.PAUSED, f"the reminder {verb} paused{self._pause(fire.fire_at)}"
-        if not expects(held, fire):
-            return Verdict.NOT_DUE, f"its schedule had been changed: it was {held.schedule_text}"
+            return Verdict.PAUSED, f"the reminder {verb} paused{self._own_pause_text(fire.fire_at)}"
+        if not expects(past, fire):
+            return Verdict.NOT_DUE, f"its schedule had been changed: it was {past.schedule_text}"
         return None
 
     def _upcoming(self, fire: Fire) -> Reason:
@@ -80,7 +80,7 @@ class Absence(Evidence):
         else:
             pauses = covering_pauses(reminder, self.now)
             pauses = [p for p in pauses if p.owner_id and p.is_active(fire.fire_at)]
-            if steps := list(map(self._paused, pauses)):
+            if steps := list(map(self._pause_step, pauses)):
                 texts = "; ".join(step.text for step in steps)
                 return Verdict.PAUSED, f"it will not fire: {texts}", steps
         unreached, steps = self._unreached()
@@ -104,7 +104,7 @@ class Absence(Evidence):
         reminder, tick = self.reminder, last_tick()
         steps = [Step("tick", 3, "a tick last ran" if tick else "no tick has ever run", tick)]
         if pause := Pause.objects.everything(self.now):
-            steps = [self._paused(pause)]
+            steps = [self._pause_step(pause)]
             cause = f": {steps[0].text}; its misfire policy decides then"
         elif reminder.error:
             steps.append(Step("next", 3, "it is tried again then", reminder.next_fire_at))
@@ -112,14 +112,14 @@ class Absence(Evidence):
         elif tick is None or self.now - tick > STALE:
             cause = ", and nothing ticks: are the worker and beat running?"
         else:
-            cause = f": {self._turn()}"
+            cause = f": {self._turn_text()}"
         late = format_duration(self.now - fire.fire_at)
         return Verdict.OVERDUE, f"it is {late} overdue{cause}", steps
 
-    def _turn(self) -> str:
+    def _turn_text(self) -> str:
         """Say when a reminder that is due has its turn, while ticks run."""
         planned = self.reminder.planned
-        backlog = self._backlog(planned, self.now) if planned else None
+        backlog = self._backlog_around(planned, self.now) if planned else None
         if planned is None or backlog is None or backlog.ended_at is not None:
             return "ticks run, and one will fire it"
         where = f"in {backlog}, open since {backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -130,29 +130,29 @@ class Absence(Evidence):
         ahead = f"more than {MANY:,}" if count > MANY else f"{count:,}"
         return f"it waits for its turn {where}, after {ahead}. {backlog.text}"
 
-    def _nothing(self, span: ExplainedTime) -> FireVerdict:
+    def _judge_nothing_due(self, span: ExplainedTime) -> FireVerdict:
         """Explain why nothing was due then."""
         reminder, verdict = self.reminder, Verdict.NOT_DUE
         steps: list[Step] = []
-        held = self._held(span.begin)
-        schedule = readable(held)
+        past = self._reminder_at(span.begin)
+        schedule = readable(past)
         if reminder.created_at >= span.end:
             verdict = Verdict.NOT_CREATED
-            reason = f"the reminder was created only on {self._tell(reminder.created_at)}"
+            reason = f"the reminder was created only on {self._format(reminder.created_at)}"
         elif schedule is None:
-            reason = f"nothing is recorded, and its schedule {held.schedule_text}"
+            reason = f"nothing is recorded, and its schedule {past.schedule_text}"
         else:
-            reason = f"not due: {self._edit_before(span) or moment.why_not(schedule, span)}"
+            reason = f"not due: {self._edit_text(span) or moment.why_not(schedule, span)}"
             steps = [Step("nearest", 1, moment.nearest(schedule, span))]
         steps.insert(0, Step(verdict, 1, reason, span.begin))
         return FireVerdict(verdict, span.name(self.timezone), reason, steps)
 
-    def _edit_before(self, span: ExplainedTime) -> str:
+    def _edit_text(self, span: ExplainedTime) -> str:
         """Say which edit took away the time to explain; "" if none did."""
         edits = self.reminder.changes.filter(verb=Change.Verb.EDITED, at__lt=span.begin)
         last = edits.last()
         schedule = readable(history.before_change(self.reminder, last)) if last else None
         if last is None or schedule is None or not moment.fires_in(schedule, span, 1):
             return ""
-        when = self._tell(last.at)
+        when = self._format(last.at)
         return f"its schedule was changed on {when}; until then it was {schedule.text}"

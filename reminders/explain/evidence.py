@@ -42,7 +42,7 @@ class Evidence:
         self.reminder = reminder
         self.now = now
         # The reminder as it stood at a moment, read once for each.
-        self._held: Callable[[datetime], Any] = cache(lambda at: history.as_of(reminder, at))
+        self._reminder_at: Callable[[datetime], Any] = cache(lambda at: history.as_of(reminder, at))
         schedule = readable(reminder)
         # A reminder that cannot be read has to be explained as well.
         self.timezone = schedule.timezone if schedule else "UTC"
@@ -52,13 +52,13 @@ class Evidence:
         """Return when an occurrence was to fire, by the schedule that was in force then."""
         due_at, lead = occurrence.due_at, occurrence.lead
         about = due_at - lead.nominal
-        schedule = readable(self._held(about)) if lead.days else None
+        schedule = readable(self._reminder_at(about)) if lead.days else None
         return schedule.fire(due_at, lead) if schedule else Fire(about, due_at, lead)
 
-    def _due(self, fire: Fire, occurrence: Occurrence | None = None) -> Step:
-        held = self._held(fire.fire_at)
-        schedule = readable(held)
-        if schedule is not None and expects(held, fire):
+    def _due_step(self, fire: Fire, occurrence: Occurrence | None = None) -> Step:
+        past = self._reminder_at(fire.fire_at)
+        schedule = readable(past)
+        if schedule is not None and expects(past, fire):
             change = schedule.clock_change(fire.due_at)
             text = f"due; {change.text}" if change else "due"
             text += f"; it speaks {format_lead(fire.lead)} before" if fire.lead else ""
@@ -71,9 +71,9 @@ class Evidence:
             text = "due by the schedule as it was planned that day"
         return Step("due", 1, text, fire.due_at)
 
-    def _delay(self, fire: Fire, occurrence: Occurrence) -> str:
+    def _delay_text(self, fire: Fire, occurrence: Occurrence) -> str:
         """Say what kept a tick from recording an occurrence for long."""
-        if backlog := self._backlog(fire, occurrence.recorded_at):
+        if backlog := self._backlog_around(fire, occurrence.recorded_at):
             opened = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
             decided = f"{backlog.decided_at:%Y-%m-%d %H:%M:%S} UTC"
             return (
@@ -81,11 +81,11 @@ class Evidence:
                 f"in {backlog}, open since {opened}: {backlog.decision}, decided by "
                 f"{backlog.decider} at {decided}"
             )
-        if change := self._set_aside(occurrence):
+        if change := self._change_that_set_aside(occurrence):
             return f"it was set aside until then: {change.detail}"
         return "nothing was dispatched when it was due: no tick ran, or it had a backlog"
 
-    def _set_aside(self, occurrence: Occurrence) -> Change | None:
+    def _change_that_set_aside(self, occurrence: Occurrence) -> Change | None:
         """Return the change that kept an occurrence from being recorded earlier, if one did."""
         change = self.reminder.changes.filter(
             verb=Change.Verb.SET_ASIDE, at__lt=occurrence.recorded_at
@@ -103,7 +103,7 @@ class Evidence:
         """The last ones, the newest first."""
         return list(Backlog.objects.select_related("decided_by")[:BACKLOGS])
 
-    def _backlog(self, fire: Fire, at: datetime) -> Backlog | None:
+    def _backlog_around(self, fire: Fire, at: datetime) -> Backlog | None:
         """Return the backlog in which a fire waited for its turn at a moment, if in one."""
         for backlog in self._backlogs:
             is_open = backlog.opened_at <= at <= (backlog.ended_at or at)
@@ -111,21 +111,21 @@ class Evidence:
                 return backlog
         return None
 
-    def _pause(self, at: datetime) -> str:
+    def _own_pause_text(self, at: datetime) -> str:
         changes = self.reminder.changes
         began = changes.filter(verb=Change.Verb.PAUSED, at__lt=at).last()
         ended = changes.filter(verb=Change.Verb.RESUMED, at__gte=at).first()
-        since = f" since {self._tell(began.at)}" if began else ""
+        since = f" since {self._format(began.at)}" if began else ""
         end = ended.at if ended else self.reminder.paused_until
-        return f"{since}, until {self._tell(end)}" if end else since
+        return f"{since}, until {self._format(end)}" if end else since
 
-    def _paused(self, pause: Pause) -> Step:
+    def _pause_step(self, pause: Pause) -> Step:
         data = {"id": pause.pk, "scope": pause.scope, "tag": pause.tag}
         return Step("paused", 3, pause.sentence(self.timezone), pause.created_at, data)
 
-    def _name(self, fire: Fire) -> str:
-        name = self._tell(fire.due_at)
+    def _name_of(self, fire: Fire) -> str:
+        name = self._format(fire.due_at)
         return f"{name}, {format_lead(fire.lead)} before" if fire.lead else name
 
-    def _tell(self, at: datetime) -> str:
+    def _format(self, at: datetime) -> str:
         return format_instant(at, self.timezone)
