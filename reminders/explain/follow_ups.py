@@ -8,7 +8,7 @@ from operator import itemgetter
 from notifications.explain.delivery import Step, deliveries_of, steps_of
 from notifications.models import Delivery
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
-from reminders.explain.verdicts import FACE, FOLLOW_UP, RESPONSE, Verdict, delivered, worst
+from reminders.explain.verdicts import FACE, FOLLOW_UP, Verdict, delivered, worst
 from reminders.models import Occurrence, Reminder, Response
 from reminders.models.occurrence import occurrence_id
 from reminders.schedule.message import format_rounded
@@ -119,4 +119,4 @@ class Aftermath:
         by = f" by {response.user.username}" if response.user else ""
         where = f" in a message to {response.channel}" if response.channel else ""
         when = f" on {self.tell(response.at)}" if with_time else ""
-        return f"{RESPONSE[response.verb]}{until}{by} {FACE[response.face]}{where}{when}"
+        return f"{response.verb}{until}{by} {FACE[response.face]}{where}{when}"

@@ -50,11 +50,6 @@ OCCURRENCE: dict[str, str] = {
     Occurrence.Status.SKIPPED: "skipped",
     Occurrence.Status.MISSED: "missed",
 }
-RESPONSE: dict[str, str] = {
-    Response.Verb.ACKNOWLEDGED: "acknowledged",
-    Response.Verb.SNOOZED: "snoozed",
-    Response.Verb.SKIPPED: "skipped",
-}
 FACE: dict[str, str] = {
     Response.Source.API: "through the API",
     Response.Source.ADMIN: "in the admin",
