@@ -1,4 +1,7 @@
-"""One settings file, read from the environment. docs/settings.md lists every name."""
+"""The settings, read from the environment. docs/settings.md lists every name.
+
+Settings that no environment changes stand in foam.admin_settings and foam.api.settings.
+"""
 
 import os
 import re
@@ -9,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
-from foam import broker_url, logs
+from foam import admin_settings, broker_url, logs
+from foam.api import settings as api_settings
 from foam.environment_variables import Variables, host_of, refuse
+from foam.postgresql.settings import database_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,33 +41,9 @@ FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 
 # Storage
 
-DATABASES = {"default": env.database("DATABASE_URL")}
-DATABASES["default"]["ENGINE"] = "foam.postgresql"
 # Behind PgBouncer each transaction may get another session, so no session may hold state.
 FOAM_PGBOUNCER = env.boolean("FOAM_PGBOUNCER", False)
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = FOAM_PGBOUNCER
-_options = DATABASES["default"].get("OPTIONS", {})
-# Ends the session of a machine that froze or was cut off while it held locks; by default PostgreSQL
-# waits for two hours. PgBouncer takes no such options: there the role has them (docs/scaling.md).
-# Options in DATABASE_URL come later and overrule this.
-_session = "" if FOAM_PGBOUNCER else "-c idle_in_transaction_session_timeout=60s"
-_session = f"{_session} {_options.get('options', '')}".strip()
-DATABASES["default"]["OPTIONS"] = {
-    "connect_timeout": 5,
-    # Give up a database that was cut off; the system's default is two hours. foam.postgresql gives
-    # up a database that hangs.
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-    # Of several servers use the primary, not the first that answers.
-    **({"target_session_attrs": "read-write"} if "," in DATABASES["default"]["HOST"] else {}),
-    **_options,
-    **({"options": _session} if _session else {}),
-}
-# A new connection has to plan every statement again; health checks find a dead one.
-DATABASES["default"]["CONN_MAX_AGE"] = 600
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": database_settings(env.database("DATABASE_URL"), is_pooled=FOAM_PGBOUNCER)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Failed sign-ins and used codes are in PostgreSQL, so that they count in all processes and without
 # Redis.
@@ -390,157 +369,12 @@ FOAM_API_USER_RATE = env.rate("FOAM_API_USER_RATE", "1200/min")
 FOAM_API_WRITE_RATE = env.rate("FOAM_API_WRITE_RATE", "600/min")
 FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.api.authentication.TokenAuthentication",
-        "accounts.api.session_tokens.SessionTokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": [
-        "rest_framework.permissions.IsAuthenticated",
-        "accounts.api.permissions.HasScope",
-    ],
-    "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
-        "foam.api.browsable.Renderer",
-    ],
-    "DEFAULT_PARSER_CLASSES": [
-        "foam.api.parsers.JSONParser",
-        "rest_framework.parsers.FormParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
-    "DEFAULT_FILTER_BACKENDS": ["accounts.api.filters.Filters"],
-    "DEFAULT_PAGINATION_CLASS": "foam.api.pagination.CursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "foam.api.schema.AutoSchema",
-    "VIEW_DESCRIPTION_FUNCTION": "foam.api.browsable.description",
-    "EXCEPTION_HANDLER": "foam.api.problems.exception_handler",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "FOAM",
-    "DESCRIPTION": "Reminders that fire once, on time, and can prove it.\n\n"
-    "Instants are ISO 8601 in UTC, durations ISO 8601, wall-clock times without an offset. Unknown "
-    "fields are refused; those that are only read, such as `id`, are ignored. What belongs to "
-    "another user answers 404. Every error is a problem document (RFC 9457); it changed nothing.",
-    "VERSION": "1",
-    "CONTACT": {"name": "How to use this API", "url": "/docs"},
-    "LICENSE": {"name": "MIT License", "identifier": "MIT"},
-    # Where this document is read from.
-    "SERVERS": [{"url": "/", "description": "This FOAM"}],
-    "TAGS": [
-        {"name": "reminders", "description": "What to remind of, on which channels, and when."},
-        {"name": "occurrences", "description": "What has fired, was skipped or was missed."},
-        {"name": "channels", "description": "The places where you can be reached."},
-        {"name": "deliveries", "description": "Messages on their way to your channels."},
-        {"name": "inbox", "description": "Your in-app inbox."},
-        {"name": "me", "description": "Your profile."},
-        {"name": "pauses", "description": "Silence for a while, of a tag or of all of yours."},
-        {"name": "tokens", "description": "The keys that your programs carry."},
-    ],
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "ReminderStatus": "reminders.models.reminder.Reminder.Status",
-        "OccurrenceStatus": "reminders.models.occurrence.Occurrence.Status",
-        "DeliveryStatus": "notifications.models.delivery.Delivery.Status",
-        "TokenStatus": "accounts.models.token.ApiToken.Status",
-        "Scope": "accounts.models.token.Scope",
-        "PauseScope": "accounts.models.pause.Pause.Scope",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": False},
-}
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS
 
 # Admin
 
-
-def _link(title: str, icon: str, model: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
-
-
-UNFOLD = {
-    "SITE_TITLE": "FOAM",
-    "SITE_HEADER": "FOAM",
-    "SITE_SYMBOL": "alarm",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("foam/icon.svg")}
-    ],
-    "SITE_URL": "/",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("foam/admin.css")],
-    "SCRIPTS": [lambda request: static("foam/admin.js")],
-    "DASHBOARD_CALLBACK": "foam.monitoring.dashboard.add_dashboard",
-    "COLORS": {
-        # Sea green, from light to dark.
-        "primary": {
-            "50": "oklch(98% .02 185)",
-            "100": "oklch(95% .05 185)",
-            "200": "oklch(91% .09 185)",
-            "300": "oklch(85% .13 185)",
-            "400": "oklch(77% .14 185)",
-            "500": "oklch(65% .12 187)",
-            "600": "oklch(55% .10 189)",
-            "700": "oklch(47% .09 191)",
-            "800": "oklch(40% .07 193)",
-            "900": "oklch(34% .06 195)",
-            "950": "oklch(25% .05 197)",
-        },
-    },
-    "SIDEBAR": {
-        "show_search": True,
-        "navigation": [
-            {
-                "title": "Reminders",
-                "items": [
-                    _link("Reminders", "alarm", "reminders_reminder"),
-                    _link("Occurrences", "event_available", "reminders_occurrence"),
-                    _link("Pauses", "pause_circle", "accounts_pause"),
-                    {
-                        "title": "Backlog",
-                        "icon": "hourglass_top",
-                        "link": reverse_lazy("admin:reminders_backlog"),
-                        "permission": lambda request: any(
-                            request.user.has_perm(f"reminders.{verb}_backlog")
-                            for verb in ("view", "decide")
-                        ),
-                    },
-                ],
-            },
-            {
-                "title": "Notifications",
-                "items": [
-                    _link("Deliveries", "outgoing_mail", "notifications_delivery"),
-                    _link("Channels", "hub", "notifications_channel"),
-                    _link("Inbox messages", "inbox", "notifications_inboxmessage"),
-                ],
-            },
-            {
-                "title": "People and programs",
-                "items": [
-                    _link("Users", "person", "accounts_user"),
-                    _link("API tokens", "key", "accounts_apitoken"),
-                    _link("Groups", "group", "auth_group"),
-                ],
-            },
-            {
-                "title": "Scheduler",
-                "collapsible": True,
-                "items": [
-                    _link("Periodic tasks", "schedule", "django_celery_beat_periodictask"),
-                    _link("Intervals", "timer", "django_celery_beat_intervalschedule"),
-                    _link("Crontabs", "calendar_month", "django_celery_beat_crontabschedule"),
-                    _link("Clocked", "alarm_on", "django_celery_beat_clockedschedule"),
-                    _link("Solar events", "wb_twilight", "django_celery_beat_solarschedule"),
-                ],
-            },
-        ],
-    },
-}
+UNFOLD = admin_settings.UNFOLD
 
 # Operations: logs, metrics and errors. Ids and durations, never the words of a reminder
 

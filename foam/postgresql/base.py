@@ -1,4 +1,4 @@
-"""What DATABASES["default"]["ENGINE"] names."""
+"""The backend that DATABASES["default"]["ENGINE"] names."""
 
 from types import ModuleType
 from typing import Any

@@ -1,4 +1,4 @@
-"""A connection that gives up a server that hangs, and leaves one that takes no writes.
+"""A connection that gives up a server that hangs, and leaves a server that takes no writes.
 
 libpq waits for an answer without end. When a process of PostgreSQL is stopped, its kernel still
 acknowledges what is sent, so that neither keepalives nor tcp_user_timeout end the wait. All that
@@ -121,12 +121,12 @@ class Connection(psycopg.Connection[Any]):
         reachability.lose()
         self._give_up(f"the server has not answered for {time.monotonic() - began:.0f} s")
 
-    def _give_up(self, why: str) -> NoReturn:
-        log.error("the connection to the database is given up: %s", why)
+    def _give_up(self, reason: str) -> NoReturn:
+        log.error("the connection to the database is given up: %s", reason)
         hosts.hung(self.pgconn)
         store.error("database_silent")
         self.abort()
-        raise psycopg.OperationalError(f"{why}: the connection was closed")
+        raise psycopg.OperationalError(f"{reason}: the connection was closed")
 
     def abort(self) -> None:
         """Close without a word to the server, which may not listen."""
@@ -140,9 +140,9 @@ class Connection(psycopg.Connection[Any]):
 def _resumed(gen: PQGen[T]) -> PQGen[T]:
     """Go on with what waits already, and has to be told what is ready: nothing so far."""
     try:
-        wanted = gen.send(Ready.NONE)
+        awaited = gen.send(Ready.NONE)
         while True:
-            wanted = gen.send((yield wanted))
+            awaited = gen.send((yield awaited))
     except StopIteration as end:
         value: T = end.value
         return value
@@ -156,6 +156,6 @@ def has_ended(error: psycopg.Error) -> bool:
 
 
 def is_of_session(error: BaseException | None) -> bool:
-    """Return whether an error came from a session that is gone, and not from what was asked."""
+    """Return whether an error came from a session that is gone, and not from its statement."""
     is_of_client = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
     return is_of_client or (isinstance(error, psycopg.Error) and has_ended(error))

@@ -1,4 +1,4 @@
-"""In which order several servers of a DATABASE_URL are tried: one that hung comes last.
+"""The order in which several servers of a DATABASE_URL are tried: a server that hung comes last.
 
 Each of them may take the time-out of a connection, and all that is due waits for it.
 """
@@ -12,7 +12,7 @@ PORT = "5432"
 
 
 class Hosts:
-    """What this process knows: who answered last, and who did not."""
+    """The servers that this process knows: which answered last, and which did not."""
 
     def __init__(self) -> None:
         self.good: Host | None = None

@@ -1,4 +1,4 @@
-"""What all migrations make of an empty database, as one file of SQL.
+"""The result of all migrations of an empty database, as one file of SQL.
 
 Django spends two seconds of CPU on the models' states between migrations; the file loads in 0.2 s.
 It is only used while it is that of the migrations on disk: `make database` writes it anew.

@@ -1,4 +1,4 @@
-"""How long a statement of this process may take: of a command as long as it takes."""
+"""Limits of the time that a statement of this process may take; those of commands have none."""
 
 import re
 

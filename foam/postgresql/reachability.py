@@ -1,4 +1,4 @@
-"""What the threads of this process know of a server that does not answer.
+"""Knowledge that the threads of this process share of a server that does not answer.
 
 One of them waits for it. The others fail at once, so that a request, a probe or a tick does not
 wait for what is known already.
@@ -12,7 +12,7 @@ from threading import Lock
 from psycopg import OperationalError
 from psycopg.errors import ConnectionTimeout
 
-# How long nobody tries again, in seconds, after the server did not answer.
+# After the server did not answer, no thread tries again for this many seconds.
 PAUSE = 1.0
 
 

@@ -1,6 +1,6 @@
 """The steps of an explanation: a delivery, its attempts, and the reason why it waits."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -116,15 +116,13 @@ def steps_of(delivery: Delivery, now: datetime, depth: int) -> Iterator[Step]:
     )
     if delivery.digest:
         yield from steps_of(delivery.digest, now, depth + 1)
-    attempts = list(delivery.attempts.all())
-    for attempt in attempts:
-        yield Step(
-            "attempt", depth + 1, _attempt(attempt), attempt.ended_at, _attempt_data(attempt)
-        )
+    for attempt in delivery.attempts.all():
+        data = _attempt_data(attempt)
+        yield Step("attempt", depth + 1, _attempt(attempt), attempt.ended_at, data)
     if delivery.next_attempt_at is not None:
         at = delivery.leased_until or delivery.next_attempt_at
         then = at if at < FOREVER else None
-        yield Step("next", depth + 1, waits_for(delivery, attempts, now), then)
+        yield Step("next", depth + 1, waits_for(delivery, now), then)
 
 
 def _delivery(delivery: Delivery) -> Iterator[str]:
@@ -155,7 +153,7 @@ def in_digest(delivery: Delivery) -> str:
 def outcome_of(delivery: Delivery, now: datetime, format_instant: Callable[[datetime], str]) -> str:
     """Return in a line why a delivery ended or what it waits for; empty if it was sent."""
     if at := delivery.leased_until or delivery.next_attempt_at:
-        return waits_for(delivery, list(delivery.attempts.all()), now, f"at {format_instant(at)}")
+        return waits_for(delivery, now, f"at {format_instant(at)}")
     return in_digest(delivery) if delivery.status == Delivery.Status.COLLECTED else delivery.reason
 
 
@@ -177,9 +175,7 @@ def _attempt_data(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def waits_for(
-    delivery: Delivery, attempts: Sequence[Attempt], now: datetime, then: str = "then"
-) -> str:
+def waits_for(delivery: Delivery, now: datetime, then: str = "then") -> str:
     """Return what an unfinished delivery waits for; `then` is the text of its next instant."""
     channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
     assert next_attempt_at is not None
@@ -195,9 +191,9 @@ def waits_for(
         return f"the channel is left alone ({channel.held_reason}): it is tried again {then}"
     if next_attempt_at <= now:
         return "its time has come, and no worker has taken it yet: is the worker running?"
-    number = attempts[-1].number if attempts else 0
-    after_failure = f"attempt {number} failed; attempt {number + 1} follows {then}"
-    return after_failure if attempts else f"the first attempt is {then}"
+    number = max((attempt.number for attempt in delivery.attempts.all()), default=0)
+    failure = f"attempt {number} failed; attempt {number + 1} follows {then}"
+    return failure if number else f"the first attempt is {then}"
 
 
 def _stop_reason(delivery: Delivery, now: datetime) -> str:

@@ -29,23 +29,20 @@ IS_FREE = f"""
 (held IS NULL OR held NOT IN ('digest', 'flood'))
   AND (channel_id = {SYSTEM_USER_ID} OR NOT {EVERYTHING})
 """
-# During such a pause the scan begins at the canary's delivery, as a long backlog may be waiting.
-UNLESS_PAUSED = """
-next_attempt_at >= (
-    SELECT CASE WHEN {everything} THEN (
-        SELECT min(next_attempt_at) FROM notifications_delivery
-        WHERE channel_id = 0 AND next_attempt_at IS NOT NULL
-    ) ELSE '-infinity' END
-)
-""".replace("{everything}", EVERYTHING)
 
 # Oldest due first. SKIP LOCKED skips the rows that another worker is leasing; LEASE_SQL leases the
-# locked ones.
+# locked ones. While everything is paused, the scan begins at the canary's delivery, as many others
+# may wait before it.
 OLDEST = """
 due AS MATERIALIZED (
     SELECT id, channel_id, status, attempt, {ends_as} AS ends_as FROM notifications_delivery d
     WHERE next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
-        AND {is_free} AND {unless_paused}
+        AND {is_free} AND next_attempt_at >= (
+            SELECT CASE WHEN {everything} THEN (
+                SELECT min(next_attempt_at) FROM notifications_delivery
+                WHERE channel_id = 0 AND next_attempt_at IS NOT NULL
+            ) ELSE '-infinity' END
+        )
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -158,7 +155,7 @@ RETURNING d.id, d.attempt, d.max_attempts, d.created_at, d.title, d.body, d.due_
 """
 LEASE_OLDEST, LEASE_OF_CHANNELS, LEASE_THIS = (
     LEASE_SQL.format(
-        due=due.format(ends_as=ENDS_AS, is_free=IS_FREE, unless_paused=UNLESS_PAUSED),
+        due=due.format(ends_as=ENDS_AS, is_free=IS_FREE, everything=EVERYTHING),
         lost=store.LOST.series(),
         switched_off=SWITCHED_OFF,
     )

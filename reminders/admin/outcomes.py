@@ -9,12 +9,11 @@ from django.utils.safestring import SafeString
 from accounts.timezones import format_both_clocks, format_instant
 from notifications.admin import DELIVERY_COLOURS
 from notifications.explain import html
-from notifications.explain.delivery import deliveries_of, outcome_of
-from notifications.models import Delivery
+from notifications.explain.delivery import outcome_of
 from reminders.explain.explanation import explain_occurrence
+from reminders.explain.follow_ups import deliveries_by_occurrence
 from reminders.explain.verdicts import OCCURRENCE, Verdict
 from reminders.models import Occurrence, Reminder
-from reminders.models.occurrence import occurrence_id
 from reminders.schedule.message import format_lead
 
 SHOWN = 5
@@ -48,9 +47,7 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
     last = list(reminder.occurrences.order_by("-due_at", "-lead")[:SHOWN])
     if not last:
         return "None yet."
-    deliveries: dict[int | None, list[Delivery]] = {}
-    for delivery in deliveries_of(reminder.owner_id, (row.reference for row in last)):
-        deliveries.setdefault(occurrence_id(delivery.reference), []).append(delivery)
+    deliveries = deliveries_by_occurrence(reminder, last)
     rows = [
         {
             "occurrence": row,
@@ -65,7 +62,7 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
                         delivery, now, lambda at: format_both_clocks(at, reminder.clock)
                     ),
                 }
-                for delivery in deliveries.get(row.pk, [])
+                for delivery in deliveries[row.pk]
             ],
         }
         for row in last

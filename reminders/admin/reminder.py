@@ -57,7 +57,7 @@ from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
 from reminders.admin.search import FINDS_REMINDERS, found
 from reminders.engine.pauses import covering_pauses
 from reminders.explain.explanation import explain
-from reminders.explain.verdicts import CHANGE, RESPONSE
+from reminders.explain.verdicts import CHANGE
 from reminders.models import Reminder, Response
 from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
@@ -382,5 +382,5 @@ def _leads(schedule: Schedule) -> str:
 def _answered(response: Response) -> HistoryEntry:
     due = f"{response.occurrence.due_at:%Y-%m-%d %H:%M:%S} UTC"
     until = f", {response.detail}" if response.detail else ""
-    what = f"{RESPONSE.get(response.verb, response.verb)} what was due on {due}{until}"
+    what = f"{response.verb} what was due on {due}{until}"
     return HistoryEntry(response.at, actor_name(response), SOURCES.get(response.face, ""), what, {})

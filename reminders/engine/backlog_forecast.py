@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Func, Value
-from django.db.models.functions import Abs, Mod
+from django.db.models import BigIntegerField, Func, QuerySet, Value
+from django.db.models.functions import Mod
 
 from reminders.engine.firing import plan_of
 from reminders.models import Backlog, Reminder
@@ -98,12 +98,6 @@ class BacklogForecast:
     def is_exact(self) -> bool:
         return self.looked_at == self.overdue
 
-    @property
-    def left_seconds(self) -> float | None:
-        """The seconds that the backlog still takes by its decision; None without a rate."""
-        rate = self.backlog.rate if self.backlog and self.backlog.is_paced else 0
-        return self.overdue / rate if rate else None
-
 
 def forecast(now: datetime, rate: int | None = None) -> BacklogForecast:
     """Return the forecast of the open backlog, or of what is late; at `rate`, if that is given."""
@@ -164,16 +158,13 @@ class _SampleSums:
         self.missed[DROP] += sum(fire.fire_at <= due_before for fire in (*fires, *missed))
 
 
-def _plan_sample(  # type: ignore[no-untyped-def]
-    late, overdue: int, due_before: datetime, now: datetime
+def _plan_sample(
+    late: QuerySet[Reminder], overdue: int, due_before: datetime, now: datetime
 ) -> _SampleSums:
-    """Plan all late reminders, or an even sample of SAMPLE, for at most MAX_SECONDS."""
-    if overdue > SAMPLE:
-        mixed = Abs(
-            Func("pk", Value(0), function="hashint8extended", output_field=BigIntegerField())
-        )
-        late = late.alias(mixed=Mod(mixed, -(-overdue // SAMPLE))).filter(mixed=0)
-    reminders = list(late[: 2 * SAMPLE])
+    """Plan all late reminders, or an even sample of about SAMPLE, for at most MAX_SECONDS."""
+    mixed = Func("pk", Value(0), function="hashint8extended", output_field=BigIntegerField())
+    sample = late.alias(remainder=Mod(mixed, -(-overdue // SAMPLE) or 1)).filter(remainder=0)
+    reminders = list(sample[: 2 * SAMPLE])
     of_channels = Reminder.channels.through.objects.filter(reminder__in=[r.pk for r in reminders])
     channels = Counter(of_channels.values_list("reminder_id", flat=True))
     sums, end = _SampleSums(), time.monotonic() + MAX_SECONDS

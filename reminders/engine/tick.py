@@ -103,7 +103,7 @@ def tick(now: datetime) -> int:
     state = read_state(now)
     pauses.resume(state.resumable_ids, now)
     if state.is_everything_paused:
-        fired = _fire_while_paused(state, now, end)
+        fired = _fire_canary(state, now)
     else:
         backlog = _open_backlog(state, now)
         fired = _fire_on_time(now, end, backlog)
@@ -116,12 +116,12 @@ def tick(now: datetime) -> int:
     return fired
 
 
-def _fire_while_paused(state: TickState, now: datetime, end: float) -> int:
+def _fire_canary(state: TickState, now: datetime) -> int:
+    """Fire the canary alone, and note since when everything is paused."""
     if state.paused_since is None:
         Heartbeat.objects.get_or_create(name=PAUSED_SINCE, defaults={"at": now})
-    claimed, fired = fire_canary(now)
-    # The claim for all reminders finds nothing, unless the pause was ended during this tick.
-    return fired + _drain(now, end, BEGINNING) if claimed else fired
+    _, fired = fire_batch(now, 1, sql=firing.CLAIM_CANARY)
+    return fired
 
 
 def _open_backlog(state: TickState, now: datetime) -> Backlog | None:
@@ -283,11 +283,6 @@ def _fire(claimed: Sequence[Due], now: datetime, decide: Decide) -> int:
         time.monotonic() - began,
     )
     return fired
-
-
-def fire_canary(now: datetime) -> tuple[int, int]:
-    """As `fire_batch`, for the canary alone: nothing else fires while everything is paused."""
-    return fire_batch(now, 1, sql=firing.CLAIM_CANARY)
 
 
 def _count_batch(claimed: int, failed: int) -> None:

@@ -1,4 +1,4 @@
-"""What an occurrence, and what followed from it, is as the cause of a delivery."""
+"""An occurrence and its follow-ups, as the causes of deliveries."""
 
 from django.urls import reverse
 

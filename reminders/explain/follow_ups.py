@@ -1,18 +1,34 @@
 """Follow-ups and answers of one occurrence, as a part of its explanation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 
-from notifications.explain.delivery import Step, steps_of
+from notifications.explain.delivery import Step, deliveries_of, steps_of
 from notifications.models import Delivery
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
-from reminders.explain.verdicts import FACE, FOLLOW_UP, RESPONSE, Verdict, delivered, worst_of
-from reminders.models import Occurrence, Response
+from reminders.explain.verdicts import FACE, FOLLOW_UP, Verdict, delivered, worst
+from reminders.models import Occurrence, Reminder, Response
+from reminders.models.occurrence import occurrence_id
 from reminders.schedule.message import format_rounded
 
 # Formats an instant for the reader of the explanation.
 Tell = Callable[[datetime], str]
 WHAT = {NAG: "nag", SNOOZE: "spoke_again", ESCALATE: "escalated"}
+
+
+def deliveries_by_occurrence(
+    reminder: Reminder, occurrences: Iterable[Occurrence]
+) -> dict[int, list[Delivery]]:
+    """Return the deliveries of a reminder's occurrences and of their follow-ups, oldest first."""
+    by_occurrence: dict[int, list[Delivery]] = defaultdict(list)
+    references = [occurrence.reference for occurrence in occurrences]
+    for delivery in deliveries_of(reminder.owner_id, references):
+        pk = occurrence_id(delivery.reference)
+        assert pk is not None
+        by_occurrence[pk].append(delivery)
+    return by_occurrence
 
 
 class Aftermath:
@@ -41,25 +57,25 @@ class Aftermath:
             follow_up = self._follow_up(reference, deliveries)
             texts.append(follow_up if verdict == Verdict.SENT else f"{follow_up}: {text}")
         texts += [self._answer(response, with_time=True) for response in self.responses]
-        return self._verdict(verdicts), "; ".join(texts)
-
-    def _verdict(self, verdicts: Sequence[Verdict]) -> Verdict:
-        if self.occurrence.status == Occurrence.Status.ACKNOWLEDGED:
-            return Verdict.ACKNOWLEDGED
-        if self.occurrence.status == Occurrence.Status.SNOOZED:
-            return Verdict.SNOOZED
-        return worst_of(verdicts)
+        answered = {
+            Occurrence.Status.ACKNOWLEDGED: Verdict.ACKNOWLEDGED,
+            Occurrence.Status.SNOOZED: Verdict.SNOOZED,
+        }
+        verdict = answered.get(Occurrence.Status(self.occurrence.status)) or worst(verdicts)
+        return verdict, "; ".join(texts)
 
     def steps(self) -> Iterator[Step]:
         """Yield each message of the firing; then, in the order of time, follow-ups and answers."""
         for delivery in self.fired:
             yield from steps_of(delivery, self.now, 3)
-        later = [(response.at, [self._answered(response)]) for response in self.responses]
+        later: list[tuple[datetime, Iterable[Step]]] = [
+            (response.at, [self._answered(response)]) for response in self.responses
+        ]
         later += [
             (messages[0].created_at, self._follow_up_steps(reference, messages))
             for reference, messages in self.messages.items()
         ]
-        for _, steps in sorted(later, key=lambda pair: pair[0]):
+        for _, steps in sorted(later, key=itemgetter(0)):
             yield from steps
         if at := self.occurrence.follow_up_at:
             is_snoozed = self.occurrence.status == Occurrence.Status.SNOOZED
@@ -72,14 +88,12 @@ class Aftermath:
             return self.occurrence.reason.rstrip(".")
         return f"it was {self._answer(self.responses[0], with_time=True)}"
 
-    def _follow_up_steps(self, reference: str, deliveries: Sequence[Delivery]) -> list[Step]:
+    def _follow_up_steps(self, reference: str, deliveries: Sequence[Delivery]) -> Iterator[Step]:
         kind, number = reference.split(":")[-2:]
-        text = self._follow_up(reference, deliveries)
-        at = deliveries[0].created_at
-        steps = [Step(WHAT.get(kind, kind), 2, text, at, {"number": int(number)})]
+        text, at = self._follow_up(reference, deliveries), deliveries[0].created_at
+        yield Step(WHAT.get(kind, kind), 2, text, at, {"number": int(number)})
         for delivery in deliveries:
-            steps += steps_of(delivery, self.now, 3)
-        return steps
+            yield from steps_of(delivery, self.now, 3)
 
     def _follow_up(self, reference: str, deliveries: Sequence[Delivery]) -> str:
         kind, number = reference.split(":")[-2:]
@@ -105,4 +119,4 @@ class Aftermath:
         by = f" by {response.user.username}" if response.user else ""
         where = f" in a message to {response.channel}" if response.channel else ""
         when = f" on {self.tell(response.at)}" if with_time else ""
-        return f"{RESPONSE[response.verb]}{until}{by} {FACE[response.face]}{where}{when}"
+        return f"{response.verb}{until}{by} {FACE[response.face]}{where}{when}"

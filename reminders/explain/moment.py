@@ -23,7 +23,7 @@ _LOST_PLUS = re.compile(r"(?<=.{15}) (?=[0-9]{2}:?[0-9]{2}$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ExplainedTime:
     """The time to explain, both ends aware in UTC; and as the wall clock shows it, naive."""
 
     begin: datetime
@@ -46,7 +46,7 @@ class Span:
         return self.begin + lead.nominal - reach, self.end + lead.nominal + reach
 
 
-def read(text: str, timezone: str, gap: str) -> list[Span]:
+def read(text: str, timezone: str, gap: str) -> list[ExplainedTime]:
     """Return what `text` means: a second, a minute or a whole day, as precise as it is given.
 
     Without an offset it is wall-clock time in `timezone`: twice there where the clock goes back,
@@ -68,15 +68,15 @@ def read(text: str, timezone: str, gap: str) -> list[Span]:
     if moment.tzinfo is None:
         return _on_the_wall(moment, length, timezone, gap)
     wall = local_time(moment, timezone)
-    return [Span(moment, moment + length, wall, wall + length)]
+    return [ExplainedTime(moment, moment + length, wall, wall + length)]
 
 
-def _on_the_wall(wall: datetime, length: timedelta, timezone: str, gap: str) -> list[Span]:
+def _on_the_wall(wall: datetime, length: timedelta, timezone: str, gap: str) -> list[ExplainedTime]:
     if length == DAY:
         begin, end = (to_utc(midnight, timezone)[0] for midnight in (wall, wall + DAY))
-        return [Span(begin, end, wall, wall + DAY)]
+        return [ExplainedTime(begin, end, wall, wall + DAY)]
     instants = to_utc(wall, timezone, gap, Fold.BOTH) or to_utc(wall, timezone)
-    return [Span(at, at + length, wall, wall + length) for at in sorted(instants)]
+    return [ExplainedTime(at, at + length, wall, wall + length) for at in sorted(instants)]
 
 
 def due_in(schedule: Schedule, begin: datetime, end: datetime, limit: int) -> list[datetime]:
@@ -84,7 +84,7 @@ def due_in(schedule: Schedule, begin: datetime, end: datetime, limit: int) -> li
     return [at for at in schedule.upcoming(begin - SECOND, limit) if at < end]
 
 
-def fires_in(schedule: Schedule, span: Span, limit: int) -> set[Fire]:
+def fires_in(schedule: Schedule, span: ExplainedTime, limit: int) -> set[Fire]:
     """Return the fires due or announced in a span, of at most `limit` due instants."""
     fires = set()
     for due_at in due_in(schedule, span.begin, span.end, limit):
@@ -94,7 +94,7 @@ def fires_in(schedule: Schedule, span: Span, limit: int) -> set[Fire]:
     return fires
 
 
-def announced_in(schedule: Schedule, span: Span, lead: Lead, limit: int) -> set[Fire]:
+def announced_in(schedule: Schedule, span: ExplainedTime, lead: Lead, limit: int) -> set[Fire]:
     """Return up to `limit` fires of one lead in a span."""
     fires: set[Fire] = set()
     begin, last = instant_seconds(span.begin) - 1, FOREVER
@@ -107,7 +107,7 @@ def announced_in(schedule: Schedule, span: Span, lead: Lead, limit: int) -> set[
     return fires
 
 
-def why_not(schedule: Schedule, span: Span) -> str:
+def why_not(schedule: Schedule, span: ExplainedTime) -> str:
     """Say why nothing is due in a span."""
     if span.wall_end <= schedule.starts_at:
         return f"it starts only on {schedule.starts_at:%Y-%m-%d at %H:%M:%S}"
@@ -128,7 +128,7 @@ def why_not(schedule: Schedule, span: Span) -> str:
     return "the schedule has nothing then"
 
 
-def _other_of_two(schedule: Schedule, span: Span) -> str:
+def _other_of_two(schedule: Schedule, span: ExplainedTime) -> str:
     """Say that the clock shows a time twice, and that the reminder is due at the other of both."""
     for at in to_utc(span.wall, schedule.timezone, Gap.SKIP, Fold.BOTH):
         due = due_in(schedule, at, at + (span.end - span.begin), 1)
@@ -138,7 +138,7 @@ def _other_of_two(schedule: Schedule, span: Span) -> str:
     return ""
 
 
-def nearest(schedule: Schedule, span: Span) -> str:
+def nearest(schedule: Schedule, span: ExplainedTime) -> str:
     """Say when the schedule is due before and after a span."""
     before, after = schedule.before(span.begin), schedule.after(span.end - SECOND)
     texts = [

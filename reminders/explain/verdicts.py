@@ -1,24 +1,23 @@
 """Verdicts on a fire, and a text for every state that a part of it can be in."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from accounts.timezones import format_instant
 from notifications.explain.delivery import Step, waits_for
 from notifications.models import Attempt, Delivery
 from notifications.outbox import digest
 from reminders.actions.responses import ACKNOWLEDGED, SNOOZED
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
-from reminders.models import Backlog, Change, Occurrence, Reminder, Response
-from reminders.recurrence import Fire
-from reminders.schedule.message import LATE, format_duration, format_lead
+from reminders.models import Change, Occurrence, Reminder, Response
+from reminders.schedule.message import LATE, format_duration
 from reminders.schedule.misfire import Missed
 
 
 class Verdict(StrEnum):
-    """What it comes to, the worst first: of several that one is the answer."""
+    """The verdicts, the worst first: of several that one is the answer."""
 
     LOST = "lost"  # it should have fired, and nothing is recorded
     OVERDUE = "overdue"  # due, and not fired yet
@@ -50,11 +49,6 @@ OCCURRENCE: dict[str, str] = {
     Occurrence.Status.SNOOZED: "fired",
     Occurrence.Status.SKIPPED: "skipped",
     Occurrence.Status.MISSED: "missed",
-}
-RESPONSE: dict[str, str] = {
-    Response.Verb.ACKNOWLEDGED: "acknowledged",
-    Response.Verb.SNOOZED: "snoozed",
-    Response.Verb.SKIPPED: "skipped",
 }
 FACE: dict[str, str] = {
     Response.Source.API: "through the API",
@@ -93,96 +87,57 @@ CHANGE: dict[str, str] = {
     Change.Verb.SET_ASIDE: "set aside, because the tick could not fire it",
     Change.Verb.REPLANNED: "planned anew by the rules of time zones",
 }
-
-
-# More that have their turn before are not counted.
-MANY = 10_000
+# What a delivery of each status has come to; all others wait.
+STATES: dict[str, str] = {
+    Delivery.Status.SENT: "accepted",
+    Delivery.Status.DEAD: "ended",
+    Delivery.Status.CANCELLED: "ended",
+    Delivery.Status.COLLECTED: "lost",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of one fire; `why` goes on after its `name`, where it has one."""
+class FireVerdict:
+    """The verdict on one fire; `reason` goes on after its `name`, where it has one."""
 
     verdict: Verdict
     name: str
-    why: str
+    reason: str
     steps: list[Step] = field(default_factory=list)
 
     def __str__(self) -> str:
-        end = "" if self.why.endswith("?") else "."
-        return f"{self.name}: {self.why}{end}" if self.name else f"{self.why}{end}"
+        end = "" if self.reason.endswith("?") else "."
+        return f"{self.name}: {self.reason}{end}" if self.name else f"{self.reason}{end}"
 
 
-def worst(findings: Iterable[Finding]) -> Verdict:
-    return worst_of(finding.verdict for finding in findings)
-
-
-def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=list(Verdict).index)
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """Tell the findings in a sentence each, the worst first; of many only that and how many."""
-    ranked = sorted(findings, key=lambda finding: list(Verdict).index(finding.verdict))
+def summary(verdicts: Sequence[FireVerdict]) -> str:
+    """Return a sentence for each verdict, the worst first; of many only that and how many."""
+    ranked = sorted(verdicts, key=lambda one: list(Verdict).index(one.verdict))
     if len(ranked) <= 3:
         return " ".join(map(str, ranked))
-    counts = ", ".join(
-        f"{sum(finding.verdict == verdict for finding in ranked)} {verdict.replace('_', ' ')}"
-        for verdict in dict.fromkeys(finding.verdict for finding in ranked)
-    )
-    return f"{ranked[0]} In all: {counts}."
+    counts = Counter(one.verdict.replace("_", " ") for one in ranked)
+    texts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"{ranked[0]} In all: {texts}."
 
 
-def name_of(fire: Fire, timezone: str) -> str:
-    name = format_instant(fire.due_at, timezone)
-    return f"{name}, {format_lead(fire.lead)} before" if fire.lead else name
-
-
-def fired(late: timedelta, set_aside: Change | None, backlog: Backlog | None = None) -> str:
-    """Say how late something fired, and why."""
+def fired(late: timedelta, cause: str) -> str:
+    """Say how late something fired; `cause` is the text of what delayed it for long."""
     if late < timedelta(seconds=1):
         return "it fired on time"
     if late < LATE:
         return f"it fired {late.total_seconds():.0f} s late"
-    return f"it fired {format_duration(late)} late, for {delay(set_aside, backlog)}"
+    return f"it fired {format_duration(late)} late, for {cause}"
 
 
-def missed(
-    occurrence: Occurrence,
-    late: timedelta,
-    set_aside: Change | None,
-    backlog: Backlog | None = None,
-) -> str:
+def missed(occurrence: Occurrence, late: timedelta, cause: str) -> str:
     """Say why something did not fire: what its reason means, and why FOAM was late for it."""
     meaning = MISSED.get(occurrence.reason.partition(":")[0])
-    cause = meaning.format(late=format_duration(late)) if meaning else occurrence.reason.rstrip(".")
-    text = f"it was missed: {cause}"
-    return f"{text}; {delay(set_aside, backlog)}" if late >= LATE else text
-
-
-def delay(set_aside: Change | None, backlog: Backlog | None = None) -> str:
-    """Say what kept a tick from firing something for long."""
-    if backlog is not None:
-        opened = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
-        decided = f"{backlog.decided_at:%Y-%m-%d %H:%M:%S} UTC"
-        return (
-            "nothing was dispatched when it was due, and from then on it waited for its turn in "
-            f"{backlog}, open since {opened}: {backlog.decision}, decided by {backlog.decider} "
-            f"at {decided}"
-        )
-    if set_aside is None:
-        return "nothing was dispatched when it was due: no tick ran, or it had a backlog"
-    return f"it was set aside until then: {set_aside.detail}"
-
-
-def its_turn(backlog: Backlog, before: int) -> str:
-    """Say why something overdue has not fired; `before` reminders have their turn before it."""
-    since = f"{backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
-    if backlog.decision == Backlog.Decision.HOLD:
-        waits = f"it waits in {backlog}, open since {since}, until somebody decides"
-        return f"{waits}: held by {backlog.decider}"
-    ahead = f"more than {MANY:,}" if before > MANY else f"{before:,}"
-    return f"it waits for its turn in {backlog}, open since {since}, after {ahead}. {backlog.text}"
+    text = meaning.format(late=format_duration(late)) if meaning else occurrence.reason.rstrip(".")
+    return f"it was missed: {text}; {cause}" if late >= LATE else f"it was missed: {text}"
 
 
 def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, str]:
@@ -192,27 +147,27 @@ def delivered(deliveries: Sequence[Delivery], now: datetime) -> tuple[Verdict, s
     """
     if not deliveries:
         return Verdict.UNDELIVERED, "no message to any channel is recorded"
-    by_status: dict[str, list[Delivery]] = {}
     answered = [delivery for delivery in deliveries if delivery.reason in {ACKNOWLEDGED, SNOOZED}]
     pending = [delivery for delivery in deliveries if delivery not in answered]
+    by_state: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in (delivery.digest or delivery for delivery in pending):
-        by_status.setdefault(delivery.status, []).append(delivery)
-    ended = by_status.pop(Delivery.Status.DEAD, []) + by_status.pop(Delivery.Status.CANCELLED, [])
-    accepted = by_status.pop(Delivery.Status.SENT, [])
-    lost = by_status.pop(Delivery.Status.COLLECTED, [])
-    waiting = [delivery for some in by_status.values() for delivery in some]
-    # Their digest is not there: the ledger tells of it as well.
-    texts = [f"it is not known whether it reached {d.channel}" for d in lost]
-    texts += [f"{_not_reached(d)} {_where(d)} ({d.status}: {d.reason.rstrip('.')})" for d in ended]
-    texts += [f"{_where(d)} has not accepted it yet ({_waits_for(d, now)})" for d in waiting]
-    if accepted:
-        texts.append(f"accepted by {', '.join(_where(d) for d in accepted)}")
+        by_state[STATES.get(delivery.status, "waiting")].append(delivery)
+    # Those whose digest is not there are lost: the ledger tells of them as well.
+    texts = [f"it is not known whether it reached {d.channel}" for d in by_state["lost"]]
+    texts += [
+        f"{_not_reached(d)} {_where(d)} ({d.status}: {d.reason.rstrip('.')})"
+        for d in by_state["ended"]
+    ]
+    texts += [
+        f"{_where(d)} has not accepted it yet ({_waits_for(d, now)})" for d in by_state["waiting"]
+    ]
+    if accepted := by_state["accepted"]:
+        texts.append(f"accepted by {', '.join(map(_where, accepted))}")
     if answered:
         texts.append(f"no longer sent to {', '.join(str(d.channel) for d in answered)}")
-    verdict = (
-        Verdict.UNDELIVERED if ended or lost else Verdict.ON_ITS_WAY if waiting else Verdict.SENT
-    )
-    return verdict, "; ".join(texts)
+    if by_state["ended"] or by_state["lost"]:
+        return Verdict.UNDELIVERED, "; ".join(texts)
+    return Verdict.ON_ITS_WAY if by_state["waiting"] else Verdict.SENT, "; ".join(texts)
 
 
 def _where(delivery: Delivery) -> str:
@@ -228,5 +183,4 @@ def _not_reached(delivery: Delivery) -> str:
 
 def _waits_for(delivery: Delivery, now: datetime) -> str:
     until = delivery.leased_until or delivery.next_attempt_at
-    then = f"in {format_duration(until - now)}" if until else ""
-    return waits_for(delivery, list(delivery.attempts.all()), now, then)
+    return waits_for(delivery, now, f"in {format_duration(until - now)}" if until else "")

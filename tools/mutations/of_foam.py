@@ -5,6 +5,7 @@ from tools.mutations.paths import (
     ACCESS,
     BROKER,
     BROWSABLE,
+    DATABASE_SETTINGS,
     LINKED,
     LOGS,
     MIGRATE_ONCE,
@@ -142,7 +143,7 @@ OF_FOAM = [
         "P5",
         "claim: held for ever by a machine that is gone",
         edit(
-            SETTINGS,
+            DATABASE_SETTINGS,
             "idle_in_transaction_session_timeout=60s",
             "idle_in_transaction_session_timeout=0",
         ),

@@ -719,8 +719,8 @@ OF_REMINDERS = [
         "pause: the canary stops with everything",
         edit(
             DISPATCH,
-            "    claimed, fired = fire_canary(now)\n",
-            "    claimed, fired = fire_batch(now, FIRST)\n",
+            "fire_batch(now, 1, sql=firing.CLAIM_CANARY)",
+            "fire_batch(now, FIRST)",
         ),
         [f"{TEST_PAUSING}::test_nothing_is_claimed_while_everything_is_paused_but_the_canary"],
     ),

@@ -25,11 +25,11 @@ def test_what_is_new_is_shown_once(follow, make_reminder, now):
 
 
 def test_of_a_burst_the_first_are_shown_and_the_rest_counted(follow, make_reminder, now):
-    for _ in range(Follow.SHOWN + 3):
+    for _ in range(Follow.MAX_ROWS + 3):
         make_reminder()
     tick.tick(now)
     shown, more = follow.new()
-    assert (len(shown), more) == (Follow.SHOWN, 3)
+    assert (len(shown), more) == (Follow.MAX_ROWS, 3)
     assert follow.new() == ([], 0)
 
 

@@ -1,4 +1,4 @@
-"""How the admin shows times: to the second, and so that they sort."""
+"""Formats of times in the admin: to the second, and so that they sort."""
 
 DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i:s"

@@ -46,10 +46,10 @@ class Command(BaseCommand):
             defaults={"email": "demo@example.com", "is_staff": True, "is_superuser": True},
         )
         email_verification.mark_email_verified(user)
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        valid = ApiToken.objects.valid(timezone.now()).for_secret(kept.get("token", ""))
-        if user.check_password(kept.get("password", "")) and valid.filter(user=user).exists():
-            return user, kept
+        stored = json.loads(path.read_text()) if path.exists() else {}
+        valid = ApiToken.objects.valid(timezone.now()).for_secret(stored.get("token", ""))
+        if user.check_password(stored.get("password", "")) and valid.filter(user=user).exists():
+            return user, stored
         password = secrets.token_urlsafe(12)
         user.set_password(password)
         user.save()

@@ -1,5 +1,6 @@
 import json
 from argparse import ArgumentParser
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -31,20 +32,18 @@ class Command(BaseCommand):
         if options["send_to"]:
             checks.append(mail.send_to(options["send_to"]))
         styles = {OK: self.style.SUCCESS, WARN: self.style.WARNING, FAIL: self.style.ERROR}
-        found = []
-        for each in doctor.examine(timezone.now(), checks, options["within"]):
-            found.append(each)
+        findings = []
+        for finding in doctor.examine(timezone.now(), checks, options["within"]):
+            findings.append(finding)
             if not options["json"]:
-                self.stdout.write(
-                    f"{styles[each.state](f'{each.state:<5}')}{each.check}: {each.text}"
-                )
-                if each.fix:
-                    self.stdout.write(f"     → {each.fix}")
+                state = styles[finding.state](f"{finding.state:<5}")
+                self.stdout.write(f"{state}{finding.check}: {finding.text}")
+                if finding.fix:
+                    self.stdout.write(f"     → {finding.fix}")
                 self.stdout.flush()
-        failed = sum(each.state == FAIL for each in found)
+        counts = Counter(finding.state for finding in findings)
         if options["json"]:
-            told = {"ok": not failed, "findings": [asdict(each) for each in found]}
-            self.stdout.write(json.dumps(told, indent=2))
-        if failed:
-            warned = sum(each.state == WARN for each in found)
-            raise CommandError(f"{failed} failed, {warned} to look at.")
+            report = {"ok": not counts[FAIL], "findings": list(map(asdict, findings))}
+            self.stdout.write(json.dumps(report, indent=2))
+        if counts[FAIL]:
+            raise CommandError(f"{counts[FAIL]} failed, {counts[WARN]} to look at.")

@@ -64,11 +64,11 @@ class Command(BaseCommand):
 
     def wait_for_database(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        told = False
+        is_announced = False
         while (trouble := self.trouble()) and time.monotonic() < deadline:
-            if not told:
+            if not is_announced:
                 self.say(f"Waiting up to {seconds:g} s for the database: {trouble}")
-                told = True
+                is_announced = True
             time.sleep(PAUSE)
         if trouble:
             raise CommandError(f"The database did not answer within {seconds:g} s: {trouble}")
@@ -91,11 +91,11 @@ class Command(BaseCommand):
         """
         own = connection.copy()
         try:
-            told = False
+            is_announced = False
             while not is_ours(own):
-                if not told:
+                if not is_announced:
                     self.say("Another process applies migrations; waiting for it.")
-                    told = True
+                    is_announced = True
                 time.sleep(PAUSE)
             yield
         finally:
@@ -178,7 +178,8 @@ def give_up_soon(
 ) -> Any:
     """Run a statement; in a transaction it gives up a table that it cannot have at once.
 
-    CREATE INDEX CONCURRENTLY is in none: it waits for as long as it takes, and nobody for it.
+    CREATE INDEX CONCURRENTLY is in none: it waits for as long as it takes, and no other statement
+    waits for it.
     """
     session = context["connection"]
     if session.in_atomic_block:

@@ -38,18 +38,18 @@ class Command(BaseCommand):
                 old |= batch.old
                 unreadable |= batch.unreadable
             unfit += len(unreadable)
-            troubles += told(column, "read by no key of FOAM_ENCRYPTION_KEYS", unreadable)
+            troubles += describe_rows(column, "read by no key of FOAM_ENCRYPTION_KEYS", unreadable)
             if options["check"]:
                 unfit += len(old)
-                troubles += told(column, "still need an older key", old)
+                troubles += describe_rows(column, "still need an older key", old)
         progress.clear()
-        done = "" if options["check"] else f"{rotated:,} rotated, "
-        self.stdout.write(f"{done}{looked_at - rotated - unfit:,} have the newest key already.")
+        count = "" if options["check"] else f"{rotated:,} rotated, "
+        self.stdout.write(f"{count}{looked_at - rotated - unfit:,} have the newest key already.")
         if troubles:
             raise CommandError("\n".join(troubles))
 
 
-def told(column: EncryptedColumn, what: str, rows: dict[int, str]) -> list[str]:
+def describe_rows(column: EncryptedColumn, what: str, rows: dict[int, str]) -> list[str]:
     if not rows:
         return []
     named = ", ".join(map(str, list(rows)[:NAMED])) + (", …" if len(rows) > NAMED else "")

@@ -86,12 +86,12 @@ class Command(BaseCommand):
         )
         return f"failed     {where}, attempt {attempt.number}: {attempt.detail}; {then}"
 
-    def watch_health(self, started: datetime, known: str) -> str:
+    def watch_health(self, started: datetime, trouble_before: str) -> str:
         now = timezone.now()
         trouble = health.trouble(now) if now - started > timedelta(seconds=30) else ""
-        if trouble and not known:
+        if trouble and not trouble_before:
             self.say(trouble, self.style.WARNING)
-        if known and not trouble:
+        if trouble_before and not trouble:
             self.say("Reminders fire and arrive again.", self.style.SUCCESS)
         return trouble
 
@@ -104,7 +104,7 @@ class Follow:
     """
 
     WINDOW = 1000
-    SHOWN = 20
+    MAX_ROWS = 20
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
@@ -112,12 +112,12 @@ class Follow:
         self.seen = set(last)
 
     def new(self) -> tuple[list[Any], int]:
-        """Return up to SHOWN of them, oldest first, and how many more there are."""
+        """Return up to MAX_ROWS of them, oldest first, and how many more there are."""
         after = max(self.seen, default=0) - self.WINDOW
         fresh = self.rows.filter(pk__gt=after).exclude(pk__in=self.seen).order_by("pk")
         ids = list(fresh.values_list("pk", flat=True))
-        shown = list(self.rows.filter(pk__in=ids[: self.SHOWN]).order_by("pk"))
+        rows = list(self.rows.filter(pk__in=ids[: self.MAX_ROWS]).order_by("pk"))
         self.seen.update(ids)
         newest = max(self.seen, default=0)
         self.seen = {pk for pk in self.seen if pk > newest - self.WINDOW}
-        return shown, len(ids[self.SHOWN :])
+        return rows, len(ids[self.MAX_ROWS :])

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.http.request import validate_host
 
 from foam.monitoring.doctor.finding import Check, Finding, fail, ok, warn
 
@@ -28,7 +29,7 @@ def look_at_settings(now: datetime) -> Iterator[Finding]:
             "Set SECRET_KEY to the output of: openssl rand -hex 32. Everybody signs in again.",
         )
     host = urlsplit(settings.FOAM_BASE_URL).hostname or ""
-    if host not in settings.ALLOWED_HOSTS and not _is_allowed(host):
+    if not validate_host(host, settings.ALLOWED_HOSTS):
         yield fail(
             SETTINGS,
             f"ALLOWED_HOSTS has not {host}, the host of FOAM_BASE_URL: each request gets 400.",
@@ -41,13 +42,6 @@ def look_at_settings(now: datetime) -> Iterator[Finding]:
     if settings.SENTRY_DSN and not settings.PRODUCTION:
         yield warn(SETTINGS, "Development reports to Sentry.", "Unset SENTRY_DSN.")
     yield ok(SETTINGS, f"FOAM_ENV is {settings.FOAM_ENV}, at {settings.FOAM_BASE_URL}.")
-
-
-def _is_allowed(host: str) -> bool:
-    return any(
-        name == "*" or (name.startswith(".") and f".{host}".endswith(name))
-        for name in settings.ALLOWED_HOSTS
-    )
 
 
 def look_at_keys(now: datetime) -> Iterator[Finding]:

@@ -388,6 +388,16 @@ def test_pause_of_everything_for_a_moment_leaves_no_backlog(make_reminder, now):
     assert not Backlog.objects.exists()
 
 
+@pytest.mark.usefixtures("planted")
+def test_pause_that_ends_within_a_tick_lets_no_late_reminder_past_the_rate(
+    make_late, now, monkeypatch
+):
+    make_late(4)
+    state = tick.read_state(now)._replace(is_everything_paused=True)
+    monkeypatch.setattr(tick, "read_state", lambda now: state)
+    assert tick.tick(now) == 1  # the canary
+
+
 def test_backlog_waits_while_everything_is_paused(make_late, now):
     make_late(4)
     tick.tick(now)

@@ -15,7 +15,7 @@ from notifications.retry import MAX_ATTEMPTS
 from notifications.transports import TransportError
 from reminders.engine import firing, retention, tick
 from reminders.explain.explanation import explain
-from reminders.explain.verdicts import CHANGE, FACE, MISSED, OCCURRENCE, RESPONSE, STATUS, Verdict
+from reminders.explain.verdicts import CHANGE, FACE, MISSED, OCCURRENCE, STATUS, Verdict
 from reminders.models import Change, Heartbeat, Occurrence, Reminder, Response
 from reminders.schedule.misfire import Missed
 
@@ -64,7 +64,6 @@ def words_of(explanation, *whats):
         (Change.Verb, CHANGE),
         (Delivery.Status, DELIVERY),
         (Attempt.Outcome, ATTEMPT),
-        (Response.Verb, RESPONSE),
         (Response.Source, FACE),
     ],
 )

@@ -1,0 +1,68 @@
+"""Settings of Django REST framework and of drf-spectacular, which makes the OpenAPI document."""
+
+from typing import Any
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.TokenAuthentication",
+        "accounts.api.session_tokens.SessionTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.api.permissions.HasScope",
+    ],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "foam.api.browsable.Renderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "foam.api.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_FILTER_BACKENDS": ["accounts.api.filters.Filters"],
+    "DEFAULT_PAGINATION_CLASS": "foam.api.pagination.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "foam.api.schema.AutoSchema",
+    "VIEW_DESCRIPTION_FUNCTION": "foam.api.browsable.description",
+    "EXCEPTION_HANDLER": "foam.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "FOAM",
+    "DESCRIPTION": "Reminders that fire once, on time, and can prove it.\n\n"
+    "Instants are ISO 8601 in UTC, durations ISO 8601, wall-clock times without an offset. Unknown "
+    "fields are refused; those that are only read, such as `id`, are ignored. What belongs to "
+    "another user answers 404. Every error is a problem document (RFC 9457); it changed nothing.",
+    "VERSION": "1",
+    "CONTACT": {"name": "How to use this API", "url": "/docs"},
+    "LICENSE": {"name": "MIT License", "identifier": "MIT"},
+    # Where this document is read from.
+    "SERVERS": [{"url": "/", "description": "This FOAM"}],
+    "TAGS": [
+        {"name": "reminders", "description": "What to remind of, on which channels, and when."},
+        {"name": "occurrences", "description": "What has fired, was skipped or was missed."},
+        {"name": "channels", "description": "The places where you can be reached."},
+        {"name": "deliveries", "description": "Messages on their way to your channels."},
+        {"name": "inbox", "description": "Your in-app inbox."},
+        {"name": "me", "description": "Your profile."},
+        {"name": "pauses", "description": "Silence for a while, of a tag or of all of yours."},
+        {"name": "tokens", "description": "The keys that your programs carry."},
+    ],
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ReminderStatus": "reminders.models.reminder.Reminder.Status",
+        "OccurrenceStatus": "reminders.models.occurrence.Occurrence.Status",
+        "DeliveryStatus": "notifications.models.delivery.Delivery.Status",
+        "TokenStatus": "accounts.models.token.ApiToken.Status",
+        "Scope": "accounts.models.token.Scope",
+        "PauseScope": "accounts.models.pause.Pause.Scope",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": False},
+}
