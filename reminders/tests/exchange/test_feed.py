@@ -296,6 +296,7 @@ def test_enumerated_day_is_part_of_the_tag(secret, user, weekly):
     assert len(tags) == 2
 
 
+@pytest.mark.system
 def test_ten_thousand_reminders_are_read_over_http_by_two_libraries(user, secret, live_server):
     now = timezone.now()
     Reminder.objects.bulk_create(

@@ -74,6 +74,23 @@ def changes(name):
     return [UTC_EPOCH + timedelta(seconds=at) for at in instants if begin <= at < end]
 
 
+def different_zones():
+    """Return the first zone by name of those whose clocks change alike in these years."""
+    zones = {}
+    for name in sorted(names()):
+        tz = zone(name)
+        alike = (
+            (
+                change,
+                (change - MINUTE).astimezone(tz).utcoffset(),
+                change.astimezone(tz).utcoffset(),
+            )
+            for change in changes(name)
+        )
+        zones.setdefault(tuple(alike), name)
+    return list(zones.values())
+
+
 def test_the_changes_are_those_that_the_standard_library_shows():
     for name in names():
         tz = zone(name)
@@ -87,7 +104,7 @@ def test_the_changes_are_those_that_the_standard_library_shows():
 @pytest.mark.parametrize("part", range(4))
 def test_every_zone_meets_every_change_as_chosen(shape, part):
     rule, ahead = RULES[shape]
-    for name in sorted(names())[part::4]:
+    for name in different_zones()[part::4]:
         for change in changes(name):
             walk = Walk(name, change)
             for start, (gap, fold) in product(walk.starts(), CHOICES):
