@@ -79,7 +79,7 @@ def _fields(task: PeriodicTask, timezone: str, now: datetime) -> dict[str, Any]:
         lateness = {"misfire": "none", "grace": f"PT{task.expire_seconds}S"}
     return {
         "title": plain.title(task.name),
-        "body": plain.escaped("\n".join(_said(task))),
+        "body": plain.escape_braces("\n".join(_said(task))),
         "external_id": external_id(task.name),
         **when,
         **lateness,

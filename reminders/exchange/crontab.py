@@ -100,7 +100,7 @@ class _Crontab:
         body = _with_input(command)
         fields = {
             "title": plain.title(title or body),
-            "body": plain.escaped(f"{body}\n(as {who})" if who else body),
+            "body": plain.escape_braces(f"{body}\n(as {who})" if who else body),
             "starts_at": STARTS_AT,
             "timezone": self.section or self.timezone,
             "recurrence": recurrence,

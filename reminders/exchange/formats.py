@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reminders.exchange import crontab, jsonl
 from reminders.exchange.drafts import Reading, Unreadable
-from reminders.exchange.icalendar import file
+from reminders.exchange.icalendar import file_reader, file_writer
 from reminders.models import Reminder
 
 # What may be asked for over the web at once; a command has no such limit.
@@ -51,9 +51,9 @@ ALL = (
         "icalendar",
         ("text/calendar",),
         (".ics", ".ical", ".vcs"),
-        file.read,
-        file.write,
-        file.read_large,
+        file_reader.read,
+        file_writer.write,
+        file_reader.read_large,
     ),
     # With the name of a user before each command, as in /etc/crontab.
     Format("system-crontab", (), (), crontab.read_system),

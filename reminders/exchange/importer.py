@@ -29,7 +29,7 @@ from reminders.api import batch
 from reminders.api.batch import Item, Op
 from reminders.exchange.drafts import ChannelDraft, Draft, Loss, Reading
 from reminders.exchange.existing import Known
-from reminders.exchange.icalendar.write import id_of
+from reminders.exchange.icalendar.file_writer import id_of
 from reminders.models import Reminder
 
 CHUNK = 500

@@ -585,8 +585,8 @@ OF_REMINDERS = [
         "calendar: clock changes are left to the rule",
         edit(
             f"{CALENDAR}/schedule_dates.py",
-            "return found if is_usual else",
-            "return found if True else",
+            "    if is_usual:\n",
+            "    if True:\n",
         ),
         [TEST_CALENDAR_WRITE],
     ),
@@ -595,7 +595,7 @@ OF_REMINDERS = [
         "calendar: it begins where nothing is due",
         edit(
             f"{CALENDAR}/schedule_dates.py",
-            "    start = _asked(base, first)\n",
+            "    start = _wall_in_rule(base, first)\n",
             "    start = schedule.starts_at\n",
         ),
         [TEST_CALENDAR_WRITE],
@@ -605,8 +605,8 @@ OF_REMINDERS = [
         "calendar: what nobody reads is dropped silently",
         edit(
             f"{CALENDAR}/losses.py",
-            "        for name, found in component.left.items():\n",
-            "        for name, found in ():\n",
+            "        for name, properties in component.properties.items():\n",
+            "        for name, properties in ():\n",
         ),
         [TEST_CALENDAR_READ],
     ),
@@ -614,9 +614,9 @@ OF_REMINDERS = [
         "words",
         "calendar: braces of others are placeholders",
         edit(
-            f"{CALENDAR}/text.py",
-            '    return plain.replace("{", "{{").replace("}", "}}") if "{" in plain else plain',
-            "    return plain",
+            "reminders/exchange/plain.py",
+            '    escaped = text.replace("{", "{{").replace("}", "}}") if "{" in text else text\n',
+            "    escaped = text\n",
         ),
         [TEST_CALENDAR_READ],
     ),

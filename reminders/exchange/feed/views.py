@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import ApiToken, User
 from accounts.timezones import tzdata_version
-from reminders.exchange.icalendar.write import escaped, write
+from reminders.exchange.icalendar.file_writer import escaped, write
 from reminders.models import Occurrence, Reminder
 from reminders.models.reminder_queryset import ReminderQuerySet
 

@@ -26,11 +26,11 @@ class OffsetChange(NamedTuple):
 
     @property
     def wall(self) -> datetime:
-        """When the clock was set, by the clock before."""
+        """The wall time of the change, by the clock before it."""
         return (self.at + self.before).replace(tzinfo=None)
 
 
-class Run(NamedTuple):
+class YearlyRun(NamedTuple):
     """Changes of the same kind on the same day of the same month, in years that follow."""
 
     changes: list[OffsetChange]
@@ -38,8 +38,8 @@ class Run(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def vtimezone(name: str) -> tuple[str, ...]:
-    """Return the content lines of a zone."""
+def content_lines(name: str) -> tuple[str, ...]:
+    """Return the content lines of a VTIMEZONE."""
     return (
         "BEGIN:VTIMEZONE",
         f"TZID:{name}",
@@ -58,17 +58,16 @@ def _parts(name: str) -> Iterator[list[str]]:
         if len(run.changes) < SHORTEST_RUN:
             written_out[begin.before, begin.after] += run.changes
             continue
-        rule = f"RRULE:FREQ=YEARLY;BYMONTH={begin.wall.month};BYDAY={max(run.weeks)}"
-        if -1 in run.weeks:
-            rule = rule.replace(f"BYDAY={max(run.weeks)}", "BYDAY=-1")
-        rule += WEEKDAYS[begin.wall.weekday()]
+        week = -1 if -1 in run.weeks else max(run.weeks)
+        weekday = WEEKDAYS[begin.wall.weekday()]
+        rule = f"RRULE:FREQ=YEARLY;BYMONTH={begin.wall.month};BYDAY={week}{weekday}"
         if not (repeats and end.at.year == END.year - 1):
             # A day later: some read this as local time, and would lose the last one.
             rule += f";UNTIL={end.at + DAY:%Y%m%dT%H%M%SZ}"
         yield _part(name, begin, [rule])
-    for found in written_out.values():
-        dates = [f"RDATE:{change.wall:%Y%m%dT%H%M%S}" for change in found[1:]]
-        yield _part(name, found[0], dates)
+    for first_change, *more in written_out.values():
+        dates = [f"RDATE:{change.wall:%Y%m%dT%H%M%S}" for change in more]
+        yield _part(name, first_change, dates)
 
 
 def _changes(name: str) -> tuple[timedelta, list[OffsetChange], bool]:
@@ -88,24 +87,24 @@ def _changes(name: str) -> tuple[timedelta, list[OffsetChange], bool]:
     return first, changes, repeats
 
 
-def _runs(changes: list[OffsetChange]) -> Iterator[Run]:
-    open_runs: dict[object, Run] = {}
+def _runs(changes: list[OffsetChange]) -> Iterator[YearlyRun]:
+    open_runs: dict[object, YearlyRun] = {}
     for change in changes:
         wall = change.wall
         key = (change.before, change.after, wall.month, wall.weekday(), wall.time())
         weeks, run = _weeks(wall), open_runs.get(key)
         if run and run.weeks & weeks and run.changes[-1].wall.year == wall.year - 1:
             run.changes.append(change)
-            open_runs[key] = Run(run.changes, run.weeks & weeks)
+            open_runs[key] = YearlyRun(run.changes, run.weeks & weeks)
             continue
         if run:
             yield run
-        open_runs[key] = Run([change], weeks)
+        open_runs[key] = YearlyRun([change], weeks)
     yield from open_runs.values()
 
 
 def _weeks(wall: datetime) -> frozenset[int]:
-    """Return which of its weekday it is within the month, counted from both ends."""
+    """Return the ordinals of a weekday within its month, counted from both ends."""
     length = monthrange(wall.year, wall.month)[1]
     return frozenset({(wall.day + 6) // 7, -((length - wall.day) // 7 + 1)})
 

@@ -3,7 +3,7 @@
 import pytest
 
 from reminders.exchange.drafts import Reading
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"

@@ -7,7 +7,7 @@ import pytest
 
 from reminders.api.batch import Item, Op, apply
 from reminders.exchange.drafts import Draft, Reading, Unreadable
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.exchange.icalendar.losses import BOOKKEEPING
 from reminders.tests.exchange import calendars
 from reminders.tests.exchange.calendars import alarm, calendar, event

@@ -6,7 +6,7 @@ import quopri
 import pytest
 
 from reminders.exchange.drafts import Reading, Unreadable
-from reminders.exchange.icalendar.file import read, read_large
+from reminders.exchange.icalendar.file_reader import read, read_large
 from reminders.exchange.icalendar.syntax.limits import WEB
 from reminders.tests.exchange.calendars import alarm, calendar, event
 

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from reminders.exchange.drafts import Reading
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.recurrence import Schedule
 from reminders.tests.exchange.calendars import calendar, event
 

@@ -66,7 +66,7 @@ def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each content line with its number.
 
     Bytes are joined before they are decoded: some programs fold within a character. A line in
-    quoted-printable that ends with `=` goes on in the next one, whatever that begins with.
+    quoted-printable that ends with `=` continues in the next one, even without a leading blank.
     """
     pieces: list[bytes] = []
     first, is_version_1 = 1, False
@@ -90,7 +90,7 @@ def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _join_soft_break(pieces: list[bytes], piece: bytes, *, keep_blank: bool) -> None:
-    """Add the line after one that ends with `=`.
+    """Append `piece`, which follows a soft line break (`=`).
 
     vCalendar 1.0 folds at blanks and keeps them; RFC 5545 adds the blank, also within an escape.
     """

@@ -1,4 +1,4 @@
-"""What a VTIMEZONE defines: its clock changes, and the offset that it gives a wall time."""
+"""The clock changes that a VTIMEZONE defines, and the offset of a wall time."""
 
 import re
 from bisect import bisect_right
@@ -29,8 +29,11 @@ class DefinedChange(NamedTuple):
     after: timedelta
 
 
+OffsetAndChanges = tuple[timedelta, tuple[DefinedChange, ...]]
+
+
 class Definition(NamedTuple):
-    """The clock changes of a VTIMEZONE, those left out that change nothing."""
+    """The clock changes of a VTIMEZONE at which the offset changes."""
 
     first: timedelta
     changes: tuple[DefinedChange, ...]
@@ -43,12 +46,12 @@ class Definition(NamedTuple):
         except RecurrenceError as error:
             raise BadValue(error.message) from None
         first = offset = ordered[0].before
-        kept = []
+        changes = []
         for change in ordered:
             if change.after != offset:
-                kept.append(DefinedChange(change.at, offset, change.after))
+                changes.append(DefinedChange(change.at, offset, change.after))
                 offset = change.after
-        return cls(first, tuple(kept))
+        return cls(first, tuple(changes))
 
     def instant(self, wall: datetime) -> datetime:
         """Return the instant of a wall time, in gaps and folds as RFC 5545 (3.3.5) has it."""
@@ -61,9 +64,7 @@ class Definition(NamedTuple):
             offset = change.before if is_in_gap else change.after
         return wall.replace(tzinfo=UTC) - offset
 
-    def between(
-        self, begin: datetime, end: datetime
-    ) -> tuple[timedelta, tuple[DefinedChange, ...]]:
+    def between(self, begin: datetime, end: datetime) -> OffsetAndChanges:
         """Return the offset at `begin`, and the changes after it and before `end`."""
         low = bisect_right(self.changes, begin, key=attrgetter("at"))
         high = bisect_right(self.changes, end, key=attrgetter("at"))
@@ -95,20 +96,20 @@ def _changes(component: Component) -> Iterator[DefinedChange]:
 
 def _walls(part: Component, before: timedelta) -> Iterable[datetime]:
     """Yield when the clock was set, by the clock before, as if that were UTC."""
-    starts = part.left.get("DTSTART")
-    if not starts:
+    dtstart = part.first("DTSTART")
+    if dtstart is None:
         raise BadValue("a part has no DTSTART")
-    start = moment(starts[0].value, None).wall
+    start = moment(dtstart.value, None).wall
     # Outlook starts in 1601.
     if start.year < EPOCH_YEAR:
         start = start.replace(year=EPOCH_YEAR, day=min(start.day, 28))
     yield start.replace(tzinfo=UTC)
-    for rdates in part.left.get("RDATE", []):
+    for rdates in part.all("RDATE"):
         for value in rdates.value.split(","):
             date = moment(value, None)
             wall = date.wall + before if date.zone else date.wall
             yield wall.replace(tzinfo=UTC)
-    for rule in part.left.get("RRULE", []):
+    for rule in part.all("RRULE"):
         schedule = Schedule.validate(
             starts_at=start, timezone="UTC", recurrence=_by_the_clock(rule.value, before)
         )
@@ -128,8 +129,7 @@ def _by_the_clock(rule: str, before: timedelta) -> str:
 
 
 def _utc_offset(part: Component, name: str) -> timedelta:
-    properties = part.left.get(name)
-    value = properties[0].value.strip() if properties else ""
+    value = part.value(name)
     parsed = _OFFSET.fullmatch(value)
     if parsed is None:
         raise BadValue(f"{name} is {value[:20]!r}, not an offset such as +0100")

@@ -1,4 +1,4 @@
-"""Which zone of the tz database does what a VTIMEZONE defines."""
+"""The zone of the tz database that is most like a VTIMEZONE."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -12,11 +12,12 @@ from reminders.exchange.icalendar.tzid.definition import (
     EPOCH_YEAR,
     DefinedChange,
     Definition,
+    OffsetAndChanges,
 )
 from reminders.recurrence import Fold, Gap
 from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
-# A zone and a definition are equal when they agree over so many years from the first use.
+# A zone and a definition are equal if they agree for this number of years from the first use.
 YEARS = 12
 LAST_YEAR = EPOCH_YEAR + CENTURY - 1
 # Between how programs of other years, or with mistakes, have put the same clock change.
@@ -27,7 +28,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Likeness(IntEnum):
-    """How a zone is like a definition, the best first."""
+    """The likeness of a zone and a definition, the best first."""
 
     EQUAL = 1
     EQUAL_LATER = 2
@@ -42,7 +43,7 @@ class Match(NamedTuple):
     year: int
 
 
-def match(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
+def find_match(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
     """Return the zone that is most like a definition from a year on, the first of equals."""
     year = min(max(year, EPOCH_YEAR + 1), LAST_YEAR - YEARS)
     begin, end = _january(year), _january(year + YEARS)
@@ -82,15 +83,17 @@ def _equal_later(definition: Definition, candidates: Sequence[str]) -> Match | N
     return None
 
 
-def _last_difference(one: Sequence[DefinedChange], other: Sequence[DefinedChange]) -> datetime:
-    """Return when two zones of equal offsets at the end differed last."""
+def _last_difference(
+    defined: Sequence[DefinedChange], changes: Sequence[DefinedChange]
+) -> datetime:
+    """Return the last instant at which two zones differ that have equal offsets at the end."""
     length = 0
-    for change, counterpart in zip(reversed(one), reversed(other), strict=False):
+    for change, counterpart in zip(reversed(defined), reversed(changes), strict=False):
         if (change.at, change.after) != (counterpart.at, counterpart.after):
             break
         length += 1
-    left = [*one[: len(one) - length][-1:], *other[: len(other) - length][-1:]]
-    return max((change.at for change in left), default=_january(EPOCH_YEAR))
+    last = [change for zone in (defined, changes) for change in zone[: len(zone) - length][-1:]]
+    return max((change.at for change in last), default=_january(EPOCH_YEAR))
 
 
 def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
@@ -108,15 +111,13 @@ def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match
     return None
 
 
-def _distance(
-    one: tuple[timedelta, Sequence[DefinedChange]], other: tuple[timedelta, Sequence[DefinedChange]]
-) -> timedelta | None:
-    """Return how far the clock changes are apart in all; None where one has no counterpart."""
-    (offset, changes), (other_offset, others) = one, other
-    if offset != other_offset or len(changes) != len(others):
+def _distance(defined: OffsetAndChanges, zone: OffsetAndChanges) -> timedelta | None:
+    """Return the sum of the times between clock changes; None if one has no counterpart."""
+    (defined_offset, defined_changes), (offset, changes) = defined, zone
+    if defined_offset != offset or len(defined_changes) != len(changes):
         return None
     total = timedelta(0)
-    for change, counterpart in zip(changes, others, strict=True):
+    for change, counterpart in zip(defined_changes, changes, strict=True):
         apart = abs(change.at - counterpart.at)
         if apart > NEAR or change.after != counterpart.after:
             return None
@@ -124,9 +125,7 @@ def _distance(
     return total
 
 
-def _between(
-    name: str, begin: datetime, end: datetime
-) -> tuple[timedelta, tuple[DefinedChange, ...]]:
+def _between(name: str, begin: datetime, end: datetime) -> OffsetAndChanges:
     """Return the offset of a zone at `begin`, and its changes after it and before `end`."""
     at, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
     low, high = (bisect_right(at, (moment - UTC_EPOCH) // SECOND) for moment in (begin, end))
