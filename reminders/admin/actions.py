@@ -1,4 +1,4 @@
-"""What staff do to many reminders at once; each action asks first."""
+"""Bulk actions of staff on reminders; each action asks for confirmation."""
 
 from typing import Any
 
@@ -38,9 +38,9 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def fires(reminders: QuerySet[Reminder]) -> str:
     """Say how many messages go to how many people when these reminders fire."""
-    kept = reminders.order_by().filter(deleted_at=None)
-    links = Reminder.channels.through.objects.filter(reminder__in=kept.values("pk"))
-    count, people = links.count(), kept.values("owner").distinct().count()
+    existing = reminders.order_by().filter(deleted_at=None)
+    links = Reminder.channels.through.objects.filter(reminder__in=existing.values("pk"))
+    count, people = links.count(), existing.values("owner").distinct().count()
     return (
         f"Sends {count:,} message{'' if count == 1 else 's'} at once, to "
         f"{people:,} {'person' if people == 1 else 'people'}. The schedules do not move. "
@@ -49,16 +49,16 @@ def fires(reminders: QuerySet[Reminder]) -> str:
 
 
 class ReminderActions:
-    """What staff do to many reminders at once, each by the rule of the API."""
+    """The bulk actions; each follows the rules of the API."""
 
     actions: tuple[str, ...] = ("pause", "resume", "skip_next", "fire_now", "close", "restore")
 
     @admin.action(description="Pause selected reminders…", permissions=["change"])
     @confirmed("Pause", PAUSES, form=UntilForm)
     def pause(
-        self, request: HttpRequest, reminders: QuerySet[Reminder], asked: dict[str, Any]
+        self, request: HttpRequest, reminders: QuerySet[Reminder], form_data: dict[str, Any]
     ) -> HttpResponse | None:
-        now, until = timezone.now(), asked["until"]
+        now, until = timezone.now(), form_data["until"]
         return bulk_actions.run_on_many(
             request, self, reminders, lambda ids: bulk.pause(ids, now, until), "Paused"
         )

@@ -20,7 +20,7 @@ from notifications.admin import OfUsers, WrittenByFoam, cached_per_request, owne
 from reminders.actions import responses
 from reminders.admin.actions import actor_of
 from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
-from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
+from reminders.admin.search import FINDS_OCCURRENCES, matching_occurrences
 from reminders.models import Occurrence
 
 HOUR = timedelta(hours=1)
@@ -73,7 +73,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         css = {"all": ("notifications/chain.css", "reminders/explain.css")}
 
     def find(self, rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
-        return found_occurrences(rows, text)
+        return matching_occurrences(rows, text)
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reminders.change_occurrence")

@@ -53,8 +53,13 @@ from reminders.admin.filters import (
     ReminderTagFilter,
 )
 from reminders.admin.import_export import Moves
-from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
-from reminders.admin.search import FINDS_REMINDERS, found
+from reminders.admin.outcomes import (
+    LISTED_OCCURRENCES,
+    PAGES,
+    VERDICT_COLOURS,
+    last_outcomes,
+)
+from reminders.admin.search import FINDS_REMINDERS, matching_reminders
 from reminders.engine.pauses import covering_pauses
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE
@@ -210,7 +215,7 @@ class ReminderAdmin(
         read_failures(channel for reminder in rows for channel in reminder.channels.all())
 
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
-        return found(rows, text)
+        return matching_reminders(rows, text)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # What is due next comes first where that is asked for: the tick has an index of it.
@@ -226,7 +231,9 @@ class ReminderAdmin(
             raise PermissionDenied
         form = self._form_as_it_stands(request)
         if not form.is_valid():
-            return JsonResponse({"errors": {name: each[0] for name, each in form.errors.items()}})
+            return JsonResponse(
+                {"errors": {name: errors[0] for name, errors in form.errors.items()}}
+            )
         stored = self.get_object(request, request.GET.get("reminder", ""))
         if stored is not None:
             form.instance.owner = stored.owner
@@ -274,8 +281,8 @@ class ReminderAdmin(
 
     def acts_of(self, obj: Reminder) -> list[EntrySource]:
         answers = Response.objects.filter(occurrence__reminder=obj)
-        told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
-        return [of_acts(obj.changes.all(), CHANGE), EntrySource(told, _answered)]
+        responses = answers.select_related("user", "occurrence").order_by("-at", "-pk")
+        return [of_acts(obj.changes.all(), CHANGE), EntrySource(responses, _answered)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
         # A new reminder stands nowhere yet.
@@ -301,8 +308,8 @@ class ReminderAdmin(
         """Do nothing: `Reminder.store` has saved the channels with the reminder."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
-        found: Any = super().get_queryset(request).prefetch_related("channels")
-        return found.with_last_loss()
+        reminders: Any = super().get_queryset(request).prefetch_related("channels")
+        return reminders.with_last_loss()
 
     @display(description="Next due")
     def show_next(self, reminder: Reminder) -> str:
@@ -326,17 +333,19 @@ class ReminderAdmin(
 
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:
-        """What keeps it from firing, or the next firing from its channels."""
-        found = [reminder.error] if reminder.error else []
+        """List what keeps the reminder from firing, or its next messages from arriving."""
+        troubles = [reminder.error] if reminder.error else []
         if switched_off := reminder.owner.switched_off_text:
-            found.append(switched_off)
+            troubles.append(switched_off)
         if reminder.next_due_at:
-            found += [f"{each}: {each.refusal}" for each in reminder.unusable_channels()]
+            unusable = reminder.unusable_channels()
+            troubles += [f"{channel}: {channel.refusal}" for channel in unusable]
         if loss := reminder.last_loss:
-            found.append(f"Its last message did not arrive: {loss.reason}")
-        usable = [each for each in reminder.channels.all() if not each.refusal]
-        found += [f"{each}: {failure}" for each in usable if (failure := failure_of(each))]
-        return "; ".join(found) or "—"
+            troubles.append(f"Its last message did not arrive: {loss.reason}")
+        for channel in reminder.channels.all():
+            if not channel.refusal and (failure := failure_of(channel)):
+                troubles.append(f"{channel}: {failure}")
+        return "; ".join(troubles) or "—"
 
     @display(description="Schedule")
     def show_schedule(self, reminder: Reminder) -> str:
@@ -346,33 +355,35 @@ class ReminderAdmin(
     @cached_per_request
     def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
-            shown = _preview(reminder) if reminder.pk else PREVIEW_HINT
+            content = _preview(reminder) if reminder.pk else PREVIEW_HINT
         except RecurrenceError as error:
-            shown = error.message
+            content = error.message
         return format_html(
             '<div class="foam-preview" aria-live="polite" data-preview-url="{}"'
             ' data-preview-hint="{}">{}</div>',
             reverse("admin:reminders_reminder_preview")
             + (f"?reminder={reminder.pk}" if reminder.pk else ""),
             PREVIEW_HINT,
-            shown,
+            content,
         )
 
     @display(description="Last outcomes")
     @cached_per_request
     def show_outcomes(self, reminder: Reminder) -> SafeString | str:
-        return outcomes(reminder, timezone.now())
+        return last_outcomes(reminder, timezone.now())
 
 
 def _preview(reminder: Reminder) -> SafeString:
     now, schedule = timezone.now(), reminder.schedule
-    said = preview_messages(reminder, now, reminder.count) if reminder.title else []
-    shown = replace(preview(schedule, now, SHOWN), messages=said)
-    return render_to_string("reminders/preview.html", {"preview": shown, "leads": _leads(schedule)})
+    texts = preview_messages(reminder, now, reminder.count) if reminder.title else []
+    context = replace(preview(schedule, now, LISTED_OCCURRENCES), messages=texts)
+    return render_to_string(
+        "reminders/preview.html", {"preview": context, "leads": _leads(schedule)}
+    )
 
 
 def _leads(schedule: Schedule) -> str:
-    """Say how long before it is due a reminder speaks; nothing if only when it is due."""
+    """Return the leads as text; empty if the reminder fires only when it is due."""
     if not any(schedule.leads):
         return ""
     words = [f"{format_lead(lead)} before" if lead else "when due" for lead in schedule.leads]

@@ -477,8 +477,8 @@ OF_REMINDERS = [
         "import: two that say the same are one",
         edit(
             "reminders/exchange/existing.py",
-            "        return found.pop(0)",
-            "        return found[0]",
+            "        return ids.pop(0)",
+            "        return ids[0]",
         ),
         [TEST_JSONL],
     ),
@@ -793,7 +793,7 @@ OF_REMINDERS = [
     Mutation(
         "P2",
         "import: what is taken in is not what was tried",
-        edit("reminders/admin/import_export.py", "return bool(tried == asked)", "return True"),
+        edit("reminders/admin/import_export.py", "return bool(tried == data)", "return True"),
         ["foam/tests/admin/test_import_page.py"],
     ),
     Mutation(

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import timedelta
 
-from reminders.exchange.drafts import Draft
+from reminders.exchange.drafts import PAUSED, Draft
 from reminders.exchange.icalendar import foam_properties
 from reminders.exchange.icalendar.alarms import EventSpan, leads, take_alarms
 from reminders.exchange.icalendar.entry import Entry
@@ -61,7 +61,7 @@ def draft_of(entry: Entry, timing: Timing, identity: str) -> Draft:
             **({"external_id": external_id(identity)} if identity else {}),
             **foam_fields,
         },
-        is_paused=foam_properties.is_paused(entry.component),
+        PAUSED if foam_properties.is_paused(entry.component) else None,
     )
     take_status(entry)
     return draft

@@ -5,7 +5,7 @@ from datetime import time
 from time import thread_time
 
 from accounts import timezones
-from reminders.exchange.drafts import Draft, Reading, Unreadable
+from reminders.exchange.drafts import Draft, FileContent, Unreadable
 from reminders.exchange.icalendar.entry import Entry, ImportedCalendar, title_of
 from reminders.exchange.icalendar.foam_properties import seal_of
 from reminders.exchange.icalendar.losses import Losses
@@ -20,14 +20,14 @@ ALL_DAY_AT = time(9)
 ENTRIES = ("VEVENT", "VTODO")
 
 
-def read_large(content: bytes, timezone: str) -> Reading:
+def read_large(content: bytes, timezone: str) -> FileContent:
     """Read a file that an operator has chosen, which may be larger than one over the web."""
     return read(content, timezone, limits=COMMAND)
 
 
 def read(
     content: bytes, timezone: str, *, all_day_at: time = ALL_DAY_AT, limits: Limits = WEB
-) -> Reading:
+) -> FileContent:
     """Return the reminders of an iCalendar file, and its losses.
 
     Times without a zone are in that of their calendar, else in `timezone`, an IANA name; an all-day
@@ -56,7 +56,7 @@ def read(
         _report_zones(calendar, losses)
         losses.count_unread(component)
     losses.count_unread(root)
-    return Reading(drafts, losses.as_list())
+    return FileContent(drafts, losses.as_list())
 
 
 def _calendar(

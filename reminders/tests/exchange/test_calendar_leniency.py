@@ -2,7 +2,7 @@
 
 import pytest
 
-from reminders.exchange.drafts import Reading
+from reminders.exchange.drafts import FileContent
 from reminders.exchange.icalendar.file_reader import read
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
@@ -10,7 +10,7 @@ HOME = "Europe/Berlin"
 START = "DTSTART;TZID=Europe/Berlin:20270104T090000"
 
 
-def told(reading: Reading) -> list[str]:
+def told(reading: FileContent) -> list[str]:
     return [f"{loss.where}: {loss.what}" for loss in reading.losses]
 
 

@@ -12,6 +12,7 @@ from icalendar import Calendar
 
 from accounts import timezones
 from accounts.models import User
+from reminders.exchange.drafts import PAUSED
 from reminders.exchange.icalendar.file_reader import read
 from reminders.exchange.icalendar.file_writer import folded, write
 from reminders.exchange.icalendar.vtimezone import content_lines
@@ -251,7 +252,7 @@ def test_skipped_occurrence_is_left_out():
 def test_paused_reminder_is_tentative_and_read_back_as_paused():
     text = written(unsaved(status="paused"))
     assert "STATUS:TENTATIVE" in lines(text)
-    assert read(text.encode(), "UTC").drafts[0].is_paused
+    assert read(text.encode(), "UTC").drafts[0].state == PAUSED
 
 
 def test_template_is_shown_as_it_stands_and_read_back_as_one():
