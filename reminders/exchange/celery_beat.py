@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.schedules import ParseException, crontab_parser
+from celery.schedules import ParseException
 from django.db.models import QuerySet
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -181,25 +181,21 @@ def _by_crontab(task: PeriodicTask, crontab: CrontabSchedule) -> dict[str, Any]:
 
 
 def _cron(crontab: CrontabSchedule) -> Cron:
-    """Parse by the grammar of Celery, which has more names, and ranges that wrap around."""
-    minute, hour = _text(crontab.minute), _text(crontab.hour)
+    """Parse a crontab as Celery does: its grammar has more names, and ranges that wrap around."""
+    schedule = crontab.schedule
     return Cron(
-        minutes=frozenset(crontab_parser(60).parse(minute)),
-        hours=frozenset(crontab_parser(24).parse(hour)),
-        real_pace=any(mark in minute + hour for mark in "*/"),
-        days=frozenset(crontab_parser(31, 1).parse(_text(crontab.day_of_month))),
+        minutes=frozenset(schedule.minute),
+        hours=frozenset(schedule.hour),
+        real_pace=any(mark in crontab.minute + crontab.hour for mark in "*/"),
+        days=frozenset(schedule.day_of_month),
         nearest_weekdays=frozenset(),
         last_day=False,
         last_weekday=False,
-        months=frozenset(crontab_parser(12, 1).parse(_text(crontab.month_of_year))),
-        weekdays=frozenset(crontab_parser(7).parse(_text(crontab.day_of_week))),
+        months=frozenset(schedule.month_of_year),
+        weekdays=frozenset(schedule.day_of_week),
         ordinals=frozenset(),
         both_days=True,
     )
-
-
-def _text(field: str) -> str:
-    return field.replace(" ", "").lower()
 
 
 def _wall(moment: datetime) -> datetime:

@@ -6,11 +6,10 @@ above a line is the title. The start lies in the past, and is the same at each i
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reminders.exchange import plain
-from reminders.exchange.drafts import Draft, FileContent, Loss, Unreadable
+from reminders.exchange.drafts import Draft, FileContent, Loss, Unreadable, read_lines
 from reminders.recurrence import RecurrenceError, canonical
 
 STARTS_AT = "2000-01-01T00:00:00"
@@ -45,16 +44,15 @@ class _CrontabReader:
     places: dict[str, str] = field(default_factory=dict)
 
     def read(self, content: bytes) -> FileContent:
-        for number, line in _lines(content):
-            try:
-                self._read_line(line, f"line {number}")
-            except Unreadable as error:
-                raise Unreadable(f"Line {number}: {error}") from None
+        read_lines(content, self._read_line)
         if self.result.drafts:
             self.result.losses.insert(0, Loss("the file", REMINDS))
         return self.result
 
     def _read_line(self, line: str, where: str) -> None:
+        line = line.strip()
+        if "\0" in line:
+            raise Unreadable("a crontab is text, and this is not.")
         if not line or line.startswith("#"):
             comment = _title_of_comment(line)
             self.comment = f"{self.comment} {comment}".strip() if comment else ""
@@ -112,17 +110,6 @@ class _CrontabReader:
 
     def _lose(self, where: str, what: str) -> None:
         self.result.losses.append(Loss(where, what))
-
-
-def _lines(content: bytes) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        try:
-            text = line.decode().strip()
-        except UnicodeDecodeError:
-            raise Unreadable(f"Line {number}: this is no text in UTF-8.") from None
-        if "\0" in text:
-            raise Unreadable(f"Line {number}: a crontab is text, and this is not.")
-        yield number, text
 
 
 def _title_of_comment(line: str) -> str:

@@ -1,5 +1,7 @@
 """The content of a file in any format: drafts of reminders and channels, and losses."""
 
+import codecs
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,3 +50,17 @@ class FileContent:
 
 class Unreadable(ValueError):
     """The file does not have the format; the message says at which place, and why."""
+
+
+def read_lines(content: bytes, read_line: Callable[[str, str], None]) -> None:
+    """Call `read_line` with each line of a text file in UTF-8, and its place: "line 12".
+
+    Raises Unreadable with the number of the line that `read_line` refuses.
+    """
+    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
+        try:
+            read_line(line.decode(), f"line {number}")
+        except UnicodeDecodeError:
+            raise Unreadable(f"Line {number}: this is no text in UTF-8.") from None
+        except Unreadable as error:
+            raise Unreadable(f"Line {number}: {error}") from None

@@ -20,7 +20,7 @@ from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api.batch import CHANNEL_FIELDS
 from reminders.api.serializers import ReminderSerializer
-from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, Unreadable
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, Unreadable, read_lines
 from reminders.models import Occurrence, Reminder
 from reminders.recurrence import Lead
 from reminders.schedule.imported_state import ImportedState
@@ -38,7 +38,7 @@ STATE = ("status", "fired_count", "fired_due_at", "skipped", "paused_until")
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 # NUL, and half of a character: JSON can express them, and PostgreSQL cannot store them.
-_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
 def write(reminders: Iterable[Reminder], now: datetime) -> Iterator[str]:
@@ -120,22 +120,20 @@ def read(content: bytes, timezone: str) -> FileContent:
     `timezone` is for reminders without one. Raises Unreadable, with the line.
     """
     result = FileContent()
-    for number, text in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        try:
-            if number == 1:
-                _check(_object(text) == HEADER, f"a file of FOAM begins with {_line(HEADER)[:-1]}.")
-            elif text.strip():
-                _read_line(_object(text), f"line {number}", timezone, result)
-        except Unreadable as error:
-            raise Unreadable(f"Line {number}: {error}") from None
+
+    def read_line(text: str, where: str) -> None:
+        if where == "line 1":
+            _check(_object(text) == HEADER, f"a file of FOAM begins with {_line(HEADER).strip()}.")
+        elif text.strip():
+            _read_object(_object(text), where, timezone, result)
+
+    read_lines(content, read_line)
     return result
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
-    except UnicodeDecodeError:
-        raise Unreadable("this is no text in UTF-8.") from None
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
         raise Unreadable("this is nested too deeply.") from None
     except ValueError as error:
@@ -164,7 +162,7 @@ def _is_storable(fields: dict[str, Any]) -> bool:
     return r"\u0000" not in json.dumps(fields).replace(r"\\", "")
 
 
-def _read_line(line: dict[str, Any], where: str, timezone: str, result: FileContent) -> None:
+def _read_object(line: dict[str, Any], where: str, timezone: str, result: FileContent) -> None:
     kind = line.pop("type", None)
     if kind == "channel":
         _check_names(line, channel_exchange.FIELDS)

@@ -19,13 +19,7 @@ IN_BODY = {
     "COMMENT": "Note",
 }
 # They repeat DESCRIPTION or SUMMARY, as markup or for an older program.
-DUPLICATES = (
-    "X-ALT-DESC",
-    "STYLED-DESCRIPTION",
-    "X-MICROSOFT-CDO-ALLDAYEVENT",
-    "X-MICROSOFT-MSNCALENDAR-ALLDAYEVENT",
-    "X-FUNAMBOL-ALLDAY",
-)
+DUPLICATES = ("X-ALT-DESC", "STYLED-DESCRIPTION")
 
 
 def take_text(entry: Entry) -> dict[str, Any]:

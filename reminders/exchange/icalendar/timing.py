@@ -166,7 +166,7 @@ def read_timing(entry: Entry, *, of_dates: bool = False) -> Timing:
     component, calendar = entry.component, entry.calendar
     rule = component.take_one("RRULE")
     start = _start(entry, is_series=rule is not None)
-    if of_dates or _is_all_day(component):
+    if _take_all_day(component) or of_dates:
         start = _midnight_as_date(start, calendar)
     zone = _zone(start, calendar, is_series=rule is not None or "RDATE" in component.properties)
     timing = Timing(start.wall_in(zone), zone, start.is_date, entry.losses)
@@ -203,9 +203,9 @@ def _start(entry: Entry, *, is_series: bool) -> Moment:
     return entry.zones.moment(prop, year=at.wall.year) if is_series else at
 
 
-def _is_all_day(component: Component) -> bool:
+def _take_all_day(component: Component) -> bool:
     """Tell whether a program marks an entry as all-day whose DTSTART is a time."""
-    values = [prop.value for name in ALL_DAY for prop in component.all(name)]
+    values = [prop.value for name in ALL_DAY for prop in component.take(name)]
     return any(value.strip().upper() in {"TRUE", "1"} for value in values)
 
 

@@ -2,14 +2,15 @@
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from reminders.exchange.icalendar.tzid.definition import OffsetChange, definition_of_zone
 from reminders.recurrence import Fold, Gap, zone
 from reminders.recurrence.rrule import WEEKDAYS
-from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import EPOCH, wall_clock
 
 BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 # From here on only rules are in force.
@@ -17,17 +18,6 @@ END = datetime(2100, 1, 1, tzinfo=UTC)
 # Shorter runs are written out.
 SHORTEST_RUN = 3
 DAY = timedelta(days=1)
-
-
-class OffsetChange(NamedTuple):
-    at: datetime
-    before: timedelta
-    after: timedelta
-
-    @property
-    def wall(self) -> datetime:
-        """The wall time of the change, by the clock before it."""
-        return (self.at + self.before).replace(tzinfo=None)
 
 
 class YearlyRun(NamedTuple):
@@ -50,7 +40,8 @@ def content_lines(name: str) -> tuple[str, ...]:
 
 
 def _parts(name: str) -> Iterator[list[str]]:
-    first, changes, repeats = _changes(name)
+    first, changes = definition_of_zone(name).between(BEGIN, END)
+    repeats = wall_clock(name, Gap.AFTER, Fold.FIRST).changes.repeats
     yield _part(name, OffsetChange(BEGIN - first, first, first), [])
     written_out: dict[tuple[timedelta, timedelta], list[OffsetChange]] = defaultdict(list)
     for run in _runs(changes):
@@ -70,24 +61,7 @@ def _parts(name: str) -> Iterator[list[str]]:
         yield _part(name, first_change, dates)
 
 
-def _changes(name: str) -> tuple[timedelta, list[OffsetChange], bool]:
-    at, offsets, repeats = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
-    first = timedelta(seconds=offsets[0])
-    changes = []
-    for place, seconds in enumerate(at):
-        moment = UTC_EPOCH + timedelta(seconds=seconds)
-        if moment >= END:
-            break
-        before = timedelta(seconds=offsets[place])
-        after = timedelta(seconds=offsets[place + 1])
-        if moment < BEGIN:
-            first = after
-        else:
-            changes.append(OffsetChange(moment, before, after))
-    return first, changes, repeats
-
-
-def _runs(changes: list[OffsetChange]) -> Iterator[YearlyRun]:
+def _runs(changes: Iterable[OffsetChange]) -> Iterator[YearlyRun]:
     open_runs: dict[object, YearlyRun] = {}
     for change in changes:
         wall = change.wall

@@ -1,15 +1,17 @@
-"""The clock changes that a VTIMEZONE defines, and the offset of a wall time."""
+"""The clock changes of a VTIMEZONE and of a zone of the tz database."""
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
 from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import BadValue, moment
-from reminders.recurrence import RecurrenceError, Schedule
+from reminders.recurrence import Fold, Gap, RecurrenceError, Schedule
+from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
 # A rule is followed for a century from here; two a year may be written out.
 EPOCH_YEAR = 1969
@@ -21,22 +23,27 @@ _DAY = timedelta(days=1)
 _OFFSET = re.compile(r"([+-])?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?")
 
 
-class DefinedChange(NamedTuple):
-    """A clock change: when, in UTC, and the offsets before and after it."""
+class OffsetChange(NamedTuple):
+    """A clock change: its instant in UTC, and the offsets before and after it."""
 
     at: datetime
     before: timedelta
     after: timedelta
 
+    @property
+    def wall(self) -> datetime:
+        """The wall time of the change, by the clock before it."""
+        return (self.at + self.before).replace(tzinfo=None)
 
-OffsetAndChanges = tuple[timedelta, tuple[DefinedChange, ...]]
+
+OffsetAndChanges = tuple[timedelta, tuple[OffsetChange, ...]]
 
 
 class Definition(NamedTuple):
-    """The clock changes of a VTIMEZONE at which the offset changes."""
+    """The clock changes of a zone; of a VTIMEZONE, those at which the offset changes."""
 
     first: timedelta
-    changes: tuple[DefinedChange, ...]
+    changes: tuple[OffsetChange, ...]
 
     @classmethod
     def of(cls, component: Component) -> "Definition":
@@ -49,7 +56,7 @@ class Definition(NamedTuple):
         changes = []
         for change in ordered:
             if change.after != offset:
-                changes.append(DefinedChange(change.at, offset, change.after))
+                changes.append(OffsetChange(change.at, offset, change.after))
                 offset = change.after
         return cls(first, tuple(changes))
 
@@ -71,6 +78,17 @@ class Definition(NamedTuple):
         return self.changes[low - 1].after if low else self.first, self.changes[low:high]
 
 
+# Few zones are like a definition: a file asks for these again and again.
+@lru_cache(maxsize=32)
+def definition_of_zone(name: str) -> Definition:
+    """Return the clock changes of a zone of the tz database."""
+    seconds, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
+    instants = (UTC_EPOCH + timedelta(seconds=second) for second in seconds)
+    lengths = [timedelta(seconds=offset) for offset in offsets]
+    changes = zip(instants, lengths, lengths[1:], strict=False)
+    return Definition(lengths[0], tuple(OffsetChange(*change) for change in changes))
+
+
 def _within_century(wall: datetime) -> datetime:
     """Return a wall time at which the clock does the same, in the years that are worked out."""
     year = wall.year
@@ -79,7 +97,7 @@ def _within_century(wall: datetime) -> datetime:
     return wall if year == wall.year else wall.replace(year=year, day=min(wall.day, 28))
 
 
-def _changes(component: Component) -> Iterator[DefinedChange]:
+def _changes(component: Component) -> Iterator[OffsetChange]:
     """Yield the changes of a VTIMEZONE. Raises BadValue and RecurrenceError."""
     parts = [part for part in component.children if part.name in {"STANDARD", "DAYLIGHT"}]
     if not parts:
@@ -91,7 +109,7 @@ def _changes(component: Component) -> Iterator[DefinedChange]:
             total += 1
             if total > MAX_CHANGES:
                 raise BadValue(f"it has more than {MAX_CHANGES} changes")
-            yield DefinedChange(wall - before, before, after)
+            yield OffsetChange(wall - before, before, after)
 
 
 def _walls(part: Component, before: timedelta) -> Iterable[datetime]:

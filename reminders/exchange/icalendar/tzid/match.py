@@ -1,6 +1,5 @@
 """The zone of the tz database that is most like a VTIMEZONE."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -10,12 +9,11 @@ from accounts import timezones
 from reminders.exchange.icalendar.tzid.definition import (
     CENTURY,
     EPOCH_YEAR,
-    DefinedChange,
     Definition,
     OffsetAndChanges,
+    OffsetChange,
+    definition_of_zone,
 )
-from reminders.recurrence import Fold, Gap
-from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
 # A zone and a definition are equal if they agree for this number of years from the first use.
 YEARS = 12
@@ -24,7 +22,6 @@ LAST_YEAR = EPOCH_YEAR + CENTURY - 1
 NEAR = timedelta(days=36)
 # From year to year in search of one from which on a definition is near to a zone.
 STEP = 4
-SECOND = timedelta(seconds=1)
 
 
 class Likeness(IntEnum):
@@ -50,7 +47,7 @@ def find_match(definition: Definition, year: int, candidates: Sequence[str]) -> 
     defined = definition.between(begin, end)
     alike = _alike(definition, year, candidates)
     for name in alike:
-        if _between(name, begin, end) == defined:
+        if definition_of_zone(name).between(begin, end) == defined:
             return Match(name, Likeness.EQUAL, year)
     return _equal_later(definition, candidates) or _near(definition, year, candidates)
 
@@ -76,16 +73,14 @@ def _equal_later(definition: Definition, candidates: Sequence[str]) -> Match | N
     begin = _january(EPOCH_YEAR + 1)
     _, defined = definition.between(begin, end)
     for name in _alike(definition, LAST_YEAR - 1, candidates):
-        _, changes = _between(name, begin, end)
+        _, changes = definition_of_zone(name).between(begin, end)
         year = _last_difference(defined, changes).year + 1
         if year <= LAST_YEAR - YEARS:
             return Match(name, Likeness.EQUAL_LATER, year)
     return None
 
 
-def _last_difference(
-    defined: Sequence[DefinedChange], changes: Sequence[DefinedChange]
-) -> datetime:
+def _last_difference(defined: Sequence[OffsetChange], changes: Sequence[OffsetChange]) -> datetime:
     """Return the last instant at which two zones differ that have equal offsets at the end."""
     length = 0
     for change, counterpart in zip(reversed(defined), reversed(changes), strict=False):
@@ -103,7 +98,7 @@ def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match
         defined = definition.between(begin, end)
         best: tuple[timedelta, str] | None = None
         for name in _alike(definition, start, candidates):
-            distance = _distance(defined, _between(name, begin, end))
+            distance = _distance(defined, definition_of_zone(name).between(begin, end))
             if distance is not None and (best is None or distance < best[0]):
                 best = distance, name
         if best:
@@ -123,16 +118,6 @@ def _distance(defined: OffsetAndChanges, zone: OffsetAndChanges) -> timedelta | 
             return None
         total += apart
     return total
-
-
-def _between(name: str, begin: datetime, end: datetime) -> OffsetAndChanges:
-    """Return the offset of a zone at `begin`, and its changes after it and before `end`."""
-    at, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
-    low, high = (bisect_right(at, (moment - UTC_EPOCH) // SECOND) for moment in (begin, end))
-    lengths = [timedelta(seconds=offset) for offset in offsets[low : high + 1]]
-    moments = (UTC_EPOCH + timedelta(seconds=second) for second in at[low:high])
-    changes = zip(moments, lengths, lengths[1:], strict=False)
-    return lengths[0], tuple(DefinedChange(*change) for change in changes)
 
 
 def _january(year: int) -> datetime:
