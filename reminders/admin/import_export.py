@@ -25,7 +25,7 @@ from reminders.exchange import formats
 from reminders.exchange.api import as_file
 from reminders.exchange.drafts import Unreadable
 from reminders.exchange.formats import FORMATS, WRITABLE
-from reminders.exchange.importer import Busy, ImportOutcome, ImportReport, ImportResult, take
+from reminders.exchange.importer import Busy, ImportReport, notable, take
 from reminders.models import Reminder
 
 # Seconds in which staff may import what a dry run has shown.
@@ -171,7 +171,8 @@ class Moves:
     ) -> HttpResponseBase:
         context: dict[str, Any] = {"form": form, "note": note}
         if report is not None:
-            context |= {"report": report, "listed": _listed(report)}
+            rows = notable([*report.channels, *report.reminders])
+            context |= {"report": report, "listed": rows[:LISTED]}
             context["losses"] = report.losses[:LISTED]
             context["counts"] = ", ".join(
                 f"{count} {name}" for name, count in report.counts.items()
@@ -211,10 +212,3 @@ def _was_tried(data: dict[str, Any], token: str) -> bool:
 
 def _may_write_channels(user: Any) -> bool:
     return user.has_perms(["notifications.add_channel", "notifications.change_channel"])
-
-
-def _listed(report: ImportReport) -> list[ImportResult]:
-    """Return the first results: refused ones, then created ones, then updated ones."""
-    order = [ImportOutcome.REFUSED, ImportOutcome.CREATED, ImportOutcome.UPDATED]
-    rows = [*report.channels, *report.reminders]
-    return [row for outcome in order for row in rows if row.result is outcome][:LISTED]

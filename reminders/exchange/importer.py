@@ -6,7 +6,7 @@ external id, by the UID that FOAM gave it in a calendar, or by content (see `exi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -82,6 +82,13 @@ class ImportReport:
         """Whether any draft was refused."""
         rows = (*self.reminders, *self.channels)
         return any(row.result is ImportOutcome.REFUSED for row in rows)
+
+
+def notable(rows: Iterable[ImportResult]) -> list[ImportResult]:
+    """Return the refused rows first, as a person has to act on them, then new and updated ones."""
+    order = [ImportOutcome.REFUSED, ImportOutcome.CREATED, ImportOutcome.UPDATED]
+    changed = (row for row in rows if row.result in order)
+    return sorted(changed, key=lambda row: order.index(row.result))
 
 
 class Busy(Exception):

@@ -8,21 +8,20 @@ the same bytes.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from django.db.models import prefetch_related_objects
 
-from accounts.durations import iso_duration
 from accounts.instants import parse_instant
 from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api.batch import CHANNEL_FIELDS
 from reminders.api.serializers import ReminderSerializer
 from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, Unreadable, read_lines
+from reminders.exchange.plain import as_api
 from reminders.models import Occurrence, Reminder
-from reminders.recurrence import Lead
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.numbering import Count
 
@@ -60,7 +59,7 @@ def write(reminders: Iterable[Reminder], now: datetime) -> Iterator[str]:
 
 
 def _line(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=as_api) + "\n"
 
 
 def _channels(related: Any) -> list[Channel]:
@@ -87,10 +86,7 @@ def _reminder(
     until = reminder.paused_until
     return {
         "type": "reminder",
-        **{
-            name: keys[name] if name in keys else _as_api(getattr(reminder, name))
-            for name in FIELDS
-        },
+        **{name: keys[name] if name in keys else getattr(reminder, name) for name in FIELDS},
         "status": reminder.status,
         "fired_count": reminder.fired_count,
         "fired_due_at": reminder.fired_due_at and _instant(reminder.fired_due_at),
@@ -98,16 +94,6 @@ def _reminder(
         # Left out if empty: an older FOAM does not know it.
         **({"paused_until": _instant(until)} if until else {}),
     }
-
-
-def _as_api(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_as_api(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Lead):
-        return str(value)
-    return iso_duration(value) if isinstance(value, timedelta) else value
 
 
 def _instant(moment: datetime) -> str:

@@ -1,7 +1,11 @@
-"""Plain text as text of a reminder, in which braces mean placeholders, and back. Pure."""
+"""Values of files as the fields of a reminder have them, and back. Pure."""
 
 from bisect import bisect_right
+from datetime import timedelta
+from typing import Any
 
+from accounts.durations import iso_duration
+from reminders.recurrence import Lead
 from reminders.schedule.message import TITLE_LENGTH
 
 
@@ -19,6 +23,13 @@ def escape_braces(text: str, limit: int | None = None) -> str:
 def unescape_braces(text: str) -> str:
     """Return a reminder's text for people: braces as they are rendered, placeholders unchanged."""
     return text.replace("{{", "{").replace("}}", "}") if "{" in text else text
+
+
+def as_api(value: Any) -> Any:
+    """Return the value of a field in the form that the API takes; the `default` of json.dumps."""
+    if isinstance(value, Lead):
+        return str(value)
+    return iso_duration(value) if isinstance(value, timedelta) else value.isoformat()
 
 
 def one_line(text: str) -> str:

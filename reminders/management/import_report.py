@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reminders.exchange.api_serializers import ReportSerializer
-from reminders.exchange.importer import ImportOutcome, ImportReport, ImportResult
+from reminders.exchange.importer import ImportReport, ImportResult, notable
 
 # The text lists this many channels, reminders and losses; --json lists all.
 LISTED = 50
@@ -28,9 +28,7 @@ def as_data(report: ImportReport) -> Any:
 
 
 def _list(heading: str, results: list[ImportResult]) -> Iterator[str]:
-    # Refused ones first: the operator has to act on them.
-    order = [ImportOutcome.REFUSED, ImportOutcome.CREATED, ImportOutcome.UPDATED]
-    rows = [row for kind in order for row in results if row.result is kind]
+    rows = notable(results)
     if not rows:
         return
     yield f"{heading}:"

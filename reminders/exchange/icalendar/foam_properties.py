@@ -7,14 +7,12 @@ of the event as FOAM wrote it. If another program has changed the event since, t
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
-from accounts.durations import iso_duration
 from reminders.exchange.icalendar.entry import Entry
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import text
-from reminders.recurrence import Lead
+from reminders.exchange.plain import as_api
 
 NAME, SEAL, STATUS = "X-FOAM-REMINDER", "X-FOAM-SEAL", "X-FOAM-STATUS"
 PAUSED = "PAUSED"
@@ -55,13 +53,7 @@ def seal_of(component: Component) -> str:
 
 def as_json(fields: dict[str, Any]) -> str:
     """Return fields as JSON, in the form that the API takes them."""
-    return json.dumps(fields, separators=(",", ":"), default=_as_api)
-
-
-def _as_api(value: Any) -> str:
-    if isinstance(value, Lead):
-        return str(value)
-    return iso_duration(value) if isinstance(value, timedelta) else value.isoformat()
+    return json.dumps(fields, separators=(",", ":"), default=as_api)
 
 
 def is_paused(component: Component) -> bool:
