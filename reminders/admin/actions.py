@@ -1,5 +1,6 @@
 """Bulk actions of staff on reminders; each action asks for confirmation."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -58,46 +59,28 @@ class ReminderActions:
     def pause(
         self, request: HttpRequest, reminders: QuerySet[Reminder], form_data: dict[str, Any]
     ) -> HttpResponse | None:
-        now, until = timezone.now(), form_data["until"]
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.pause(ids, now, until), "Paused"
-        )
+        return self._run(request, reminders, bulk.pause, "Paused", form_data["until"])
 
     @admin.action(description="Resume selected reminders…", permissions=["change"])
     @confirmed("Resume", RESUMES)
     def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.resume(ids, now), "Resumed"
-        )
+        return self._run(request, reminders, bulk.resume, "Resumed")
 
     @admin.action(description="Skip next of selected reminders…", permissions=["change"])
     @confirmed("Skip the next of", SKIPS)
     def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now, staff = timezone.now(), actor_of(request)
-        return bulk_actions.run_on_many(
-            request,
-            self,
-            reminders,
-            lambda ids: bulk.skip_next(ids, now, staff),
-            "Skipped the next of",
-        )
+        staff = actor_of(request)
+        return self._run(request, reminders, bulk.skip_next, "Skipped the next of", staff)
 
     @admin.action(description="Fire selected reminders now…", permissions=["change"])
     @confirmed("Fire", fires, is_final=True)
     def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.trigger(ids, now), "Fired"
-        )
+        return self._run(request, reminders, bulk.trigger, "Fired")
 
     @admin.action(description="Delete selected reminders…", permissions=["change"])
     @confirmed("Delete", DELETES, is_final=True)
     def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.close(ids, now), "Deleted"
-        )
+        return self._run(request, reminders, bulk.close, "Deleted")
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Offer it on the page of a reminder that is deleted."""
@@ -131,7 +114,18 @@ class ReminderActions:
     @admin.action(description="Restore selected reminders…", permissions=["change"])
     @confirmed("Restore", RESTORES)
     def restore(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._run(request, reminders, bulk.restore, "Restored")
+
+    def _run(
+        self,
+        request: HttpRequest,
+        reminders: QuerySet[Reminder],
+        act: Callable[..., Any],
+        verb: str,
+        *arguments: Any,
+    ) -> HttpResponse | None:
+        """Apply a function of `bulk` to the reminders, with `arguments` after the time."""
         now = timezone.now()
         return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.restore(ids, now), "Restored"
+            request, self, reminders, lambda ids: act(ids, now, *arguments), verb
         )
