@@ -33,12 +33,12 @@ RESTORES = (
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return staff as the actor of what this request of the admin does."""
+    """Return the member of staff who sent the request."""
     return Actor("admin", request.user.pk)
 
 
 def fires(reminders: QuerySet[Reminder]) -> str:
-    """Say how many messages go to how many people when these reminders fire."""
+    """Return the effect of firing the reminders: numbers of messages and people."""
     existing = reminders.order_by().filter(deleted_at=None)
     links = Reminder.channels.through.objects.filter(reminder__in=existing.values("pk"))
     count, people = links.count(), existing.values("owner").distinct().count()
@@ -83,7 +83,7 @@ class ReminderActions:
         return self._run(request, reminders, bulk.close, "Deleted")
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Offer it on the page of a reminder that is deleted."""
+        """Tell whether the page offers to restore: if the reminder is deleted."""
         reminder = self.get_object(request, object_id)  # type: ignore[attr-defined]
         is_deleted = reminder is not None and reminder.deleted_at is not None
         return is_deleted and self.has_change_permission(request)  # type: ignore[attr-defined]

@@ -52,7 +52,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         return [path("now/", view, name="reminders_backlog"), *super().get_urls()]
 
     def page(self, request: HttpRequest) -> HttpResponse:
-        """Show how the backlog stands; by POST decide, what sends or drops after a confirmation."""
+        """Show the backlog, or decide by POST; all decisions but hold need a confirmation."""
         may_decide = request.user.has_perm("reminders.decide_backlog")
         if not (may_decide or self.has_view_permission(request)):
             raise PermissionDenied
@@ -112,7 +112,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """Read a number of the form; None where it is left out."""
+    """Read a number of the form; None if it is empty."""
     text = request.POST.get(name, "").strip()
     if not text:
         return None

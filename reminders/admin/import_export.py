@@ -99,7 +99,7 @@ class ImportForm(forms.Form):
         }
 
 
-class Moves:
+class ImportExport:
     """The import and export of ReminderAdmin."""
 
     actions: tuple[str, ...] = ("export_jsonl", "export_icalendar")

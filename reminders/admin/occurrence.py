@@ -40,7 +40,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         "reason",
         "recorded_at",
     )
-    # When it was recorded has an index, and so has nothing else.
+    # No other column has an index.
     list_filter = ("status", "recorded_at")
     search_fields = ("reminder__title",)
     finds = FINDS_OCCURRENCES
@@ -105,7 +105,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show how this came about, on the page that explains its reminder."""
+        """Redirect to the explanation of its reminder at the due time."""
         occurrence = self.get_object(request, object_id)
         if occurrence is None:
             raise Http404

@@ -52,7 +52,7 @@ from reminders.admin.filters import (
     ReminderStateFilter,
     ReminderTagFilter,
 )
-from reminders.admin.import_export import Moves
+from reminders.admin.import_export import ImportExport
 from reminders.admin.outcomes import (
     LISTED_OCCURRENCES,
     PAGES,
@@ -103,7 +103,7 @@ class ReminderForm(EditForm):
 
 @admin.register(Reminder)
 class ReminderAdmin(
-    ChoosesOwner, OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin
+    ChoosesOwner, OfUsers, Listed, ReminderActions, ImportExport, KeepsChanges, ModelAdmin
 ):
     form = ReminderForm
     list_display = ("title", "owner", "show_schedule", "show_next", "show_status", "show_trouble")
@@ -187,8 +187,8 @@ class ReminderAdmin(
         ),
         ("Dates", {"fields": ("created_at", "updated_at")}),
     )
-    actions = (*ReminderActions.actions, *Moves.actions)
-    actions_list = Moves.actions_list
+    actions = (*ReminderActions.actions, *ImportExport.actions)
+    actions_list = ImportExport.actions_list
     actions_detail = ("explain", "restore_one")
 
     class Media:
@@ -226,7 +226,7 @@ class ReminderAdmin(
         return [path("preview/", view, name="reminders_reminder_preview"), *super().get_urls()]
 
     def preview(self, request: HttpRequest) -> JsonResponse:
-        """Show what a form means and will say, or an error for each field; nothing is stored."""
+        """Return the preview of an unsaved form, or an error for each field; nothing is stored."""
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
         form = self._form_as_it_stands(request)
@@ -245,7 +245,7 @@ class ReminderAdmin(
         return JsonResponse({"html": html, "errors": {}})
 
     def _form_as_it_stands(self, request: HttpRequest) -> Any:
-        """Return a form for what the preview shows; what it can do without may still be empty."""
+        """Return a form with the fields of the preview; texts and owner may still be empty."""
         form = modelform_factory(
             Reminder,
             fields=(*Reminder.SCHEDULE, *Reminder.WORDS, "owner"),
@@ -257,7 +257,7 @@ class ReminderAdmin(
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show why a reminder did or did not fire, at the moment asked for or of late."""
+        """Show why a reminder did or did not fire, at the time in the request or recently."""
         reminder = self.get_object(request, object_id)
         if reminder is None:
             raise Http404
@@ -285,7 +285,7 @@ class ReminderAdmin(
         return [of_acts(obj.changes.all(), CHANGE), EntrySource(responses, _answered)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
-        # A new reminder stands nowhere yet.
+        # A new reminder has neither a state nor dates yet.
         return self.fieldsets if obj else self.fieldsets[1:-1]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
@@ -327,7 +327,7 @@ class ReminderAdmin(
     @display(description="Covered by")
     @cached_per_request
     def show_pauses(self, reminder: Reminder) -> str:
-        """Of a tag, of all of its user, or of everything."""
+        """List the pauses of its tags, of its user and of everything."""
         pauses = covering_pauses(reminder, timezone.now())
         return "; ".join(pause.sentence(reminder.timezone) for pause in pauses) or "—"
 

@@ -13,10 +13,10 @@ from reminders.recurrence import ON_TIME, Lead, local_time, to_utc
 MAX_LEADS = 10
 LONGEST_LEAD = Lead(days=366)
 DAY = 86_400
-# Before this hour of the night clocks change.
+# Clocks change before this time of the day, in seconds.
 MORNING = 6 * 3600
 SECOND = timedelta(seconds=1)
-# Of one alarm; as many as a reminder could have leads.
+# Repetitions of one alarm: a reminder has no more leads.
 MAX_REPEATS = MAX_LEADS
 WORDS = ("SUMMARY", "DESCRIPTION")
 SPOKEN = {"DISPLAY", "AUDIO", "EMAIL", ""}
@@ -58,7 +58,7 @@ def take_alarms(entry: Entry, span: EventSpan) -> list[Lead]:
         kind = alarm.value("ACTION").upper()
         alarm.take_one("ACTION")
         try:
-            # Apple's way to say that there shall be no alarm.
+            # Apple writes it where there is no alarm.
             if kind == "NONE":
                 alarm.properties.clear()
             elif kind in SPOKEN:

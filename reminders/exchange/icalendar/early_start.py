@@ -1,4 +1,4 @@
-"""A series that began before the first year of the engine, begun later with the same dates."""
+"""Moves the start of a series that began before the first year of the engine."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,14 @@ FIRST_YEAR = 1900
 # The Gregorian calendar repeats, weekdays included; a cycle begins in 2001.
 CYCLE_YEARS = 400
 CYCLE_BEGIN = datetime(2001, 1, 1)
-# The last year in which the engine is asked for a date; it knows some hundred years more.
+# The engine is asked for dates up to this year; it knows some hundred years more.
 LAST_TARGET_YEAR = CYCLE_BEGIN.year + 2 * CYCLE_YEARS
 _EARLIEST = datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 
 def later_start(start: datetime, parts: dict[str, str]) -> datetime:
-    """Return the first date of a series from 2001 on; have COUNT say how many are left from there.
+    """Return the first date of a series from 2001 on, and set COUNT to the number from there on.
 
     The engine runs the rule some cycles of 400 years later, where any rule has the same dates.
     Raises BadValue for a series without such a date, and RecurrenceError.
@@ -47,7 +47,7 @@ def later_start(start: datetime, parts: dict[str, str]) -> datetime:
 
 
 def _first_from(rule: Schedule, year: int, most: int | None) -> tuple[datetime | None, int]:
-    """Return the first wall time in or after a year, and how many come before it, up to `most`."""
+    """Return the first wall time in or after a year, and the number before it, up to `most`."""
     begin = datetime(year, 1, 1, tzinfo=UTC)
     if most is None:
         occurrence, passed = rule.after(begin - _SECOND), 0

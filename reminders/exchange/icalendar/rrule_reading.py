@@ -23,7 +23,7 @@ _FREQUENCIES = {
     "YD": "YEARLY",
 }
 _LISTS = {"W": "BYDAY", "MP": "BYDAY", "MD": "BYMONTHDAY", "YM": "BYMONTH", "YD": "BYYEARDAY"}
-# Where a rule of vCalendar 1.0 says no end, it means two.
+# The COUNT of a rule of vCalendar 1.0 without an end.
 _DEFAULT_COUNT = 2
 
 EndOf = Callable[[str], str]

@@ -1,4 +1,4 @@
-"""A recurrence as the RRULE of a calendar, where one can say the same."""
+"""The RRULE of a recurrence, if an equal rule exists."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ def ends_at(rule: str, last: datetime) -> str:
 def _of_rule(rule: Rule, starts_at: datetime, timezone: str) -> str:
     text = rule.text
     if rule.until is not None and rule.until.tzinfo is None:
-        # RFC 5545 wants it in UTC where the start has a zone.
+        # RFC 5545 demands UTC if the start has a zone.
         text = ends_at(text, to_utc(rule.until, timezone)[0])
     if rule.by_week_no and not rule.by_day:
         # Other programs read the rule as each day of the week.

@@ -28,7 +28,7 @@ ALL_DAY = (
     "X-MICROSOFT-MSNCALENDAR-ALLDAYEVENT",
     "X-FUNAMBOL-ALLDAY",
 )
-# Of one day that is left out; a rule by the minute has more.
+# A day that is left out loses this many times at most.
 MAX_TIMES_A_DAY = 1_440
 
 

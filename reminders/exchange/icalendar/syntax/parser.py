@@ -13,7 +13,7 @@ from reminders.exchange.icalendar.syntax.lines import LEGACY, Line, content_line
 
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
-# What stands within an entry or a time zone, and is none by itself.
+# Components within an entry or a time zone, which are no entries.
 _PARTS = ("VALARM", "STANDARD", "DAYLIGHT")
 # vCalendar 1.0 leaves out the names of some parameters.
 _UNNAMED = re.compile(r";([A-Za-z0-9-]+)(?=[;:])")

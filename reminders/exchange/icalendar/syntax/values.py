@@ -86,7 +86,7 @@ def texts(prop: Property) -> list[str]:
 
 
 def plain(text_: str) -> str:
-    """Return a text with `\n` as its only line end, and without control characters."""
+    """Return a text without control characters, whose lines end in LF."""
     return _CONTROL.sub("", text_.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 

@@ -18,9 +18,9 @@ from reminders.exchange.icalendar.tzid.definition import (
 # A zone and a definition are equal if they agree for this number of years from the first use.
 YEARS = 12
 LAST_YEAR = EPOCH_YEAR + CENTURY - 1
-# Between how programs of other years, or with mistakes, have put the same clock change.
+# The maximum between the dates that programs have given to the same clock change.
 NEAR = timedelta(days=36)
-# From year to year in search of one from which on a definition is near to a zone.
+# The search for a year from which on a definition is near to a zone goes by this many years.
 STEP = 4
 
 
@@ -55,7 +55,7 @@ def find_match(definition: Definition, year: int, candidates: Sequence[str]) -> 
 def _alike(definition: Definition, year: int, candidates: Iterable[str]) -> list[str]:
     """Return the candidates with the offsets of a definition in January and July of a year.
 
-    It is the cheap question: the clock changes of all zones take seconds to work out.
+    It is a cheap first test: to compute the clock changes of all zones takes seconds.
     """
     moments = [datetime(year, month, 15, tzinfo=UTC) for month in (1, 7)]
     offsets = [definition.between(moment, moment)[0] for moment in moments]

@@ -62,7 +62,7 @@ class Zones:
         """Return the date or time of a property, or of one of its values. Raises BadValue.
 
         Times of a series, which began in `year`, are in one zone. Without `year` a time is on its
-        own: where no zone does what the file defines, the definition itself tells its moment.
+        own: if no zone is like the definition in the file, the definition gives its instant.
         """
         at = moment(value or prop.value, None)
         tzid = prop.params.get("TZID")
@@ -87,7 +87,7 @@ class Zones:
     def _known_name(self, tzid: str) -> str | None:
         """Return the zone of a name that needs no definition.
 
-        An abbreviation may mean more than one; where the file defines it, that counts.
+        An abbreviation may mean several zones: a definition in the file takes precedence.
         """
         if tzid not in self._known_names:
             component = self._components.get(_key(tzid))
@@ -146,7 +146,7 @@ class Zones:
         return zone.name
 
     def _by_definition(self, tzid: str, wall: datetime) -> Moment:
-        """Return a single time; in UTC where no zone does what the file defines."""
+        """Return a single time; in UTC if no zone is like the definition in the file."""
         if _key(tzid) not in self._components:
             return Moment(wall, self.name(tzid, wall.year))
         try:
