@@ -38,7 +38,7 @@ from reminders.models.occurrence import SKIPPED, Occurrence, no_lead
 from reminders.models.reminder_plan import ReminderPlan
 from reminders.models.reminder_queryset import ReminderQuerySet
 from reminders.models.reminder_validation import ReminderValidation
-from reminders.recurrence import ON_TIME, Fold, Gap, Lead
+from reminders.recurrence import ON_TIME, Fold, Gap, Lead, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.schedule.misfire import Misfire, Missed
@@ -62,16 +62,7 @@ class Reminder(ReminderPlan, ReminderValidation):
         FINISHED = "finished"  # has no further occurrence, or is deleted
 
     # The fields that decide when a reminder is due: after a change of these it is replanned.
-    SCHEDULE = (
-        "starts_at",
-        "timezone",
-        "recurrence",
-        "exdates",
-        "rdates",
-        "gap",
-        "fold",
-        "leads",
-    )
+    SCHEDULE = Schedule.FIELDS
     # The fields that may contain placeholders.
     WORDS = ("title", "body")
     # The fields that planning sets.

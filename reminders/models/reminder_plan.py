@@ -34,8 +34,8 @@ class ReminderPlan(models.Model):
         abstract = True
 
     @property
-    def schedule(self: Any) -> Schedule:
-        return Schedule(**{name: getattr(self, name) for name in self.SCHEDULE})
+    def schedule(self) -> Schedule:
+        return Schedule.of(self)
 
     @property
     def planned(self: Any) -> Fire | None:

@@ -54,20 +54,18 @@ class Schedule:
     RecurrenceError on anything unusable; `validate` also finds what can never occur.
     """
 
-    __slots__ = (
-        "_added",
-        "_excluded",
-        "_last",
-        "_timeline",
-        "exdates",
-        "fold",
-        "gap",
-        "leads",
-        "rdates",
-        "recurrence",
+    # The columns of a reminder that make its schedule: one list for all that read or write them.
+    FIELDS = (
         "starts_at",
         "timezone",
+        "recurrence",
+        "exdates",
+        "rdates",
+        "gap",
+        "fold",
+        "leads",
     )
+    __slots__ = (*FIELDS, "_added", "_excluded", "_last", "_timeline")
 
     starts_at: datetime
     timezone: str
@@ -111,6 +109,15 @@ class Schedule:
         put("_excluded", self._exclusions() if self.exdates else frozenset())
         put("_added", self._additions() if self.rdates else ())
         put("_last", _UNKNOWN)
+
+    @classmethod
+    def fields_of(cls, row: Any) -> dict[str, Any]:
+        """Return the fields of a row, such as a reminder, that make its schedule."""
+        return {name: getattr(row, name) for name in cls.FIELDS}
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        return cls(**cls.fields_of(row))
 
     @classmethod
     def validate(cls, **fields: Any) -> Self:

@@ -131,15 +131,7 @@ def _skipped_at_end(schedule: Schedule, last: datetime) -> list[ClockChange]:
 
     With Gap.AFTER the clock would move these occurrences, so that they can be listed.
     """
-    moving = Schedule(
-        starts_at=schedule.starts_at,
-        timezone=schedule.timezone,
-        recurrence=schedule.recurrence,
-        exdates=schedule.exdates,
-        rdates=schedule.rdates,
-        gap=Gap.AFTER,
-        fold=schedule.fold,
-    )
+    moving = Schedule(**{**Schedule.fields_of(schedule), "gap": Gap.AFTER})
     instants = moving.upcoming(last, _MAX_SKIPPED_AT_END)
     changes = [change for change in map(moving.clock_change, instants) if change is not None]
     if not changes:

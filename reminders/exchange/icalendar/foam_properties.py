@@ -13,23 +13,14 @@ from reminders.exchange.icalendar.entry import Entry
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import text
 from reminders.exchange.plain import as_api
+from reminders.recurrence import Schedule
 
 NAME, SEAL, STATUS = "X-FOAM-REMINDER", "X-FOAM-SEAL", "X-FOAM-STATUS"
 PAUSED = "PAUSED"
 SEALED = ("DTSTART", "RRULE", "EXDATE", "RDATE", "SUMMARY", "DESCRIPTION", "CATEGORIES")
 # An event expresses none of these: they count even if it was changed.
 BEHAVIOUR_FIELDS = ("misfire", "grace", "nag_every", "nag_max", "urgent")
-SCHEDULE_FIELDS = (
-    "tags",
-    "starts_at",
-    "timezone",
-    "recurrence",
-    "exdates",
-    "rdates",
-    "gap",
-    "fold",
-    "leads",
-)
+SCHEDULE_FIELDS = ("tags", *Schedule.FIELDS)
 TEXT_FIELDS = ("title", "body")
 
 
