@@ -201,7 +201,7 @@ class ReminderAdmin(
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
         channels = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
-        kwargs["queryset"] = channels.defer("secret", "previous_secret")
+        kwargs["queryset"] = channels.without_secrets()
         kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
         kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}
         return super().formfield_for_manytomany(db_field, request, **kwargs)

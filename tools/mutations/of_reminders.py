@@ -528,9 +528,9 @@ OF_REMINDERS = [
         "API",
         "batch: a row that is refused undoes the others",
         edit(
-            "reminders/actions/bulk_create.py",
-            "        if not is_external_id_taken(error):\n            raise error\n",
-            "        raise error\n",
+            "reminders/models/reminder_queryset.py",
+            "            if not is_external_id_taken(error):\n                raise error\n",
+            "            raise error\n",
         ),
         [TEST_BATCH],
     ),
