@@ -11,7 +11,6 @@ from django.db import transaction
 
 from accounts.timezones import format_instant, zone
 from notifications.channels import enabling
-from notifications.links import signed_links, views
 from notifications.links.signed_links import Action, Pressed
 from notifications.links.views import Answer, StaleLink
 from notifications.models import Channel, Delivery
@@ -37,12 +36,6 @@ SNOOZES: dict[str, timedelta] = {
     SNOOZE_10M.name: timedelta(minutes=10),
     SNOOZE_1H.name: timedelta(hours=1),
 }
-
-
-def register_handlers() -> None:
-    """Register the links of messages about occurrences, and the functions behind them."""
-    signed_links.register("occurrence", ACTIONS)
-    views.register("occurrence", describe, act)
 
 
 class LinkContext(NamedTuple):

@@ -329,7 +329,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P2",
         "quiet hours: what they hold stays when they end",
-        edit("notifications/apps.py", "followers.append(replan_owner)", "pass"),
+        edit("foam/hooks.py", "followers[:] = [hold_rules.replan_owner]", "followers[:] = []"),
         [TEST_HOLDING],
     ),
     Mutation(
