@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from accounts.account_data import closing
+from accounts.audit.actor import Actor, acting_as
 from accounts.models import ApiToken, User
 from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery, InboxMessage
@@ -70,9 +71,8 @@ def told_all(client, now, settings, recorder):
     recorder.fail_with(TransportError(f"answered 550: no {MARK}", permanent=True))
     deliver_due(now)
     tick.tick(now + MINUTE)
-    responses.snooze(
-        Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.Actor("api", user.pk)
-    )
+    with acting_as(Actor("api", user.pk)):
+        responses.snooze(Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE)
     reminder.refresh_from_db()
     reminder.title = f"Do not call {MARK}"
     reminder.store(now + MINUTE)

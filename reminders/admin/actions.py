@@ -15,7 +15,6 @@ from unfold.decorators import action
 from accounts.admin import bulk_actions
 from accounts.admin.confirmation import CONFIRMED, confirmed, page
 from accounts.admin.pause_form import UntilForm
-from accounts.audit.actor import Actor
 from reminders.actions import bulk
 from reminders.models import Reminder
 
@@ -30,11 +29,6 @@ RESTORES = (
     "Each goes on with its next time from now. What was due while it was deleted is not sent. "
     "One whose account is closed stays deleted."
 )
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return the member of staff who sent the request."""
-    return Actor("admin", request.user.pk)
 
 
 def fires(reminders: QuerySet[Reminder]) -> str:
@@ -69,8 +63,7 @@ class ReminderActions:
     @admin.action(description="Skip next of selected reminders…", permissions=["change"])
     @confirmed("Skip the next of", SKIPS)
     def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        staff = actor_of(request)
-        return self._run(request, reminders, bulk.skip_next, "Skipped the next of", staff)
+        return self._run(request, reminders, bulk.skip_next, "Skipped the next of")
 
     @admin.action(description="Fire selected reminders now…", permissions=["change"])
     @confirmed("Fire", fires, is_final=True)

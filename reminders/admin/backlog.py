@@ -17,7 +17,6 @@ from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import DECISION_TEXTS, forecast
 from reminders.models import Backlog
-from reminders.models.response import Actor
 
 DECIDED = {
     Backlog.Decision.HOLD: "Held: they wait until somebody decides.",
@@ -70,8 +69,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
 
     def _decide(self, request: HttpRequest, decision: str) -> HttpResponse:
         backlog_id, rate = (_number(request, name) for name in ("seen", "rate"))
-        by = Actor("admin", request.user.pk)
-        backlog = overdue.decide(decision, timezone.now(), by, rate, backlog_id)
+        backlog = overdue.decide(decision, timezone.now(), rate, backlog_id)
         self.log_change(request, backlog, backlog.text)
         self.message_user(request, DECIDED[Backlog.Decision(decision)])
         return redirect("admin:reminders_backlog")

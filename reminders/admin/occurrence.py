@@ -18,7 +18,6 @@ from accounts.admin.confirmation import confirmed
 from accounts.timezones import format_instant
 from notifications.admin import OfUsers, WrittenByFoam, cached_per_request, owner_link
 from reminders.actions import responses
-from reminders.admin.actions import actor_of
 from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
 from reminders.admin.search import FINDS_OCCURRENCES, matching_occurrences
 from reminders.models import Occurrence
@@ -83,10 +82,10 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def acknowledge(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), actor_of(request)
+        now = timezone.now()
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if responses.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.acknowledge(occurrence, now) else WAITS_FOR_NOTHING
 
         return bulk_actions.run(request, self, occurrences, act, "Acknowledged")
 
@@ -95,11 +94,11 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def snooze(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), actor_of(request)
+        now = timezone.now()
         until: datetime = now + HOUR
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if responses.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.snooze(occurrence, until, now) else WAITS_FOR_NOTHING
 
         return bulk_actions.run(request, self, occurrences, act, "Snoozed")
 

@@ -268,7 +268,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     def skip(self, request: Request, **kwargs: Any) -> Response:
         """Skip the next due instant. Its remaining leads are skipped too."""
         reminder = self.get_object()
-        occurrence = responses.skip_next(reminder, timezone.now(), _actor_of(request))
+        occurrence = responses.skip_next(reminder, timezone.now())
         if occurrence is None:
             raise Conflict(f"Nothing is planned to skip: this reminder is {reminder.status}.")
         return Response(OccurrenceDetailSerializer(occurrence).data)
@@ -328,7 +328,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Mark the occurrence as done. No follow-up is sent. Doing it again changes nothing."""
         occurrence = self.get_object()
-        changed = responses.acknowledge(occurrence, timezone.now(), _actor_of(request))
+        changed = responses.acknowledge(occurrence, timezone.now())
         if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
             raise Conflict(
                 "Only an occurrence that has fired can be acknowledged; this one is "
@@ -344,7 +344,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         body = SnoozeSerializer(data=request.data, context={"now": now})
         body.is_valid(raise_exception=True)
         until = body.validated_data["until"]
-        changed = responses.snooze(occurrence, until, now, _actor_of(request))
+        changed = responses.snooze(occurrence, until, now)
         if occurrence.status != Occurrence.Status.SNOOZED:
             raise Conflict(
                 "Only an occurrence without an answer can be snoozed; this one is "
@@ -354,10 +354,6 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
     def _answered(self, occurrence: Occurrence, *, changed: bool) -> Response:
         return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
-
-
-def _actor_of(request: Request) -> responses.Actor:
-    return responses.Actor("api", request.user.pk)
 
 
 def _count(text: str) -> int:

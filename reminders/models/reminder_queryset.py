@@ -109,8 +109,9 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
     def _write_new(self, news: Sequence[NewReminder], now: datetime) -> int:
         reminders = [new.reminder for new in news]
         for reminder in reminders:
-            # A write that was rolled back has set it.
-            reminder.pk = None
+            if not reminder._state.adding:
+                # By a write that was rolled back.
+                reminder.pk, reminder._state.adding = None, True
         self.bulk_create(reminders)
         Change.objects.bulk_create(new_change(row, Change.Verb.CREATED, now) for row in reminders)
         _link(self.model.channels.through, [(new.reminder, new.channels) for new in news])

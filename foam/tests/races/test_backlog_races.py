@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Channel, Delivery
 from notifications.outbox.round import deliver_due
 from reminders.engine import backlog, firing, tick
 from reminders.models import Backlog, Occurrence, Reminder
-from reminders.models.response import Actor
 
 from .test_races import THREADS, at_once, beside
 
@@ -41,8 +41,8 @@ def test_parallel_ticks_share_the_rate(late, now):
 
 def test_two_who_decide_at_once_open_one_backlog(late, now):
     at_once(
-        lambda: backlog.decide("hold", now, Actor("command")),
-        lambda: backlog.decide("hold", now, Actor("admin")),
+        lambda: backlog.decide("hold", now),
+        lambda: backlog.decide("hold", now),
     )
     assert Backlog.objects.get().decision == "hold"
 
@@ -66,7 +66,8 @@ def test_decision_waits_for_the_batch_that_is_being_fired(late, now, monkeypatch
 
     def decide():
         fires.wait(10)
-        backlog.decide("hold", now, Actor("admin"))
+        with acting_as(Actor("admin")):
+            backlog.decide("hold", now)
         return Occurrence.objects.count()
 
     _, seen = at_once(lambda: tick.tick(now + timedelta(seconds=1)), decide)
@@ -74,7 +75,8 @@ def test_decision_waits_for_the_batch_that_is_being_fired(late, now, monkeypatch
 
 
 def test_backlog_is_open_while_another_has_what_is_left_of_it(late, now):
-    backlog.decide("drop", now, Actor("admin"))
+    with acting_as(Actor("admin")):
+        backlog.decide("drop", now)
     locked = Reminder.objects.select_for_update(no_key=True)
     assert beside(lambda: list(locked), lambda: tick.tick(now)) == 0
     assert Backlog.objects.get().ended_at is None

@@ -12,7 +12,6 @@ from foam.tests.faults.test_crashes import COMMIT, ROW, TICK, kill_at, sql, stop
 from foam.tests.races.test_races import THREADS, at_once, beside
 from notifications.models import Delivery
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import follow_ups, tick
 from reminders.models import Occurrence, Response
 
@@ -22,7 +21,6 @@ pytestmark = [
 ]
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def test_of_those_who_acknowledge_at_once_one_is_first(fired, now):
     (occurrence,) = fired()
 
     def acknowledge():
-        return responses.acknowledge(Occurrence.objects.get(pk=occurrence.pk), now, BY)
+        return responses.acknowledge(Occurrence.objects.get(pk=occurrence.pk), now)
 
     assert sorted(at_once(*[acknowledge] * THREADS)) == [False] * (THREADS - 1) + [True]
     assert Response.objects.count() == 1
@@ -76,7 +74,7 @@ def test_nag_and_answer_at_once_leave_nothing_to_say(fired, now):
 
     def answer():
         for each in occurrences:
-            responses.acknowledge(each, now + MINUTE, BY)
+            responses.acknowledge(each, now + MINUTE)
 
     at_once(answer, lambda: tick.tick(now + MINUTE))
     assert not Occurrence.objects.exclude(status="acknowledged", follow_up_at=None).exists()
@@ -99,7 +97,7 @@ def test_snooze_that_comes_while_its_reminder_is_paused_waits_for_the_resume(fir
 
     def snooze():
         paused.wait(20)
-        responses.snooze(Occurrence.objects.get(pk=occurrence.pk), now + HOUR, now, BY)
+        responses.snooze(Occurrence.objects.get(pk=occurrence.pk), now + HOUR, now)
 
     at_once(pause, snooze)
     occurrence.refresh_from_db()

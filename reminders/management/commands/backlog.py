@@ -14,7 +14,6 @@ from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import BacklogForecast, DecisionForecast, forecast
 from reminders.management.progress import Progress
 from reminders.models import Backlog
-from reminders.models.response import Actor
 
 # Decisions that cannot be undone.
 IRREVERSIBLE = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
@@ -74,7 +73,7 @@ class Command(BaseCommand):
         expected_id = outlook.backlog.pk if outlook.backlog else 0
         now = timezone.now()
         try:
-            overdue.decide(decision, now, Actor("command"), rate, expected_id)
+            overdue.decide(decision, now, rate, expected_id)
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from refusal
         return forecast(now)

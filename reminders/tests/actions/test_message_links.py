@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.links import signed_links
 from notifications.models import Channel, Delivery
 from notifications.transports import Message
@@ -284,6 +285,7 @@ def test_words_of_a_reminder_are_never_markup(client, delivery):
 
 
 def test_answer_of_someone_else_is_told_when_it_was(client, delivery):
-    responses.acknowledge(occurrence(), delivery.due_at, responses.Actor("api"))
+    with acting_as(Actor("api")):
+        responses.acknowledge(occurrence(), delivery.due_at)
     shown = client.post(path(delivery, "done")).content.decode()
     assert "It was marked as done on" in shown

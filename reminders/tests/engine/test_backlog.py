@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from accounts.audit.actor import Actor, acting_as
 from accounts.models import pause
 from notifications.models import Delivery
 from notifications.operations.ledger import Period
@@ -18,13 +19,11 @@ from reminders.engine.backlog_forecast import forecast
 from reminders.explain.explanation import explain
 from reminders.models import Backlog, Heartbeat, Occurrence
 from reminders.models.backlog import BURST, LATE
-from reminders.models.response import Actor
 from reminders.reports import ledger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-ADMIN = Actor("admin")
 
 
 @pytest.fixture(autouse=True)
@@ -130,10 +129,10 @@ def test_backlog_goes_by_each_ones_own_policy(make_late, now):
 def test_held_ones_wait_until_somebody_decides(make_late, make_reminder, now):
     make_late(4)
     on_time = make_reminder()
-    overdue.decide("hold", now, ADMIN)
+    overdue.decide("hold", now)
     assert sum(tick.tick(now + i * MINUTE) for i in range(5)) == 1
     assert Occurrence.objects.get().reminder == on_time
-    overdue.decide("release", now + 5 * MINUTE, ADMIN, 0)
+    overdue.decide("release", now + 5 * MINUTE, 0)
     assert tick.tick(now + 5 * MINUTE) == 4
 
 
@@ -159,7 +158,7 @@ def test_few_may_be_enough_to_hold(make_late, now, settings):
 
 def test_coalesced_reminder_says_the_newest_alone_whatever_its_policy(make_late, now):
     make_late(3, misfire="all", recurrence="FREQ=MINUTELY;INTERVAL=20;COUNT=3")
-    overdue.decide("coalesce", now, ADMIN, 0)
+    overdue.decide("coalesce", now, 0)
     tick.tick(now)
     fired = Occurrence.objects.filter(status="pending").order_by("id")
     assert [each.due_at for each in fired] == [
@@ -172,7 +171,7 @@ def test_coalesced_reminder_says_the_newest_alone_whatever_its_policy(make_late,
 
 def test_coalesced_reminder_says_nothing_that_its_policy_would_not(make_late, now):
     make_late(3, misfire="none", grace=30 * MINUTE, recurrence="FREQ=MINUTELY;INTERVAL=40;COUNT=3")
-    overdue.decide("coalesce", now, ADMIN, 0)
+    overdue.decide("coalesce", now, 0)
     tick.tick(now)
     assert statuses() == {"pending": 3, "missed": 3}
     overdue_by_grace = Occurrence.objects.filter(reason__startswith="Later than the grace")
@@ -181,7 +180,7 @@ def test_coalesced_reminder_says_nothing_that_its_policy_would_not(make_late, no
 
 def test_dropped_ones_are_missed_and_go_on_with_their_next(make_late, now):
     late = make_late(3, misfire="all", recurrence="FREQ=MINUTELY;INTERVAL=50;COUNT=3")
-    overdue.decide("drop", now, ADMIN)
+    overdue.decide("drop", now)
     assert tick.tick(now) == 0
     assert statuses() == {"missed": 6}
     backlog = Backlog.objects.get()
@@ -194,7 +193,7 @@ def test_dropped_ones_are_missed_and_go_on_with_their_next(make_late, now):
 
 def test_what_comes_due_after_a_drop_was_decided_is_not_dropped(make_late, now):
     late = make_late(3, misfire="all", recurrence="FREQ=MINUTELY;INTERVAL=50;COUNT=3")
-    overdue.decide("drop", now, ADMIN)
+    overdue.decide("drop", now)
     assert tick.tick(now + HOUR) == 3
     assert statuses() == {"missed": 6, "pending": 3}
     assert all(each.occurrences.count() == 3 for each in late)
@@ -203,7 +202,7 @@ def test_what_comes_due_after_a_drop_was_decided_is_not_dropped(make_late, now):
 def test_ledger_balances_whatever_is_decided(make_late, now):
     for decision in ("release", "coalesce", "drop"):
         make_late(3, misfire="all", recurrence="FREQ=MINUTELY;INTERVAL=20;COUNT=3")
-        overdue.decide(decision, now, ADMIN, 0)
+        overdue.decide(decision, now, 0)
         tick.tick(now)
     found = ledger.read(Period(), now)
     assert found.balances
@@ -216,7 +215,7 @@ def test_ledger_balances_whatever_is_decided(make_late, now):
 
 def test_second_outage_adds_to_what_is_held(make_late, make_reminder, now):
     make_late(3)
-    overdue.decide("hold", now, ADMIN)
+    overdue.decide("hold", now)
     tick.tick(now)
     make_reminder(starts_at=(now + MINUTE).replace(tzinfo=None))
     assert tick.tick(now + HOUR) == 0
@@ -225,7 +224,7 @@ def test_second_outage_adds_to_what_is_held(make_late, make_reminder, now):
 
 def test_second_outage_adds_nothing_to_what_is_dropped(make_late, make_reminder, now):
     make_late(3)
-    overdue.decide("drop", now, ADMIN)
+    overdue.decide("drop", now)
     later = make_reminder(starts_at=(now + MINUTE).replace(tzinfo=None))
     assert tick.tick(now + HOUR) == 1
     assert later.occurrences.get().status == "pending"
@@ -233,14 +232,14 @@ def test_second_outage_adds_nothing_to_what_is_dropped(make_late, make_reminder,
 
 def test_canary_flies_on_while_all_else_is_held(make_late, planted, now):
     make_late(3)
-    overdue.decide("hold", now + HOUR, ADMIN)
+    overdue.decide("hold", now + HOUR)
     assert tick.tick(now + HOUR) == 1
     assert tick.tick(now + HOUR + MINUTE) == 1
 
 
 def test_nobody_can_decide_where_nothing_is_late(reminder, now):
     with pytest.raises(ValidationError, match="No reminder is late"):
-        overdue.decide("drop", now, ADMIN)
+        overdue.decide("drop", now)
     assert not Backlog.objects.exists()
 
 
@@ -248,7 +247,7 @@ def test_decision_about_another_backlog_than_was_looked_at_is_refused(make_late,
     make_late(3)
     tick.tick(now)
     with pytest.raises(ValidationError, match="look again"):
-        overdue.decide("drop", now, ADMIN, expected_id=0)
+        overdue.decide("drop", now, expected_id=0)
     assert Backlog.objects.get().decision == "release"
 
 
@@ -258,7 +257,7 @@ def test_decision_about_another_backlog_than_was_looked_at_is_refused(make_late,
 def test_bad_decision_is_refused_and_its_field_named(make_late, now, decision, rate, field):
     make_late(3)
     with pytest.raises(ValidationError) as refusal:
-        overdue.decide(decision, now, ADMIN, rate)
+        overdue.decide(decision, now, rate)
     assert field in refusal.value.message_dict
 
 
@@ -318,7 +317,7 @@ def test_what_happens_is_what_the_outlook_said(make_late, now, decision):
     for misfire in ("latest", "all", "none"):
         make_late(1, misfire=misfire, recurrence="FREQ=MINUTELY;COUNT=59")
     (said,) = [each for each in forecast(now).outcomes if each.decision == decision]
-    overdue.decide(decision, now, ADMIN, 0)
+    overdue.decide(decision, now, 0)
     tick.tick(now)
     found = statuses()
     assert (Delivery.objects.count(), found["missed"]) == (said.messages, said.missed)
@@ -337,7 +336,8 @@ def test_outlook_of_many_is_estimated_from_a_sample(make_late, now, monkeypatch)
 
 def test_explain_says_that_it_is_held_and_by_whom(make_late, staff, now):
     late = make_late(3)
-    overdue.decide("hold", now, Actor("admin", staff.pk))
+    with acting_as(Actor("admin", staff.pk)):
+        overdue.decide("hold", now)
     tick.tick(now)
     told = explain(late[0], now).conclusion
     assert "it waits in backlog" in told
@@ -354,7 +354,8 @@ def test_explain_says_how_many_have_their_turn_before(make_late, now):
 
 def test_explain_says_who_dropped_it(make_late, staff, now):
     late = make_late(3)
-    overdue.decide("drop", now, Actor("admin", staff.pk))
+    with acting_as(Actor("admin", staff.pk)):
+        overdue.decide("drop", now)
     tick.tick(now)
     late[0].refresh_from_db()
     told = explain(late[0], now).conclusion

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.audit.actor import Actor, Source, acting_as
 from reminders.engine import tick
 from reminders.models import Backlog, Occurrence
 
@@ -49,7 +50,9 @@ def viewer(user, *codenames):
 def told(*args):
     """Return what the command says."""
     out = StringIO()
-    call_command("backlog", *args, stdout=out, stderr=StringIO())
+    # As manage.py does.
+    with acting_as(Actor(Source.COMMAND)):
+        call_command("backlog", *args, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 

@@ -8,7 +8,6 @@ from django.db import connection
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing, follow_ups, tick
 from reminders.models import Occurrence, Reminder
 
@@ -16,7 +15,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TEN = 10 * MINUTE
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ def test_placeholders_of_a_nag_speak_of_what_it_nags_about(fired, now):
 
 
 def test_acknowledged_occurrence_does_not_nag(fired, now):
-    responses.acknowledge(fired(nag_every=TEN), now + MINUTE, BY)
+    responses.acknowledge(fired(nag_every=TEN), now + MINUTE)
     tick.tick(now + HOUR)
     assert said() == []
 
@@ -96,7 +94,7 @@ def test_acknowledged_occurrence_does_not_nag(fired, now):
 def test_acknowledging_cancels_a_nag_that_is_not_sent_yet(fired, now):
     occurrence = fired(nag_every=TEN)
     tick.tick(now + TEN)
-    responses.acknowledge(occurrence, now + TEN, BY)
+    responses.acknowledge(occurrence, now + TEN)
     assert set(Delivery.objects.values_list("status", "reason")) == {("cancelled", "Acknowledged.")}
 
 
@@ -158,7 +156,7 @@ def test_what_was_fired_by_hand_nags(make_reminder, now):
 
 def test_snoozed_occurrence_speaks_again_to_the_channels_of_its_reminder(fired, channel, now):
     occurrence = fired()
-    responses.snooze(occurrence, now + HOUR, now, BY)
+    responses.snooze(occurrence, now + HOUR, now)
     tick.tick(now + HOUR - SECOND)
     assert said() == []
     tick.tick(now + HOUR)
@@ -174,7 +172,7 @@ def test_snoozed_occurrence_speaks_again_to_the_channels_of_its_reminder(fired, 
 def test_after_a_snooze_nagging_begins_anew(fired, now):
     occurrence = fired(nag_every=TEN, nag_max=2)
     tick.tick(now + TEN)
-    responses.snooze(occurrence, now + HOUR, now + TEN, BY)
+    responses.snooze(occurrence, now + HOUR, now + TEN)
     for minutes in range(90):
         tick.tick(now + TEN + minutes * MINUTE)
     assert said() == ["nag:1", "snooze:1", "snooze:1:nag:1", "snooze:1:nag:2"]
@@ -197,7 +195,7 @@ def test_without_an_answer_further_channels_are_told_once(fired, boss, now):
 
 
 def test_answer_in_time_is_not_escalated(fired, boss, now):
-    responses.acknowledge(fired(**escalating(boss)), now + MINUTE, BY)
+    responses.acknowledge(fired(**escalating(boss)), now + MINUTE)
     tick.tick(now + HOUR)
     assert said() == []
 
@@ -211,7 +209,7 @@ def test_nagging_goes_on_after_the_escalation(fired, boss, now):
 
 def test_snooze_is_an_answer_and_what_is_not_answered_then_is_escalated(fired, boss, now):
     occurrence = fired(**escalating(boss))
-    responses.snooze(occurrence, now + HOUR, now + MINUTE, BY)
+    responses.snooze(occurrence, now + HOUR, now + MINUTE)
     tick.tick(now + HOUR)
     assert said() == ["snooze:1"]
     tick.tick(now + HOUR + TEN)
@@ -231,7 +229,7 @@ def test_pause_ends_nagging_and_a_resume_does_not_begin_it_again(fired, now):
 
 def test_what_is_snoozed_waits_for_the_resume(fired, now):
     occurrence = fired(recurrence="FREQ=DAILY")
-    responses.snooze(occurrence, now + TEN, now, BY)
+    responses.snooze(occurrence, now + TEN, now)
     occurrence.reminder.pause(now)
     tick.tick(now + TEN)
     assert said() == []
@@ -243,7 +241,7 @@ def test_what_is_snoozed_waits_for_the_resume(fired, now):
 def test_what_is_snoozed_during_a_pause_waits_for_the_resume(fired, now):
     occurrence = fired(recurrence="FREQ=DAILY")
     occurrence.reminder.pause(now)
-    assert responses.snooze(occurrence, now + TEN, now, BY)
+    assert responses.snooze(occurrence, now + TEN, now)
     tick.tick(now + TEN)
     assert said() == []
     occurrence.reminder.resume(now + MINUTE)
@@ -253,7 +251,7 @@ def test_what_is_snoozed_during_a_pause_waits_for_the_resume(fired, now):
 
 def test_what_is_snoozed_is_no_longer_so_when_its_reminder_is_deleted(fired, now):
     occurrence = fired()
-    responses.snooze(occurrence, now + TEN, now, BY)
+    responses.snooze(occurrence, now + TEN, now)
     occurrence.reminder.close(now)
     assert (reread(occurrence).status, occurrence.follow_up_at) == ("pending", None)
 
@@ -265,7 +263,7 @@ def test_deleted_reminder_says_nothing_more_and_what_is_queued_is_cancelled(fire
     tick.tick(now + HOUR)
     assert said() == ["nag:1"]
     assert set(Delivery.objects.values_list("reason", flat=True)) == {"Reminder deleted."}
-    assert not responses.snooze(occurrence, now + 2 * HOUR, now + HOUR, BY)
+    assert not responses.snooze(occurrence, now + 2 * HOUR, now + HOUR)
 
 
 # The tick

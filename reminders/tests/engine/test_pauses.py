@@ -13,7 +13,6 @@ from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing, tick
 from reminders.engine import pauses as pausing
 from reminders.explain.explanation import explain
@@ -26,7 +25,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -127,7 +125,7 @@ def test_edit_of_what_is_paused_leaves_its_end(daily, now):
 
 def test_what_is_snoozed_speaks_again_when_its_reminder_goes_on(daily, now):
     tick.tick(now)
-    responses.snooze(Occurrence.objects.get(), now + HOUR, now, BY)
+    responses.snooze(Occurrence.objects.get(), now + HOUR, now)
     daily.refresh_from_db()
     daily.pause(now, now + 2 * HOUR)
     tick.tick(now + HOUR)
@@ -237,7 +235,7 @@ def test_nag_ends_and_what_is_snoozed_waits_for_the_end(make_reminder, user, now
         make_reminder(nag_every=10 * MINUTE)
     tick.tick(now)
     nagging, snoozed = Occurrence.objects.order_by("pk")
-    responses.snooze(snoozed, now + HOUR, now, BY)
+    responses.snooze(snoozed, now + HOUR, now)
     pause, _ = pauses.begin("user", now + MINUTE, owner=user)
     for minutes in range(0, 120, 5):
         tick.tick(now + minutes * MINUTE)

@@ -12,6 +12,7 @@ from django.db import InternalError, connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Attempt, Channel, ChannelChange, Delivery, InboxMessage
 from notifications.operations import retention as delivery_retention
 from notifications.operations.ledger import Period
@@ -21,7 +22,6 @@ from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders import tasks
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing, retention, tick
 from reminders.models import Change, Occurrence, Reminder, Response, Tally
 from reminders.reports import ledger
@@ -158,7 +158,8 @@ def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, la
     fire(nag_every=HOUR)
     tick.tick(now + HOUR)
     deliver_due(now + HOUR)
-    responses.acknowledge(Occurrence.objects.get(), now + HOUR, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.acknowledge(Occurrence.objects.get(), now + HOUR)
     before = read(now)
     assert retention.count(later, KEEP) == retention.PruneResult(1, 2)
     retention.prune(later, KEEP)
@@ -177,7 +178,8 @@ def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
 def test_what_is_yet_to_speak_again_stays(fire, now, later):
     fire(recurrence="FREQ=YEARLY")
     occurrence = Occurrence.objects.get()
-    responses.snooze(occurrence, later + DAY, now, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.snooze(occurrence, later + DAY, now)
     occurrence.reminder.pause(now)
     retention.prune(later, KEEP)
     assert left() == [1, 1, 1]

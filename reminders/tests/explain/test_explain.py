@@ -16,7 +16,8 @@ from notifications.transports import TransportError
 from reminders.engine import firing, retention, tick
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE, FACE, MISSED, OCCURRENCE, STATUS, Verdict
-from reminders.models import Change, Heartbeat, Occurrence, Reminder, Response
+from reminders.models import Change, Heartbeat, Occurrence, Reminder
+from reminders.models.response import SOURCES
 from reminders.schedule.misfire import Missed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -64,7 +65,7 @@ def words_of(explanation, *whats):
         (Change.Verb, CHANGE),
         (Delivery.Status, DELIVERY),
         (Attempt.Outcome, ATTEMPT),
-        (Response.Source, FACE),
+        (SOURCES, FACE),
     ],
 )
 def test_every_state_has_its_words(states, words):

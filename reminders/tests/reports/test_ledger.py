@@ -8,12 +8,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Channel
 from notifications.operations.ledger import Period
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
-from reminders.actions.responses import Actor, skip_next
+from reminders.actions.responses import skip_next
 from reminders.engine import tick
 from reminders.models import Reminder, Tally
 from reminders.reports import ledger
@@ -74,7 +75,8 @@ def test_tally_has_fired_and_missed_with_the_reason(told, now):
 
 
 def test_what_was_skipped_is_accounted_for_apart(told, make_reminder, now):
-    skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR, Actor("command"))
+    with acting_as(Actor("command")):
+        skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR)
     found = ledger.read(Period(), now)
     assert (found.occurrences.due, found.occurrences.fired) == (10, 6)
     assert found.occurrences.skipped == {"Skipped before it was due.": 1}
