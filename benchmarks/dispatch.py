@@ -24,7 +24,7 @@ Batch = Callable[[datetime], int]
 
 
 CONTENDERS: dict[str, Batch] = {
-    FOAM: tick.tick,
+    FOAM: tick.run,
     FLOOR: lambda now: dispatching.floor(now, tick.BATCH),
     ORM: lambda now: dispatching.orm(now, tick.BATCH),
 }

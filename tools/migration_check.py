@@ -36,9 +36,9 @@ SMALL = {
     "accounts.user",
     "notifications.channel",
     "notifications.flood",
-    "notifications.tally",
+    "notifications.deliverytally",
     "reminders.heartbeat",
-    "reminders.tally",
+    "reminders.occurrencetally",
 }
 # From "app.migration: operation" to the reason why it is harmless.
 ALLOWED: dict[str, str] = {}

@@ -34,7 +34,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         "decision",
         "decider",
         "decided_at",
-        "taken",
+        "cleared_count",
         "ended_at",
     )
     list_select_related = ("decided_by",)

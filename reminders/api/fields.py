@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rest_framework import serializers
 from rest_framework.relations import MANY_RELATION_KWARGS
@@ -57,7 +57,7 @@ class OwnChannelList(serializers.ManyRelatedField):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, list):
-            by_id = self.context.setdefault("channels", {})
+            by_id = cast("dict[str, Any]", self.context).setdefault("channels", {})
             if unread := valid_ids(pk for pk in data if type(pk) is int and pk not in by_id):
                 by_id.update(own_channels(self.context.get("request")).in_bulk(unread))
         return super().to_internal_value(data)

@@ -18,7 +18,7 @@ class Parsed:
     preview: Preview
 
 
-def parse(
+def parse_sentence(
     text: str, timezone: str, owner: Any, now: datetime, count: int = DEFAULT_COUNT
 ) -> Parsed:
     """Parse a sentence, and check the result as a new reminder of `owner`, who may be None.

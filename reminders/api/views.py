@@ -27,7 +27,7 @@ from reminders.api.occurrence_serializers import (
     OccurrenceSerializer,
     SnoozeSerializer,
 )
-from reminders.api.parse import parse
+from reminders.api.parse import parse_sentence
 from reminders.api.preview_serializers import (
     ParsedSerializer,
     PreviewSerializer,
@@ -212,7 +212,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         body.is_valid(raise_exception=True)
         owner: Any = request.user
         values = {"timezone": owner.timezone, **body.validated_data}
-        parsed = parse(values["text"], values["timezone"], owner, timezone.now())
+        parsed = parse_sentence(values["text"], values["timezone"], owner, timezone.now())
         return Response(ParsedSerializer(parsed).data)
 
     @extend_schema(

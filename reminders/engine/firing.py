@@ -24,7 +24,7 @@ from reminders.models.fields import lead_of_interval
 from reminders.models.occurrence import reference
 from reminders.models.transitions import array_of
 from reminders.recurrence import ON_TIME, Fire, Lead
-from reminders.schedule.message import Message, first_message
+from reminders.schedule.message import ReminderMessage, first_message
 from reminders.schedule.misfire import Missed, Plan, plan
 from reminders.schedule.numbering import Count
 from reminders.schedule.wall_times import ResumedSchedule, planned_fire
@@ -256,7 +256,11 @@ def advance(
 
 
 def posts_for(
-    channel_ids: Iterable[int], occurrence_id: int, text: Message, due_at: datetime, urgent: bool
+    channel_ids: Iterable[int],
+    occurrence_id: int,
+    text: ReminderMessage,
+    due_at: datetime,
+    urgent: bool,
 ) -> list[Post]:
     """Return one post for each channel."""
     data = {**text.data, "occurrence_id": occurrence_id}

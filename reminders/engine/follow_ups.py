@@ -25,7 +25,7 @@ from reminders.engine import pauses
 from reminders.engine.schedule_row import COLUMNS, ScheduleRow
 from reminders.models import Occurrence
 from reminders.models.occurrence import reference
-from reminders.schedule.message import Message, follow_up_message, format_rounded, lateness
+from reminders.schedule.message import ReminderMessage, follow_up_message, format_rounded, lateness
 from reminders.schedule.numbering import Count
 
 log = logging.getLogger(__name__)
@@ -261,7 +261,7 @@ def posts_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) ->
     ]
 
 
-def message_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> Message:
+def message_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> ReminderMessage:
     content = row.content
     if kind == NAG:
         opening, reason = f"Reminder {row.nags} of {row.nag_max}: ", "It is not acknowledged yet."

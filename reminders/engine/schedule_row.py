@@ -14,7 +14,7 @@ COLUMNS = ", ".join(
 
 @dataclass(slots=True)
 class ScheduleRow:
-    """COLUMNS of a reminder; a subclass adds those that its statement selects after them."""
+    """The COLUMNS of a reminder; a subclass adds the other columns of its statement."""
 
     starts_at: datetime
     timezone: str

@@ -86,7 +86,7 @@ def read_state(now: datetime) -> TickState:
         return TickState(*row)
 
 
-def tick(now: datetime) -> int:
+def run(now: datetime) -> int:
     """Fire everything that is due at `now`; return the number of occurrences that fired.
 
     1. Read pauses, heartbeats and whether a backlog is open: one query.
@@ -241,7 +241,7 @@ def fire_late_batch(now: datetime) -> tuple[int, int, datetime]:
             backlog.spend(len(claimed), since)
         elif not Reminder.objects.due(backlog.due_before).exists():
             backlog.end(now)
-            log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.taken)
+            log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.cleared_count)
         return len(claimed), fired, backlog.due_before
 
 

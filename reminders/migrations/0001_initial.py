@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Tally",
+            name="OccurrenceTally",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField()),
@@ -273,6 +273,8 @@ class Migration(migrations.Migration):
                 ("pruned", models.PositiveIntegerField(default=0)),
             ],
             options={
+                "db_table": "reminders_tally",
+                "verbose_name": "tally",
                 "verbose_name_plural": "tallies",
                 "constraints": [
                     models.CheckConstraint(
@@ -297,7 +299,7 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField()),
                 ("face", models.CharField(blank=True, choices=[("api", "API"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
                 ("paced_at", models.DateTimeField()),
-                ("taken", models.PositiveIntegerField(db_default=0, default=0)),
+                ("cleared_count", models.PositiveIntegerField(db_default=0, default=0, verbose_name="taken")),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_by", models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
             ],

@@ -60,7 +60,7 @@ class Backlog(models.Model):
     )
     # The instant up to which the rate is used up, and the number of reminders fired or dropped.
     paced_at = models.DateTimeField()
-    taken = models.PositiveIntegerField(default=0, db_default=0)
+    cleared_count = models.PositiveIntegerField("taken", default=0, db_default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = BacklogQuerySet.as_manager()
@@ -127,8 +127,8 @@ class Backlog(models.Model):
         """Count `count` reminders against the rate; the caller has locked the row."""
         if self.is_paced:
             self.paced_at = since + timedelta(seconds=count / self.rate)
-        self.taken += count
-        self.save(update_fields=["paced_at", "taken"])
+        self.cleared_count += count
+        self.save(update_fields=["paced_at", "cleared_count"])
 
     def end(self, now: datetime) -> None:
         self.ended_at = now

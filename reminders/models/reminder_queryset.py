@@ -112,7 +112,7 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
             if not reminder._state.adding:
                 # By a write that was rolled back.
                 reminder.pk, reminder._state.adding = None, True
-        self.bulk_create(reminders)
+        self.bulk_create(reminders)  # type: ignore[arg-type]
         Change.objects.bulk_create(new_change(row, Change.Verb.CREATED, now) for row in reminders)
         _link(self.model.channels.through, [(new.reminder, new.channels) for new in news])
         _link(

@@ -39,7 +39,7 @@ def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> Measur
             seed.settle()
         bytes_stored = size(STORED_TABLES) / stored
         with step("Ticks that find nothing"):
-            idle = median(seconds_of(lambda: tick.tick(timezone.now())) for _ in range(TICKS))
+            idle = median(seconds_of(lambda: tick.run(timezone.now())) for _ in range(TICKS))
         with step(f"{due:,} reminders fired"):
             dispatched = dispatch_rate(to, due)
         with engine(rig, deliverers):
@@ -81,7 +81,7 @@ def dispatch_rate(to: Sequence[int], due: int) -> float:
     now = timezone.now()
     due_at = seed.whole_second(now + timedelta(seconds=1))
     seed.add_due(due, to, due_at, now)
-    seconds = seconds_of(lambda: tick.tick(due_at))
+    seconds = seconds_of(lambda: tick.run(due_at))
     seed.forget()
     return due / seconds
 

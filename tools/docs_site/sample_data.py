@@ -71,7 +71,7 @@ def live(since: datetime, until: datetime) -> None:
     while (next_at := next_moment()) and next_at <= until:
         # What waits for a receiver that hung is due, and nobody's turn.
         at = max(next_at, at + timedelta(seconds=1))
-        tick.tick(at)
+        tick.run(at)
         deliver_due(at)
 
 

@@ -587,7 +587,7 @@ OF_NOTIFICATIONS = [
         "isolation: another's channel may be named",
         edit(
             "notifications/api/serializers.py",
-            "return Channel.objects.owned_by(request.user) if request else Channel.objects.none()",
+            "return channels.owned_by(request.user) if request else channels.none()",
             "return Channel.objects.all()",
         ),
         [TEST_ISOLATION],

@@ -121,7 +121,7 @@ def as_data(outlook: BacklogForecast) -> dict[str, Any]:
             "decided_at": iso(backlog.decided_at),
             "opened_at": iso(backlog.opened_at),
             "rate": backlog.rate,
-            "taken": backlog.taken,
+            "taken": backlog.cleared_count,
         },
         "due_before": iso(outlook.due_before),
         "overdue": outlook.overdue,

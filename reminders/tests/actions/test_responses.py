@@ -25,7 +25,7 @@ def fired(make_reminder, now):
 
     def fire(**fields):
         make_reminder(**{"recurrence": "FREQ=DAILY", **fields})
-        tick.tick(now)
+        tick.run(now)
         return Occurrence.objects.latest("pk")
 
     return fire
@@ -53,7 +53,7 @@ def test_acknowledging_cancels_what_is_not_sent_yet(fired, now):
 
 def test_acknowledging_leaves_the_series_and_other_occurrences(fired, now):
     occurrence = fired()
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     responses.acknowledge(occurrence, now + DAY)
     assert Occurrence.objects.latest("pk").status == "pending"
     assert Delivery.objects.latest("pk").status == "queued"
@@ -134,9 +134,9 @@ def test_skipped_occurrence_is_recorded_and_nothing_is_sent(make_reminder, user,
         "Skipped before it was due.",
     )
     assert skipped.responses.get().user == user
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
     assert reread(reminder).next_due_at == now + DAY
-    assert tick.tick(now + DAY) == 1
+    assert tick.run(now + DAY) == 1
     assert Occurrence.objects.latest("pk").due_at == now + DAY
     assert "missed" not in Delivery.objects.get().body
 
@@ -154,12 +154,12 @@ def test_all_leads_to_come_are_skipped(make_reminder, now):
 
 def test_lead_that_lies_beyond_another_instant_is_skipped_in_its_turn(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY", leads=[timedelta(0), 36 * HOUR])
-    tick.tick(now)
+    tick.run(now)
     # At 36 hours before the day after tomorrow, with tomorrow in between.
     assert (reread(reminder).next_due_at, reminder.next_lead) == (now + 2 * DAY, 36 * HOUR)
     responses.skip_next(reminder, now)
-    tick.tick(now + DAY)
-    tick.tick(now + 2 * DAY)
+    tick.run(now + DAY)
+    tick.run(now + 2 * DAY)
     fired = Occurrence.objects.filter(status="pending")
     assert not fired.filter(due_at=now + 2 * DAY).exists()
     assert fired.filter(due_at=now + DAY).exists()

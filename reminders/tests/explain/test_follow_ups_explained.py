@@ -36,7 +36,7 @@ def fired(make_reminder, now):
 
 
 def round_at(now):
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
 
 
