@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations e2133e4896f50b8eef9479a298de038e829abe6d54bcbbd23488f9fcc82fd1e1.
+-- Written by `make database` of the migrations b63ed893b8e015cce2d396d796c085d6145dc6e7522fa0ddef9fbcc1662be3c9.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

@@ -15,7 +15,7 @@ from rest_framework.utils.html import is_html_input
 from accounts.api.base import IsoDuration, ShortList, StrictSerializer
 from accounts.api.serializers import PausedBySerializer
 from accounts.instants import OUT_OF_RANGE
-from accounts.models.one_statement import keep_related
+from accounts.models.queries import keep_related
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel

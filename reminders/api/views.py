@@ -17,7 +17,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.base import Conflict, OwnedViewSet
 from accounts.api.filters import InstantFilter
 from accounts.api.serializers import UntilSerializer
-from accounts.models.one_statement import keep_related
+from accounts.models.queries import keep_related
 from notifications.api.serializers import own_channels
 from reminders.actions import responses
 from reminders.api.batch_views import BatchAndSyncViews

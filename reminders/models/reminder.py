@@ -31,21 +31,19 @@ from reminders.models.fields import (
     LeadsField,
     WallClockField,
     choices,
+    no_lead,
+    no_leads,
     wait_validators,
 )
 from reminders.models.last_loss import LastLoss
-from reminders.models.occurrence import SKIPPED, Occurrence, no_lead
+from reminders.models.occurrence import SKIPPED, Occurrence
 from reminders.models.reminder_plan import ReminderPlan
 from reminders.models.reminder_queryset import NewReminder, ReminderQuerySet
 from reminders.models.reminder_validation import ReminderValidation
-from reminders.recurrence import ON_TIME, Fold, Gap, Lead, Schedule
+from reminders.recurrence import Fold, Gap, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.schedule.misfire import Misfire, Missed
-
-
-def no_leads() -> list[Lead]:
-    return [ON_TIME]
 
 
 class Reminder(ReminderPlan, ReminderValidation):

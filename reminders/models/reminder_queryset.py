@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Prefetch
 
 from accounts.models import SYSTEM_USER_ID
-from accounts.models.lookups import EqualsAny
+from accounts.models.queries import EqualsAny
 from notifications.models import Channel
 from notifications.sql import in_index_order, write_or_isolate
 from reminders.models import last_loss

@@ -8,7 +8,7 @@ from django.db import models
 
 from accounts.audit.actor import Source, current_actor
 from accounts.models import User
-from accounts.models.one_statement import with_related
+from accounts.models.queries import with_related
 from notifications.models import Channel
 
 # The sources of a response; LINK is one in a message, without signing in: `channel` received it.
