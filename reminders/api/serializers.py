@@ -146,8 +146,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         return dict(PausedBySerializer(last).data)
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
-        # At once; the fields below read them several times.
-        prefetch_related_objects([reminder], *CHANNELS)
+        if not getattr(reminder, "_prefetched_objects_cache", None):
+            # At once, as several fields read them. A list has them already.
+            prefetch_related_objects([reminder], *CHANNELS)
         return {
             **super().to_representation(reminder),
             "channels": _not_deleted_ids(reminder.channels.all()),
