@@ -297,7 +297,7 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField()),
                 ("face", models.CharField(blank=True, choices=[("api", "API"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
                 ("paced_at", models.DateTimeField()),
-                ("cleared_count", models.PositiveIntegerField(db_default=0, default=0, verbose_name="taken")),
+                ("cleared_count", models.PositiveIntegerField(db_column="taken", db_default=0, default=0, verbose_name="taken")),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_by", models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
             ],

@@ -60,7 +60,7 @@ class Backlog(models.Model):
     )
     # The instant up to which the rate is used up, and the number of reminders fired or dropped.
     paced_at = models.DateTimeField()
-    cleared_count = models.PositiveIntegerField("taken", default=0, db_default=0)
+    cleared_count = models.PositiveIntegerField("taken", default=0, db_default=0, db_column="taken")
     ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = BacklogQuerySet.as_manager()
