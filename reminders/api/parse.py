@@ -7,14 +7,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from reminders.models import Reminder
-from reminders.natural_language import Misunderstood, Reading, read
+from reminders.natural_language import Misunderstood, SentenceMeaning, read
 from reminders.recurrence import RecurrenceError
 from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    reading: Reading
+    reading: SentenceMeaning
     preview: Preview
 
 
