@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from reminders.models import Reminder
 from reminders.natural_language import Misunderstood, SentenceMeaning, read
 from reminders.recurrence import RecurrenceError
-from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview
+from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview_schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _preview(reminder: Reminder, now: datetime, count: int) -> Preview:
     reminder.clean_fields(exclude={field.name for field in reminder._meta.get_fields()} - checked)
     reminder.clean()
     reminder.plan_or_refuse(now)
-    result = preview(reminder.schedule, now, count)
+    result = preview_schedule(reminder.schedule, now, count)
     if not reminder.title:
         return result
     return replace(result, messages=messages(reminder, now, reminder.count))

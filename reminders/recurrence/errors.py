@@ -14,6 +14,6 @@ class RecurrenceError(ValueError):
         return type(self), (self.field, self.message)
 
 
-def clipped(text: str) -> str:
-    """Short enough to stand in a message."""
+def clip(text: str) -> str:
+    """Return a text cut to the length that fits into a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."

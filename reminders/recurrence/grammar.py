@@ -51,7 +51,7 @@ def _parse(text: str) -> Recurrence:
 
 @lru_cache(maxsize=8192)
 def _shared(canonical_text: str) -> Rule | Cron:
-    """One object for all spellings of a rule."""
+    """Return the one object for all spellings of a rule."""
     return _parse_plain(canonical_text)
 
 

@@ -1,4 +1,4 @@
-"""How long before it is due a reminder fires: days of the calendar, and time by the clock."""
+"""Leads: the time by which a reminder fires before it is due, in calendar days and exact time."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +13,12 @@ from .tzif import DAY
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Lead:
-    """A lead in two parts, as RFC 5545 3.3.6 has them: immutable, and ordered by length.
+    """A lead in two parts, as in RFC 5545 3.3.6: immutable, and ordered by length.
 
-    `days` are nominal: the wall clock shows the same so many dates before. `seconds` are exact, and
-    are taken off after the days. So P1D is the same time on the day before, PT24H is 24 hours. The
-    seconds may be below zero beside days: P1DT-9H is nine hours after that time of the day before.
-    A timedelta is exact, also where Python writes it in days; it equals each lead of its length.
+    `days` are nominal: the wall clock shows the same time that number of dates before. `seconds`
+    are exact, and are taken off after the days. So P1D is the same time on the day before, PT24H is
+    24 hours. The seconds may be negative beside days: P1DT-9H is nine hours after that time of the
+    day before. A timedelta is exact, also with days; it equals each lead of its length.
     """
 
     days: int = 0
@@ -26,7 +26,7 @@ class Lead:
 
     @classmethod
     def of(cls, value: "Lead | timedelta") -> "Lead":
-        """Return a lead; a timedelta is one in seconds alone."""
+        """Return a lead; a timedelta becomes a lead in seconds alone."""
         return value if isinstance(value, Lead) else cls(0, value.days * DAY + value.seconds)
 
     @classmethod
@@ -36,7 +36,7 @@ class Lead:
 
     @property
     def length(self) -> int:
-        """The length in seconds where each day has 24 hours, as PostgreSQL compares intervals."""
+        """The length in seconds with days of 24 hours, as PostgreSQL compares intervals."""
         return self.days * DAY + self.seconds
 
     @property
@@ -50,22 +50,22 @@ class Lead:
     def __bool__(self) -> bool:
         return bool(self.days or self.seconds)
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Lead):
-            return self.days == other.days and self.seconds == other.seconds
-        if isinstance(other, timedelta):
-            return self.nominal == other
+    def __eq__(self, value: object) -> bool:
+        if isinstance(value, Lead):
+            return self.days == value.days and self.seconds == value.seconds
+        if isinstance(value, timedelta):
+            return self.nominal == value
         return NotImplemented
 
-    def __lt__(self, other: object) -> bool:
-        if isinstance(other, timedelta):
-            other = Lead.of(other)
-        if not isinstance(other, Lead):
+    def __lt__(self, value: object) -> bool:
+        if isinstance(value, timedelta):
+            value = Lead.of(value)
+        if not isinstance(value, Lead):
             return NotImplemented
-        return (self.length, self.days) < (other.length, other.days)
+        return (self.length, self.days) < (value.length, value.days)
 
     def __floordiv__(self, unit: timedelta) -> int:
-        """Return how many whole units it has, such as minutes."""
+        """Return the number of whole units in the lead, such as minutes."""
         return self.nominal // unit
 
     def __hash__(self) -> int:

@@ -61,7 +61,7 @@ class Preview:
     messages: Sequence[PreviewMessage] = ()
 
 
-def preview(schedule: Schedule, after: datetime, count: int) -> Preview:
+def preview_schedule(schedule: Schedule, after: datetime, count: int) -> Preview:
     """Return up to `count` occurrences strictly after an aware instant.
 
     Local times that the clock skips are listed between them and do not count. Raises

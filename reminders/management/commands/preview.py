@@ -16,7 +16,14 @@ from django.utils import timezone
 from reminders.recurrence import RecurrenceError, Schedule, local_time
 from reminders.schedule.numbering import Count
 from reminders.schedule.placeholders import placeholder_error
-from reminders.schedule.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
+from reminders.schedule.preview import (
+    BEGINNING,
+    DEFAULT_COUNT,
+    Preview,
+    due,
+    messages,
+    preview_schedule,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +95,7 @@ class Command(BaseCommand):
         }
         try:
             query = read(fields, after=now)
-            result = preview(query.schedule, query.after, query.count)
+            result = preview_schedule(query.schedule, query.after, query.count)
             reminder = preview_reminder(options, query.schedule)
         except RecurrenceError as error:
             raise CommandError(str(error)) from error
