@@ -55,7 +55,7 @@ def run_parts(rig: Rig, options: argparse.Namespace) -> int:
     reports = import_module("benchmarks.report")
     databases = import_module("benchmarks.databases")
     scale = bench.SCALES["tiny" if options.tiny else "quick" if options.quick else "full"]
-    import_module("tools.testbed.seed").empty()
+    import_module("tools.testbed.seed").delete_all()
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
     report = reports.BenchmarkReport(bench.describe_machine(scale), [])

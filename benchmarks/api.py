@@ -111,7 +111,7 @@ def name(size: int) -> str:
 def make(size: int) -> None:
     databases.fill(name(size), size, 10)
     seed.share_out(max(1, size // 50), OTHER_OWNERS_SHARE)
-    seed.settle()
+    seed.vacuum()
     databases.use(databases.EMPTY)
 
 
@@ -119,8 +119,8 @@ def make(size: int) -> None:
 def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> Iterator[Site]:
     """Serve the database with `size` reminders."""
     before = databases.use(name(size))
-    _, token = ApiToken.issue(seed.someone(), "bench")
-    own = Reminder.objects.owned_by(seed.someone())
+    _, token = ApiToken.issue(seed.seed_owner(), "bench")
+    own = Reminder.objects.owned_by(seed.seed_owner())
     ids = list(own.order_by("?").values_list("pk", flat=True)[:1_000])
     databases.use(before)
     port, program = free_port(), f"web-{size}"

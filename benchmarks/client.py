@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tools.testbed.burst_load import percentile
+from tools.testbed.load import percentile
 
 # A request without an answer by then counts with this time, and ends its connection.
 PATIENCE = 15

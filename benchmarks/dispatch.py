@@ -64,7 +64,7 @@ def prepare(stored: int, due: int) -> datetime:
     due_at = seed.whole_second(now).replace(second=0) + timedelta(minutes=2)
     seed.add_stored(stored - due, channels, now)
     seed.add_due(due, channels, due_at, now)
-    seed.settle()
+    seed.vacuum()
     return due_at
 
 

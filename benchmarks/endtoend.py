@@ -15,7 +15,7 @@ from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most
 from foam.processes.beat_rows import OWN
 from reminders.models import Reminder
 from tools.testbed import seed
-from tools.testbed.burst_load import Burst, burst, channels, engine, percentile, receivers
+from tools.testbed.load import LoadResult, burst, channels, engine, percentile, receivers
 from tools.testbed.receiver import Receiver
 from tools.testbed.testbed import Rig
 
@@ -48,8 +48,8 @@ class BaselineRun:
 
 def measure(bench: Bench) -> Part:
     rig, scale = bench.rig, bench.scale
-    seed.empty()
-    bursts: dict[str, list[Burst]] = {FOAM: [], SLOW_FOAM: []}
+    seed.delete_all()
+    bursts: dict[str, list[LoadResult]] = {FOAM: [], SLOW_FOAM: []}
     baseline_runs: dict[str, list[BaselineRun]] = {NAIVE: [], SLOW_NAIVE: [], PER_TASK: [], ETA: []}
     with receivers() as quick, receivers(DELAY) as slow, engine(rig), baseline(rig):
         quickly, slowly = channels(quick), channels(slow)
@@ -151,7 +151,9 @@ def in_time(due_at: datetime) -> None:
     assert late < timedelta(0), f"{late} too late to begin: a busy machine"
 
 
-def report(bursts: dict[str, list[Burst]], baseline_runs: dict[str, list[BaselineRun]]) -> Part:
+def report(
+    bursts: dict[str, list[LoadResult]], baseline_runs: dict[str, list[BaselineRun]]
+) -> Part:
     rates = {name: [run.rate for run in runs] for name, runs in (bursts | baseline_runs).items()}
     p99 = Spread.of(run.percentile(0.99) for run in bursts[FOAM])
     foam_runs = [run for runs in bursts.values() for run in runs]
@@ -182,7 +184,7 @@ def report(bursts: dict[str, list[Burst]], baseline_runs: dict[str, list[Baselin
 
 
 def table(
-    bursts: dict[str, list[Burst]],
+    bursts: dict[str, list[LoadResult]],
     baseline_runs: dict[str, list[BaselineRun]],
     rates: dict[str, list[float]],
 ) -> Table:

@@ -5,22 +5,22 @@ from django.utils import timezone
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Part, Spread, Table, at_most
 from tools.testbed import seed
-from tools.testbed.burst_load import Burst, burst, channels, engine, receivers
+from tools.testbed.load import LoadResult, burst, channels, engine, receivers
 
 MILLION = 1_000_000
 
 
 def measure(bench: Bench) -> Part:
     sizes, processes = bench.scale.growth
-    bursts_by_size: dict[tuple[int, int], list[Burst]] = {}
-    seed.empty()
+    bursts_by_size: dict[tuple[int, int], list[LoadResult]] = {}
+    seed.delete_all()
     stored = 0
-    big: list[Burst] = []
+    big: list[LoadResult] = []
     with receivers() as receiver:
         to = channels(receiver)
         for size in sizes:
             seed.add_stored(size - stored, to, timezone.now(), seed=size)
-            seed.settle()
+            seed.vacuum()
             stored = size
             for number in processes:
                 with engine(bench.rig, number):
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Part:
 
 
 def report(
-    bench: Bench, bursts_by_size: dict[tuple[int, int], list[Burst]], big: list[Burst]
+    bench: Bench, bursts_by_size: dict[tuple[int, int], list[LoadResult]], big: list[LoadResult]
 ) -> Part:
     rows = [
         [f"{size:,}", number, *figures(bursts)] for (size, number), bursts in bursts_by_size.items()
@@ -75,7 +75,7 @@ def report(
 FIGURES = ["a second", "p50, s", "p99, s", "lost", "doubled", "busiest", "processors busy, %"]
 
 
-def figures(bursts: list[Burst]) -> list[Cell]:
+def figures(bursts: list[LoadResult]) -> list[Cell]:
     return [
         Spread.of(burst.rate for burst in bursts),
         Spread.of(burst.percentile(0.5) for burst in bursts),
@@ -87,7 +87,7 @@ def figures(bursts: list[Burst]) -> list[Cell]:
     ]
 
 
-def shares(bursts: list[Burst]) -> str:
+def shares(bursts: list[LoadResult]) -> str:
     """Return the three processes with the largest shares of the CPU time that all used."""
     used: dict[str, float] = {}
     for result in bursts:

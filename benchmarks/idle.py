@@ -19,8 +19,8 @@ from benchmarks.report import Cell, Part, Spread, Table, at_most, ratios
 from notifications.models import Channel
 from reminders.engine import tick
 from tools.testbed import seed
-from tools.testbed.burst_load import engine, website
 from tools.testbed.cpu_usage import memory, usage
+from tools.testbed.load import engine, website
 
 TICKS = 200
 CHANNELS = 1_000
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> Part:
     before = databases.use(databases.EMPTY)
     for size in sizes:
         databases.fill(name(size), size, CHANNELS)
-        seed.settle()
+        seed.vacuum()
     ticks: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in bench.rounds():
         for size in sizes:
@@ -93,7 +93,7 @@ def drain(count: int) -> None:
     seed.add_due(count, to, due_at, now)
     while count > 0:
         count -= tick.fire_batch(due_at)[1]
-    seed.forget()
+    seed.delete_occurrences()
 
 
 @contextmanager
@@ -149,9 +149,9 @@ def statements_of(call: Callable[[], object]) -> list[str]:
 def rest_table(bench: Bench) -> Table:
     """Return the CPU and memory of the whole stack while nothing is due."""
     stored = min(max(bench.scale.idle), MILLION)
-    seed.empty()
+    seed.delete_all()
     seed.add_stored(stored, seed.add_channels(["http://127.0.0.1:9/"]), timezone.now())
-    seed.settle()
+    seed.vacuum()
     rig, seconds = bench.rig, bench.scale.rest_seconds
     shares: dict[str, list[float]] = defaultdict(list)
     with engine(rig), website(rig):

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Table
 from tools.testbed import seed
-from tools.testbed.burst_load import burst, channels, engine, receivers, website
 from tools.testbed.cpu_usage import memory
-from tools.testbed.steady_load import flow
+from tools.testbed.load import burst, channels, engine, flow, receivers, website
 
 NAMES = ("dispatch", "deliver", "beat", "web")
 EVERY = 0.25
@@ -31,7 +30,7 @@ class Watch:
 
 def measure(bench: Bench) -> Part:
     rig = bench.rig
-    seed.empty()
+    seed.delete_all()
     with receivers() as receiver, engine(rig), website(rig):
         to = channels(receiver)
         at_rest = memory(rig.pids())

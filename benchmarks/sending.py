@@ -24,7 +24,7 @@ from reminders.models import Reminder
 from tools.local_stack.data_dir import PROJECT
 from tools.local_stack.processes import die_with_parent
 from tools.testbed import seed
-from tools.testbed.burst_load import channels, receivers
+from tools.testbed.load import channels, receivers
 
 DJANGO_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 WEBHOOK, POST = "FOAM, webhook", f"{posting.LIBRARY}, post"
@@ -41,14 +41,14 @@ NAMES = (*HOOK_NAMES, *MAIL_NAMES)
 def measure(bench: Bench) -> Part:
     count = bench.scale.messages
     costs: dict[str, list[Cost]] = {name: [] for name in NAMES}
-    seed.empty()
+    seed.delete_all()
     with receivers() as receiver, sink() as port:
         settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         settings.EMAIL_BACKEND = SMTP_BACKEND
         hooks = list(Channel.objects.filter(pk__in=channels(receiver)))
         start = datetime(2026, 1, 1, 9)  # noqa: DTZ001, wall-clock times have no zone
-        reminder = seed.planned(seed.someone(), start, "UTC", "FREQ=DAILY", timezone.now())
+        reminder = seed.plan_reminder(seed.seed_owner(), start, "UTC", "FREQ=DAILY", timezone.now())
         by_hook = messages(reminder, hooks, count)
         by_mail = messages(reminder, [None], count)
         octets = [wire.make_request(receiver.urls[0], number) for number in range(count)]

@@ -7,9 +7,8 @@ from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_most, ratios
 from notifications.models import Delivery
 from tools.testbed import seed
-from tools.testbed.burst_load import PATIENCE, channels, engine
+from tools.testbed.load import PATIENCE, LoadResult, channels, engine, flow
 from tools.testbed.receiver import Behaviour, Receiver
-from tools.testbed.steady_load import Flow, flow
 from tools.testbed.testbed import Rig
 
 DOORS = 20
@@ -20,8 +19,8 @@ WELL, ILL = "all well", "a tenth of the channels hanging"
 
 def measure(bench: Bench) -> Part:
     rate, seconds = bench.scale.sustained
-    flows_by_case: dict[str, list[Flow]] = {WELL: [], ILL: []}
-    seed.empty()
+    flows_by_case: dict[str, list[LoadResult]] = {WELL: [], ILL: []}
+    seed.delete_all()
     with (
         Receiver([Behaviour()] * DOORS) as receiver,
         engine(bench.rig),
@@ -49,7 +48,7 @@ def behave(receiver: Receiver, *, hangs: bool) -> None:
         receiver.behave(door, replace(Behaviour(), hangs=hangs))
 
 
-def report(rate: int, seconds: int, flows_by_case: dict[str, list[Flow]]) -> Part:
+def report(rate: int, seconds: int, flows_by_case: dict[str, list[LoadResult]]) -> Part:
     p99 = {name: [flow.percentile(0.99) for flow in flows] for name, flows in flows_by_case.items()}
     rows: list[list[Cell]] = [
         [

@@ -19,7 +19,7 @@ from reminders.recurrence import Fire, Lead, Schedule
 from tools.drill import __main__ as face
 from tools.drill.expected import Fate, Oracle, fires_of
 from tools.drill.faults import Faults
-from tools.drill.options import Options, add_arguments, words_of
+from tools.drill.options import Options, add_arguments
 from tools.drill.verdict import Expected, Observed, compare
 from tools.drill.workload import Mixture, Window
 from tools.local_stack.data_dir import PROJECT
@@ -200,7 +200,7 @@ class FakeRig:
 
 def test_words_that_are_handed_on_mean_the_same():
     asked = parse("--quick", "--outage", "90m", "--provider", "dead", "--beats", "3", "--seed", "0")
-    assert parse(*words_of(asked)) == asked
+    assert parse(*cli.words_of(add_arguments, asked)) == asked
 
 
 def test_same_seed_makes_the_same_mixture():
