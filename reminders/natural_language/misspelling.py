@@ -31,14 +31,14 @@ def similar_time_word(word: str) -> str | None:
 @cache
 def _variants() -> dict[str, str]:
     """Return each spelling with one letter too few, too many, wrong or in the wrong place."""
-    variants = {variant: day for day in _DAYS for variant in _edited(day)}
+    variants = {variant: day for day in _DAYS for variant in _edits(day)}
     for day in _DAYS:
         variants.pop(day, None)
         variants.pop(f"{day}s", None)
     return variants
 
 
-def _edited(word: str) -> set[str]:
+def _edits(word: str) -> set[str]:
     cuts = [(word[:n], word[n:]) for n in range(len(word) + 1)]
     shorter = {a + b[1:] for a, b in cuts if b}
     swapped = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}

@@ -71,12 +71,12 @@ def _apply_positions(template: tuple[int, ...], positions: tuple[int, ...]) -> t
     size = len(template)
     if not positions:
         return template
-    picked = {template[p - 1 if p > 0 else p] for p in positions if abs(p) <= size}
-    if not picked:
+    times = {template[p - 1 if p > 0 else p] for p in positions if abs(p) <= size}
+    if not times:
         raise RecurrenceError(
             "recurrence", f"BYSETPOS never occurs: a period has {size} times to choose from"
         )
-    return tuple(sorted(picked))
+    return tuple(sorted(times))
 
 
 @lru_cache(maxsize=MAX_TABLES)

@@ -67,15 +67,15 @@ def between(
 
 
 def _gap_change(wall: int, due: int, new_wall: int) -> ClockChange:
-    in_rule, moved = wall_time(wall), wall_time(new_wall)
+    in_rule, new_local = wall_time(wall), wall_time(new_wall)
     text = _("{time} is skipped on {date}: moved to {actual}")
-    if moved.date() != in_rule.date():
+    if new_local.date() != in_rule.date():
         text = _("{time} is skipped on {date}: moved to {actual} on {other_date}")
     text = text.format(
         time=clock_time(in_rule),
         date=date_in_words(in_rule),
-        actual=clock_time(moved),
-        other_date=date_in_words(moved),
+        actual=clock_time(new_local),
+        other_date=date_in_words(new_local),
     )
     return ClockChange("gap", in_rule, instant(due), text)
 
@@ -88,10 +88,10 @@ def _skipped_change(wall: int) -> ClockChange:
 
 
 def _fold_change(wall: int, due: int, fold: Fold) -> ClockChange:
-    repeated = wall_time(wall)
+    local = wall_time(wall)
     text = {
         Fold.FIRST: _("{time} comes twice on {date}: this is the first"),
         Fold.SECOND: _("{time} comes twice on {date}: this is the second"),
     }[fold]
-    text = text.format(time=clock_time(repeated), date=date_in_words(repeated))
-    return ClockChange("fold", repeated, instant(due), text)
+    text = text.format(time=clock_time(local), date=date_in_words(local))
+    return ClockChange("fold", local, instant(due), text)

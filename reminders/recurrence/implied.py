@@ -14,10 +14,10 @@ _ALL_WEEKDAYS = tuple((day, 0) for day in range(7))
 
 def explicit_text(recurrence: str, start: datetime, timezone: str) -> str:
     """Return the one text of a recurrence with this start. Raises RecurrenceError."""
-    parsed = parse(recurrence)
-    if not isinstance(parsed, Rule):
-        return parsed.text if parsed else ""
-    rule = explicit(parsed, start)
+    rule_or_cron = parse(recurrence)
+    if not isinstance(rule_or_cron, Rule):
+        return rule_or_cron.text if rule_or_cron else ""
+    rule = explicit(rule_or_cron, start)
     if rule.until is not None and rule.until.tzinfo is None and rule.until.year < ENDLESS_YEAR:
         rule = replace(rule, until=to_utc(rule.until, timezone)[0])
     return rule.text

@@ -35,8 +35,8 @@ def every(step: int, first: int, length: int) -> int:
 def select_positions(mask: int, positions: Iterable[int]) -> int:
     """Return the bits of a mask that BYSETPOS chooses."""
     bits = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
-    picked = {bits[p - 1 if p > 0 else p] for p in positions if abs(p) <= len(bits)}
-    return sum(1 << bit for bit in picked)
+    selection = {bits[p - 1 if p > 0 else p] for p in positions if abs(p) <= len(bits)}
+    return sum(1 << bit for bit in selection)
 
 
 def month_mask(rule: Rule, first_weekday: int, length: int, default_day: int) -> int:

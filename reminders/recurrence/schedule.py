@@ -65,7 +65,7 @@ class Schedule:
         "fold",
         "leads",
     )
-    __slots__ = (*FIELDS, "_added", "_excluded", "_last", "_timeline")
+    __slots__ = (*FIELDS, "_added_instants", "_excluded_instants", "_last", "_timeline")
 
     starts_at: datetime
     timezone: str
@@ -77,8 +77,8 @@ class Schedule:
     fold: Fold
     leads: tuple[Lead, ...]
     _timeline: Timeline
-    _excluded: frozenset[int]
-    _added: tuple[int, ...]
+    _excluded_instants: frozenset[int]
+    _added_instants: tuple[int, ...]
     _last: int | None
 
     def __init__(
@@ -106,8 +106,8 @@ class Schedule:
         put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
         put("exdates", _walls("exdates", exdates) if exdates else ())
         put("rdates", _walls("rdates", rdates) if rdates else ())
-        put("_excluded", self._exclusions() if self.exdates else frozenset())
-        put("_added", self._additions() if self.rdates else ())
+        put("_excluded_instants", self._exclusions() if self.exdates else frozenset())
+        put("_added_instants", self._additions() if self.rdates else ())
         put("_last", _UNKNOWN)
 
     @classmethod
@@ -230,7 +230,7 @@ class Schedule:
         low = self.next_due(-FOREVER)
         if low is None:
             return None
-        return self._narrow(low, max([low, self._timeline.bound(), *self._added[-1:]]))
+        return self._narrow(low, max([low, self._timeline.bound(), *self._added_instants[-1:]]))
 
     def before(self, instant_: datetime) -> datetime | None:
         """Return the last due instant strictly before an aware instant, None if there is none."""
@@ -285,7 +285,7 @@ class Schedule:
 
     def next_due(self, at: int) -> int | None:
         """As `after`, in seconds since 1970, UTC."""
-        excluded, added = self._excluded, self._added
+        excluded, added = self._excluded_instants, self._added_instants
         if not excluded and not added:
             return self._timeline.next(at)
         while True:

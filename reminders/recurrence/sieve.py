@@ -41,9 +41,9 @@ class Sieve:
         return None
 
     def _sift(self, first: int) -> None:
-        common = _tiled(_marks(self.residues, self.period, first), self.period)
+        common = _tile(_marks(self.residues, self.period, first), self.period)
         if self.days is not None:
-            common &= _tiled(_turned(four_centuries(self.days), first), CYCLE_DAYS)
+            common &= _tile(_rotate(four_centuries(self.days), first), CYCLE_DAYS)
         self.first = first
         # Beyond the window the tiles are not complete.
         self.bits = (common & _FULL_WINDOW).to_bytes(_WINDOW // 8, "little")
@@ -108,10 +108,10 @@ class Strided(Periods):
         """Pass days one by one, as many months of the sequence hold no day of the stride."""
         if self._sieve is None and count > self.budget:
             self._sieve = self._make_sieve()
-        passed, newest = 0, day - 1
-        while passed < count and (following := self.next_day(newest + 1, last)) is not None:
-            passed, newest = passed + 1, following
-        return passed, newest
+        count_passed, newest = 0, day - 1
+        while count_passed < count and (following := self.next_day(newest + 1, last)) is not None:
+            count_passed, newest = count_passed + 1, following
+        return count_passed, newest
 
     def _make_sieve(self) -> Sieve:
         return Sieve(self.months, (self.start_day,), self.stride, self.start_day)
@@ -160,7 +160,7 @@ def _year(days: Periods, first: int, length: int) -> int:
     return mask
 
 
-def _turned(cycle: int, day: int) -> int:
+def _rotate(cycle: int, day: int) -> int:
     """Return the cycle rotated to begin with `day`."""
     turn = day % CYCLE_DAYS
     return cycle >> turn | (cycle & (1 << turn) - 1) << CYCLE_DAYS - turn
@@ -177,7 +177,7 @@ def _marks(residues: Collection[int], period: int, day: int) -> int:
     return int.from_bytes(marks, "little")
 
 
-def _tiled(mask: int, period: int) -> int:
+def _tile(mask: int, period: int) -> int:
     """Repeat a mask throughout the window."""
     while period < _WINDOW:
         mask |= mask << period

@@ -20,8 +20,8 @@ from reminders.schedule.preview import (
     BEGINNING,
     DEFAULT_COUNT,
     Preview,
-    due,
     messages,
+    next_due_instants,
     preview_schedule,
 )
 
@@ -165,7 +165,7 @@ def answer(line: bytes) -> str:
         fields = _object(line)
         line_id = _id(fields.get("id"))
         query = read(fields)
-        instants, exhausted = due(query.schedule, query.after, query.count)
+        instants, exhausted = next_due_instants(query.schedule, query.after, query.count)
         result: dict[str, Any] = {
             "occurrences": [f"{at.isoformat()[:19]}Z" for at in instants],
             "exhausted": exhausted,

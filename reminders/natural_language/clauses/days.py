@@ -102,7 +102,15 @@ def single(c: Cursor) -> Day | None:
     """Read one day, with or without "on"."""
     c.word("on", "by")
     c.word("the")
-    for read in (_shifted, _named, _in_week, _in_month, calendar_date, _weekday, _nth_day):
+    for read in (
+        _read_shifted_day,
+        _read_named_day,
+        _in_week,
+        _in_month,
+        calendar_date,
+        _weekday,
+        _nth_day,
+    ):
         day = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
         if day is not None:
             return day
@@ -112,7 +120,7 @@ def single(c: Cursor) -> Day | None:
 _NAMED = {"today": 0, "tomorrow": 1, "tmrw": 1, "tomorow": 1, "day after tomorrow": 2}
 
 
-def _named(c: Cursor) -> Day | None:
+def _read_named_day(c: Cursor) -> Day | None:
     phrase = c.phrase(*_NAMED)
     if phrase is None:
         return None
@@ -120,7 +128,7 @@ def _named(c: Cursor) -> Day | None:
     return Day(lambda today: today + days * DAY)
 
 
-def _shifted(c: Cursor) -> Day | None:
+def _read_shifted_day(c: Cursor) -> Day | None:
     """Read a week from Monday, two weeks on Friday, 2 weeks today, 3 days after tomorrow."""
     number = 1 if c.word("a", "one") else c.number()
     steps = c.one_of({"week": 7, "weeks": 7, "fortnight": 14, "day": 1, "days": 1})
@@ -130,7 +138,7 @@ def _shifted(c: Cursor) -> Day | None:
     if steps == 1 and joint in (None, "on"):
         return None
     # "Two weeks on Friday", but not "two weeks on Dec 5".
-    read = {None: _named, "on": _weekday}.get(joint, single)
+    read = {None: _read_named_day, "on": _weekday}.get(joint, single)
     base = read(c)
     if base is None:
         return None
@@ -242,17 +250,17 @@ def calendar_date(c: Cursor) -> Day | None:
     day = c.attempt(lambda: _of_year(c)) or c.attempt(lambda: _written_date(c))
     if day is None and number is not None:
         day = c.attempt(lambda: _nth_day(c))
-    return day if day is None or number is None else _checked(day, number)
+    return day if day is None or number is None else _check_weekday(day, number)
 
 
 def _written_date(c: Cursor) -> Day | None:
-    fixed = c.value("date") or c.value("day_first")
-    if fixed is not None:
-        return Day(lambda today: fixed)
-    named = c.value("named_date")
-    if named is not None:
-        year = named.year or _year(c)
-        pair: tuple[int, int] | None = (named.month, named.day)
+    day = c.value("date") or c.value("day_first")
+    if day is not None:
+        return Day(lambda today: day)
+    named_date = c.value("named_date")
+    if named_date is not None:
+        year = named_date.year or _year(c)
+        pair: tuple[int, int] | None = (named_date.month, named_date.day)
     else:
         pair = month_and_day(c)
         year = _year(c) if pair else None
@@ -295,7 +303,7 @@ def _day_before_date(c: Cursor) -> int | None:
     return number
 
 
-def _checked(day: Day, number: int) -> Day:
+def _check_weekday(day: Day, number: int) -> Day:
     def find(today: date) -> date:
         date_found = day.find(today)
         if date_found.weekday() != number:

@@ -40,7 +40,7 @@ def lengths(c: Cursor) -> list[Length] | None:
         return [Length(_PHRASES[phrase], "minute")]
     if minutes := quarters(c):
         return [Length(minutes, "minute")]
-    length = c.attempt(lambda: _written_span(c)) or _counted(c)
+    length = c.attempt(lambda: _written_span(c)) or _read_counted(c)
     return [length] if length else None
 
 
@@ -50,7 +50,7 @@ _PHRASES = {
 }
 
 
-def _counted(c: Cursor) -> Length | None:
+def _read_counted(c: Cursor) -> Length | None:
     if c.phrase("a couple of", "couple of"):
         number: int | None = 2
     else:

@@ -199,8 +199,8 @@ def _weekdays(c: Cursor) -> ClauseValues:
 
 
 def _with_part(c: Cursor, values: dict[str, object]) -> dict[str, object]:
-    named = c.word(*PARTS) or part(c)
-    return {**values, "part": named} if named else values
+    part_name = c.word(*PARTS) or part(c)
+    return {**values, "part": part_name} if part_name else values
 
 
 def _part(c: Cursor) -> ClauseValues:
@@ -208,8 +208,8 @@ def _part(c: Cursor) -> ClauseValues:
         return {"repeat": Repeat("DAILY"), "part": "noon"}
     if c.word("midnight"):
         return {"repeat": Repeat("DAILY"), "part": "midnight"}
-    named = c.word("morning", "afternoon", "evening", "night")
-    return {"repeat": Repeat("DAILY"), "part": named} if named else None
+    part_name = c.word("morning", "afternoon", "evening", "night")
+    return {"repeat": Repeat("DAILY"), "part": part_name} if part_name else None
 
 
 def _date(c: Cursor) -> ClauseValues:
@@ -363,10 +363,10 @@ def on(c: Cursor) -> ClauseValues:
 
 
 def _pair(c: Cursor) -> tuple[int, int] | None:
-    named = c.value("named_date")
-    if named is not None and named.year is not None:
+    named_date = c.value("named_date")
+    if named_date is not None and named_date.year is not None:
         return None
-    pair = (named.month, named.day) if named else days.month_and_day(c)
+    pair = (named_date.month, named_date.day) if named_date else days.month_and_day(c)
     if pair is None or (c.token is not None and c.token.kind == "number"):
         return None
     days.date_of_year(*pair)

@@ -22,8 +22,8 @@ def day(c: Cursor) -> ClauseValues:
     day_read = days.single(c)
     if day_read is None:
         return None
-    named = c.word("morning", "afternoon", "evening", "night") or part(c)
-    return {"day": day_read, "part": named} if named else {"day": day_read}
+    part_name = c.word("morning", "afternoon", "evening", "night") or part(c)
+    return {"day": day_read, "part": part_name} if part_name else {"day": day_read}
 
 
 def period(c: Cursor) -> ClauseValues:
@@ -38,11 +38,11 @@ def of_day(c: Cursor) -> ClauseValues:
     """Read tonight, this evening, in the morning."""
     if c.word("tonight"):
         return {"day": _TODAY, "part": "tonight"}
-    named = c.attempt(lambda: c.word(*PARTS) if c.word("this") else None)
-    if named:
-        return {"day": _TODAY, "part": named}
-    named = part(c)
-    return {"part": named} if named else None
+    part_name = c.attempt(lambda: c.word(*PARTS) if c.word("this") else None)
+    if part_name:
+        return {"day": _TODAY, "part": part_name}
+    part_name = part(c)
+    return {"part": part_name} if part_name else None
 
 
 def tag(c: Cursor) -> ClauseValues:

@@ -30,8 +30,8 @@ def times_of_day(c: Cursor) -> ClauseValues:
     if not clocks:
         return None
     values: dict[str, object] = {"times": clocks}
-    if named := part(c):
-        values["part"] = named
+    if part_name := part(c):
+        values["part"] = part_name
     c.phrase(*_EXACTLY)
     return values
 
@@ -46,7 +46,7 @@ def clock(c: Cursor, *, is_expected: bool, is_at: bool = False) -> Clock | None:
     if c.word("midnight"):
         return Clock(0)
     if phrase := c.phrase(*_MOVED):
-        return _moved(c, _MOVED[phrase])
+        return _read_moved(c, _MOVED[phrase])
     _refuse_half(c)
     reading = c.value("clock") or c.value("hours")
     if isinstance(reading, Clock):
@@ -87,7 +87,7 @@ def _counted_minutes(c: Cursor, is_expected: bool, is_at: bool) -> Clock | None:
             f"“{minutes} to …” may be {minutes} minutes before it, or from {minutes} on: write "
             f"“{minutes} minutes to …”, or a time such as 8:50."
         )
-    return _shifted(at, -minutes if joint in ("to", "till") else minutes)
+    return _shift(at, -minutes if joint in ("to", "till") else minutes)
 
 
 _AHEAD = {"before", "beforehand", "ahead", "earlier", "early", "prior"}
@@ -147,9 +147,9 @@ def _minute_word(c: Cursor) -> int | None:
 
 def _is_before_part(c: Cursor) -> bool:
     begin = c.at
-    named = part(c)
+    part_name = part(c)
     c.at = begin
-    return named is not None
+    return part_name is not None
 
 
 def _bare(c: Cursor, is_expected: bool, is_at: bool) -> Clock | None:
@@ -171,12 +171,12 @@ def _counts(token: Token | None) -> bool:
     return token is not None and token.kind == "word" and is_counted(token.text)
 
 
-def _moved(c: Cursor, minutes: int) -> Clock | None:
+def _read_moved(c: Cursor, minutes: int) -> Clock | None:
     at = clock(c, is_expected=True)
-    return None if at is None or at.minute else _shifted(at, minutes)
+    return None if at is None or at.minute else _shift(at, minutes)
 
 
-def _shifted(at: Clock, minutes: int) -> Clock:
+def _shift(at: Clock, minutes: int) -> Clock:
     moved = timedelta(hours=at.hour, minutes=minutes) % timedelta(days=1)
     hours, seconds = divmod(moved.seconds, 3600)
     return Clock(hours, seconds // 60, is_sure=at.is_sure, is_half=at.is_half)

@@ -19,14 +19,14 @@ _WORDS = 4
 def zone(c: Cursor) -> ClauseValues:
     """Read a zone; a city is one only right after a part of the schedule, or before "time"."""
     has_in = c.word("in", "(") is not None
-    name = c.attempt(lambda: _named(c)) or c.attempt(lambda: _city(c, has_in=has_in))
+    name = c.attempt(lambda: _read_name(c)) or c.attempt(lambda: _city(c, has_in=has_in))
     if name is None:
         return None
     c.word(")")
     return {"zone": name}
 
 
-def _named(c: Cursor) -> str | None:
+def _read_name(c: Cursor) -> str | None:
     token = c.token
     if token is None:
         return None

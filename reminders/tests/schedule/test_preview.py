@@ -18,7 +18,7 @@ from conftest import client_of
 from reminders.management.commands.preview import MAX_LINE, answer, batches
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.schedule.preview import BEGINNING, due, preview_schedule
+from reminders.schedule.preview import BEGINNING, next_due_instants, preview_schedule
 
 URL = "/api/v1/reminders/preview/"
 NIGHTLY = {
@@ -101,13 +101,13 @@ def test_offset_is_the_one_of_the_wall_clock():
 
 
 def test_after_is_exclusive():
-    found, _ = due(schedule(), datetime(2027, 3, 27, 1, 30, tzinfo=UTC), 1)
+    found, _ = next_due_instants(schedule(), datetime(2027, 3, 27, 1, 30, tzinfo=UTC), 1)
     assert found == [datetime(2027, 3, 28, 1, 30, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(("count", "exhausted"), [(2, False), (3, True), (4, True)])
 def test_exhausted_says_that_nothing_follows_the_last_one(count, exhausted):
-    assert due(schedule("FREQ=DAILY;COUNT=3"), BEGINNING, count)[1] is exhausted
+    assert next_due_instants(schedule("FREQ=DAILY;COUNT=3"), BEGINNING, count)[1] is exhausted
 
 
 # The API
