@@ -15,12 +15,12 @@ from benchmarks.bench import Bench
 from benchmarks.client import ApiRequest, Client, LoadTimes, hold_half_requests
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
 from reminders.models import Reminder
+from tools.local_stack.programs import web
 from tools.local_stack.run import answers
 from tools.local_stack.servers import free_port
 from tools.testbed import seed
-from tools.testbed.testbed import Rig, web
+from tools.testbed.testbed import Rig
 
-PREFIX = "bench_api_"
 WORKERS = 2
 CONNECTIONS = 4
 # The share of the reminders that belongs to other owners.
@@ -99,17 +99,13 @@ def measure(bench: Bench) -> Part:
         measure_batches(bench, small, result)
     servers = measure_servers(bench, few)
     for size in (few, many):
-        databases.drop(name(size))
+        databases.drop(databases.name_of(size))
     databases.use(before)
     return report(bench, result, servers)
 
 
-def name(size: int) -> str:
-    return f"{PREFIX}{size}"
-
-
 def make(size: int) -> None:
-    databases.fill(name(size), size, 10)
+    databases.fill(size, 10)
     seed.share_out(max(1, size // 50), OTHER_OWNERS_SHARE)
     seed.vacuum()
     databases.use(databases.EMPTY)
@@ -118,13 +114,13 @@ def make(size: int) -> None:
 @contextmanager
 def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> Iterator[Site]:
     """Serve the database with `size` reminders."""
-    before = databases.use(name(size))
+    before = databases.use(databases.name_of(size))
     _, token = ApiToken.issue(seed.seed_owner(), "bench")
     own = Reminder.objects.owned_by(seed.seed_owner())
     ids = list(own.order_by("?").values_list("pk", flat=True)[:1_000])
     databases.use(before)
     port, program = free_port(), f"web-{size}"
-    url = urlunsplit(urlsplit(rig.url("postgres"))._replace(path=f"/{name(size)}"))
+    url = urlunsplit(urlsplit(rig.url("postgres"))._replace(path=f"/{databases.name_of(size)}"))
     # The rate limits would refuse most requests of the measurement.
     limits = ("", "_USER", "_WRITE", "_ANONYMOUS")
     off = dict.fromkeys((f"FOAM_API{limit}_RATE" for limit in limits), "off")

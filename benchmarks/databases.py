@@ -28,10 +28,14 @@ def copy(template: str, name: str) -> None:
     use(before)
 
 
-def fill(name: str, size: int, channel_count: int) -> None:
-    """Make a database with `size` stored reminders, and use it."""
-    copy(EMPTY, name)
-    use(name)
+def name_of(size: int) -> str:
+    return f"bench_{size}"
+
+
+def fill(size: int, channel_count: int) -> None:
+    """Make the database with `size` stored reminders, and use it."""
+    copy(EMPTY, name_of(size))
+    use(name_of(size))
     channels = seed.add_channels(
         [f"http://127.0.0.1:9/{number}" for number in range(channel_count)]
     )

@@ -24,7 +24,6 @@ from tools.testbed.load import engine, website
 
 TICKS = 200
 CHANNELS = 1_000
-PREFIX = "bench_idle_"
 MILLION = 1_000_000
 # The values of a statement in PostgreSQL's log: $1 = 'text', $2 = NULL.
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -34,23 +33,19 @@ def measure(bench: Bench) -> Part:
     sizes = bench.scale.idle
     before = databases.use(databases.EMPTY)
     for size in sizes:
-        databases.fill(name(size), size, CHANNELS)
+        databases.fill(size, CHANNELS)
         seed.vacuum()
     ticks: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in bench.rounds():
         for size in sizes:
-            databases.use(name(size))
+            databases.use(databases.name_of(size))
             ticks[size].append(tick_seconds() * 1e6)
     plans = {f"The claim at {sizes[-1]:,} stored": explain_claim(timezone.now())}
     microseconds, plans_after = after_drain(bench.scale.drain)
     databases.use(before)
     for size in sizes:
-        databases.drop(name(size))
+        databases.drop(databases.name_of(size))
     return report(ticks, microseconds, plans | plans_after, rest_table(bench))
-
-
-def name(size: int) -> str:
-    return f"{PREFIX}{size}"
 
 
 def tick_seconds(ticks: int = TICKS) -> float:

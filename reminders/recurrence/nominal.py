@@ -9,11 +9,8 @@ change, and orders them by (fire, due).
 from collections.abc import Callable
 
 from .lead import Lead
-from .tzif import DAY
+from .tzif import DAY, MAX_SHIFT
 from .wall_clock import FOREVER, Fold, Gap, WallClock, zone_clock
-
-# No two offsets of a zone are farther apart (Apia 2011, Manila 1844: a day).
-_REACH = 2 * DAY
 
 # instant: the first due instant after it
 NextDue = Callable[[int], int | None]
@@ -85,7 +82,7 @@ def _spread(clock: WallClock, fire: int, due: int) -> tuple[int, int]:
 
 def _offsets(clock: WallClock, at: int) -> tuple[int, int]:
     """Return the least and the greatest offset from UTC about an instant."""
-    stretch, last = clock.stretch(at - _REACH), clock.stretch(at + _REACH)
+    stretch, last = clock.stretch(at - MAX_SHIFT), clock.stretch(at + MAX_SHIFT)
     least = most = stretch.offset
     while stretch.begin < last.begin:
         stretch = clock.stretch(stretch.end)

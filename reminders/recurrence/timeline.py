@@ -8,12 +8,10 @@ from .expansion import Expansion
 from .grammar import Recurrence
 from .periods import LAST_DAY
 from .rrule import ENDLESS_YEAR, Rule
-from .tzif import DAY
+from .tzif import DAY, MAX_SHIFT
 from .wall_clock import FOREVER, Fold, Gap, Stretch, WallClock, seconds, zone_clock
 
 _LAST_WALL = LAST_DAY * DAY
-# No wall clock is farther from UTC.
-_REACH = 2 * DAY
 # The limit of stretches without a due instant: with gap skip, more than all gaps of a zone's cycle.
 _MAX_STRETCHES = 2_000
 # A count above this that is not reached in 500 years means no end.
@@ -48,7 +46,7 @@ class Timeline:
         self.recurrence = recurrence
         self.key = (recurrence, start, name, gap, fold)
         self.floor = start - 1
-        self.first = start - _REACH
+        self.first = start - MAX_SHIFT
         self.last_wall = _LAST_WALL
         self.until: int | None = FOREVER
         self.clock: WallClock
@@ -69,7 +67,7 @@ class Timeline:
             self.expansion = of_cron(recurrence)
             if recurrence.real_pace:
                 # After the start the clock may show earlier times once more.
-                self.floor -= _REACH
+                self.floor -= MAX_SHIFT
                 self.first = zone_clock(name, gap, fold).bound(start)
 
     def _end_by(self, until: datetime) -> None:
@@ -80,7 +78,7 @@ class Timeline:
             self.last_wall = min(bound, _LAST_WALL)
         else:
             self.until = bound
-            self.last_wall = min(bound + _REACH, _LAST_WALL)
+            self.last_wall = min(bound + MAX_SHIFT, _LAST_WALL)
 
     @property
     def is_endless(self) -> bool:
@@ -91,7 +89,7 @@ class Timeline:
         expansion, floor, last = self.expansion, self.floor, self.last_wall
         at = max(instant + 1, self.first)
         for _ in range(_MAX_STRETCHES):
-            if at > last + _REACH:
+            if at > last + MAX_SHIFT:
                 break
             stretch = self.clock.stretch(at)
             _, _, offset, low, high, gap_low, gap_high, gap_offset = stretch
@@ -121,7 +119,7 @@ class Timeline:
         if at - 1 + stretch.offset >= end + self.clock.stretch(end).offset:
             # The clock goes back at the end, over wall times already passed.
             return end
-        return FOREVER if wall is None else max(end, wall - _REACH)
+        return FOREVER if wall is None else max(end, wall - MAX_SHIFT)
 
     def _until(self) -> int:
         if self.until is None:
@@ -130,7 +128,7 @@ class Timeline:
 
     def bound(self) -> int:
         """Return an instant after which nothing is due, FOREVER if endless."""
-        return min(self._until(), self.last_wall + _REACH)
+        return min(self._until(), self.last_wall + MAX_SHIFT)
 
     def walls(self, low: int, high: int) -> list[int]:
         """Return the wall times in [low, high) that a gap may skip."""

@@ -10,6 +10,9 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 # The Gregorian calendar repeats, weekdays included, every 400 years.
 CYCLE = 146_097 * DAY
+# No offset, no clock change and no distance of two offsets of a zone is larger (Manila 1844, Apia
+# 2011: a whole day).
+MAX_SHIFT = 2 * DAY
 # The tables of tzdata end before this year; from here on only the rule in the footer applies.
 FIRST_RULE_YEAR = 2100
 RULES_FROM = (date(FIRST_RULE_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL) * DAY

@@ -10,13 +10,11 @@ from zoneinfo import ZoneInfo
 from accounts import timezones
 
 from .errors import RecurrenceError
-from .tzif import CYCLE, DAY, RULES_FROM, Changes, read
+from .tzif import CYCLE, DAY, MAX_SHIFT, RULES_FROM, Changes, read
 
 EPOCH = datetime(1970, 1, 1)
 UTC_EPOCH = EPOCH.replace(tzinfo=UTC)
 FOREVER = 1 << 60
-# No offset and no clock change is larger (Manila 1844, Apia 2011: a whole day).
-_REACH = 2 * DAY
 
 
 class Gap(StrEnum):
@@ -125,8 +123,8 @@ class WallClock:
     def instants(self, wall: int) -> list[int]:
         """Return the instants that a wall time means: none, one or two."""
         instants = []
-        stretch = self.stretch(wall - _REACH)
-        while stretch.begin <= wall + _REACH:
+        stretch = self.stretch(wall - MAX_SHIFT)
+        while stretch.begin <= wall + MAX_SHIFT:
             if stretch.low <= wall < stretch.high:
                 instants.append(wall - stretch.offset)
             if stretch.gap_low <= wall < stretch.gap_high:
@@ -141,7 +139,7 @@ class WallClock:
         reached = self.instants(wall)
         if reached:
             return min(reached)
-        stretch = self.stretch(wall - _REACH)
+        stretch = self.stretch(wall - MAX_SHIFT)
         while stretch.end + self.stretch(stretch.end).offset <= wall:
             stretch = self.stretch(stretch.end)
         return stretch.end

@@ -16,10 +16,11 @@ from typing import Any
 import django
 
 from tools.local_stack.data_dir import PROJECT
+from tools.local_stack.programs import beat, web, worker
 from tools.local_stack.terminal import Problem, say, step
 from tools.testbed.cli import run_for
 from tools.testbed.receiver import BEHAVIOURS, Receiver
-from tools.testbed.testbed import Rig, beat, web, worker
+from tools.testbed.testbed import Rig
 
 FOLDER = PROJECT / "docs" / "screenshots"
 NOT_HERE = (

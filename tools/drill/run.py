@@ -22,9 +22,10 @@ from tools.drill.options import INSTANT, Options
 from tools.drill.verdict import DrillVerdict, ExpectedFiring, Observations, Saying, compare
 from tools.drill.workload import INBOX, OWNER, Mixture, Window, Wish, store
 from tools.local_stack.processes import POLL
+from tools.local_stack.programs import beat, worker
 from tools.local_stack.terminal import paint, say
 from tools.testbed.receiver import Receiver
-from tools.testbed.testbed import Rig, beat, worker
+from tools.testbed.testbed import Rig
 
 # The time, roughly, until all is stored and running and the first live reminder is due.
 WARM_UP = timedelta(seconds=4)

@@ -16,6 +16,7 @@ from tools.local_stack.forks import fork, import_foam
 from tools.local_stack.logs import Tail
 from tools.local_stack.ports import check_port, web_port
 from tools.local_stack.processes import POLL, Child, Signals, kill_group, start, stop
+from tools.local_stack.programs import beat, web, worker
 from tools.local_stack.terminal import Problem, paint, say, step
 
 PYTHON = sys.executable
@@ -144,24 +145,15 @@ def programs(
 
 
 def commands(port: int) -> dict[str, list[str]]:
-    web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
-    quiet = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
-    quiet += ["--graceful-timeout", "5", "--no-control-socket"]
+    logs = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
     return {
         "watch": ["manage.py", "watch"],
         # Two, so that slow receivers never delay the tick.
         "dispatch": worker("dispatch", 1),
         "deliver": worker("deliver", 2),
-        "beat": ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"],
-        "web": ["-m", "gunicorn", *web, *quiet, "foam.wsgi:application"],
+        "beat": beat(),
+        "web": web(port, 2, *logs, "--graceful-timeout", "5"),
     }
-
-
-def worker(queue: str, concurrency: int, name: str = "") -> list[str]:
-    command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    named = ["--queues", queue, "--hostname", f"{name or queue}@%h"]
-    return [*command, *quiet, *named, "--concurrency", str(concurrency)]
 
 
 def wait_until_healthy(port: int, children: list[Child], signals: Signals) -> None:

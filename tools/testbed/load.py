@@ -11,12 +11,13 @@ from django.utils import timezone
 from notifications.models import Delivery
 from reminders.engine import tick
 from reminders.models import Reminder
+from tools.local_stack.programs import beat, web, worker
 from tools.local_stack.run import answers
 from tools.local_stack.terminal import Problem
 from tools.testbed import seed
 from tools.testbed.cpu_usage import Usage, add_own_pids, usage
 from tools.testbed.receiver import Behaviour, Receiver, Record
-from tools.testbed.testbed import Rig, beat, web, worker
+from tools.testbed.testbed import Rig
 
 # The rate at which a slow machine stores due reminders, a second.
 STORES = 8_000

@@ -24,7 +24,6 @@ from tools.local_stack.data_dir import PROJECT, Folder
 from tools.local_stack.environment import defaults
 from tools.local_stack.processes import HANDLED, POLL, Child, Signals, kill_group, start, stop, wait
 from tools.local_stack.run import death_report, manage
-from tools.local_stack.run import worker as worker  # noqa: PLC0414
 from tools.local_stack.servers import Postgres, Redis, free_port
 from tools.local_stack.terminal import Problem
 
@@ -37,16 +36,6 @@ INHERITED_VARIABLES = (
 )
 STOP_WITHIN = 20
 PATIENCE = 60
-
-
-def beat() -> list[str]:
-    return ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"]
-
-
-def web(port: int, workers: int = 1, *options: str) -> list[str]:
-    """Return the arguments of the web server; the last of repeated options counts."""
-    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket", *options]
-    return ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, "foam.wsgi:application"]
 
 
 class Rig:
