@@ -116,7 +116,7 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
 
 
 def naive(rig: Rig, ids: list[int], due_at: datetime) -> None:
-    """One tick, at the instant: ticks that overlap send a message again and again."""
+    """Start one tick at the due instant, as overlapping ticks send messages again."""
     rig.wait_until(lambda: timezone.now() >= due_at, PATIENCE, "the due instant comes")
     tasks.tick.delay()
 

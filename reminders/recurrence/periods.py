@@ -22,7 +22,7 @@ _LENGTHS = (
 
 
 def weekday(day: int) -> int:
-    """Monday is 0."""
+    """Return the weekday of a day; Monday is 0."""
     return (day + 3) % 7
 
 

@@ -39,7 +39,7 @@ def check_database(url: str) -> str:
 
 
 def hosts_of(database: dict[str, str]) -> str:
-    """Name each host with its port, as in h1:5501,h2:5502."""
+    """Return each host with its port, as in h1:5501,h2:5502."""
     hosts = (database["HOST"] or "this machine").split(",")
     ports = database["PORT"].split(",")
     pairs = zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)

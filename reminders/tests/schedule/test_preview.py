@@ -585,7 +585,7 @@ def test_bug_of_ours_stops_no_other_line(monkeypatch, caplog):
     def broken(*args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("reminders.management.commands.preview.due", broken)
+    monkeypatch.setattr("reminders.management.commands.preview.next_due_instants", broken)
     assert answered(LINE)["error"]["message"] == "a bug of FOAM: ZeroDivisionError"
     assert "ZeroDivisionError" in caplog.text
 
