@@ -13,14 +13,14 @@ from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class SentencePreview:
     reading: SentenceMeaning
     preview: Preview
 
 
 def parse_sentence(
     text: str, timezone: str, owner: Any, now: datetime, count: int = DEFAULT_COUNT
-) -> Parsed:
+) -> SentencePreview:
     """Parse a sentence, and check the result as a new reminder of `owner`, who may be None.
 
     `timezone` is an IANA name for a sentence without a time zone; `now` is aware. Raises
@@ -31,7 +31,9 @@ def parse_sentence(
     except Misunderstood as error:
         raise ValidationError({"text": ValidationError(error.message, error.code)}) from error
     try:
-        return Parsed(reading, _preview(Reminder(owner=owner, **reading.fields), now, count))
+        return SentencePreview(
+            reading, _preview(Reminder(owner=owner, **reading.fields), now, count)
+        )
     except (RecurrenceError, ValidationError) as error:
         # An error of a field that was read from the sentence.
         message = f"This sentence is no valid reminder: {_error_text(error)}"
