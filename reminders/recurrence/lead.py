@@ -1,12 +1,15 @@
 """Leads: the time by which a reminder fires before it is due, in calendar days and exact time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import total_ordering
+from itertools import pairwise
 from typing import Self
 
 from accounts.durations import Parts, duration_parts, iso_of_parts
 
+from .errors import RecurrenceError, as_tuple
 from .tzif import DAY
 
 
@@ -73,3 +76,35 @@ class Lead:
 
 
 ON_TIME = Lead()
+NO_LEAD = (ON_TIME,)
+MAX_LEADS = 20
+MAX_LEAD = Lead(days=366)
+
+
+def checked_leads(values: Iterable[Lead | timedelta]) -> tuple[Lead, ...]:
+    """Return the leads of a schedule, the shortest first; raise RecurrenceError for one refused."""
+    items = as_tuple("leads", values)
+    if items == NO_LEAD:
+        return NO_LEAD
+    if not 1 <= len(items) <= MAX_LEADS:
+        raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
+    leads = sorted({_lead(value) for value in items})
+    for lead, longer in pairwise(leads):
+        if lead.length == longer.length:
+            raise RecurrenceError(
+                "leads", f"{lead} and {longer} are of one length; give one of them"
+            )
+    return tuple(leads)
+
+
+def _lead(value: object) -> Lead:
+    if not isinstance(value, Lead | timedelta):
+        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
+    if isinstance(value, timedelta) and value.microseconds:
+        raise RecurrenceError("leads", "must be in whole seconds")
+    lead = Lead.of(value)
+    if lead.days < 0 or not ON_TIME <= lead <= MAX_LEAD:
+        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
+    if lead.seconds <= -DAY:
+        raise RecurrenceError("leads", f"{lead} takes off a day or more of its days")
+    return lead

@@ -3,23 +3,19 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn, Self
 
 from . import clock_changes as changes
 from . import describe, limits, nominal
 from .clock_changes import ClockChange
-from .errors import RecurrenceError
+from .errors import RecurrenceError, as_tuple
 from .grammar import parse
 from .implied import explicit_text
-from .lead import ON_TIME, Lead
+from .lead import NO_LEAD, ON_TIME, Lead, checked_leads
 from .timeline import Timeline
 from .tzif import DAY
 from .wall_clock import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, zone_clock
 
-NO_LEAD = (ON_TIME,)
-MAX_LEADS = 20
-MAX_LEAD = Lead(days=366)
 EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(2999, 12, 31, 23, 59, 59)
 
@@ -102,7 +98,7 @@ class Schedule:
         put("recurrence", parsed.text if parsed else "")
         put("gap", _choice("gap", gap, _GAPS))
         put("fold", _choice("fold", fold, _FOLDS))
-        put("leads", _leads(leads))
+        put("leads", checked_leads(leads))
         put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
         put("exdates", _walls("exdates", exdates) if exdates else ())
         put("rdates", _walls("rdates", rdates) if rdates else ())
@@ -364,45 +360,10 @@ def _text(field: str, value: object) -> None:
 
 
 def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
-    items = _items(field, values)
+    items = as_tuple(field, values)
     for value in items:
         _wall(field, value)
     return tuple(sorted({value.replace(fold=0) for value in items}))
-
-
-def _leads(values: Iterable[Lead | timedelta]) -> tuple[Lead, ...]:
-    items = _items("leads", values)
-    if items == NO_LEAD:
-        return NO_LEAD
-    if not 1 <= len(items) <= MAX_LEADS:
-        raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
-    leads = sorted({_lead(value) for value in items})
-    for lead, longer in pairwise(leads):
-        if lead.length == longer.length:
-            raise RecurrenceError(
-                "leads", f"{lead} and {longer} are of one length; give one of them"
-            )
-    return tuple(leads)
-
-
-def _lead(value: object) -> Lead:
-    if not isinstance(value, Lead | timedelta):
-        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
-    if isinstance(value, timedelta) and value.microseconds:
-        raise RecurrenceError("leads", "must be in whole seconds")
-    lead = Lead.of(value)
-    if lead.days < 0 or not ON_TIME <= lead <= MAX_LEAD:
-        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
-    if lead.seconds <= -DAY:
-        raise RecurrenceError("leads", f"{lead} takes off a day or more of its days")
-    return lead
-
-
-def _items(field: str, values: Iterable[Any]) -> tuple[Any, ...]:
-    try:
-        return tuple(values)
-    except TypeError:
-        raise RecurrenceError(field, "must be a list") from None
 
 
 def _choice(field: str, value: str, choices: dict[str, Any]) -> Any:
