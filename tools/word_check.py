@@ -1,7 +1,7 @@
 """List the docstrings, comments and names that break the rules of CONTRIBUTING.md, "Words".
 
-    python -m tools.word_check            # in all files: make lint
-    python -m tools.word_check foam/api   # in these folders and files
+python -m tools.word_check            # in all files: make lint
+python -m tools.word_check foam/api   # in these folders and files
 """
 
 import argparse
