@@ -52,10 +52,11 @@ CACHES = {"default": {"BACKEND": "accounts.sign_in.cache.Cache", "LOCATION": "ac
 # Applications
 
 INSTALLED_APPS = [
-    "unfold",
+    # Without its own site: the admin's is accounts.sign_in.admin_site.
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "accounts.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -104,9 +105,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.middleware.content_security",
-    "accounts.sign_in.middleware.staff_second_factor",
-    "accounts.sign_in.middleware.addresses_as_text",
-    "accounts.sign_in.middleware.record_actor",
+    "accounts.sign_in.middleware.RecordActor",
     "accounts.sign_in.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.
     "foam.api.streams.begin_stream",

@@ -1,4 +1,3 @@
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView
@@ -9,9 +8,6 @@ from foam.api.docs_views import RedocView, SwaggerView
 from notifications.links import views as answers
 from notifications.links.signed_links import PATH
 from reminders.exchange.feed import views as feed
-
-# Staff sign in by the same page as users, with its second factor and its rate limits.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 api: list[URLPattern | URLResolver] = [
     path("", views.ApiRootView.as_view(), name="api"),

@@ -1,38 +1,75 @@
-"""gunicorn's threaded worker, which on SIGTERM also serves clients that are already connected.
+"""gunicorn's threaded worker, which lets no slow client hold a thread.
 
-gunicorn itself stops to accept, finishes its requests, and closes its socket last. A client that
-connects in between would wait for up to half a minute in the socket's queue, and then be reset.
+The loop reads each request, head and body, and hands it to a thread only when it is complete. A
+thread leaves its answer to the loop, which sends it as fast as the client reads. Every wait for a
+client has a deadline. When there are too many clients, those that are idle for longest have to go.
+
+On SIGTERM the worker also serves clients that are already connected. gunicorn itself stops to
+accept, finishes its requests, and closes its socket last. A client that connects in between would
+wait for up to half a minute in the socket's queue, and then be reset.
 
 Health checks have threads of their own, so that they answer while all other threads wait for a
 database that hangs.
 """
 
+import errno
+import resource
 import selectors
-import socket
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from django.conf import settings
+from gunicorn import http
+from gunicorn import sock as gunicorn_sock
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from foam.processes import liveness
+from foam.processes.http_connection import Connection, Disconnected, Peer, State
 
-# The longest beginning of a request that tells a health check from other requests.
-PEEK = len(b"HEAD /healthz ")
-# How long the worker waits for the first bytes of a connection while all its threads are busy.
-PEEK_WAIT_SECONDS = 0.02
+# The loop accepts no more at once before it turns to the clients that it has.
+ACCEPT_BATCH_SIZE = 16
+# What all clients together may leave waiting in a worker, to be read by a thread or by the client.
+WAITING_SIZE = 256 * 1024 * 1024
+# Open files of a worker beside its connections: sockets, logs, database sessions.
+OTHER_FILES = 100
+# A client that has been idle for so long between two requests gives way to new clients first.
+IDLE_SECONDS = 1.0
+TOO_LATE = b"408 Request Timeout"
+HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
 
 
 class Worker(ThreadWorker):
     sockets: list[Any]
     tpool: ThreadPoolExecutor
 
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Believe no header about the scheme, the path or the host, whoever sends it.
+
+        gunicorn would believe its neighbours on loopback: X-Forwarded-Proto, and SCRIPT_NAME, which
+        moves the path. FOAM_TRUST_PROXY is the one setting that believes a proxy.
+        """
+        super().check_config(cfg, log)
+        cfg.set("forwarder_headers", "")
+        cfg.set("secure_scheme_headers", {})
+
     def init_process(self) -> None:
-        self.in_hand = 0
         # /healthz never waits; the others wait for the database, for a few seconds.
         looks = ThreadPoolExecutor(2, "look")
         self.checks = {"/healthz": ThreadPoolExecutor(1, "health"), "/readyz": looks}
         self.checks["/metrics"] = looks
+        # Connections by what they wait for, those that have waited for longest first.
+        self.waiting: dict[State, OrderedDict[Connection, None]] = {
+            state: OrderedDict() for state in State
+        }
+        self.connection_limit = connection_limit(self.cfg.worker_connections)
+        # gunicorn stops to accept at this number: when no connection can give way.
+        self.worker_connections = self.connection_limit + 1
         super().init_process()
 
     def notify(self) -> None:
@@ -47,27 +84,281 @@ class Worker(ThreadWorker):
             for pool in self.checks.values():
                 pool.shutdown(wait=False)
 
-    def enqueue_req(self, conn: Any) -> None:
-        self.in_hand += 1
-        pool = self.checks.get(self.path_of(conn), self.tpool)
-        finish = partial(self.method_queue.defer, self.finish_request, conn)
-        pool.submit(self.handle, conn).add_done_callback(finish)
+    # Accept
 
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        self.in_hand -= 1
-        super().finish_request(conn, fs)
+    def accept(self, listener: Any) -> None:
+        for _ in range(ACCEPT_BATCH_SIZE):
+            try:
+                raw, client = listener.accept()
+            except OSError as error:
+                if error.errno in {errno.EMFILE, errno.ENFILE}:
+                    self.make_room()
+                elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
+                    raise
+                return
+            self.nr_conns += 1
+            self.begin(raw, client, listener)
+            if self.nr_conns > self.connection_limit and not self.make_room():
+                return
 
-    def path_of(self, conn: Any) -> str:
-        """Return the path of a request if its first bytes hold it, as those of health checks do."""
-        if self.cfg.is_ssl:
-            return ""
-        if self.in_hand > self.cfg.threads:
-            is_readable(conn.sock, PEEK_WAIT_SECONDS)
+    def begin(self, raw: Any, client: Any, listener: Any) -> None:
+        raw.setblocking(False)
         try:
-            words = conn.sock.recv(PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT).split(b" ")
+            if self.cfg.is_ssl:
+                raw = gunicorn_sock.ssl_wrap_socket(raw, self.cfg)
+            peer = Peer(self.cfg, client, listener.getsockname())
         except OSError:
-            return ""
-        return words[1].partition(b"?")[0].decode("latin-1") if len(words) > 1 else ""
+            raw.close()
+            self.nr_conns -= 1
+            return
+        on_output = partial(self.method_queue.defer, self.watch_output)
+        limit = settings.FOAM_IMPORT_MAX_SIZE
+        connection = Connection(raw, peer, time.monotonic(), limit, on_output)
+        self.move(connection, State.HEAD)
+        # The request of an honest client is there already, so that it does not have to give way.
+        self.take_turn(self.read, connection)
+
+    def make_room(self) -> bool:
+        """Close the client that has waited for longest, one between two requests first.
+
+        A request that a thread has never gives way. Return whether there was any other.
+        """
+        now = time.monotonic()
+        longest = [
+            next(iter(connections))
+            for state, connections in self.waiting.items()
+            if connections and state is not State.THREAD
+        ]
+        longest.sort(key=lambda connection: connection.since)
+        idle = [
+            connection
+            for connection in longest
+            if connection.state is State.IDLE and now - connection.since > IDLE_SECONDS
+        ]
+        for connection in (idle or longest)[:1]:
+            self.drop(connection)
+        return bool(longest)
+
+    # The loop's turns
+
+    def move(self, connection: Connection, state: State) -> None:
+        """Change a connection's state and what the selector watches for it."""
+        self.waiting[connection.state].pop(connection, None)
+        connection.state, connection.since = state, time.monotonic()
+        self.waiting[state][connection] = None
+        if state is State.READER:
+            self.watch(connection, selectors.EVENT_WRITE)
+        elif state is not State.THREAD:
+            self.watch(connection, selectors.EVENT_READ)
+        else:
+            self.watch(connection, 0)
+
+    def watch(self, connection: Connection, events: int) -> None:
+        if events == connection.events:
+            return
+        if not events:
+            self.poller.unregister(connection.raw)
+        else:
+            change = self.poller.modify if connection.events else self.poller.register
+            turn = self.send if events == selectors.EVENT_WRITE else self.read
+            change(connection.raw, events, lambda _socket: self.take_turn(turn, connection))
+        connection.events = events
+
+    def take_turn(self, turn: Callable[[Connection], None], connection: Connection) -> None:
+        """Let no client end the loop: an error, such as of a full disk, ends its connection."""
+        try:
+            turn(connection)
+        except Exception:
+            self.log.exception("A connection ends by an error.")
+            self.drop(connection)
+
+    def watch_output(self, connection: Connection) -> None:
+        """Send the answer of a thread that goes on, when the client takes more of it."""
+        if connection.state is State.THREAD and connection.output:
+            self.watch(connection, selectors.EVENT_WRITE)
+
+    def read(self, connection: Connection) -> None:
+        try:
+            data = connection.receive()
+        except OSError:
+            self.drop(connection)
+            return
+        now = time.monotonic()
+        if data is None:
+            return
+        if not data:
+            # The end of what the client sends. It cannot complete a request any more.
+            self.drop(connection)
+        elif connection.state is State.LINGER:
+            connection.linger(now)
+        else:
+            connection.received += data
+            self.go_on(connection, now)
+
+    def go_on(self, connection: Connection, now: float) -> None:
+        """Take a request as far as the received bytes allow."""
+        if connection.state is State.IDLE:
+            connection.begin_head(now)
+            self.move(connection, State.HEAD)
+        if connection.state is State.HEAD:
+            if not connection.has_head():
+                if connection.is_head_too_large():
+                    self.refuse(connection, HEAD_TOO_LARGE)
+                return
+            if not self.read_head(connection, now):
+                return
+        connection.take_body()
+        if connection.has_body():
+            self.enqueue_req(connection)
+        elif connection.state is State.HEAD:
+            self.move(connection, State.BODY)
+            if connection.expects_continue():
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def read_head(self, connection: Connection, now: float) -> bool:
+        """Parse a head, and return whether its body may come."""
+        try:
+            connection.read_head()
+            connection.begin_body(now)
+        except (StopIteration, http.errors.NoMoreData):
+            self.drop(connection)
+            return False
+        except Exception as error:
+            self.handle_error(connection.request, connection, connection.client, error)
+            self.end(connection, keeps_alive=False)
+            return False
+        return True
+
+    def send(self, connection: Connection) -> None:
+        if not connection.flush():
+            return
+        if connection.state is State.THREAD:
+            self.watch(connection, 0)
+        elif connection.is_broken:
+            self.drop(connection)
+        else:
+            self.end(connection, keeps_alive=connection.keeps_alive)
+
+    def enqueue_req(self, connection: Connection) -> None:
+        """Give a complete request to a thread."""
+        self.move(connection, State.THREAD)
+        pool = self.checks.get(connection.request.path, self.tpool)
+        finish = partial(self.method_queue.defer, self.finish_request, connection)
+        pool.submit(self.handle, connection).add_done_callback(finish)
+
+    def handle(self, connection: Connection) -> bool:
+        """Answer a request, in a thread; return whether the connection can be kept alive."""
+        try:
+            return bool(self.handle_request(connection.request, connection))
+        except StopIteration:
+            self.log.debug("Closing connection.")
+        except OSError as error:
+            # The client went away, or its body is no body in chunks.
+            self.log.debug("The client is gone: %s", error)
+        except Exception as error:
+            self.handle_error(connection.request, connection, connection.client, error)
+        return False
+
+    def finish_request(self, connection: Connection, future: Future[bool]) -> None:
+        keeps_alive = not future.cancelled() and future.result()
+        self.end(connection, keeps_alive=keeps_alive)
+
+    def end(self, connection: Connection, *, keeps_alive: bool) -> None:
+        """Go on after an answer: send the rest of it, wait for the next request, or close."""
+        connection.keeps_alive = keeps_alive
+        connection.end_request()
+        if connection.is_broken:
+            self.drop(connection)
+        elif not connection.flush():
+            self.move(connection, State.READER)
+        elif keeps_alive:
+            self.keep_alive(connection)
+        else:
+            self.linger(connection)
+
+    def keep_alive(self, connection: Connection) -> None:
+        now = time.monotonic()
+        patience = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        connection.deadline = now + patience
+        self.move(connection, State.IDLE)
+        if connection.received:
+            self.go_on(connection, now)
+
+    def linger(self, connection: Connection) -> None:
+        try:
+            connection.begin_linger(time.monotonic())
+        except OSError:
+            self.drop(connection)
+        else:
+            self.move(connection, State.LINGER)
+
+    def refuse(self, connection: Connection, status: bytes) -> None:
+        """Answer a request that never became complete, and close."""
+        head = b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        with suppress(Disconnected):
+            connection.sendall(head % status)
+        self.end(connection, keeps_alive=False)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection at once."""
+        connection.break_off()
+        self.watch(connection, 0)
+        if connection in self.waiting[connection.state]:
+            del self.waiting[connection.state][connection]
+            connection.end_request()
+            connection.raw.close()
+            self.nr_conns -= 1
+
+    # Deadlines
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close the clients whose time is up, about once a second; all that are idle by `force`."""
+        now = time.monotonic()
+        if force:
+            for connection in list(self.waiting[State.IDLE]):
+                self.drop(connection)
+        for connection in list(self.late(now)):
+            if connection.state is State.THREAD:
+                # Its thread finds out when it sends the next part.
+                connection.break_off()
+            elif connection.state is State.BODY or (
+                connection.state is State.HEAD and connection.received
+            ):
+                self.refuse(connection, TOO_LATE)
+            else:
+                self.drop(connection)
+        self.limit_waiting_bytes()
+
+    def murder_pending(self) -> None:
+        """Do nothing: `murder_keepalived` looks at all connections."""
+
+    def late(self, now: float) -> Iterator[Connection]:
+        for state, connections in self.waiting.items():
+            if state in {State.THREAD, State.READER}:
+                yield from (each for each in connections if each.is_reader_late(now))
+            else:
+                yield from (each for each in connections if now > each.deadline)
+
+    def limit_waiting_bytes(self) -> None:
+        """Close the clients for which the most bytes wait, if all wait for too many."""
+        sizes = {
+            connection: connection.body.size + connection.output.size
+            for state in (State.BODY, State.READER)
+            for connection in self.waiting[state]
+        }
+        total = sum(sizes.values())
+        for connection in sorted(sizes, key=sizes.__getitem__, reverse=True):
+            if total <= WAITING_SIZE:
+                return
+            total -= sizes[connection]
+            self.drop(connection)
+
+    # Stop
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Give those from whom no byte of a request has come no longer than `deadline`."""
+        for connection in (*self.waiting[State.IDLE], *self.waiting[State.HEAD]):
+            connection.deadline = min(connection.deadline, deadline)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
@@ -91,3 +382,17 @@ def is_readable(listener: Any, seconds: float = 0) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         return bool(selector.select(seconds))
+
+
+def connection_limit(wanted: int) -> int:
+    """Return how many connections a worker may have, after it asked for as many open files.
+
+    Each may also have a file for what waits.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * wanted + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(wanted, (soft - OTHER_FILES) // 2))
+    return wanted

@@ -145,6 +145,7 @@ def programs(
 
 def commands(port: int) -> dict[str, list[str]]:
     web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    web += ["--worker-class", "foam.processes.gunicorn_worker.Worker", "--forwarder-headers", ""]
     quiet = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
     quiet += ["--graceful-timeout", "5", "--no-control-socket"]
     return {

@@ -17,7 +17,7 @@ from tools.mutations.paths import (
     LEASE,
     LIMITS,
     REPORT,
-    SIGN_IN_MIDDLEWARE,
+    ADMIN_SITE,
     SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,
@@ -215,8 +215,24 @@ OF_ACCOUNTS = [
     Mutation(
         "P9",
         "staff: a session from before need not show its factor",
-        edit(SIGN_IN_MIDDLEWARE, "if not has_shown_second_factor(request):", "if False:"),
+        edit(ADMIN_SITE, "not has_shown_second_factor(request))", "False)"),
         [TEST_SIGN_IN],
+    ),
+    Mutation(
+        "P9",
+        "staff: the second factor is a matter of the page that redirects only",
+        edit(ADMIN_SITE, "return is_sign_out(request) or not lacks_second_factor(request)", "return True"),
+        ["foam/tests/security/test_front.py::test_site_gives_no_permission_without_the_factor"],
+    ),
+    Mutation(
+        "P9",
+        "front: gunicorn believes a header that moves the path",
+        edit(
+            "foam/processes/gunicorn_worker.py",
+            '        cfg.set("forwarder_headers", "")\n',
+            "        pass\n",
+        ),
+        ["foam/tests/security/test_front.py::test_worker_believes_no_header_of_its_peers"],
     ),
     Mutation(
         "P10",

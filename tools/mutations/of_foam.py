@@ -290,7 +290,7 @@ OF_FOAM = [
     Mutation(
         "history",
         "history: the admin does not say who is at work",
-        edit("foam/settings.py", '    "accounts.sign_in.middleware.record_actor",\n'),
+        edit("foam/settings.py", '    "accounts.sign_in.middleware.RecordActor",\n'),
         ["reminders/tests/api/test_who.py"],
     ),
     Mutation(
