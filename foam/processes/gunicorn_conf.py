@@ -26,7 +26,7 @@ secure_scheme_headers: dict[str, str] = {}
 worker_class = "foam.processes.gunicorn_worker.Worker"
 threads = 4
 # Of one process; among more clients, those that are idle for longest are closed.
-worker_connections = 1000
+worker_connections = 2000
 # gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.
 timeout = 60
 # How long requests under way may take after SIGTERM. Must be less than the 35 s after which

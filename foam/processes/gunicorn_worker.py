@@ -15,6 +15,8 @@ database that hangs.
 import errno
 import resource
 import selectors
+import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -35,6 +37,8 @@ from foam.processes.http_connection import Connection, Disconnected, Peer, State
 ACCEPT_BATCH_SIZE = 16
 # What all clients together may leave waiting in a worker, to be read by a thread or by the client.
 WAITING_SIZE = 256 * 1024 * 1024
+# The kernel holds no more that is not sent for a client that does not read.
+UNSENT_SIZE = 128 * 1024
 # Open files of a worker beside its connections: sockets, logs, database sessions.
 OTHER_FILES = 100
 # A client that has been idle for so long between two requests gives way to new clients first.
@@ -103,6 +107,8 @@ class Worker(ThreadWorker):
 
     def begin(self, raw: Any, client: Any, listener: Any) -> None:
         raw.setblocking(False)
+        if raw.family in {socket.AF_INET, socket.AF_INET6} and sys.platform == "linux":
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_SIZE)
         try:
             if self.cfg.is_ssl:
                 raw = gunicorn_sock.ssl_wrap_socket(raw, self.cfg)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 HOST = b"Host: 127.0.0.1\r\n"
 # Seconds between two bytes of a client that drips.
 DRIP_SECONDS = 1.0
+# Seconds until a client that was cut connects again: slow clients are no flood of requests.
+AGAIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ SHAPES = {
     "slow trailers": Shape(post(b"/account/login/", CHUNKED) + b"0\r\n", b"X-Slow: x\r\n"),
     "body that is refused": Shape(post(b"/nothing", b"Content-Length: 999999999"), b"x"),
     "does not read": Shape(get(b"/openapi.json") * 4, reads=False),
-    "reads no file": Shape(get(b"/static/foam/redoc.js") * 2, reads=False),
+    "reads no file": Shape(get(b"/static/foam/foam.css") * 4, reads=False),
     "idle": Shape(get(b"/healthz")),
 }
 
@@ -80,14 +82,18 @@ class Crowd:
         self.selector = selectors.DefaultSelector()
         self.clients: dict[socket.socket, float] = {}
         self.cuts: list[int] = []
+        self.resting: list[float] = []
         self.is_over, self.is_complete = threading.Event(), threading.Event()
 
     def work(self) -> None:
         while not self.is_over.is_set():
             # No more at once than the server's queue holds.
-            for _ in range(min(100, self.count - len(self.clients))):
+            now = time.monotonic()
+            self.resting = [until for until in self.resting if until > now]
+            missing = self.count - len(self.clients) - len(self.resting)
+            for _ in range(min(100, missing)):
                 self.connect()
-            if len(self.clients) >= self.count:
+            if missing <= 0:
                 self.is_complete.set()
             for key, _ in self.selector.select(0.05):
                 self.read(key.fileobj)
@@ -106,6 +112,7 @@ class Crowd:
             client.send(self.shape.begin)
         except OSError:
             client.close()
+            self.resting.append(time.monotonic() + AGAIN_SECONDS)
             return
         self.clients[client] = time.monotonic()
         if self.shape.reads:
@@ -139,6 +146,7 @@ class Crowd:
 
     def drop(self, client: socket.socket) -> None:
         self.cuts.append(1)
+        self.resting.append(time.monotonic() + AGAIN_SECONDS)
         if self.shape.reads:
             self.selector.unregister(client)
         del self.clients[client]

@@ -24,7 +24,7 @@ def web_server(log, **extra):
     port = processes.free_port()
     words = ["gunicorn", "--config", "foam/processes/gunicorn_conf.py"]
     words += ["--bind", f"127.0.0.1:{port}", "foam.wsgi:application"]
-    off = dict.fromkeys(["FOAM_API_RATE", "FOAM_API_USER_RATE", "FOAM_ADDRESS_RATE"], "off")
+    off = dict.fromkeys(["FOAM_API_RATE", "FOAM_API_USER_RATE"], "off")
     env = processes.environment(WEB_CONCURRENCY="2", **off, **extra)
     with processes.running(words, env, log) as process:
         up = f"http://127.0.0.1:{port}/healthz"
