@@ -34,6 +34,7 @@ def post(path: bytes, framing: bytes) -> bytes:
     return b"POST %b HTTP/1.1\r\n%b%b\r\n\r\n" % (path, HOST, framing)
 
 
+BIG_FILE = b"/static/drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js"
 LENGTH, CHUNKED = b"Content-Length: 100000", b"Transfer-Encoding: chunked"
 SHAPES = {
     "connects": Shape(b""),
@@ -50,7 +51,7 @@ SHAPES = {
     "slow trailers": Shape(post(b"/account/login/", CHUNKED) + b"0\r\n", b"X-Slow: x\r\n"),
     "body that is refused": Shape(post(b"/nothing", b"Content-Length: 999999999"), b"x"),
     "does not read": Shape(get(b"/openapi.json") * 4, reads=False),
-    "reads no file": Shape(get(b"/static/foam/foam.css") * 4, reads=False),
+    "reads no file": Shape(get(BIG_FILE), reads=False),
     "idle": Shape(get(b"/healthz")),
 }
 
