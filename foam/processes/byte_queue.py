@@ -26,7 +26,7 @@ class ByteQueue:
         if not data:
             return
         if self._file is None and self.size + len(data) > MEMORY_SIZE:
-            self._file, self._file_start = TemporaryFile(), self.size  # noqa: SIM115
+            self._file, self._file_start = TemporaryFile(), 0  # noqa: SIM115
         if self._file is None:
             self._parts.append(memoryview(data))
         else:

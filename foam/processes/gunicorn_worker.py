@@ -44,6 +44,7 @@ OTHER_FILES = 100
 # A client that has been idle for so long between two requests gives way to new clients first.
 IDLE_SECONDS = 1.0
 TOO_LATE = b"408 Request Timeout"
+LINE_TOO_LONG = b"414 URI Too Long"
 HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
 
 
@@ -209,7 +210,8 @@ class Worker(ThreadWorker):
         if connection.state is State.HEAD:
             if not connection.has_head():
                 if connection.is_head_too_large():
-                    self.refuse(connection, HEAD_TOO_LARGE)
+                    has_line = b"\r\n" in connection.received
+                    self.refuse(connection, HEAD_TOO_LARGE if has_line else LINE_TOO_LONG)
                 return
             if not self.read_head(connection, now):
                 return

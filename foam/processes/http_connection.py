@@ -337,6 +337,10 @@ class Connection:
     def shutdown(self, _how: int) -> None:
         """Do nothing, as `settimeout` and `close`: the loop ends the connection."""
 
+    def gettimeout(self) -> float:
+        """Return 0.0, as for a socket that never waits."""
+        return 0.0
+
     def settimeout(self, _seconds: float | None) -> None: ...
 
     def close(self) -> None: ...

@@ -221,7 +221,11 @@ OF_ACCOUNTS = [
     Mutation(
         "P9",
         "staff: the second factor is a matter of the page that redirects only",
-        edit(ADMIN_SITE, "return is_sign_out(request) or not lacks_second_factor(request)", "return True"),
+        edit(
+            ADMIN_SITE,
+            "return is_sign_out(request) or not lacks_second_factor(request)",
+            "return True",
+        ),
         ["foam/tests/security/test_front.py::test_site_gives_no_permission_without_the_factor"],
     ),
     Mutation(

@@ -1,6 +1,7 @@
 """2,000 clients that are slow, in one way each, keep no other client waiting."""
 
 import http.client
+import re
 import socket
 import time
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import pytest
 from accounts.models import ApiToken
 from foam.processes.http_connection import BODY_SECONDS, HEAD_SECONDS
 from foam.tests import processes
-from foam.tests.security.slow_clients import SHAPES, slow_clients
+from foam.tests.security.slow_clients import BIG_FILE, CHUNKED, SHAPES, get, post, slow_clients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -121,3 +122,94 @@ def test_client_that_sends_no_whole_request_is_cut_at_its_deadline(web, sent, st
     answer, seconds = exchange(web[0], sent, deadline + 5)
     assert answer.split(b" ")[1:2] == [status] * bool(status)
     assert seconds < deadline + 3
+
+
+def raw_answers(port, sent, reads=65536, pause=0.0):
+    """Send bytes, the last request with `Connection: close`; return all that is answered."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(20)
+        client.connect(("127.0.0.1", port))
+        client.sendall(sent)
+        answer = b""
+        while part := client.recv(reads):
+            answer += part
+            time.sleep(pause)
+    return answer
+
+
+CLOSE = b"Connection: close\r\n\r\n"
+
+
+def test_client_that_reads_slowly_but_steadily_gets_the_whole_answer(web):
+    request = get(b"/openapi.json")[:-2] + CLOSE
+    whole = raw_answers(web[0], request).partition(b"\r\n\r\n")[2]
+    slowly = raw_answers(web[0], request, reads=16384, pause=0.02).partition(b"\r\n\r\n")[2]
+    assert len(whole) > 400_000
+    assert slowly == whole
+
+
+def test_large_file_comes_whole_to_a_slow_reader(web):
+    head, _, body = raw_answers(
+        web[0], get(BIG_FILE)[:-2] + CLOSE, reads=65536, pause=0.01
+    ).partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    assert length == len(body) > 500_000
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(web):
+    body = b"x" * 5000
+    framing = b"Content-Length: 5000"
+    sent = get(b"/healthz") + post(b"/nothing", framing) + body + get(b"/docs")
+    sent += post(b"/nothing", CHUNKED) + b"5\r\nabcde\r\n0\r\n\r\n" + get(b"/healthz")[:-2] + CLOSE
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", raw_answers(web[0], sent))
+    assert statuses == [b"200", b"404", b"200", b"404", b"200"]
+
+
+def test_body_behind_expect_is_asked_for_once_and_read(web):
+    with socket.create_connection(("127.0.0.1", web[0]), 10) as client:
+        client.sendall(post(b"/nothing", b"Content-Length: 4\r\nExpect: 100-continue"))
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"body")
+        assert client.recv(1000).startswith(b"HTTP/1.1 404")
+
+
+LIES = (
+    "SCRIPT_NAME: /x",
+    "Script-Name: /x",
+    "SCRIPT-NAME: /x",
+    "PATH_INFO: /admin/",
+    "REMOTE_ADDR: 10.1.1.1",
+    "X-Forwarded-Proto: https",
+    "X_Forwarded_Proto: https",
+    "X-Forwarded-Protocol: ssl",
+    "X-Forwarded-Ssl: on",
+    "X-Forwarded-Scheme: https",
+    "X-Forwarded-Host: evil.example",
+    "X_Forwarded_Host: evil.example",
+    "X-Forwarded-Server: evil.example",
+    "X-Forwarded-Port: 443",
+    "X-Forwarded-Prefix: /x",
+    "X-Forwarded-For: 10.1.1.1",
+    "X_Forwarded_For: 10.1.1.1",
+    "X-Real-IP: 10.1.1.1",
+    "X-Original-URL: /admin/",
+    "X-Rewrite-URL: /admin/",
+    "X-HTTP-Method-Override: DELETE",
+    "Forwarded: for=10.1.1.1;host=evil.example;proto=https",
+    "Front-End-Https: on",
+    "Client-IP: 10.1.1.1",
+)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/", "/x/admin/", "/x/api/v1/", "/admin/"])
+def test_no_header_of_a_peer_changes_path_scheme_or_host(web, path):
+    def answer(*lines):
+        head = "".join(f"{line}\r\n" for line in ("Host: 127.0.0.1", *lines))
+        sent = f"GET {path} HTTP/1.1\r\n{head}".encode() + CLOSE
+        status, _, rest = raw_answers(web[0], sent).partition(b"\r\n")
+        head, _, body = rest.partition(b"\r\n\r\n")
+        return status, re.findall(rb"(?i)\nlocation: ([^\r]*)", head), body
+
+    truth = answer()
+    assert {line: answer(line) for line in LIES if answer(line) != truth} == {}
