@@ -2,8 +2,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.contrib.admin import apps as admin_apps
+from django.core.exceptions import ValidationError
 from django.core.mail.utils import DNS_NAME
 
 from accounts import email_addresses

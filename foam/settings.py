@@ -33,6 +33,10 @@ FOAM_BASE_URL = env.web_address("FOAM_BASE_URL", "https://foam.example.org").rst
 _base = urlsplit(FOAM_BASE_URL)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS")
 FOAM_TRUST_PROXY = env.boolean("FOAM_TRUST_PROXY", False)
+# The proxy of docker-compose.yml, which is the only client of web.
+FOAM_FRONT_PROXY = env.boolean("FOAM_FRONT_PROXY", False)
+# How many entries at the end of X-Forwarded-For are true.
+FOAM_PROXY_COUNT = FOAM_TRUST_PROXY + FOAM_FRONT_PROXY
 
 # Secrets
 
@@ -168,7 +172,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
+ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
 USERSESSIONS_TRACK_ACTIVITY = False
 
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"

@@ -35,6 +35,8 @@ from foam.processes.http_connection import Connection, Disconnected, Peer, State
 
 # The loop accepts no more at once before it turns to the clients that it has.
 ACCEPT_BATCH_SIZE = 16
+# The limit of open files of most systems, where the worker can neither read nor raise it.
+USUAL_FILE_LIMIT = 1024
 # What all clients together may leave waiting in a worker, to be read by a thread or by the client.
 WAITING_SIZE = 256 * 1024 * 1024
 # The kernel holds no more that is not sent for a client that does not read.
@@ -397,10 +399,13 @@ def connection_limit(wanted: int) -> int:
 
     Each may also have a file for what waits.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * wanted + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(wanted, (soft - OTHER_FILES) // 2))
-    return wanted
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if resource.RLIM_INFINITY in {soft, hard} or soft < needed <= hard:
+            soft = needed
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    except (OSError, ValueError):
+        # deploy/systemd allows neither call.
+        soft = USUAL_FILE_LIMIT
+    return max(1, min(wanted, (soft - OTHER_FILES) // 2))

@@ -4,6 +4,7 @@ from tools.mutations.mutation import Edit, Mutation, edit, without_constraint
 from tools.mutations.paths import (
     ACCOUNTS_INITIAL,
     ADAPTERS,
+    ADMIN_SITE,
     ANSWERS,
     API,
     API_TOKEN,
@@ -17,7 +18,6 @@ from tools.mutations.paths import (
     LEASE,
     LIMITS,
     REPORT,
-    ADMIN_SITE,
     SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,

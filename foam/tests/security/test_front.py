@@ -10,8 +10,8 @@ from django.test import RequestFactory
 from django.urls import Resolver404, URLResolver, get_resolver, resolve
 from gunicorn.config import Config
 
-from accounts.sign_in.admin_site import AdminSite
 from accounts.models import User
+from accounts.sign_in.admin_site import AdminSite
 from foam.processes.gunicorn_worker import Worker
 from reminders.models import Change
 
