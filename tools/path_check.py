@@ -38,7 +38,7 @@ ALLOWED = {
 }
 
 
-class Offence(NamedTuple):
+class PathDecision(NamedTuple):
     file: str
     line: int
     function: str
@@ -86,7 +86,7 @@ def is_test(child: ast.AST, parent: ast.AST) -> bool:
     return isinstance(parent, ast.If | ast.IfExp | ast.While | ast.Assert) and child is parent.test
 
 
-def offences_of(file: str, text: str) -> Iterator[Offence]:
+def offences_of(file: str, text: str) -> Iterator[PathDecision]:
     tree = ast.parse(text)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
@@ -94,7 +94,7 @@ def offences_of(file: str, text: str) -> Iterator[Offence]:
             continue
         functions = list(enclosing(node, parents))
         if not any((file, name) in ALLOWED for name in functions):
-            yield Offence(file, node.lineno, functions[0] if functions else "")
+            yield PathDecision(file, node.lineno, functions[0] if functions else "")
 
 
 def enclosing(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
@@ -104,7 +104,7 @@ def enclosing(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
             yield node.name
 
 
-def offences() -> Iterator[Offence]:
+def offences() -> Iterator[PathDecision]:
     for app in APPS:
         for path in sorted((PROJECT / app).rglob("*.py")):
             if "tests" not in path.parts and "migrations" not in path.parts:
@@ -112,13 +112,13 @@ def offences() -> Iterator[Offence]:
 
 
 def main() -> int:
-    found = list(offences())
-    for offence in found:
+    decisions = list(offences())
+    for offence in decisions:
         print(
             f"{offence.file}:{offence.line}: {offence.function} decides by the path of a request; "
             "decide by a permission or by request.resolver_match"
         )
-    return 1 if found else 0
+    return 1 if decisions else 0
 
 
 if __name__ == "__main__":

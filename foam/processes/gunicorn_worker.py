@@ -402,8 +402,10 @@ def connection_limit(wanted: int) -> int:
     needed = 2 * wanted + OTHER_FILES
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if resource.RLIM_INFINITY in {soft, hard} or soft < needed <= hard:
-            soft = needed
+        if soft == resource.RLIM_INFINITY:
+            return wanted
+        if soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     except (OSError, ValueError):
         # deploy/systemd allows neither call.

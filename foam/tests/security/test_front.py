@@ -9,9 +9,12 @@ from django.contrib.admin.sites import AdminSite as DjangoAdminSite
 from django.test import RequestFactory
 from django.urls import Resolver404, URLResolver, get_resolver, resolve
 from gunicorn.config import Config
+from redis import Redis
 
+from accounts.api import rate_limits
 from accounts.models import User
 from accounts.sign_in.admin_site import AdminSite
+from foam.api.openapi_view import OpenApiView
 from foam.processes.gunicorn_worker import Worker
 from reminders.models import Change
 
@@ -41,6 +44,15 @@ WITHOUT_FACTOR = {"admin/logout/"}
 @pytest.fixture
 def root(db):
     return User.objects.create_superuser("root", "root@example.com", "enigma-1843")
+
+
+@pytest.fixture
+def no_counts(settings):
+    rate_limits._redis.down_until = 0.0
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+        for key in redis.scan_iter(f"{prefix}rate:*"):
+            redis.delete(key)
 
 
 @pytest.fixture
@@ -127,3 +139,47 @@ def test_worker_believes_no_header_of_its_peers():
     config.set("forwarder_headers", "SCRIPT_NAME,PATH_INFO")
     Worker.check_config(config, logging.getLogger("gunicorn.error"))
     assert (config.forwarder_headers, config.secure_scheme_headers) == ([], {})
+
+
+def test_openapi_document_is_generated_once_and_not_sent_twice(client, monkeypatch):
+    first = client.get("/openapi.json")
+    assert first["ETag"].startswith('"')
+    monkeypatch.setattr(OpenApiView.generator_class, "get_schema", None)
+    again = client.get("/openapi.json", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    assert client.get("/openapi.json").content == first.content
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/readyz", "/do/nonsense", "/calendar/x.ics"])
+def test_what_asks_for_no_account_is_limited_by_address(client, settings, path, no_counts):
+    settings.FOAM_API_ANONYMOUS_RATE = (2, 3600)
+    answers = [client.get(path) for _ in range(3)]
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert 0 < int(answers[2]["Retry-After"]) <= 3600
+    assert "q=2" in answers[2]["RateLimit-Policy"]
+    assert client.get(path, REMOTE_ADDR="203.0.113.7").status_code != 429
+
+
+def test_counts_of_one_kind_leave_the_others_alone(client, settings, no_counts):
+    settings.FOAM_API_ANONYMOUS_RATE = (1, 3600)
+    assert [client.get("/do/nonsense").status_code for _ in range(2)] == [404, 429]
+    assert client.get("/calendar/x.ics").status_code == 404
+    assert client.post("/do/nonsense").status_code == 429
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("count", "forwarded", "address"),
+    [
+        (0, "8.8.8.8", "127.0.0.1"),
+        (1, "8.8.8.8, 203.0.113.7", "203.0.113.7"),
+        (2, "8.8.8.8, 203.0.113.7, 172.18.0.1", "203.0.113.7"),
+        (2, "203.0.113.7", "203.0.113.7"),
+        (2, "", "127.0.0.1"),
+        (1, "nonsense", "unknown"),
+    ],
+)
+def test_address_is_the_one_that_the_outermost_own_proxy_saw(settings, count, forwarded, address):
+    settings.FOAM_PROXY_COUNT = count
+    request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded)
+    assert rate_limits.address_of(request) == address
