@@ -11,7 +11,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 PROJECT = Path(__file__).resolve().parents[1]
 APPS = ("accounts", "foam", "notifications", "reminders")
@@ -44,7 +44,7 @@ class PathDecision(NamedTuple):
     function: str
 
 
-def is_path(node: ast.AST) -> bool:
+def is_path(node: ast.AST) -> TypeGuard[ast.expr]:
     """Whether an expression is the path of a request."""
     if isinstance(node, ast.Call):
         function = node.func

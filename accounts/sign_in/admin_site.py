@@ -24,7 +24,7 @@ CACHED = "_lacks_second_factor"
 
 
 class AdminSite(UnfoldAdminSite):
-    """Refuses a session without a second factor in each view, whatever its address.
+    """Refuses a session without a second factor in each view, by every address of it.
 
     Staff without a second factor are redirected to the page that sets one up.
     """
@@ -76,7 +76,7 @@ def has_shown_second_factor(request: HttpRequest) -> bool:
 
 
 def ask_for_second_factor(request: HttpRequest) -> HttpResponse:
-    """Redirect to the page that sets a second factor up, or to the one that asks for it."""
+    """Redirect to the page that sets a second factor up, or that asks for it."""
     if not is_mfa_enabled(request.user, FACTORS):
         messages.warning(request, NEEDED)
         return HttpResponseRedirect(reverse("mfa_index"))

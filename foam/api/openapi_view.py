@@ -21,7 +21,7 @@ class Document(NamedTuple):
 
 
 class OpenApiView(SpectacularJSONAPIView):
-    """Answers with the same document to all clients, or 304 to one that has it."""
+    """Answers with the same document to all clients, or 304 to a client that has it."""
 
     permission_classes: ClassVar[list[Any]] = []
     authentication_classes: ClassVar[list[Any]] = []

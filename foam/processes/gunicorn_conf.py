@@ -25,7 +25,7 @@ secure_scheme_headers: dict[str, str] = {}
 # Refuses slow clients, by the deadlines in foam.processes.http_connection.
 worker_class = "foam.processes.gunicorn_worker.Worker"
 threads = 4
-# Of one process; among more clients, those that are idle for longest are closed.
+# Of one process. When there are more, the clients that are idle for longest are closed.
 worker_connections = 2000
 # gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.
 timeout = 60

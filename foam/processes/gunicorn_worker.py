@@ -2,7 +2,8 @@
 
 The loop reads each request, head and body, and hands it to a thread only when it is complete. A
 thread leaves its answer to the loop, which sends it as fast as the client reads. Every wait for a
-client has a deadline. When there are too many clients, those that are idle for longest have to go.
+client has a deadline. When there are too many clients, the worker closes the connections
+that are idle for longest.
 
 On SIGTERM the worker also serves clients that are already connected. gunicorn itself stops to
 accept, finishes its requests, and closes its socket last. A client that connects in between would
@@ -31,7 +32,7 @@ from gunicorn import sock as gunicorn_sock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from foam.processes import liveness
-from foam.processes.http_connection import Connection, Disconnected, Peer, State
+from foam.processes.http_connection import ClientConnection, ConnectionState, Disconnected, Peer
 
 # The loop accepts no more at once before it turns to the clients that it has.
 ACCEPT_BATCH_SIZE = 16
@@ -45,6 +46,8 @@ UNSENT_SIZE = 128 * 1024
 OTHER_FILES = 100
 # A client that has been idle for so long between two requests gives way to new clients first.
 IDLE_SECONDS = 1.0
+# How often the worker looks for clients whose time is up.
+LOOK_SECONDS = 0.5
 TOO_LATE = b"408 Request Timeout"
 LINE_TOO_LONG = b"414 URI Too Long"
 HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
@@ -56,7 +59,7 @@ class Worker(ThreadWorker):
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Believe no header about the scheme, the path or the host, whoever sends it.
+        """Believe no header about the scheme, the path or the host, of any peer.
 
         gunicorn would believe its neighbours on loopback: X-Forwarded-Proto, and SCRIPT_NAME, which
         moves the path. FOAM_TRUST_PROXY is the one setting that believes a proxy.
@@ -70,10 +73,12 @@ class Worker(ThreadWorker):
         looks = ThreadPoolExecutor(2, "look")
         self.checks = {"/healthz": ThreadPoolExecutor(1, "health"), "/readyz": looks}
         self.checks["/metrics"] = looks
-        # Connections by what they wait for, those that have waited for longest first.
-        self.waiting: dict[State, OrderedDict[Connection, None]] = {
-            state: OrderedDict() for state in State
+        # Connections by their state, the longest in it first.
+        self.waiting: dict[ConnectionState, OrderedDict[ClientConnection, None]] = {
+            state: OrderedDict() for state in ConnectionState
         }
+        self.next_look = 0.0
+        self.body_limit = settings.FOAM_IMPORT_MAX_SIZE
         self.connection_limit = connection_limit(self.cfg.worker_connections)
         # gunicorn stops to accept at this number: when no connection can give way.
         self.worker_connections = self.connection_limit + 1
@@ -121,9 +126,8 @@ class Worker(ThreadWorker):
             self.nr_conns -= 1
             return
         on_output = partial(self.method_queue.defer, self.watch_output)
-        limit = settings.FOAM_IMPORT_MAX_SIZE
-        connection = Connection(raw, peer, time.monotonic(), limit, on_output)
-        self.move(connection, State.HEAD)
+        connection = ClientConnection(raw, peer, time.monotonic(), self.body_limit, on_output)
+        self.move(connection, ConnectionState.HEAD)
         # The request of an honest client is there already, so that it does not have to give way.
         self.take_turn(self.read, connection)
 
@@ -136,13 +140,13 @@ class Worker(ThreadWorker):
         longest = [
             next(iter(connections))
             for state, connections in self.waiting.items()
-            if connections and state is not State.THREAD
+            if connections and state is not ConnectionState.THREAD
         ]
         longest.sort(key=lambda connection: connection.since)
         idle = [
             connection
             for connection in longest
-            if connection.state is State.IDLE and now - connection.since > IDLE_SECONDS
+            if connection.state is ConnectionState.IDLE and now - connection.since > IDLE_SECONDS
         ]
         for connection in (idle or longest)[:1]:
             self.drop(connection)
@@ -150,19 +154,19 @@ class Worker(ThreadWorker):
 
     # The loop's turns
 
-    def move(self, connection: Connection, state: State) -> None:
+    def move(self, connection: ClientConnection, state: ConnectionState) -> None:
         """Change a connection's state and what the selector watches for it."""
         self.waiting[connection.state].pop(connection, None)
         connection.state, connection.since = state, time.monotonic()
         self.waiting[state][connection] = None
-        if state is State.READER:
+        if state is ConnectionState.READER:
             self.watch(connection, selectors.EVENT_WRITE)
-        elif state is not State.THREAD:
+        elif state is not ConnectionState.THREAD:
             self.watch(connection, selectors.EVENT_READ)
         else:
             self.watch(connection, 0)
 
-    def watch(self, connection: Connection, events: int) -> None:
+    def watch(self, connection: ClientConnection, events: int) -> None:
         if events == connection.events:
             return
         if not events:
@@ -173,7 +177,9 @@ class Worker(ThreadWorker):
             change(connection.raw, events, lambda _socket: self.take_turn(turn, connection))
         connection.events = events
 
-    def take_turn(self, turn: Callable[[Connection], None], connection: Connection) -> None:
+    def take_turn(
+        self, turn: Callable[[ClientConnection], None], connection: ClientConnection
+    ) -> None:
         """Let no client end the loop: an error, such as of a full disk, ends its connection."""
         try:
             turn(connection)
@@ -181,12 +187,12 @@ class Worker(ThreadWorker):
             self.log.exception("A connection ends by an error.")
             self.drop(connection)
 
-    def watch_output(self, connection: Connection) -> None:
+    def watch_output(self, connection: ClientConnection) -> None:
         """Send the answer of a thread that goes on, when the client takes more of it."""
-        if connection.state is State.THREAD and connection.output:
+        if connection.state is ConnectionState.THREAD and connection.output:
             self.watch(connection, selectors.EVENT_WRITE)
 
-    def read(self, connection: Connection) -> None:
+    def read(self, connection: ClientConnection) -> None:
         try:
             data = connection.receive()
         except OSError:
@@ -198,18 +204,18 @@ class Worker(ThreadWorker):
         if not data:
             # The end of what the client sends. It cannot complete a request any more.
             self.drop(connection)
-        elif connection.state is State.LINGER:
+        elif connection.state is ConnectionState.LINGER:
             connection.linger(now)
         else:
             connection.received += data
             self.go_on(connection, now)
 
-    def go_on(self, connection: Connection, now: float) -> None:
+    def go_on(self, connection: ClientConnection, now: float) -> None:
         """Take a request as far as the received bytes allow."""
-        if connection.state is State.IDLE:
+        if connection.state is ConnectionState.IDLE:
             connection.begin_head(now)
-            self.move(connection, State.HEAD)
-        if connection.state is State.HEAD:
+            self.move(connection, ConnectionState.HEAD)
+        if connection.state is ConnectionState.HEAD:
             if not connection.has_head():
                 if connection.is_head_too_large():
                     has_line = b"\r\n" in connection.received
@@ -220,12 +226,12 @@ class Worker(ThreadWorker):
         connection.take_body()
         if connection.has_body():
             self.enqueue_req(connection)
-        elif connection.state is State.HEAD:
-            self.move(connection, State.BODY)
+        elif connection.state is ConnectionState.HEAD:
+            self.move(connection, ConnectionState.BODY)
             if connection.expects_continue():
                 connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def read_head(self, connection: Connection, now: float) -> bool:
+    def read_head(self, connection: ClientConnection, now: float) -> bool:
         """Parse a head, and return whether its body may come."""
         try:
             connection.read_head()
@@ -239,24 +245,24 @@ class Worker(ThreadWorker):
             return False
         return True
 
-    def send(self, connection: Connection) -> None:
+    def send(self, connection: ClientConnection) -> None:
         if not connection.flush():
             return
-        if connection.state is State.THREAD:
+        if connection.state is ConnectionState.THREAD:
             self.watch(connection, 0)
         elif connection.is_broken:
             self.drop(connection)
         else:
             self.end(connection, keeps_alive=connection.keeps_alive)
 
-    def enqueue_req(self, connection: Connection) -> None:
+    def enqueue_req(self, connection: ClientConnection) -> None:
         """Give a complete request to a thread."""
-        self.move(connection, State.THREAD)
+        self.move(connection, ConnectionState.THREAD)
         pool = self.checks.get(connection.request.path, self.tpool)
         finish = partial(self.method_queue.defer, self.finish_request, connection)
         pool.submit(self.handle, connection).add_done_callback(finish)
 
-    def handle(self, connection: Connection) -> bool:
+    def handle(self, connection: ClientConnection) -> bool:
         """Answer a request, in a thread; return whether the connection can be kept alive."""
         try:
             return bool(self.handle_request(connection.request, connection))
@@ -269,47 +275,47 @@ class Worker(ThreadWorker):
             self.handle_error(connection.request, connection, connection.client, error)
         return False
 
-    def finish_request(self, connection: Connection, future: Future[bool]) -> None:
+    def finish_request(self, connection: ClientConnection, future: Future[bool]) -> None:
         keeps_alive = not future.cancelled() and future.result()
         self.end(connection, keeps_alive=keeps_alive)
 
-    def end(self, connection: Connection, *, keeps_alive: bool) -> None:
+    def end(self, connection: ClientConnection, *, keeps_alive: bool) -> None:
         """Go on after an answer: send the rest of it, wait for the next request, or close."""
         connection.keeps_alive = keeps_alive
         connection.end_request()
         if connection.is_broken:
             self.drop(connection)
         elif not connection.flush():
-            self.move(connection, State.READER)
+            self.move(connection, ConnectionState.READER)
         elif keeps_alive:
             self.keep_alive(connection)
         else:
             self.linger(connection)
 
-    def keep_alive(self, connection: Connection) -> None:
+    def keep_alive(self, connection: ClientConnection) -> None:
         now = time.monotonic()
         patience = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
         connection.deadline = now + patience
-        self.move(connection, State.IDLE)
+        self.move(connection, ConnectionState.IDLE)
         if connection.received:
             self.go_on(connection, now)
 
-    def linger(self, connection: Connection) -> None:
+    def linger(self, connection: ClientConnection) -> None:
         try:
             connection.begin_linger(time.monotonic())
         except OSError:
             self.drop(connection)
         else:
-            self.move(connection, State.LINGER)
+            self.move(connection, ConnectionState.LINGER)
 
-    def refuse(self, connection: Connection, status: bytes) -> None:
+    def refuse(self, connection: ClientConnection, status: bytes) -> None:
         """Answer a request that never became complete, and close."""
         head = b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         with suppress(Disconnected):
             connection.sendall(head % status)
         self.end(connection, keeps_alive=False)
 
-    def drop(self, connection: Connection) -> None:
+    def drop(self, connection: ClientConnection) -> None:
         """Close a connection at once."""
         connection.break_off()
         self.watch(connection, 0)
@@ -322,17 +328,21 @@ class Worker(ThreadWorker):
     # Deadlines
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close the clients whose time is up, about once a second; all that are idle by `force`."""
+        """Close the clients whose time is up; with `force` all that are idle."""
         now = time.monotonic()
+        # gunicorn calls this after each turn of its loop, and a look at all connections takes time.
+        if not force and now < self.next_look:
+            return
+        self.next_look = now + LOOK_SECONDS
         if force:
-            for connection in list(self.waiting[State.IDLE]):
+            for connection in list(self.waiting[ConnectionState.IDLE]):
                 self.drop(connection)
         for connection in list(self.late(now)):
-            if connection.state is State.THREAD:
+            if connection.state is ConnectionState.THREAD:
                 # Its thread finds out when it sends the next part.
                 connection.break_off()
-            elif connection.state is State.BODY or (
-                connection.state is State.HEAD and connection.received
+            elif connection.state is ConnectionState.BODY or (
+                connection.state is ConnectionState.HEAD and connection.received
             ):
                 self.refuse(connection, TOO_LATE)
             else:
@@ -342,18 +352,18 @@ class Worker(ThreadWorker):
     def murder_pending(self) -> None:
         """Do nothing: `murder_keepalived` looks at all connections."""
 
-    def late(self, now: float) -> Iterator[Connection]:
+    def late(self, now: float) -> Iterator[ClientConnection]:
         for state, connections in self.waiting.items():
-            if state in {State.THREAD, State.READER}:
-                yield from (each for each in connections if each.is_reader_late(now))
+            if state in {ConnectionState.THREAD, ConnectionState.READER}:
+                yield from (client for client in connections if client.is_reader_late(now))
             else:
-                yield from (each for each in connections if now > each.deadline)
+                yield from (client for client in connections if now > client.deadline)
 
     def limit_waiting_bytes(self) -> None:
         """Close the clients for which the most bytes wait, if all wait for too many."""
         sizes = {
             connection: connection.body.size + connection.output.size
-            for state in (State.BODY, State.READER)
+            for state in (ConnectionState.BODY, ConnectionState.READER)
             for connection in self.waiting[state]
         }
         total = sum(sizes.values())
@@ -367,7 +377,10 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Give those from whom no byte of a request has come no longer than `deadline`."""
-        for connection in (*self.waiting[State.IDLE], *self.waiting[State.HEAD]):
+        for connection in (
+            *self.waiting[ConnectionState.IDLE],
+            *self.waiting[ConnectionState.HEAD],
+        ):
             connection.deadline = min(connection.deadline, deadline)
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -394,20 +407,20 @@ def is_readable(listener: Any, seconds: float = 0) -> bool:
         return bool(selector.select(seconds))
 
 
-def connection_limit(wanted: int) -> int:
+def connection_limit(requested: int) -> int:
     """Return how many connections a worker may have, after it asked for as many open files.
 
     Each may also have a file for what waits.
     """
-    needed = 2 * wanted + OTHER_FILES
+    needed = 2 * requested + OTHER_FILES
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY:
-            return wanted
+            return requested
         if soft < needed:
             soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     except (OSError, ValueError):
         # deploy/systemd allows neither call.
         soft = USUAL_FILE_LIMIT
-    return max(1, min(wanted, (soft - OTHER_FILES) // 2))
+    return max(1, min(requested, (soft - OTHER_FILES) // 2))

@@ -49,8 +49,8 @@ HEAD_END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
-class State(Enum):
-    """What a connection waits for."""
+class ConnectionState(Enum):
+    """The next thing that has to happen on a connection."""
 
     IDLE = auto()  # the first byte of a next request
     HEAD = auto()
@@ -75,7 +75,7 @@ class Peer(NamedTuple):
     server: Any
 
 
-class Connection:
+class ClientConnection:
     """A client's connection. The loop owns all of it but `output`, which has a lock."""
 
     def __init__(
@@ -84,14 +84,14 @@ class Connection:
         peer: Peer,
         now: float,
         body_limit: int,
-        on_output: Callable[["Connection"], None],
+        on_output: Callable[["ClientConnection"], None],
     ) -> None:
         self.raw = raw
         self.cfg, self.client, self.server = peer
         self.body_limit = body_limit
         # Called in a thread when output begins to wait for the client.
         self._on_output = on_output
-        self.state, self.since = State.HEAD, now
+        self.state, self.since = ConnectionState.HEAD, now
         self.deadline = now + HEAD_SECONDS
         # The selector's events, 0 if it does not watch this connection.
         self.events = 0
@@ -116,7 +116,7 @@ class Connection:
         self.is_broken = self.keeps_alive = False
 
     @property
-    def sock(self) -> "Connection":
+    def sock(self) -> "ClientConnection":
         """The socket as gunicorn's code sees it."""
         return self
 
@@ -168,7 +168,7 @@ class Connection:
         self.request = Request(self.cfg, SocketUnreader(self), self.client, self.request_number)
 
     def begin_body(self, now: float) -> None:
-        """Prepare for the body that the head announces, and refuse to read one that is too large.
+        """Prepare for the body that the head announces, and refuse to read too large a body.
 
         Of such a body the application sees the length and no bytes, and the connection is closed.
         """
@@ -214,7 +214,7 @@ class Connection:
         return expects and not self.has_body()
 
     def end_request(self) -> None:
-        """Drop what nobody read of the request, as the next one begins behind it."""
+        """Drop the unread rest of the request, as the next one begins behind it."""
         self.request = None
         self._head = b""
         self.body.clear()
@@ -260,10 +260,10 @@ class Connection:
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
         file.seek(offset)
-        left = count if count is not None else 2**63
-        while left and (data := file.read(min(left, RECEIVE_SIZE))):
+        remaining = count if count is not None else 2**63
+        while remaining and (data := file.read(min(remaining, RECEIVE_SIZE))):
             self.sendall(data)
-            left -= len(data)
+            remaining -= len(data)
         return 0
 
     def flush(self) -> bool:
@@ -311,11 +311,11 @@ class Connection:
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + ROOM_SECONDS
         while self.output.size > ANSWER_SIZE // 2 and not self.is_broken:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 self.is_broken = True
             else:
-                self._has_room.wait(left)
+                self._has_room.wait(remaining)
         if self.is_broken:
             raise Disconnected
 
