@@ -317,6 +317,7 @@ class ClientConnection:
             else:
                 self._has_room.wait(remaining)
         if self.is_broken:
+            self.output.clear()
             raise Disconnected
 
     # The end of a connection.
