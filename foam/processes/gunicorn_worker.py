@@ -78,6 +78,8 @@ class Worker(ThreadWorker):
             state: OrderedDict() for state in ConnectionState
         }
         self.next_look = 0.0
+        # Bytes of answers that wait for their readers: too many rather than too few.
+        self.answers_size = 0
         self.body_limit = settings.FOAM_IMPORT_MAX_SIZE
         self.connection_limit = connection_limit(self.cfg.worker_connections)
         # gunicorn stops to accept at this number: when no connection can give way.
@@ -287,6 +289,9 @@ class Worker(ThreadWorker):
             self.drop(connection)
         elif not connection.flush():
             self.move(connection, ConnectionState.READER)
+            self.answers_size += connection.output.size
+            if self.answers_size > WAITING_SIZE:
+                self.limit_waiting_bytes()
         elif keeps_alive:
             self.keep_alive(connection)
         else:
@@ -369,9 +374,10 @@ class Worker(ThreadWorker):
         total = sum(sizes.values())
         for connection in sorted(sizes, key=sizes.__getitem__, reverse=True):
             if total <= WAITING_SIZE:
-                return
+                break
             total -= sizes[connection]
             self.drop(connection)
+        self.answers_size = total
 
     # Stop
 

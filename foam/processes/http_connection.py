@@ -25,6 +25,7 @@ from foam.processes.chunk_scanner import ChunkScanner
 BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 RECEIVE_SIZE = 64 * 1024
 TLS_RECORD_SIZE = 16 * 1024
+FILE_PART_SIZE = 256 * 1024
 # The loop reads no more from one client before it turns to the next.
 TURN_SIZE = 256 * 1024
 
@@ -261,7 +262,7 @@ class ClientConnection:
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
         file.seek(offset)
         remaining = count if count is not None else 2**63
-        while remaining and (data := file.read(min(remaining, RECEIVE_SIZE))):
+        while remaining and (data := file.read(min(remaining, FILE_PART_SIZE))):
             self.sendall(data)
             remaining -= len(data)
         return 0
