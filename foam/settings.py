@@ -33,6 +33,10 @@ FOAM_BASE_URL = env.web_address("FOAM_BASE_URL", "https://foam.example.org").rst
 _base = urlsplit(FOAM_BASE_URL)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS")
 FOAM_TRUST_PROXY = env.boolean("FOAM_TRUST_PROXY", False)
+# The proxy of docker-compose.yml, which is the only client of web.
+FOAM_FRONT_PROXY = env.boolean("FOAM_FRONT_PROXY", False)
+# How many entries at the end of X-Forwarded-For are true.
+FOAM_PROXY_COUNT = FOAM_TRUST_PROXY + FOAM_FRONT_PROXY
 
 # Secrets
 
@@ -52,10 +56,11 @@ CACHES = {"default": {"BACKEND": "accounts.sign_in.cache.Cache", "LOCATION": "ac
 # Applications
 
 INSTALLED_APPS = [
-    "unfold",
+    # Without its own site: the admin's is accounts.sign_in.admin_site.
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "accounts.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -104,9 +109,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.middleware.content_security",
-    "accounts.sign_in.middleware.staff_second_factor",
-    "accounts.sign_in.middleware.addresses_as_text",
-    "accounts.sign_in.middleware.record_actor",
+    "accounts.sign_in.middleware.RecordActor",
     "accounts.sign_in.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.
     "foam.api.streams.begin_stream",
@@ -169,7 +172,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
+ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
 USERSESSIONS_TRACK_ACTIVITY = False
 
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from redis import Redis, RedisError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -111,13 +111,13 @@ def _enabled(*rates: tuple[str, str, tuple[int, int] | None]) -> list[Limit]:
     return [Limit(name, subject, *rate) for name, subject, rate in rates if rate]
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HttpRequest | Request) -> str:
     """Return the client's IPv4 address, or its IPv6 network of 64 bits, which is one customer."""
     address = request.META.get("REMOTE_ADDR") or ""
-    if settings.FOAM_TRUST_PROXY:
-        # Our proxy appends the last address; a client can forge those before it.
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        address = forwarded.rpartition(",")[2].strip() or address
+    if count := settings.FOAM_PROXY_COUNT:
+        # Each proxy appends an address; a client can forge those before them.
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        address = forwarded[-min(count, len(forwarded))].strip() or address
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -52,14 +52,15 @@ PRODUCTION = {
 # docker-compose.yml and .env.example
 
 
-def test_compose_has_the_five_services():
-    assert set(SERVICES) == {*OURS, "foam_postgres", "foam_redis"}
+def test_compose_has_the_six_services():
+    assert set(SERVICES) == {*OURS, "foam_proxy", "foam_postgres", "foam_redis"}
 
 
-def test_only_web_may_be_opened_to_the_network():
+def test_only_the_proxy_may_be_opened_to_the_network():
     ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
     assert ports == {
-        "foam_web": ["${FOAM_WEB_ADDRESS:-127.0.0.1}:8000:8000"],
+        "foam_proxy": ["${FOAM_WEB_ADDRESS:-127.0.0.1}:8000:8000"],
+        "foam_web": [],
         "foam_postgres": ["127.0.0.1:5432:5432"],
         "foam_redis": ["127.0.0.1:6379:6379"],
         "foam_celery_worker": [],
@@ -88,7 +89,10 @@ def test_web_migrates_before_worker_and_beat_start():
 
 def test_data_outlive_the_containers():
     volumes = {volume for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert volumes == {"postgres:/var/lib/postgresql", "redis:/data"}
+    assert volumes - {"./deploy/proxy.conf:/etc/nginx/nginx.conf:ro"} == {
+        "postgres:/var/lib/postgresql",
+        "redis:/data",
+    }
 
 
 def test_env_example_has_every_name_that_compose_reads():
