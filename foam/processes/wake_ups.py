@@ -1,0 +1,160 @@
+"""Decides which messages of the broker are FOAM's wake-ups; drops every other.
+
+A client of the broker can put anything into a queue. Celery ends at a message that is no JSON, waits
+without end for one with a tag that it cannot count, kills its processes by a time limit in one, and
+starts other tasks after the one that it names.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from queue import Empty
+from typing import Any
+
+from kombu import compression
+from kombu.transport.redis import Channel
+
+log = logging.getLogger(__name__)
+
+# Wake-ups have no arguments: a body says that there are none.
+LONGEST_BODY = 4096
+LONGEST_TEXT = 300
+# What Celery and beat write into the headers of a message: short texts,
+TEXTS = (
+    "argsrepr",
+    "id",
+    "kwargsrepr",
+    "lang",
+    "origin",
+    "parent_id",
+    "periodic_task_name",
+    "request_id",
+    "root_id",
+    "task",
+)
+# and options, which FOAM leaves as they are without any.
+UNUSED = (
+    "compression",
+    "eta",
+    "group",
+    "group_index",
+    "replaced_task_nesting",
+    "retries",
+    "shadow",
+    "stamped_headers",
+    "stamps",
+)
+OTHER = ("expires", "ignore_result")
+KNOWN = {*TEXTS, *UNUSED, *OTHER}
+
+
+def refusal(message: Any, tasks: Any) -> str:
+    """Return why a message is none of FOAM's wake-ups, or "" if it is one of these tasks'."""
+    headers = message.headers
+    if not isinstance(headers, dict) or not isinstance(message.delivery_tag, str | int):
+        return "it has no headers or no tag"
+    for name in TEXTS:
+        text = headers.get(name)
+        if text is not None and not is_short_text(text):
+            return f"its header {name} is no short text"
+    task = headers.get("task")
+    if not headers.get("id") or task not in tasks or task.startswith("celery."):
+        return "it names no task of FOAM's"
+    if used := [name for name in UNUSED if headers.get(name)]:
+        return f"it has the option {used[0]}"
+    if not isinstance(headers.get("ignore_result", False), bool):
+        return "its header ignore_result is neither true nor false"
+    if not is_expiry(headers.get("expires")):
+        return "its header expires is no time"
+    if (message.content_type, message.content_encoding) != ("application/json", "utf-8"):
+        return "it is no JSON"
+    return "" if is_empty_call(message.body) else "it has arguments"
+
+
+def is_short_text(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= LONGEST_TEXT and text.isprintable()
+
+
+def is_expiry(text: object) -> bool:
+    """Whether a text is an instant that can be compared with now, or there is none."""
+    if text is None:
+        return True
+    try:
+        return is_short_text(text) and bool(datetime.fromisoformat(str(text)).astimezone(UTC))
+    except (ValueError, OverflowError):
+        return False
+
+
+def is_empty_call(body: object) -> bool:
+    """Whether the body of a message calls its task without arguments, and nothing after it."""
+    if not isinstance(body, str | bytes) or len(body) > LONGEST_BODY:
+        return False
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(call, list) or len(call) != 3:
+        return False
+    args, kwargs, following = call
+    return args == [] and kwargs == {} and isinstance(following, dict) and not any(following.values())
+
+
+def only_wake_ups(
+    receive: Callable[[Any], Any], tasks: Any, connection_errors: tuple[type[Exception], ...]
+) -> Callable[[Any], None]:
+    """Return a receiver of messages that hands the wake-ups on and drops all others."""
+
+    def receive_wake_up(message: Any) -> None:
+        try:
+            reason = refusal(message, tasks)
+            if not reason:
+                # A header that is not known is a variable of the task's request as well; without
+                # `timelimit` the task's own counts.
+                message.headers = {k: v for k, v in message.headers.items() if k in KNOWN}
+                receive(message)
+                return
+        except connection_errors:
+            raise
+        except Exception as error:
+            reason = f"it raises {type(error).__name__}"
+        drop(message, reason, connection_errors)
+
+    return receive_wake_up
+
+
+def drop(message: Any, reason: str, connection_errors: tuple[type[Exception], ...]) -> None:
+    log.error("a message of the broker is not a wake-up of FOAM's and is dropped: %s", reason)
+    if not message.acknowledged:
+        message.reject_log_error(log, connection_errors)
+
+
+def read_on(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Return kombu's reader of Redis' lists, which goes on after an item that is no message."""
+
+    def read_item(channel: Any, **options: Any) -> Any:
+        try:
+            return read(channel, **options)
+        except (Empty, *channel.connection_errors, *channel.connection.channel_errors):
+            raise
+        except Exception as error:
+            # The item has left the list with the reading.
+            log.error(
+                "an item of a list of Redis is not a wake-up of FOAM's and is dropped: %s",
+                type(error).__name__,
+            )
+            return True
+
+    return read_item
+
+
+def refuse_to_decompress(body: bytes) -> bytes:
+    raise ValueError("FOAM compresses no message.")
+
+
+def guard() -> None:
+    """Have kombu go on after what is no message, and unpack none: 2 MB may become 2 GB."""
+    Channel._brpop_read = read_on(Channel._brpop_read)
+    for content_type in compression.encoders():
+        encoder, _ = compression.get_encoder(content_type)
+        compression.register(encoder, refuse_to_decompress, content_type)
