@@ -45,8 +45,7 @@ UNUSED = (
     "stamped_headers",
     "stamps",
 )
-OTHER = ("expires", "ignore_result")
-KNOWN = {*TEXTS, *UNUSED, *OTHER}
+KNOWN = {*TEXTS, *UNUSED, "expires"}
 
 
 def refusal(message: Any, tasks: Any) -> str:
@@ -63,8 +62,6 @@ def refusal(message: Any, tasks: Any) -> str:
         return "it names no task of FOAM's"
     if used := [name for name in UNUSED if headers.get(name)]:
         return f"it has the option {used[0]}"
-    if not isinstance(headers.get("ignore_result", False), bool):
-        return "its header ignore_result is neither true nor false"
     if not is_expiry(headers.get("expires")):
         return "its header expires is no time"
     if (message.content_type, message.content_encoding) != ("application/json", "utf-8"):
@@ -109,8 +106,8 @@ def only_wake_ups(
         try:
             reason = refusal(message, tasks)
             if not reason:
-                # A header that is not known is a variable of the task's request as well; without
-                # `timelimit` the task's own counts.
+                # Every header is a variable of the task's request. Without `timelimit` the task's
+                # own counts.
                 message.headers = {k: v for k, v in message.headers.items() if k in KNOWN}
                 receive(message)
                 return
