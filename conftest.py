@@ -38,6 +38,7 @@ SYSTEM_TESTS = (
     "foam/tests/deployment/",
     "foam/tests/faults/",
     "foam/tests/security/test_broker_garbage.py",
+    "foam/tests/security/test_least_privilege.py",
     "foam/tests/test_end_to_end.py",
     "foam/tests/test_initial_schema.py",
     "notifications/tests/outbox/test_benchmark.py",

@@ -1,8 +1,8 @@
 """Decides which messages of the broker are FOAM's wake-ups; drops every other.
 
-A client of the broker can put anything into a queue. Celery ends at a message that is no JSON, waits
-without end for one with a tag that it cannot count, kills its processes by a time limit in one, and
-starts other tasks after the one that it names.
+A client of the broker can put anything into a queue. By itself, Celery ends at a message that is no
+JSON, stops to read after some that it fails to acknowledge, kills its processes by a time limit in
+a message, and starts other tasks after the one that it names.
 """
 
 import json
@@ -45,6 +45,8 @@ UNUSED = (
     "stamped_headers",
     "stamps",
 )
+# As FOAM writes its messages.
+JSON = ("application/json", "utf-8")
 KNOWN = {*TEXTS, *UNUSED, "expires"}
 
 
@@ -54,22 +56,29 @@ def refusal(message: Any, tasks: Any) -> str:
     if not isinstance(headers, dict) or not isinstance(message.delivery_tag, str | int):
         return "it has no headers or no tag"
     for name in TEXTS:
-        text = headers.get(name)
-        if text is not None and not is_short_text(text):
+        if not is_short_text(headers.get(name, "")):
             return f"its header {name} is no short text"
-    task = headers.get("task")
-    if not headers.get("id") or task not in tasks or task.startswith("celery."):
-        return "it names no task of FOAM's"
     if used := [name for name in UNUSED if headers.get(name)]:
         return f"it has the option {used[0]}"
-    if not is_expiry(headers.get("expires")):
-        return "its header expires is no time"
-    if (message.content_type, message.content_encoding) != ("application/json", "utf-8"):
-        return "it is no JSON"
-    return "" if is_empty_call(message.body) else "it has arguments"
+    task = headers.get("task")
+    checks = {
+        "it names no task of FOAM's": bool(headers.get("id")) and is_own(task, tasks),
+        "its header expires is no time": is_expiry(headers.get("expires")),
+        "it is no JSON": (message.content_type, message.content_encoding) == JSON,
+        "it has arguments": is_empty_call(message.body),
+    }
+    return next((reason for reason, holds in checks.items() if not holds), "")
+
+
+def is_own(task: str | None, tasks: Any) -> bool:
+    """Whether a name is that of one of `tasks` and of none that Celery brings."""
+    return task in tasks and not str(task).startswith("celery.")
 
 
 def is_short_text(text: object) -> bool:
+    """Whether a header is short and in one line, or left out."""
+    if text is None:
+        return True
     return isinstance(text, str) and len(text) <= LONGEST_TEXT and text.isprintable()
 
 
@@ -94,7 +103,9 @@ def is_empty_call(body: object) -> bool:
     if not isinstance(call, list) or len(call) != 3:
         return False
     args, kwargs, following = call
-    return args == [] and kwargs == {} and isinstance(following, dict) and not any(following.values())
+    return (
+        args == [] and kwargs == {} and isinstance(following, dict) and not any(following.values())
+    )
 
 
 def only_wake_ups(

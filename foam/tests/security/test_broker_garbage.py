@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import signal
 import subprocess
 import time
 import uuid
@@ -318,7 +317,7 @@ def test_keys_of_other_types_in_redis_make_reminders_late_at_most(server, starte
 @pytest.mark.django_db(transaction=True)
 def test_worker_tells_the_broker_nothing_and_takes_no_orders(server, started):
     client, address = server
-    worker, _, prefix, log = started(REDIS_URL=address)
+    worker, _, prefix, _ = started(REDIS_URL=address)
     read = broker_url.read(address, prefix)
     with app.connection(read.url, transport_options=read.options) as connection:
         control = app.control
@@ -355,9 +354,11 @@ def test_garbage_in_rabbitmq_ends_and_stalls_no_worker(started):
                 message = channel.prepare_message(body, **options)
                 channel.basic_publish(message, exchange="", routing_key=queue)
         processes.wait_until(
-            lambda: not any(
-                channel.queue_declare(queue=queue, passive=True).message_count
-                for queue in ("dispatch", "deliver")
+            lambda: (
+                not any(
+                    channel.queue_declare(queue=queue, passive=True).message_count
+                    for queue in ("dispatch", "deliver")
+                )
             ),
             60,
             "all is read",

@@ -76,7 +76,9 @@ def test_what_is_shown_as_text_alone_has_no_login(loaded):
 def test_configuration_of_celery_has_no_secret(loaded):
     app = Celery("dump")
     app.config_from_object(type("Loaded", (), loaded), namespace="CELERY")
-    report = app.bugreport() + app.conf.humanize(with_defaults=True) + pprint.pformat(dict(app.conf))
+    report = (
+        app.bugreport() + app.conf.humanize(with_defaults=True) + pprint.pformat(dict(app.conf))
+    )
     assert "broker_url" in report
     assert MARK not in report
     assert app.conf.worker_enable_remote_control is False
