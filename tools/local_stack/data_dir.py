@@ -31,8 +31,8 @@ PRIVATE_NUMBERS = range(64_740, 64_750)
 def server_user() -> User:
     """Return Popen's arguments for an unprivileged user if this is root, else none.
 
-    PostgreSQL refuses to run as root. The user is a number without a name, which nothing else on the
-    machine has: what runs as nobody could read our database and its password.
+    PostgreSQL refuses to run as root. The user is a number without a name, which nothing else on
+    the machine has: what runs as nobody could read our database and its password.
     """
     if os.geteuid() != 0:
         return {}

@@ -327,7 +327,7 @@ def test_backup_and_restore_with_docker_as_documented(container, shell, tmp_path
     words = shell(backup)
     assert (tmp_path / "foam.dump").stat().st_mode & 0o777 == 0o600
     with psycopg.connect(container.url) as session:
-        session.execute("UPDATE accounts_user SET username = 'eve'")
+        session.execute("UPDATE accounts_user SET username = 'eve' WHERE username = 'ada'")
     words = shell(restore)
     assert VARIABLES["POSTGRES_PASSWORD"] not in words
     assert "pg_restore" in words
