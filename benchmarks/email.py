@@ -153,7 +153,7 @@ def sink() -> Iterator[None]:
                 EMAIL_PORT=int(process.stdout.readline()),
                 EMAIL_TIMEOUT=10,
                 DEFAULT_FROM_EMAIL=SENDER,
-                SECRET_KEY="of the benchmark",  # noqa: S106
+                SECRET_KEY="of the benchmark",  # noqa: S106  of a process that ends with it
                 FOAM_RETURN_PATH="",
                 FOAM_EHLO_NAME="",
                 FOAM_BASE_URL="https://foam.example",

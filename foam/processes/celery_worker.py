@@ -24,6 +24,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
 
 
 class Consumer(CeleryConsumer):
+    connection_errors: tuple[type[Exception], ...]
+
     def ensure_connected(self, conn: Any) -> Any:
         """Wait for the broker, with heartbeats from a thread: the event loop stands still."""
         with heartbeats(str(self.hostname)):

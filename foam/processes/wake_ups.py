@@ -2,7 +2,7 @@
 
 A client of the broker can put anything into a queue. By itself, Celery ends at a message that is no
 JSON, stops to read after some that it fails to acknowledge, kills its processes by a time limit in
-a message, and starts other tasks after the one that it names.
+a message, and starts other tasks that a message names.
 """
 
 import json
@@ -47,11 +47,11 @@ UNUSED = (
 )
 # As FOAM writes its messages.
 JSON = ("application/json", "utf-8")
-KNOWN = {*TEXTS, *UNUSED, "expires"}
+KNOWN_HEADERS = {*TEXTS, *UNUSED, "expires"}
 
 
 def refusal(message: Any, tasks: Any) -> str:
-    """Return why a message is none of FOAM's wake-ups, or "" if it is one of these tasks'."""
+    """Return why a message is none of FOAM's wake-ups, or "" if it starts one of these tasks."""
     headers = message.headers
     if not isinstance(headers, dict) or not isinstance(message.delivery_tag, str | int):
         return "it has no headers or no tag"
@@ -119,7 +119,7 @@ def only_wake_ups(
             if not reason:
                 # Every header is a variable of the task's request. Without `timelimit` the task's
                 # own counts.
-                message.headers = {k: v for k, v in message.headers.items() if k in KNOWN}
+                message.headers = {k: v for k, v in message.headers.items() if k in KNOWN_HEADERS}
                 receive(message)
                 return
         except connection_errors:
@@ -156,13 +156,13 @@ def read_on(read: Callable[..., Any]) -> Callable[..., Any]:
     return read_item
 
 
-def refuse_to_decompress(body: bytes) -> bytes:
+def refuse_compression(body: bytes) -> bytes:
     raise ValueError("FOAM compresses no message.")
 
 
 def guard() -> None:
     """Have kombu go on after what is no message, and unpack none: 2 MB may become 2 GB."""
-    Channel._brpop_read = read_on(Channel._brpop_read)
+    channel: Any = Channel
+    channel._brpop_read = read_on(channel._brpop_read)
     for content_type in compression.encoders():
-        encoder, _ = compression.get_encoder(content_type)
-        compression.register(encoder, refuse_to_decompress, content_type)
+        compression.register(refuse_compression, refuse_compression, content_type)

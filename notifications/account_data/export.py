@@ -88,7 +88,7 @@ def changes(user: User) -> Iterator[Row]:
         "face",
         channel="channel_id",
         user="user_id",
-        token="token_id",  # noqa: S106
+        token="token_id",  # noqa: S106  the name of a column
     )
 
 

@@ -91,7 +91,7 @@ class ImportView(ApiView, GenericAPIView[Any]):
         options = asked.validated_data
         content, format = _file(request, options.get("format"))
         user = request.user
-        assert isinstance(user, User)
+        assert isinstance(user, User)  # noqa: S101  for the type checker
         reading = _read(content, format, options.get("timezone") or user.timezone)
         try:
             report = take(
@@ -186,7 +186,7 @@ def _read(content: bytes, format: Format, timezone: str) -> Reading:
 
 def as_file(reminders: QuerySet[Reminder], format: Format, now: datetime) -> StreamingHttpResponse:
     """Give out reminders in a format that FOAM writes, as a file that is written as it is read."""
-    assert format.write is not None
+    assert format.write is not None  # noqa: S101  for the type checker
     response = StreamingHttpResponse(
         _blocks(format.write(stream(reminders), now)),
         content_type=f"{format.media_types[0]}; charset=utf-8",

@@ -19,12 +19,12 @@ from tools.local_stack.terminal import Problem
 PROJECT = Path(__file__).resolve().parents[2]
 EPHEMERAL_PREFIX = "foam-ephemeral-"
 # FOAM makes directories of its own in these, with names that cannot be guessed.
-TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
-LASTING = ("/var/lib", "/var/tmp")  # noqa: S108
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  as said above
+LASTING = ("/var/lib", "/var/tmp")  # noqa: S108  likewise
 
 # Extra arguments for Popen.
 User = dict[str, Any]
-# Of those that Debian gives to packages on request: no tool takes one of them by itself.
+# Debian gives these to packages on request: no tool takes one of them by itself.
 PRIVATE_NUMBERS = range(64_740, 64_750)
 
 
@@ -32,7 +32,7 @@ def server_user() -> User:
     """Return Popen's arguments for an unprivileged user if this is root, else none.
 
     PostgreSQL refuses to run as root. The user is a number without a name, which nothing else on
-    the machine has: what runs as nobody could read our database and its password.
+    the machine has: services of one user could read the database.
     """
     if os.geteuid() != 0:
         return {}
@@ -62,7 +62,7 @@ def is_possible(number: int) -> bool:
 
 
 def named_user() -> User:
-    """Return Popen's arguments for user nobody if this is root, else none.
+    """Return Popen's arguments for an unprivileged user of the system if this is root, else none.
 
     PostgreSQL's initdb wants a user with a name.
     """

@@ -180,7 +180,7 @@ def _read_change(entry: Entry, at: Moment, series: Series | None, account: Accou
     component = entry.component
     source, reader = Source.of(component), entry.reader.with_account()
     identity = component.take_one(ONE)
-    assert identity is not None
+    assert identity is not None  # noqa: S101  for the type checker
     if series is not None:
         is_left_out = at.wall in series.exdates or at.wall.date() in series.timing.days_out
         series.timing.exdates.add(at.wall)

@@ -59,8 +59,8 @@ class Command(BaseCommand):
         where.add_argument(
             "--database",
             metavar="VARIABLE",
-            help="another: the environment variable that holds postgres://user:…@host/name, or that "
-            "address itself, which every user of this machine can then read",
+            help="another: the environment variable that holds postgres://user:…@host/name, or "
+            "that address itself, which every user of this machine can then read",
         )
         tables.add_argument(
             "--disable",
