@@ -38,6 +38,8 @@ SYSTEM_TESTS = (
     "foam/tests/deployment/",
     "foam/tests/faults/",
     "foam/tests/security/test_broker_garbage.py",
+    "foam/tests/security/test_foreign_sites.py",
+    "foam/tests/security/test_http_shapes.py",
     "foam/tests/security/test_least_privilege.py",
     "foam/tests/test_end_to_end.py",
     "foam/tests/test_initial_schema.py",
