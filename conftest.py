@@ -45,6 +45,7 @@ SYSTEM_TESTS = (
     "foam/tests/test_initial_schema.py",
     "notifications/tests/outbox/test_benchmark.py",
     "notifications/tests/outbox/test_plans.py",
+    "notifications/tests/transports/test_batteries.py",
     "reminders/tests/engine/test_plans.py",
     "reminders/tests/recurrence/test_benchmark.py",
     "reminders/tests/reports/test_ledger_plans.py",
