@@ -20,14 +20,14 @@ def dispatch() -> None:
     clock = running_clock()
     now = clock()
     end = now + WATCH
-    engine.tick(now)
+    engine.run(now)
     # Reminders due before `now` are not waited for: another tick, the backlog or the next run has
     # them.
     following = engine.next_fire_at(now)
     while following is not None and following <= end:
         time.sleep(max(0, (following - clock()).total_seconds()))
         now = max(following, clock())
-        engine.tick(now)
+        engine.run(now)
         following = engine.next_fire_at(now)
 
 

@@ -21,8 +21,8 @@ from psycopg.errors import DeadlockDetected
 
 from accounts.models import SYSTEM_USER_ID, ApiToken, IdempotencyKey, Pause, User
 
-# Called in this order when an account is closed, in the same transaction: other apps append
-# functions that stop reminders and deliveries and erase texts. Each is called twice: see `_close`.
+# Called in this order when an account is closed, in the same transaction: they stop reminders and
+# deliveries and erase texts (foam.hooks). Each is called twice: see `_close`.
 closers: list[Callable[[User, datetime], None]] = []
 # Attempts if PostgreSQL picks us as a deadlock victim.
 MAX_ATTEMPTS = 3

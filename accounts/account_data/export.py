@@ -1,6 +1,6 @@
 """Export of all data of a user, as JSON Lines."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from accounts.durations import iso_duration
 from accounts.models import ApiToken, Pause, User
@@ -20,14 +20,36 @@ EXPORT_BATCH_SIZE = 500
 
 
 class Section(NamedTuple):
-    """The rows of one model. Each becomes a line whose `type` is the name of the section."""
+    """The rows of one model. Each becomes a line whose `type` is the name of the section.
+
+    `owner` is the path of a filter that leads to the id of the user. `renamed` maps a name in the
+    export to its field, `subqueries` a field to the expression that reads it.
+    """
 
     name: str
     model: type[Model]
-    rows: Callable[[User], Iterable[Row]]
+    owner: str
+    fields: tuple[str, ...]
+    renamed: Mapping[str, str] = {}
+    subqueries: Mapping[str, Any] = {}
+
+    def rows(self, user: User) -> Iterator[Row]:
+        """Yield these fields of each row of a user, in the order of ids.
+
+        Rows are read in batches and without an open transaction, so that a slow client blocks no
+        other.
+        """
+        names = {**dict(zip(self.fields, self.fields, strict=True)), **self.renamed}
+        rows = self.model._default_manager.filter(**{self.owner: user.pk})
+        ordered = rows.annotate(**self.subqueries).order_by("pk").values("pk", *names.values())
+        batch = list(ordered[:EXPORT_BATCH_SIZE])
+        while batch:
+            for row in batch:
+                yield {name: row[field] for name, field in names.items()}
+            batch = list(ordered.filter(pk__gt=batch[-1]["pk"])[:EXPORT_BATCH_SIZE])
 
 
-# In the order of the export. Other apps append theirs.
+# Of all apps, in the order of the export: see foam.hooks.
 sections: list[Section] = []
 
 
@@ -54,86 +76,50 @@ def _encode(value: Any) -> Any:
     return iso_duration(value) if hasattr(value, "total_seconds") else str(value)
 
 
-def read(rows: QuerySet, *fields: str, **renamed: str) -> Iterator[Row]:
-    """Yield these fields of each row, in the order of ids.
-
-    `renamed` maps the name in the export to the field. Rows are read in batches and without an open
-    transaction, so that a slow client blocks no other.
-    """
-    names = {**dict(zip(fields, fields, strict=True)), **renamed}
-    ordered = rows.order_by("pk").values("pk", *names.values())
-    batch = list(ordered[:EXPORT_BATCH_SIZE])
-    while batch:
-        for row in batch:
-            yield {name: row[field] for name, field in names.items()}
-        batch = list(ordered.filter(pk__gt=batch[-1]["pk"])[:EXPORT_BATCH_SIZE])
-
-
-def _tokens(user: User) -> Iterable[Row]:
-    tokens = ApiToken.objects.filter(user=user)
-    times = ("created_at", "expires_at", "last_used_at", "revoked_at")
-    return read(tokens, "id", "name", "hint", "scopes", *times)
-
-
-PROFILE = (
-    "id",
-    "username",
-    "email",
-    "first_name",
-    "last_name",
-    "timezone",
-    "quiet_from",
-    "quiet_until",
-    "quiet_weekends",
-    "date_joined",
-    "last_login",
-)
-
-sections += [
-    Section("profile", User, lambda user: read(User.objects.filter(pk=user.pk), *PROFILE)),
+SECTIONS = [
     Section(
-        "email",
-        EmailAddress,
-        lambda user: read(EmailAddress.objects.filter(user=user), "email", "verified", "primary"),
-    ),
-    Section(
-        "second_factor",
-        Authenticator,
-        lambda user: read(
-            Authenticator.objects.filter(user=user), "created_at", "last_used_at", kind="type"
-        ),
-    ),
-    Section(
-        "team_account",
-        SocialAccount,
-        lambda user: read(
-            SocialAccount.objects.filter(user=user),
-            "provider",
-            "uid",
-            "extra_data",
+        "profile",
+        User,
+        "pk",
+        (
+            "id",
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "timezone",
+            "quiet_from",
+            "quiet_until",
+            "quiet_weekends",
             "date_joined",
             "last_login",
         ),
     ),
+    Section("email", EmailAddress, "user", ("email", "verified", "primary")),
     Section(
-        "session",
-        UserSession,
-        lambda user: read(
-            UserSession.objects.filter(user=user), "ip", "user_agent", "created_at", "last_seen_at"
-        ),
+        "second_factor", Authenticator, "user", ("created_at", "last_used_at"), {"kind": "type"}
     ),
-    Section("token", ApiToken, _tokens),
     Section(
-        "pause",
-        Pause,
-        lambda user: read(
-            Pause.objects.filter(owner=user),
-            "scope",
-            "tag",
-            "until",
-            "reason",
+        "team_account",
+        SocialAccount,
+        "user",
+        ("provider", "uid", "extra_data", "date_joined", "last_login"),
+    ),
+    Section("session", UserSession, "user", ("ip", "user_agent", "created_at", "last_seen_at")),
+    Section(
+        "token",
+        ApiToken,
+        "user",
+        (
+            "id",
+            "name",
+            "hint",
+            "scopes",
             "created_at",
-            "ended_at",
+            "expires_at",
+            "last_used_at",
+            "revoked_at",
         ),
     ),
+    Section("pause", Pause, "owner", ("scope", "tag", "until", "reason", "created_at", "ended_at")),
 ]

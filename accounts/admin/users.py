@@ -156,7 +156,7 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         now = timezone.now()
 
         def act(user: User) -> str | None:
-            pauses.begin(Pause.Scope.USER, now, owner=user, made_by=request.user, **data)
+            pauses.begin(Pause.Scope.USER, now, owner=user, **data)
             return None
 
         noted = "Paused all reminders."
@@ -362,7 +362,6 @@ class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
             tag=obj.tag,
             until=obj.until,
             reason=obj.reason,
-            made_by=request.user,
         )
         obj.__dict__.update(stored.__dict__)
 

@@ -1,9 +1,13 @@
-"""Strict JSON parser: UTF-8, unique names, finite numbers, text that can be stored. Pure."""
+"""Strict JSON parser: UTF-8, unique names, finite numbers, text that can be stored."""
 
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError, ValidationError
 
 # Twice the depth of any valid body, and shallow enough for every recursive function here.
 MAX_DEPTH = 50
@@ -111,3 +115,20 @@ def _check(value: Any) -> None:
 
 def _below(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
+
+
+class JSONParser(parsers.JSONParser):
+    """Parses JSON, and refuses text that the database cannot store."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return parse_json(stream.read())
+        except UnusableJson as error:
+            if error.place:
+                raise ValidationError({error.place: [error.message]}) from None
+            raise ParseError(error.message) from None

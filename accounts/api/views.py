@@ -109,10 +109,7 @@ class PauseViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin, DestroyMode
         """Begin a pause (201), or change the end and reason of the current one (200)."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
-        user = request.user
-        pause, is_new = pauses.begin(
-            now=timezone.now(), owner=user, made_by=user, **body.validated_data
-        )
+        pause, is_new = pauses.begin(now=timezone.now(), owner=request.user, **body.validated_data)
         return Response(self.get_serializer(pause).data, 201 if is_new else 200)
 
     def perform_destroy(self, instance: Pause) -> None:

@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.urls import reverse
 
+from accounts.audit.actor import current_actor
 from accounts.timezones import format_instant
 
 MAX_PAUSE = timedelta(days=731)
@@ -179,9 +180,8 @@ def begin(
     tag: str = "",
     until: datetime | None = None,
     reason: str = "",
-    made_by: Any = None,
 ) -> tuple[Pause, bool]:
-    """Begin a pause, or change the end and reason of the open one of this kind.
+    """Begin a pause by the current actor, or change the open one of this kind.
 
     Return it, and whether it is new. Raises ValidationError on the field.
     """
@@ -189,7 +189,7 @@ def begin(
     draft.full_clean(validate_unique=False, validate_constraints=False)
     check_until(until, now)
     key = {"scope": scope, "owner": owner, "tag": tag, "ended_at": None}
-    values = {"until": until, "reason": reason, "made_by": made_by}
+    values = {"until": until, "reason": reason, "made_by_id": current_actor().user_id}
     with transaction.atomic():
         # Mark a pause that is over as ended, as only one of a kind may be open.
         Pause.objects.filter(**key, until__lte=now).update(ended_at=F("until"))

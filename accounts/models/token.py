@@ -165,5 +165,5 @@ class ApiToken(models.Model):
             self.last_used_at = now
 
 
-# Called when a token has changed, in the same transaction. Other apps append theirs.
+# Called when a token has changed, in the same transaction: see foam.hooks.
 token_followers: list[Callable[[ApiToken, datetime], None]] = []

@@ -141,6 +141,5 @@ class User(AbstractUser):
             follow(self, now)
 
 
-# Called when a user has been stored, in the same transaction. Other apps append theirs, as this app
-# must not import them.
+# Called when a user has been stored, in the same transaction: see foam.hooks.
 followers: list[Callable[[User, datetime], None]] = []

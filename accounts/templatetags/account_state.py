@@ -1,4 +1,4 @@
-"""What the pages to sign in by say of mail."""
+"""Template tags for the sign-in pages: the state of outgoing mail."""
 
 from django import template
 from django.conf import settings

@@ -1,7 +1,7 @@
 """Middleware that refuses unusable text in a request, and names the field.
 
 Such text is: bytes that are no UTF-8, null and other control characters, halves of surrogate pairs,
-and charsets other than UTF-8. foam.api.parsers checks the bodies of the API.
+and charsets other than UTF-8. accounts.api.strict_json checks the bodies of the API.
 """
 
 import re

@@ -16,8 +16,8 @@ from rest_framework.fields import empty
 from rest_framework.parsers import FormParser, MultiPartParser
 
 from accounts.api import idempotency
+from accounts.api.authentication import needed_scope
 from accounts.api.base import ApiView, StrictSerializer
-from accounts.api.permissions import needed_scope
 from accounts.models.user import validate_timezone
 from foam.api.examples import EXAMPLES
 from foam.api.problems import CONTENT_TYPE, INVALID, problem

@@ -10,14 +10,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",
-        "accounts.api.permissions.HasScope",
+        "accounts.api.authentication.HasScope",
     ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "foam.api.browsable.Renderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
-        "foam.api.parsers.JSONParser",
+        "accounts.api.strict_json.JSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],

@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 12b757685efeb9269147f08256fda28287847cebf9a4c8fdae77ae8674d59bfb.
+-- Written by `make database` of the migrations 738d482cad4255a6e6b339404b33d4d5995c8691675e56776cb9e67fe6afa962.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

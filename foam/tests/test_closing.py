@@ -10,13 +10,14 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from accounts.account_data import closing
+from accounts.audit.actor import Actor, acting_as
 from accounts.models import ApiToken, User
 from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.outbox.lease import lease_oldest
 from notifications.outbox.record import record_outcomes
 from notifications.outbox.round import deliver_due
-from notifications.transports import Outcome, TransportError, transport
+from notifications.transports import SendOutcome, TransportError, transport
 from reminders.actions import responses
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
@@ -66,13 +67,12 @@ def told_all(client, now, settings, recorder):
         recurrence="FREQ=MINUTELY",
     )
     reminder.store(now - MINUTE, [hook, inbox])
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError(f"answered 550: no {MARK}", permanent=True))
     deliver_due(now)
-    tick.tick(now + MINUTE)
-    responses.snooze(
-        Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE, responses.Actor("api", user.pk)
-    )
+    tick.run(now + MINUTE)
+    with acting_as(Actor("api", user.pk)):
+        responses.snooze(Occurrence.objects.last(), now + 5 * MINUTE, now + MINUTE)
     reminder.refresh_from_db()
     reminder.title = f"Do not call {MARK}"
     reminder.store(now + MINUTE)
@@ -121,7 +121,7 @@ def test_nothing_is_sent_afterwards(told_all, now, recorder):
     closing.close(told_all, now + 2 * MINUTE)
     recorder.sent.clear()
     for minutes in range(2, 60, 7):
-        tick.tick(now + minutes * MINUTE)
+        tick.run(now + minutes * MINUTE)
         deliver_due(now + minutes * MINUTE)
     assert recorder.sent == []
     assert not Delivery.objects.unfinished().exists()
@@ -130,7 +130,7 @@ def test_nothing_is_sent_afterwards(told_all, now, recorder):
 def test_what_a_worker_had_taken_leaves_no_words(make_reminder, user, now):
     inbox = Channel.objects.inbox_of(user)
     make_reminder(title=f"Call {MARK}", channels=[inbox])
-    tick.tick(now)
+    tick.run(now)
     (leased,) = lease_oldest(now)
     closing.close(user, now)
     (outcome,) = transport("inbox").send_many([leased.message], 1)
@@ -140,11 +140,11 @@ def test_what_a_worker_had_taken_leaves_no_words(make_reminder, user, now):
 
 def test_answer_that_comes_afterwards_is_not_kept(make_reminder, user, now):
     make_reminder(title=f"Call {MARK}")
-    tick.tick(now)
+    tick.run(now)
     (leased,) = lease_oldest(now)
     closing.close(user, now)
     error = TransportError(f"answered 410: no {MARK}", permanent=True, address_gone=True)
-    record_outcomes([Outcome(leased.message, timedelta(0), error=error)], [leased], now)
+    record_outcomes([SendOutcome(leased.message, timedelta(0), error=error)], [leased], now)
     assert told() == []
     assert Channel.objects.filter(owner=user, deleted_at=None).count() == 0
 
@@ -179,7 +179,7 @@ def test_what_is_just_being_made_is_waited_for_and_ended(user, channel, now, bea
         assert not closed.wait(0.5)
     thread.join()
     assert Reminder.objects.not_deleted().count() == 0
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -207,7 +207,7 @@ def test_ticks_rounds_and_a_closing_at_once_leave_nothing_to_send(user, channel,
             at += MINUTE
         connection.close()
 
-    threads = [threading.Thread(target=work, args=[s]) for s in (tick.tick, deliver_due)]
+    threads = [threading.Thread(target=work, args=[s]) for s in (tick.run, deliver_due)]
     for thread in threads:
         thread.start()
     while Occurrence.objects.count() < 60 and not failures:

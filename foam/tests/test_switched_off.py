@@ -133,10 +133,10 @@ def test_account_that_is_switched_off_can_be_closed(user, now):
 def test_due_reminder_is_not_sent_and_goes_on_when_switched_on(make_reminder, user, now, recorder):
     make_reminder(recurrence="FREQ=DAILY")
     switch(user, on=False)
-    tick.tick(now + MINUTE)
+    tick.run(now + MINUTE)
     switch(user, on=True)
     # The pause has ended by now, and the next reminder is due a day later.
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     deliver_due(now + DAY)
     assert occurrences() == ["missed", "pending"]
     assert len(recorder.sent) == 1
@@ -147,31 +147,31 @@ def test_what_came_due_meanwhile_is_missed_though_no_tick_ran(make_reminder, use
     switch(user, on=False)
     user.pauses.update(created_at=now - MINUTE)
     switch(user, on=True)
-    tick.tick(timezone.now())
+    tick.run(timezone.now())
     assert occurrences() == ["missed"]
 
 
 def test_nag_is_not_sent(make_reminder, user, now, recorder):
     make_reminder(nag_every=10 * MINUTE, nag_max=5)
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     switch(user, on=False)
-    tick.tick(now + 10 * MINUTE)
+    tick.run(now + 10 * MINUTE)
     deliver_due(now + 10 * MINUTE)
     assert len(recorder.sent) == 1
 
 
 def test_snooze_speaks_again_when_switched_on(make_reminder, user, now, recorder):
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     Occurrence.objects.update(
         status="snoozed", speaks_again_at=now + MINUTE, follow_up_at=now + MINUTE, snoozes=1
     )
     switch(user, on=False)
-    tick.tick(now + MINUTE)
+    tick.run(now + MINUTE)
     assert Delivery.objects.count() == 1
     switch(user, on=True)
-    tick.tick(now + 2 * MINUTE)
+    tick.run(now + 2 * MINUTE)
     assert Delivery.objects.count() == 2
 
 
@@ -263,7 +263,7 @@ def test_others_get_their_messages(channel, user, stranger, now, recorder):
 def test_canary_goes_on(planted, user, now, recorder):
     switch(User(pk=SYSTEM_USER_ID), on=False)
     switch(user, on=False)
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     assert [message.channel_id for message in recorder.sent] == [SYSTEM_USER_ID]
 
@@ -315,7 +315,7 @@ def test_explain_of_a_reminder_tells_since_when_and_where_to_switch_it_on(make_r
     reminder = make_reminder(recurrence="FREQ=DAILY")
     switch(user, on=False)
     user.pauses.update(created_at=now - MINUTE)
-    tick.tick(now)
+    tick.run(now)
     where = "http://127.0.0.1:8000" + reverse("admin:accounts_user_change", args=[user.pk])
     missed, ahead = explain(reread(reminder), timezone.now()).conclusion.split(" Next: ")
     for text in (missed, ahead):
@@ -349,7 +349,7 @@ def test_lists_of_reminders_and_channels_tell_it_as_trouble(staff_client, remind
 
 
 def test_links_of_its_messages_answer_nothing_but_not_me(reminder, user, now):
-    tick.tick(now)
+    tick.run(now)
     delivery = Delivery.objects.get()
 
     def pressed(action):

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet
 
-from accounts.models.lookups import EqualsAny
+from accounts.models.queries import EqualsAny
 from notifications.models import Channel
 from notifications.sql import in_index_order
 

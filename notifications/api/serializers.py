@@ -18,7 +18,8 @@ from notifications.outbox import hold_rules
 
 def own_channels(request: Request | None) -> QuerySet[Channel]:
     """Return the channels that filters and fields accept; others are treated as not existing."""
-    return Channel.objects.owned_by(request.user) if request else Channel.objects.none()
+    channels = Channel.objects.without_secrets()
+    return channels.owned_by(request.user) if request else channels.none()
 
 
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):

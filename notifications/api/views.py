@@ -23,7 +23,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api.base import Conflict, OwnedViewSet
 from accounts.api.serializers import UntilSerializer
-from accounts.models.one_statement import keep_related
+from accounts.models.queries import keep_related
 from notifications.api.first_rows import read_first_rows
 from notifications.api.serializers import (
     ChannelSerializer,

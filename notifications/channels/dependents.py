@@ -1,4 +1,4 @@
-"""The reminders that use a channel, as counted by the apps that register here."""
+"""The reminders that use a channel, as counted by the apps above this one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,17 +23,13 @@ class Dependents(NamedTuple):
 
 CountDependents = Callable[[Channel], Dependents]
 
-_registered: list[CountDependents] = []
-
-
-def register(count: CountDependents) -> None:
-    """Register a function that counts an app's dependents of a channel."""
-    _registered.append(count)
+# The functions that count the dependents of a channel: see foam.hooks.
+counters: list[CountDependents] = []
 
 
 def of(channel: Channel) -> Dependents:
     """Return the dependents of a channel in all apps."""
-    counts = [count(channel) for count in _registered]
+    counts = [count(channel) for count in counters]
     return Dependents(
         sum(count.reminders for count in counts), sum(count.undeliverable for count in counts)
     )

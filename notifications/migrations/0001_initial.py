@@ -404,7 +404,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Tally",
+            name="DeliveryTally",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField()),
@@ -414,6 +414,8 @@ class Migration(migrations.Migration):
                 ("pruned", models.PositiveIntegerField(default=0)),
             ],
             options={
+                "db_table": "notifications_tally",
+                "verbose_name": "tally",
                 "verbose_name_plural": "tallies",
                 "constraints": [
                     models.CheckConstraint(

@@ -7,7 +7,7 @@ from notifications.models.delivery import Delivery
 from notifications.models.flood import Flood
 from notifications.models.inbox_message import InboxMessage
 from notifications.models.meter import Meter
-from notifications.models.tally import Tally
+from notifications.models.tally import DeliveryTally
 from notifications.models.verification import Verification
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "Channel",
     "ChannelChange",
     "Delivery",
+    "DeliveryTally",
     "Flood",
     "InboxMessage",
     "Meter",
-    "Tally",
     "Verification",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.functions import Extract
 
-from accounts.models.one_statement import with_related
+from accounts.models.queries import with_related
 from notifications.models.attempt import Attempt
 from notifications.models.delivery import Delivery
 

@@ -21,6 +21,10 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
 
+    def without_secrets(self) -> Self:
+        """Do not read the secrets, which would be decrypted."""
+        return self.defer("secret", "previous_secret")
+
     def verified(self) -> Self:
         return self.filter(Q(verified_at__isnull=False) | Q(kind__in=NEEDS_NO_PROOF))
 

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 
-class Tally(models.Model):
+class DeliveryTally(models.Model):
     """The deliveries posted on a UTC day, and those pruned later, by status and reason.
 
     A trigger appends the number of rows of each INSERT, and retention the number that it deletes.
@@ -19,6 +19,8 @@ class Tally(models.Model):
     pruned = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "notifications_tally"
+        verbose_name = "tally"
         verbose_name_plural = "tallies"
         constraints = [
             models.CheckConstraint(

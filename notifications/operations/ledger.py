@@ -27,7 +27,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Left, TruncDate
 
-from notifications.models import Channel, Delivery, Tally
+from notifications.models import Channel, Delivery, DeliveryTally
 from notifications.models.delivery import EPOCH
 
 END = datetime.max.replace(tzinfo=UTC)
@@ -130,7 +130,7 @@ def read(period: Period, owner: Any = None) -> tuple[Deliveries, list[Imbalance]
     4. Check channels, digests and attempts of the rows.
     """
     rows = by_day(counted(owner), period, "created_at", "status", REASON)
-    tally = [] if owner else tallied(Tally, period)
+    tally = [] if owner else tallied(DeliveryTally, period)
     sums = sums_of(rows, tally)
     deliveries = Deliveries(
         sent=sums["sent"].total(),

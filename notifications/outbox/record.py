@@ -17,7 +17,7 @@ from notifications.outbox.lease import Leased
 from notifications.outbox.losses import DETAIL_LENGTH, DeliveryLoss
 from notifications.retry import MAX_ATTEMPTS, backoff
 from notifications.sql import bulk_cursor
-from notifications.transports import Fault, Outcome
+from notifications.transports import Fault, SendOutcome
 from notifications.transports.mail import login
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class NextState(NamedTuple):
 
 
 def record_outcomes(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[SendOutcome],
     leased: Sequence[Leased],
     now: datetime,
     arrivals: Sequence[tuple[float, int]] = (),
@@ -114,7 +114,7 @@ def record_outcomes(
     return count
 
 
-def _loss(outcome: Outcome) -> DeliveryLoss:
+def _loss(outcome: SendOutcome) -> DeliveryLoss:
     message, error = outcome.message, outcome.error
     assert error is not None  # noqa: S101  for the type checker
     counts = error.fault is Fault.RECEIVER
@@ -125,7 +125,7 @@ def _loss(outcome: Outcome) -> DeliveryLoss:
 
 
 def _metrics_of(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[SendOutcome],
     leased: Sequence[Leased],
     states: Sequence[NextState],
     arrivals: Iterable[tuple[float, int]],
@@ -163,7 +163,9 @@ def _metrics_of(
     return sums
 
 
-def _remember_login(outcomes: Sequence[Outcome], leased: Sequence[Leased], now: datetime) -> None:
+def _remember_login(
+    outcomes: Sequence[SendOutcome], leased: Sequence[Leased], now: datetime
+) -> None:
     """Tell all processes whether the mail server accepts FOAM's name and password."""
     if any(outcome.error and outcome.error.login for outcome in outcomes):
         login.remember_refusal(now)
@@ -181,7 +183,7 @@ FAILURES_LOGGED = 10
 
 
 def _log_failures(
-    outcomes: Sequence[Outcome], leased: Sequence[Leased], states: Sequence[NextState]
+    outcomes: Sequence[SendOutcome], leased: Sequence[Leased], states: Sequence[NextState]
 ) -> None:
     """Log a line for each failed attempt, without its reason: that may be secret."""
     if not any(outcome.error for outcome in outcomes):
@@ -201,7 +203,7 @@ def _log_failures(
 
 
 def _next_state(
-    outcome: Outcome, max_attempts: int, is_at_most_once: bool, now: datetime
+    outcome: SendOutcome, max_attempts: int, is_at_most_once: bool, now: datetime
 ) -> NextState:
     error = outcome.error
     if error is None:
@@ -235,7 +237,9 @@ WHERE d.id = ANY (ARRAY[o.id]) AND d.attempt = o.attempt AND d.status = 'queued'
 """
 
 
-def _hold_retries_in_quiet_hours(outcomes: Iterable[Outcome], states: Iterable[NextState]) -> None:
+def _hold_retries_in_quiet_hours(
+    outcomes: Iterable[SendOutcome], states: Iterable[NextState]
+) -> None:
     """Move next attempts that would fall into quiet hours to the end of these."""
     retries = [
         (outcome.message, state.next_attempt_at)
@@ -278,7 +282,7 @@ WHERE d.id = w.id
 """
 
 
-def _hold_hung_channels(outcomes: Iterable[Outcome], now: datetime) -> None:
+def _hold_hung_channels(outcomes: Iterable[SendOutcome], now: datetime) -> None:
     """Send nothing for a while to channels whose receivers did not answer in time."""
     ids = sorted({o.message.channel_id for o in outcomes if o.error and o.error.hung})
     if not ids:
@@ -288,7 +292,7 @@ def _hold_hung_channels(outcomes: Iterable[Outcome], now: datetime) -> None:
         cursor.execute(STEP_ASIDE_SQL, {"ids": ids})
 
 
-def _clear_failures(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> None:
+def _clear_failures(outcomes: Sequence[SendOutcome], leased: Sequence[Leased]) -> None:
     """Clear the failures of channels that have answered."""
     failed = [o for o, d in zip(outcomes, leased, strict=True) if d.has_failed]
     if not failed:
@@ -301,7 +305,7 @@ def _clear_failures(outcomes: Sequence[Outcome], leased: Sequence[Leased]) -> No
     )
 
 
-def _disable_gone(outcomes: Iterable[Outcome], now: datetime) -> None:
+def _disable_gone(outcomes: Iterable[SendOutcome], now: datetime) -> None:
     reasons = {
         o.message.channel_id: o.error.detail for o in outcomes if o.error and o.error.address_gone
     }

@@ -33,7 +33,7 @@ from notifications.transports import (
     TRANSPORTS,
     Fault,
     Message,
-    Outcome,
+    SendOutcome,
     Transport,
     TransportError,
     transport,
@@ -113,7 +113,7 @@ class Round:
         self._began = time.monotonic()
         self._senders: dict[str, Sender] = {}
         self._leased: dict[int, Leased] = {}
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[SendOutcome] = []
         # Pairs of an arrival, in seconds of the epoch, and the number of outcomes after it.
         self._arrivals: list[tuple[float, int]] = []
         self._unsent: list[Message] = []
@@ -231,7 +231,7 @@ class Round:
         kind_transport = self._transport(kind)
         if reason := kind_transport.unavailable() or kind_transport.paused(self.clock()):
             error = TransportError(reason, fault=Fault.FOAM)
-            self._outcomes += [Outcome(m, timedelta(0), error=error) for m in messages]
+            self._outcomes += [SendOutcome(m, timedelta(0), error=error) for m in messages]
             return
         if kind not in self._senders:
             self._senders[kind] = kind_transport.sender()
@@ -250,7 +250,7 @@ class Round:
         if is_time or (is_full and not self._failure):
             self._record_and_release()
 
-    def _take_in(self, outcomes: Sequence[Outcome]) -> None:
+    def _take_in(self, outcomes: Sequence[SendOutcome]) -> None:
         """Keep outcomes with the time they arrived: lateness ends there, not at the recording."""
         if outcomes:
             self._outcomes += outcomes

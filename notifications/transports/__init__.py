@@ -4,9 +4,17 @@ from functools import cache
 
 from django.utils.module_loading import import_string
 
-from notifications.transports.base import Fault, Message, Outcome, Transport, TransportError
+from notifications.transports.base import Fault, Message, SendOutcome, Transport, TransportError
 
-__all__ = ["TRANSPORTS", "Fault", "Message", "Outcome", "Transport", "TransportError", "transport"]
+__all__ = [
+    "TRANSPORTS",
+    "Fault",
+    "Message",
+    "SendOutcome",
+    "Transport",
+    "TransportError",
+    "transport",
+]
 
 # In the order in which a round polls them: kinds that cannot hang come first.
 TRANSPORTS = {

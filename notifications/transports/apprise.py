@@ -25,8 +25,8 @@ from notifications.transports.base import (
     SEND_BATCH_SIZE,
     Fault,
     Message,
-    Outcome,
     Sender,
+    SendOutcome,
     Transport,
     TransportError,
     internal_error,
@@ -113,7 +113,7 @@ class AppriseSender:
         # Each with the time at which it was added.
         self._waiting: deque[tuple[float, Message]] = deque()
         self._under_way: dict[int, HelperTask] = {}
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[SendOutcome] = []
 
     def room(self) -> int:
         return SEND_BATCH_SIZE - sum(min(count, FULL_CHANNEL) for count in self._counts().values())
@@ -126,7 +126,7 @@ class AppriseSender:
         self._waiting.extend((now, message) for message in messages)
         self._begin()
 
-    def poll(self, wait: float) -> list[Outcome]:
+    def poll(self, wait: float) -> list[SendOutcome]:
         if self._under_way and not self._outcomes:
             wait_for((task.helper for task in self._under_way.values()), wait)
         for task in list(self._under_way.values()):
@@ -227,7 +227,7 @@ class AppriseSender:
         self, message: Message, took: float, error: TransportError | None, answer: str = ""
     ) -> None:
         self._under_way.pop(message.channel_id, None)
-        self._outcomes.append(Outcome(message, timedelta(seconds=took), answer, error))
+        self._outcomes.append(SendOutcome(message, timedelta(seconds=took), answer, error))
 
 
 def _request(do: str, url: str, seconds: float = TIMEOUT_SECONDS) -> dict[str, Any]:

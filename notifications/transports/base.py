@@ -94,7 +94,7 @@ class Message(NamedTuple):
         return decrypt(self.sealed_previous_secret) if self.sealed_previous_secret else ""
 
 
-class Outcome(NamedTuple):
+class SendOutcome(NamedTuple):
     """The outcome of an attempt: sent if `error` is None. `answer` is the receiver's, shortened."""
 
     message: Message
@@ -151,7 +151,9 @@ class Transport:
         """Send one message and return the receiver's answer; TransportError on failure."""
         raise NotImplementedError
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
+    def send_many(
+        self, messages: Sequence[Message], deadline: float
+    ) -> Iterator[SendOutcome | None]:
         """Yield the outcome of each message started before `deadline`, in any order.
 
         It also yields None now and then while it waits, so that the round can record outcomes.
@@ -165,7 +167,7 @@ class Transport:
         """Return the sender of this kind for one round of the outbox."""
         return ThreadSender(self)
 
-    def attempt(self, message: Message) -> Outcome:
+    def attempt(self, message: Message) -> SendOutcome:
         """Send one message and return its outcome, also of an unexpected exception."""
         started = time.monotonic()
         answer, error = "", None
@@ -175,7 +177,7 @@ class Transport:
             error = failure
         except Exception as bug:
             error = internal_error(bug, message.delivery_id)
-        return Outcome(message, timedelta(seconds=time.monotonic() - started), answer, error)
+        return SendOutcome(message, timedelta(seconds=time.monotonic() - started), answer, error)
 
 
 class Sender(Protocol):
@@ -194,7 +196,7 @@ class Sender(Protocol):
     def add(self, messages: Sequence[Message]) -> None:
         """Add messages; each is returned once, by `poll` as an outcome or by `put_back` unsent."""
 
-    def poll(self, wait: float) -> list[Outcome]:
+    def poll(self, wait: float) -> list[SendOutcome]:
         """Advance all messages and return the outcomes, after up to `wait` seconds."""
 
     def put_back(self, everything: bool) -> list[Message]:
@@ -222,7 +224,7 @@ class DirectSender:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._waiting: dict[int, Message] = {}
-        self._batch: Iterator[Outcome | None] | None = None
+        self._batch: Iterator[SendOutcome | None] | None = None
 
     def room(self) -> int:
         return SEND_BATCH_SIZE - len(self._waiting)
@@ -233,8 +235,8 @@ class DirectSender:
     def add(self, messages: Sequence[Message]) -> None:
         self._waiting |= {message.delivery_id: message for message in messages}
 
-    def poll(self, wait: float) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def poll(self, wait: float) -> list[SendOutcome]:
+        outcomes: list[SendOutcome] = []
         if self._batch is None:
             self._batch = outcomes_of(self._transport, list(self._waiting.values()))
         for outcome in self._batch:
@@ -270,7 +272,7 @@ class ThreadSender:
         self._waiting: deque[tuple[float, Message]] = deque()
         self._sending: dict[int, tuple[float, Message]] = {}
         self._answered_at = 0.0
-        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[SendOutcome | None] = SimpleQueue()
         self._thread: Thread | None = None
 
     def room(self) -> int:
@@ -284,8 +286,8 @@ class ThreadSender:
         self._waiting.extend((now, message) for message in messages)
         self._begin()
 
-    def poll(self, wait: float) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def poll(self, wait: float) -> list[SendOutcome]:
+        outcomes: list[SendOutcome] = []
         with suppress(Empty):
             while self._thread:
                 outcome = self._outcomes.get(timeout=0 if outcomes else wait)
@@ -348,7 +350,7 @@ def send_within() -> float:
     return settings.FOAM_LEASE_SECONDS / 4
 
 
-def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outcome | None]:
+def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[SendOutcome | None]:
     """Send a batch; an exception of the transport is the outcome of all messages not returned."""
     missing = {message.delivery_id: message for message in batch}
     try:
@@ -360,7 +362,7 @@ def outcomes_of(transport: Transport, batch: Sequence[Message]) -> Iterator[Outc
         # It is not known whether these were sent; a retry repeats them with the same id.
         error = internal_error(bug, *missing)
         for message in missing.values():
-            yield Outcome(message, timedelta(0), error=error)
+            yield SendOutcome(message, timedelta(0), error=error)
 
 
 def internal_error(bug: Exception, *delivery_ids: int) -> TransportError:

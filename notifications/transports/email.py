@@ -14,7 +14,7 @@ from django.core.mail import EmailMultiAlternatives
 from accounts.email_addresses import BadAddress, clean_email
 from notifications.links.message_ids import sign
 from notifications.links.signed_links import Link, links
-from notifications.transports.base import Message, Outcome, Transport, internal_error
+from notifications.transports.base import Message, SendOutcome, Transport, internal_error
 from notifications.transports.mail import login
 from notifications.transports.mail.mime import Letter, Letterhead, one_line, unsubscribe_headers
 from notifications.transports.mail.rendering import find_not_me, render_texts
@@ -49,12 +49,14 @@ class EmailTransport(Transport):
     def in_time(self, seconds: float) -> Transport:
         return EmailTransport(seconds)
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
+    def send_many(
+        self, messages: Sequence[Message], deadline: float
+    ) -> Iterator[SendOutcome | None]:
         if settings.EMAIL_BACKEND != SMTP_BACKEND:
             yield from super().send_many(messages, deadline)
             return
         under_way: deque[Message] = deque()
-        failed: list[Outcome] = []
+        failed: list[SendOutcome] = []
         letters = _letters(messages, deadline, under_way, failed)
         began = time.monotonic()
         with closing(Session(self._timeout).send(letters)) as errors:
@@ -63,7 +65,7 @@ class EmailTransport(Transport):
                 failed.clear()
                 latency = timedelta(seconds=time.monotonic() - began)
                 answer = "" if error else "accepted by the mail server"
-                yield Outcome(under_way.popleft(), latency, answer, error)
+                yield SendOutcome(under_way.popleft(), latency, answer, error)
                 began = time.monotonic()
         yield from failed
 
@@ -91,7 +93,7 @@ def _letters(
     messages: Sequence[Message],
     deadline: float,
     under_way: deque[Message],
-    failed: list[Outcome],
+    failed: list[SendOutcome],
 ) -> Iterator[Letter]:
     """Yield the letter of each message; a message that cannot be written fails alone."""
     head = Letterhead(settings.DEFAULT_FROM_EMAIL, _host(), settings.FOAM_RETURN_PATH)
@@ -102,7 +104,7 @@ def _letters(
             letter = write_letter(head, message)
         except Exception as bug:
             error = internal_error(bug, message.delivery_id)
-            failed.append(Outcome(message, timedelta(0), error=error))
+            failed.append(SendOutcome(message, timedelta(0), error=error))
         else:
             under_way.append(message)
             yield letter

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.core.exceptions import ValidationError
 
 from notifications.sql import bulk_cursor
-from notifications.transports.base import DirectSender, Message, Outcome, Sender, Transport
+from notifications.transports.base import DirectSender, Message, Sender, SendOutcome, Transport
 
 # FOR SHARE waits for an inbox that is being deleted, and then stores nothing in it.
 INSERT_MESSAGES = """
@@ -40,7 +40,9 @@ class InboxTransport(Transport):
     def sender(self) -> Sender:
         return DirectSender(self)
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
+    def send_many(
+        self, messages: Sequence[Message], deadline: float
+    ) -> Iterator[SendOutcome | None]:
         started = time.monotonic()
         with bulk_cursor() as cursor:
             cursor.execute(
@@ -56,4 +58,4 @@ class InboxTransport(Transport):
             )
         latency = timedelta(seconds=time.monotonic() - started)
         for message in messages:
-            yield Outcome(message, latency, "stored")
+            yield SendOutcome(message, latency, "stored")

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from notifications.metrics import store
-from notifications.transports.base import Message, Outcome, Transport
+from notifications.transports.base import Message, SendOutcome, Transport
 from notifications.transports.http.curl_multi import OPTIONS, ca_file, proxy_failure, set_proxy
 from notifications.transports.http.proxy import OutboundProxy
 from notifications.transports.webhook import proxy_for
@@ -38,13 +38,15 @@ class NullTransport(Transport):
     def clean(self, address: str, secret: str) -> tuple[str, str]:
         raise ValidationError({"kind": "Only FOAM itself has a channel of this kind."})
 
-    def send_many(self, messages: Sequence[Message], deadline: float) -> Iterator[Outcome | None]:
+    def send_many(
+        self, messages: Sequence[Message], deadline: float
+    ) -> Iterator[SendOutcome | None]:
         """Send one heartbeat and accept all messages, even if the heartbeat fails."""
         started = time.monotonic()
         answer = self._answer(max(message.due_at for message in messages))
         latency = timedelta(seconds=time.monotonic() - started)
         for message in messages:
-            yield Outcome(message, latency, answer)
+            yield SendOutcome(message, latency, answer)
 
     def _answer(self, newest_due_at: datetime) -> str:
         url = settings.FOAM_HEARTBEAT_URL

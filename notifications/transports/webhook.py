@@ -28,8 +28,8 @@ from notifications.transports.base import (
     SEND_BATCH_SIZE,
     Fault,
     Message,
-    Outcome,
     Sender,
+    SendOutcome,
     Transport,
     TransportError,
     internal_error,
@@ -161,7 +161,7 @@ class WebhookSender:
         self._channels: defaultdict[str, set[int]] = defaultdict(set)
         self._macs: dict[str, Mac] = {}
         self._targets: dict[str, Target] = {}
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[SendOutcome] = []
         self._unsent: list[Message] = []
 
     def room(self) -> int:
@@ -181,10 +181,10 @@ class WebhookSender:
                 target = self._target(message.address)
             except RefusedUrl as refused:
                 error = TransportError(str(refused), permanent=True)
-                self._outcomes.append(Outcome(message, timedelta(0), error=error))
+                self._outcomes.append(SendOutcome(message, timedelta(0), error=error))
             except Exception as bug:
                 error = internal_error(bug, message.delivery_id)
-                self._outcomes.append(Outcome(message, timedelta(0), error=error))
+                self._outcomes.append(SendOutcome(message, timedelta(0), error=error))
             else:
                 self._channels[target.peer].add(message.channel_id)
                 now = time.monotonic()
@@ -197,7 +197,7 @@ class WebhookSender:
             self._targets[address] = check_url(address, self._policy)
         return self._targets[address]
 
-    def poll(self, wait: float) -> list[Outcome]:
+    def poll(self, wait: float) -> list[SendOutcome]:
         if self._multi:
             for (lane, ticket, message, target), reply in self._multi.wait(
                 0 if self._outcomes else wait
@@ -248,7 +248,7 @@ class WebhookSender:
             except Exception as bug:
                 self._lanes.end(lane, ticket, 0, now)
                 error = internal_error(bug, message.delivery_id)
-                self._outcomes.append(Outcome(message, timedelta(0), error=error))
+                self._outcomes.append(SendOutcome(message, timedelta(0), error=error))
 
 
 def _clean_secret(secret: str) -> str:
@@ -311,24 +311,26 @@ def build_payload(message: Message) -> bytes:
     return orjson.dumps({"type": kind, "timestamp": due_at, "data": data})
 
 
-def _outcome(message: Message, target: Target, reply: HttpReply) -> Outcome:
+def _outcome(message: Message, target: Target, reply: HttpReply) -> SendOutcome:
     latency = timedelta(seconds=reply.seconds)
     if 200 <= reply.status < 300:
         if challenge := message.data.get("challenge"):
             return _challenged(message, latency, reply, challenge)
         # The status counts, even if the rest of the response was cut off.
-        return Outcome(message, latency, answer=f"answered {reply.status}")
+        return SendOutcome(message, latency, answer=f"answered {reply.status}")
     if reply.proxy_error:
         error = TransportError(reply.proxy_error, fault=Fault.FOAM)
-        return Outcome(message, latency, error=error)
+        return SendOutcome(message, latency, error=error)
     try:
         error = _answered(message, reply) if reply.status else _failed(message, target, reply)
     except Exception as bug:
         error = internal_error(bug, message.delivery_id)
-    return Outcome(message, latency, error=error)
+    return SendOutcome(message, latency, error=error)
 
 
-def _challenged(message: Message, latency: timedelta, reply: HttpReply, challenge: str) -> Outcome:
+def _challenged(
+    message: Message, latency: timedelta, reply: HttpReply, challenge: str
+) -> SendOutcome:
     """Return `sent` if the answer contains the challenge: as text, or in JSON as `challenge`."""
     text = reply.body.decode(errors="replace").strip()
     try:
@@ -337,9 +339,9 @@ def _challenged(message: Message, latency: timedelta, reply: HttpReply, challeng
         content = text
     answer = content.get("challenge") if isinstance(content, dict) else content
     if isinstance(answer, str) and hmac.compare_digest(answer.encode(), challenge.encode()):
-        return Outcome(message, latency, answer=f"answered {reply.status} with the challenge")
+        return SendOutcome(message, latency, answer=f"answered {reply.status} with the challenge")
     error = TransportError(f"answered {reply.status} without the challenge", permanent=True)
-    return Outcome(message, latency, error=error)
+    return SendOutcome(message, latency, error=error)
 
 
 def _answered(message: Message, reply: HttpReply) -> TransportError:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models.pause import check_until
-from reminders.actions.responses import Actor, note_skipped
+from reminders.actions.responses import note_skipped
 from reminders.engine import firing
 from reminders.models import Reminder, transitions
 
@@ -41,12 +41,12 @@ def resume(ids: Sequence[int], now: datetime) -> Refusals:
 
 
 @transaction.atomic
-def skip_next(ids: Sequence[int], now: datetime, by: Actor) -> Refusals:
+def skip_next(ids: Sequence[int], now: datetime) -> Refusals:
     """Skip the next due instant of each reminder, at all its leads to come."""
     reminders = _locked(ids)
     planned = [row for row in reminders if row.next_due_at is not None]
     reasons = {row.pk: f"{state_of(row)} and has no next one" for row in reminders}
-    note_skipped(transitions.skip(planned, now), now, by)
+    note_skipped(transitions.skip(planned, now), now)
     return _without(reasons, planned)
 
 

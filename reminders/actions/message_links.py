@@ -11,12 +11,10 @@ from django.db import transaction
 
 from accounts.timezones import format_instant, zone
 from notifications.channels import enabling
-from notifications.links import signed_links, views
 from notifications.links.signed_links import Action, Pressed
 from notifications.links.views import Answer, StaleLink
 from notifications.models import Channel, Delivery
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 from reminders.recurrence import Gap, to_utc
@@ -37,12 +35,6 @@ SNOOZES: dict[str, timedelta] = {
     SNOOZE_10M.name: timedelta(minutes=10),
     SNOOZE_1H.name: timedelta(hours=1),
 }
-
-
-def register_handlers() -> None:
-    """Register the links of messages about occurrences, and the functions behind them."""
-    signed_links.register("occurrence", ACTIONS)
-    views.register("occurrence", describe, act)
 
 
 class LinkContext(NamedTuple):
@@ -87,24 +79,23 @@ def act(pressed: Pressed, now: datetime) -> Answer:
     """Execute a link and return its result; a second press changes nothing."""
     if pressed.action == STRANGER:
         return _stop(pressed, now)
-    by = Actor(source="link", channel_id=pressed.channel_id)
     link = _find(pressed)
     if pressed.action == DONE_ACTION:
-        if responses.acknowledge(link.occurrence, now, by):
+        if responses.acknowledge(link.occurrence, now):
             return Answer("Done", _then(link), link.all_about)
         return _earlier_answer(link, pressed, now) or _nothing_left()
-    return _snooze(link, pressed, now, by)
+    return _snooze(link, pressed, now)
 
 
 @transaction.atomic
-def _snooze(link: LinkContext, pressed: Pressed, now: datetime, by: Actor) -> Answer:
+def _snooze(link: LinkContext, pressed: Pressed, now: datetime) -> Answer:
     # The same lock as in responses.snooze: of two presses at once the second sees the first.
     Reminder.objects.select_for_update(no_key=True).get(pk=link.occurrence.reminder_id)
     link.occurrence.refresh_from_db()
     if answer := _earlier_answer(link, pressed, now):
         return answer
     until = _until(link, pressed, now)
-    if responses.snooze(link.occurrence, until, now, by):
+    if responses.snooze(link.occurrence, until, now):
         return Answer("Snoozed", _again(link), link.all_about)
     return _earlier_answer(link, pressed, now) or _nothing_left()
 

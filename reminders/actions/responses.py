@@ -1,12 +1,11 @@
 """Acknowledge, snooze and skip, for admin, API, commands and message links alike.
 
 A response is one conditional UPDATE: of two at the same time one changes the row, and the other
-changes nothing. The actor is stored in `Occurrence.responses`, in the same transaction.
+changes nothing. The current actor is stored in `Occurrence.responses`, in the same transaction.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,9 +13,7 @@ from django.db.models import F
 
 from notifications.models import Delivery
 from reminders.models import Occurrence, Reminder, Response
-from reminders.models.response import Actor
-
-__all__ = ["Actor", "acknowledge", "skip_next", "snooze"]
+from reminders.models.response import new_response
 
 MAX_SNOOZE = timedelta(days=365)
 # The reason of deliveries that a response cancels before they are sent.
@@ -24,7 +21,7 @@ ACKNOWLEDGED, SNOOZED = "Acknowledged.", "Snoozed."
 
 
 @transaction.atomic
-def acknowledge(occurrence: Occurrence, now: datetime, by: Actor) -> bool:
+def acknowledge(occurrence: Occurrence, now: datetime) -> bool:
     """Acknowledge an occurrence, end its follow-ups and cancel its queued deliveries.
 
     Return False, without a change, if it is acknowledged already or has not fired.
@@ -32,14 +29,14 @@ def acknowledge(occurrence: Occurrence, now: datetime, by: Actor) -> bool:
     unanswered = Occurrence.objects.unanswered().filter(pk=occurrence.pk)
     changes = {"status": Occurrence.Status.ACKNOWLEDGED, "follow_up_at": None}
     if is_first := bool(unanswered.update(**changes)):
-        _note(occurrence, Response.Verb.ACKNOWLEDGED, now, by)
+        new_response(occurrence, Response.Verb.ACKNOWLEDGED, now).save()
         Delivery.objects.of(occurrence.reference).cancel(ACKNOWLEDGED, now)
     occurrence.refresh_from_db()
     return is_first
 
 
 @transaction.atomic
-def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: Actor) -> bool:
+def snooze(occurrence: Occurrence, until: datetime, now: datetime) -> bool:
     """Send this one occurrence again at `until`, and nothing of it before; the schedule stays.
 
     Return False, without a change, if it is acknowledged, has not fired, is snoozed until then
@@ -59,7 +56,8 @@ def snooze(occurrence: Occurrence, until: datetime, now: datetime, by: Actor) ->
         )
     )
     if is_new:
-        _note(occurrence, Response.Verb.SNOOZED, now, by, f"{until:%Y-%m-%dT%H:%M:%SZ}")
+        detail = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+        new_response(occurrence, Response.Verb.SNOOZED, now, detail).save()
         Delivery.objects.of(occurrence.reference).cancel(SNOOZED, now)
     occurrence.refresh_from_db()
     return is_new
@@ -73,31 +71,18 @@ def check_until(until: datetime, now: datetime) -> None:
 
 
 @transaction.atomic
-def skip_next(reminder: Reminder, now: datetime, by: Actor) -> Occurrence | None:
+def skip_next(reminder: Reminder, now: datetime) -> Occurrence | None:
     """Skip the next due instant at all its leads to come: nothing is sent for it.
 
     Return the skipped occurrence with the earliest fire; None if nothing is planned.
     """
     skipped = reminder.skip(now)
-    note_skipped(skipped, now, by)
+    note_skipped(skipped, now)
     return skipped[0] if skipped else None
 
 
-def note_skipped(skipped: Sequence[Occurrence], now: datetime, by: Actor) -> None:
-    """Record the actor of skipped occurrences."""
-    actor = _actor_fields(by)
-    verb = Response.Verb.SKIPPED
+def note_skipped(skipped: Sequence[Occurrence], now: datetime) -> None:
+    """Record the current actor of skipped occurrences."""
     Response.objects.bulk_create(
-        Response(occurrence=occurrence, verb=verb, at=now, **actor) for occurrence in skipped
+        new_response(occurrence, Response.Verb.SKIPPED, now) for occurrence in skipped
     )
-
-
-def _note(
-    occurrence: Occurrence, verb: Response.Verb, now: datetime, by: Actor, detail: str = ""
-) -> None:
-    actor = _actor_fields(by)
-    Response.objects.create(occurrence=occurrence, verb=verb, at=now, detail=detail, **actor)
-
-
-def _actor_fields(by: Actor) -> dict[str, Any]:
-    return {"face": by.source, "user_id": by.user_id, "channel_id": by.channel_id}

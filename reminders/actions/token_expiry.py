@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from accounts.models import ApiToken
-from accounts.models.token import token_followers
 from accounts.timezones import zone
 from reminders.models import Reminder
 from reminders.recurrence import Fold, Lead
@@ -16,10 +15,6 @@ from reminders.recurrence import Fold, Lead
 LEADS = (Lead(days=7), Lead(days=1))
 TAG = "foam"
 BRACES = str.maketrans("{}", "()")
-
-
-def register_handlers() -> None:
-    token_followers.append(sync_expiry_reminder)
 
 
 def sync_expiry_reminder(token: ApiToken, now: datetime) -> None:

@@ -1,5 +1,6 @@
-"""What staff do to many reminders at once; each action asks first."""
+"""Bulk actions of staff on reminders; each action asks for confirmation."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,6 @@ from unfold.decorators import action
 from accounts.admin import bulk_actions
 from accounts.admin.confirmation import CONFIRMED, confirmed, page
 from accounts.admin.pause_form import UntilForm
-from accounts.audit.actor import Actor
 from reminders.actions import bulk
 from reminders.models import Reminder
 
@@ -31,16 +31,11 @@ RESTORES = (
 )
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """Return staff as the actor of what this request of the admin does."""
-    return Actor("admin", request.user.pk)
-
-
 def fires(reminders: QuerySet[Reminder]) -> str:
-    """Say how many messages go to how many people when these reminders fire."""
-    kept = reminders.order_by().filter(deleted_at=None)
-    links = Reminder.channels.through.objects.filter(reminder__in=kept.values("pk"))
-    count, people = links.count(), kept.values("owner").distinct().count()
+    """Return the effect of firing the reminders: numbers of messages and people."""
+    existing = reminders.order_by().filter(deleted_at=None)
+    links = Reminder.channels.through.objects.filter(reminder__in=existing.values("pk"))
+    count, people = links.count(), existing.values("owner").distinct().count()
     return (
         f"Sends {count:,} message{'' if count == 1 else 's'} at once, to "
         f"{people:,} {'person' if people == 1 else 'people'}. The schedules do not move. "
@@ -49,58 +44,39 @@ def fires(reminders: QuerySet[Reminder]) -> str:
 
 
 class ReminderActions:
-    """What staff do to many reminders at once, each by the rule of the API."""
+    """The bulk actions; each follows the rules of the API."""
 
     actions: tuple[str, ...] = ("pause", "resume", "skip_next", "fire_now", "close", "restore")
 
     @admin.action(description="Pause selected reminders…", permissions=["change"])
     @confirmed("Pause", PAUSES, form=UntilForm)
     def pause(
-        self, request: HttpRequest, reminders: QuerySet[Reminder], asked: dict[str, Any]
+        self, request: HttpRequest, reminders: QuerySet[Reminder], form_data: dict[str, Any]
     ) -> HttpResponse | None:
-        now, until = timezone.now(), asked["until"]
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.pause(ids, now, until), "Paused"
-        )
+        return self._run(request, reminders, bulk.pause, "Paused", form_data["until"])
 
     @admin.action(description="Resume selected reminders…", permissions=["change"])
     @confirmed("Resume", RESUMES)
     def resume(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.resume(ids, now), "Resumed"
-        )
+        return self._run(request, reminders, bulk.resume, "Resumed")
 
     @admin.action(description="Skip next of selected reminders…", permissions=["change"])
     @confirmed("Skip the next of", SKIPS)
     def skip_next(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now, staff = timezone.now(), actor_of(request)
-        return bulk_actions.run_on_many(
-            request,
-            self,
-            reminders,
-            lambda ids: bulk.skip_next(ids, now, staff),
-            "Skipped the next of",
-        )
+        return self._run(request, reminders, bulk.skip_next, "Skipped the next of")
 
     @admin.action(description="Fire selected reminders now…", permissions=["change"])
     @confirmed("Fire", fires, is_final=True)
     def fire_now(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.trigger(ids, now), "Fired"
-        )
+        return self._run(request, reminders, bulk.trigger, "Fired")
 
     @admin.action(description="Delete selected reminders…", permissions=["change"])
     @confirmed("Delete", DELETES, is_final=True)
     def close(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
-        now = timezone.now()
-        return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.close(ids, now), "Deleted"
-        )
+        return self._run(request, reminders, bulk.close, "Deleted")
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Offer it on the page of a reminder that is deleted."""
+        """Tell whether the page offers to restore: if the reminder is deleted."""
         reminder = self.get_object(request, object_id)  # type: ignore[attr-defined]
         is_deleted = reminder is not None and reminder.deleted_at is not None
         return is_deleted and self.has_change_permission(request)  # type: ignore[attr-defined]
@@ -131,7 +107,18 @@ class ReminderActions:
     @admin.action(description="Restore selected reminders…", permissions=["change"])
     @confirmed("Restore", RESTORES)
     def restore(self, request: HttpRequest, reminders: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._run(request, reminders, bulk.restore, "Restored")
+
+    def _run(
+        self,
+        request: HttpRequest,
+        reminders: QuerySet[Reminder],
+        act: Callable[..., Any],
+        verb: str,
+        *arguments: Any,
+    ) -> HttpResponse | None:
+        """Apply a function of `bulk` to the reminders, with `arguments` after the time."""
         now = timezone.now()
         return bulk_actions.run_on_many(
-            request, self, reminders, lambda ids: bulk.restore(ids, now), "Restored"
+            request, self, reminders, lambda ids: act(ids, now, *arguments), verb
         )

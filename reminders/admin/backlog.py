@@ -17,7 +17,6 @@ from notifications.admin import WrittenByFoam
 from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import DECISION_TEXTS, forecast
 from reminders.models import Backlog
-from reminders.models.response import Actor
 
 DECIDED = {
     Backlog.Decision.HOLD: "Held: they wait until somebody decides.",
@@ -35,7 +34,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         "decision",
         "decider",
         "decided_at",
-        "taken",
+        "cleared_count",
         "ended_at",
     )
     list_select_related = ("decided_by",)
@@ -52,38 +51,39 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
         return [path("now/", view, name="reminders_backlog"), *super().get_urls()]
 
     def page(self, request: HttpRequest) -> HttpResponse:
-        """Show how the backlog stands; by POST decide, what sends or drops after a confirmation."""
+        """Show the backlog, or decide by POST; all decisions but hold need a confirmation."""
         may_decide = request.user.has_perm("reminders.decide_backlog")
         if not (may_decide or self.has_view_permission(request)):
             raise PermissionDenied
-        asked, error = "", ""
+        decision, error = "", ""
         if request.method == "POST":
             if not may_decide:
                 raise PermissionDenied
-            asked = request.POST.get("decision", "")
-            if asked == Backlog.Decision.HOLD or "sure" in request.POST:
+            decision = request.POST.get("decision", "")
+            if decision == Backlog.Decision.HOLD or "sure" in request.POST:
                 try:
-                    return self._decide(request, asked)
+                    return self._decide(request, decision)
                 except ValidationError as refusal:
-                    asked, error = "", " ".join(refusal.messages)
-        return self._show(request, may_decide, asked, error)
+                    decision, error = "", " ".join(refusal.messages)
+        return self._show(request, may_decide, decision, error)
 
     def _decide(self, request: HttpRequest, decision: str) -> HttpResponse:
-        seen, rate = (_number(request, name) for name in ("seen", "rate"))
-        by = Actor("admin", request.user.pk)
-        backlog = overdue.decide(decision, timezone.now(), by, rate, seen)
+        backlog_id, rate = (_number(request, name) for name in ("seen", "rate"))
+        backlog = overdue.decide(decision, timezone.now(), rate, backlog_id)
         self.log_change(request, backlog, backlog.text)
         self.message_user(request, DECIDED[Backlog.Decision(decision)])
         return redirect("admin:reminders_backlog")
 
-    def _show(self, request: HttpRequest, may_decide: bool, asked: str, error: str) -> HttpResponse:
+    def _show(
+        self, request: HttpRequest, may_decide: bool, decision: str, error: str
+    ) -> HttpResponse:
         try:
             rate = _number(request, "rate")
         except ValidationError as refusal:
-            rate, asked, error = None, "", error or " ".join(refusal.messages)
+            rate, decision, error = None, "", error or " ".join(refusal.messages)
         now = timezone.now()
         outlook = forecast(now, rate)
-        chosen = next((each for each in outlook.outcomes if each.decision == asked), None)
+        outcomes = (outcome for outcome in outlook.outcomes if outcome.decision == decision)
         zone = request.user.timezone  # type: ignore[union-attr]
         backlog = outlook.backlog
         is_held = backlog is not None and backlog.decision == Backlog.Decision.HOLD
@@ -96,7 +96,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
             "seen": backlog.pk if backlog else 0,
             "rate": outlook.rate,
             "error": error,
-            "chosen": chosen,
+            "chosen": next(outcomes, None),
             "may_decide": may_decide and outlook.overdue > 0,
             "may_hold": not is_held,
             "label_type": "warning" if is_held else "info",
@@ -110,7 +110,7 @@ class BacklogAdmin(WrittenByFoam, ModelAdmin):
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """Read a number of the form; None where it is left out."""
+    """Read a number of the form; None if it is empty."""
     text = request.POST.get(name, "").strip()
     if not text:
         return None

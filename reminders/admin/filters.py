@@ -48,7 +48,7 @@ class DueFilter(admin.SimpleListFilter):
 
 
 class ExactFilter(TextFilter):
-    """A filter by a text that is typed, which a row has exactly."""
+    """A filter by a typed text, which must match exactly."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         text = (self.value() or "").strip()

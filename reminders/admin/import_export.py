@@ -1,4 +1,4 @@
-"""Reminders in and out as files, in the admin: read, taken in and written as by the API."""
+"""Import and export of files in the admin, as in the API."""
 
 import hashlib
 from typing import Any
@@ -23,15 +23,15 @@ from unfold.widgets import (
 from accounts.models.user import validate_timezone
 from reminders.exchange import formats
 from reminders.exchange.api import as_file
-from reminders.exchange.drafts import Loss, Unreadable
+from reminders.exchange.drafts import Unreadable
 from reminders.exchange.formats import FORMATS, WRITABLE
-from reminders.exchange.importer import Busy, Report, Taken, TakenResult, take
+from reminders.exchange.importer import Busy, ImportReport, notable, take
 from reminders.models import Reminder
 
-# What was tried may be taken in for so long.
+# Seconds in which staff may import what a dry run has shown.
 TRIED_FOR = 60 * 60
 SALT = "reminders.import"
-# So many of a kind are listed on the page.
+# The page lists this many results, and as many losses.
 LISTED = 200
 LABELS = {
     "jsonl": "JSON Lines",
@@ -69,37 +69,38 @@ class ImportForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Read the file: `reading` is what is in it, `digest` what tells it from another."""
-        told = self.cleaned_data
-        file, owner = told.get("file"), told.get("owner")
+        """Read the file: `content` is its content, `digest` identifies it."""
+        data = self.cleaned_data
+        file, owner = data.get("file"), data.get("owner")
         if not isinstance(file, UploadedFile) or owner is None or self.errors:
-            return told
-        format = FORMATS.get(told["format"]) or formats.of_file(file.name or "")
+            return data
+        format = FORMATS.get(data["format"]) or formats.of_file(file.name or "")
         if format is None:
             self.add_error("format", "The name of the file does not tell: choose one.")
-            return told
+            return data
         content = file.read()
         try:
-            told["reading"] = formats.read_some(content, format, told["timezone"] or owner.timezone)
+            zone = data["timezone"] or owner.timezone
+            data["content"] = formats.read_upload(content, format, zone)
         except Unreadable as error:
             self.add_error("file", str(error))
-        told["digest"] = hashlib.sha256(content).hexdigest()
-        return told
+        data["digest"] = hashlib.sha256(content).hexdigest()
+        return data
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What is signed when it was tried: what is taken in is the same, for the same owner."""
-        told = self.cleaned_data
+    def signed_data(self) -> dict[str, Any]:
+        """The data that a dry run signs, so that the import has the same file and owner."""
+        data = self.cleaned_data
         return {
-            "owner": told["owner"].pk,
-            "digest": told["digest"],
-            "format": told["format"],
-            "timezone": told["timezone"],
+            "owner": data["owner"].pk,
+            "digest": data["digest"],
+            "format": data["format"],
+            "timezone": data["timezone"],
         }
 
 
-class Moves:
-    """The part of ReminderAdmin that takes files in and gives them out."""
+class ImportExport:
+    """The import and export of ReminderAdmin."""
 
     actions: tuple[str, ...] = ("export_jsonl", "export_icalendar")
     actions_list = ("take_in", "give_out")
@@ -107,7 +108,7 @@ class Moves:
     opts: Any
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        """An import both makes reminders and changes those that are there."""
+        """Tell whether staff may import: that both creates reminders and changes existing ones."""
         return self.has_add_permission(request) and self.has_change_permission(request)  # type: ignore[attr-defined]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
@@ -133,7 +134,7 @@ class Moves:
 
     @action(description="Export", url_path="export", icon="download", permissions=["export"])
     def give_out(self, request: HttpRequest) -> HttpResponseBase:
-        """Give out all reminders of one owner as a file."""
+        """Export all reminders of one owner as a file."""
         form = self._with_owner(ExportForm(request.GET or None), request)
         if form.is_valid():
             owner, name = form.cleaned_data["owner"], form.cleaned_data["format"]
@@ -142,20 +143,20 @@ class Moves:
 
     @action(description="Import", url_path="import", icon="upload", permissions=["import"])
     def take_in(self, request: HttpRequest) -> HttpResponseBase:
-        """Take a file in for an owner: first it is tried, and shown what would come of it."""
+        """Import a file for an owner, after a dry run whose report staff have seen."""
         if request.method != "POST":
             return self._import_page(request, self._with_owner(ImportForm(), request))
         form = self._with_owner(ImportForm(request.POST, request.FILES), request)
         if not form.is_valid():
             return self._import_page(request, form)
         note = ""
-        is_tried = _was_tried(form.asked, request.POST.get("tried", ""))
+        is_tried = _was_tried(form.signed_data, request.POST.get("tried", ""))
         if "take" in request.POST and not is_tried:
             note = "This is not what was tried, or that is an hour ago: look at it once more."
         try:
             report = take(
                 form.cleaned_data["owner"],
-                form.cleaned_data["reading"],
+                form.cleaned_data["content"],
                 timezone.now(),
                 dry_run=not ("take" in request.POST and is_tried),
                 may_write_channels=_may_write_channels(request.user),
@@ -166,15 +167,19 @@ class Moves:
         return self._import_page(request, form, report, note)
 
     def _import_page(
-        self, request: HttpRequest, form: Any, report: Report | None = None, note: str = ""
+        self, request: HttpRequest, form: Any, report: ImportReport | None = None, note: str = ""
     ) -> HttpResponseBase:
-        told: dict[str, Any] = {"form": form, "note": note}
+        context: dict[str, Any] = {"form": form, "note": note}
         if report is not None:
-            told |= {"report": report, "listed": _listed(report), "losses": _losses(report)}
-            told["counts"] = ", ".join(f"{count} {name}" for name, count in report.counts.items())
+            rows = notable([*report.channels, *report.reminders])
+            context |= {"report": report, "listed": rows[:LISTED]}
+            context["losses"] = report.losses[:LISTED]
+            context["counts"] = ", ".join(
+                f"{count} {name}" for name, count in report.counts.items()
+            )
             if report.is_dry_run:
-                told["tried"] = signing.dumps(form.asked, salt=SALT)
-        return self._page(request, "reminders/import.html", "Import reminders", **told)
+                context["tried"] = signing.dumps(form.signed_data, salt=SALT)
+        return self._page(request, "reminders/import.html", "Import reminders", **context)
 
     def _with_owner(self, form: Any, request: HttpRequest) -> Any:
         """Put a field for the owner first, as the form of a reminder has it."""
@@ -185,36 +190,25 @@ class Moves:
         return form
 
     def _page(
-        self, request: HttpRequest, template: str, title: str, **told: Any
+        self, request: HttpRequest, template: str, title: str, **context: Any
     ) -> HttpResponseBase:
         context = {
             **self.admin_site.each_context(request),
             "title": title,
             "opts": self.opts,
-            "media": told["form"].media,
-            **told,
+            "media": context["form"].media,
+            **context,
         }
         return TemplateResponse(request, template, context)
 
 
-def _was_tried(asked: dict[str, Any], token: str) -> bool:
+def _was_tried(data: dict[str, Any], token: str) -> bool:
     try:
         tried: Any = signing.loads(token, salt=SALT, max_age=TRIED_FOR)
     except signing.BadSignature:
         return False
-    return bool(tried == asked)
+    return bool(tried == data)
 
 
 def _may_write_channels(user: Any) -> bool:
     return user.has_perms(["notifications.add_channel", "notifications.change_channel"])
-
-
-def _listed(report: Report) -> list[Taken]:
-    """Return what one looks for first: what is refused, then what is new, then what is changed."""
-    order = [TakenResult.REFUSED, TakenResult.CREATED, TakenResult.UPDATED]
-    both = [*report.channels, *report.reminders]
-    return [each for result in order for each in both if each.result is result][:LISTED]
-
-
-def _losses(report: Report) -> list[Loss]:
-    return report.losses[:LISTED]

@@ -18,9 +18,8 @@ from accounts.admin.confirmation import confirmed
 from accounts.timezones import format_instant
 from notifications.admin import OfUsers, WrittenByFoam, cached_per_request, owner_link
 from reminders.actions import responses
-from reminders.admin.actions import actor_of
 from reminders.admin.outcomes import OCCURRENCE_COLOURS, story
-from reminders.admin.search import FINDS_OCCURRENCES, found_occurrences
+from reminders.admin.search import FINDS_OCCURRENCES, matching_occurrences
 from reminders.models import Occurrence
 
 HOUR = timedelta(hours=1)
@@ -40,7 +39,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         "reason",
         "recorded_at",
     )
-    # When it was recorded has an index, and so has nothing else.
+    # No other column has an index.
     list_filter = ("status", "recorded_at")
     search_fields = ("reminder__title",)
     finds = FINDS_OCCURRENCES
@@ -73,7 +72,7 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
         css = {"all": ("notifications/chain.css", "reminders/explain.css")}
 
     def find(self, rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
-        return found_occurrences(rows, text)
+        return matching_occurrences(rows, text)
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reminders.change_occurrence")
@@ -83,10 +82,10 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def acknowledge(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), actor_of(request)
+        now = timezone.now()
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if responses.acknowledge(occurrence, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.acknowledge(occurrence, now) else WAITS_FOR_NOTHING
 
         return bulk_actions.run(request, self, occurrences, act, "Acknowledged")
 
@@ -95,17 +94,17 @@ class OccurrenceAdmin(OfUsers, WrittenByFoam, Listed, ModelAdmin):
     def snooze(
         self, request: HttpRequest, occurrences: QuerySet[Occurrence]
     ) -> HttpResponse | None:
-        now, whom = timezone.now(), actor_of(request)
+        now = timezone.now()
         until: datetime = now + HOUR
 
         def act(occurrence: Occurrence) -> str | None:
-            return None if responses.snooze(occurrence, until, now, whom) else WAITS_FOR_NOTHING
+            return None if responses.snooze(occurrence, until, now) else WAITS_FOR_NOTHING
 
         return bulk_actions.run(request, self, occurrences, act, "Snoozed")
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show how this came about, on the page that explains its reminder."""
+        """Redirect to the explanation of its reminder at the due time."""
         occurrence = self.get_object(request, object_id)
         if occurrence is None:
             raise Http404

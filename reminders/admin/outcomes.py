@@ -1,4 +1,4 @@
-"""What became of what was due, on the pages of a reminder and of an occurrence."""
+"""The outcomes of occurrences, for the pages of a reminder and of an occurrence."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from reminders.explain.verdicts import OCCURRENCE, Verdict
 from reminders.models import Occurrence, Reminder
 from reminders.schedule.message import format_lead
 
-SHOWN = 5
+LISTED_OCCURRENCES = 5
 VERDICT_COLOURS = {
     Verdict.LOST: "danger",
     Verdict.OVERDUE: "danger",
@@ -42,9 +42,9 @@ PAGES = {
 }
 
 
-def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
-    """Tell the last occurrences of a reminder, each with its deliveries and what came of them."""
-    last = list(reminder.occurrences.order_by("-due_at", "-lead")[:SHOWN])
+def last_outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
+    """Return the last occurrences of a reminder as HTML, each with its deliveries' outcomes."""
+    last = list(reminder.occurrences.order_by("-due_at", "-lead")[:LISTED_OCCURRENCES])
     if not last:
         return "None yet."
     deliveries = deliveries_by_occurrence(reminder, last)
@@ -71,7 +71,7 @@ def outcomes(reminder: Reminder, now: datetime) -> SafeString | str:
 
 
 def story(occurrence: Occurrence, now: datetime) -> SafeString:
-    """Tell one occurrence: its rule, when it was due, whether it fired, and each attempt."""
+    """Return one occurrence as HTML: its rule, its due time, its firing and each attempt."""
     explanation = explain_occurrence(occurrence, now)
     here = reverse("admin:reminders_occurrence_change", args=[occurrence.pk])
     context = {

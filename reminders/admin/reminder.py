@@ -52,9 +52,14 @@ from reminders.admin.filters import (
     ReminderStateFilter,
     ReminderTagFilter,
 )
-from reminders.admin.import_export import Moves
-from reminders.admin.outcomes import PAGES, SHOWN, VERDICT_COLOURS, outcomes
-from reminders.admin.search import FINDS_REMINDERS, found
+from reminders.admin.import_export import ImportExport
+from reminders.admin.outcomes import (
+    LISTED_OCCURRENCES,
+    PAGES,
+    VERDICT_COLOURS,
+    last_outcomes,
+)
+from reminders.admin.search import FINDS_REMINDERS, matching_reminders
 from reminders.engine.pauses import covering_pauses
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE
@@ -63,7 +68,7 @@ from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.schedule.message import format_lead
 from reminders.schedule.preview import messages as preview_messages
-from reminders.schedule.preview import preview
+from reminders.schedule.preview import preview_schedule
 
 PREVIEW_HINT = (
     "For a preview, fill in the start (2026-12-07 18:00) and the time zone (Europe/Berlin)."
@@ -98,7 +103,7 @@ class ReminderForm(EditForm):
 
 @admin.register(Reminder)
 class ReminderAdmin(
-    ChoosesOwner, OfUsers, Listed, ReminderActions, Moves, KeepsChanges, ModelAdmin
+    ChoosesOwner, OfUsers, Listed, ReminderActions, ImportExport, KeepsChanges, ModelAdmin
 ):
     form = ReminderForm
     list_display = ("title", "owner", "show_schedule", "show_next", "show_status", "show_trouble")
@@ -182,8 +187,8 @@ class ReminderAdmin(
         ),
         ("Dates", {"fields": ("created_at", "updated_at")}),
     )
-    actions = (*ReminderActions.actions, *Moves.actions)
-    actions_list = Moves.actions_list
+    actions = (*ReminderActions.actions, *ImportExport.actions)
+    actions_list = ImportExport.actions_list
     actions_detail = ("explain", "restore_one")
 
     class Media:
@@ -196,7 +201,7 @@ class ReminderAdmin(
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # As a search of the same choice offers them (ChannelAdmin.choices_for).
         channels = Channel.objects.exclude_system().filter(deleted_at=None).select_related("owner")
-        kwargs["queryset"] = channels.defer("secret", "previous_secret")
+        kwargs["queryset"] = channels.without_secrets()
         kwargs["form_class"] = partial(LabelledField, label_of=labelled_with_owner)
         kwargs["error_messages"] = {"invalid_choice": GONE_CHANNEL}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -210,7 +215,7 @@ class ReminderAdmin(
         read_failures(channel for reminder in rows for channel in reminder.channels.all())
 
     def find(self, rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Reminder]]:
-        return found(rows, text)
+        return matching_reminders(rows, text)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # What is due next comes first where that is asked for: the tick has an index of it.
@@ -221,12 +226,14 @@ class ReminderAdmin(
         return [path("preview/", view, name="reminders_reminder_preview"), *super().get_urls()]
 
     def preview(self, request: HttpRequest) -> JsonResponse:
-        """Show what a form means and will say, or an error for each field; nothing is stored."""
+        """Return the preview of an unsaved form, or an error for each field; nothing is stored."""
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
         form = self._form_as_it_stands(request)
         if not form.is_valid():
-            return JsonResponse({"errors": {name: each[0] for name, each in form.errors.items()}})
+            return JsonResponse(
+                {"errors": {name: errors[0] for name, errors in form.errors.items()}}
+            )
         stored = self.get_object(request, request.GET.get("reminder", ""))
         if stored is not None:
             form.instance.owner = stored.owner
@@ -238,7 +245,7 @@ class ReminderAdmin(
         return JsonResponse({"html": html, "errors": {}})
 
     def _form_as_it_stands(self, request: HttpRequest) -> Any:
-        """Return a form for what the preview shows; what it can do without may still be empty."""
+        """Return a form with the fields of the preview; texts and owner may still be empty."""
         form = modelform_factory(
             Reminder,
             fields=(*Reminder.SCHEDULE, *Reminder.WORDS, "owner"),
@@ -250,7 +257,7 @@ class ReminderAdmin(
 
     @action(description="Explain", url_path="explain", permissions=["view"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show why a reminder did or did not fire, at the moment asked for or of late."""
+        """Show why a reminder did or did not fire, at the time in the request or recently."""
         reminder = self.get_object(request, object_id)
         if reminder is None:
             raise Http404
@@ -274,11 +281,11 @@ class ReminderAdmin(
 
     def acts_of(self, obj: Reminder) -> list[EntrySource]:
         answers = Response.objects.filter(occurrence__reminder=obj)
-        told = answers.select_related("user", "occurrence").order_by("-at", "-pk")
-        return [of_acts(obj.changes.all(), CHANGE), EntrySource(told, _answered)]
+        responses = answers.select_related("user", "occurrence").order_by("-at", "-pk")
+        return [of_acts(obj.changes.all(), CHANGE), EntrySource(responses, _answered)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
-        # A new reminder stands nowhere yet.
+        # A new reminder has neither a state nor dates yet.
         return self.fieldsets if obj else self.fieldsets[1:-1]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Reminder | None = None) -> Any:
@@ -301,8 +308,8 @@ class ReminderAdmin(
         """Do nothing: `Reminder.store` has saved the channels with the reminder."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
-        found: Any = super().get_queryset(request).prefetch_related("channels")
-        return found.with_last_loss()
+        reminders: Any = super().get_queryset(request).prefetch_related("channels")
+        return reminders.with_last_loss()
 
     @display(description="Next due")
     def show_next(self, reminder: Reminder) -> str:
@@ -320,23 +327,25 @@ class ReminderAdmin(
     @display(description="Covered by")
     @cached_per_request
     def show_pauses(self, reminder: Reminder) -> str:
-        """Of a tag, of all of its user, or of everything."""
+        """List the pauses of its tags, of its user and of everything."""
         pauses = covering_pauses(reminder, timezone.now())
         return "; ".join(pause.sentence(reminder.timezone) for pause in pauses) or "—"
 
     @display(description="Trouble")
     def show_trouble(self, reminder: Reminder) -> str:
-        """What keeps it from firing, or the next firing from its channels."""
-        found = [reminder.error] if reminder.error else []
+        """List what keeps the reminder from firing, or its next messages from arriving."""
+        troubles = [reminder.error] if reminder.error else []
         if switched_off := reminder.owner.switched_off_text:
-            found.append(switched_off)
+            troubles.append(switched_off)
         if reminder.next_due_at:
-            found += [f"{each}: {each.refusal}" for each in reminder.unusable_channels()]
+            unusable = reminder.unusable_channels()
+            troubles += [f"{channel}: {channel.refusal}" for channel in unusable]
         if loss := reminder.last_loss:
-            found.append(f"Its last message did not arrive: {loss.reason}")
-        usable = [each for each in reminder.channels.all() if not each.refusal]
-        found += [f"{each}: {failure}" for each in usable if (failure := failure_of(each))]
-        return "; ".join(found) or "—"
+            troubles.append(f"Its last message did not arrive: {loss.reason}")
+        for channel in reminder.channels.all():
+            if not channel.refusal and (failure := failure_of(channel)):
+                troubles.append(f"{channel}: {failure}")
+        return "; ".join(troubles) or "—"
 
     @display(description="Schedule")
     def show_schedule(self, reminder: Reminder) -> str:
@@ -346,33 +355,35 @@ class ReminderAdmin(
     @cached_per_request
     def show_upcoming(self, reminder: Reminder) -> SafeString:
         try:
-            shown = _preview(reminder) if reminder.pk else PREVIEW_HINT
+            content = _preview(reminder) if reminder.pk else PREVIEW_HINT
         except RecurrenceError as error:
-            shown = error.message
+            content = error.message
         return format_html(
             '<div class="foam-preview" aria-live="polite" data-preview-url="{}"'
             ' data-preview-hint="{}">{}</div>',
             reverse("admin:reminders_reminder_preview")
             + (f"?reminder={reminder.pk}" if reminder.pk else ""),
             PREVIEW_HINT,
-            shown,
+            content,
         )
 
     @display(description="Last outcomes")
     @cached_per_request
     def show_outcomes(self, reminder: Reminder) -> SafeString | str:
-        return outcomes(reminder, timezone.now())
+        return last_outcomes(reminder, timezone.now())
 
 
 def _preview(reminder: Reminder) -> SafeString:
     now, schedule = timezone.now(), reminder.schedule
-    said = preview_messages(reminder, now, reminder.count) if reminder.title else []
-    shown = replace(preview(schedule, now, SHOWN), messages=said)
-    return render_to_string("reminders/preview.html", {"preview": shown, "leads": _leads(schedule)})
+    texts = preview_messages(reminder, now, reminder.count) if reminder.title else []
+    context = replace(preview_schedule(schedule, now, LISTED_OCCURRENCES), messages=texts)
+    return render_to_string(
+        "reminders/preview.html", {"preview": context, "leads": _leads(schedule)}
+    )
 
 
 def _leads(schedule: Schedule) -> str:
-    """Say how long before it is due a reminder speaks; nothing if only when it is due."""
+    """Return the leads as text; empty if the reminder fires only when it is due."""
     if not any(schedule.leads):
         return ""
     words = [f"{format_lead(lead)} before" if lead else "when due" for lead in schedule.leads]

@@ -1,4 +1,4 @@
-"""What staff search for among reminders, and among their occurrences."""
+"""The admin's search for reminders and for occurrences."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from accounts.admin import search
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 
-# So many reminders are looked at for their occurrences.
+# The search for occurrences looks at this many reminders.
 REMINDERS = 1000
 
 FINDS_REMINDERS = (
@@ -22,14 +22,14 @@ FINDS_OCCURRENCES = (
 )
 
 
-def found(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Any]]:
+def matching_reminders(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet[Any]]:
     """Yield the reminders that a text may mean."""
     if (number := search.number_of(text)) is not None:
         yield rows.filter(pk=number)
     yield rows.filter(external_id=text, deleted_at=None)
     words = search.words_of(text)
-    for owners, rest in search.owners(words):
-        yield _containing(search.newest(rows.filter(owner__in=owners)), rest)
+    for owners, other_words in search.owners(words):
+        yield _containing(search.newest(rows.filter(owner__in=owners)), other_words)
     newest = search.newest(rows)
     yield _containing(newest, words)
     # A tag may have more than one word.
@@ -43,12 +43,12 @@ def _containing(rows: QuerySet[Reminder], words: Iterable[str]) -> QuerySet[Remi
     return rows
 
 
-def found_occurrences(rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
+def matching_occurrences(rows: QuerySet[Occurrence], text: str) -> Iterator[QuerySet[Any]]:
     """Yield the occurrences that a text may mean, by themselves and by their reminders."""
     number = search.number_of(text)
     number = occurrence_id(text) if number is None else number
     if number is not None:
         yield rows.filter(pk=number)
-    reminders = search.ids(found(Reminder.objects.exclude_system(), text))[:REMINDERS]
+    reminders = search.ids(matching_reminders(Reminder.objects.exclude_system(), text))[:REMINDERS]
     if reminders:
         yield rows.filter(reminder__in=reminders)

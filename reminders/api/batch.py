@@ -18,10 +18,11 @@ from rest_framework.serializers import as_serializer_error
 from accounts.api.errors import MAX_ITEM_ERRORS, field_errors
 from accounts.models import User
 from notifications.models import Channel
-from reminders.actions.bulk_create import NewReminder, store_new
+from reminders.api.fields import valid_ids
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 from reminders.models.errors import EditConflict, ExternalIdTaken
+from reminders.models.reminder_queryset import NewReminder
 from reminders.schedule.imported_state import ImportedState
 
 CHANNEL_FIELDS = ("channels", "escalate_channels")
@@ -183,11 +184,15 @@ class ReminderBatch:
                 values = item.fields.get(name)
                 if isinstance(values, list):
                     ids.update(value for value in values if type(value) is int)
-        return Channel.objects.owned_by(self.user).in_bulk(_valid_ids(ids)) if ids else {}
+        return (
+            Channel.objects.owned_by(self.user).without_secrets().in_bulk(valid_ids(ids))
+            if ids
+            else {}
+        )
 
     def _lock_reminders(self) -> set[str]:
         """Lock the reminders of the items, in the order of ids; return their external ids."""
-        ids = _valid_ids(item.id for item in self.items if item.id is not None)
+        ids = valid_ids(item.id for item in self.items if item.id is not None)
         keys = {item.external_id for item in self.items if item.external_id}
         own = Reminder.objects.owned_by(self.user).filter(Q(pk__in=ids) | Q(external_id__in=keys))
         locked = own.order_by("pk").select_for_update().values_list("external_id", flat=True)
@@ -233,7 +238,7 @@ class ReminderBatch:
                 positions.append(position)
             except (DjangoValidationError, ValidationError) as error:
                 results[position] = _refused(error)
-        errors = store_new(drafts, self.now)
+        errors = Reminder.objects.store_new(drafts, self.now)
         for i, position in enumerate(positions):
             results[position] = (
                 self._result_of_error(items[position], errors[i])
@@ -273,7 +278,7 @@ class ReminderBatch:
         if item.op is Op.UPSERT:
             return self._upsert(item)
         own = Reminder.objects.owned_by(self.user)
-        reminder = own.filter(pk__in=_valid_ids([item.id or 0])).first()
+        reminder = own.filter(pk__in=valid_ids([item.id or 0])).first()
         if reminder is None:
             return NOT_FOUND
         _check_version(item, reminder)
@@ -301,11 +306,6 @@ class _Outdated(Exception):
 def _check_version(item: Item, reminder: Reminder | None) -> None:
     if item.version is not None and (reminder is None or item.version != reminder.version):
         raise _Outdated
-
-
-def _valid_ids(ids: Iterable[int]) -> list[int]:
-    """Drop numbers out of the range of bigint, for which PostgreSQL would raise an error."""
-    return [id_ for id_ in ids if 0 < id_ < 2**63]
 
 
 def _refused(error: DjangoValidationError | ValidationError) -> ItemResult:

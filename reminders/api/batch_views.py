@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -232,7 +232,6 @@ class BatchAndSyncViews(OwnedViewSet):
             timezone.now(),
             check=self._check_preconditions,
         )
-        prefetch_related_objects([stored], "channels", "escalate_channels")
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         return Response(self.get_serializer(stored).data, status)
 

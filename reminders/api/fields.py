@@ -1,9 +1,11 @@
 """Fields of the API for wall-clock times, leads and channels."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rest_framework import serializers
+from rest_framework.relations import MANY_RELATION_KWARGS
 
 from accounts.api.base import IsoDuration
 from accounts.durations import DurationError
@@ -50,8 +52,24 @@ class LeadDuration(IsoDuration):
         return str(Lead.of(value))
 
 
-class OwnChannels(serializers.PrimaryKeyRelatedField):
-    """The user's own channels. Takes those in the context's `channels` without a query."""
+class OwnChannelList(serializers.ManyRelatedField):
+    """A list of the user's own channels, read in one query."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list):
+            by_id = cast("dict[str, Any]", self.context).setdefault("channels", {})
+            if unread := valid_ids(pk for pk in data if type(pk) is int and pk not in by_id):
+                by_id.update(own_channels(self.context.get("request")).in_bulk(unread))
+        return super().to_internal_value(data)
+
+
+class OwnChannel(serializers.PrimaryKeyRelatedField):
+    """A channel of the user. Takes those in the context's `channels` without a query."""
+
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> OwnChannelList:
+        options = {name: value for name, value in kwargs.items() if name in MANY_RELATION_KWARGS}
+        return OwnChannelList(child_relation=cls(), **options)
 
     def get_queryset(self) -> Any:
         return own_channels(self.context.get("request"))
@@ -61,3 +79,8 @@ class OwnChannels(serializers.PrimaryKeyRelatedField):
         if type(data) is int and data in by_id:
             return by_id[data]
         return super().to_internal_value(data)
+
+
+def valid_ids(ids: Iterable[int]) -> list[int]:
+    """Drop numbers out of the range of bigint, for which PostgreSQL would raise an error."""
+    return [pk for pk in ids if 0 < pk < 2**63]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import DurationField
+from django.db.models import DurationField, prefetch_related_objects
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,14 +15,16 @@ from rest_framework.utils.html import is_html_input
 from accounts.api.base import IsoDuration, ShortList, StrictSerializer
 from accounts.api.serializers import PausedBySerializer
 from accounts.instants import OUT_OF_RANGE
+from accounts.models.queries import keep_related
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel
-from reminders.api.fields import LeadDuration, OwnChannels, WallClockTime
+from reminders.api.fields import LeadDuration, OwnChannel, WallClockTime
 from reminders.engine import pauses
 from reminders.explain.verdicts import Verdict
 from reminders.models import Reminder
 from reminders.models.fields import LeadField, WallClockField
+from reminders.models.reminder_queryset import CHANNELS
 
 # Sorts a pause without an end after all others.
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -53,7 +55,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         validators=[validate_timezone],
         help_text="IANA name, such as Europe/Berlin. Your own if left out.",
     )
-    channels = OwnChannels(
+    channels = OwnChannel(
         many=True,
         required=False,
         help_text="Ids of your channels. Your inbox if left out.",
@@ -70,7 +72,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     last_loss = serializers.SerializerMethodField(
         help_text="Its last message, if that did not arrive. Null if it arrived or is on its way.",
     )
-    escalate_channels = OwnChannels(
+    escalate_channels = OwnChannel(
         many=True,
         required=False,
         help_text="Ids of the channels that get the escalation: see `escalate_after`.",
@@ -86,14 +88,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "id",
             "title",
             "body",
-            "starts_at",
-            "timezone",
-            "recurrence",
-            "exdates",
-            "rdates",
-            "gap",
-            "fold",
-            "leads",
+            *Reminder.SCHEDULE,
             "misfire",
             "grace",
             "channels",
@@ -129,8 +124,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         validators: list[Any] = []
 
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
-        channels = [channel for channel in reminder.channels.all() if channel.deleted_at is None]
-        return [channel.pk for channel in channels if not channel.is_verified]
+        return _not_deleted_ids(
+            channel for channel in reminder.channels.all() if not channel.is_verified
+        )
 
     @extend_schema_field(UndeliveredSerializer(allow_null=True))
     def get_last_loss(self, reminder: Reminder) -> dict[str, Any] | None:
@@ -150,6 +146,9 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         return dict(PausedBySerializer(last).data)
 
     def to_representation(self, reminder: Reminder) -> dict[str, Any]:
+        if not getattr(reminder, "_prefetched_objects_cache", None):
+            # At once, as several fields read them. A list has them already.
+            prefetch_related_objects([reminder], *CHANNELS)
         return {
             **super().to_representation(reminder),
             "channels": _not_deleted_ids(reminder.channels.all()),
@@ -196,7 +195,15 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         return attrs["timezone"]
 
     def create(self, validated_data: dict[str, Any]) -> Reminder:
-        return self._store(Reminder(), validated_data)
+        if "channels" not in validated_data:
+            inbox = Channel.objects.without_secrets().inbox_of(validated_data["owner"])
+            validated_data = {**validated_data, "channels": [inbox]}
+        many = {name: validated_data.get(name, []) for name in ("channels", "escalate_channels")}
+        reminder = self._store(Reminder(), validated_data)
+        for name, channels in many.items():
+            # The answer need not read them again.
+            keep_related(reminder, name, list(dict.fromkeys(channels)))
+        return reminder
 
     def update(self, instance: Reminder, validated_data: dict[str, Any]) -> Reminder:
         return self._store(instance, validated_data)
@@ -204,15 +211,14 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
     def _store(self, reminder: Reminder, values: dict[str, Any]) -> Reminder:
         now, channels = values.pop("now"), values.pop("channels", None)
         escalation_channels = values.pop("escalate_channels", None)
-        imported_state = values.pop("arrival", None)
         for name, value in values.items():
             setattr(reminder, name, value)
-        reminder.store(now, channels, escalation_channels, imported_state)
+        reminder.store(now, channels, escalation_channels)
         return reminder
 
 
 def _not_deleted_ids(channels: Iterable[Channel]) -> list[int]:
-    return [channel.pk for channel in channels if channel.deleted_at is None]
+    return sorted(channel.pk for channel in channels if channel.deleted_at is None)
 
 
 def _wall_clock(value: datetime, local: Any) -> datetime:

@@ -17,7 +17,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.base import Conflict, OwnedViewSet
 from accounts.api.filters import InstantFilter
 from accounts.api.serializers import UntilSerializer
-from accounts.models.one_statement import keep_related
+from accounts.models.queries import keep_related
 from notifications.api.serializers import own_channels
 from reminders.actions import responses
 from reminders.api.batch_views import BatchAndSyncViews
@@ -27,7 +27,7 @@ from reminders.api.occurrence_serializers import (
     OccurrenceSerializer,
     SnoozeSerializer,
 )
-from reminders.api.parse import parse
+from reminders.api.parse import parse_sentence
 from reminders.api.preview_serializers import (
     ParsedSerializer,
     PreviewSerializer,
@@ -44,7 +44,7 @@ from reminders.explain.explanation import explain
 from reminders.models import Occurrence, Reminder
 from reminders.models.response import responses_of, with_responses
 from reminders.recurrence import RecurrenceError
-from reminders.schedule.preview import messages, preview
+from reminders.schedule.preview import messages, preview_schedule
 
 MAX_UPCOMING = 500
 UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
@@ -191,7 +191,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
             if after is None:
                 after = timezone.now()
                 reminder.plan_or_refuse(after)
-            result = preview(reminder.schedule, after, values["count"])
+            result = preview_schedule(reminder.schedule, after, values["count"])
             if reminder.title or reminder.body:
                 result = replace(result, messages=messages(reminder, after, reminder.count))
         except RecurrenceError as error:
@@ -212,7 +212,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         body.is_valid(raise_exception=True)
         owner: Any = request.user
         values = {"timezone": owner.timezone, **body.validated_data}
-        parsed = parse(values["text"], values["timezone"], owner, timezone.now())
+        parsed = parse_sentence(values["text"], values["timezone"], owner, timezone.now())
         return Response(ParsedSerializer(parsed).data)
 
     @extend_schema(
@@ -268,7 +268,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     def skip(self, request: Request, **kwargs: Any) -> Response:
         """Skip the next due instant. Its remaining leads are skipped too."""
         reminder = self.get_object()
-        occurrence = responses.skip_next(reminder, timezone.now(), _actor_of(request))
+        occurrence = responses.skip_next(reminder, timezone.now())
         if occurrence is None:
             raise Conflict(f"Nothing is planned to skip: this reminder is {reminder.status}.")
         return Response(OccurrenceDetailSerializer(occurrence).data)
@@ -328,7 +328,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Mark the occurrence as done. No follow-up is sent. Doing it again changes nothing."""
         occurrence = self.get_object()
-        changed = responses.acknowledge(occurrence, timezone.now(), _actor_of(request))
+        changed = responses.acknowledge(occurrence, timezone.now())
         if occurrence.status != Occurrence.Status.ACKNOWLEDGED:
             raise Conflict(
                 "Only an occurrence that has fired can be acknowledged; this one is "
@@ -344,7 +344,7 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         body = SnoozeSerializer(data=request.data, context={"now": now})
         body.is_valid(raise_exception=True)
         until = body.validated_data["until"]
-        changed = responses.snooze(occurrence, until, now, _actor_of(request))
+        changed = responses.snooze(occurrence, until, now)
         if occurrence.status != Occurrence.Status.SNOOZED:
             raise Conflict(
                 "Only an occurrence without an answer can be snoozed; this one is "
@@ -354,10 +354,6 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
 
     def _answered(self, occurrence: Occurrence, *, changed: bool) -> Response:
         return Response(AnsweredSerializer(occurrence, context={"changed": changed}).data)
-
-
-def _actor_of(request: Request) -> responses.Actor:
-    return responses.Actor("api", request.user.pk)
 
 
 def _count(text: str) -> int:

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
 from reminders.models import Backlog, Reminder
 from reminders.models.backlog import BURST, LATE
-from reminders.models.response import Actor
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,14 @@ def open_or_extend(now: datetime, minimum: int) -> Backlog | None:
 
 
 def decide(
-    decision: str, now: datetime, by: Actor, rate: int | None = None, expected_id: int | None = None
+    decision: str, now: datetime, rate: int | None = None, expected_id: int | None = None
 ) -> Backlog:
     """Decide about the open backlog; if none is open, open one with what is late at `now`.
 
-    `rate` is in reminders a second, 0 for no limit, None to keep it. `expected_id` is the id of the
-    backlog that staff looked at, 0 if none was open: no other one is decided. Waits for the batch
-    that a tick is firing; later batches follow this decision. Raises ValidationError.
+    The decision is recorded as that of the current actor. `rate` is in reminders a second, 0 for no
+    limit, None to keep it. `expected_id` is the id of the backlog that staff looked at, 0 if none
+    was open: no other one is decided. Waits for the batch that a tick is firing; later batches
+    follow this decision. Raises ValidationError.
     """
     if decision not in Backlog.Decision.values:
         raise ValidationError({"decision": f"must be one of {', '.join(Backlog.Decision.values)}."})
@@ -58,7 +59,8 @@ def decide(
             backlog = _open(now, Backlog.Decision.HOLD, settings.FOAM_BACKLOG_RATE)
             _add_late(backlog, now)
         backlog.decision, backlog.decided_at = decision, now
-        backlog.face, backlog.decided_by_id = by.source, by.user_id
+        actor = current_actor()
+        backlog.face, backlog.decided_by_id = actor.source, actor.user_id
         backlog.rate = backlog.rate if rate is None else rate
         backlog.save(update_fields=["decision", "decided_at", "face", "decided_by", "rate"])
     log.warning("backlog decided id=%d decision=%s rate=%d", backlog.pk, decision, backlog.rate)

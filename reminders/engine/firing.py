@@ -4,6 +4,7 @@ A batch is one transaction: claim, plan each reminder in Python, write all of th
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,13 +17,14 @@ from notifications.metrics import store
 from notifications.models import Channel
 from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor
+from reminders.engine.schedule_row import COLUMNS, ScheduleRow
 from reminders.models import Change, Occurrence, Reminder, transitions
 from reminders.models.errors import EditConflict
-from reminders.models.fields import lead_of_interval, leads_of_intervals
+from reminders.models.fields import lead_of_interval
 from reminders.models.occurrence import reference
 from reminders.models.transitions import array_of
-from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
-from reminders.schedule.message import Message, first_message
+from reminders.recurrence import ON_TIME, Fire, Lead
+from reminders.schedule.message import ReminderMessage, first_message
 from reminders.schedule.misfire import Missed, Plan, plan
 from reminders.schedule.numbering import Count
 from reminders.schedule.wall_times import ResumedSchedule, planned_fire
@@ -42,9 +44,8 @@ FIRED = store.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 
 # tick does not scan all waiting reminders for it.
 CLAIM, CLAIM_CANARY = (
     """
-SELECT id, owner_id, title, body, tags, external_id, starts_at, timezone, recurrence, exdates,
-    rdates, gap, fold, leads::text, misfire, grace, next_fire_at, next_due_at,
-    next_lead::text, next_walls, missed_count,
+SELECT {columns}, id, owner_id, title, body, tags, external_id, misfire, grace, next_fire_at,
+    next_due_at, next_lead::text, next_walls, missed_count,
     fired_count, fired_due_at,
     CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
         THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
@@ -55,12 +56,13 @@ WHERE status = 'active' AND next_fire_at <= %(until)s AND next_fire_at > %(after
     AND {condition}
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
-""".replace("{condition}", condition)
+""".replace("{columns}", COLUMNS).replace("{condition}", condition)
     for condition in (f"NOT {EVERYTHING}", f"r.id = {SYSTEM_USER_ID}")
 )
 
 
-class Due(NamedTuple):
+@dataclass(slots=True)
+class Due(ScheduleRow):
     """The columns of a claimed reminder that decide what fires, and the text of its message."""
 
     pk: int
@@ -69,14 +71,6 @@ class Due(NamedTuple):
     body: str
     tags: list[str]
     external_id: str | None
-    starts_at: datetime
-    timezone: str
-    recurrence: str
-    exdates: list[datetime]
-    rdates: list[datetime]
-    gap: str
-    fold: str
-    leads_text: str
     misfire: str
     grace: timedelta
     next_fire_at: datetime
@@ -93,25 +87,8 @@ class Due(NamedTuple):
     channel_ids: list[int]
 
     @property
-    def leads(self) -> tuple[Lead, ...]:
-        return leads_of_intervals(self.leads_text)
-
-    @property
     def next_lead(self) -> Lead:
         return lead_of_interval(self.next_lead_text)
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(
-            starts_at=self.starts_at,
-            timezone=self.timezone,
-            recurrence=self.recurrence,
-            exdates=self.exdates,
-            rdates=self.rdates,
-            gap=self.gap,
-            fold=self.fold,
-            leads=self.leads,
-        )
 
 
 def claim(
@@ -128,7 +105,7 @@ def claim(
     parameters = {"now": now, "after": after, "until": until or now, "limit": limit}
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(sql, parameters, binary=True)
-        return [Due._make(row) for row in cursor.fetchall()]
+        return [Due(*row) for row in cursor.fetchall()]
 
 
 def earliest_fire_at(due: Due) -> datetime:
@@ -279,7 +256,11 @@ def advance(
 
 
 def posts_for(
-    channel_ids: Iterable[int], occurrence_id: int, text: Message, due_at: datetime, urgent: bool
+    channel_ids: Iterable[int],
+    occurrence_id: int,
+    text: ReminderMessage,
+    due_at: datetime,
+    urgent: bool,
 ) -> list[Post]:
     """Return one post for each channel."""
     data = {**text.data, "occurrence_id": occurrence_id}

@@ -22,10 +22,10 @@ from notifications.metrics import store
 from notifications.outbox.post import Post, post_messages
 from notifications.sql import bulk_cursor, write_or_isolate
 from reminders.engine import pauses
+from reminders.engine.schedule_row import COLUMNS, ScheduleRow
 from reminders.models import Occurrence
 from reminders.models.occurrence import reference
-from reminders.recurrence import Schedule
-from reminders.schedule.message import Message, follow_up_message, format_rounded, lateness
+from reminders.schedule.message import ReminderMessage, follow_up_message, format_rounded, lateness
 from reminders.schedule.numbering import Count
 
 log = logging.getLogger(__name__)
@@ -47,14 +47,14 @@ WITH o AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT o.id, r.owner_id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at,
-    o.snoozes, o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent, r.id,
-    r.title, r.body, r.timezone, r.tags, r.external_id, r.error, r.starts_at, r.recurrence,
-    r.exdates, r.rdates, r.gap, r.fold, r.fired_count, r.fired_due_at, u.timezone,
+    o.snoozes, o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent,
+    {columns}, r.id, r.title, r.body, r.tags, r.external_id, r.error, r.fired_count,
+    r.fired_due_at, u.timezone,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id),
     ARRAY(SELECT channel_id FROM reminders_reminder_escalate_channels c WHERE c.reminder_id = r.id)
 FROM o JOIN reminders_reminder r ON r.id = o.reminder_id
     JOIN accounts_user u ON u.id = r.owner_id
-"""
+""".replace("{columns}", COLUMNS)
 
 ADVANCE = """
 UPDATE reminders_occurrence o SET status = n.status, speaks_again_at = n.speaks_again_at,
@@ -67,7 +67,7 @@ WHERE o.id = ANY (ARRAY[n.id])
 
 
 @dataclass(slots=True)
-class ReminderContent:
+class ReminderContent(ScheduleRow):
     """The reminder's current text and settings, for follow-ups.
 
     The first message was rendered from those of its own time.
@@ -76,31 +76,12 @@ class ReminderContent:
     pk: int
     title: str
     body: str
-    timezone: str
     tags: list[str]
     external_id: str | None
     error: str
-    starts_at: datetime
-    recurrence: str
-    exdates: list[datetime]
-    rdates: list[datetime]
-    gap: str
-    fold: str
     fired_count: int
     fired_due_at: datetime | None
     recipient_timezone: str
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(
-            starts_at=self.starts_at,
-            timezone=self.timezone,
-            recurrence=self.recurrence,
-            exdates=self.exdates,
-            rdates=self.rdates,
-            gap=self.gap,
-            fold=self.fold,
-        )
 
 
 class OpenOccurrence(NamedTuple):
@@ -280,7 +261,7 @@ def posts_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) ->
     ]
 
 
-def message_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> Message:
+def message_of(kind: str, row: OpenOccurrence, due_at: datetime, now: datetime) -> ReminderMessage:
     content = row.content
     if kind == NAG:
         opening, reason = f"Reminder {row.nags} of {row.nag_max}: ", "It is not acknowledged yet."

@@ -20,13 +20,12 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.api import idempotency
 from accounts.models import SYSTEM_USER_ID, pause
 from notifications.explain.causes import following
-from notifications.models import Delivery, flood
-from notifications.models import Tally as DeliveryTally
+from notifications.models import Delivery, DeliveryTally, flood
 from notifications.models import channel_change as channel_changes
 from notifications.operations import retention as deliveries
 from notifications.operations.retention import BATCH
 from notifications.sql import bulk_cursor
-from reminders.models import Occurrence, Tally, change, revision
+from reminders.models import Occurrence, OccurrenceTally, change, revision
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE
 
 # These will send another message. A snooze may be longer than the retention period.
@@ -83,7 +82,7 @@ def prune(
             total = replace(total, is_done=False)
             break
     deliveries.forget_secrets(now)
-    deliveries.compact_tally(Tally, now.date())
+    deliveries.compact_tally(OccurrenceTally, now.date())
     deliveries.compact_tally(DeliveryTally, now.date())
     flood.forget(now)
     idempotency.delete_expired(now)

@@ -24,7 +24,7 @@ from reminders.engine.firing import BEGINNING, Due, PlannedReminder
 from reminders.models import Backlog, Change, Heartbeat, Reminder
 from reminders.models.backlog import LATE
 from reminders.models.change import first_line, note
-from reminders.schedule.misfire import Missed, coalesced, dropped
+from reminders.schedule.misfire import Missed, coalesce_plan, drop_plan
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def read_state(now: datetime) -> TickState:
         return TickState(*row)
 
 
-def tick(now: datetime) -> int:
+def run(now: datetime) -> int:
     """Fire everything that is due at `now`; return the number of occurrences that fired.
 
     1. Read pauses, heartbeats and whether a backlog is open: one query.
@@ -241,7 +241,7 @@ def fire_late_batch(now: datetime) -> tuple[int, int, datetime]:
             backlog.spend(len(claimed), since)
         elif not Reminder.objects.due(backlog.due_before).exists():
             backlog.end(now)
-            log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.taken)
+            log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.cleared_count)
         return len(claimed), fired, backlog.due_before
 
 
@@ -251,12 +251,12 @@ def _decision_function(backlog: Backlog) -> Decide:
     def coalesce(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
         planned = firing.plan_of(reminder, now)
         reason = f"{Missed.COALESCED}: {backlog}."
-        return planned._replace(plan=coalesced(planned.plan, now, reason))
+        return planned._replace(plan=coalesce_plan(planned.plan, now, reason))
 
     def drop(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
         reason = f"{Missed.DROPPED}: {backlog}."
         return firing.plan_with(
-            reminder, lambda schedule, first: dropped(schedule, first, backlog.due_before, reason)
+            reminder, lambda schedule, first: drop_plan(schedule, first, backlog.due_before, reason)
         )
 
     decisions = {Backlog.Decision.COALESCE: coalesce, Backlog.Decision.DROP: drop}

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -27,19 +26,16 @@ from reminders.exchange.api_serializers import (
     ImportOptions,
     ReportSerializer,
 )
-from reminders.exchange.drafts import Reading, Unreadable
+from reminders.exchange.drafts import FileContent, Unreadable
 from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
 from reminders.exchange.importer import Busy, take
-from reminders.exchange.shelf import stream
 from reminders.models import Reminder
 
 BINARY = "application/octet-stream"
-# Of the lines of an answer, so much goes out at once.
-BLOCK = 64 * 1024
 
 
 class Negotiation(DefaultContentNegotiation):
-    """`?format=` is that of the file, and what may be accepted is any: an error is JSON."""
+    """`?format=` is the format of the file. Any Accept header is valid: an error is JSON."""
 
     settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)  # type: ignore[assignment]
 
@@ -86,17 +82,17 @@ class ImportView(ApiView, GenericAPIView[Any]):
         not be carried over. The same file again changes nothing. Up to 10 MiB and 10,000 reminders.
         A file with channels needs the scope `channels:write` as well.
         """
-        asked = ImportOptions(data=request.query_params.dict())
-        asked.is_valid(raise_exception=True)
-        options = asked.validated_data
+        serializer = ImportOptions(data=request.query_params.dict())
+        serializer.is_valid(raise_exception=True)
+        options = serializer.validated_data
         content, format = _file(request, options.get("format"))
         user = request.user
         assert isinstance(user, User)  # noqa: S101  for the type checker
-        reading = _read(content, format, options.get("timezone") or user.timezone)
+        file_content = _read(content, format, options.get("timezone") or user.timezone)
         try:
             report = take(
                 user,
-                reading,
+                file_content,
                 timezone.now(),
                 dry_run=options["dry_run"],
                 may_write_channels=_may(request, Scope.CHANNELS_WRITE),
@@ -107,7 +103,7 @@ class ImportView(ApiView, GenericAPIView[Any]):
 
 
 class ExportFilter(ReminderFilter):
-    """All filters of the list; a copy that is kept up to date is read from the list itself."""
+    """All filters of the list but `updated_since`: a client that syncs reads the list itself."""
 
     updated_since = None
 
@@ -129,8 +125,8 @@ class ExportView(ApiView, GenericAPIView[Reminder]):
         parameters=[ExportOptions],
         filters=True,
         responses={
-            (HTTPStatus.OK.value, each.media_types[0]): OpenApiResponse(OpenApiTypes.STR)
-            for each in WRITABLE.values()
+            (HTTPStatus.OK.value, format.media_types[0]): OpenApiResponse(OpenApiTypes.STR)
+            for format in WRITABLE.values()
         },
     )
     def get(self, request: Request, **kwargs: Any) -> StreamingHttpResponse:
@@ -139,9 +135,9 @@ class ExportView(ApiView, GenericAPIView[Reminder]):
         It names the addresses of channels, never their secrets: a token needs the scope
         `channels:read` as well.
         """
-        asked = ExportOptions(data=request.query_params.dict())
-        asked.is_valid(raise_exception=True)
-        format = WRITABLE[asked.validated_data["format"]]
+        serializer = ExportOptions(data=request.query_params.dict())
+        serializer.is_valid(raise_exception=True)
+        format = WRITABLE[serializer.validated_data["format"]]
         if format.name == "jsonl" and not _may(request, Scope.CHANNELS_READ):
             raise PermissionDenied(f"This token lacks the scope {Scope.CHANNELS_READ}.")
         reminders = self.filter_queryset(self.get_queryset())
@@ -153,56 +149,43 @@ def _may(request: Request, scope: str) -> bool:
 
 
 def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
-    """Return what was sent, and the format that it is said to have."""
+    """Return the content of the file, and the format that the client names."""
     data: Any = request.data
-    raw, sent = data.get("raw"), data.get("file")
+    raw, upload = data.get("raw"), data.get("file")
     if unknown := set(data) - {"raw", "file", *FORM_FIELDS}:
         message = "Unknown field. Send only `file`; all else goes into the address."
         raise ValidationError(dict.fromkeys(unknown, message), code="unknown")
     if isinstance(raw, bytes) and raw:
         media_type, file_name = request.content_type or "", ""
-    elif isinstance(sent, UploadedFile):
-        raw, media_type, file_name = sent.read(), sent.content_type or "", sent.name or ""
+    elif isinstance(upload, UploadedFile):
+        raw, media_type, file_name = upload.read(), upload.content_type or "", upload.name or ""
     else:
         raise ValidationError({"file": "Send the file as the body, or in the field `file`."})
     if name is not None:
         return raw, FORMATS[name]
-    told = MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
-    # Of a file in a form, its name tells more than the type that a browser makes of it.
-    told = formats.of_file(file_name) or told
-    if told is None:
+    # Browsers guess the media type of an uploaded file: its name is more reliable.
+    by_media_type = MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
+    format = formats.of_file(file_name) or by_media_type
+    if format is None:
         message = f"Say which format this is: {', '.join(sorted(FORMATS))}."
         raise ValidationError({"format": message})
-    return raw, told
+    return raw, format
 
 
-def _read(content: bytes, format: Format, timezone: str) -> Reading:
+def _read(content: bytes, format: Format, timezone: str) -> FileContent:
     try:
-        return formats.read_some(content, format, timezone)
+        return formats.read_upload(content, format, timezone)
     except Unreadable as error:
         code = "too_many" if isinstance(error, formats.TooMany) else "unreadable"
         raise ValidationError({"file": str(error)}, code=code) from None
 
 
 def as_file(reminders: QuerySet[Reminder], format: Format, now: datetime) -> StreamingHttpResponse:
-    """Give out reminders in a format that FOAM writes, as a file that is written as it is read."""
+    """Return a response that writes reminders to a file while the client reads it."""
     assert format.write is not None  # noqa: S101  for the type checker
     response = StreamingHttpResponse(
-        _blocks(format.write(stream(reminders), now)),
+        formats.in_blocks(format.write(formats.stream(reminders), now)),
         content_type=f"{format.media_types[0]}; charset=utf-8",
     )
     response["Content-Disposition"] = f'attachment; filename="reminders{format.suffixes[0]}"'
     return response
-
-
-def _blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Put lines together: each piece of an answer costs a system call, here and there."""
-    some: list[str] = []
-    size = 0
-    for line in lines:
-        some.append(line)
-        size += len(line)
-        if size >= BLOCK:
-            yield "".join(some)
-            some, size = [], 0
-    yield "".join(some)

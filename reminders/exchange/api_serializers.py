@@ -5,11 +5,11 @@ from rest_framework import serializers
 from accounts.api.base import StrictSerializer
 from accounts.models.user import validate_timezone
 from reminders.exchange.formats import FORMATS, WRITABLE
-from reminders.exchange.importer import Report, Taken, TakenResult
+from reminders.exchange.importer import ImportOutcome, ImportReport, ImportResult
 
 
 class ImportOptions(serializers.Serializer[Any]):
-    """What stands in the address of an import."""
+    """The query parameters of an import."""
 
     format = serializers.ChoiceField(
         sorted(FORMATS),
@@ -43,11 +43,11 @@ class ReasonSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class TakenSerializer(serializers.Serializer[Taken]):
+class TakenSerializer(serializers.Serializer[ImportResult]):
     where = serializers.CharField(help_text="Which part of the file it is.")
     name = serializers.CharField(help_text="The title of a reminder, the key of a channel.")
     result = serializers.ChoiceField(
-        [result.value for result in TakenResult],
+        [outcome.value for outcome in ImportOutcome],
         help_text="`unchanged` was there already, and said the same.",
     )
     id = serializers.IntegerField(allow_null=True)
@@ -66,7 +66,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     refused = serializers.IntegerField()
 
 
-class ReportSerializer(serializers.Serializer[Report]):
+class ReportSerializer(serializers.Serializer[ImportReport]):
     dry_run = serializers.BooleanField(source="is_dry_run")
     counts = CountsSerializer(help_text="How many reminders had which result.")
     reminders = TakenSerializer(many=True, help_text="One for each that the file asks for.")

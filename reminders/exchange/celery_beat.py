@@ -1,9 +1,8 @@
-"""django-celery-beat's tables: for who made one PeriodicTask for each reminder.
+"""The tables of django-celery-beat, for users who had a PeriodicTask for each reminder.
 
-FOAM reminds, and runs no tasks: each PeriodicTask becomes a reminder that says its task and its
-arguments, due when beat would have sent it. In beat a day has to fit both its day fields, in cron
-one of them: where they differ a crontab becomes a rule. An interval is counted in UTC from when it
-last ran, as beat does.
+FOAM reminds, and runs no tasks: each PeriodicTask becomes a reminder with the name and arguments
+of the task, due when beat would have sent it. In beat a day must match both day fields, in cron one
+of them: a crontab with both becomes a rule. An interval counts in UTC from its last run.
 """
 
 import hashlib
@@ -11,19 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.schedules import ParseException, crontab_parser
+from celery.schedules import ParseException
 from django.db.models import QuerySet
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from accounts.timezones import zone
 from reminders.exchange import plain
-from reminders.exchange.drafts import Draft, Loss, Reading
+from reminders.exchange.drafts import PAUSED, Draft, FileContent, Loss
+from reminders.exchange.icalendar.rrule_text import rule_of_cron
 from reminders.recurrence import Schedule
 from reminders.recurrence.cron import Cron
-from reminders.recurrence.rrule import WEEKDAYS
 
 REMINDS = "FOAM reminds, and runs no tasks: each reminder says the task that beat would send."
-# A crontab without a start has always been; the same at each import.
+# The start of a crontab without one; the same at each import.
 LONG_AGO = datetime(2000, 1, 1)
 # FOAM's own rows are no reminders, nor is Celery's.
 OWN = [("tick", "reminders.tasks.dispatch"), ("prune", "reminders.tasks.prune")]
@@ -34,32 +33,32 @@ EXTERNAL_ID_LENGTH = 200
 
 
 class Uncarried(ValueError):
-    """A task that cannot be a reminder, and why."""
+    """The task cannot be a reminder; the message says why."""
 
 
 def tasks(using: str, names: Sequence[str] = ()) -> QuerySet[PeriodicTask]:
-    """Return the tasks of a database that may be reminders: all, or those with these names."""
-    found = PeriodicTask.objects.using(using).exclude(task=CELERYS)
+    """Return the tasks of a database that may be reminders, or only those named `names`."""
+    rows = PeriodicTask.objects.using(using).exclude(task=CELERYS)
     for name, task in OWN:
-        found = found.exclude(name=name, task=task)
-    found = found.filter(name__in=names) if names else found
-    return found.select_related("interval", "crontab", "solar", "clocked").order_by("pk")
+        rows = rows.exclude(name=name, task=task)
+    rows = rows.filter(name__in=names) if names else rows
+    return rows.select_related("interval", "crontab", "solar", "clocked").order_by("pk")
 
 
-def read(found: Iterable[PeriodicTask], timezone: str, now: datetime) -> Reading:
-    """Read tasks as of `now`; one-offs by the clock are told in `timezone`."""
-    reading = Reading()
-    for task in found:
-        place = where(task)
+def read(rows: Iterable[PeriodicTask], timezone: str, now: datetime) -> FileContent:
+    """Read tasks as of `now`; clocked one-offs get `timezone`."""
+    result = FileContent()
+    for task in rows:
+        place, state = where(task), None if task.enabled else PAUSED
         try:
-            reading.drafts.append(Draft(place, _fields(task, timezone, now), not task.enabled))
-        except Uncarried as why:
-            reading.losses.append(Loss(place, f"Not carried over: {why}"))
+            result.drafts.append(Draft(place, _fields(task, timezone, now), state))
+        except Uncarried as error:
+            result.losses.append(Loss(place, f"Not carried over: {error}"))
         else:
-            reading.losses += [Loss(place, what) for what in _left_behind(task)]
-    if reading.drafts:
-        reading.losses.insert(0, Loss("all tasks", REMINDS))
-    return reading
+            result.losses += [Loss(place, what) for what in _unused_settings(task)]
+    if result.drafts:
+        result.losses.insert(0, Loss("all tasks", REMINDS))
+    return result
 
 
 def where(task: PeriodicTask) -> str:
@@ -79,7 +78,7 @@ def _fields(task: PeriodicTask, timezone: str, now: datetime) -> dict[str, Any]:
         lateness = {"misfire": "none", "grace": f"PT{task.expire_seconds}S"}
     return {
         "title": plain.title(task.name),
-        "body": plain.escaped("\n".join(_said(task))),
+        "body": plain.escape_braces("\n".join(_body_lines(task))),
         "external_id": external_id(task.name),
         **when,
         **lateness,
@@ -88,14 +87,14 @@ def _fields(task: PeriodicTask, timezone: str, now: datetime) -> dict[str, Any]:
 
 
 def external_id(name: str) -> str:
-    """Return what names the reminder of a task: names are unique in a database, ids are not."""
+    """Return the external id of a task, by its name: another database has other ids."""
     text = f"beat:{name}"
     if len(text) <= EXTERNAL_ID_LENGTH:
         return text
     return f"beat:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
-def _said(task: PeriodicTask) -> Iterator[str]:
+def _body_lines(task: PeriodicTask) -> Iterator[str]:
     if task.description.strip():
         yield task.description.strip()
     yield f"Task: {task.task}"
@@ -104,7 +103,7 @@ def _said(task: PeriodicTask) -> Iterator[str]:
             yield f"{name.capitalize()}: {value}"
 
 
-def _left_behind(task: PeriodicTask) -> Iterator[str]:
+def _unused_settings(task: PeriodicTask) -> Iterator[str]:
     for name in ROUTING:
         if (value := getattr(task, name)) not in EMPTY:
             yield f"{name} {value!r} is for messages to workers."
@@ -126,7 +125,7 @@ def _when(task: PeriodicTask, timezone: str) -> dict[str, Any]:
 
 
 def _once(when: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return a one-off on the first instant that is due."""
+    """Return a one-off at the next due instant."""
     due_at = Schedule(**when).after(now)
     if due_at is None:
         raise Uncarried("nothing of it is left in the future.")
@@ -137,8 +136,8 @@ def _once(when: dict[str, Any], now: datetime) -> dict[str, Any]:
 def _by_interval(task: PeriodicTask) -> dict[str, Any]:
     interval = task.interval
     every = timedelta(**{interval.period: interval.every})
-    minutes, rest = divmod(every, timedelta(minutes=1))
-    if rest or not minutes:
+    minutes, remainder = divmod(every, timedelta(minutes=1))
+    if remainder or not minutes:
         raise Uncarried(f"FOAM counts in whole minutes, and this is {interval}.")
     if task.last_run_at is None and task.start_time is not None:
         first = task.start_time
@@ -158,7 +157,7 @@ def _every(minutes: int) -> str:
 
 
 def _until(task: PeriodicTask) -> str:
-    """Return the part of a rule that ends it before the task expires."""
+    """Return the UNTIL of a rule that ends before the task expires."""
     if task.expires is None:
         return ""
     last = task.expires - timedelta(microseconds=1)
@@ -172,57 +171,31 @@ def _by_crontab(task: PeriodicTask, crontab: CrontabSchedule) -> dict[str, Any]:
         cron = _cron(crontab)
     except (ParseException, ValueError) as error:
         raise Uncarried(f"its crontab cannot be read: {str(error).rstrip('.')}.") from None
-    # By cron's own rule one of two day fields is enough, unless one of them is free.
+    # In cron a match of one of two day fields is enough, unless one of them is `*`.
     meets = cron.any_day or cron.any_weekday
     if task.expires is None and meets:
         return {"starts_at": starts, "timezone": name, "recurrence": cron.text}
-    # A rule takes from its start what it does not say: here the second.
-    if starts.second:
-        starts = starts.replace(second=0) + timedelta(minutes=1)
-    return {"starts_at": starts, "timezone": name, "recurrence": _rule(cron) + _until(task)}
+    rule = rule_of_cron(cron)
+    assert rule is not None  # noqa: S101  for the type checker
+    return {"starts_at": starts, "timezone": name, "recurrence": rule + _until(task)}
 
 
 def _cron(crontab: CrontabSchedule) -> Cron:
-    """Read by celery's grammar, which has more names, and ranges that go round."""
-    minute, hour = _text(crontab.minute), _text(crontab.hour)
+    """Parse a crontab as Celery does: its grammar has more names, and ranges that wrap around."""
+    schedule = crontab.schedule
     return Cron(
-        minutes=frozenset(crontab_parser(60).parse(minute)),
-        hours=frozenset(crontab_parser(24).parse(hour)),
-        real_pace=any(mark in minute + hour for mark in "*/"),
-        days=frozenset(crontab_parser(31, 1).parse(_text(crontab.day_of_month))),
+        minutes=frozenset(schedule.minute),
+        hours=frozenset(schedule.hour),
+        real_pace=any(mark in crontab.minute + crontab.hour for mark in "*/"),
+        days=frozenset(schedule.day_of_month),
         nearest_weekdays=frozenset(),
         last_day=False,
         last_weekday=False,
-        months=frozenset(crontab_parser(12, 1).parse(_text(crontab.month_of_year))),
-        weekdays=frozenset(crontab_parser(7).parse(_text(crontab.day_of_week))),
+        months=frozenset(schedule.month_of_year),
+        weekdays=frozenset(schedule.day_of_week),
         ordinals=frozenset(),
         both_days=True,
     )
-
-
-def _text(field: str) -> str:
-    return field.replace(" ", "").lower()
-
-
-def _rule(cron: Cron) -> str:
-    """Return the RFC 5545 rule of the same instants, in whose days both fields meet."""
-    hours = "" if len(cron.hours) == 24 else f";BYHOUR={_numbers(cron.hours)}"
-    minutes = "" if len(cron.minutes) == 60 else f";BYMINUTE={_numbers(cron.minutes)}"
-    freq = "MINUTELY" if not minutes else "HOURLY" if not hours else "DAILY"
-    parts = [f"FREQ={freq}{hours}{minutes}"]
-    if len(cron.months) < 12:
-        parts.append(f"BYMONTH={_numbers(cron.months)}")
-    if not cron.any_day:
-        parts.append(f"BYMONTHDAY={_numbers(cron.days)}")
-    if not cron.any_weekday:
-        # Cron's week begins on Sunday.
-        names = [WEEKDAYS[(day - 1) % 7] for day in sorted(cron.weekdays)]
-        parts.append(f"BYDAY={','.join(names)}")
-    return ";".join(parts)
-
-
-def _numbers(values: Iterable[int]) -> str:
-    return ",".join(map(str, sorted(values)))
 
 
 def _wall(moment: datetime) -> datetime:

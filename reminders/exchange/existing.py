@@ -1,148 +1,163 @@
-"""Which reminders of a file a user has already, just as it says."""
+"""Finds the reminders of a user that an import would not change."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 
 from accounts.models import User
 from notifications.models import Channel
-from reminders.api.batch import Item
+from reminders.api.batch import CHANNEL_FIELDS, Item
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, canonical
 
-MANY = ("channels", "escalate_channels")
-# What a reminder says: all that the API takes.
-SAID = tuple(
+FIELDS = tuple(
     name
     for name, field in ReminderSerializer().get_fields().items()
-    if not field.read_only and name not in MANY
+    if not field.read_only and name not in CHANNEL_FIELDS
 )
 
-Said = dict[str, Any]
+# Field values as stored; channels as a frozenset of ids, which are text.
+Content = dict[str, Any]
 
 
 class _Request(NamedTuple):
-    """What the fields of a serializer ask of a request."""
+    """The part of a request that the fields of a serializer need."""
 
     user: User
 
 
-class Known:
-    """What a user has, as it was before an import, by what it says.
+class ExistingReminders:
+    """The reminders that a user had before an import.
 
-    Of two reminders that say the same, each matches one part of the file: a file that has both is
-    taken in whole the first time, and changes nothing the second.
+    An item of an import names its reminder by id or external id. Other items are compared by
+    content, and each reminder matches once: a file with two equal reminders creates both the first
+    time, and changes nothing the second time.
     """
 
     def __init__(self, user: User) -> None:
         self.user = user
         newest = Reminder.objects.order_by("-pk").values_list("pk", flat=True).first()
-        self.there = Reminder.objects.owned_by(user).filter(pk__lte=newest or 0)
-        self.matched: set[int] = set()
+        self.reminders = Reminder.objects.owned_by(user).filter(pk__lte=newest or 0)
+        self.matched_ids: set[int] = set()
         request = {"request": _Request(user)}
         self.serializer = ReminderSerializer(partial=True, context=request)
 
-    def among(self, items: Sequence[Item]) -> list[int | None]:
-        """Return, for each item of an import, the id of the reminder that says all its fields.
+    def match(self, items: Sequence[Item]) -> list[int | None]:
+        """Return, for each item, the id of the reminder that has all its values already.
 
-        None where there is none, or the fields cannot be read: others will say why.
+        None if there is none, or if a value is invalid: the import itself reports that.
         """
-        ids = [item.id for item in items if item.id]
-        keys = [key for item in items if (key := _text(item.fields.get("external_id")))]
-        titles = {_text(item.fields.get("title")) for item in items if _is_nameless(item)}
-        by_id = {r.pk: r for r in _whole(self.there.filter(pk__in=ids))} if ids else {}
-        by_key = {r.external_id: r for r in _whole(self.there.filter(external_id__in=keys))}
-        by_words: dict[Any, list[int]] = {}
-        same = self.there.filter(external_id=None, title__in=titles)
-        for reminder in _whole(same.order_by("pk")) if titles else ():
-            if reminder.pk not in self.matched:
-                by_words.setdefault(_frozen(_stored(reminder)), []).append(reminder.pk)
-        known = {dict(key)["title"] for key in by_words}
-        found: list[int | None] = []
+        by_name = self._by_name(items)
+        by_content = self._by_content(items)
+        titles = {dict(content)["title"] for content in by_content}
+        ids: list[int | None] = []
         for item in items:
-            fields = item.fields
-            if not _is_nameless(item):
-                named = by_id.get(item.id) if item.id else by_key.get(_text(fields["external_id"]))
-                found.append(self._named(fields, named))
+            if name := _name(item):
+                ids.append(self._match_named(item.fields, by_name.get(name)))
+            elif _storable(item.fields.get("title")) in titles:
+                ids.append(self._match_content(item.fields, by_content))
             else:
-                is_there = _text(fields.get("title")) in known
-                found.append(self._by_words(fields, by_words) if is_there else None)
-        return found
+                ids.append(None)
+        return ids
+
+    def _by_name(self, items: Sequence[Item]) -> dict[int | str, Reminder]:
+        names = list(filter(None, map(_name, items)))
+        if not names:
+            return {}
+        ids = [name for name in names if isinstance(name, int)]
+        external_ids = [name for name in names if isinstance(name, str)]
+        named = self.reminders.filter(Q(pk__in=ids) | Q(external_id__in=external_ids))
+        by_name: dict[int | str, Reminder] = {}
+        for reminder in _with_channels(named):
+            by_name[reminder.pk] = reminder
+            by_name[reminder.external_id or reminder.pk] = reminder
+        return by_name
+
+    def _by_content(self, items: Sequence[Item]) -> dict[Any, list[int]]:
+        titles = {_storable(item.fields.get("title")) for item in items if not _name(item)}
+        by_content: dict[Any, list[int]] = {}
+        if titles:
+            same_title = self.reminders.filter(external_id=None, title__in=titles).order_by("pk")
+            for reminder in _with_channels(same_title):
+                if reminder.pk not in self.matched_ids:
+                    by_content.setdefault(_hashable(_stored(reminder)), []).append(reminder.pk)
+        return by_content
 
     @cached_property
-    def usual(self) -> Said:
-        """What a new reminder says that is told no more."""
+    def defaults(self) -> Content:
+        """The content of a new reminder from an item without any field."""
         new = Reminder()
         inbox = Channel.objects.owned_by(self.user).filter(kind="inbox", address="")
         return {
-            **{name: getattr(new, name) for name in SAID},
+            **{name: getattr(new, name) for name in FIELDS},
             "channels": frozenset(map(str, inbox.values_list("pk", flat=True))),
             "escalate_channels": frozenset(),
         }
 
-    def _named(self, fields: Mapping[str, Any], there: Reminder | None) -> int | None:
-        """What a draft leaves out, its reminder may have as it likes."""
-        said = self._said(fields) if there else None
-        if there is None or said is None:
+    def _match_named(self, fields: Mapping[str, Any], reminder: Reminder | None) -> int | None:
+        """Compare the given fields only: an update leaves all others unchanged."""
+        content = self._content(fields) if reminder else None
+        if reminder is None or content is None:
             return None
-        stored = _stored(there)
-        return there.pk if all(stored[name] == value for name, value in said.items()) else None
+        return reminder.pk if content.items() <= _stored(reminder).items() else None
 
-    def _by_words(self, fields: Mapping[str, Any], by_words: dict[Any, list[int]]) -> int | None:
-        said = self._said(fields)
-        if said is None:
+    def _match_content(
+        self, fields: Mapping[str, Any], by_content: dict[Any, list[int]]
+    ) -> int | None:
+        content = self._content(fields)
+        ids = by_content.get(_hashable(self.defaults | content)) if content is not None else None
+        if not ids:
             return None
-        found = by_words.get(_frozen({**self.usual, **said}))
-        if not found:
-            return None
-        self.matched.add(found[0])
-        return found.pop(0)
+        self.matched_ids.add(ids[0])
+        return ids.pop(0)
 
-    def _said(self, fields: Mapping[str, Any]) -> Said | None:
-        """Return what is given, as it would be stored."""
-        plain = {name: value for name, value in fields.items() if name not in MANY}
+    def _content(self, fields: Mapping[str, Any]) -> Content | None:
+        """Return the given fields as they would be stored, or None if a value is invalid."""
+        plain = {name: value for name, value in fields.items() if name not in CHANNEL_FIELDS}
         try:
-            said: Said = dict(self.serializer.run_validation(plain))
-            if "recurrence" in said:
-                said["recurrence"] = canonical(said["recurrence"])
+            content: Content = dict(self.serializer.run_validation(plain))
+            if "recurrence" in content:
+                content["recurrence"] = canonical(content["recurrence"])
         except (ValidationError, RecurrenceError):
             return None
-        if "leads" in said:
-            said["leads"] = sorted(set(said["leads"]))
-        given = {name: fields[name] for name in MANY if name in fields}
-        if not all(isinstance(value, list) for value in given.values()):
-            return None
-        return said | {name: frozenset(map(str, value)) for name, value in given.items()}
+        if "leads" in content:
+            content["leads"] = sorted(set(content["leads"]))
+        for name in CHANNEL_FIELDS:
+            if name in fields:
+                if not isinstance(fields[name], list):
+                    return None
+                content[name] = frozenset(map(str, fields[name]))
+        return content
 
 
-def _whole(reminders: QuerySet[Reminder]) -> QuerySet[Reminder]:
-    return reminders.prefetch_related(*MANY)
+def _with_channels(reminders: QuerySet[Reminder]) -> QuerySet[Reminder]:
+    return reminders.prefetch_related(*CHANNEL_FIELDS)
 
 
-def _stored(reminder: Reminder) -> Said:
-    said = {name: getattr(reminder, name) for name in SAID}
-    for name in MANY:
-        kept = [each for each in getattr(reminder, name).all() if each.deleted_at is None]
-        said[name] = frozenset(str(channel.pk) for channel in kept)
-    return said
+def _stored(reminder: Reminder) -> Content:
+    content = {name: getattr(reminder, name) for name in FIELDS}
+    for name in CHANNEL_FIELDS:
+        channels = getattr(reminder, name).all()
+        content[name] = frozenset(str(c.pk) for c in channels if c.deleted_at is None)
+    return content
 
 
-def _frozen(said: Said) -> Any:
+def _hashable(content: Content) -> Any:
     return tuple(
         (name, tuple(value) if isinstance(value, list) else value)
-        for name, value in sorted(said.items())
+        for name, value in sorted(content.items())
     )
 
 
-def _is_nameless(item: Item) -> bool:
-    """Whether an item says of no reminder that it is the one."""
-    return not item.id and not item.fields.get("external_id")
+def _name(item: Item) -> int | str | None:
+    """Return the id or external id by which an item names its reminder."""
+    return item.id or _storable(item.fields.get("external_id")) or None
 
 
-def _text(value: Any) -> str:
-    """Return what the database can be asked for."""
+def _storable(value: Any) -> str:
+    """Return a text that PostgreSQL can compare; empty for any other value."""
     return value.strip() if isinstance(value, str) and "\0" not in value else ""

@@ -1,14 +1,13 @@
-"""Take what was read of a file in for a user, and say what came of each part of it.
+"""Imports the drafts of a file for a user, and reports the result of each.
 
-In chunks, each in a transaction of its own: what is refused stops nothing else, and when an import
-is broken off, doing it again does the rest. For nothing is taken in twice: a reminder with an
-`external_id` is looked up by that, one without by all that it says (see `known`). One that has come
-back from a calendar, under the UID that it was given there, is the same reminder.
+Each chunk is a transaction of its own. A refused draft does not stop the others, and an import that
+was interrupted can be repeated: no reminder is created twice. A draft finds its reminder by the
+external id, by the UID that FOAM gave it in a calendar, or by content (see `existing`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
@@ -26,16 +25,16 @@ from accounts.models import User
 from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api import batch
-from reminders.api.batch import Item, Op
-from reminders.exchange.drafts import ChannelDraft, Draft, Loss, Reading
-from reminders.exchange.existing import Known
-from reminders.exchange.icalendar.write import id_of
+from reminders.api.batch import CHANNEL_FIELDS, Item, Op
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss
+from reminders.exchange.existing import ExistingReminders
+from reminders.exchange.icalendar.file_writer import id_of
 from reminders.models import Reminder
 
 CHUNK = 500
 # Of a title or of a channel's key, in a report.
 NAME_LENGTH = 200
-# More of them tell nobody more.
+# The report gives the number of further losses.
 MAX_LOSSES = 1_000
 # The first half of an advisory lock; the user is the second.
 LOCK = 0x464F414D
@@ -43,99 +42,112 @@ LOCK = 0x464F414D
 Errors = tuple[dict[str, str], ...]
 
 
-class TakenResult(StrEnum):
+class ImportOutcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
-    UNCHANGED = "unchanged"  # it was there already, and said the same
+    UNCHANGED = "unchanged"  # the user had it already, with the same values
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of one draft; `name` is a reminder's title or a channel's key.
+class ImportResult:
+    """The result of one draft; `name` is a reminder's title or a channel's key.
 
-    `errors` are {field, code, detail}, as in a problem document. No id of what is not kept.
+    `errors` are {field, code, detail}, as in a problem document. A dry run gives no id to a new
+    reminder.
     """
 
     where: str
     name: str
-    result: TakenResult
+    result: ImportOutcome
     id: int | None = None
     errors: Errors = ()
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     is_dry_run: bool
-    reminders: list[Taken] = field(default_factory=list)
-    channels: list[Taken] = field(default_factory=list)
+    reminders: list[ImportResult] = field(default_factory=list)
+    channels: list[ImportResult] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many reminders had which result."""
-        found = Counter(taken.result for taken in self.reminders)
-        return {result.value: found[result] for result in TakenResult}
+        """The number of reminders with each outcome."""
+        counts = Counter(row.result for row in self.reminders)
+        return {outcome.value: counts[outcome] for outcome in ImportOutcome}
 
     @property
     def is_refused(self) -> bool:
-        """Whether any part was."""
-        return any(t.result is TakenResult.REFUSED for t in (*self.reminders, *self.channels))
+        """Whether any draft was refused."""
+        rows = (*self.reminders, *self.channels)
+        return any(row.result is ImportOutcome.REFUSED for row in rows)
+
+
+def notable(rows: Iterable[ImportResult]) -> list[ImportResult]:
+    """Return the refused rows first, as a person has to act on them, then new and updated ones."""
+    order = [ImportOutcome.REFUSED, ImportOutcome.CREATED, ImportOutcome.UPDATED]
+    changed = (row for row in rows if row.result in order)
+    return sorted(changed, key=lambda row: order.index(row.result))
 
 
 class Busy(Exception):
-    """Another import of this user is under way: of two at once, each would take in all of it."""
+    """Another import for this user is running. Two at once would create each reminder twice."""
 
 
 def take(
     user: User,
-    reading: Reading,
+    content: FileContent,
     now: datetime,
     *,
     dry_run: bool = False,
     may_write_channels: bool = True,
     step: Callable[[int], None] = lambda count: None,
-) -> Report:
-    """Take in what was read; with `dry_run` all is tried, and nothing kept. Raises Busy.
+) -> ImportReport:
+    """Import the content of a file; a dry run is rolled back. Raises Busy.
 
-    `step` is called with how many drafts have been dealt with since.
+    `step` is called after each chunk with its number of drafts.
     """
     with (
         acting_as(current_actor()._replace(source=Source.IMPORT.value)),
-        _alone(user),
-        _tried(dry_run),
+        _user_lock(user),
+        _rolled_back(dry_run),
     ):
-        taking = _Taking(user, now, Report(dry_run, losses=_first(reading.losses)))
-        taking.take_channels(reading.channels, may_write=may_write_channels)
-        for begin in range(0, len(reading.drafts), CHUNK):
-            some = reading.drafts[begin : begin + CHUNK]
+        report = ImportReport(dry_run, losses=_first_losses(content.losses))
+        importer = _Importer(user, now, report)
+        importer.import_channels(content.channels, may_write=may_write_channels)
+        for begin in range(0, len(content.drafts), CHUNK):
+            drafts = content.drafts[begin : begin + CHUNK]
             with transaction.atomic():
-                taking.take_reminders(some)
-            step(len(some))
-    return taking.report
+                importer.import_reminders(drafts)
+            step(len(drafts))
+    return report
 
 
 @contextmanager
-def _alone(user: User) -> Iterator[None]:
-    """Hold a lock in a transaction beside those of the chunks.
+def _user_lock(user: User) -> Iterator[None]:
+    """Hold an advisory lock in a transaction beside those of the chunks.
 
-    A lock of the session would stay behind in PgBouncer, where each may have another.
+    It is not a lock of the session: PgBouncer may give a session to another client.
     """
-    beside = connection.copy()
+    lock_connection = connection.copy()
     try:
-        beside.set_autocommit(False)
-        with beside.cursor() as cursor:
+        lock_connection.set_autocommit(False)
+        with lock_connection.cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, user.pk])
             if not cursor.fetchone()[0]:
                 raise Busy
         yield
     finally:
-        beside.close()
+        # A close alone releases the lock only after PostgreSQL has noticed it.
+        with suppress(DatabaseError):
+            lock_connection.rollback()
+        lock_connection.close()
 
 
 @contextmanager
-def _tried(dry_run: bool) -> Iterator[None]:
+def _rolled_back(dry_run: bool) -> Iterator[None]:
     if not dry_run:
         yield
         return
@@ -144,25 +156,24 @@ def _tried(dry_run: bool) -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-class _Taking:
-    def __init__(self, user: User, now: datetime, report: Report) -> None:
+class _Importer:
+    def __init__(self, user: User, now: datetime, report: ImportReport) -> None:
         self.user = user
         self.now = now
         self.report = report
         self.budget = ErrorBudget()
-        self.known = Known(user)
-        # Where each external_id of the file stands.
-        self.seen: dict[str, str] = {}
+        self.existing = ExistingReminders(user)
+        # The place of each external_id in the file.
+        self.places: dict[str, str] = {}
         self.channels: dict[str, int] = {}
 
-    def take_channels(self, drafts: Sequence[ChannelDraft], *, may_write: bool) -> None:
+    def import_channels(self, drafts: Sequence[ChannelDraft], *, may_write: bool) -> None:
         own = Channel.objects.owned_by(self.user)
         self.channels = {channel_exchange.key(channel): channel.pk for channel in own}
         for draft in drafts:
-            taken = self._channel(draft, may_write=may_write)
-            self.report.channels.append(taken)
+            self.report.channels.append(self._channel(draft, may_write=may_write))
 
-    def _channel(self, draft: ChannelDraft, *, may_write: bool) -> Taken:
+    def _channel(self, draft: ChannelDraft, *, may_write: bool) -> ImportResult:
         key = channel_exchange.key_of(draft.fields)
         try:
             with transaction.atomic():
@@ -178,45 +189,46 @@ class _Taking:
         channel = restored.channel
         self.channels[key] = channel.pk
         if not restored.is_new:
-            result = TakenResult.UPDATED if restored.is_changed else TakenResult.UNCHANGED
-            return Taken(draft.where, key, result, channel.pk)
+            outcome = ImportOutcome.UPDATED if restored.is_changed else ImportOutcome.UNCHANGED
+            return ImportResult(draft.where, key, outcome, channel.pk)
         if not channel.is_verified:
             what = f"Secrets and proofs stay where they are: nothing is sent to {key} until it is "
             self.report.losses.append(Loss(draft.where, f"{what}verified here."))
-        return Taken(draft.where, key, TakenResult.CREATED, self._id(channel.pk))
+        return ImportResult(draft.where, key, ImportOutcome.CREATED, self._new_id(channel.pk))
 
-    def take_reminders(self, drafts: Sequence[Draft]) -> None:
-        """Deal with one chunk; the report keeps the order of the file."""
-        dealt: dict[int, Taken] = {}
+    def import_reminders(self, drafts: Sequence[Draft]) -> None:
+        """Import one chunk. The report lists its results in the order of the file."""
+        results: dict[int, ImportResult] = {}
         items: dict[int, Item] = {}
-        back = self._back(drafts)
+        own_ids = self._ids_of_foam_uids(drafts)
         for place, draft in enumerate(drafts):
             try:
-                items[place] = self._item(draft, back)
+                items[place] = self._item(draft, own_ids)
             except ValidationError as error:
-                dealt[place] = self._refused(draft.where, _title(draft), error.detail)
-        there = self.known.among(list(items.values()))
-        for place, pk in zip(list(items), there, strict=True):
+                results[place] = self._refused(draft.where, _title(draft), error.detail)
+        matches = self.existing.match(list(items.values()))
+        for place, pk in zip(list(items), matches, strict=True):
             if pk is not None:
-                draft = drafts[place]
-                dealt[place] = Taken(draft.where, _title(draft), TakenResult.UNCHANGED, pk)
+                draft, outcome = drafts[place], ImportOutcome.UNCHANGED
+                results[place] = ImportResult(draft.where, _title(draft), outcome, pk)
                 del items[place]
-        results = batch.apply(self.user, items.values(), self.now)
-        for place, result in zip(items, results, strict=True):
-            dealt[place] = self._taken(drafts[place], result)
-        self.report.reminders += [dealt[place] for place in range(len(drafts))]
+        for place, result in zip(
+            items, batch.apply(self.user, items.values(), self.now), strict=True
+        ):
+            results[place] = self._result(drafts[place], result)
+        self.report.reminders += [results[place] for place in range(len(drafts))]
 
-    def _back(self, drafts: Sequence[Draft]) -> set[int]:
-        """Return which reminders of the user come back from a calendar with the UID of FOAM."""
+    def _ids_of_foam_uids(self, drafts: Sequence[Draft]) -> set[int]:
+        """Return the ids of the user's reminders that a calendar names by the UID of FOAM."""
         uids = [draft.fields.get("external_id") for draft in drafts]
         ids = {pk for uid in uids if (pk := id_of(uid)) is not None}
         own = Reminder.objects.owned_by(self.user).filter(external_id=None)
         return set(own.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
 
-    def _item(self, draft: Draft, back: set[int]) -> Item:
+    def _item(self, draft: Draft, own_ids: set[int]) -> Item:
         fields = dict(draft.fields)
         errors: dict[str, str] = {}
-        for name in ("channels", "escalate_channels"):
+        for name in CHANNEL_FIELDS:
             keys = fields.get(name)
             if not isinstance(keys, list):
                 continue
@@ -226,44 +238,46 @@ class _Taking:
             fields[name] = [self.channels.get(k, k) if isinstance(k, str) else k for k in keys]
         external_id = fields.get("external_id")
         if isinstance(external_id, str) and external_id:
-            before = self.seen.setdefault(external_id, draft.where)
+            before = self.places.setdefault(external_id, draft.where)
             if before != draft.where:
                 errors["external_id"] = f"Stands in this file twice: see {before}."
             if "\0" in external_id:
                 errors["external_id"] = "Null characters are not allowed."
         if errors:
             raise ValidationError(errors)
-        if (same := id_of(external_id)) in back:
+        if (own_id := id_of(external_id)) in own_ids:
             del fields["external_id"]
-            return Item(Op.UPDATE, fields, same)
+            return Item(Op.UPDATE, fields, own_id)
         op = Op.UPSERT if external_id else Op.CREATE
         return Item(op, fields, arrival=draft.state)
 
-    def _taken(self, draft: Draft, result: batch.ItemResult) -> Taken:
+    def _result(self, draft: Draft, result: batch.ItemResult) -> ImportResult:
         title, reminder = _title(draft), result.reminder
         if not result.is_done or reminder is None:
-            errors = result.errors or tuple(field_errors({"": [result.status.phrase]}))
-            return Taken(draft.where, title, TakenResult.REFUSED, errors=self.budget.cut(errors))
+            errors = self.budget.cut(
+                result.errors or tuple(field_errors({"": [result.status.phrase]}))
+            )
+            return ImportResult(draft.where, title, ImportOutcome.REFUSED, errors=errors)
         if result.status != HTTPStatus.CREATED:
-            return Taken(draft.where, title, TakenResult.UPDATED, reminder.pk)
-        was, status = draft.state, Reminder.Status
-        if was and was.status == status.ACTIVE and reminder.status == status.FINISHED:
+            return ImportResult(draft.where, title, ImportOutcome.UPDATED, reminder.pk)
+        state, status = draft.state, Reminder.Status
+        if state and state.status == status.ACTIVE and reminder.status == status.FINISHED:
             what = "Its last occurrence has passed meanwhile: it is finished."
             self.report.losses.append(Loss(draft.where, what))
-        return Taken(draft.where, title, TakenResult.CREATED, self._id(reminder.pk))
+        return ImportResult(draft.where, title, ImportOutcome.CREATED, self._new_id(reminder.pk))
 
-    def _refused(self, where: str, name: str, detail: Any) -> Taken:
+    def _refused(self, where: str, name: str, detail: Any) -> ImportResult:
         errors = self.budget.cut(field_errors(detail, MAX_ITEM_ERRORS))
-        return Taken(where, shorten(name, NAME_LENGTH), TakenResult.REFUSED, errors=errors)
+        return ImportResult(where, shorten(name, NAME_LENGTH), ImportOutcome.REFUSED, errors=errors)
 
-    def _id(self, pk: int) -> int | None:
+    def _new_id(self, pk: int) -> int | None:
         return None if self.report.is_dry_run else pk
 
 
-def _first(losses: Sequence[Loss]) -> list[Loss]:
-    left = len(losses) - MAX_LOSSES
-    more = [Loss("the file", f"and {left:,} more like these")] if left > 0 else []
-    return [*losses[:MAX_LOSSES], *more]
+def _first_losses(losses: Sequence[Loss]) -> list[Loss]:
+    more = len(losses) - MAX_LOSSES
+    summary = [Loss("the file", f"and {more:,} more like these")] if more > 0 else []
+    return [*losses[:MAX_LOSSES], *summary]
 
 
 def _title(draft: Draft) -> str:

@@ -1,27 +1,27 @@
-"""JSON Lines: all that a user set, without loss, from FOAM to FOAM.
+"""JSON Lines: all settings of reminders, without loss, from one FOAM to another.
 
-The first line names the version. A line tells a channel before the first reminder that uses it;
-reminders stand in the order in which they were made, and name their channels by key. The same
-reminders are always the same bytes.
+The first line has the version. A channel stands before the first reminder that uses it; reminders
+stand in the order of their creation, and name their channels by key. The same reminders are always
+the same bytes.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db.models import prefetch_related_objects
 
-from accounts.durations import iso_duration
 from accounts.instants import parse_instant
 from notifications import channel_exchange
 from notifications.models import Channel
+from reminders.api.batch import CHANNEL_FIELDS
 from reminders.api.serializers import ReminderSerializer
-from reminders.exchange.drafts import ChannelDraft, Draft, Loss, Reading, Unreadable
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, Unreadable, read_lines
+from reminders.exchange.plain import as_api
 from reminders.models import Occurrence, Reminder
-from reminders.recurrence import Lead
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.numbering import Count
 
@@ -31,164 +31,146 @@ CHUNK = 500
 MOST_SKIPPED = 1000
 MOST_FIRED = 2**31 - 1
 
-# As the API takes them: all that is not only told.
-FIELDS = tuple(name for name, each in ReminderSerializer().fields.items() if not each.read_only)
+# All fields that the API takes.
+FIELDS = tuple(name for name, field in ReminderSerializer().fields.items() if not field.read_only)
 STATE = ("status", "fired_count", "fired_due_at", "skipped", "paused_until")
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-# NUL, and half of a character: JSON can write them, nothing can store them.
-_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+# NUL, and half of a character: JSON can express them, and PostgreSQL cannot store them.
+_UNSTORABLE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
 def write(reminders: Iterable[Reminder], now: datetime) -> Iterator[str]:
-    """Yield the lines of a file; `now` decides which skipped instants are still to come."""
+    """Yield the lines of a file; `now` decides which skipped instants are in the future."""
     yield _line(HEADER)
-    told: set[int] = set()
-    rest = iter(reminders)
-    while some := list(islice(rest, CHUNK)):
-        prefetch_related_objects(some, "channels", "escalate_channels")
-        skipped = _skipped(some, now)
-        for reminder in some:
-            channels, further = _kept(reminder.channels), _kept(reminder.escalate_channels)
-            for channel in sorted({*channels, *further}, key=channel_exchange.key):
-                if channel.pk not in told:
-                    told.add(channel.pk)
-                    yield _line({"type": "channel", **channel_exchange.fields(channel)})
-            many = {"channels": channels, "escalate_channels": further}
-            keys = {
-                name: [channel_exchange.key(each) for each in found] for name, found in many.items()
-            }
-            yield _line(_reminder(reminder, keys, skipped.get(reminder.pk, [])))
+    written_channels: set[Channel] = set()
+    iterator = iter(reminders)
+    while chunk := list(islice(iterator, CHUNK)):
+        prefetch_related_objects(chunk, *CHANNEL_FIELDS)
+        skipped = _skipped(chunk, now)
+        for reminder in chunk:
+            channels = {name: _channels(getattr(reminder, name)) for name in CHANNEL_FIELDS}
+            new_channels = {channel for row in channels.values() for channel in row}
+            for channel in sorted(new_channels - written_channels, key=channel_exchange.key):
+                yield _line({"type": "channel", **channel_exchange.fields(channel)})
+            written_channels |= new_channels
+            keys = {name: list(map(channel_exchange.key, row)) for name, row in channels.items()}
+            yield _line(_reminder(reminder, keys, skipped[reminder.pk]))
 
 
 def _line(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=as_api) + "\n"
 
 
-def _kept(channels: Any) -> list[Channel]:
-    return sorted(
-        (each for each in channels.all() if each.deleted_at is None), key=channel_exchange.key
-    )
+def _channels(related: Any) -> list[Channel]:
+    channels = (channel for channel in related.all() if channel.deleted_at is None)
+    return sorted(channels, key=channel_exchange.key)
 
 
 def _skipped(reminders: list[Reminder], now: datetime) -> dict[int, list[datetime]]:
-    """Return, by reminder, what `Reminder.skipped_ahead` does."""
-    on_time = {reminder.pk: min(reminder.leads) for reminder in reminders}
-    rows = Occurrence.objects.filter(
-        reminder__in=on_time, status=Occurrence.Status.SKIPPED, due_at__gt=now
-    )
-    found: dict[int, list[datetime]] = {}
-    for pk, due_at, lead in rows.order_by("due_at").values_list("reminder_id", "due_at", "lead"):
-        if lead == on_time[pk]:
-            found.setdefault(pk, []).append(due_at)
-    return found
+    """Return `Reminder.skipped_ahead` of each reminder, by id."""
+    shortest_leads = {reminder.pk: min(reminder.leads) for reminder in reminders}
+    occurrences = Occurrence.objects.filter(
+        reminder__in=shortest_leads, status=Occurrence.Status.SKIPPED, due_at__gt=now
+    ).order_by("due_at")
+    skipped: dict[int, list[datetime]] = {pk: [] for pk in shortest_leads}
+    for pk, due_at, lead in occurrences.values_list("reminder_id", "due_at", "lead"):
+        if lead == shortest_leads[pk]:
+            skipped[pk].append(due_at)
+    return skipped
 
 
 def _reminder(
     reminder: Reminder, keys: dict[str, list[str]], skipped: list[datetime]
 ) -> dict[str, Any]:
-    shown = {name: _plain(getattr(reminder, name)) for name in FIELDS if name not in keys} | keys
     until = reminder.paused_until
     return {
         "type": "reminder",
-        **{name: shown[name] for name in FIELDS},
+        **{name: keys[name] if name in keys else getattr(reminder, name) for name in FIELDS},
         "status": reminder.status,
         "fired_count": reminder.fired_count,
         "fired_due_at": reminder.fired_due_at and _instant(reminder.fired_due_at),
         "skipped": [_instant(due_at) for due_at in skipped],
-        # Only where there is one: a FOAM of before does not know it.
+        # Left out if empty: an older FOAM does not know it.
         **({"paused_until": _instant(until)} if until else {}),
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Lead):
-        return str(value)
-    return iso_duration(value) if isinstance(value, timedelta) else value
 
 
 def _instant(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def read(content: bytes, timezone: str) -> Reading:
-    """Read such a file; a reminder may leave out what the API lets it, and its state.
+def read(content: bytes, timezone: str) -> FileContent:
+    """Read a file. A reminder may omit its state, and the fields that the API lets a client omit.
 
-    `timezone` is for reminders that name none. Raises Unreadable, with the line.
+    `timezone` is for reminders without one. Raises Unreadable, with the line.
     """
-    reading = Reading()
-    lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
-    number, first = next(lines)
-    if _object(first, number) != HEADER:
-        _refuse(number, f"a file of FOAM begins with {_line(HEADER).strip()}.")
-    for number, text in lines:
-        if text.strip():
-            _take(_object(text, number), number, timezone, reading)
-    return reading
+    result = FileContent()
+
+    def read_line(text: str, where: str) -> None:
+        if where == "line 1":
+            _check(_object(text) == HEADER, f"a file of FOAM begins with {_line(HEADER).strip()}.")
+        elif text.strip():
+            _read_object(_object(text), where, timezone, result)
+
+    read_lines(content, read_line)
+    return result
 
 
-def _object(text: bytes, number: int) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
-    except UnicodeDecodeError:
-        _refuse(number, "this is no text in UTF-8.")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
-        _refuse(number, "this is nested too deeply.")
+        raise Unreadable("this is nested too deeply.") from None
     except ValueError as error:
-        _refuse(number, f"this is no JSON: {error}.")
-    if not isinstance(found, dict):
-        _refuse(number, "each line is a JSON object.")
-    if _UNSTORABLE.search(text) and not _is_text(found):
-        _refuse(number, "an escape stands for NUL, or for half of a character.")
-    return found
+        raise Unreadable(f"this is no JSON: {error}.") from None
+    _check(isinstance(value, dict), "each line is a JSON object.")
+    is_storable = not _UNSTORABLE.search(text) or _is_storable(value)
+    _check(is_storable, "an escape stands for NUL, or for half of a character.")
+    return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
         raise ValueError("a name stands twice in one object")
-    return found
+    return dict(pairs)
 
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _is_text(found: dict[str, Any]) -> bool:
+def _is_storable(fields: dict[str, Any]) -> bool:
     try:
-        _line(found).encode()
+        _line(fields).encode()
     except UnicodeEncodeError:
         return False
-    return r"\u0000" not in json.dumps(found).replace(r"\\", "")
+    return r"\u0000" not in json.dumps(fields).replace(r"\\", "")
 
 
-def _take(found: dict[str, Any], number: int, timezone: str, reading: Reading) -> None:
-    where, kind = f"line {number}", found.pop("type", None)
+def _read_object(line: dict[str, Any], where: str, timezone: str, result: FileContent) -> None:
+    kind = line.pop("type", None)
     if kind == "channel":
-        _check_names(found, channel_exchange.FIELDS, number)
+        _check_names(line, channel_exchange.FIELDS)
         for name in ("kind", "address"):
-            _check(isinstance(found.get(name, ""), str), number, f"{name} is text.")
-        reading.channels.append(ChannelDraft(where, found))
+            _check(isinstance(line.get(name, ""), str), f"{name} is text.")
+        result.channels.append(ChannelDraft(where, line))
     elif kind == "reminder":
-        _check_names(found, (*FIELDS, *STATE), number)
-        arrival = _arrival(found, number)
-        fields = {"timezone": timezone, **{n: v for n, v in found.items() if n not in STATE}}
-        reading.losses += [Loss(where, what) for what in _without_channels(fields, number)]
-        reading.drafts.append(Draft(where, fields, arrival=arrival))
+        _check_names(line, (*FIELDS, *STATE))
+        state = _state(line)
+        fields = {"timezone": timezone, **{n: v for n, v in line.items() if n not in STATE}}
+        result.losses += [Loss(where, what) for what in _replace_deleted_channels(fields)]
+        result.drafts.append(Draft(where, fields, state))
     else:
-        _refuse(number, 'a line has the type "channel" or "reminder".')
+        raise Unreadable('a line has the type "channel" or "reminder".')
 
 
-def _without_channels(fields: dict[str, Any], number: int) -> Iterator[str]:
-    """Yield what becomes of a reminder whose channels were deleted where it comes from."""
-    for name in ("channels", "escalate_channels"):
+def _replace_deleted_channels(fields: dict[str, Any]) -> Iterator[str]:
+    """Make a reminder valid whose channels were deleted in its FOAM; yield the losses."""
+    for name in CHANNEL_FIELDS:
         keys = fields.get(name, [])
         is_list = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
-        _check(is_list, number, f"{name} is a list of keys such as email:ada@example.com.")
+        _check(is_list, f"{name} is a list of keys such as email:ada@example.com.")
     if fields.get("channels") == []:
         del fields["channels"]
         yield "Its channels had been deleted: a new one speaks in your inbox."
@@ -197,51 +179,44 @@ def _without_channels(fields: dict[str, Any], number: int) -> Iterator[str]:
         yield "The channels that it escalated to had been deleted: it no longer does."
 
 
-def _arrival(found: dict[str, Any], number: int) -> ImportedState | None:
-    if not any(name in found for name in STATE):
+def _state(line: dict[str, Any]) -> ImportedState | None:
+    if not any(name in line for name in STATE):
         return None
-    status = found.get("status", Reminder.Status.ACTIVE)
-    _check(status in Reminder.Status.values, number, f"status is {_or(Reminder.Status.values)}.")
-    fired = found.get("fired_count", 0)
+    status = line.get("status", Reminder.Status.ACTIVE)
+    *first, last = Reminder.Status.values
+    _check(status in Reminder.Status.values, f"status is {', '.join(first)} or {last}.")
+    fired = line.get("fired_count", 0)
     is_count = type(fired) is int and 0 <= fired <= MOST_FIRED
-    _check(is_count, number, f"fired_count is a whole number from 0 to {MOST_FIRED}.")
-    newest, skipped = found.get("fired_due_at"), found.get("skipped", [])
+    _check(is_count, f"fired_count is a whole number from 0 to {MOST_FIRED}.")
+    newest, skipped = line.get("fired_due_at"), line.get("skipped", [])
+    until = line.get("paused_until")
     is_short = isinstance(skipped, list) and len(skipped) <= MOST_SKIPPED
-    _check(is_short, number, f"skipped is a list of up to {MOST_SKIPPED} instants.")
-    until = found.get("paused_until")
-    is_asked = until is None or status == Reminder.Status.PAUSED
-    _check(is_asked, number, "paused_until goes with the status paused.")
+    _check(is_short, f"skipped is a list of up to {MOST_SKIPPED} instants.")
+    may_be_until = until is None or status == Reminder.Status.PAUSED
+    _check(may_be_until, "paused_until goes with the status paused.")
     return ImportedState(
         status,
-        Count(fired, None if newest is None else _moment(newest, "fired_due_at", number)),
-        tuple(_moment(each, "skipped", number) for each in skipped),
-        None if until is None else _moment(until, "paused_until", number),
+        Count(fired, None if newest is None else _moment(newest, "fired_due_at")),
+        tuple(_moment(due_at, "skipped") for due_at in skipped),
+        None if until is None else _moment(until, "paused_until"),
     )
 
 
-def _moment(text: Any, name: str, number: int) -> datetime:
+def _moment(text: Any, name: str) -> datetime:
     if isinstance(text, str) and _INSTANT.fullmatch(text):
         try:
             return parse_instant(text)
         except ValueError:
             pass
-    _refuse(number, f"{name} holds instants in UTC such as 2026-11-23T17:00:00Z.")
+    raise Unreadable(f"{name} holds instants in UTC such as 2026-11-23T17:00:00Z.")
 
 
-def _check_names(found: dict[str, Any], allowed: tuple[str, ...], number: int) -> None:
-    unknown = [name for name in found if name not in allowed]
+def _check_names(line: dict[str, Any], allowed: tuple[str, ...]) -> None:
+    unknown = [name for name in line if name not in allowed]
     quoted = json.dumps(unknown[0][:40]) if unknown else ""
-    _check(not unknown, number, f"unknown field {quoted}. Allowed: {', '.join(allowed)}.")
+    _check(not unknown, f"unknown field {quoted}. Allowed: {', '.join(allowed)}.")
 
 
-def _check(is_right: bool, number: int, what: str) -> None:
-    if not is_right:
-        _refuse(number, what)
-
-
-def _or(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _refuse(number: int, what: str) -> NoReturn:
-    raise Unreadable(f"Line {number}: {what}")
+def _check(is_valid: bool, message: str) -> None:
+    if not is_valid:
+        raise Unreadable(message)

@@ -10,7 +10,7 @@ from reminders.explain import moment
 from reminders.explain.evidence import Evidence, expects, readable
 from reminders.explain.moment import ExplainedTime
 from reminders.explain.verdicts import FireVerdict, Verdict
-from reminders.models import Backlog, Change, Reminder, Tally
+from reminders.models import Backlog, Change, OccurrenceTally, Reminder
 from reminders.models import change as history
 from reminders.models.change import first_line
 from reminders.recurrence import Fire
@@ -43,7 +43,7 @@ class Absence(Evidence):
         if fire.fire_at > self.now:
             return Verdict.NOT_DUE, "it is not planned: what comes next is later", []
         # What was recorded of that day, or of a later one, has been removed.
-        if Tally.objects.filter(day__gte=fire.fire_at.date(), pruned__gt=0).exists():
+        if OccurrenceTally.objects.filter(day__gte=fire.fire_at.date(), pruned__gt=0).exists():
             return Verdict.NOT_KEPT, "what was recorded of that day is kept no longer", []
         reason = (
             "IT IS LOST: the reminder was active, it should have fired, and nothing is recorded"

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from accounts.audit.actor import Source
 from notifications.explain.delivery import Step, waits_for
 from notifications.models import Attempt, Delivery
 from notifications.outbox import digest
 from reminders.actions.responses import ACKNOWLEDGED, SNOOZED
 from reminders.engine.follow_ups import ESCALATE, NAG, SNOOZE
-from reminders.models import Change, Occurrence, Reminder, Response
+from reminders.models import Change, Occurrence, Reminder
 from reminders.schedule.message import LATE, format_duration
 from reminders.schedule.misfire import Missed
 
@@ -51,10 +52,10 @@ OCCURRENCE: dict[str, str] = {
     Occurrence.Status.MISSED: "missed",
 }
 FACE: dict[str, str] = {
-    Response.Source.API: "through the API",
-    Response.Source.ADMIN: "in the admin",
-    Response.Source.LINK: "with a link",
-    Response.Source.COMMAND: "by a command",
+    Source.API: "through the API",
+    Source.ADMIN: "in the admin",
+    Source.LINK: "with a link",
+    Source.COMMAND: "by a command",
 }
 FOLLOW_UP: dict[str, str] = {
     NAG: "nag {number}",

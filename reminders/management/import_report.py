@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from reminders.exchange.api_serializers import ReportSerializer
-from reminders.exchange.importer import Report, Taken, TakenResult
+from reminders.exchange.importer import ImportReport, ImportResult, notable
 
 # The text lists this many channels, reminders and losses; --json lists all.
 LISTED = 50
 
 
-def lines(report: Report) -> Iterator[str]:
+def lines(report: ImportReport) -> Iterator[str]:
     """Yield the imported and refused channels and reminders, then what the import loses."""
     yield from _list("Channels", report.channels)
     yield from _list("Reminders", report.reminders)
@@ -23,14 +23,12 @@ def lines(report: Report) -> Iterator[str]:
     yield f"Reminders: {counts}.{' Nothing was kept: a dry run.' if report.is_dry_run else ''}"
 
 
-def as_data(report: Report) -> Any:
+def as_data(report: ImportReport) -> Any:
     return ReportSerializer(report).data
 
 
-def _list(heading: str, results: list[Taken]) -> Iterator[str]:
-    # Refused ones first: the operator has to act on them.
-    order = [TakenResult.REFUSED, TakenResult.CREATED, TakenResult.UPDATED]
-    rows = [row for kind in order for row in results if row.result is kind]
+def _list(heading: str, results: list[ImportResult]) -> Iterator[str]:
+    rows = notable(results)
     if not rows:
         return
     yield f"{heading}:"

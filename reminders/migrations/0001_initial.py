@@ -1,7 +1,5 @@
 import accounts.models.user
 import reminders.models.fields
-import reminders.models.occurrence
-import reminders.models.reminder
 import datetime
 from pathlib import Path
 
@@ -64,7 +62,7 @@ class Migration(migrations.Migration):
                 ("rdates", ArrayField(base_field=reminders.models.fields.WallClockField(), blank=True, default=list, size=500)),
                 ("gap", models.CharField(choices=[("after", "after"), ("before", "before"), ("skip", "skip")], default="after", max_length=8)),
                 ("fold", models.CharField(choices=[("first", "first"), ("second", "second"), ("both", "both")], default="first", max_length=8)),
-                ("leads", reminders.models.fields.LeadsField(base_field=reminders.models.fields.LeadField(), default=reminders.models.reminder.no_leads, size=10)),
+                ("leads", reminders.models.fields.LeadsField(base_field=reminders.models.fields.LeadField(), default=reminders.models.fields.no_leads, size=10)),
                 ("misfire", models.CharField(choices=[("latest", "latest"), ("all", "all"), ("none", "none")], default="latest", max_length=8)),
                 ("grace", models.DurationField(default=datetime.timedelta(seconds=300), validators=[DurationRange(datetime.timedelta(0), datetime.timedelta(days=366))])),
                 ("nag_every", models.DurationField(blank=True, help_text="Say it again after this long, until it is acknowledged.", null=True, validators=[DurationRange(datetime.timedelta(seconds=60), datetime.timedelta(days=30))])),
@@ -77,7 +75,7 @@ class Migration(migrations.Migration):
                 ("paused_until", models.DateTimeField(editable=False, null=True)),
                 ("next_fire_at", models.DateTimeField(editable=False, null=True)),
                 ("next_due_at", models.DateTimeField(editable=False, null=True)),
-                ("next_lead", reminders.models.fields.LeadField(default=reminders.models.occurrence.no_lead, editable=False)),
+                ("next_lead", reminders.models.fields.LeadField(default=reminders.models.fields.no_lead, editable=False)),
                 ("next_walls", ArrayField(base_field=reminders.models.fields.WallClockField(), blank=True, editable=False, null=True, size=None)),
                 ("missed_count", models.PositiveIntegerField(default=0, editable=False)),
                 ("fired_count", models.IntegerField(db_default=0, default=0, editable=False)),
@@ -195,7 +193,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("due_at", models.DateTimeField()),
-                ("lead", reminders.models.fields.LeadField(default=reminders.models.occurrence.no_lead)),
+                ("lead", reminders.models.fields.LeadField(default=reminders.models.fields.no_lead)),
                 ("status", models.CharField(choices=[("pending", "Pending"), ("acknowledged", "Acknowledged"), ("snoozed", "Snoozed"), ("skipped", "Skipped"), ("missed", "Missed")], max_length=16)),
                 ("reason", models.TextField(blank=True)),
                 ("recorded_at", models.DateTimeField()),
@@ -252,7 +250,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("verb", models.CharField(choices=[("acknowledged", "Acknowledged"), ("snoozed", "Snoozed"), ("skipped", "Skipped")], max_length=16)),
                 ("at", models.DateTimeField()),
-                ("face", models.CharField(choices=[("api", "Api"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
+                ("face", models.CharField(choices=[("api", "API"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
                 ("detail", models.TextField(blank=True)),
                 ("channel", models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="notifications.channel")),
                 ("occurrence", models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name="responses", to="reminders.occurrence")),
@@ -263,7 +261,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Tally",
+            name="OccurrenceTally",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField()),
@@ -273,6 +271,8 @@ class Migration(migrations.Migration):
                 ("pruned", models.PositiveIntegerField(default=0)),
             ],
             options={
+                "db_table": "reminders_tally",
+                "verbose_name": "tally",
                 "verbose_name_plural": "tallies",
                 "constraints": [
                     models.CheckConstraint(
@@ -295,9 +295,9 @@ class Migration(migrations.Migration):
                 ("decision", models.CharField(choices=[("hold", "Hold"), ("release", "Release"), ("coalesce", "Coalesce"), ("drop", "Drop")], max_length=16)),
                 ("rate", models.PositiveIntegerField()),
                 ("decided_at", models.DateTimeField()),
-                ("face", models.CharField(blank=True, choices=[("api", "Api"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
+                ("face", models.CharField(blank=True, choices=[("api", "API"), ("admin", "Admin"), ("link", "Link"), ("command", "Command")], max_length=16)),
                 ("paced_at", models.DateTimeField()),
-                ("taken", models.PositiveIntegerField(db_default=0, default=0)),
+                ("cleared_count", models.PositiveIntegerField(db_column="taken", db_default=0, default=0, verbose_name="taken")),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_by", models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
             ],

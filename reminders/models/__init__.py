@@ -7,15 +7,15 @@ from reminders.models.occurrence import Occurrence
 from reminders.models.reminder import Reminder
 from reminders.models.response import Response
 from reminders.models.revision import Revision
-from reminders.models.tally import Tally
+from reminders.models.tally import OccurrenceTally
 
 __all__ = [
     "Backlog",
     "Change",
     "Heartbeat",
     "Occurrence",
+    "OccurrenceTally",
     "Reminder",
     "Response",
     "Revision",
-    "Tally",
 ]

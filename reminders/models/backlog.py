@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from reminders.models.response import Response
+from accounts.audit.actor import Source
+from reminders.models.response import SOURCE_CHOICES
 
 # A reminder overdue by more than this is late; a gap of this length between two ticks is an outage.
 # Must exceed the longest tick, as the heartbeat is written at its end.
@@ -48,7 +49,7 @@ class Backlog(models.Model):
     rate = models.PositiveIntegerField()
     decided_at = models.DateTimeField()
     # The source of the decision; empty if FOAM has decided by its settings.
-    face = models.CharField(max_length=16, choices=Response.Source, blank=True)
+    face = models.CharField(max_length=16, choices=SOURCE_CHOICES, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -59,7 +60,7 @@ class Backlog(models.Model):
     )
     # The instant up to which the rate is used up, and the number of reminders fired or dropped.
     paced_at = models.DateTimeField()
-    taken = models.PositiveIntegerField(default=0, db_default=0)
+    cleared_count = models.PositiveIntegerField("taken", default=0, db_default=0, db_column="taken")
     ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = BacklogQuerySet.as_manager()
@@ -94,7 +95,7 @@ class Backlog(models.Model):
         """The source of the decision as text."""
         if not self.face:
             return "FOAM itself"
-        if self.face == Response.Source.COMMAND:
+        if self.face == Source.COMMAND:
             return "a command"
         return f"{self.decided_by or 'somebody'} in the {self.face}"
 
@@ -126,8 +127,8 @@ class Backlog(models.Model):
         """Count `count` reminders against the rate; the caller has locked the row."""
         if self.is_paced:
             self.paced_at = since + timedelta(seconds=count / self.rate)
-        self.taken += count
-        self.save(update_fields=["paced_at", "taken"])
+        self.cleared_count += count
+        self.save(update_fields=["paced_at", "cleared_count"])
 
     def end(self, now: datetime) -> None:
         self.ended_at = now

@@ -29,6 +29,14 @@ def wait_validators() -> list[Any]:
     return [DurationRange(MIN_WAIT, MAX_WAIT)]
 
 
+def no_lead() -> Lead:
+    return ON_TIME
+
+
+def no_leads() -> list[Lead]:
+    return [ON_TIME]
+
+
 def choices(enum: Any) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in enum]
 

@@ -9,8 +9,7 @@ from django.db.models.functions import Cast, Concat, Length
 from django.db.models.lookups import Exact, Range
 
 from accounts.models import SYSTEM_USER_ID
-from reminders.models.fields import LeadField
-from reminders.recurrence import ON_TIME, Lead
+from reminders.models.fields import LeadField, no_lead
 
 # The reason of a skipped occurrence. The actor and the time are in its `responses`.
 SKIPPED = "Skipped before it was due."
@@ -28,10 +27,6 @@ ITS_OCCURRENCE = Case(
         then=Cast(NUMBER, BigIntegerField()),
     )
 )
-
-
-def no_lead() -> Lead:
-    return ON_TIME
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):

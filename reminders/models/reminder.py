@@ -31,21 +31,19 @@ from reminders.models.fields import (
     LeadsField,
     WallClockField,
     choices,
+    no_lead,
+    no_leads,
     wait_validators,
 )
 from reminders.models.last_loss import LastLoss
-from reminders.models.occurrence import SKIPPED, Occurrence, no_lead
+from reminders.models.occurrence import SKIPPED, Occurrence
 from reminders.models.reminder_plan import ReminderPlan
-from reminders.models.reminder_queryset import ReminderQuerySet
+from reminders.models.reminder_queryset import NewReminder, ReminderQuerySet
 from reminders.models.reminder_validation import ReminderValidation
-from reminders.recurrence import ON_TIME, Fold, Gap, Lead
+from reminders.recurrence import Fold, Gap, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.schedule.misfire import Misfire, Missed
-
-
-def no_leads() -> list[Lead]:
-    return [ON_TIME]
 
 
 class Reminder(ReminderPlan, ReminderValidation):
@@ -62,16 +60,7 @@ class Reminder(ReminderPlan, ReminderValidation):
         FINISHED = "finished"  # has no further occurrence, or is deleted
 
     # The fields that decide when a reminder is due: after a change of these it is replanned.
-    SCHEDULE = (
-        "starts_at",
-        "timezone",
-        "recurrence",
-        "exdates",
-        "rdates",
-        "gap",
-        "fold",
-        "leads",
-    )
+    SCHEDULE = Schedule.FIELDS
     # The fields that may contain placeholders.
     WORDS = ("title", "body")
     # The fields that planning sets.
@@ -229,7 +218,6 @@ class Reminder(ReminderPlan, ReminderValidation):
     def recipient_timezone(self) -> str | None:
         return self.owner.timezone if self.owner_id else None
 
-    @transaction.atomic
     def store(
         self,
         now: datetime,
@@ -239,33 +227,38 @@ class Reminder(ReminderPlan, ReminderValidation):
     ) -> None:
         """Check, plan and save a new or edited reminder, for API, admin and commands alike.
 
-        1. Validate; plan a new reminder, or apply its `imported` state, which needs no future.
-        2. Merge an edit into the stored row, which the tick may have changed.
-        3. Save, and record the creation.
-        4. Replace the channels; None keeps them, and gives a new reminder its owner's inbox.
-        5. Skip the instants that an imported reminder had skipped.
+        `channels` replaces the channels; None keeps them, and gives a new reminder its owner's
+        inbox. A new reminder with an `imported` state gets that state, and needs no future.
 
         Raises ValidationError by field, and EditConflict if the row was edited since it was read.
         """
         channels = None if channels is None else list(channels)
         escalation = None if escalate_channels is None else list(escalate_channels)
-        is_new = self._state.adding
-        if is_new:
-            self.validate_new(now, channels, escalation, imported)
-            channels = channels or [Channel.objects.inbox_of(self.owner)]
-        else:
-            self.validate(channels, escalation)
-            self._merge_into_stored(now, {"channels": channels, "escalate_channels": escalation})
+        if not self._state.adding:
+            self._store_edit(now, channels, escalation)
+            return
+        new = NewReminder(self, channels, escalation, imported)
+        for error in Reminder.objects.store_new([new], now).values():
+            raise error
+
+    @transaction.atomic
+    def _store_edit(
+        self, now: datetime, channels: list[Channel] | None, escalation: list[Channel] | None
+    ) -> None:
+        """Store an edit.
+
+        1. Validate.
+        2. Merge the edit into the stored row, which the tick may have changed, and record it.
+        3. Save, and replace the channels.
+        """
+        self.validate(channels, escalation)
+        self._merge_into_stored(now, {"channels": channels, "escalate_channels": escalation})
         self._save_unique()
-        if is_new:
-            note(self, Change.Verb.CREATED, now)
         if channels is not None:
             self.channels.set(channels)
         if escalation is not None:
             self.escalate_channels.set(escalation)
         self._check_escalation(self.escalate_channels.exists)
-        if is_new and imported:
-            self.skip_instants(imported.skipped, now)
 
     def validate_new(
         self,

@@ -1,19 +1,40 @@
-"""Querysets of reminders."""
+"""Querysets of reminders, and the creation of new ones: of one, or of a thousand."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Prefetch
 
 from accounts.models import SYSTEM_USER_ID
-from accounts.models.lookups import EqualsAny
+from accounts.models.queries import EqualsAny
 from notifications.models import Channel
-from notifications.sql import in_index_order
+from notifications.sql import in_index_order, write_or_isolate
 from reminders.models import last_loss
+from reminders.models.change import Change, new_change
+from reminders.models.errors import ExternalIdTaken, is_external_id_taken
+from reminders.schedule.imported_state import ImportedState
 
 if TYPE_CHECKING:
     from reminders.models.reminder import Reminder
+
+
+# The channels of a reminder, with the columns that the API shows.
+CHANNELS = [
+    Prefetch(name, Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at"))
+    for name in ("channels", "escalate_channels")
+]
+
+
+class NewReminder(NamedTuple):
+    """A reminder to store; `channels` as in `Reminder.store`."""
+
+    reminder: "Reminder"
+    channels: list[Channel] | None
+    escalate_channels: list[Channel] | None
+    imported: ImportedState | None = None
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
@@ -34,11 +55,8 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
             return list(self.order_by(*order)[:limit])
 
     def with_channels(self) -> Self:
-        """With their channels, but without the secrets of these, which would be decrypted."""
-        channels = Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at")
-        return self.prefetch_related(
-            Prefetch("channels", channels), Prefetch("escalate_channels", channels)
-        )
+        """With the columns of their channels that the API shows."""
+        return self.prefetch_related(*CHANNELS)
 
     def with_last_loss(self) -> Self:
         """With the last message of each, if that message did not arrive."""
@@ -47,3 +65,86 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
     def due(self, now: datetime) -> Self:
         """Reminders to fire, however late they are: a tick that was missed loses nothing."""
         return self.filter(status="active", next_fire_at__lte=now)
+
+    def store_new(self, news: Sequence[NewReminder], now: datetime) -> dict[int, ValidationError]:
+        """Store new reminders of one owner, in a constant number of queries.
+
+        1. Validate and plan each.
+        2. Refuse those whose external_id is taken or repeated.
+        3. Give the owner's inbox to those without channels.
+        4. Insert them; PostgreSQL may refuse an external_id stored meanwhile.
+
+        Return the errors of refused reminders, by their place in `news`; the others are stored. For
+        several reminders this needs the caller's transaction.
+        """
+        refused = _check_each(news, now)
+        places = [place for place in range(len(news)) if place not in refused]
+        refused |= self._with_taken_ids([(place, news[place].reminder) for place in places])
+        places = [place for place in places if place not in refused]
+        # Always in the same order, so that two requests cannot deadlock.
+        places.sort(key=lambda place: news[place].reminder.external_id or "")
+        ready = _with_inbox([news[place] for place in places])
+        place_of = {id(new.reminder): place for new, place in zip(ready, places, strict=True)}
+        for new, error in write_or_isolate(ready, lambda batch: self._write_new(batch, now))[1]:
+            if not is_external_id_taken(error):
+                raise error
+            refused[place_of[id(new.reminder)]] = ExternalIdTaken()
+        return refused
+
+    def _with_taken_ids(self, rows: "Sequence[tuple[int, Reminder]]") -> dict[int, ValidationError]:
+        """Return errors for reminders whose external_id is stored, or repeated among them."""
+        ids = {row.external_id for _, row in rows if row.external_id}
+        if not ids:
+            return {}
+        own = self.owned_by(rows[0][1].owner_id).filter(external_id__in=ids)
+        used = set(own.values_list("external_id", flat=True))
+        refused: dict[int, ValidationError] = {}
+        for place, row in rows:
+            if row.external_id in used:
+                refused[place] = ExternalIdTaken()
+            elif row.external_id:
+                used.add(row.external_id)
+        return refused
+
+    def _write_new(self, news: Sequence[NewReminder], now: datetime) -> int:
+        reminders = [new.reminder for new in news]
+        for reminder in reminders:
+            if not reminder._state.adding:
+                # By a write that was rolled back.
+                reminder.pk, reminder._state.adding = None, True
+        self.bulk_create(reminders)  # type: ignore[arg-type]
+        Change.objects.bulk_create(new_change(row, Change.Verb.CREATED, now) for row in reminders)
+        _link(self.model.channels.through, [(new.reminder, new.channels) for new in news])
+        _link(
+            self.model.escalate_channels.through,
+            [(new.reminder, new.escalate_channels) for new in news],
+        )
+        for new in news:
+            if new.imported:
+                new.reminder.skip_instants(new.imported.skipped, now)
+        return len(reminders)
+
+
+def _check_each(news: Sequence[NewReminder], now: datetime) -> dict[int, ValidationError]:
+    refused = {}
+    for place, (reminder, channels, escalation, imported) in enumerate(news):
+        try:
+            reminder.validate_new(now, channels, escalation, imported)
+        except ValidationError as error:
+            refused[place] = error
+    return refused
+
+
+def _with_inbox(news: Sequence[NewReminder]) -> list[NewReminder]:
+    if all(new.channels for new in news):
+        return list(news)
+    inbox = [Channel.objects.inbox_of(news[0].reminder.owner)]
+    return [new if new.channels else new._replace(channels=inbox) for new in news]
+
+
+def _link(through: Any, rows: "Iterable[tuple[Reminder, list[Channel] | None]]") -> None:
+    through.objects.bulk_create(
+        through(reminder_id=reminder.pk, channel_id=pk)
+        for reminder, channels in rows
+        for pk in dict.fromkeys(channel.pk for channel in channels or ())
+    )

@@ -30,7 +30,7 @@ class ReminderValidation(models.Model):
         try:
             self.recurrence = canonical(self.recurrence)
             self.leads = sorted({Lead.of(lead) for lead in self.leads})
-            Schedule.validate(**{name: getattr(self, name) for name in self.SCHEDULE})
+            Schedule.validate(**Schedule.fields_of(self))
         except RecurrenceError as error:
             raise ValidationError({error.field: error.message}) from error
 

@@ -6,12 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from accounts.audit.actor import Actor
+from accounts.audit.actor import Source, current_actor
 from accounts.models import User
-from accounts.models.one_statement import with_related
+from accounts.models.queries import with_related
 from notifications.models import Channel
 
-__all__ = ["Actor", "Response", "responses_of", "with_responses"]
+# The sources of a response; LINK is one in a message, without signing in: `channel` received it.
+SOURCES = (Source.API, Source.ADMIN, Source.LINK, Source.COMMAND)
+SOURCE_CHOICES = [(source.value, source.label) for source in SOURCES]
 
 
 class Response(models.Model):
@@ -22,19 +24,13 @@ class Response(models.Model):
         SNOOZED = "snoozed"  # `detail` is until when
         SKIPPED = "skipped"
 
-    class Source(models.TextChoices):
-        API = "api"
-        ADMIN = "admin"
-        LINK = "link"  # in a message, without signing in; `channel` received that message
-        COMMAND = "command"
-
     # Without a foreign key in the database, as for a change of a reminder.
     occurrence = models.ForeignKey(
         "reminders.Occurrence", models.CASCADE, related_name="responses", db_constraint=False
     )
     verb = models.CharField(max_length=16, choices=Verb)
     at = models.DateTimeField()
-    face = models.CharField(max_length=16, choices=Source)
+    face = models.CharField(max_length=16, choices=SOURCE_CHOICES)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
@@ -48,6 +44,20 @@ class Response(models.Model):
 
     def __str__(self) -> str:
         return f"{self.occurrence_id} {self.verb}"
+
+
+def new_response(occurrence: Any, verb: Response.Verb, now: datetime, detail: str = "") -> Response:
+    """Return an unsaved response of the current actor."""
+    actor = current_actor()
+    return Response(
+        occurrence=occurrence,
+        verb=verb,
+        at=now,
+        detail=detail,
+        face=actor.source,
+        user_id=actor.user_id,
+        channel_id=actor.channel_id,
+    )
 
 
 def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 
-class Tally(models.Model):
+class OccurrenceTally(models.Model):
     """Numbers of occurrences recorded and pruned, by the UTC day of their `recorded_at`.
 
     A trigger adds a row for each INSERT, and pruning adds one for each batch. So the ledger notices
@@ -19,6 +19,8 @@ class Tally(models.Model):
     pruned = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "reminders_tally"
+        verbose_name = "tally"
         verbose_name_plural = "tallies"
         constraints = [
             models.CheckConstraint(

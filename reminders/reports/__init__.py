@@ -1,1 +1,1 @@
-"""What staff ask: the ledger, clock changes, what leads to a channel."""
+"""Reports for staff: the ledger, clock changes, and the paths to a channel."""

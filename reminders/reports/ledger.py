@@ -28,7 +28,7 @@ from notifications.models import Delivery
 from notifications.operations import ledger as deliveries
 from notifications.operations.ledger import REASON, Deliveries, Imbalance, Period, find_imbalance
 from reminders.engine.tick import SET_ASIDE
-from reminders.models import Occurrence, Reminder, Tally
+from reminders.models import Occurrence, OccurrenceTally, Reminder
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
 
 # All other statuses have fired: a response does not change that.
@@ -78,7 +78,7 @@ def read(period: Period, now: datetime, owner: Any = None) -> Ledger:
     """
     deliveries.look_up(period)
     rows = deliveries.by_day(counted(owner), period, "recorded_at", RESULT, REASON)
-    tally = [] if owner else deliveries.tallied(Tally, period)
+    tally = [] if owner else deliveries.tallied(OccurrenceTally, period)
     sums = deliveries.sums_of(rows, tally)
     occurrences = Occurrences(
         fired=sums["fired"].total(),

@@ -42,7 +42,7 @@ class MessageFields(Protocol):
         """The owner's time zone; only read if title or body contain a `{`."""
 
 
-class Message(NamedTuple):
+class ReminderMessage(NamedTuple):
     title: str
     body: str
     data: dict[str, Any]
@@ -50,7 +50,7 @@ class Message(NamedTuple):
 
 def first_message(
     reminder: MessageFields, fire: Fire, now: datetime, missed: int, count: Count
-) -> Message:
+) -> ReminderMessage:
     """Return the message of an occurrence that fires at `now`.
 
     `missed` is the number of occurrences that were missed since the last firing; `count`
@@ -63,7 +63,7 @@ def first_message(
     lead = Lead.of(fire.lead)
     ahead = _when(fire, now, due_text) if lead else ""
     note = " ".join(filter(None, [ahead, late, _missed(missed)]))
-    return Message(
+    return ReminderMessage(
         title=title,
         body="\n\n".join(filter(None, [body, note])),
         data={
@@ -88,7 +88,7 @@ def follow_up_message(
     *,
     opening: str,
     reason: str,
-) -> Message:
+) -> ReminderMessage:
     """Return a later message about an occurrence: title and body again, and the reason for it.
 
     `opening` begins the title.
@@ -97,7 +97,7 @@ def follow_up_message(
     data = first_message(reminder, fire, due_at, 0, count).data
     title, body = render_text(reminder, fire, now, count)
     title = f"{opening}{title}"
-    return Message(
+    return ReminderMessage(
         title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
         body="\n\n".join(filter(None, [body, f"{_when(fire, now, data['due_text'])} {reason}"])),
         data=data,

@@ -57,13 +57,15 @@ OF_ACCOUNTS = [
     Mutation(
         "P9",
         "scope: no token is asked for one",
-        edit("accounts/api/permissions.py", "return needed in request.auth.scopes", "return True"),
+        edit(
+            "accounts/api/authentication.py", "return needed in request.auth.scopes", "return True"
+        ),
         [TEST_ISOLATION],
     ),
     Mutation(
         "P9",
         "scope: whoever may read may write",
-        edit("accounts/api/permissions.py", "'read' if is_read else 'write'", "'read'"),
+        edit("accounts/api/authentication.py", "'read' if is_read else 'write'", "'read'"),
         ["accounts/tests/test_tokens.py"],
     ),
     Mutation(

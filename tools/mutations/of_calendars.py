@@ -89,8 +89,8 @@ OF_CALENDARS = [
         "calendar: times that float are in the reader's zone, whatever the calendar says",
         edit(
             f"{CALENDAR}/timing.py",
-            "            return self.floating\n",
-            "            return self.home\n",
+            "        return calendar.floating\n",
+            "        return calendar.home\n",
         ),
         ZONES,
     ),
@@ -127,7 +127,7 @@ OF_CALENDARS = [
     Mutation(
         "P2",
         "calendar: what is read as Windows-1252 is not told",
-        edit(f"{CALENDAR}/read.py", "    if root.legacy:\n", "    if False:\n"),
+        edit(f"{CALENDAR}/file_reader.py", "    if root.legacy_lines:\n", "    if False:\n"),
         TEXT,
     ),
     Mutation(
@@ -135,11 +135,9 @@ OF_CALENDARS = [
         "calendar: what is told of an event that is not imported stays",
         edit(
             f"{CALENDAR}/series.py",
-            '        account.lose(series.source.where, f"is not imported: {error}")\n'
-            "        return drafts\n",
-            '        account.lose(series.source.where, f"is not imported: {error}")\n'
-            "        account.merge(series.reader.account)\n"
-            "        return drafts\n",
+            "        draft = draft_of(entry, timing, identity)\n    except BadValue as error:\n",
+            "        draft = draft_of(entry, timing, identity)\n    except BadValue as error:\n"
+            "        losses.merge(entry.losses)\n",
         ),
         LENIENCY,
     ),

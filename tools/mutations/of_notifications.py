@@ -329,7 +329,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P2",
         "quiet hours: what they hold stays when they end",
-        edit("notifications/apps.py", "followers.append(replan_owner)", "pass"),
+        edit("foam/hooks.py", "followers[:] = [hold_rules.replan_owner]", "followers[:] = []"),
         [TEST_HOLDING],
     ),
     Mutation(
@@ -587,7 +587,7 @@ OF_NOTIFICATIONS = [
         "isolation: another's channel may be named",
         edit(
             "notifications/api/serializers.py",
-            "return Channel.objects.owned_by(request.user) if request else Channel.objects.none()",
+            "return channels.owned_by(request.user) if request else channels.none()",
             "return Channel.objects.all()",
         ),
         [TEST_ISOLATION],

@@ -411,13 +411,13 @@ OF_REMINDERS = [
     Mutation(
         "words",
         "sentence: what tells of a repeat may be of the title",
-        edit(READING, 'found[n].kind != "quoted" and found[n].text in TELLING', "False"),
+        edit(READING, 'tokens[n].kind != "quoted" and tokens[n].text in TELLING', "False"),
         [TEST_PHRASES],
     ),
     Mutation(
         "words",
         "sentence: at 5 is the morning",
-        edit(CLOCKS, "if not each.is_sure and not is_24:", "if False:"),
+        edit(CLOCKS, "if not clock.is_sure and not is_24:", "if False:"),
         [TEST_PHRASES],
     ),
     Mutation(
@@ -477,8 +477,8 @@ OF_REMINDERS = [
         "import: two that say the same are one",
         edit(
             "reminders/exchange/existing.py",
-            "        return found.pop(0)",
-            "        return found[0]",
+            "        return ids.pop(0)",
+            "        return ids[0]",
         ),
         [TEST_JSONL],
     ),
@@ -528,9 +528,9 @@ OF_REMINDERS = [
         "API",
         "batch: a row that is refused undoes the others",
         edit(
-            "reminders/actions/bulk_create.py",
-            "        if not is_external_id_taken(error):\n            raise error\n",
-            "        raise error\n",
+            "reminders/models/reminder_queryset.py",
+            "            if not is_external_id_taken(error):\n                raise error\n",
+            "            raise error\n",
         ),
         [TEST_BATCH],
     ),
@@ -585,8 +585,8 @@ OF_REMINDERS = [
         "calendar: clock changes are left to the rule",
         edit(
             f"{CALENDAR}/schedule_dates.py",
-            "return found if is_usual else",
-            "return found if True else",
+            "    if is_usual:\n",
+            "    if True:\n",
         ),
         [TEST_CALENDAR_WRITE],
     ),
@@ -595,7 +595,7 @@ OF_REMINDERS = [
         "calendar: it begins where nothing is due",
         edit(
             f"{CALENDAR}/schedule_dates.py",
-            "    start = _asked(base, first)\n",
+            "    start = _wall_in_rule(base, first)\n",
             "    start = schedule.starts_at\n",
         ),
         [TEST_CALENDAR_WRITE],
@@ -605,8 +605,8 @@ OF_REMINDERS = [
         "calendar: what nobody reads is dropped silently",
         edit(
             f"{CALENDAR}/losses.py",
-            "        for name, found in component.left.items():\n",
-            "        for name, found in ():\n",
+            "        for name, properties in component.properties.items():\n",
+            "        for name, properties in ():\n",
         ),
         [TEST_CALENDAR_READ],
     ),
@@ -614,9 +614,9 @@ OF_REMINDERS = [
         "words",
         "calendar: braces of others are placeholders",
         edit(
-            f"{CALENDAR}/text.py",
-            '    return plain.replace("{", "{{").replace("}", "}}") if "{" in plain else plain',
-            "    return plain",
+            "reminders/exchange/plain.py",
+            '    escaped = text.replace("{", "{{").replace("}", "}}") if "{" in text else text\n',
+            "    escaped = text\n",
         ),
         [TEST_CALENDAR_READ],
     ),
@@ -793,7 +793,7 @@ OF_REMINDERS = [
     Mutation(
         "P2",
         "import: what is taken in is not what was tried",
-        edit("reminders/admin/import_export.py", "return bool(tried == asked)", "return True"),
+        edit("reminders/admin/import_export.py", "return bool(tried == data)", "return True"),
         ["foam/tests/admin/test_import_page.py"],
     ),
     Mutation(

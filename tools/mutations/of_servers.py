@@ -141,7 +141,9 @@ OF_SERVERS = [
     Mutation(
         "security",
         "broker: a message is taken for a wake-up, whatever is in it",
-        edit(WAKE_UPS, "            reason = refusal(message, tasks)\n", '            reason = ""\n'),
+        edit(
+            WAKE_UPS, "            reason = refusal(message, tasks)\n", '            reason = ""\n'
+        ),
         [f"{TEST_GARBAGE}::test_garbage_in_redis_ends_and_stalls_no_worker"],
     ),
     Mutation(

@@ -19,7 +19,7 @@ def follow():
 
 def test_what_is_new_is_shown_once(follow, make_reminder, now):
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     assert follow.new() == ([Occurrence.objects.get()], 0)
     assert follow.new() == ([], 0)
 
@@ -27,7 +27,7 @@ def test_what_is_new_is_shown_once(follow, make_reminder, now):
 def test_of_a_burst_the_first_are_shown_and_the_rest_counted(follow, make_reminder, now):
     for _ in range(Follow.MAX_ROWS + 3):
         make_reminder()
-    tick.tick(now)
+    tick.run(now)
     shown, more = follow.new()
     assert (len(shown), more) == (Follow.MAX_ROWS, 3)
     assert follow.new() == ([], 0)
@@ -36,7 +36,7 @@ def test_of_a_burst_the_first_are_shown_and_the_rest_counted(follow, make_remind
 def test_what_is_committed_after_a_later_one_is_shown(follow, make_reminder, now):
     make_reminder()
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     first, second = Occurrence.objects.order_by("pk")
     late = Follow(Occurrence.objects.exclude(pk=first.pk))
     late.rows = Occurrence.objects.all()
@@ -63,7 +63,7 @@ def test_database_that_ends_its_sessions_is_connected_to_again(make_reminder, no
             cursor.execute(SESSIONS)
         wait_until(lambda: "answers again" in log.read_text(), 30, "it is back")
         make_reminder()
-        tick.tick(now)
+        tick.run(now)
         wait_until(lambda: "Stand-up" in log.read_text(), 30, "it shows what fires")
         assert watch.poll() is None
 

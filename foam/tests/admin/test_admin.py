@@ -342,7 +342,7 @@ def test_deleted_reminder_is_restored_from_the_list_and_from_its_page(staff_clie
 
 def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, recorder, now):
     deliveries, model = Delivery.objects.all(), "notifications_delivery"
-    dispatch.tick(now)
+    dispatch.run(now)
     deliveries = Delivery.objects.filter(reference__startswith="occurrence:")
     for error in (TransportError("busy"), TransportError("gone", permanent=True)):
         recorder.fail_with(error)
@@ -354,7 +354,7 @@ def test_action_tries_dead_and_queued_deliveries_now(staff_client, reminder, rec
 
 def test_delivery_page_shows_what_went_wrong(staff_client, reminder, recorder, now):
     recorder.fail_with(TransportError("answered 500: try later"))
-    dispatch.tick(now)
+    dispatch.run(now)
     deliver_due(now)
     url = f"/admin/notifications/delivery/{Delivery.objects.get().pk}/change/"
     assert "answered 500: try later" in staff_client.get(url).content.decode()
@@ -424,7 +424,7 @@ def test_channel_left_alone_says_until_when_and_why(staff_client, channel, page)
 
 
 def test_times_are_shown_to_the_second(staff_client, reminder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     page = staff_client.get("/admin/reminders/occurrence/").content.decode()
     assert "2026-11-23 17:00:00" in page
 
@@ -442,14 +442,14 @@ def test_banner_says_that_nothing_ticks(staff_client):
 def test_banner_is_gone_once_it_ticks(staff_client):
     now = timezone.now()
     canary.plant(now)
-    dispatch.tick(now)
+    dispatch.run(now)
     assert 'role="alert"' not in staff_client.get("/admin/").content.decode()
 
 
 def test_banner_says_that_nothing_arrives(staff_client):
     now = timezone.now()
     canary.plant(now - timedelta(minutes=4))
-    dispatch.tick(now)
+    dispatch.run(now)
     assert "Reminders are not arriving." in staff_client.get("/admin/").content.decode()
 
 
@@ -458,7 +458,7 @@ OWNED_BY = {User: "pk", Channel: "pk", Reminder: "pk", Occurrence: "reminder", D
 
 @pytest.mark.parametrize("model", OWNED_BY, ids=lambda model: model.__name__)
 def test_canary_is_not_among_what_staff_see(staff_client, reminder, planted, now, model):
-    dispatch.tick(now)
+    dispatch.run(now)
     own = {OWNED_BY[model]: SYSTEM_USER_ID}
     assert model.objects.filter(**own).exists()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")

@@ -43,7 +43,7 @@ def broker(monkeypatch):
 def at_work(now, beat_rows):
     """Ticks and canaries come."""
     canary.plant(now)
-    tick.tick(now)
+    tick.run(now)
 
 
 def read(now, may_view=lambda model: True):
@@ -151,7 +151,7 @@ def test_reminders_that_were_set_aside_are_counted_and_found(make_reminder, staf
 def test_overdue_follow_ups_are_counted_and_found(make_reminder, staff_client, now):
     nags = make_reminder(nag_every=timedelta(minutes=10))
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     later = now + timedelta(minutes=12)
     label = "Snoozes and nags overdue"
     assert text(later, label) == "1, the oldest for 2 min"
@@ -299,7 +299,7 @@ def test_sent_and_failed_are_plotted_by_kind_and_hour(channel, recorder, now):
 
 def test_tick_marks_the_hour(now):
     assert hours.last(1, now)[0].counted_from is None
-    tick.tick(now)
+    tick.run(now)
     assert hours.last(1, now)[0].counted_from == now
 
 

@@ -23,7 +23,7 @@ def undelivered(make_reminder, channel, recorder, woken, now):
         channels=channels,
     )
     Reminder.objects.update(created_at=now - timedelta(hours=1))
-    tick.tick(now)
+    tick.run(now)
 
     def fail(message):
         if message.channel_id == channel.pk:

@@ -171,5 +171,6 @@ def test_note_of_what_records_itself_is_not_told_twice(rf, staff, reminder):
 
 def test_acknowledgement_tells_who_it_was(staff_client, user, reminder, now):
     occurrence = firing.trigger(reminder, now)
-    responses.acknowledge(occurrence, now, responses.Actor("api", user.pk))
+    with acting_as(Actor("api", user.pk)):
+        responses.acknowledge(occurrence, now)
     assert (user.username, "through the API") in {one[:2] for one in acts(staff_client, reminder)}

@@ -145,7 +145,7 @@ def test_delete_leads_back_to_the_list(own, make_reminder):
 
 @once
 def test_snooze_for_ten_minutes(own, reminder, now, woken):
-    tick.tick(now)
+    tick.run(now)
     occurrence = Occurrence.objects.get()
     own.goto(f"/api/v1/occurrences/{occurrence.pk}/")
     form = unfold(own, "Snooze")
@@ -158,7 +158,7 @@ def test_snooze_for_ten_minutes(own, reminder, now, woken):
 
 @once
 def test_snooze_until_a_time_of_the_browsers_clock(own, reminder, now, woken):
-    tick.tick(now)
+    tick.run(now)
     occurrence = Occurrence.objects.get()
     own.goto(f"/api/v1/occurrences/{occurrence.pk}/")
     form = unfold(own, "Snooze")

@@ -25,7 +25,7 @@ def browser(client, user):
 @pytest.fixture
 def rows(user, reminder, channel, now, woken):
     """One of each noun, by the name of its addresses."""
-    tick.tick(now)
+    tick.run(now)
     inbox = Channel.objects.inbox_of(user)
     message = InboxMessage.objects.create(channel=inbox, title="x", due_at=now, message_id="m1")
     return {

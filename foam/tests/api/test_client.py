@@ -86,7 +86,7 @@ def test_generated_client_does_the_whole_story(program, user):
     words = {"title": "Stand-up", "channels": [channel.id], **schedule}
     reminder = call("reminders_create", status=201, body=("ReminderRequest", words))
     assert reminder.next_due_at == tomorrow
-    tick.tick(tomorrow)
+    tick.run(tomorrow)
     deliver_due(tomorrow)
 
     (occurrence,) = call("occurrences_list", reminder=reminder.id).results

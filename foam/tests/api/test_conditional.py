@@ -53,7 +53,7 @@ def test_forms_of_if_none_match(api, url, form):
 
 def test_firing_changes_what_is_known(api, url, now):
     tag = tag_of(api, url)
-    tick.tick(now)
+    tick.run(now)
     answer = api.get(url, headers={"If-None-Match": tag})
     assert answer.status_code == 200
     assert answer.json()["next_due_at"] == "2026-11-24T17:00:00Z"
@@ -71,7 +71,7 @@ def test_page_for_a_browser_has_no_tag(api, url):
 
 def test_firing_refuses_no_edit(api, url, now):
     tag = tag_of(api, url)
-    tick.tick(now)
+    tick.run(now)
     assert api.patch(url, {"title": "x"}, headers={"If-Match": tag}).status_code == 200
 
 
@@ -176,7 +176,7 @@ def test_tag_of_a_change_is_known_to_the_next_read(api):
 
 def test_tag_of_a_write_is_no_longer_known_after_a_firing(api, url, now):
     tag = api.patch(url, {"title": "x"})["ETag"]
-    tick.tick(now)
+    tick.run(now)
     assert api.get(url, headers={"If-None-Match": tag}).status_code == 200
 
 

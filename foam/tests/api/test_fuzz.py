@@ -54,7 +54,7 @@ def secret(user):
 def rows(user, make_reminder, now):
     """One of every noun, with small ids, that edges meet."""
     reminder = make_reminder(recurrence="FREQ=DAILY", channels=[Channel.objects.inbox_of(user)])
-    tick.tick(now)
+    tick.run(now)
     return reminder
 
 

@@ -73,7 +73,7 @@ def ids(user, channel, make_reminder, now):
     words = {"title": MARK, "body": MARK, "external_id": MARK, "tags": [MARK]}
     # Daily, so that there is one to skip.
     reminder = make_reminder(**words, channels=[channel, inbox], recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     token, _ = ApiToken.issue(user, MARK)
     pause, _ = pauses.begin("tag", timezone.now(), owner=user, tag=MARK, reason=MARK)

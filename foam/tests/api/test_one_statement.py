@@ -26,7 +26,7 @@ def statements_of(api, url, *tables):
 @pytest.fixture
 def delivery(make_reminder, now):
     make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     return Delivery.objects.get()
 
 

@@ -32,7 +32,7 @@ HOSTILE = [
 @pytest.fixture
 def ids(user, make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY", channels=[Channel.objects.inbox_of(user)])
-    tick.tick(now)
+    tick.run(now)
     return {
         "reminders": reminder.pk,
         "channels": reminder.channels.get().pk,

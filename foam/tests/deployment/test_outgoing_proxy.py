@@ -16,14 +16,14 @@ from notifications.tests.forward_proxy import ForwardProxy
 from notifications.tests.receivers import Hang, HttpReceiver, Reply
 from notifications.tests.transports import test_apprise, test_webhook
 from notifications.tests.transports.test_apprise import transport as apprise_transport  # noqa: F401
-from notifications.transports import Fault, Outcome
+from notifications.transports import Fault, SendOutcome
 from notifications.transports.null import send_get
 from notifications.transports.webhook import WebhookTransport
 
 HOOK, CHAT = "hooks.example.org", "ntfy.example.org"
 
 Start = Callable[..., ForwardProxy]
-Send = Callable[..., Outcome]
+Send = Callable[..., SendOutcome]
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +75,13 @@ def send(request, apprise_transport) -> Iterator[Send]:  # noqa: F811
     """Send to a host by http or https, through one kind of channel or the other."""
     with ExitStack() as stack:
 
-        def to_webhook(host: str = HOOK, scheme: str = "http") -> Outcome:
+        def to_webhook(host: str = HOOK, scheme: str = "http") -> SendOutcome:
             transport = WebhookTransport()
             stack.callback(transport.close)
             [outcome] = test_webhook.send(transport, test_webhook.message(f"{scheme}://{host}/"))
             return outcome
 
-        def to_apprise(host: str = CHAT, scheme: str = "http") -> Outcome:
+        def to_apprise(host: str = CHAT, scheme: str = "http") -> SendOutcome:
             url = f"{'ntfys' if scheme == 'https' else 'ntfy'}://ada:swordfish@{host}/topic"
             [outcome] = test_apprise.send(apprise_transport, test_apprise.message(url))
             return outcome
@@ -89,7 +89,7 @@ def send(request, apprise_transport) -> Iterator[Send]:  # noqa: F811
         yield to_webhook if request.param == "webhook" else to_apprise
 
 
-def assert_blames_the_proxy(outcome: Outcome, text: str) -> None:
+def assert_blames_the_proxy(outcome: SendOutcome, text: str) -> None:
     error = outcome.error
     assert error is not None
     assert text in error.detail

@@ -32,37 +32,37 @@ def fired():
 def test_what_fired_before_the_clock_was_set_back_does_not_fire_again(make_reminder, now):
     make_reminder()
     make_reminder(recurrence="FREQ=MINUTELY", stored_at=now - timedelta(seconds=30))
-    dispatch.tick(now)
+    dispatch.run(now)
     for minute in range(11):
-        dispatch.tick(now - BACK + timedelta(minutes=minute))
+        dispatch.run(now - BACK + timedelta(minutes=minute))
     assert [due_at for due_at, _ in fired()] == [now, now]
-    dispatch.tick(now + timedelta(minutes=1))
+    dispatch.run(now + timedelta(minutes=1))
     assert len(fired()) == 3
 
 
 def test_reminder_made_after_the_clock_was_set_back_fires_by_the_new_clock(make_reminder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     earlier = now - BACK
     due_at = earlier + timedelta(minutes=1)
     make_reminder(starts_at=due_at.replace(tzinfo=None), stored_at=earlier)
-    assert dispatch.tick(due_at) == 1
+    assert dispatch.run(due_at) == 1
 
 
 def test_clock_three_hours_ahead_fires_early_once_and_says_what_was_missed(make_reminder, now):
     make_reminder(starts_at=(now + AHEAD).replace(tzinfo=None))
     make_reminder(recurrence="FREQ=HOURLY")
-    dispatch.tick(now)
-    dispatch.tick(now + AHEAD)
+    dispatch.run(now)
+    dispatch.run(now + AHEAD)
     early = fired()
     assert [status for _, status in early] == ["pending", "missed", "missed", "pending", "pending"]
     for minutes in range(0, 181, 20):
-        dispatch.tick(now + timedelta(minutes=minutes))
+        dispatch.run(now + timedelta(minutes=minutes))
     assert fired() == early
-    assert dispatch.tick(now + AHEAD + timedelta(hours=1)) == 1
+    assert dispatch.run(now + AHEAD + timedelta(hours=1)) == 1
 
 
 def test_message_queued_before_the_clock_was_set_back_is_late_by_as_much(reminder, recorder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     deliver_due(now - BACK)
     assert recorder.sent == []
     deliver_due(now)
@@ -70,14 +70,14 @@ def test_message_queued_before_the_clock_was_set_back_is_late_by_as_much(reminde
 
 
 def test_lease_of_a_dead_worker_outlasts_a_clock_set_back_by_as_much(reminder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     lease_oldest(now)
     assert lease_oldest(now - BACK + LEASE) == []
     assert len(lease_oldest(now + LEASE)) == 1
 
 
 def test_worker_that_sends_while_the_clock_is_set_back_is_not_followed(reminder, recorder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     leased = lease_oldest(now)
     assert deliver_due(now - BACK) == 0
     assert deliver(leased, now) == 1
@@ -86,7 +86,7 @@ def test_worker_that_sends_while_the_clock_is_set_back_is_not_followed(reminder,
 
 
 def test_worker_that_sends_while_the_clock_goes_ahead_cannot_record_twice(reminder, recorder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     leased = lease_oldest(now)
     deliver_due(now + AHEAD)
     assert deliver(leased, now) == 0
@@ -96,7 +96,7 @@ def test_worker_that_sends_while_the_clock_goes_ahead_cannot_record_twice(remind
 
 
 def test_retry_put_off_before_the_clock_was_set_back_still_comes(reminder, recorder, now):
-    dispatch.tick(now)
+    dispatch.run(now)
     recorder.fail_with(TransportError("busy"))
     deliver_due(now)
     recorder.recover()
@@ -108,7 +108,7 @@ def test_retry_put_off_before_the_clock_was_set_back_still_comes(reminder, recor
 
 def test_held_channel_is_let_go_by_the_clock_that_held_it(reminder, recorder, channel, now):
     recorder.fail_with(TransportError("timed out", hung=True))
-    dispatch.tick(now)
+    dispatch.run(now)
     deliver_due(now)
     recorder.recover()
     channel.refresh_from_db()
@@ -118,9 +118,9 @@ def test_held_channel_is_let_go_by_the_clock_that_held_it(reminder, recorder, ch
 
 
 def test_clock_set_back_without_a_tick_since_is_no_fresh_heartbeat(now):
-    dispatch.tick(now)
+    dispatch.run(now)
     assert "ahead" in health.Pulse.take(now - BACK).tick_trouble
-    dispatch.tick(now - BACK)
+    dispatch.run(now - BACK)
     assert health.Pulse.take(now - BACK).tick_trouble == ""
 
 

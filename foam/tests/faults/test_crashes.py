@@ -118,7 +118,7 @@ def test_dispatcher_killed_at_any_point_has_fired_all_once_or_nothing(point, due
     kill_at(DISPATCH_STOPS[point](), TICK, tmp_path / "tick.log")
     # A commit that PostgreSQL had been told of goes through; anything else is undone.
     assert Occurrence.objects.count() == (len(due) if point == "at the commit" else 0)
-    tick.tick(timezone.now())
+    tick.run(timezone.now())
     assert Counter(Occurrence.objects.values_list("reminder", flat=True)) == {
         reminder.pk: 1 for reminder in due
     }
@@ -136,7 +136,7 @@ def test_what_a_machine_had_claimed_that_froze_or_was_cut_off_is_fired_by_others
             processes.wait_until(lambda: sql(HELD_UP) == (1,), 60, "it comes to the stop")
             os.killpg(frozen.pid, signal.SIGSTOP)
         wait = processes.wait_until
-        wait(lambda: tick.tick(timezone.now()) == len(due), 20, "its claim is given up")
+        wait(lambda: tick.run(timezone.now()) == len(due), 20, "its claim is given up")
         os.killpg(frozen.pid, signal.SIGCONT)
         frozen.wait(20)
     assert Occurrence.objects.count() == Delivery.objects.count() == len(due)

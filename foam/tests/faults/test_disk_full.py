@@ -49,7 +49,7 @@ def no_room_in(table, event="INSERT"):
 def test_tick_without_room_fires_nothing_and_leaves_no_heartbeat(make_reminder, now, place):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     with no_room_in(*place), pytest.raises(OperationalError):
-        tick.tick(now)
+        tick.run(now)
     assert not Occurrence.objects.exists()
     assert not Delivery.objects.exists()
     assert tick.last_tick() is None
@@ -58,14 +58,14 @@ def test_tick_without_room_fires_nothing_and_leaves_no_heartbeat(make_reminder, 
 
 def test_reminder_is_not_set_aside_for_want_of_room(reminder, now):
     with no_room_in("reminders_occurrence"), pytest.raises(OperationalError):
-        tick.tick(now)
+        tick.run(now)
     reminder.refresh_from_db()
     assert reminder.error == ""
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
 
 
 def test_lease_without_room_leaves_the_delivery_as_it_was(reminder, recorder, now):
-    tick.tick(now)
+    tick.run(now)
     with no_room_in("notifications_delivery", "UPDATE"):
         deliver_due(now)
     assert (Delivery.objects.get().status, Delivery.objects.get().attempt) == ("queued", 0)
@@ -75,7 +75,7 @@ def test_lease_without_room_leaves_the_delivery_as_it_was(reminder, recorder, no
 def test_outcome_that_finds_no_room_until_the_lease_is_over_is_uncertain_and_goes_again(
     reminder, recorder, now, monkeypatch
 ):
-    tick.tick(now)
+    tick.run(now)
     monkeypatch.setattr("notifications.outbox.round.LEASE", timedelta(0))
     with no_room_in("notifications_attempt"), pytest.raises(OperationalError):
         deliver_due(now)

@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 def arrive(now: datetime) -> None:
     """Let the canary that is due at `now` go all its way."""
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
 
 
@@ -136,10 +136,10 @@ def test_readyz_is_well_once_the_canary_has_arrived(client):
 
 
 def test_first_canary_may_take_three_minutes(planted, now):
-    tick.tick(now + 3 * MINUTE)
+    tick.run(now + 3 * MINUTE)
     assert failing(now + 3 * MINUTE) == set()
     assert health.readiness(now + 3 * MINUTE)["seconds"]["canary"] is None
-    tick.tick(now + 3 * MINUTE + SECOND)
+    tick.run(now + 3 * MINUTE + SECOND)
     assert failing(now + 3 * MINUTE + SECOND) == {"canary"}
 
 
@@ -147,7 +147,7 @@ def test_readiness_tells_how_long_the_oldest_waits(reminder, planted, now):
     arrive(now - MINUTE)
     report = health.readiness(now + timedelta(seconds=20))
     assert report["seconds"]["overdue_reminder"] == 20
-    tick.tick(now + timedelta(seconds=20))
+    tick.run(now + timedelta(seconds=20))
     report = health.readiness(now + timedelta(seconds=25))
     assert report["seconds"]["overdue_reminder"] == 0
     assert report["seconds"]["overdue_delivery"] == 5
@@ -173,7 +173,7 @@ def test_canary_that_fires_and_does_not_arrive_is_missed_within_three_minutes(pl
         arrive(now + minute * MINUTE)
     last = now + 3 * MINUTE
     for seconds in (60, 120, 150):
-        tick.tick(last + seconds * SECOND)
+        tick.run(last + seconds * SECOND)
     assert failing(last + 150 * SECOND) == set()
     assert failing(last + 151 * SECOND) == {"canary"}
     assert "due 151 s ago" in health.trouble(last + 151 * SECOND)
@@ -219,7 +219,7 @@ def test_readyz_fails_when_the_database_is_down(client, monkeypatch):
 
 def test_readyz_is_well_and_says_since_when_everything_is_paused(client, planted, now, woken):
     pause.begin("everything", now - MINUTE, reason="Wrong import")
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     told = health.readiness(now)
     assert (told["tick"], told["canary"]) == ("ok", "ok")

@@ -52,7 +52,7 @@ def test_page_is_what_prometheus_can_read(now):
 
 
 def test_buckets_grow_and_end_with_the_count(reminder, now):
-    tick.tick(now + timedelta(seconds=3))
+    tick.run(now + timedelta(seconds=3))
     assert value(now, "foam_fired_lateness_seconds_bucket", le="2.5") == 0
     assert value(now, "foam_fired_lateness_seconds_bucket", le="5") == 1
     assert value(now, "foam_fired_lateness_seconds_bucket", le="+Inf") == 1
@@ -70,7 +70,7 @@ def test_what_is_overdue_is_told_by_age_and_number(reminder, now):
     later = now + timedelta(seconds=90)
     assert value(later, "foam_overdue_seconds", what="reminder") == 90
     assert value(later, "foam_overdue", what="reminder") == 1
-    tick.tick(later)
+    tick.run(later)
     assert value(later, "foam_overdue", what="reminder") == 0
     assert value(later, "foam_overdue", what="delivery") == 1
     assert value(later, "foam_deliveries", state="due") == 1
@@ -260,7 +260,7 @@ def test_reminder_that_is_set_aside_is_counted(make_reminder, now):
 
     bad = make_reminder()
     Reminder.objects.filter(pk=bad.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     assert value(now, "foam_set_aside_total", what="reminder") == 1
 
 

@@ -36,7 +36,7 @@ def links(user, make_reminder, settings, live_server, woken):
         with SmtpReceiver() as receiver:
             use(settings, receiver)
             settings.FOAM_BASE_URL = live_server.url
-            tick.tick(now)
+            tick.run(now)
             deliver_due(now)
             (mail,) = receiver.mails
         plain = mail.message.get_body(("plain",)).get_content()

@@ -65,7 +65,7 @@ def read(client):
 @pytest.fixture
 def rows(api, make_reminder, now, recorder):
     make_reminder(title="Call Grace", leads=[timedelta(0), timedelta(hours=1)])
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     return read(api)
 

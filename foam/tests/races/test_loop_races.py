@@ -12,7 +12,6 @@ from foam.tests.faults.test_crashes import COMMIT, ROW, TICK, kill_at, sql, stop
 from foam.tests.races.test_races import THREADS, at_once, beside
 from notifications.models import Delivery
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import follow_ups, tick
 from reminders.models import Occurrence, Response
 
@@ -22,7 +21,6 @@ pytestmark = [
 ]
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -32,7 +30,7 @@ def fired(make_reminder, now):
     def fire(count=1):
         for _ in range(count):
             make_reminder(nag_every=MINUTE, recurrence="FREQ=YEARLY")
-        tick.tick(now)
+        tick.run(now)
         return list(Occurrence.objects.order_by("pk"))
 
     return fire
@@ -46,7 +44,7 @@ def test_parallel_ticks_say_each_nag_once(fired, now, monkeypatch):
     # Small batches, so that the ticks really take turns.
     monkeypatch.setattr(follow_ups, "BATCH", 7)
     occurrences = fired(60)
-    at_once(*[lambda: tick.tick(now + MINUTE)] * THREADS)
+    at_once(*[lambda: tick.run(now + MINUTE)] * THREADS)
     assert set(nags().values_list("reference", flat=True)) == {
         f"{each.reference}:nag:1" for each in occurrences
     }
@@ -56,7 +54,7 @@ def test_parallel_ticks_say_each_nag_once(fired, now, monkeypatch):
 def test_tick_does_not_wait_for_another_that_follows_up(fired, now):
     held, free = fired(2)
     lock = Occurrence.objects.select_for_update()
-    beside(lambda: lock.get(pk=held.pk), lambda: tick.tick(now + MINUTE))
+    beside(lambda: lock.get(pk=held.pk), lambda: tick.run(now + MINUTE))
     assert nags().get().reference == f"{free.reference}:nag:1"
 
 
@@ -64,7 +62,7 @@ def test_of_those_who_acknowledge_at_once_one_is_first(fired, now):
     (occurrence,) = fired()
 
     def acknowledge():
-        return responses.acknowledge(Occurrence.objects.get(pk=occurrence.pk), now, BY)
+        return responses.acknowledge(Occurrence.objects.get(pk=occurrence.pk), now)
 
     assert sorted(at_once(*[acknowledge] * THREADS)) == [False] * (THREADS - 1) + [True]
     assert Response.objects.count() == 1
@@ -76,9 +74,9 @@ def test_nag_and_answer_at_once_leave_nothing_to_say(fired, now):
 
     def answer():
         for each in occurrences:
-            responses.acknowledge(each, now + MINUTE, BY)
+            responses.acknowledge(each, now + MINUTE)
 
-    at_once(answer, lambda: tick.tick(now + MINUTE))
+    at_once(answer, lambda: tick.run(now + MINUTE))
     assert not Occurrence.objects.exclude(status="acknowledged", follow_up_at=None).exists()
     assert not Delivery.objects.unfinished().exists()
 
@@ -99,7 +97,7 @@ def test_snooze_that_comes_while_its_reminder_is_paused_waits_for_the_resume(fir
 
     def snooze():
         paused.wait(20)
-        responses.snooze(Occurrence.objects.get(pk=occurrence.pk), now + HOUR, now, BY)
+        responses.snooze(Occurrence.objects.get(pk=occurrence.pk), now + HOUR, now)
 
     at_once(pause, snooze)
     occurrence.refresh_from_db()
@@ -120,9 +118,9 @@ def test_tick_killed_while_it_nags_has_said_all_once_or_nothing(point, make_remi
         make_reminder(
             nag_every=2 * MINUTE, starts_at=at.replace(tzinfo=None), stored_at=at - MINUTE
         )
-    tick.tick(at)
+    tick.run(at)
     kill_at(STOPS[point](), TICK, tmp_path / "tick.log")
     assert nags().count() == (3 if point == "at the commit" else 0)
-    tick.tick(timezone.now())
+    tick.run(timezone.now())
     assert nags().count() == 3
     assert set(Occurrence.objects.values_list("nags", flat=True)) == {1}

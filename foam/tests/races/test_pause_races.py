@@ -29,11 +29,11 @@ def test_pause_and_ticks_at_once_record_each_once(make_reminder, user, now):
     for _ in range(40):
         make_reminder(recurrence="FREQ=DAILY")
     at_once(
-        lambda: tick.tick(now),
+        lambda: tick.run(now),
         lambda: pause.begin("user", now, owner=user),
-        lambda: tick.tick(now),
+        lambda: tick.run(now),
     )
-    tick.tick(now)
+    tick.run(now)
     found = statuses()
     assert found["pending"] + found["missed"] == 40
     assert Delivery.objects.count() == found["pending"]
@@ -44,8 +44,8 @@ def test_end_and_ticks_at_once_resume_each_once(make_reminder, now):
     made = [make_reminder(recurrence="FREQ=DAILY") for _ in range(30)]
     for each in made:
         each.pause(now - HOUR, now + HOUR)
-    at_once(*[lambda: tick.tick(now + HOUR)] * 3)
-    tick.tick(now + HOUR)
+    at_once(*[lambda: tick.run(now + HOUR)] * 3)
+    tick.run(now + HOUR)
     assert set(Reminder.objects.values_list("status", "next_due_at")) == {("active", now + DAY)}
     assert {each.changes.filter(verb="resumed").count() for each in made} == {1}
     assert statuses() == {}
@@ -54,7 +54,7 @@ def test_end_and_ticks_at_once_resume_each_once(make_reminder, now):
 def test_pause_of_a_reminder_and_ticks_at_once_record_it_once(make_reminder, now):
     made = [make_reminder(recurrence="FREQ=DAILY") for _ in range(20)]
     at_once(
-        lambda: tick.tick(now),
+        lambda: tick.run(now),
         lambda: [each.pause(now, now + HOUR) for each in made],
         lambda: [each.pause(now, now + 2 * HOUR) for each in reversed(made)],
     )

@@ -61,12 +61,12 @@ def beside(lock, call):
 
 
 def tick_beside(lock, now):
-    return beside(lock, lambda: tick.tick(now))
+    return beside(lock, lambda: tick.run(now))
 
 
 def test_parallel_ticks_fire_each_reminder_once(make_reminder, now):
     made = [make_reminder().pk for _ in range(60)]
-    fired = at_once(*[lambda: tick.tick(now)] * THREADS)
+    fired = at_once(*[lambda: tick.run(now)] * THREADS)
     assert sum(fired) == len(made)
     assert sorted(Occurrence.objects.values_list("reminder", flat=True)) == made
     assert Delivery.objects.count() == len(made)
@@ -77,7 +77,7 @@ def test_tick_with_a_backlog_drains_it_two_batches_at_a_time(make_reminder, now,
     monkeypatch.setattr(tick, "BATCH", 5)
     monkeypatch.setattr(tick.fire_batch, "__defaults__", (5,))
     made = [make_reminder().pk for _ in range(60)]
-    assert tick.tick(now) == len(made)
+    assert tick.run(now) == len(made)
     assert sorted(Occurrence.objects.values_list("reminder", flat=True)) == made
 
 
@@ -92,13 +92,13 @@ def test_tick_shows_what_broke_down_beside_it(make_reminder, now, monkeypatch):
 
     monkeypatch.setattr(tick, "_drain_in_thread", break_down)
     with pytest.raises(OperationalError):
-        tick.tick(now)
+        tick.run(now)
     assert tick.last_tick() is None
 
 
 def test_parallel_ticks_move_a_series_once(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    at_once(*[lambda: tick.tick(now)] * THREADS)
+    at_once(*[lambda: tick.run(now)] * THREADS)
     reminder.refresh_from_db()
     assert reminder.next_due_at == now + timedelta(days=1)
 
@@ -113,7 +113,7 @@ def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
 def test_lease_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     make_reminder()
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     held, free = Delivery.objects.order_by("pk")
     lock = Delivery.objects.select_for_update()
     leased = beside(lambda: lock.get(pk=held.pk), lambda: lease_oldest(now))
@@ -126,7 +126,7 @@ def test_parallel_workers_send_each_delivery_once(make_reminder, recorder, now, 
     monkeypatch.setattr(lease_oldest, "__defaults__", (7,))
     for _ in range(60):
         make_reminder()
-    tick.tick(now)
+    tick.run(now)
     at_once(*[lambda: deliver_due(now)] * THREADS)
     sent = Counter(message.delivery_id for message in recorder.sent)
     assert len(sent) == 60
@@ -151,7 +151,7 @@ def test_what_a_tick_has_claimed_is_its_own_until_it_has_fired(make_reminder, no
         return plan_each(claimed, at, decide)
 
     monkeypatch.setattr(tick, "_plan_each", look_beside)
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     assert free == [[]]
 
 
@@ -164,7 +164,7 @@ def test_edit_and_tick_at_once_lose_nothing(make_reminder, now):
             reminder.recurrence = "FREQ=WEEKLY"
             reminder.store(now)
 
-    at_once(edit, lambda: tick.tick(now))
+    at_once(edit, lambda: tick.run(now))
     recorded = Occurrence.objects.filter(due_at=now)
     assert recorded.count() == len(reminders)
     assert not recorded.exclude(status="missed", reason__gt="").exclude(status="pending").exists()
@@ -172,9 +172,9 @@ def test_edit_and_tick_at_once_lose_nothing(make_reminder, now):
 
 def test_work_whose_wake_up_was_lost_is_done_at_the_next_tick(make_reminder, recorder, now, woken):
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
     woken.clear()  # as a flushed broker would
-    tick.tick(now + timedelta(seconds=1))
+    tick.run(now + timedelta(seconds=1))
     assert woken == ["notifications.tasks.deliver"]
     deliver_due(now + timedelta(seconds=1))
     assert len(recorder.sent) == 1
@@ -182,7 +182,7 @@ def test_work_whose_wake_up_was_lost_is_done_at_the_next_tick(make_reminder, rec
 
 def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, recorder, now):
     make_reminder()
-    tick.tick(now)
+    tick.run(now)
 
     def die(message):
         raise SystemExit
@@ -203,7 +203,7 @@ def test_worker_that_dies_while_sending_is_followed_by_another(make_reminder, re
 
 @pytest.mark.parametrize("name", ["done", "snooze_10m"])
 def test_two_presses_of_a_link_at_once_answer_once(reminder, now, name):
-    tick.tick(now)
+    tick.run(now)
     delivery, occurrence = Delivery.objects.get(), Occurrence.objects.get()
     action = next(each for each in message_links.ACTIONS if each.name == name)
     pressed = Pressed(action, delivery.reference, delivery.channel_id, now + timedelta(days=14))

@@ -56,13 +56,13 @@ def test_replan_and_tick_at_once_lose_and_double_nothing(make_daily, now, update
     ahead = [make_daily(19) for _ in range(30)]
     update_rules(BERLIN, like)
     at_once(
-        lambda: dispatch.tick(now),
+        lambda: dispatch.run(now),
         lambda: replan_all(now),
         lambda: replan_all(now),
-        lambda: dispatch.tick(now),
+        lambda: dispatch.run(now),
     )
     for hours in range(4):
-        dispatch.tick(now + hours * HOUR)
+        dispatch.run(now + hours * HOUR)
     assert Counter(Occurrence.objects.values_list("reminder", flat=True)) == Counter(due + ahead)
     assert not Occurrence.objects.exclude(status="pending").exists()
     for reminder in Reminder.objects.all():
@@ -75,8 +75,8 @@ def test_replan_before_and_tick_after_lose_and_double_nothing(make_daily, now, u
     made = [make_daily(18) for _ in range(40)]
     update_rules(BERLIN, "Europe/London")
     before = now - timedelta(seconds=1)
-    at_once(lambda: replan_all(before), lambda: dispatch.tick(now))
-    dispatch.tick(now + HOUR)
+    at_once(lambda: replan_all(before), lambda: dispatch.run(now))
+    dispatch.run(now + HOUR)
     assert Counter(Occurrence.objects.values_list("reminder", flat=True)) == Counter(made)
     assert set(Reminder.objects.values_list("next_due_at", flat=True)) == {now + DAY + HOUR}
 
@@ -85,7 +85,7 @@ def test_tick_passes_over_what_a_replan_holds(make_daily, now):
     held, free = make_daily(18), make_daily(18)
     assert tick_beside(lambda: replan.apply([held], now - HOUR), now) == 1
     assert Occurrence.objects.get().reminder_id == free
-    assert dispatch.tick(now) == 1
+    assert dispatch.run(now) == 1
 
 
 def test_replan_leaves_what_a_tick_fires_meanwhile(make_daily, now, update_rules):

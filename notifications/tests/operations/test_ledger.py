@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from notifications.models import Attempt, Channel, Delivery, Tally
+from notifications.models import Attempt, Channel, Delivery, DeliveryTally
 from notifications.operations import ledger, retention
 from notifications.operations.ledger import Period
 from notifications.outbox.lease import LEASE, lease_oldest, release
@@ -45,7 +45,9 @@ def wrong(period=ALL, owner=None):
 
 def tally():
     return list(
-        Tally.objects.order_by("day", "pk").values_list("day", "status", "recorded", "pruned")
+        DeliveryTally.objects.order_by("day", "pk").values_list(
+            "day", "status", "recorded", "pruned"
+        )
     )
 
 
@@ -68,7 +70,7 @@ def test_rows_of_many_instants_are_tallied_by_the_day(channel, now):
 def test_the_day_of_the_tally_is_that_of_utc(post):
     sql("SET LOCAL TimeZone = 'Pacific/Auckland'")
     post("a", now=datetime(2026, 11, 23, 23, 59, tzinfo=UTC))
-    assert Tally.objects.get().day == datetime(2026, 11, 23).date()
+    assert DeliveryTally.objects.get().day == datetime(2026, 11, 23).date()
 
 
 def test_all_that_can_become_of_a_delivery_adds_up(post, recorder, now):
@@ -224,7 +226,7 @@ def test_compact_leaves_one_row_of_each_and_changes_no_sum(post, now):
     post("b")
     post("c", now=now + DAY)
     post("d", now=now + DAY)
-    retention.compact_tally(Tally, (now + DAY).date())
+    retention.compact_tally(DeliveryTally, (now + DAY).date())
     tomorrow = (now + DAY).date(), "posted", 1, 0
     assert tally() == [(now.date(), "posted", 2, 0), tomorrow, tomorrow]
 

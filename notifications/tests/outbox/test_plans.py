@@ -11,7 +11,7 @@ from notifications.outbox.lease import channels_with_work, lease_of_channels, le
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.record import record_outcomes
 from notifications.tests.counters import READ, counted
-from notifications.transports import Outcome
+from notifications.transports import SendOutcome
 
 # A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,7 +122,7 @@ def test_channels_with_work_are_found_without_their_history(other, channel):
 
 def test_recording_reads_only_what_was_leased(table, now):
     leased = lease_oldest(now, 10)
-    outcomes = [Outcome(each.message, timedelta(0)) for each in leased]
+    outcomes = [SendOutcome(each.message, timedelta(0)) for each in leased]
     assert read_by(lambda: record_outcomes(outcomes, leased, now)) <= 10 * A_FEW
 
 

@@ -18,7 +18,7 @@ from notifications.models import Channel, Delivery
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
-from notifications.transports import Message, Outcome
+from notifications.transports import Message, SendOutcome
 from notifications.transports import transport as transport_of
 from notifications.transports.apprise import MAX_PUNCTUAL_HELPERS, AppriseTransport
 from notifications.transports.apprise_worker.client import ENVIRONMENT
@@ -79,22 +79,22 @@ def message(url: str, number: int = 1, **fields) -> Message:
     )
 
 
-def send(transport: AppriseTransport, *messages: Message) -> list[Outcome]:
+def send(transport: AppriseTransport, *messages: Message) -> list[SendOutcome]:
     sender = transport.sender()
     sender.add(messages)
     return rest_of(sender)
 
 
-def rest_of(sender: Sender) -> list[Outcome]:
+def rest_of(sender: Sender) -> list[SendOutcome]:
     """Send until each has come out."""
-    outcomes: list[Outcome] = []
+    outcomes: list[SendOutcome] = []
     while len(sender):
         outcomes += sender.poll(0.05)
     sender.close()
     return outcomes
 
 
-def outcome_of(transport: AppriseTransport, server: HttpReceiver, **fields) -> Outcome:
+def outcome_of(transport: AppriseTransport, server: HttpReceiver, **fields) -> SendOutcome:
     [outcome] = send(transport, message(ntfy(server), **fields))
     return outcome
 

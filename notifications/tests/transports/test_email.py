@@ -17,7 +17,7 @@ from notifications.links import message_ids, signed_links
 from notifications.links.signed_links import Action
 from notifications.tests.certificates import Authority
 from notifications.tests.receivers import SmtpReceiver
-from notifications.transports import Message, Outcome
+from notifications.transports import Message, SendOutcome
 from notifications.transports.email import EmailTransport
 
 DUE_AT = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -75,11 +75,11 @@ def message(number: int = 1, **fields) -> Message:
     )
 
 
-def send(transport: EmailTransport, *messages: Message) -> list[Outcome]:
+def send(transport: EmailTransport, *messages: Message) -> list[SendOutcome]:
     return list(transport.send_many(messages, FOREVER))
 
 
-def outcome_of(transport: EmailTransport, **fields) -> Outcome:
+def outcome_of(transport: EmailTransport, **fields) -> SendOutcome:
     [outcome] = send(transport, message(**fields))
     return outcome
 

@@ -23,7 +23,7 @@ from notifications.links import signed_links
 from notifications.links.signed_links import Action
 from notifications.tests.certificates import Authority
 from notifications.tests.receivers import Close, Endless, Hang, HttpReceiver, Reply, Trickle
-from notifications.transports import Message, Outcome
+from notifications.transports import Message, SendOutcome
 from notifications.transports.http.lanes import Lane, Lanes
 from notifications.transports.null import send_get
 from notifications.transports.webhook import MAX_PUNCTUAL_REQUESTS, WebhookTransport
@@ -94,7 +94,7 @@ def message(address: str, number: int = 1, **fields) -> Message:
     )
 
 
-def send(transport: WebhookTransport, *messages: Message) -> list[Outcome]:
+def send(transport: WebhookTransport, *messages: Message) -> list[SendOutcome]:
     """Send until each has come out or was put back; return the outcomes as they came."""
     sender = transport.sender()
     sender.add(messages)
@@ -106,7 +106,7 @@ def send(transport: WebhookTransport, *messages: Message) -> list[Outcome]:
     return outcomes
 
 
-def outcome_of(transport: WebhookTransport, receiver: HttpReceiver, **fields) -> Outcome:
+def outcome_of(transport: WebhookTransport, receiver: HttpReceiver, **fields) -> SendOutcome:
     [outcome] = send(transport, message(receiver.url, **fields))
     return outcome
 

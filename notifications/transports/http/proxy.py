@@ -1,4 +1,4 @@
-"""Which requests go by the operator's proxy, and which failures are the proxy's own. Pure."""
+"""The requests that use the operator's proxy, and the failures of the proxy itself. Pure."""
 
 from ipaddress import ip_address
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""How a program makes the address of a feed."""
+"""The API that creates the address of a feed."""
 
 from typing import Any
 
@@ -49,15 +49,15 @@ class FeedView(ApiView, GenericAPIView[Any]):
     """A secret address at which calendars can subscribe to your reminders."""
 
     serializer_class = FeedSerializer
-    # It hands out a way to read to others: to be able to read is not enough.
+    # The address lets others read, so reminders:read is not enough.
     scope = "reminders"
 
     @extend_schema(request=FeedSerializer, responses={201: FeedAddressSerializer})
     def post(self, request: Request) -> Response:
         """Make a secret address for your calendar. Copy it now: it is shown only once."""
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values, by = asked.validated_data, request.auth
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values, by = serializer.validated_data, request.auth
         by = by if isinstance(by, ApiToken) else None
         token, secret = tokens.make(
             request.user,  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ class FeedView(ApiView, GenericAPIView[Any]):
             creator=by,
         )
         url = views.address(secret, values["tag"], alarms=values["alarms"])
-        made = {
+        address = {
             "token": token.pk,
             "name": token.name,
             "expires_at": token.expires_at,
@@ -76,4 +76,4 @@ class FeedView(ApiView, GenericAPIView[Any]):
             "webcal": views.webcal(url),
         }
         where = reverse("token-detail", [token.pk], request=request)
-        return Response(FeedAddressSerializer(made).data, 201, headers={"Location": where})
+        return Response(FeedAddressSerializer(address).data, 201, headers={"Location": where})

@@ -1,13 +1,13 @@
-"""The feed: a calendar of one's reminders at a secret address, to which programs subscribe.
+"""The feed: a calendar of a user's reminders at a secret address, to which programs subscribe.
 
 The address is the whole permission: it holds the secret of a token that has the scope
-`calendar:read` and no other. It stands in no log of ours.
+`calendar:read` and no other. No log of FOAM contains it.
 """
 
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
@@ -21,16 +21,17 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import ApiToken, User
 from accounts.timezones import tzdata_version
-from reminders.exchange.icalendar.write import escaped, write
+from reminders.exchange.formats import in_blocks
+from reminders.exchange.icalendar.file_writer import escaped, write
 from reminders.models import Occurrence, Reminder
 from reminders.models.reminder_queryset import ReminderQuerySet
 
 PATH = "/calendar/"
-# How often to ask again, at most and at least as programs understand it.
+# Programs ask again after FRESH at the earliest, and after REFRESH by default.
 FRESH = timedelta(minutes=15)
 REFRESH = "PT1H"
-# What is over stays in sight for so long.
-KEPT = timedelta(days=90)
+# A finished reminder stays in the feed for this time.
+FINISHED_VISIBLE = timedelta(days=90)
 COLOUR, APPLE_COLOUR = "teal", "#0D9488"
 CHUNK = 500
 HEADERS = {
@@ -48,21 +49,21 @@ logger = logging.getLogger(__name__)
 
 def address(secret: str, tag: str = "", *, alarms: bool = False) -> str:
     """Return the address of a feed, which is a secret."""
-    asked = {**({"tag": tag} if tag else {}), **({"alarms": "true"} if alarms else {})}
-    query = f"?{urlencode(asked)}" if asked else ""
+    params = {**({"tag": tag} if tag else {}), **({"alarms": "true"} if alarms else {})}
+    query = f"?{urlencode(params)}" if params else ""
     return f"{settings.FOAM_BASE_URL}{PATH}{secret}.ics{query}"
 
 
 def webcal(url: str) -> str:
-    """Return the address by which a press of a link subscribes, where a program is known for it."""
+    """Return the address of a link that opens the calendar program and subscribes."""
     return urlsplit(url)._replace(scheme="webcal").geturl()
 
 
 @csrf_exempt
 @require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
-    """Answer with the calendar; 404 for an address that is not, or no longer, one of a feed."""
-    # What goes wrong is logged with its path.
+    """Answer with the calendar; 404 if the address is not, or no longer, that of a feed."""
+    # Django logs errors with the path, which must not contain the secret.
     request.path = request.path_info = f"{PATH}[secret]"
     now = timezone.now()
     valid = ApiToken.objects.valid(now).for_calendar().for_secret(secret)
@@ -76,27 +77,27 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
     if response is None:
         pieces = _pieces(reminders, token, tag, now, alarms=alarms)
-        found = () if request.method == "HEAD" else pieces
-        response = StreamingHttpResponse(found, content_type=TYPE)
+        content = () if request.method == "HEAD" else pieces
+        response = StreamingHttpResponse(content, content_type=TYPE)
     for name, value in {**HEADERS, "ETag": etag}.items():
         response.headers[name] = value
     return response
 
 
 def shown_in_feed(owner: User, tag: str, now: datetime) -> ReminderQuerySet:
-    """Return what is to come, and what was over not long ago."""
-    over = Q(status=Reminder.Status.FINISHED) & ~Q(fired_due_at__gt=now - KEPT)
-    found = Reminder.objects.owned_by(owner).exclude(over)
-    return found.filter(tags__contains=[tag]) if tag else found
+    """Return the reminders of the feed: all but finished ones of long ago."""
+    over = Q(status=Reminder.Status.FINISHED) & ~Q(fired_due_at__gt=now - FINISHED_VISIBLE)
+    reminders = Reminder.objects.owned_by(owner).exclude(over)
+    return reminders.filter(tags__contains=[tag]) if tag else reminders
 
 
 def _etag(
     reminders: ReminderQuerySet, token: ApiToken, tag: str, now: datetime, *, alarms: bool
 ) -> str:
-    """Return what is another as soon as the calendar may be another.
+    """Return an ETag that changes whenever the calendar may have changed.
 
-    It counts on `version`, which each change of a reminder moves; what is written out instant by
-    instant, and what is over, moves with the day.
+    Each change of a reminder increments `version`. The day is part of it, as written-out instants
+    and the set of finished reminders depend on the day.
     """
     state = reminders.aggregate(Count("pk"), Sum("version"), Sum("pk"), Max("updated_at"))
     passed = _skipped(token.user, now).aggregate(Count("pk"), Sum("pk"))
@@ -122,29 +123,18 @@ def _skipped(owner: User, now: datetime) -> QuerySet[Occurrence]:
 def _pieces(
     reminders: ReminderQuerySet, token: ApiToken, tag: str, now: datetime, *, alarms: bool
 ) -> Iterator[bytes]:
-    """Yield the calendar. One that breaks has no END, so no program takes it for the whole."""
+    """Yield the calendar. If it breaks off, END is missing, so that programs see that it is cut."""
     skipped: dict[int, set[datetime]] = defaultdict(set)
     for reminder_id, due_at in _skipped(token.user, now).values_list("reminder_id", "due_at"):
         skipped[reminder_id].add(due_at)
-    found = reminders.order_by("pk").iterator(chunk_size=CHUNK)
+    rows = reminders.order_by("pk").iterator(chunk_size=CHUNK)
     head = _head(token, tag)
     try:
-        written = write(found, now, head=head, skipped=skipped, alarms=alarms, whole=False)
-        yield from _joined(written)
+        written = write(rows, now, head=head, skipped=skipped, alarms=alarms, whole=False)
+        yield from (block.encode() for block in in_blocks(written))
     except Exception:
         # Not raised: the server would log the address.
         logger.exception("The feed of token %s broke off.", token.pk)
-
-
-def _joined(pieces: Iterable[str]) -> Iterator[bytes]:
-    """A chunk for each reminder would be mostly overhead."""
-    kept: list[str] = []
-    for piece in pieces:
-        kept.append(piece)
-        if len(kept) == CHUNK:
-            yield "".join(kept).encode()
-            kept = []
-    yield "".join(kept).encode()
 
 
 def _head(token: ApiToken, tag: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""RFC 5545: a calendar read into drafts, and reminders written as one. See ../icalendar.py."""
+"""iCalendar (RFC 5545): files read into drafts, and reminders written as files."""

@@ -1,10 +1,11 @@
-"""VALARM: when an event speaks, as leads before it is due."""
+"""VALARM: the leads of a reminder."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.entry import Entry
+from reminders.exchange.icalendar.losses import Losses
 from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import UTC_NAME, BadValue, moment, signed_lead
 from reminders.recurrence import ON_TIME, Lead, local_time, to_utc
@@ -12,14 +13,14 @@ from reminders.recurrence import ON_TIME, Lead, local_time, to_utc
 MAX_LEADS = 10
 LONGEST_LEAD = Lead(days=366)
 DAY = 86_400
-# Before this hour of the night clocks change.
+# Clocks change before this time of the day, in seconds.
 MORNING = 6 * 3600
 SECOND = timedelta(seconds=1)
-# Of one alarm; as many as a reminder could have leads.
+# Repetitions of one alarm: a reminder has no more leads.
 MAX_REPEATS = MAX_LEADS
 WORDS = ("SUMMARY", "DESCRIPTION")
 SPOKEN = {"DISPLAY", "AUDIO", "EMAIL", ""}
-# What Google, Apple, Outlook and Thunderbird write where nobody has written anything.
+# The texts that Google, Apple, Outlook and Thunderbird write by default.
 STOCK_WORDS = {
     "alarm notification",
     "default",
@@ -31,10 +32,10 @@ STOCK_WORDS = {
 }
 
 
-class Span(NamedTuple):
-    """From when on an event is, by the clock of its zone, and how long; of a series the first one.
+class EventSpan(NamedTuple):
+    """The start of an entry, or of the first of a series, by the clock of its zone, and its length.
 
-    One of whole days is as long as the clock on the wall says.
+    The length of an all-day entry is in wall time.
     """
 
     wall: datetime
@@ -44,66 +45,60 @@ class Span(NamedTuple):
     is_series: bool
 
 
-def triggers(component: Component, span: Span, where: str, account: Account) -> list[Lead]:
-    """Take the alarms; return how long before the start each fires, below zero after it."""
-    found: set[Lead] = set()
-    words = {each.value for name in WORDS for each in component.left.get(name, [])}
-    for alarm in component.take_children("VALARM"):
+def take_alarms(entry: Entry, span: EventSpan) -> list[Lead]:
+    """Take the alarms; return their leads before the start, negative for those after it."""
+    alarms: set[Lead] = set()
+    texts = {prop.value for name in WORDS for prop in entry.component.all(name)}
+    for alarm in entry.component.take_children("VALARM"):
         alarm.take("UID")
         for name in WORDS:
-            # One that says what its event says, or what all say, says nothing more.
-            if name in alarm.left and _is_empty(alarm.left[name][0].value, words):
+            # It repeats the entry, or is a default: no loss.
+            if (prop := alarm.first(name)) and _is_empty(prop.value, texts):
                 alarm.take_one(name)
-        action = alarm.take_one("ACTION")
-        kind = action.value.strip().upper() if action else ""
+        kind = alarm.value("ACTION").upper()
+        alarm.take_one("ACTION")
         try:
-            # Apple's way to say that there shall be no alarm.
+            # Apple writes it where there is no alarm.
             if kind == "NONE":
-                alarm.left.clear()
+                alarm.properties.clear()
             elif kind in SPOKEN:
-                found.update(_times(alarm, span, where, account))
+                alarms.update(_leads_of(alarm, span, entry.losses))
             else:
-                account.lose(where, f"an alarm whose action is {kind[:40]}: a reminder only speaks")
-                alarm.left.clear()
+                entry.lose(f"an alarm whose action is {kind[:40]}: a reminder only speaks")
+                alarm.properties.clear()
         except BadValue as error:
-            account.lose(where, f"an alarm: {error}")
-        account.close(alarm)
-    return sorted(found)
+            entry.lose(f"an alarm: {error}")
+        entry.losses.count_unread(alarm)
+    return sorted(alarms)
 
 
-def _is_empty(value: str, words: set[str]) -> bool:
-    return value in words or value.strip().casefold() in {"", *STOCK_WORDS}
+def _is_empty(value: str, texts: set[str]) -> bool:
+    return value in texts or value.strip().casefold() in {"", *STOCK_WORDS}
 
 
-def leads(found: list[Lead], span: Span, due: timedelta, where: str, account: Account) -> list[str]:
-    """Return the leads of what is due so long after the start of its event.
+def leads(alarms: list[Lead], span: EventSpan, due: timedelta, losses: Losses) -> list[str]:
+    """Return the leads of a reminder that is due `due` after the start of its entry.
 
-    Without any alarm that can be carried it speaks when it is due.
+    Without an alarm that can be imported, the reminder fires when it is due.
     """
     after = due // SECOND
-    late = [alarm for alarm in found if alarm.length + after < 0]
-    if late:
-        what = f"{len(late)} of its alarms: they come after it is due"
-        account.lose(where, what)
-    early = [alarm for alarm in found if alarm.length + after >= 0]
+    early = [alarm for alarm in alarms if alarm.length + after >= 0]
+    if count := len(alarms) - len(early):
+        losses.add(f"{count} of its alarms: they come after it is due")
     near = [alarm for alarm in early if alarm.length + after <= LONGEST_LEAD.length]
-    # Of two that are as long where no clock changes, the one of days.
-    unlike = {lead.length: lead for lead in sorted(_lead_of(alarm, span, due) for alarm in near)}
-    kept = sorted(unlike.values())[:MAX_LEADS]
-    if len(unlike) < len(near):
-        account.lose(where, "an alarm in hours: another in days is of the same length")
-    lost = len(early) - len(near) + len(unlike) - len(kept)
-    if lost:
-        account.lose(
-            where,
-            f"{lost} of its alarms: a reminder has at most {MAX_LEADS} leads, "
-            f"of up to {LONGEST_LEAD.days} days",
-        )
-    return [str(lead) for lead in kept or [ON_TIME]]
+    # Of two leads of one length, that in days is kept.
+    by_length = {lead.length: lead for lead in sorted(_lead_of(alarm, span, due) for alarm in near)}
+    if len(by_length) < len(near):
+        losses.add("an alarm in hours: another in days is of the same length")
+    shortest = sorted(by_length.values())[:MAX_LEADS]
+    if count := len(early) - len(near) + len(by_length) - len(shortest):
+        limit = f"{MAX_LEADS} leads, of up to {LONGEST_LEAD.days} days"
+        losses.add(f"{count} of its alarms: a reminder has at most {limit}")
+    return [str(lead) for lead in shortest or [ON_TIME]]
 
 
-def _lead_of(alarm: Lead, span: Span, due: timedelta) -> Lead:
-    """Return the lead of an alarm; of whole days it fires at a time of the clock on the wall."""
+def _lead_of(alarm: Lead, span: EventSpan, due: timedelta) -> Lead:
+    """Return the lead of an alarm; the alarms of an all-day entry are in wall time."""
     if span.is_date:
         return _lead_of_day(alarm.length + due // SECOND, span, due)
     days, seconds = alarm.days, alarm.seconds
@@ -112,17 +107,17 @@ def _lead_of(alarm: Lead, span: Span, due: timedelta) -> Lead:
     return Lead(days, seconds)
 
 
-def _lead_of_day(ahead: int, span: Span, due: timedelta) -> Lead:
-    """Return the lead that fires so long before it is due on the wall, in seconds.
+def _lead_of_day(ahead: int, span: EventSpan, due: timedelta) -> Lead:
+    """Return the lead that fires `ahead` seconds of wall time before the reminder is due.
 
-    What is not whole days is exact, and is counted within a day, where no clock changes.
+    Its part of a day is exact time: it lies in the part of the day in which no clock changes.
     """
     days, part = divmod(ahead, DAY)
     if not part:
         return Lead(days)
     wall = span.wall + due
     (due_at, *_), (fire_at, *_) = (
-        to_utc(each, span.zone) for each in (wall, wall - timedelta(seconds=ahead))
+        to_utc(time, span.zone) for time in (wall, wall - timedelta(seconds=ahead))
     )
     if not span.is_series and (due_at - fire_at) // SECOND == ahead:
         return Lead(seconds=ahead)
@@ -132,8 +127,8 @@ def _lead_of_day(ahead: int, span: Span, due: timedelta) -> Lead:
     return Lead(days + 1, part - DAY)
 
 
-def _times(alarm: Component, span: Span, where: str, account: Account) -> Iterator[Lead]:
-    first = _first(alarm, span, where, account)
+def _leads_of(alarm: Component, span: EventSpan, losses: Losses) -> Iterator[Lead]:
+    first = _first(alarm, span, losses)
     repeat, pause = alarm.take_one("REPEAT"), alarm.take_one("DURATION")
     if first is None:
         return
@@ -144,14 +139,14 @@ def _times(alarm: Component, span: Span, where: str, account: Account) -> Iterat
             yield Lead(first.days - number * step.days, first.seconds - number * step.seconds)
 
 
-def _first(alarm: Component, span: Span, where: str, account: Account) -> Lead | None:
+def _first(alarm: Component, span: EventSpan, losses: Losses) -> Lead | None:
     trigger = alarm.take_one("TRIGGER")
     if trigger is None:
         raise BadValue("it has no TRIGGER")
     if not trigger.value.strip().upper().lstrip("+-").startswith("P"):
         at = moment(trigger.value, UTC_NAME).instant()
         if span.is_series:
-            account.lose(where, "an alarm at one moment: those of a series are before each of it")
+            losses.add("an alarm at one moment: those of a series are before each of it")
             return None
         if span.is_date:
             return Lead(seconds=(span.wall - local_time(at, span.zone)) // SECOND)

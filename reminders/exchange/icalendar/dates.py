@@ -8,16 +8,16 @@ from reminders.exchange.icalendar.syntax.values import UTC_NAME, Moment
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 NOON = time(12)
-# No zone has an offset of other than whole quarters of an hour.
+# Minutes: the offset of each zone is a multiple.
 QUARTER = 15
 
 
 def day_of(at: Moment, zones: Iterable[str], is_date_of: Callable[[date], bool]) -> date:
-    """Return the date that is meant in a series of dates.
+    """Return the date of a time in an all-day series.
 
-    A time with a zone, or that floats, has a date of its own: it is midnight where it was written.
-    One in UTC is midnight in one of `zones`, the last of which is the reader's, or in another;
-    where it can be none, the date counts that is one of the series, or the reader's.
+    A floating time, or one with a zone, is midnight where its author was: its own date counts. A
+    time in UTC is midnight in one of `zones`, the last of which is the reader's, or in an unknown
+    zone. If it can be midnight nowhere, a date of the series counts, or else the reader's date.
     """
     if at.is_date or at.zone != UTC_NAME:
         return at.wall.date()
@@ -32,7 +32,7 @@ def day_of(at: Moment, zones: Iterable[str], is_date_of: Callable[[date], bool])
 
 
 def last_day(until: Moment, zones: Iterable[str]) -> date:
-    """Return the last date of a series of dates; UNTIL is its begin, or its last second."""
+    """Return the last date of an all-day series. UNTIL is the begin of the date or its end."""
     is_end = until.zone == UTC_NAME and (until.wall.minute, until.wall.second) == (59, 59)
     begin = until._replace(wall=until.wall + SECOND) if is_end else until
     day = day_of(begin, zones, lambda _: False)

@@ -1,4 +1,4 @@
-"""A series that began before the first year of the engine, begun later with the same dates."""
+"""Moves the start of a series that began before the first year of the engine."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,20 +10,20 @@ FIRST_YEAR = 1900
 # The Gregorian calendar repeats, weekdays included; a cycle begins in 2001.
 CYCLE_YEARS = 400
 CYCLE_BEGIN = datetime(2001, 1, 1)
-# The last year in which the engine is asked for a date; it knows some hundred years more.
+# The engine is asked for dates up to this year; it knows some hundred years more.
 LAST_TARGET_YEAR = CYCLE_BEGIN.year + 2 * CYCLE_YEARS
 _EARLIEST = datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 
 def later_start(start: datetime, parts: dict[str, str]) -> datetime:
-    """Return the first date of a series from 2001 on; have COUNT say how many are left from there.
+    """Return the first date of a series from 2001 on, and set COUNT to the number from there on.
 
-    The rule is followed some cycles later, where it has the same dates, whatever its interval.
-    Raises BadValue for a series that has none, and RecurrenceError.
+    The engine runs the rule some cycles of 400 years later, where any rule has the same dates.
+    Raises BadValue for a series without such a date, and RecurrenceError.
     """
     endless = {name: value for name, value in parts.items() if name not in {"COUNT", "UNTIL"}}
-    left = int(parts["COUNT"]) if parts.get("COUNT", "").isdecimal() else None
+    count = int(parts["COUNT"]) if parts.get("COUNT", "").isdecimal() else None
     is_first = True
     while start < CYCLE_BEGIN:
         cycles = max(-((start.year - FIRST_YEAR) // CYCLE_YEARS), 0)
@@ -32,22 +32,22 @@ def later_start(start: datetime, parts: dict[str, str]) -> datetime:
             target = CYCLE_BEGIN.year + CYCLE_YEARS
         shifted = start.replace(year=start.year + cycles * CYCLE_YEARS)
         rule = Schedule(starts_at=shifted, timezone="UTC", recurrence=rule_text(endless))
-        if left is not None and is_first:
+        if count is not None and is_first:
             # COUNT counts a start that the rule does not give.
-            left -= rule.after(_EARLIEST) != shifted.replace(tzinfo=UTC)
-        occurrence, passed = _first_from(rule, target, left)
-        left = None if left is None else left - passed
-        if occurrence is None or left == 0:
+            count -= rule.after(_EARLIEST) != shifted.replace(tzinfo=UTC)
+        occurrence, passed = _first_from(rule, target, count)
+        count = None if count is None else count - passed
+        if occurrence is None or count == 0:
             raise BadValue(f"its rule gives no date from {CYCLE_BEGIN.year} on")
         start = occurrence.replace(year=occurrence.year - cycles * CYCLE_YEARS)
         is_first = False
-    if left is not None:
-        parts["COUNT"] = str(left)
+    if count is not None:
+        parts["COUNT"] = str(count)
     return start
 
 
 def _first_from(rule: Schedule, year: int, most: int | None) -> tuple[datetime | None, int]:
-    """Return the first wall time in or after a year, and how many come before it, up to `most`."""
+    """Return the first wall time in or after a year, and the number before it, up to `most`."""
     begin = datetime(year, 1, 1, tzinfo=UTC)
     if most is None:
         occurrence, passed = rule.after(begin - _SECOND), 0

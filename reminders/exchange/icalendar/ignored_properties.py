@@ -1,71 +1,66 @@
-"""What an event has that no reminder needs: it is left out where it cannot be read, and told."""
+"""Properties that no reminder needs: an unreadable one is left out, and reported."""
 
-from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.entry import Entry
 from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import BadValue, duration
-from reminders.exchange.icalendar.tzid.zones import Zones
 
-GONE = {
-    "CANCELLED": "it is cancelled",
-    "CANCELED": "it is cancelled",
-    "COMPLETED": "it is completed",
-}
-_OPEN = {"", "CONFIRMED", "TENTATIVE", "NEEDS-ACTION", "IN-PROCESS"}
+ENDS = ("DTEND", "DUE", "DURATION")
+CANCELLED, COMPLETED = "it is cancelled", "it is completed"
+_REFUSED_STATUSES = {"CANCELLED": CANCELLED, "CANCELED": CANCELLED, "COMPLETED": COMPLETED}
+_OPEN_STATUSES = {"", "CONFIRMED", "TENTATIVE", "NEEDS-ACTION", "IN-PROCESS"}
 
 
-def drop_unreadable_end(component: Component, zones: Zones, where: str, account: Account) -> None:
+def drop_unreadable_end(entry: Entry) -> None:
     """Leave out an end or a length that cannot be read, and the alarms that count from it."""
-    ends = [name for name in ("DTEND", "DUE", "DURATION") if name in component.left]
-    for name in ends:
-        prop = component.left[name][0]
-        if name == "DUE" and "DTSTART" not in component.left:
+    component = entry.component
+    for name in ENDS:
+        prop = component.first(name)
+        if prop is None or (name == "DUE" and component.first("DTSTART") is None):
             continue
         try:
             if name == "DURATION":
                 duration(prop.value)
             else:
-                zones.moment(prop)
+                entry.zones.moment(prop)
         except BadValue as error:
-            del component.left[name]
-            account.lose(where, f"its {name}: {error}")
-            if {"DTEND", "DUE", "DURATION"}.isdisjoint(component.left):
-                _drop_alarms_of_end(component, name, where, account)
+            component.take(name)
+            entry.lose(f"its {name}: {error}")
+            if not any(map(component.first, ENDS)):
+                _drop_alarms_of_end(entry, name)
 
 
-def _drop_alarms_of_end(component: Component, name: str, where: str, account: Account) -> None:
-    kept = [alarm for alarm in component.children if not _is_of_end(alarm)]
-    if len(kept) < len(component.children):
-        count = len(component.children) - len(kept)
-        account.lose(where, f"{count} of its alarms: they count from its {name}")
-    component.children = kept
+def _drop_alarms_of_end(entry: Entry, name: str) -> None:
+    component = entry.component
+    alarms = [alarm for alarm in component.children if not _is_of_end(alarm)]
+    if count := len(component.children) - len(alarms):
+        entry.lose(f"{count} of its alarms: they count from its {name}")
+    component.children = alarms
 
 
 def _is_of_end(alarm: Component) -> bool:
-    triggers = alarm.left.get("TRIGGER", [])
+    triggers = alarm.all("TRIGGER")
     return any(trigger.params.get("RELATED", "").upper() == "END" for trigger in triggers)
 
 
-def take_status(component: Component, where: str, account: Account) -> None:
-    """Take STATUS; one that is not known is passed over. The cancelled are refused before."""
-    prop = component.take_one("STATUS")
-    status = prop.value.strip().upper() if prop else ""
-    if status not in _OPEN:
-        account.lose(where, f"its STATUS, {status[:40]}: it is taken as one that takes place")
+def take_status(entry: Entry) -> None:
+    """Take STATUS, and report an unknown one. `refuse_cancelled` has refused the cancelled ones."""
+    status = _status(entry.component)
+    entry.component.take_one("STATUS")
+    if status not in _OPEN_STATUSES:
+        entry.lose(f"its STATUS, {status[:40]}: it is taken as one that takes place")
 
 
-def is_gone(component: Component) -> bool:
-    return _status(component) in GONE
+def is_cancelled(component: Component) -> bool:
+    return _status(component) in _REFUSED_STATUSES
 
 
-def refuse_gone(component: Component) -> None:
-    """Raise BadValue for what is cancelled or completed."""
-    status = _status(component)
-    if status in GONE:
-        raise BadValue(GONE[status])
-    if component.name == "VTODO" and "COMPLETED" in component.left:
-        raise BadValue(GONE["COMPLETED"])
+def refuse_cancelled(component: Component) -> None:
+    """Raise BadValue for a cancelled or completed entry."""
+    if is_cancelled(component):
+        raise BadValue(_REFUSED_STATUSES[_status(component)])
+    if component.name == "VTODO" and component.first("COMPLETED"):
+        raise BadValue(COMPLETED)
 
 
 def _status(component: Component) -> str:
-    statuses = component.left.get("STATUS", [])
-    return statuses[0].value.strip().upper() if statuses else ""
+    return component.value("STATUS").upper()

@@ -1,11 +1,12 @@
-"""What of a calendar is not carried over: said one by one where it matters, else once per kind."""
+"""The parts of a calendar that an import loses: reported one by one, or counted by kind."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from reminders.exchange.drafts import Loss
 from reminders.exchange.icalendar.syntax.parser import Component
 
-# What says nothing of when, what or whom to remind: who wrote the file, how, and for which view.
+# Properties that say nothing of the time, the text or the receiver of a reminder. Their loss is
+# not reported.
 BOOKKEEPING = frozenset(
     [
         "CALSCALE",
@@ -53,53 +54,50 @@ REASONS = {
     "VFREEBUSY": "is no reminder",
     "VJOURNAL": "is no reminder",
 }
-OTHER = "FOAM has nothing like it"
-# More than anyone reads; the number is told.
+UNKNOWN_REASON = "FOAM has nothing like it"
+# More than anyone reads; the number of the others is reported.
 MAX_LOSSES = 1_000
 
 
-class Account:
-    """Collects losses; what is left of a component counts as lost."""
+class Losses:
+    """The losses of one entry, or of a file. `where` is the part of the file that they concern."""
 
-    def __init__(self) -> None:
-        self._said: list[Loss] = []
-        self._kinds: Counter[tuple[str, str]] = Counter()
+    def __init__(self, where: str = "the file") -> None:
+        self.where = where
+        self._described: list[Loss] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
         # The lines that cannot be read, by the kind of component.
-        self._broken: dict[str, list[int]] = {}
+        self._broken_lines: dict[str, list[int]] = defaultdict(list)
 
-    def merge(self, other: "Account") -> None:
-        """Add all that another account has collected."""
-        self._said += other._said
-        self._kinds += other._kinds
-        for where, numbers in other._broken.items():
-            self._broken.setdefault(where, []).extend(numbers)
+    def add(self, what: str, where: str = "") -> None:
+        self._described.append(Loss(where or self.where, what))
 
-    def lose(self, where: str, what: str) -> None:
-        self._said.append(Loss(where, what))
+    def merge(self, losses: "Losses") -> None:
+        self._described += losses._described
+        self._counts += losses._counts
+        for where, numbers in losses._broken_lines.items():
+            self._broken_lines[where] += numbers
 
-    def close(self, component: Component) -> None:
-        """Count what nobody has taken of a component and what lies in it."""
+    def count_unread(self, component: Component) -> None:
+        """Count the properties and children that no reader has taken from a component."""
         where = component.name
-        for name, found in component.left.items():
+        for name, properties in component.properties.items():
             if name not in BOOKKEEPING:
-                self._kinds[where, name] += len(found)
-        if component.broken:
-            self._broken.setdefault(where, []).extend(component.broken)
-        for child in component.children:
-            self._kinds[where, child.name] += 1
+                self._counts[where, name] += len(properties)
+        if component.broken_lines:
+            self._broken_lines[where] += component.broken_lines
+        self._counts.update((where, child.name) for child in component.children)
 
-    def losses(self) -> list[Loss]:
-        said = self._said[:MAX_LOSSES]
-        if len(self._said) > MAX_LOSSES:
-            said.append(Loss("the file", f"and {len(self._said) - MAX_LOSSES} more like these"))
-        said += [
-            Loss(where or "the file", _broken_lines(sorted(numbers)))
-            for where, numbers in sorted(self._broken.items())
-        ]
-        return said + [
-            Loss(where or "the file", _kind(where, name, count))
-            for (where, name), count in sorted(self._kinds.items())[:MAX_LOSSES]
-        ]
+    def as_list(self) -> list[Loss]:
+        losses = self._described[:MAX_LOSSES]
+        if len(self._described) > MAX_LOSSES:
+            more = len(self._described) - MAX_LOSSES
+            losses.append(Loss("the file", f"and {more} more like these"))
+        for where, numbers in sorted(self._broken_lines.items()):
+            losses.append(Loss(where or "the file", _broken_lines(sorted(numbers))))
+        for (where, name), count in sorted(self._counts.items())[:MAX_LOSSES]:
+            losses.append(Loss(where or "the file", _kind(where, name, count)))
+        return losses
 
 
 def _broken_lines(numbers: list[int]) -> str:
@@ -109,6 +107,6 @@ def _broken_lines(numbers: list[int]) -> str:
 
 
 def _kind(where: str, name: str, count: int) -> str:
-    why = REASONS.get(f"{where} {name}") or REASONS.get(name) or OTHER
+    reason = REASONS.get(f"{where} {name}") or REASONS.get(name) or UNKNOWN_REASON
     times = f" ({count} times)" if count > 1 else ""
-    return f"{name[:80]}{times}: {why}"
+    return f"{name[:80]}{times}: {reason}"

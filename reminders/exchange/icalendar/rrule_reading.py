@@ -1,10 +1,10 @@
-"""An RRULE as the engine takes it: what is clear is passed over and told, the rest refused."""
+"""RRULE as the engine takes it. Unknown parts are refused, harmless ones left out and reported."""
 
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.losses import Losses
 from reminders.exchange.icalendar.syntax.values import BadValue
 from reminders.recurrence import Schedule
 
@@ -23,22 +23,22 @@ _FREQUENCIES = {
     "YD": "YEARLY",
 }
 _LISTS = {"W": "BYDAY", "MP": "BYDAY", "MD": "BYMONTHDAY", "YM": "BYMONTH", "YD": "BYYEARDAY"}
-# Where a rule of vCalendar 1.0 says no end, it means two.
+# The COUNT of a rule of vCalendar 1.0 without an end.
 _DEFAULT_COUNT = 2
 
 EndOf = Callable[[str], str]
 
 
-def read_rule(value: str, until: EndOf, where: str, account: Account) -> dict[str, str]:
+def read_rule(value: str, until: EndOf, losses: Losses) -> dict[str, str]:
     """Return the parts of a rule in its order, UNTIL as `until` reads it. Raises BadValue."""
     text = value.strip().upper()
     if version_1 := _VERSION_1.fullmatch(text):
-        text = _of_version_1(version_1, where, account)
+        text = _of_version_1(version_1, losses)
     parts: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, _, content = (side.strip() for side in part.partition("="))
         if name.startswith("X-"):
-            account.lose(where, f"{part[:60]} in its rule: FOAM has nothing like it")
+            losses.add(f"{part[:60]} in its rule: FOAM has nothing like it")
         elif part not in _PARTS_WITHOUT_EFFECT:
             if name in parts:
                 raise BadValue(f"its rule has {name[:20]} twice")
@@ -46,7 +46,7 @@ def read_rule(value: str, until: EndOf, where: str, account: Account) -> dict[st
     if "FREQ" not in parts:
         raise BadValue(f"its rule {value[:60]!r} is none of iCalendar: it has no FREQ")
     if "UNTIL" in parts:
-        _pass_over_count(parts, where, account)
+        _drop_invalid_count(parts, losses)
         parts["UNTIL"] = until(parts["UNTIL"])
     return parts
 
@@ -55,34 +55,31 @@ def rule_text(parts: dict[str, str]) -> str:
     return ";".join(f"{name}={content}" for name, content in parts.items())
 
 
-def keep_earlier_end(
-    parts: dict[str, str], start: datetime, zone: str, where: str, account: Account
-) -> None:
-    """Of UNTIL and COUNT, which RFC 5545 forbids together, keep the one that ends the rule first.
+def keep_earlier_end(parts: dict[str, str], start: datetime, zone: str, losses: Losses) -> None:
+    """Keep either UNTIL or COUNT, by which the rule ends first. Raises RecurrenceError.
 
-    Raises RecurrenceError.
+    RFC 5545 forbids both together.
     """
     if not {"UNTIL", "COUNT"} <= parts.keys():
         return
     lasts = {}
     for name in ("UNTIL", "COUNT"):
-        others = {part: content for part, content in parts.items() if part != name}
-        rule = Schedule(starts_at=start, timezone=zone, recurrence=rule_text(others))
+        with_one_end = {part: content for part, content in parts.items() if part != name}
+        rule = Schedule(starts_at=start, timezone=zone, recurrence=rule_text(with_one_end))
         lasts[name] = rule.last()
     by_count, by_until = lasts["UNTIL"], lasts["COUNT"]
     ends_by_until = by_until is None or (by_count is not None and by_until <= by_count)
     del parts["COUNT" if ends_by_until else "UNTIL"]
-    account.lose(where, "its rule has UNTIL and COUNT: the one that ends it earlier counts")
+    losses.add("its rule has UNTIL and COUNT: the one that ends it earlier counts")
 
 
-def _pass_over_count(parts: dict[str, str], where: str, account: Account) -> None:
-    """Leave out a COUNT that is no number of times beside an UNTIL that says the end."""
+def _drop_invalid_count(parts: dict[str, str], losses: Losses) -> None:
+    """Leave out a COUNT that is not positive, as UNTIL tells the end."""
     if re.fullmatch(r"0+|-[0-9]+", parts.get("COUNT", "")):
-        what = f"COUNT={parts.pop('COUNT')[:20]} in its rule: UNTIL tells when it ends"
-        account.lose(where, what)
+        losses.add(f"COUNT={parts.pop('COUNT')[:20]} in its rule: UNTIL tells when it ends")
 
 
-def _of_version_1(rule: re.Match[str], where: str, account: Account) -> str:
+def _of_version_1(rule: re.Match[str], losses: Losses) -> str:
     """Return a rule of vCalendar 1.0 as RFC 5545 writes it. Raises BadValue."""
     kind, words = rule[1], rule[3].split()
     end, rounds = f"COUNT={_DEFAULT_COUNT}", None
@@ -91,22 +88,22 @@ def _of_version_1(rule: re.Match[str], where: str, account: Account) -> str:
     elif words and _END.fullmatch(words[-1]):
         end = f"UNTIL={words.pop()}"
     try:
-        chosen = list(dict.fromkeys(_choices(kind, words)))
+        choices = list(dict.fromkeys(_choices(kind, words)))
     except ValueError as error:
         raise BadValue(f"{error} in its rule {rule[0][:60]!r} is not read") from None
     if rounds is not None:
         # W1 TU TH #5 goes on for five weeks, which is ten times; #0 for ever.
-        end = f"COUNT={rounds * max(len(chosen), 1)}" if rounds else ""
+        end = f"COUNT={rounds * max(len(choices), 1)}" if rounds else ""
     text = f"FREQ={_FREQUENCIES[kind]};INTERVAL={int(rule[2])}"
-    if chosen:
-        text += f";{_LISTS[kind]}={','.join(chosen)}"
+    if choices:
+        text += f";{_LISTS[kind]}={','.join(choices)}"
     text = f"{text};{end}" if end else text
-    account.lose(where, f"its rule {rule[0][:60]} is of vCalendar 1.0, and is read as {text}")
+    losses.add(f"its rule {rule[0][:60]} is of vCalendar 1.0, and is read as {text}")
     return text
 
 
 def _choices(kind: str, words: list[str]) -> Iterator[str]:
-    """Yield what a rule of vCalendar 1.0 chooses, each as RFC 5545 writes it. Raises ValueError."""
+    """Yield the days or months of a rule of vCalendar 1.0, as RFC 5545. Raises ValueError."""
     ordinals: list[str] = []
     is_after_weekday = False
     for word in words:

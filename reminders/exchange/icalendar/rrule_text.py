@@ -1,4 +1,4 @@
-"""A recurrence as the RRULE of a calendar, where one can say the same."""
+"""The RRULE of a recurrence, if an equal rule exists."""
 
 from datetime import datetime
 
@@ -9,18 +9,18 @@ from reminders.recurrence.rrule import WEEKDAYS, Freq, Rule
 
 
 def rule_text(recurrence: str, starts_at: datetime, timezone: str) -> str | None:
-    """Return a rule that means the same to whoever reads RFC 5545; None where there is none.
+    """Return a rule that means the same in RFC 5545, or None if there is none.
 
-    Clock changes are left out of account: what cron does there, no rule can say.
+    It may differ at clock changes: no rule can express what cron does there.
     """
     parsed = parse(recurrence)
     if isinstance(parsed, Rule):
         return _of_rule(parsed, starts_at, timezone)
-    return _of_cron(parsed) if parsed else None
+    return rule_of_cron(parsed) if parsed else None
 
 
 def keeps_real_pace(recurrence: str) -> bool:
-    """Return whether it goes on by the clock through changes of it, as no rule does."""
+    """Tell whether a cron schedule keeps its pace through clock changes, as no rule does."""
     parsed = parse(recurrence)
     return isinstance(parsed, Cron) and parsed.real_pace
 
@@ -34,15 +34,16 @@ def ends_at(rule: str, last: datetime) -> str:
 def _of_rule(rule: Rule, starts_at: datetime, timezone: str) -> str:
     text = rule.text
     if rule.until is not None and rule.until.tzinfo is None:
-        # RFC 5545 wants it in UTC where the start has a zone.
+        # RFC 5545 demands UTC if the start has a zone.
         text = ends_at(text, to_utc(rule.until, timezone)[0])
     if rule.by_week_no and not rule.by_day:
-        # Others read this as each day of the week.
+        # Other programs read the rule as each day of the week.
         text += f";BYDAY={WEEKDAYS[starts_at.weekday()]}"
     return text
 
 
-def _of_cron(cron: Cron) -> str | None:
+def rule_of_cron(cron: Cron) -> str | None:
+    """Return the rule of the same wall times, or None if there is none."""
     days = _days(cron)
     if days is None:
         return None
@@ -69,7 +70,7 @@ def _freq(cron: Cron, days: list[str]) -> Freq:
 
 
 def _days(cron: Cron) -> list[str] | None:
-    """Return the parts that choose days; None where no rule chooses the same."""
+    """Return the parts that choose days; None if no rule chooses the same."""
     if cron.nearest_weekdays or cron.last_weekday:
         return None
     # A field that is `*` in its text has every value, and limits nothing.
@@ -81,16 +82,16 @@ def _days(cron: Cron) -> list[str] | None:
         return None
     if by_day and by_month_day and not cron.both_days:
         return None
-    found = []
+    parts = []
     if by_month_day:
         numbers = [*sorted(cron.days), *([-1] if cron.last_day else [])]
-        found.append(f"BYMONTHDAY={','.join(map(str, numbers))}")
+        parts.append(f"BYMONTHDAY={','.join(map(str, numbers))}")
     if cron.ordinals:
-        chosen = [f"{-1 if n == LAST else n}{_weekday(day)}" for day, n in sorted(cron.ordinals)]
-        found.append(f"BYDAY={','.join(chosen)}")
+        days = [f"{-1 if n == LAST else n}{_weekday(day)}" for day, n in sorted(cron.ordinals)]
+        parts.append(f"BYDAY={','.join(days)}")
     elif by_day:
-        found.append(f"BYDAY={','.join(map(_weekday, sorted(cron.weekdays)))}")
-    return found
+        parts.append(f"BYDAY={','.join(map(_weekday, sorted(cron.weekdays)))}")
+    return parts
 
 
 def _weekday(cron_day: int) -> str:

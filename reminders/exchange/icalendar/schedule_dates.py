@@ -1,9 +1,8 @@
-"""How a schedule is shown in a calendar: DTSTART, RRULE, EXDATE and RDATE with its very instants.
+"""DTSTART, RRULE, EXDATE and RDATE with the very instants of a schedule.
 
-RFC 5545 counts DTSTART as an occurrence, and knows one reading of skipped and repeated times. So
-DTSTART is the first real occurrence, and where a rule alone would say something else at a clock
-change, that is put right by dates, for HORIZON ahead. What no rule can say is written out, instant
-by instant, for as long.
+RFC 5545 counts DTSTART as an occurrence, and has one reading of wall times in gaps and folds. So
+DTSTART is the first real occurrence, and dates correct the rule at clock changes, up to HORIZON.
+A schedule without an equal rule is written out, instant by instant, for the same time.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from reminders.exchange.icalendar.rrule_text import ends_at, keeps_real_pace, rule_text
 from reminders.recurrence import Fold, Gap, Schedule, local_time, to_utc
-from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, zone_clock
 
 HORIZON = timedelta(days=731)
 MAX_WRITTEN_OUT = 500
@@ -21,8 +20,8 @@ AROUND = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
-class Shown(NamedTuple):
-    """Naive times are of the schedule's zone; where its clock cannot tell them, they are in UTC."""
+class CalendarDates(NamedTuple):
+    """Times in the schedule's zone, naive; in a fold, where those are ambiguous, in UTC."""
 
     start: datetime
     rule: str = ""
@@ -30,10 +29,12 @@ class Shown(NamedTuple):
     rdates: tuple[datetime, ...] = ()
 
 
-def shown(schedule: Schedule, now: datetime, skipped: Collection[datetime] = ()) -> Shown | None:
-    """Return what a calendar is to show from `now` on, and before it where that is as simple.
+def calendar_dates(
+    schedule: Schedule, now: datetime, skipped: Collection[datetime] = ()
+) -> CalendarDates | None:
+    """Return the dates of a schedule from `now` on, and past ones if a rule gives them anyway.
 
-    `skipped` are due instants that are left out. None when nothing is left.
+    `skipped` are due instants to leave out. Returns None if no date is left.
     """
     rule = rule_text(schedule.recurrence, schedule.starts_at, schedule.timezone)
     if rule is None:
@@ -41,23 +42,22 @@ def shown(schedule: Schedule, now: datetime, skipped: Collection[datetime] = ())
     return _by_rule(schedule, rule, now, skipped) or _written_out(schedule, now, skipped)
 
 
-def _written_out(schedule: Schedule, now: datetime, skipped: Collection[datetime]) -> Shown | None:
-    found = schedule.upcoming(now if schedule.recurrence else BEGINNING, MAX_WRITTEN_OUT)
-    if not found:
-        found = list(filter(None, [schedule.before(now)]))
-    kept = [due for due in found if due not in skipped and due - found[0] <= HORIZON]
-    if not schedule.recurrence:
-        kept = [due for due in found if due not in skipped]
-    if not kept:
-        return None
-    start, *more = (_told(due, schedule.timezone) for due in kept)
-    return Shown(start, rdates=tuple(more))
+def _written_out(
+    schedule: Schedule, now: datetime, skipped: Collection[datetime]
+) -> CalendarDates | None:
+    instants = schedule.upcoming(now if schedule.recurrence else BEGINNING, MAX_WRITTEN_OUT)
+    if not instants:
+        instants = list(filter(None, [schedule.before(now)]))
+    if schedule.recurrence:
+        instants = [due for due in instants if due - instants[0] <= HORIZON]
+    dates = [_unambiguous(due, schedule.timezone) for due in instants if due not in skipped]
+    return CalendarDates(dates[0], rdates=tuple(dates[1:])) if dates else None
 
 
 def _by_rule(
     schedule: Schedule, rule: str, now: datetime, skipped: Collection[datetime]
-) -> Shown | None:
-    """Return the rule with its dates; None where a date comes before all that the rule gives."""
+) -> CalendarDates | None:
+    """Return the rule with its dates; None if a date comes before all dates of the rule."""
     zone = schedule.timezone
     base = Schedule(
         starts_at=schedule.starts_at,
@@ -81,51 +81,53 @@ def _by_rule(
     dates = [due for due in _instants(schedule, schedule.rdates) if due not in left_out]
     if any(now <= due < first for due in dates):
         return None
-    start = _asked(base, first)
-    # What a gap has moved is left out by what was asked for as well as by what the clock shows.
+    start = _wall_in_rule(base, first)
+    # A time that a gap has moved is left out by its wall time in the rule and by the real one.
     walls = {*schedule.exdates}
     for due in left_out:
-        walls |= {_asked(base, due), local_time(due, zone)}
-    found = Shown(
+        walls |= {_wall_in_rule(base, due), local_time(due, zone)}
+    dates_of_rule = CalendarDates(
         start,
         rule,
         tuple(sorted(wall for wall in walls if wall > start)),
-        tuple(_told(due, zone) for due in sorted(set(dates)) if due > first),
+        tuple(_unambiguous(due, zone) for due in sorted(set(dates)) if due > first),
     )
-    return found if is_usual else _put_right(found, schedule, now, skipped)
+    if is_usual:
+        return dates_of_rule
+    return _corrected(dates_of_rule, schedule, now, skipped)
 
 
-def _put_right(
-    found: Shown, schedule: Schedule, now: datetime, skipped: Collection[datetime]
-) -> Shown:
-    """Add the dates that make what others read the same as what is meant, at each clock change."""
+def _corrected(
+    dates: CalendarDates, schedule: Schedule, now: datetime, skipped: Collection[datetime]
+) -> CalendarDates:
+    """Add dates, so that other programs read the instants of the schedule at clock changes."""
     zone = schedule.timezone
-    others = Schedule(
-        starts_at=found.start, timezone=zone, recurrence=found.rule, exdates=found.exdates
+    as_read = Schedule(
+        starts_at=dates.start, timezone=zone, recurrence=dates.rule, exdates=dates.exdates
     )
     extra: set[datetime] = set()
     missing: set[datetime] = set()
     for change in _changes(zone, now):
-        meant = _around(schedule, change) - set(skipped)
-        read = _around(others, change)
-        extra.update(_asked(others, due) for due in read - meant)
-        missing.update(_told(due, zone) for due in meant - read)
-    return found._replace(
-        exdates=tuple(sorted({*found.exdates, *extra})),
-        rdates=tuple(sorted({*found.rdates, *missing}, key=_order)),
+        right = _around(schedule, change) - set(skipped)
+        read = _around(as_read, change)
+        extra.update(_wall_in_rule(as_read, due) for due in read - right)
+        missing.update(_unambiguous(due, zone) for due in right - read)
+    return dates._replace(
+        exdates=tuple(sorted({*dates.exdates, *extra})),
+        rdates=tuple(sorted({*dates.rdates, *missing}, key=_order)),
     )
 
 
 def _around(schedule: Schedule, change: datetime) -> set[datetime]:
-    found, due = set(), schedule.after(change - AROUND)
+    instants, due = set(), schedule.after(change - AROUND)
     while due is not None and due <= change + AROUND:
-        found.add(due)
+        instants.add(due)
         due = schedule.after(due)
-    return found
+    return instants
 
 
 def _changes(zone: str, now: datetime) -> Iterator[datetime]:
-    for at in wall_clock(zone, Gap.AFTER, Fold.FIRST).changes.at:
+    for at in zone_clock(zone, Gap.AFTER, Fold.FIRST).changes.at:
         change = UTC_EPOCH + timedelta(seconds=at)
         if change > now + HORIZON:
             return
@@ -134,24 +136,24 @@ def _changes(zone: str, now: datetime) -> Iterator[datetime]:
 
 
 def _instants(schedule: Schedule, walls: Iterable[datetime]) -> list[datetime]:
-    found = (wall for wall in walls if wall >= schedule.starts_at)
     return [
         due
-        for wall in found
+        for wall in walls
+        if wall >= schedule.starts_at
         for due in to_utc(wall, schedule.timezone, schedule.gap, schedule.fold)
     ]
 
 
-def _asked(schedule: Schedule, due: datetime) -> datetime:
-    """Return the wall time that the rule asked for, where a gap has moved it."""
-    return EPOCH + timedelta(seconds=schedule.asked_wall((due - UTC_EPOCH) // SECOND))
+def _wall_in_rule(schedule: Schedule, due: datetime) -> datetime:
+    """Return the wall time of an instant in the rule, even if a gap has moved the instant."""
+    return EPOCH + timedelta(seconds=schedule.rule_wall((due - UTC_EPOCH) // SECOND))
 
 
-def _told(due: datetime, zone: str) -> datetime:
-    """Return the wall time of an instant; the instant itself where the clock shows it twice."""
+def _unambiguous(due: datetime, zone: str) -> datetime:
+    """Return the wall time of an instant; in a fold, the instant itself."""
     wall = local_time(due, zone)
     return wall if to_utc(wall, zone) == [due] else due
 
 
-def _order(told: datetime) -> str:
-    return told.replace(tzinfo=None).isoformat()
+def _order(time: datetime) -> str:
+    return time.replace(tzinfo=None).isoformat()

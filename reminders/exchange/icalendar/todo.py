@@ -1,11 +1,10 @@
-"""To-dos: due at DUE, while DTSTART says when work on one may begin."""
+"""To-dos: they are due at DUE. DTSTART is when work on them may begin."""
 
 from datetime import datetime, timedelta
 
-from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.entry import Entry
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import BadValue, Moment, duration, moment
-from reminders.exchange.icalendar.tzid.zones import Zones
 from reminders.exchange.icalendar.vcalendar import trigger_text
 from reminders.recurrence.rrule import WEEKDAYS
 
@@ -17,89 +16,85 @@ _ORIGIN = datetime(2001, 1, 1)
 _TIMES = {"BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS"}
 
 
-def due_at_due(component: Component, zones: Zones, where: str, account: Account) -> timedelta:
-    """Have a to-do with a start and a due date start when it is due; return how much later.
+def move_to_due(entry: Entry) -> timedelta:
+    """Move the start of a to-do to its due date; return by how much.
 
     Its alarms stay at their times. A series whose rule cannot be moved stays at its start.
     """
-    start = component.left.get("DTSTART")
-    if component.name != "VTODO" or not start:
+    component = entry.component
+    start = component.first("DTSTART")
+    if component.name != "VTODO" or start is None:
         return NOTHING
-    due = _due(component, start[0], zones, where, account)
+    due = _due(entry, start)
     if due is None:
         return NOTHING
-    begin = _readable(start[0], zones)
+    begin = _readable(start, entry)
     if begin is None:
-        account.lose(where, "its DTSTART cannot be read: it is due at its DUE")
-        component.left["DTSTART"] = [due]
+        entry.lose("its DTSTART cannot be read: it is due at its DUE")
+        component.put("DTSTART", due.value, **due.params)
         return NOTHING
-    end = zones.moment(due)
+    end = entry.zones.moment(due)
     gap = end.wall - (begin.wall_in(end.zone) if end.zone and begin.zone else begin.wall)
-    is_series = {"RRULE", "RDATE"} & component.left.keys()
+    is_series = {"RRULE", "RDATE"} & component.properties.keys()
     if is_series and not _moved(component, begin, end, gap):
-        account.lose(where, "its DUE: its rule is one of its start, and it is due at that")
+        entry.lose("its DUE: its rule is one of its start, and it is due at that")
         _move_alarms(component, "END", gap)
         return NOTHING
     _move_alarms(component, "START", -gap)
-    component.left["DTSTART"] = [Property("DTSTART", due.params, due.value)]
+    component.put("DTSTART", due.value, **due.params)
     if gap:
-        account.lose(
-            where,
-            f"its DTSTART, {begin.wall:%Y-%m-%d %H:%M}: it is due at its DUE, and a reminder has "
-            "no time before which it is not to be done",
-        )
+        what = "it is due at its DUE, and a reminder has no time before which it is not to be done"
+        entry.lose(f"its DTSTART, {begin.wall:%Y-%m-%d %H:%M}: {what}")
     return gap if is_series else NOTHING
 
 
-def _due(
-    component: Component, start: Property, zones: Zones, where: str, account: Account
-) -> Property | None:
-    """Take DUE, or make one of DURATION; None without one that can be read."""
-    due = component.take_one("DUE")
+def _due(entry: Entry, start: Property) -> Property | None:
+    """Take DUE, or DURATION as a DUE; return None if neither can be read."""
+    due = entry.component.take_one("DUE")
     if due is not None:
-        if _readable(due, zones):
+        if _readable(due, entry):
             return due
-        account.lose(where, f"its DUE, {due.value[:40]!r}, cannot be read: it is due at its start")
+        entry.lose(f"its DUE, {due.value[:40]!r}, cannot be read: it is due at its start")
         return None
-    length = component.take_one("DURATION")
+    length = entry.component.take_one("DURATION")
     if length is None:
         return None
     try:
         at = moment(start.value, None)
         end = at.wall + duration(length.value)
     except (BadValue, OverflowError):
-        account.lose(where, "its DURATION cannot be read: it is due at its start")
+        entry.lose("its DURATION cannot be read: it is due at its start")
         return None
     return Property("DUE", start.params, _text(at._replace(wall=end)))
 
 
-def _readable(prop: Property, zones: Zones) -> Moment | None:
+def _readable(prop: Property, entry: Entry) -> Moment | None:
     try:
-        return zones.moment(prop)
+        return entry.zones.moment(prop)
     except BadValue:
         return None
 
 
 def _moved(component: Component, begin: Moment, end: Moment, gap: timedelta) -> bool:
-    """Move the rule and the dates of a series so much later; return whether that can be done."""
+    """Move the rule and the dates of a series by `gap`; return whether that can be done."""
     if begin.is_date != end.is_date or (begin.zone, gap < NOTHING) != (end.zone, False):
         return False
-    rules = component.left.get("RRULE", [])
+    rules = component.all("RRULE")
     days = (end.wall.date() - begin.wall.date()).days
     moved = [_moved_rule(rule.value, begin, end, days, gap) for rule in rules]
     try:
         dates: dict[str, list[Property]] = {
-            name: [_moved_dates(prop, gap) for prop in component.left[name]]
+            name: [_moved_dates(prop, gap) for prop in component.properties[name]]
             for name in ("RDATE", "EXDATE")
-            if name in component.left
+            if name in component.properties
         }
     except BadValue:
         return False
     if any(rule is None for rule in moved):
         return False
-    component.left.update(dates)
+    component.properties.update(dates)
     if rules:
-        component.left["RRULE"] = [
+        component.properties["RRULE"] = [
             Property("RRULE", rule.params, text)
             for rule, text in zip(rules, moved, strict=True)
             if text is not None
@@ -108,7 +103,7 @@ def _moved(component: Component, begin: Moment, end: Moment, gap: timedelta) -> 
 
 
 def _moved_rule(value: str, begin: Moment, end: Moment, days: int, gap: timedelta) -> str | None:
-    """Return a rule that gives each date so much later; None where none is known to."""
+    """Return a rule whose dates are by `gap` later, or None if no such rule is known."""
     parts = {
         name.strip(): content.strip()
         for name, _, content in (part.partition("=") for part in value.upper().split(";"))
@@ -128,7 +123,7 @@ def _moved_rule(value: str, begin: Moment, end: Moment, days: int, gap: timedelt
 
 
 def _can_move(parts: dict[str, str], begin: Moment, end: Moment) -> bool:
-    """Return whether a rule that begins at `end` has the dates of one at `begin`, as much later."""
+    """Tell whether the rule has the same dates, only later, when it begins at `end`."""
     freq, choices = parts.get("FREQ"), {name for name in parts if name.startswith("BY")}
     if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
         return False
@@ -161,21 +156,21 @@ def _text(at: Moment) -> str:
 
 
 def _move_alarms(component: Component, related: str, later: timedelta) -> None:
-    """Have all alarms count from one moment; those related to the other one come so much later."""
+    """Have all alarms count from one moment; those related to `related` move by `later`."""
     for alarm in component.children:
-        for place, trigger in enumerate(alarm.left.get("TRIGGER", [])):
+        for place, trigger in enumerate(alarm.all("TRIGGER")):
             value = trigger.value.strip().upper()
             if not value.lstrip("+-").startswith("P"):
                 continue
             params = dict(trigger.params)
             if params.pop("RELATED", "START").upper() == related and later:
                 value = _later(value, later)
-            alarm.left["TRIGGER"][place] = Property("TRIGGER", params, value)
+            alarm.properties["TRIGGER"][place] = Property("TRIGGER", params, value)
 
 
 def _later(value: str, length: timedelta) -> str:
     try:
         return trigger_text(_ORIGIN + duration(value) + length, _ORIGIN)
     except (BadValue, OverflowError):
-        # It is told where the alarm is read.
+        # The reader of alarms reports it.
         return value

@@ -1,47 +1,44 @@
-"""vCalendar 1.0, of older phones and programs, put as RFC 5545 has it."""
+"""vCalendar 1.0, as older phones and programs write it, converted to RFC 5545."""
 
 from datetime import datetime
 
-from reminders.exchange.icalendar.losses import Account
+from reminders.exchange.icalendar.entry import Entry
+from reminders.exchange.icalendar.losses import Losses
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import UTC_NAME, BadValue, Moment, duration, text
 from reminders.exchange.icalendar.tzid.names import fixed_zone, standard_offset
 from reminders.exchange.icalendar.tzid.zones import Zones
 
 _ALARMS = {"AALARM": "AUDIO", "DALARM": "DISPLAY", "MALARM": "EMAIL", "PALARM": "PROCEDURE"}
-# The zone of a calendar's times that name none, as Google and many feeds call it.
+# The properties by which Google and many feeds name the zone of floating times.
 ZONE_NAMES = ("X-WR-TIMEZONE", "TIMEZONE-ID")
-# A calendar's own zone, where the file defines it, is the one that does the same from then on.
+# A zone that the file defines is matched with IANA zones from this year on.
 FIRST_USE = 2026
 _LISTS = ("CATEGORIES", "RESOURCES")
 
 
 def modernize(component: Component) -> None:
-    """Have a list of an entry divided by commas, which vCalendar 1.0 divides by semicolons."""
+    """Divide lists by commas. vCalendar 1.0 divides them by semicolons."""
     for name in _LISTS:
-        for place, prop in enumerate(component.left.get(name, [])):
+        for place, prop in enumerate(component.all(name)):
             value = prop.value.replace("\\;", "\0").replace(";", ",").replace("\0", ";")
-            component.left[name][place] = Property(name, prop.params, value)
+            component.properties[name][place] = Property(name, prop.params, value)
 
 
-def add_alarms(
-    component: Component, start: Moment, zones: Zones, where: str, account: Account
-) -> None:
-    """Make a VALARM of each alarm that is a property: AALARM:20270105T084500;PT5M;2;text.
+def add_alarms(entry: Entry, start: Moment) -> None:
+    """Convert each alarm that is a property to a VALARM: AALARM:20270105T084500;PT5M;2;text.
 
-    It is as long before each of a series as before the first, which is at `start`.
+    The first occurrence is at `start`. The alarm is as long before all others of a series.
     """
     for name, action in _ALARMS.items():
-        for prop in component.take(name):
-            at, _, others = prop.value.partition(";")
-            pause, _, others = others.partition(";")
-            repeat, _, content = others.partition(";")
+        for prop in entry.component.take(name):
+            at, pause, repeat, content = (*prop.value.split(";", 3), "", "", "")[:4]
             if not at.strip():
                 continue
             try:
-                wall = zones.moment(prop, at).wall_in(start.zone or UTC_NAME)
+                wall = entry.zones.moment(prop, at).wall_in(start.zone or UTC_NAME)
             except BadValue as error:
-                account.lose(where, f"an alarm ({name}): {error}")
+                entry.lose(f"an alarm ({name}): {error}")
                 continue
             alarm = Component("VALARM")
             alarm.put("ACTION", action)
@@ -51,7 +48,7 @@ def add_alarms(
             if repeat.strip().isdecimal() and _is_duration(pause):
                 alarm.put("REPEAT", repeat)
                 alarm.put("DURATION", pause)
-            component.children.append(alarm)
+            entry.component.children.append(alarm)
 
 
 def trigger_text(wall: datetime, start: datetime) -> str:
@@ -69,14 +66,15 @@ def _is_duration(value: str) -> bool:
 
 
 def is_version_1(calendar: Component) -> bool:
-    versions = calendar.left.get("VERSION", [])
-    return any(version.value.strip() == "1.0" for version in versions)
+    return any(version.value.strip() == "1.0" for version in calendar.all("VERSION"))
 
 
-def own_zone(calendar: Component, definitions: list[Component], home: str, account: Account) -> str:
-    """Take the zone of a calendar's times that name none; `home` is that of the reader.
+def floating_zone(
+    calendar: Component, definitions: list[Component], home: str, losses: Losses
+) -> str:
+    """Take the zone of the floating times of a calendar; `home`, the reader's, if it has none.
 
-    vCalendar 1.0 has an offset for it (TZ), and whether there is daylight saving (DAYLIGHT).
+    vCalendar 1.0 has an offset (TZ), and whether there is daylight saving time (DAYLIGHT).
     """
     offsets, daylight = calendar.take("TZ"), calendar.take("DAYLIGHT")
     names = [text(prop) for name in ZONE_NAMES for prop in calendar.take(name)]
@@ -94,11 +92,8 @@ def own_zone(calendar: Component, definitions: list[Component], home: str, accou
         if zone and not any(text(prop).upper().startswith("TRUE") for prop in daylight):
             return zone
     if names and names[0]:
-        account.lose(
-            "VCALENDAR",
-            f"its time zone {names[0][:60]!r} is none that FOAM knows: times without a zone are "
-            f"read in {home}",
-        )
+        what = f"its time zone {names[0][:60]!r} is none that FOAM knows"
+        losses.add(f"{what}: times without a zone are read in {home}", "VCALENDAR")
     return home
 
 

@@ -1,4 +1,4 @@
-"""Of several versions of one event or of one change the newest (RFC 5546 2.1.5)."""
+"""The newest of several versions of one event or of one change (RFC 5546 2.1.5)."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from typing import NamedTuple
 from reminders.exchange.icalendar.syntax.parser import Component
 
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z?")
-# What makes two components of one version say the same.
+# Components of one version are equal if these properties are.
 _CONTENT = ("DTSTART", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "SUMMARY", "STATUS")
 
 
 class Rank(NamedTuple):
-    """Orders versions: what is not given comes before all that is."""
+    """The order of versions: a missing value comes first."""
 
     sequence: int
     stamp: str
@@ -25,45 +25,43 @@ class Rank(NamedTuple):
         )
 
     def reason(self, older: "Rank") -> str:
-        """Say by which property this one is newer."""
+        """Return the property by which this version is newer."""
         if self.sequence != older.sequence:
             return f"a later SEQUENCE ({self.sequence}, not {older.sequence})"
         return "a later DTSTAMP" if self.stamp != older.stamp else "a later LAST-MODIFIED"
 
 
 def newest(versions: Sequence[Component]) -> list[Component]:
-    """Return the version that counts; several where nothing tells which one is newer."""
+    """Return the newest version, or several if no property tells which is newer."""
     ranks = [Rank.of(version) for version in versions]
     best = max(ranks)
     return [version for version, rank in zip(versions, ranks, strict=True) if rank == best]
 
 
 def is_older_than(change: Component, series: Component) -> bool:
-    """Return whether a series was changed after one of its changes; not where that is not known."""
-    one, other = Rank.of(change), Rank.of(series)
-    if one.sequence != other.sequence:
-        return one.sequence < other.sequence
-    return bool(one.stamp) and bool(other.stamp) and one < other
+    """Return whether a series was changed after `change` was; False if no property tells."""
+    rank, series_rank = Rank.of(change), Rank.of(series)
+    if rank.sequence != series_rank.sequence:
+        return rank.sequence < series_rank.sequence
+    return bool(rank.stamp and series_rank.stamp) and rank < series_rank
 
 
 def content_of(component: Component) -> tuple[tuple[str, str, str], ...]:
-    """Return what is equal for components that ask for the same reminder."""
+    """Return the properties that are equal in components for the same reminder."""
     return tuple(
         sorted(
             (prop.name, prop.params.get("TZID", ""), prop.value.strip())
             for name in _CONTENT
-            for prop in component.left.get(name, [])
+            for prop in component.all(name)
         )
     )
 
 
 def _number(component: Component) -> int:
-    found = component.left.get("SEQUENCE")
-    value = found[0].value.strip() if found else ""
+    value = component.value("SEQUENCE")
     return int(value[:9]) if value.isascii() and value[:9].isdecimal() else 0
 
 
 def _stamp(component: Component, name: str) -> str:
-    found = component.left.get(name)
-    value = found[0].value.strip().upper() if found else ""
+    value = component.value(name).upper()
     return value.rstrip("Z") if _STAMP.fullmatch(value) else ""

@@ -2,14 +2,15 @@
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from reminders.exchange.icalendar.tzid.definition import OffsetChange, definition_of_zone
 from reminders.recurrence import Fold, Gap, zone
 from reminders.recurrence.rrule import WEEKDAYS
-from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import EPOCH, zone_clock
 
 BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 # From here on only rules are in force.
@@ -19,18 +20,7 @@ SHORTEST_RUN = 3
 DAY = timedelta(days=1)
 
 
-class OffsetChange(NamedTuple):
-    at: datetime
-    before: timedelta
-    after: timedelta
-
-    @property
-    def wall(self) -> datetime:
-        """When the clock was set, by the clock before."""
-        return (self.at + self.before).replace(tzinfo=None)
-
-
-class Run(NamedTuple):
+class YearlyRun(NamedTuple):
     """Changes of the same kind on the same day of the same month, in years that follow."""
 
     changes: list[OffsetChange]
@@ -38,8 +28,8 @@ class Run(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def vtimezone(name: str) -> tuple[str, ...]:
-    """Return the content lines of a zone."""
+def content_lines(name: str) -> tuple[str, ...]:
+    """Return the content lines of a VTIMEZONE."""
     return (
         "BEGIN:VTIMEZONE",
         f"TZID:{name}",
@@ -50,7 +40,8 @@ def vtimezone(name: str) -> tuple[str, ...]:
 
 
 def _parts(name: str) -> Iterator[list[str]]:
-    first, changes, repeats = _changes(name)
+    first, changes = definition_of_zone(name).between(BEGIN, END)
+    repeats = zone_clock(name, Gap.AFTER, Fold.FIRST).changes.repeats
     yield _part(name, OffsetChange(BEGIN - first, first, first), [])
     written_out: dict[tuple[timedelta, timedelta], list[OffsetChange]] = defaultdict(list)
     for run in _runs(changes):
@@ -58,54 +49,36 @@ def _parts(name: str) -> Iterator[list[str]]:
         if len(run.changes) < SHORTEST_RUN:
             written_out[begin.before, begin.after] += run.changes
             continue
-        rule = f"RRULE:FREQ=YEARLY;BYMONTH={begin.wall.month};BYDAY={max(run.weeks)}"
-        if -1 in run.weeks:
-            rule = rule.replace(f"BYDAY={max(run.weeks)}", "BYDAY=-1")
-        rule += WEEKDAYS[begin.wall.weekday()]
+        week = -1 if -1 in run.weeks else max(run.weeks)
+        weekday = WEEKDAYS[begin.wall.weekday()]
+        rule = f"RRULE:FREQ=YEARLY;BYMONTH={begin.wall.month};BYDAY={week}{weekday}"
         if not (repeats and end.at.year == END.year - 1):
             # A day later: some read this as local time, and would lose the last one.
             rule += f";UNTIL={end.at + DAY:%Y%m%dT%H%M%SZ}"
         yield _part(name, begin, [rule])
-    for found in written_out.values():
-        dates = [f"RDATE:{change.wall:%Y%m%dT%H%M%S}" for change in found[1:]]
-        yield _part(name, found[0], dates)
+    for first_change, *more in written_out.values():
+        dates = [f"RDATE:{change.wall:%Y%m%dT%H%M%S}" for change in more]
+        yield _part(name, first_change, dates)
 
 
-def _changes(name: str) -> tuple[timedelta, list[OffsetChange], bool]:
-    at, offsets, repeats = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
-    first = timedelta(seconds=offsets[0])
-    changes = []
-    for place, seconds in enumerate(at):
-        moment = UTC_EPOCH + timedelta(seconds=seconds)
-        if moment >= END:
-            break
-        before = timedelta(seconds=offsets[place])
-        after = timedelta(seconds=offsets[place + 1])
-        if moment < BEGIN:
-            first = after
-        else:
-            changes.append(OffsetChange(moment, before, after))
-    return first, changes, repeats
-
-
-def _runs(changes: list[OffsetChange]) -> Iterator[Run]:
-    open_runs: dict[object, Run] = {}
+def _runs(changes: Iterable[OffsetChange]) -> Iterator[YearlyRun]:
+    open_runs: dict[object, YearlyRun] = {}
     for change in changes:
         wall = change.wall
         key = (change.before, change.after, wall.month, wall.weekday(), wall.time())
         weeks, run = _weeks(wall), open_runs.get(key)
         if run and run.weeks & weeks and run.changes[-1].wall.year == wall.year - 1:
             run.changes.append(change)
-            open_runs[key] = Run(run.changes, run.weeks & weeks)
+            open_runs[key] = YearlyRun(run.changes, run.weeks & weeks)
             continue
         if run:
             yield run
-        open_runs[key] = Run([change], weeks)
+        open_runs[key] = YearlyRun([change], weeks)
     yield from open_runs.values()
 
 
 def _weeks(wall: datetime) -> frozenset[int]:
-    """Return which of its weekday it is within the month, counted from both ends."""
+    """Return the ordinals of a weekday within its month, counted from both ends."""
     length = monthrange(wall.year, wall.month)[1]
     return frozenset({(wall.day + 6) // 7, -((length - wall.day) // 7 + 1)})
 

@@ -14,7 +14,6 @@ from reminders.engine import backlog as overdue
 from reminders.engine.backlog_forecast import BacklogForecast, DecisionForecast, forecast
 from reminders.management.progress import Progress
 from reminders.models import Backlog
-from reminders.models.response import Actor
 
 # Decisions that cannot be undone.
 IRREVERSIBLE = (Backlog.Decision.COALESCE, Backlog.Decision.DROP)
@@ -74,7 +73,7 @@ class Command(BaseCommand):
         expected_id = outlook.backlog.pk if outlook.backlog else 0
         now = timezone.now()
         try:
-            overdue.decide(decision, now, Actor("command"), rate, expected_id)
+            overdue.decide(decision, now, rate, expected_id)
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from refusal
         return forecast(now)
@@ -122,7 +121,7 @@ def as_data(outlook: BacklogForecast) -> dict[str, Any]:
             "decided_at": iso(backlog.decided_at),
             "opened_at": iso(backlog.opened_at),
             "rate": backlog.rate,
-            "taken": backlog.taken,
+            "taken": backlog.cleared_count,
         },
         "due_before": iso(outlook.due_before),
         "overdue": outlook.overdue,

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.timezones import tzdata_version
+from accounts.timezones import iso, tzdata_version
 from reminders.management.progress import Progress
 from reminders.models.unreadable import UnreadableReminder
 from reminders.reports.clock_changes import AffectedReminder, Turn, count, outcome, report, zones
@@ -116,21 +116,17 @@ def as_data(row: AffectedReminder | UnreadableReminder) -> dict[str, Any]:
     return {
         **columns,
         "timezone": row.turn.timezone,
-        "change_at": utc(row.turn.at),
+        "change_at": iso(row.turn.at),
         "occurrences": [
             {
                 "wall": change.wall.isoformat(),
                 "outcome": outcome(change, row.turn),
-                "due_at": change.due_at and utc(change.due_at),
+                "due_at": change.due_at and iso(change.due_at),
                 "text": change.text,
             }
             for change in row.changes
         ],
     }
-
-
-def utc(moment: Any) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def words(summary: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from reminders.exchange import formats
-from reminders.exchange.shelf import stream
+from reminders.exchange.formats import stream
 from reminders.management.argument_types import user
 from reminders.management.progress import Progress
 from reminders.models import Reminder

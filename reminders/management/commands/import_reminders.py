@@ -13,8 +13,8 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.timezones import zone
 from reminders.exchange import celery_beat, formats
-from reminders.exchange.drafts import Reading, Unreadable
-from reminders.exchange.importer import Busy, Report, TakenResult, take
+from reminders.exchange.drafts import FileContent, Unreadable
+from reminders.exchange.importer import Busy, ImportOutcome, ImportReport, take
 from reminders.management import import_report
 from reminders.management.argument_types import user
 from reminders.management.progress import Progress
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         if report.is_refused:
             raise CommandError("Some of it was refused.")
 
-    def from_file(self, options: dict[str, Any]) -> Report:
+    def from_file(self, options: dict[str, Any]) -> ImportReport:
         name = options["file"]
         by_name = formats.of_file(name)
         format = formats.FORMATS[options["format"]] if options["format"] else by_name
@@ -99,7 +99,7 @@ class Command(BaseCommand):
             raise CommandError(f"{name}: {error.strerror}.", returncode=USAGE) from None
         return self.take(format.read_file(content, zone_of(options)), options)
 
-    def from_beat(self, options: dict[str, Any]) -> Report:
+    def from_beat(self, options: dict[str, Any]) -> ImportReport:
         using = open_foreign(options["database"]) if options["database"] else options["using"]
         if using not in connections:
             raise CommandError(f"The settings have no database {using!r}.", returncode=USAGE)
@@ -113,7 +113,7 @@ class Command(BaseCommand):
             message = f"The tables of django-celery-beat cannot be read there: {error}"
             raise CommandError(message.strip(), returncode=USAGE) from None
 
-    def move_from_beat(self, using: str, options: dict[str, Any]) -> Report:
+    def move_from_beat(self, using: str, options: dict[str, Any]) -> ImportReport:
         tasks = list(celery_beat.tasks(using, options["task"]).select_for_update(of=("self",)))
         missing = set(options["task"]) - {task.name for task in tasks}
         if missing:
@@ -124,7 +124,7 @@ class Command(BaseCommand):
         if options["disable"] and not options["dry_run"]:
             drafts = zip(reading.drafts, report.reminders, strict=True)
             imported = {
-                draft.where for draft, row in drafts if row.result is not TakenResult.REFUSED
+                draft.where for draft, row in drafts if row.result is not ImportOutcome.REFUSED
             }
             ids = [task.pk for task in tasks if celery_beat.where(task) in imported]
             # Not by save(): that would erase when a disabled task last ran.
@@ -134,7 +134,7 @@ class Command(BaseCommand):
             )
         return report
 
-    def take(self, reading: Reading, options: dict[str, Any]) -> Report:
+    def take(self, reading: FileContent, options: dict[str, Any]) -> ImportReport:
         progress = Progress(self.stderr, len(reading.drafts))
         report = take(
             options["owner"],

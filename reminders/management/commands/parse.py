@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models.user import validate_timezone
-from reminders.api.parse import parse
+from reminders.api.parse import parse_sentence
 from reminders.api.preview_serializers import ParsedSerializer
 from reminders.management.commands.preview import table
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             validate_timezone(options["timezone"])
-            parsed = parse(options["text"], options["timezone"], None, timezone.now())
+            parsed = parse_sentence(options["text"], options["timezone"], None, timezone.now())
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         data = ParsedSerializer(parsed).data

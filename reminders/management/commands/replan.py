@@ -2,13 +2,12 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from accounts.timezones import tzdata_version
+from accounts.timezones import iso, tzdata_version
 from reminders.engine import replan
 from reminders.engine.replan import Move
 from reminders.management.progress import Progress
@@ -79,11 +78,11 @@ def line(row: Move | UnreadableReminder) -> str:
     if row.is_retry:
         return f"{prefix}had been set aside: is tried again now"
     if row.new is None:
-        return f"{prefix}{utc(row.old.due_at)} -> nothing left: finished"
+        return f"{prefix}{iso(row.old.due_at)} -> nothing left: finished"
     if row.new.due_at == row.old.due_at:
         return f"{prefix}{row}"
     to = f"{row.local:%Y-%m-%d %H:%M} {row.timezone}"
-    return f"{prefix}{utc(row.old.due_at)} -> {utc(row.new.due_at)}  {to}"
+    return f"{prefix}{iso(row.old.due_at)} -> {iso(row.new.due_at)}  {to}"
 
 
 def as_data(row: Move | UnreadableReminder) -> dict[str, Any]:
@@ -93,16 +92,12 @@ def as_data(row: Move | UnreadableReminder) -> dict[str, Any]:
         return {**columns, "error": row.error}
     return {
         **columns,
-        "old_due_at": utc(row.old.due_at),
-        "new_due_at": row.new and utc(row.new.due_at),
+        "old_due_at": iso(row.old.due_at),
+        "new_due_at": row.new and iso(row.new.due_at),
         "local": row.local and row.local.isoformat(),
         "lead_seconds": row.new and row.new.lead.length,
         "tried_again": row.is_retry,
     }
-
-
-def utc(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def words(summary: dict[str, Any]) -> str:

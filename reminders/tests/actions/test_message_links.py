@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.links import signed_links
 from notifications.models import Channel, Delivery
 from notifications.transports import Message
@@ -27,7 +28,7 @@ def delivery(make_reminder):
     )
     reminder.owner.timezone = "Europe/Berlin"
     reminder.owner.save()
-    tick.tick(now)
+    tick.run(now)
     return Delivery.objects.get()
 
 
@@ -106,7 +107,7 @@ def test_done_is_noted_with_the_channel_whose_link_was_pressed(client, delivery)
 
 def test_done_of_an_early_message_says_that_the_next_still_comes(make_reminder, now):
     make_reminder(leads=[HOUR, timedelta(0)], stored_at=now - 2 * HOUR)
-    tick.tick(now - HOUR)
+    tick.run(now - HOUR)
     early = Delivery.objects.get()
     assert describe(early, "done", now).text == "This marks it as done. The next one still comes."
     assert act(early, "done", now).text == "The next one still comes."
@@ -148,7 +149,7 @@ def test_tomorrow_morning_is_eight_on_the_owners_clock(make_reminder, user, pres
     user.save()
     now = datetime.fromisoformat(pressed)
     make_reminder(starts_at=now.replace(tzinfo=None), stored_at=now - HOUR, timezone="UTC")
-    tick.tick(now)
+    tick.run(now)
     sent = Delivery.objects.get()
     expected = datetime.fromisoformat(morning)
     assert f"{expected.day} " in describe(sent, "snooze_morning", now).text
@@ -255,7 +256,7 @@ def test_link_to_what_is_deleted_or_pruned_is_told_kindly(client, delivery, meth
 def test_link_is_good_for_no_other_occurrence(client, delivery, make_reminder):
     now = delivery.due_at
     make_reminder(title="Private", starts_at=now.replace(tzinfo=None), stored_at=now - HOUR)
-    tick.tick(now + MINUTE)
+    tick.run(now + MINUTE)
     other = Delivery.objects.get(title="Private")
     forged = path(delivery, "done").replace(delivery.reference, other.reference)
     assert client.post(forged).status_code == 404
@@ -284,6 +285,7 @@ def test_words_of_a_reminder_are_never_markup(client, delivery):
 
 
 def test_answer_of_someone_else_is_told_when_it_was(client, delivery):
-    responses.acknowledge(occurrence(), delivery.due_at, responses.Actor("api"))
+    with acting_as(Actor("api")):
+        responses.acknowledge(occurrence(), delivery.due_at)
     shown = client.post(path(delivery, "done")).content.decode()
     assert "It was marked as done on" in shown

@@ -31,62 +31,62 @@ def daily(make_reminder, now):
 def test_messages_are_numbered_from_one_whatever_their_channels(daily, now, user, channel):
     daily(channels=[channel, Channel.objects.inbox_of(user)])
     for days in range(3):
-        tick.tick(now + days * DAY)
+        tick.run(now + days * DAY)
     assert said() == ["1", "1", "2", "2", "3", "3"]
 
 
 def test_leads_of_one_due_instant_have_its_number(daily, now):
     daily(leads=[HOUR, timedelta(0)], stored_at=now - 2 * HOUR)
     for at in (now - HOUR, now, now + DAY - HOUR, now + DAY):
-        tick.tick(at)
+        tick.run(at)
     assert said() == ["1", "1", "2", "2"]
 
 
 def test_lead_longer_than_the_interval_has_the_number_of_its_own_due_instant(daily, now):
     daily(leads=[36 * HOUR, timedelta(0)], stored_at=now - 2 * DAY)
     for hours in (-36, -12, 0, 12, 24, 36):
-        tick.tick(now + hours * HOUR)
+        tick.run(now + hours * HOUR)
     assert said() == ["1", "1", "2", "2", "3", "4"]
 
 
 def test_what_was_missed_is_not_counted(daily, now):
     daily()
-    tick.tick(now)
-    tick.tick(now + 5 * DAY)
+    tick.run(now)
+    tick.run(now + 5 * DAY)
     assert said() == ["1", "2"]
 
 
 def test_each_of_a_backlog_has_its_own_number(daily, now):
     daily(misfire="all")
-    tick.tick(now + 3 * DAY)
+    tick.run(now + 3 * DAY)
     assert said() == ["1", "2", "3", "4"]
 
 
 def test_message_sent_by_hand_takes_no_number_from_the_series(daily, now):
     reminder = daily()
-    tick.tick(now)
+    tick.run(now)
     reminder.refresh_from_db()
     firing.trigger(reminder, now + HOUR)
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     assert said() == ["1", "2", "2"]
 
 
 def test_edit_by_one_who_read_before_it_fired_keeps_the_count(daily, now):
     reminder = daily()
-    tick.tick(now)
+    tick.run(now)
     reminder.recurrence = "FREQ=WEEKLY"
     reminder.store(now + HOUR)
-    tick.tick(now + 7 * DAY)
+    tick.run(now + 7 * DAY)
     assert said() == ["1", "2"]
 
 
 def test_schedule_that_was_changed_is_counted_on_though_an_early_message_was_sent(daily, now):
     reminder = daily(leads=[30 * DAY], stored_at=now - 31 * DAY)
-    tick.tick(now - 30 * DAY)
+    tick.run(now - 30 * DAY)
     reminder.leads = [timedelta(0)]
     reminder.store(now - 30 * DAY)
-    tick.tick(now - 29 * DAY)
-    tick.tick(now)
+    tick.run(now - 29 * DAY)
+    tick.run(now)
     assert said() == ["1", "2"]
 
 

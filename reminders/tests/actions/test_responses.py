@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Delivery
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def fired(make_reminder, now):
 
     def fire(**fields):
         make_reminder(**{"recurrence": "FREQ=DAILY", **fields})
-        tick.tick(now)
+        tick.run(now)
         return Occurrence.objects.latest("pk")
 
     return fire
@@ -42,20 +41,20 @@ def reread(row):
 
 def test_acknowledged_occurrence_says_nothing_more(fired, now):
     occurrence = fired(nag_every=MINUTE)
-    assert responses.acknowledge(occurrence, now, BY)
+    assert responses.acknowledge(occurrence, now)
     assert (occurrence.status, occurrence.follow_up_at) == ("acknowledged", None)
 
 
 def test_acknowledging_cancels_what_is_not_sent_yet(fired, now):
-    responses.acknowledge(fired(), now, BY)
+    responses.acknowledge(fired(), now)
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.reason) == ("cancelled", "Acknowledged.")
 
 
 def test_acknowledging_leaves_the_series_and_other_occurrences(fired, now):
     occurrence = fired()
-    tick.tick(now + DAY)
-    responses.acknowledge(occurrence, now + DAY, BY)
+    tick.run(now + DAY)
+    responses.acknowledge(occurrence, now + DAY)
     assert Occurrence.objects.latest("pk").status == "pending"
     assert Delivery.objects.latest("pk").status == "queued"
     assert occurrence.reminder.next_due_at == now + 2 * DAY
@@ -63,8 +62,10 @@ def test_acknowledging_leaves_the_series_and_other_occurrences(fired, now):
 
 def test_second_acknowledge_changes_nothing_and_says_so(fired, user, channel, now):
     occurrence = fired()
-    responses.acknowledge(occurrence, now, Actor("link", channel_id=channel.pk))
-    assert not responses.acknowledge(occurrence, now + HOUR, Actor("api", user.pk))
+    with acting_as(Actor("link", channel_id=channel.pk)):
+        responses.acknowledge(occurrence, now)
+    with acting_as(Actor("api", user.pk)):
+        assert not responses.acknowledge(occurrence, now + HOUR)
     response = occurrence.responses.get()
     assert (response.verb, response.at, response.face) == ("acknowledged", now, "link")
     assert (response.user, response.channel) == (None, channel)
@@ -72,7 +73,7 @@ def test_second_acknowledge_changes_nothing_and_says_so(fired, user, channel, no
 
 def test_database_refuses_that_what_is_answered_goes_on(fired, now):
     occurrence = fired()
-    responses.acknowledge(occurrence, now, BY)
+    responses.acknowledge(occurrence, now)
     with pytest.raises(IntegrityError, match="answered_is_quiet"), transaction.atomic():
         Occurrence.objects.filter(pk=occurrence.pk).update(follow_up_at=now)
 
@@ -82,7 +83,8 @@ def test_database_refuses_that_what_is_answered_goes_on(fired, now):
 
 def test_snoozed_occurrence_is_quiet_and_the_series_goes_on(fired, user, now):
     occurrence = fired()
-    assert responses.snooze(occurrence, now + HOUR, now, Actor("api", user.pk))
+    with acting_as(Actor("api", user.pk)):
+        assert responses.snooze(occurrence, now + HOUR, now)
     assert (occurrence.status, occurrence.follow_up_at) == ("snoozed", now + HOUR)
     assert Delivery.objects.get().reason == "Snoozed."
     assert occurrence.reminder.next_due_at == now + DAY
@@ -96,17 +98,17 @@ def test_snoozed_occurrence_is_quiet_and_the_series_goes_on(fired, user, now):
 
 def test_snoozing_again_moves_it(fired, now):
     occurrence = fired()
-    responses.snooze(occurrence, now + HOUR, now, BY)
-    assert responses.snooze(occurrence, now + DAY, now, BY)
+    responses.snooze(occurrence, now + HOUR, now)
+    assert responses.snooze(occurrence, now + DAY, now)
     assert occurrence.follow_up_at == now + DAY
-    assert not responses.snooze(occurrence, now + DAY, now, BY)
+    assert not responses.snooze(occurrence, now + DAY, now)
     assert occurrence.responses.count() == 2
 
 
 def test_acknowledged_occurrence_is_not_snoozed(fired, now):
     occurrence = fired()
-    responses.acknowledge(occurrence, now, BY)
-    assert not responses.snooze(occurrence, now + HOUR, now, BY)
+    responses.acknowledge(occurrence, now)
+    assert not responses.snooze(occurrence, now + HOUR, now)
     assert occurrence.status == "acknowledged"
 
 
@@ -114,7 +116,7 @@ def test_acknowledged_occurrence_is_not_snoozed(fired, now):
 def test_snooze_ends_in_the_future_and_within_a_year(fired, now, ahead):
     occurrence = fired()
     with pytest.raises(ValidationError) as refusal:
-        responses.snooze(occurrence, now + ahead, now, BY)
+        responses.snooze(occurrence, now + ahead, now)
     assert set(refusal.value.message_dict) == {"until"}
     assert reread(occurrence).status == "pending"
 
@@ -124,23 +126,24 @@ def test_snooze_ends_in_the_future_and_within_a_year(fired, now, ahead):
 
 def test_skipped_occurrence_is_recorded_and_nothing_is_sent(make_reminder, user, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    skipped = responses.skip_next(reminder, now - MINUTE, Actor("api", user.pk))
+    with acting_as(Actor("api", user.pk)):
+        skipped = responses.skip_next(reminder, now - MINUTE)
     assert (skipped.due_at, skipped.status, skipped.reason) == (
         now,
         "skipped",
         "Skipped before it was due.",
     )
     assert skipped.responses.get().user == user
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
     assert reread(reminder).next_due_at == now + DAY
-    assert tick.tick(now + DAY) == 1
+    assert tick.run(now + DAY) == 1
     assert Occurrence.objects.latest("pk").due_at == now + DAY
     assert "missed" not in Delivery.objects.get().body
 
 
 def test_all_leads_to_come_are_skipped(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY", leads=[timedelta(0), MINUTE, 2 * HOUR])
-    responses.skip_next(reminder, now - HOUR, BY)
+    responses.skip_next(reminder, now - HOUR)
     # The lead of two hours was past when the reminder was stored.
     assert set(Occurrence.objects.values_list("due_at", "lead", "status")) == {
         (now, timedelta(0), "skipped"),
@@ -151,26 +154,26 @@ def test_all_leads_to_come_are_skipped(make_reminder, now):
 
 def test_lead_that_lies_beyond_another_instant_is_skipped_in_its_turn(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY", leads=[timedelta(0), 36 * HOUR])
-    tick.tick(now)
+    tick.run(now)
     # At 36 hours before the day after tomorrow, with tomorrow in between.
     assert (reread(reminder).next_due_at, reminder.next_lead) == (now + 2 * DAY, 36 * HOUR)
-    responses.skip_next(reminder, now, BY)
-    tick.tick(now + DAY)
-    tick.tick(now + 2 * DAY)
+    responses.skip_next(reminder, now)
+    tick.run(now + DAY)
+    tick.run(now + 2 * DAY)
     fired = Occurrence.objects.filter(status="pending")
     assert not fired.filter(due_at=now + 2 * DAY).exists()
     assert fired.filter(due_at=now + DAY).exists()
 
 
 def test_reminder_with_nothing_after_the_skipped_one_is_finished(reminder, now):
-    assert responses.skip_next(reminder, now - MINUTE, BY)
+    assert responses.skip_next(reminder, now - MINUTE)
     assert reread(reminder).status == Reminder.Status.FINISHED
-    assert responses.skip_next(reminder, now, BY) is None
+    assert responses.skip_next(reminder, now) is None
 
 
 def test_paused_reminder_has_nothing_to_skip(reminder, now):
     reminder.pause(now - MINUTE)
-    assert responses.skip_next(reminder, now, BY) is None
+    assert responses.skip_next(reminder, now) is None
     assert not Occurrence.objects.exists()
 
 

@@ -25,13 +25,13 @@ def daily(make_reminder):
 
 
 def test_restored_reminder_goes_on_without_a_burst(daily, now):
-    tick.tick(now)
+    tick.run(now)
     daily.close(now + DAY / 2)
-    tick.tick(now + 3 * DAY)
+    tick.run(now + 3 * DAY)
     daily.restore(now + 3.5 * DAY)
     assert (daily.status, daily.next_due_at, daily.deleted_at) == ("active", now + 4 * DAY, None)
     for days in (3.5, 4):
-        tick.tick(now + days * DAY)
+        tick.run(now + days * DAY)
     assert [each.due_at for each in Occurrence.objects.order_by("due_at")] == [now, now + 4 * DAY]
     assert (daily.external_id, daily.tags, daily.channels.count()) == ("crm-1", ["work"], 1)
 
@@ -66,7 +66,7 @@ def test_over_one_is_finished_and_not_due(make_reminder, now):
     once.close(now - DAY / 48)
     once.restore(now + DAY)
     assert (once.status, once.next_due_at) == ("finished", None)
-    assert tick.tick(now + DAY) == 0
+    assert tick.run(now + DAY) == 0
 
 
 def test_external_id_that_is_taken_meanwhile_refuses_it(daily, make_reminder, now):
@@ -93,10 +93,10 @@ def test_reminder_whose_channels_are_deleted_gets_the_inbox(daily, channel, now)
 
 @pytest.mark.django_db(transaction=True)
 def test_ledger_balances_after_a_restore(daily, now, capsys):
-    tick.tick(now)
+    tick.run(now)
     daily.close(now + DAY / 2)
     daily.restore(now + DAY)
-    tick.tick(now + 2 * DAY)
+    tick.run(now + 2 * DAY)
     call_command("ledger")
     assert Delivery.objects.count() == 2
 
@@ -104,7 +104,7 @@ def test_ledger_balances_after_a_restore(daily, now, capsys):
 def test_many_are_closed_and_restored_as_one_is(make_reminder, channel, user, now):
     """The same rows, whichever way: two by the functions of one, two by those of many."""
     made = [make_reminder(recurrence="FREQ=DAILY", nag_every=timedelta(hours=1)) for _ in range(4)]
-    tick.tick(now)
+    tick.run(now)
     for moment, verb in ((now + DAY, "close"), (now + 2 * DAY, "restore")):
         for each in made[:2]:
             getattr(each, verb)(moment)

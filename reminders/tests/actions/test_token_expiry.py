@@ -44,7 +44,7 @@ def test_owner_is_reminded_a_week_and_a_day_before(make, user, now):
 def test_warning_arrives_in_the_inbox(make, user, now):
     token = make(90 * DAY)
     for day in (83, 89):
-        tick.tick(now + day * DAY)
+        tick.run(now + day * DAY)
         deliver_due(now + day * DAY)
     titles = [message.title for message in InboxMessage.objects.all()]
     assert titles == ['API token "laptop" expires'] * 2
@@ -68,7 +68,7 @@ def test_token_that_never_or_soon_expires_has_none(make, user, lifetime):
 def test_revoked_token_is_not_spoken_of(make, user, now):
     make(90 * DAY).revoke(now)
     assert not Reminder.objects.owned_by(user).exists()
-    tick.tick(now + 89 * DAY)
+    tick.run(now + 89 * DAY)
     assert not Occurrence.objects.exists()
 
 

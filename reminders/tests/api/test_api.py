@@ -35,6 +35,39 @@ def fields_at_fault(answer):
     return {error["field"] for error in answer.json()["errors"]}
 
 
+@pytest.mark.parametrize("is_to_the_inbox", [True, False])
+def test_post_takes_eight_queries(api, make_channels, django_assert_num_queries, is_to_the_inbox):
+    """The token, the channels, three inserts in a transaction, and the pauses for the answer."""
+    fields = STANDUP if is_to_the_inbox else {**STANDUP, "channels": make_channels(3)}
+    # The first request of a minute also notes that the token was used.
+    assert api.post(URL, fields).status_code == 201
+    with django_assert_num_queries(8):
+        answer = api.post(URL, fields)
+    assert answer.status_code == 201
+
+
+def test_post_is_answered_as_a_get(api, make_channels):
+    first, second = make_channels(2)
+    fields = {"channels": [second, first, second], "escalate_channels": [second, first]}
+    created = api.post(URL, {**STANDUP, **fields})
+    shown = api.get(url_of(created.json()))
+    assert created.json() == shown.json()
+    assert created["ETag"] == shown["ETag"]
+    assert created.json()["channels"] == [first, second]
+
+
+@pytest.fixture
+def make_channels(user):
+    def make(count):
+        channels = Channel.objects.bulk_create(
+            Channel(owner=user, kind="webhook", name=f"Hook {n}", address=f"https://hook.test/{n}")
+            for n in range(count)
+        )
+        return [channel.pk for channel in channels]
+
+    return make
+
+
 def test_created_reminder_is_answered_whole(standup, user):
     inbox = Channel.objects.inbox_of(user)
     assert standup == {

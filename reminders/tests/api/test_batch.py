@@ -126,7 +126,10 @@ def test_external_id_that_is_there_is_refused(api, make_reminder):
 def test_row_that_the_database_refuses_leaves_the_others(api, make_reminder, monkeypatch):
     """As when somebody takes an external_id after it was looked for."""
     make_reminder(external_id="a")
-    monkeypatch.setattr("reminders.actions.bulk_create._with_taken_ids", lambda rows: {})
+    monkeypatch.setattr(
+        "reminders.models.reminder_queryset.ReminderQuerySet._with_taken_ids",
+        lambda self, rows: {},
+    )
     answer = send(api, create(), create(external_id="a"), create())
     assert statuses(answer) == [201, 400, 201]
 

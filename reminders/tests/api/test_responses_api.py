@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from accounts.audit.actor import Actor, acting_as
 from conftest import client_of
 from notifications.models import Channel
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing
 from reminders.models import Occurrence, Reminder
 
@@ -69,7 +69,8 @@ def test_occurrences_are_listed_newest_first_and_filtered(api, occurrence, make_
     reminder = occurrence.reminder
     later = firing.trigger(reminder, occurrence.due_at + DAY)
     other = firing.trigger(make_reminder(recurrence="FREQ=DAILY"), occurrence.due_at)
-    responses.acknowledge(later, later.due_at, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.acknowledge(later, later.due_at)
 
     def listed(**query):
         return [each["id"] for each in api.get(URL, query).json()["results"]]
@@ -127,7 +128,8 @@ def test_what_is_answered_is_not_snoozed(api, occurrence):
 
 
 def test_what_never_fired_is_not_acknowledged(api, occurrence):
-    skipped = responses.skip_next(occurrence.reminder, timezone.now(), Actor("command"))
+    with acting_as(Actor("command")):
+        skipped = responses.skip_next(occurrence.reminder, timezone.now())
     assert post(api, skipped, "acknowledge").status_code == 409
 
 

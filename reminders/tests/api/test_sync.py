@@ -93,7 +93,7 @@ def test_what_another_deleted_is_not_told(api, stranger_api, make_reminder, now)
 def test_firing_is_no_change(api, make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     mark = copied(api)
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     reminder.refresh_from_db()
     assert reminder.next_due_at > now
     assert changes(api, mark)["results"] == []

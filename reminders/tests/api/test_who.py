@@ -34,7 +34,7 @@ def last(rows=Change.objects):
 
 def test_what_nobody_asked_for_is_foams_own(reminder, now):
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     assert last() == ("set_aside", "foam", None)
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.audit.actor import Actor, Source, acting_as
 from reminders.engine import tick
 from reminders.models import Backlog, Occurrence
 
@@ -49,7 +50,9 @@ def viewer(user, *codenames):
 def told(*args):
     """Return what the command says."""
     out = StringIO()
-    call_command("backlog", *args, stdout=out, stderr=StringIO())
+    # As manage.py does.
+    with acting_as(Actor(Source.COMMAND)):
+        call_command("backlog", *args, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
@@ -77,7 +80,7 @@ def test_confirmed_decision_is_taken_and_told(desk, staff):
     )
     assert "Dropped: they are recorded as missed" in answer.content.decode()
     assert LogEntry.objects.get().object_id == str(backlog.pk)
-    tick.tick(timezone.now())
+    tick.run(timezone.now())
     assert set(Occurrence.objects.values_list("status", flat=True)) == {"missed"}
 
 
@@ -100,7 +103,7 @@ def test_bad_rate_is_told_and_nothing_decided(desk, rate):
 
 def test_decision_about_what_has_changed_meanwhile_is_refused(desk, settings):
     settings.FOAM_BACKLOG_RATE = 1
-    tick.tick(timezone.now())
+    tick.run(timezone.now())
     page = desk.post(PAGE, {"decision": "drop", "seen": "0", "sure": "yes"}).content.decode()
     assert "look again" in page
     assert Backlog.objects.get().decision == "release"

@@ -155,7 +155,7 @@ def test_firing_that_reaches_no_one_is_told_in_the_inbox_once(
     make_reminder(title="Tea")
     channel.close(now - HOUR / 2)
     for minute in range(3):
-        tick.tick(now + minute * timedelta(minutes=1))
+        tick.run(now + minute * timedelta(minutes=1))
     assert len(inbox_of(user)) == 1
     assert inbox_of(user)[0] in {"Reached no one: Pill", "Reached no one: Tea"}
 

@@ -13,7 +13,6 @@ from accounts.models import pause as pauses
 from notifications.models import Channel, Delivery
 from notifications.sql import bulk_cursor
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing, tick
 from reminders.engine import pauses as pausing
 from reminders.explain.explanation import explain
@@ -26,7 +25,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
-BY = Actor("command")
 
 
 @pytest.fixture
@@ -49,25 +47,25 @@ def missed(at):
 
 def test_tick_resumes_when_the_pause_is_over(daily, now):
     daily.pause(now - MINUTE, now + HOUR)
-    tick.tick(now)
+    tick.run(now)
     assert recorded() == []
-    tick.tick(now + HOUR - SECOND)
+    tick.run(now + HOUR - SECOND)
     daily.refresh_from_db()
     assert daily.status == "paused"
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     daily.refresh_from_db()
     assert (daily.status, daily.paused_until, daily.next_due_at) == ("active", None, now + DAY)
 
 
 def test_what_is_due_when_the_pause_ends_fires_however_late_the_tick_is(daily, now):
     daily.pause(now - HOUR, now + DAY)
-    tick.tick(now + DAY + 3 * MINUTE)
+    tick.run(now + DAY + 3 * MINUTE)
     assert recorded() == [(now + DAY, "pending", "")]
 
 
 def test_what_falls_into_the_pause_does_not_fire_when_nobody_ticks_meanwhile(daily, now):
     daily.pause(now - HOUR, now + HOUR)
-    tick.tick(now + 2 * DAY)
+    tick.run(now + 2 * DAY)
     assert recorded()[0][0] == now + DAY
 
 
@@ -79,7 +77,7 @@ def test_pausing_what_is_paused_gives_it_another_end(daily, now):
     daily.pause(now - HOUR, now + 2 * HOUR)
     assert (daily.version, daily.paused_until) == (version + 1, now + 2 * HOUR)
     daily.pause(now - HOUR)
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     assert recorded() == []
     assert [change.detail for change in daily.changes.filter(verb="paused")] == [
         "until 2026-11-23T18:00:00Z",
@@ -98,7 +96,7 @@ def test_end_of_a_pause_lies_ahead_and_not_too_far(daily, now, ahead):
 
 
 def test_what_is_finished_cannot_be_paused(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     reminder.pause(now, now + HOUR)
     assert (reminder.status, reminder.paused_until) == ("finished", None)
 
@@ -112,7 +110,7 @@ def test_resume_by_hand_forgets_the_end(daily, now):
 def test_deleting_what_is_paused_leaves_nothing_to_resume(daily, now):
     daily.pause(now - HOUR, now + HOUR)
     daily.close(now)
-    tick.tick(now + 2 * HOUR)
+    tick.run(now + 2 * HOUR)
     daily.refresh_from_db()
     assert (daily.status, daily.paused_until) == ("finished", None)
 
@@ -121,18 +119,18 @@ def test_edit_of_what_is_paused_leaves_its_end(daily, now):
     daily.pause(now - HOUR, now + HOUR)
     daily.starts_at += HOUR
     daily.store(now - MINUTE)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert recorded() == [(now + HOUR, "pending", "")]
 
 
 def test_what_is_snoozed_speaks_again_when_its_reminder_goes_on(daily, now):
-    tick.tick(now)
-    responses.snooze(Occurrence.objects.get(), now + HOUR, now, BY)
+    tick.run(now)
+    responses.snooze(Occurrence.objects.get(), now + HOUR, now)
     daily.refresh_from_db()
     daily.pause(now, now + 2 * HOUR)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert Delivery.objects.count() == 1
-    tick.tick(now + 2 * HOUR)
+    tick.run(now + 2 * HOUR)
     assert Delivery.objects.count() == 2
 
 
@@ -141,7 +139,7 @@ def test_one_that_cannot_be_resumed_stops_nobody(make_reminder, now, caplog):
     for each in (broken, other):
         each.pause(now - HOUR, now + HOUR)
     Reminder.objects.filter(pk=broken.pk).update(recurrence="FREQ=NEVER")
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     broken.refresh_from_db()
     other.refresh_from_db()
     assert (other.status, broken.status) == ("active", "paused")
@@ -166,12 +164,12 @@ def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now
 @pytest.mark.parametrize("tag", ["team", ""])
 def test_what_a_pause_covers_is_missed_and_goes_on_with_its_next(daily, user, now, tag):
     pauses.begin("tag" if tag else "user", now - HOUR, owner=user, tag=tag, until=now + HOUR)
-    tick.tick(now)
+    tick.run(now)
     daily.refresh_from_db()
     assert recorded() == [missed(now)]
     assert daily.next_due_at == now + DAY
     assert not Delivery.objects.exists()
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     assert recorded()[1:] == [(now + DAY, "pending", "")]
 
 
@@ -180,32 +178,32 @@ def test_pause_covers_nobody_else_and_no_other_tag(daily, make_reminder, user, s
     make_reminder(owner=stranger, channels=[inbox], tags=["team"])
     make_reminder(tags=["teams"])
     pauses.begin("tag", now - HOUR, owner=user, tag="team")
-    tick.tick(now)
+    tick.run(now)
     assert sorted(status for _, status, _ in recorded()) == ["missed", "pending", "pending"]
 
 
 def test_pause_covers_what_was_due_before_it_and_has_not_fired(daily, user, now):
     pauses.begin("user", now + MINUTE, owner=user)
-    tick.tick(now + 2 * MINUTE)
+    tick.run(now + 2 * MINUTE)
     assert recorded() == [missed(now)]
 
 
 def test_what_fell_into_a_pause_does_not_fire_when_the_tick_is_later(daily, user, now):
     pauses.begin("user", now - HOUR, owner=user, until=now + SECOND)
-    tick.tick(now + MINUTE)
+    tick.run(now + MINUTE)
     assert recorded() == [missed(now)]
 
 
 def test_what_is_due_when_a_pause_ends_fires(daily, user, now):
     pauses.begin("user", now - HOUR, owner=user, until=now)
-    tick.tick(now)
+    tick.run(now)
     assert recorded() == [(now, "pending", "")]
 
 
 def test_pause_that_somebody_ends_is_over_at_once(daily, user, now):
     pause, _ = pauses.begin("user", now - HOUR, owner=user)
     pause.end(now - SECOND)
-    tick.tick(now)
+    tick.run(now)
     assert recorded() == [(now, "pending", "")]
 
 
@@ -213,8 +211,8 @@ def test_no_backlog_piles_up_and_nobody_is_told_of_what_was_paused(make_reminder
     made = make_reminder(recurrence="FREQ=DAILY", misfire="all", title="{number}")
     pauses.begin("user", now - HOUR, owner=user, until=now + 3 * DAY - HOUR)
     for days in range(3):
-        tick.tick(now + days * DAY)
-    tick.tick(now + 3 * DAY)
+        tick.run(now + days * DAY)
+    tick.run(now + 3 * DAY)
     made.refresh_from_db()
     assert made.missed_count == 0
     assert [each.title for each in Delivery.objects.all()] == ["1"]
@@ -224,8 +222,8 @@ def test_no_backlog_piles_up_and_nobody_is_told_of_what_was_paused(make_reminder
 def test_lead_that_is_covered_is_missed_alone(make_reminder, user, now):
     make_reminder(leads=[timedelta(0), HOUR], stored_at=now - 2 * HOUR)
     pauses.begin("user", now - 2 * HOUR, owner=user, until=now - MINUTE)
-    tick.tick(now - HOUR)
-    tick.tick(now)
+    tick.run(now - HOUR)
+    tick.run(now)
     assert [(each.lead, each.status) for each in Occurrence.objects.order_by("-lead")] == [
         (HOUR, "missed"),
         (timedelta(0), "pending"),
@@ -235,17 +233,17 @@ def test_lead_that_is_covered_is_missed_alone(make_reminder, user, now):
 def test_nag_ends_and_what_is_snoozed_waits_for_the_end(make_reminder, user, now):
     for _ in range(2):
         make_reminder(nag_every=10 * MINUTE)
-    tick.tick(now)
+    tick.run(now)
     nagging, snoozed = Occurrence.objects.order_by("pk")
-    responses.snooze(snoozed, now + HOUR, now, BY)
+    responses.snooze(snoozed, now + HOUR, now)
     pause, _ = pauses.begin("user", now + MINUTE, owner=user)
     for minutes in range(0, 120, 5):
-        tick.tick(now + minutes * MINUTE)
+        tick.run(now + minutes * MINUTE)
     nagging.refresh_from_db()
     assert (nagging.follow_up_at, nagging.nags) == (None, 0)
     assert Delivery.objects.count() == 2
     pause.end(now + 2 * HOUR)
-    tick.tick(now + 2 * HOUR + pausing.RECHECK_AFTER)
+    tick.run(now + 2 * HOUR + pausing.RECHECK_AFTER)
     assert Delivery.objects.latest("pk").data["type"] == "reminder.snooze"
 
 
@@ -259,9 +257,9 @@ def test_pauses_cost_one_query_for_a_batch_and_none_when_nothing_is_due(
     )
     for _ in range(20):
         make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now - MINUTE)
+    tick.run(now - MINUTE)
     assert asked == []
-    tick.tick(now)
+    tick.run(now)
     assert len(asked) == 1
 
 
@@ -271,7 +269,7 @@ def test_pauses_cost_one_query_for_a_batch_and_none_when_nothing_is_due(
 def test_nothing_is_claimed_while_everything_is_paused_but_the_canary(planted, daily, now):
     pauses.begin("everything", now - HOUR, until=now + HOUR)
     for seconds in range(0, 180, 30):
-        tick.tick(now + seconds * SECOND)
+        tick.run(now + seconds * SECOND)
     assert set(Occurrence.objects.values_list("reminder", flat=True)) == {planted.pk}
     assert Occurrence.objects.count() == 3
     daily.refresh_from_db()
@@ -282,21 +280,21 @@ def test_nothing_is_claimed_while_everything_is_paused_but_the_canary(planted, d
 def test_what_came_due_meanwhile_is_up_to_each_misfire_policy(make_reminder, now, misfire, fires):
     make_reminder(recurrence="FREQ=HOURLY", misfire=misfire)
     pauses.begin("everything", now - HOUR, until=now + 90 * MINUTE)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert recorded() == []
-    tick.tick(now + 90 * MINUTE)
+    tick.run(now + 90 * MINUTE)
     assert Occurrence.objects.filter(status="pending").count() == fires
     assert Occurrence.objects.count() == 2
 
 
 def test_follow_ups_wait_while_everything_is_paused(make_reminder, now):
     make_reminder(nag_every=10 * MINUTE, nag_max=1)
-    tick.tick(now)
+    tick.run(now)
     pause, _ = pauses.begin("everything", now + MINUTE)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert Delivery.objects.count() == 1
     pause.end(now + HOUR)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert Delivery.objects.count() == 2
 
 
@@ -383,7 +381,7 @@ def test_what_ended_long_ago_is_forgotten(user, now):
 
 def test_explain_names_the_pause_that_kept_it_from_firing(daily, user, now):
     pauses.begin("tag", now - HOUR, owner=user, tag="team", until=now + HOUR, reason="Holidays")
-    tick.tick(now)
+    tick.run(now)
     answer = explain(daily, now + DAY - HOUR, "2026-11-23T17:00")
     assert answer.verdict == Verdict.MISSED
     assert "tag “team” of ada is paused since Monday 23 November 2026 at 16:00" in answer.conclusion
@@ -400,7 +398,7 @@ def test_explain_tells_that_what_is_planned_will_not_fire(daily, user, now):
 
 def test_explain_tells_that_everything_is_paused(daily, now):
     pauses.begin("everything", now - HOUR, reason="Wrong import")
-    tick.tick(now)
+    tick.run(now)
     answer = explain(daily, now + HOUR)
     assert answer.verdict == Verdict.OVERDUE
     assert "everything is paused since" in answer.conclusion
@@ -418,7 +416,7 @@ def test_explain_tells_when_a_reminder_goes_on(daily, now):
 
 def test_history_tells_the_end(daily, now):
     daily.pause(now - HOUR, now + HOUR)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert history.as_of(daily, now).status == "paused"
     daily.refresh_from_db()
     assert daily.status == "active"

@@ -1,10 +1,15 @@
 """How the tick finds its rows, whatever the statistics say of the tables."""
 
+from dataclasses import fields
+
 import pytest
 from django.db import connection
 
 from notifications.tests.counters import READ, SCANS, counted
 from reminders.engine import tick
+from reminders.engine.firing import Due
+from reminders.engine.follow_ups import ReminderContent
+from reminders.recurrence import Schedule
 
 # A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,3 +35,9 @@ def test_firing_few_reads_few_where_postgresql_believes_that_there_is_only_one(m
     for _ in range(200):
         make_reminder(recurrence="FREQ=DAILY")
     assert counted(READ, ["reminders_reminder"], lambda: fire(now, 10)) <= 50
+
+
+@pytest.mark.parametrize("row", [Due, ReminderContent])
+def test_columns_of_a_claimed_reminder_begin_with_those_of_its_schedule(row):
+    names = [field.name.removesuffix("_text") for field in fields(row)]
+    assert tuple(names[: len(Schedule.FIELDS)]) == Schedule.FIELDS

@@ -12,6 +12,7 @@ from django.db import InternalError, connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Attempt, Channel, ChannelChange, Delivery, InboxMessage
 from notifications.operations import retention as delivery_retention
 from notifications.operations.ledger import Period
@@ -21,9 +22,8 @@ from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders import tasks
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import firing, retention, tick
-from reminders.models import Change, Occurrence, Reminder, Response, Tally
+from reminders.models import Change, Occurrence, OccurrenceTally, Reminder, Response
 from reminders.reports import ledger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -46,7 +46,7 @@ def fire(make_reminder, recorder, now):
     def fire(count=1, at=now, **fields):
         for _ in range(count):
             make_reminder(starts_at=at.replace(tzinfo=None), stored_at=at - HOUR, **fields)
-        tick.tick(at)
+        tick.run(at)
         deliver_due(at)
 
     return fire
@@ -96,7 +96,7 @@ def test_pruning_keeps_every_sum(fire, make_reminder, recorder, now, later):
     recorder.fail_with(TransportError("gone: no such mailbox", permanent=True))
     fire(title="dead")
     make_reminder(title="cancelled")
-    tick.tick(now)
+    tick.run(now)
     Delivery.objects.cancel("Reminder deleted.", now)
     before = read(now)
     assert before.balances
@@ -156,9 +156,10 @@ def test_changes_of_channels_go(channel, now, later):
 
 def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, later):
     fire(nag_every=HOUR)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     deliver_due(now + HOUR)
-    responses.acknowledge(Occurrence.objects.get(), now + HOUR, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.acknowledge(Occurrence.objects.get(), now + HOUR)
     before = read(now)
     assert retention.count(later, KEEP) == retention.PruneResult(1, 2)
     retention.prune(later, KEEP)
@@ -168,7 +169,7 @@ def test_occurrence_goes_with_all_that_was_said_and_answered_later(fire, now, la
 
 def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
     fire(nag_every=HOUR, nag_max=1)
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     assert retention.count(later, KEEP) == retention.PruneResult()
     retention.prune(later, KEEP)
     assert left() == [1, 2, 1]
@@ -177,7 +178,8 @@ def test_occurrence_stays_whole_while_a_nag_is_unfinished(fire, now, later):
 def test_what_is_yet_to_speak_again_stays(fire, now, later):
     fire(recurrence="FREQ=YEARLY")
     occurrence = Occurrence.objects.get()
-    responses.snooze(occurrence, later + DAY, now, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.snooze(occurrence, later + DAY, now)
     occurrence.reminder.pause(now)
     retention.prune(later, KEEP)
     assert left() == [1, 1, 1]
@@ -199,7 +201,7 @@ def test_delivery_with_another_cause_goes_too(channel, recorder, now, later):
 
 def test_inbox_and_reminders_stay(make_reminder, user, now, later):
     make_reminder(channels=[Channel.objects.inbox_of(user)])
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     retention.prune(later, KEEP)
     assert (left(), InboxMessage.objects.count(), Reminder.objects.count()) == ([0, 0, 0], 1, 1)
@@ -225,7 +227,7 @@ def test_what_foam_sends_itself_is_kept_for_a_day(fire, user, now):
     assert left() == [2, 2, 2]
     retention.prune(now + DAY + HOUR, KEEP)
     assert left() == [1, 1, 1]
-    assert Tally.objects.filter(pruned__gt=0).count() == 0
+    assert OccurrenceTally.objects.filter(pruned__gt=0).count() == 0
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -271,7 +273,7 @@ def test_tally_of_past_days_is_compacted(fire, now, later):
     fire(1)
     fire(1)
     retention.prune(later, KEEP)
-    [row] = Tally.objects.all()
+    [row] = OccurrenceTally.objects.all()
     assert (row.recorded, row.pruned) == (2, 2)
 
 
@@ -292,7 +294,7 @@ def long_ago(make_reminder, recorder):
     at = timezone.now().replace(microsecond=0) - timedelta(days=100)
     for _ in range(3):
         make_reminder(starts_at=at.replace(tzinfo=None), stored_at=at - HOUR)
-    tick.tick(at)
+    tick.run(at)
     deliver_due(at)
 
 
@@ -382,7 +384,7 @@ def meanwhile(act):
 def test_prune_does_not_wait_for_a_tick(fire, make_reminder, now, later):
     fire(2)
     make_reminder(starts_at=later.replace(tzinfo=None))
-    with meanwhile(lambda: tick.tick(later)):
+    with meanwhile(lambda: tick.run(later)):
         assert retention.prune(later, KEEP).occurrences == 2
 
 
@@ -390,7 +392,7 @@ def test_prune_does_not_wait_for_a_tick(fire, make_reminder, now, later):
 def test_tick_does_not_wait_for_prune(fire, now, later):
     fire(2, recurrence="FREQ=DAILY")
     with meanwhile(lambda: retention.prune(later, KEEP)):
-        assert tick.tick(later) == 2
+        assert tick.run(later) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -419,10 +421,10 @@ def test_what_is_tallied_while_a_tally_is_compacted_stays(fire, make_reminder, n
     fire(1)
     fire(1)
     make_reminder()
-    with meanwhile(lambda: tick.tick(now)):
-        delivery_retention.compact_tally(Tally, later.date())
-    delivery_retention.compact_tally(Tally, later.date())
-    assert list(Tally.objects.values_list("recorded", flat=True)) == [3]
+    with meanwhile(lambda: tick.run(now)):
+        delivery_retention.compact_tally(OccurrenceTally, later.date())
+    delivery_retention.compact_tally(OccurrenceTally, later.date())
+    assert list(OccurrenceTally.objects.values_list("recorded", flat=True)) == [3]
 
 
 def test_prune_finds_its_rows_by_indexes(fire, now):

@@ -95,7 +95,7 @@ def test_same_rules_change_nothing(berlin, schedule, change):
     )
     for step in range(36):
         at = begin + step * timedelta(minutes=5)
-        tick.tick(at)
+        tick.run(at)
         assert replan.find_moves(at).moves == []
     assert Reminder.objects.get().pk == reminder.pk
 
@@ -135,7 +135,7 @@ def test_rules_that_return_bring_the_old_plan_back(berlin, now, update_rules):
 
 def test_past_occurrences_never_move(berlin, now, update_rules):
     berlin()
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, BACK)
     replan_all(now + HOUR)
     assert fired() == [now]
@@ -143,10 +143,10 @@ def test_past_occurrences_never_move(berlin, now, update_rules):
 
 def test_wall_time_that_fired_does_not_fire_again_an_hour_later(berlin, now, update_rules):
     reminder = berlin()
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, BACK)
     replan_all(now + HOUR / 2)
-    assert tick.tick(now + HOUR) == 0
+    assert tick.run(now + HOUR) == 0
     assert next_due(reminder) == now + DAY + HOUR
 
 
@@ -154,14 +154,14 @@ def test_tick_by_new_rules_goes_on_after_the_wall_time_of_the_old_plan(berlin, n
     """Whoever forgets to replan: nothing fires twice on the wall clock either."""
     reminder = berlin()
     update_rules(BERLIN, BACK)
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     assert next_due(reminder) == now + DAY + HOUR
 
 
 def test_tick_after_an_outage_goes_on_by_the_wall_clock(berlin, now, update_rules):
     reminder = berlin(misfire="all")
     update_rules(BERLIN, BACK)
-    assert tick.tick(now + DAY + 2 * HOUR) == 2
+    assert tick.run(now + DAY + 2 * HOUR) == 2
     assert fired() == [now, now + DAY + HOUR]
     assert next_due(reminder) == now + 2 * DAY + HOUR
 
@@ -172,35 +172,35 @@ def test_wall_time_that_did_not_fire_is_not_left_out(berlin, now, update_rules):
     update_rules(BERLIN, FORWARD)
     replan_all(now - 2 * HOUR)
     assert next_due(reminder) == now - HOUR
-    assert [tick.tick(now - HOUR), tick.tick(now)] == [1, 1]
+    assert [tick.run(now - HOUR), tick.run(now)] == [1, 1]
     assert fired() == [now - HOUR, now]
 
 
 def test_wall_time_in_the_place_of_another_does_not_fire_again(berlin, now, update_rules):
     """18:00 and 19:00, the clock an hour back: where 19:00 was planned, 18:00 comes again."""
     reminder = berlin(recurrence="0 18,19 * * *")
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, BACK)
     replan_all(now + HOUR / 2)
-    assert tick.tick(now + HOUR) == 0
+    assert tick.run(now + HOUR) == 0
     assert next_due(reminder) == now + 2 * HOUR
 
 
 @pytest.mark.parametrize("like", [BACK, FORWARD])
 def test_count_is_kept(berlin, now, update_rules, like):
     reminder = berlin(recurrence="FREQ=DAILY;COUNT=3")
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, like)
     replan_all(now + HOUR / 2)
     for days in (1, 2, 3):
-        tick.tick(now + days * DAY + HOUR)
+        tick.run(now + days * DAY + HOUR)
     reminder.refresh_from_db()
     assert (len(fired()), reminder.status) == (3, "finished")
 
 
 def test_lead_that_has_spoken_does_not_speak_again(berlin, now, update_rules):
     reminder = berlin(leads=[timedelta(0), HOUR], stored_at=now - 2 * HOUR)
-    tick.tick(now - HOUR)
+    tick.run(now - HOUR)
     update_rules(BERLIN, BACK)
     replan_all(now - HOUR / 2)
     assert next_fire(reminder) == (now + HOUR, timedelta(0))
@@ -226,12 +226,12 @@ def test_lead_of_a_later_occurrence_that_alone_moved_does_not_speak_again(friday
     """A week ahead of 2 April was spoken at 17:00 already; without summer time that is 18:00."""
     make, due_at = friday
     reminder = make()
-    tick.tick(due_at - HOUR)
+    tick.run(due_at - HOUR)
     assert fired() == [due_at + WEEK - HOUR]
     update_rules(BERLIN, NO_SUMMER)
     replan_all(due_at - HOUR / 2)
     assert next_fire(reminder) == (due_at, timedelta(0))
-    assert tick.tick(due_at) == 1
+    assert tick.run(due_at) == 1
     assert next_fire(reminder) == (due_at + WEEK, timedelta(0))
 
 
@@ -243,7 +243,7 @@ def test_lead_of_a_later_occurrence_that_alone_moved_is_not_left_out(friday, upd
     update_rules(BERLIN, BERLIN)
     replan_all(due_at - 2 * HOUR)
     assert next_fire(reminder) == (due_at + WEEK - HOUR, WEEK)
-    assert [tick.tick(due_at - HOUR), tick.tick(due_at)] == [1, 1]
+    assert [tick.run(due_at - HOUR), tick.run(due_at)] == [1, 1]
     assert next_fire(reminder) == (due_at + WEEK - HOUR, timedelta(0))
 
 
@@ -252,7 +252,7 @@ def test_instant_that_becomes_earlier_than_now_is_due_and_fires_late(berlin, now
     update_rules(BERLIN, FORWARD)
     replan_all(now - HOUR / 2)
     assert next_due(reminder) == now - HOUR
-    assert tick.tick(now - HOUR / 2) == 1
+    assert tick.run(now - HOUR / 2) == 1
     assert next_due(reminder) == now + DAY - HOUR
 
 
@@ -262,7 +262,7 @@ def test_instant_that_becomes_earlier_than_now_follows_the_misfire_policy(
     berlin(misfire="none")
     update_rules(BERLIN, FORWARD)
     replan_all(now - HOUR / 2)
-    assert tick.tick(now - HOUR / 2) == 0
+    assert tick.run(now - HOUR / 2) == 0
     occurrence = Occurrence.objects.get()
     assert (occurrence.status, occurrence.due_at) == ("missed", now - HOUR)
 
@@ -342,7 +342,7 @@ def test_wall_time_that_a_new_fold_repeats_follows_its_choice(berlin, update_rul
 @pytest.mark.parametrize("like", [BACK, FORWARD])
 def test_cron_at_real_pace_keeps_it(berlin, now, update_rules, like):
     reminder = berlin(recurrence="*/10 * * * *", starts_at=datetime(2026, 11, 1))
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, like)
     replan_all(now + timedelta(minutes=5))
     assert next_due(reminder) == now + timedelta(minutes=10)
@@ -351,7 +351,7 @@ def test_cron_at_real_pace_keeps_it(berlin, now, update_rules, like):
 def test_hourly_rule_goes_by_the_wall_clock(berlin, now, update_rules):
     """As in a fold: the hour that comes again does not fire again."""
     reminder = berlin(recurrence="FREQ=HOURLY")
-    tick.tick(now)
+    tick.run(now)
     update_rules(BERLIN, BACK)
     replan_all(now + HOUR / 2)
     assert next_due(reminder) == now + 2 * HOUR
@@ -360,11 +360,11 @@ def test_hourly_rule_goes_by_the_wall_clock(berlin, now, update_rules):
 def test_reminder_set_aside_is_tried_again(berlin, now):
     reminder = berlin()
     Reminder.objects.update(timezone="Europe/Nowhere")
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.update(timezone=BERLIN)
     (move,) = replan_all(now + timedelta(minutes=1)).moves
     assert move.is_retry
-    assert tick.tick(now + timedelta(minutes=1)) == 1
+    assert tick.run(now + timedelta(minutes=1)) == 1
     assert fired() == [now]
     reminder.refresh_from_db()
     assert reminder.error == ""

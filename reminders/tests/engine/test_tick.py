@@ -26,7 +26,7 @@ def reread(reminder):
 
 
 def test_due_reminder_fires(reminder, now):
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     occurrence = Occurrence.objects.get()
     assert (occurrence.due_at, occurrence.status) == (now, "pending")
 
@@ -34,74 +34,74 @@ def test_due_reminder_fires(reminder, now):
 def test_fired_reminder_posts_to_each_of_its_channels(make_reminder, user, channel, now):
     inbox = Channel.objects.inbox_of(user)
     make_reminder(channels=[channel, inbox])
-    tick.tick(now)
+    tick.run(now)
     assert set(Delivery.objects.values_list("channel", flat=True)) == {channel.pk, inbox.pk}
 
 
 def test_delivery_carries_a_snapshot(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     reminder.title = "Changed"
     reminder.store(now)
     assert Delivery.objects.get().title == "Stand-up"
 
 
 def test_reminder_does_not_fire_before_its_time(reminder, now):
-    assert tick.tick(now - timedelta(seconds=1)) == 0
+    assert tick.run(now - timedelta(seconds=1)) == 0
 
 
 def test_late_tick_still_fires(reminder, now):
-    assert tick.tick(now + timedelta(days=3)) == 1
+    assert tick.run(now + timedelta(days=3)) == 1
 
 
 def test_second_tick_fires_nothing_more(reminder, now):
-    tick.tick(now)
-    assert tick.tick(now) == 0
+    tick.run(now)
+    assert tick.run(now) == 0
 
 
 def test_once_is_finished_after_it_fired(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     assert reread(reminder).status == Reminder.Status.FINISHED
     assert reminder.next_due_at is None
 
 
 def test_series_moves_to_its_next_occurrence(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     assert reread(reminder).next_due_at == now + timedelta(days=1)
 
 
 def test_paused_reminder_does_not_fire(reminder, now):
     reminder.pause(now - timedelta(minutes=1))
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
 
 
 def test_lead_speaks_before_the_due_instant(make_reminder, now):
     hour = timedelta(hours=1)
     make_reminder(leads=[hour, timedelta(0)], stored_at=now - timedelta(hours=2))
-    tick.tick(now - hour)
+    tick.run(now - hour)
     assert Occurrence.objects.get().lead == hour
     assert "Due in 1 h" in Delivery.objects.get().body
-    tick.tick(now)
+    tick.run(now)
     assert Occurrence.objects.count() == 2
 
 
 def test_outage_is_told_in_the_message_that_ends_it(make_reminder, now):
     make_reminder(recurrence="FREQ=MINUTELY")
-    tick.tick(now + timedelta(minutes=300, seconds=90))
+    tick.run(now + timedelta(minutes=300, seconds=90))
     assert Occurrence.objects.filter(status="missed").count() == 301
     assert "301 earlier reminders were missed." in Delivery.objects.get().body
 
 
 def test_missed_occurrence_has_a_reason(make_reminder, now):
     make_reminder(misfire="none")
-    tick.tick(now + timedelta(hours=1))
+    tick.run(now + timedelta(hours=1))
     assert Occurrence.objects.get().reason == "Later than the grace that the reminder allows."
 
 
 def test_reminder_that_raises_is_set_aside_and_the_rest_fires(make_reminder, now, caplog):
     bad, good = make_reminder(title="bad"), make_reminder(title="good")
     Reminder.objects.filter(pk=bad.pk).update(timezone="Mars/Olympus")
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     assert Occurrence.objects.get().reminder == good
     assert "Mars/Olympus" in reread(bad).error
     assert bad.next_fire_at == now + tick.SET_ASIDE
@@ -111,9 +111,9 @@ def test_reminder_that_raises_is_set_aside_and_the_rest_fires(make_reminder, now
 def test_reminder_set_aside_fires_once_it_is_mended(make_reminder, now):
     bad = make_reminder()
     Reminder.objects.filter(pk=bad.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.filter(pk=bad.pk).update(timezone="UTC")
-    assert tick.tick(now + tick.SET_ASIDE) == 1
+    assert tick.run(now + tick.SET_ASIDE) == 1
     assert Occurrence.objects.get().due_at == now
     assert reread(bad).error == ""
 
@@ -124,28 +124,28 @@ def test_row_that_the_database_refuses_is_set_aside_and_the_rest_fires(make_remi
         cursor.execute(
             "ALTER TABLE notifications_delivery ADD CONSTRAINT no_bad CHECK (title <> 'bad')"
         )
-    assert tick.tick(now) == 1
+    assert tick.run(now) == 1
     assert Occurrence.objects.get().reminder == good
     assert "no_bad" in reread(bad).error
 
 
 def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.update(status="active", next_due_at=now, next_fire_at=now)
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
     assert (Occurrence.objects.count(), Delivery.objects.count()) == (1, 1)
 
 
 def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.update(next_due_at=now, next_fire_at=now, next_walls=None)
-    tick.tick(now)
+    tick.run(now)
     assert (reread(reminder).error, reminder.next_due_at) == ("", now + timedelta(days=1))
 
 
 def test_database_refuses_a_second_record_of_an_occurrence(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     with pytest.raises(IntegrityError, match="occurrence_once"), transaction.atomic():
         Occurrence.objects.create(reminder=reminder, due_at=now, status="pending", recorded_at=now)
 
@@ -159,24 +159,24 @@ def test_batches_go_on_until_nothing_is_due(make_reminder, now, monkeypatch):
     monkeypatch.setattr(tick.fire_batch, "__defaults__", (2,))
     for _ in range(5):
         make_reminder()
-    assert tick.tick(now) == 5
+    assert tick.run(now) == 5
 
 
 def test_tick_takes_a_constant_number_of_queries_however_many_are_due(
     make_reminder, now, django_assert_max_num_queries
 ):
-    tick.tick(now)
+    tick.run(now)
     for _ in range(30):
         make_reminder()
     with django_assert_max_num_queries(14):
-        tick.tick(now)
+        tick.run(now)
 
 
 def test_tick_without_work_reads_only(reminder, now, django_assert_num_queries):
-    tick.tick(now - timedelta(minutes=10))
+    tick.run(now - timedelta(minutes=10))
     # And the look and the claim, which go past Django's cursor.
     with django_assert_num_queries(4) as captured:
-        tick.tick(now - timedelta(minutes=10))
+        tick.run(now - timedelta(minutes=10))
     statements = [query["sql"].split()[0] for query in captured.captured_queries]
     assert not {"INSERT", "UPDATE", "DELETE"} & set(statements)
 
@@ -194,38 +194,38 @@ def test_tick_finds_the_due_by_its_partial_index(make_reminder, now):
 
 
 def test_tick_wakes_deliver_for_what_an_earlier_wake_up_lost(reminder, now, woken):
-    tick.tick(now)
+    tick.run(now)
     woken.clear()
-    tick.tick(now)
+    tick.run(now)
     assert woken == ["notifications.tasks.deliver"]
 
 
 def test_tick_wakes_nobody_when_nothing_is_due(reminder, now, woken):
-    tick.tick(now - timedelta(minutes=1))
+    tick.run(now - timedelta(minutes=1))
     assert woken == []
 
 
 def test_tick_leaves_a_heartbeat(db, now):
-    tick.tick(now)
+    tick.run(now)
     assert tick.last_tick() == now
 
 
 def test_tick_that_breaks_down_leaves_no_heartbeat(reminder, now, monkeypatch):
     monkeypatch.setattr(firing, "write", lambda planned, now: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        tick.tick(now)
+        tick.run(now)
     assert tick.last_tick() is None
 
 
 def test_heartbeat_is_not_written_at_every_tick(db, now):
-    tick.tick(now)
-    tick.tick(now + timedelta(seconds=1))
+    tick.run(now)
+    tick.run(now + timedelta(seconds=1))
     assert Heartbeat.objects.get().at == now
 
 
 def test_heartbeat_follows_a_clock_that_was_set_back(db, now):
-    tick.tick(now)
-    tick.tick(now - timedelta(hours=1))
+    tick.run(now)
+    tick.run(now - timedelta(hours=1))
     assert Heartbeat.objects.get().at == now - timedelta(hours=1)
 
 
@@ -239,7 +239,7 @@ def test_trigger_fires_beside_the_schedule(make_reminder, now):
 
 
 def test_story_from_due_to_sent(reminder, recorder, now):
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     assert [message.title for message in recorder.sent] == ["Stand-up"]
 

@@ -16,7 +16,7 @@ from dateutil.rrule import rrulestr
 from icalendar import Calendar
 
 from accounts import timezones
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.recurrence import Schedule
 
 CORPUS = Path(__file__).parent / "corpus"

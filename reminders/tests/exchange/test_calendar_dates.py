@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reminders.exchange.drafts import Draft
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.recurrence import Schedule
 from reminders.tests.exchange.calendars import calendar, event
 

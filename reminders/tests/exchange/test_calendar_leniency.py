@@ -2,15 +2,15 @@
 
 import pytest
 
-from reminders.exchange.drafts import Reading
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.drafts import FileContent
+from reminders.exchange.icalendar.file_reader import read
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"
 START = "DTSTART;TZID=Europe/Berlin:20270104T090000"
 
 
-def told(reading: Reading) -> list[str]:
+def told(reading: FileContent) -> list[str]:
     return [f"{loss.where}: {loss.what}" for loss in reading.losses]
 
 

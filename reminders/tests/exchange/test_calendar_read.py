@@ -6,8 +6,8 @@ from http import HTTPStatus
 import pytest
 
 from reminders.api.batch import Item, Op, apply
-from reminders.exchange.drafts import Draft, Reading, Unreadable
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.drafts import Draft, FileContent, Unreadable
+from reminders.exchange.icalendar.file_reader import read
 from reminders.exchange.icalendar.losses import BOOKKEEPING
 from reminders.tests.exchange import calendars
 from reminders.tests.exchange.calendars import alarm, calendar, event
@@ -30,7 +30,7 @@ def losses(*components: str, head: str = "") -> list[str]:
     ]
 
 
-def whats(reading: Reading) -> str:
+def whats(reading: FileContent) -> str:
     return "\n".join(f"{loss.where}: {loss.what}" for loss in reading.losses)
 
 

@@ -5,8 +5,8 @@ import quopri
 
 import pytest
 
-from reminders.exchange.drafts import Reading, Unreadable
-from reminders.exchange.icalendar.file import read, read_large
+from reminders.exchange.drafts import FileContent, Unreadable
+from reminders.exchange.icalendar.file_reader import read, read_large
 from reminders.exchange.icalendar.syntax.limits import WEB
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
@@ -14,7 +14,7 @@ HOME = "Europe/Berlin"
 TEXT = "Käse für Łódź, 日本 — und vieles mehr, was in eine Zeile nicht passt; Ende = aus"
 
 
-def told(reading: Reading) -> str:
+def told(reading: FileContent) -> str:
     return "\n".join(f"{loss.where}: {loss.what}" for loss in reading.losses)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"

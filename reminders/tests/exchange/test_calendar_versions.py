@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.icalendar.file_reader import read
 from reminders.tests.exchange.calendars import calendar, event
 
 HOME = "Europe/Berlin"

@@ -12,9 +12,10 @@ from icalendar import Calendar
 
 from accounts import timezones
 from accounts.models import User
-from reminders.exchange.icalendar.file import read, write
-from reminders.exchange.icalendar.vtimezone import vtimezone
-from reminders.exchange.icalendar.write import folded
+from reminders.exchange.drafts import PAUSED
+from reminders.exchange.icalendar.file_reader import read
+from reminders.exchange.icalendar.file_writer import folded, write
+from reminders.exchange.icalendar.vtimezone import content_lines
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule, local_time
 
@@ -251,7 +252,7 @@ def test_skipped_occurrence_is_left_out():
 def test_paused_reminder_is_tentative_and_read_back_as_paused():
     text = written(unsaved(status="paused"))
     assert "STATUS:TENTATIVE" in lines(text)
-    assert read(text.encode(), "UTC").drafts[0].is_paused
+    assert read(text.encode(), "UTC").drafts[0].state == PAUSED
 
 
 def test_template_is_shown_as_it_stands_and_read_back_as_one():
@@ -290,7 +291,7 @@ def test_zone_is_written_once_before_its_first_event():
 
 @pytest.mark.parametrize("name", [*ZONES[1:], "Europe/Dublin", "Asia/Kathmandu", "Asia/Gaza"])
 def test_vtimezone_has_the_offsets_of_the_zone(name):
-    text = "\r\n".join(["BEGIN:VCALENDAR", *vtimezone(name), "END:VCALENDAR", ""])
+    text = "\r\n".join(["BEGIN:VCALENDAR", *content_lines(name), "END:VCALENDAR", ""])
     (found,) = Calendar.from_ical(text.replace(f"TZID:{name}", "TZID:Of its own")).walk("VTIMEZONE")
     theirs, ours = found.to_tz(lookup_tzid=False), timezones.zone(name)
     at = datetime(1971, 1, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from reminders.exchange.drafts import Reading
-from reminders.exchange.icalendar.file import read
+from reminders.exchange.drafts import FileContent
+from reminders.exchange.icalendar.file_reader import read
 from reminders.recurrence import Schedule
 from reminders.tests.exchange.calendars import calendar, event
 
@@ -76,7 +76,7 @@ OVERLAPPING = zone(
 )
 
 
-def due(reading: Reading) -> dict[str, str]:
+def due(reading: FileContent) -> dict[str, str]:
     """Return when each reminder of a file is due next, by its title; "" when it is over."""
     found = {}
     for draft in reading.drafts:
@@ -91,7 +91,7 @@ def due(reading: Reading) -> dict[str, str]:
     return found
 
 
-def told(reading: Reading) -> str:
+def told(reading: FileContent) -> str:
     return "\n".join(f"{loss.where}: {loss.what}" for loss in reading.losses)
 
 

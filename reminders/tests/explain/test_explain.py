@@ -16,7 +16,8 @@ from notifications.transports import TransportError
 from reminders.engine import firing, retention, tick
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import CHANGE, FACE, MISSED, OCCURRENCE, STATUS, Verdict
-from reminders.models import Change, Heartbeat, Occurrence, Reminder, Response
+from reminders.models import Change, Heartbeat, Occurrence, Reminder
+from reminders.models.response import SOURCES
 from reminders.schedule.misfire import Missed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -64,7 +65,7 @@ def words_of(explanation, *whats):
         (Change.Verb, CHANGE),
         (Delivery.Status, DELIVERY),
         (Attempt.Outcome, ATTEMPT),
-        (Response.Source, FACE),
+        (SOURCES, FACE),
     ],
 )
 def test_every_state_has_its_words(states, words):
@@ -108,7 +109,7 @@ def test_reason_that_is_not_known_is_told_as_it_stands(standup, now):
 
 def test_chain_goes_from_the_rule_to_each_attempt(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     answer = ask(reminder, now + MINUTE)
     assert answer.verdict == Verdict.SENT
@@ -128,7 +129,7 @@ def test_chain_goes_from_the_rule_to_each_attempt(standup, recorder, now):
 
 def test_late_firing_says_how_late_and_that_nothing_ticked(standup, recorder, now):
     reminder = standup()
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     deliver_due(now + HOUR)
     assert "it fired 1 h late, for nothing was dispatched" in ask(reminder, now + DAY).conclusion
 
@@ -136,9 +137,9 @@ def test_late_firing_says_how_late_and_that_nothing_ticked(standup, recorder, no
 def test_firing_delayed_by_an_error_says_which(standup, recorder, now):
     reminder = standup()
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Europe/Berlin")
-    tick.tick(now + tick.SET_ASIDE)
+    tick.run(now + tick.SET_ASIDE)
     answer = ask(reminder, now + DAY)
     assert "it fired 5 min late, for it was set aside until then: Recurr" in answer.conclusion
     assert "Mars/Olympus" in answer.conclusion
@@ -147,17 +148,17 @@ def test_firing_delayed_by_an_error_says_which(standup, recorder, now):
 def test_error_is_no_excuse_for_what_was_late_after_it(standup, recorder, now):
     reminder = standup()
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Europe/Berlin")
-    tick.tick(now + tick.SET_ASIDE)
-    tick.tick(now + DAY + HOUR)
+    tick.run(now + tick.SET_ASIDE)
+    tick.run(now + DAY + HOUR)
     answer = ask(reminder, now + 2 * DAY, "2026-11-24T18:00")
     assert "1 h late, for nothing was dispatched" in answer.conclusion
 
 
 def test_dead_delivery_says_why(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("404 no such hook", permanent=True))
     deliver_due(now)
     answer = ask(reminder, now + HOUR)
@@ -168,7 +169,7 @@ def test_dead_delivery_says_why(standup, recorder, now):
 
 def test_failed_attempt_says_when_the_next_one_is(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("500"))
     deliver_due(now)
     answer = ask(reminder, now + SECOND)
@@ -181,7 +182,7 @@ def test_failed_attempt_says_when_the_next_one_is(standup, recorder, now):
 
 def test_channel_that_hung_is_told(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("no answer", hung=True))
     deliver_due(now)
     assert "left alone (no answer in time): it is tried again in" in (
@@ -191,7 +192,7 @@ def test_channel_that_hung_is_told(standup, recorder, now):
 
 def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     lease_oldest(now)
     assert "attempt 1 is under way" in ask(reminder, now + SECOND).conclusion
     later = now + LEASE
@@ -209,7 +210,7 @@ def test_uncertain_attempt_and_retry_by_hand_are_told(standup, recorder, now):
 def test_message_that_is_not_repeated_may_have_arrived(standup, channel, recorder, now):
     Channel.objects.filter(pk=channel.pk).update(at_most_once=True)
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("timed out", uncertain=True))
     deliver_due(now)
     conclusion = ask(reminder, now + HOUR).conclusion
@@ -218,7 +219,7 @@ def test_message_that_is_not_repeated_may_have_arrived(standup, channel, recorde
 
 def test_delivery_given_up_is_told_with_its_last_error(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("500"))
     for _ in range(MAX_ATTEMPTS):
         Delivery.objects.update(next_attempt_at=now)
@@ -231,14 +232,14 @@ def test_delivery_given_up_is_told_with_its_last_error(standup, recorder, now):
 def test_disabled_channel_is_told(standup, channel, now):
     reminder = standup()
     channel.disable("410 Gone", now)
-    tick.tick(now)
+    tick.run(now)
     answer = ask(reminder, now + HOUR)
     assert "cancelled: Channel disabled: 410 Gone" in answer.conclusion
 
 
 def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     recorder.fail_with(TransportError("answered 410", address_gone=True))
     deliver_due(now)
     [told] = words_of(ask(reminder, now + HOUR), "delivery")
@@ -247,7 +248,7 @@ def test_channel_that_is_gone_is_told_with_what_it_did_to_the_channel(standup, r
 
 def test_channels_are_told_apart(standup, recorder, channel, user, now):
     reminder = standup(channels=[channel, Channel.objects.inbox_of(user)])
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     Delivery.objects.filter(channel=channel).update(status="dead", reason="No.")
     conclusion = ask(reminder, now + HOUR).conclusion
@@ -260,7 +261,7 @@ def test_address_and_secret_of_a_channel_are_not_told(standup, channel, recorder
         address="https://hooks.example/T0K3N", secret="whsec_abcdefgh"
     )
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     told = str(ask(reminder, now + HOUR))
     assert "T0K3N" not in told
@@ -270,7 +271,7 @@ def test_address_and_secret_of_a_channel_are_not_told(standup, channel, recorder
 def test_firing_without_a_message_is_told(standup, channel, now):
     reminder = standup()
     reminder.channels.clear()
-    tick.tick(now)
+    tick.run(now)
     answer = ask(reminder, now + HOUR)
     assert answer.verdict == Verdict.UNDELIVERED
     assert "no message to any channel is recorded" in answer.conclusion
@@ -287,7 +288,7 @@ def test_firing_by_hand_is_told_as_such(standup, recorder, now):
 
 def test_leads_are_told_each_for_itself(standup, recorder, now):
     reminder = standup(leads=[timedelta(0), HOUR], stored_at=now - 2 * HOUR)
-    tick.tick(now - HOUR)
+    tick.run(now - HOUR)
     deliver_due(now - HOUR)
     answer = ask(reminder, now - MINUTE)
     assert words_of(answer, "due") == ["due; it speaks 1 h before", "due"]
@@ -299,7 +300,7 @@ def test_leads_are_told_each_for_itself(standup, recorder, now):
 
 def test_lead_is_found_by_when_it_speaks(standup, recorder, now):
     reminder = standup(leads=[HOUR], stored_at=now - 2 * HOUR)
-    tick.tick(now - HOUR)
+    tick.run(now - HOUR)
     assert ask(reminder, now, "2026-11-23T17:00").conclusion.startswith(f"{NAME}, 1 h before: it")
 
 
@@ -308,7 +309,7 @@ def test_lead_is_found_by_when_it_speaks(standup, recorder, now):
 
 def test_newest_alone_fires_and_the_older_say_so(standup, now):
     reminder = standup()
-    tick.tick(now + DAY)
+    tick.run(now + DAY)
     answer = ask(reminder, now + DAY)
     assert answer.verdict == Verdict.MISSED
     assert "FOAM came to it 1 d late" in answer.conclusion
@@ -363,7 +364,7 @@ def test_reminder_created_later_is_told(standup, now):
 
 def test_lead_that_had_passed_when_it_was_created_is_told(standup, recorder, now):
     reminder = standup(leads=[timedelta(0), 2 * HOUR])
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     assert "2 h before: the reminder was created only on" in ask(reminder, now).conclusion
 
@@ -380,7 +381,7 @@ def test_deleted_reminder_is_told(standup, now):
 
 def test_finished_reminder_is_told(standup, recorder, now):
     reminder = standup(recurrence="")
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     answer = ask(reminder, now + DAY, "2026-11-24T18:00")
     assert answer.verdict == Verdict.NOT_DUE
@@ -416,7 +417,7 @@ def test_edit_in_the_course_of_a_day_is_told_for_that_day(standup, now):
 
 def test_past_is_explained_by_the_schedule_of_its_day(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     reminder.refresh_from_db()
     reminder.recurrence, reminder.timezone = "FREQ=WEEKLY;BYDAY=FR", "Asia/Tokyo"
@@ -455,7 +456,7 @@ def test_overdue_says_whether_anything_ticks(standup, now):
 def test_overdue_by_an_error_says_which_and_when_it_is_tried_again(standup, now):
     reminder = standup()
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     answer = ask(reminder, now + MINUTE, "2026-11-23T17:00Z")
     assert answer.verdict == Verdict.OVERDUE
     assert "set aside with an error: RecurrenceError" in answer.conclusion
@@ -465,7 +466,7 @@ def test_overdue_by_an_error_says_which_and_when_it_is_tried_again(standup, now)
 
 def test_loss_is_told_loudly(standup, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     Occurrence.objects.all().delete()
     answer = ask(reminder, now + HOUR)
     assert answer.verdict == Verdict.LOST
@@ -474,7 +475,7 @@ def test_loss_is_told_loudly(standup, now):
 
 def test_what_was_pruned_is_no_loss(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     retention.prune(now + 9 * DAY, 7 * DAY)
     assert not Occurrence.objects.exists()
@@ -484,7 +485,7 @@ def test_what_was_pruned_is_no_loss(standup, recorder, now):
 def test_worst_of_a_day_is_the_answer(make_reminder, standup, now):
     reminder = standup(recurrence="0 18,19,20,21 * * *")
     for hours in range(4):
-        tick.tick(now + hours * HOUR)
+        tick.run(now + hours * HOUR)
     Occurrence.objects.order_by("due_at")[2].delete()
     answer = ask(reminder, now + DAY, "2026-11-23")
     assert answer.verdict == Verdict.LOST
@@ -494,7 +495,7 @@ def test_worst_of_a_day_is_the_answer(make_reminder, standup, now):
 
 def test_of_many_only_the_first_are_looked_at(standup, now):
     reminder = standup(recurrence="FREQ=MINUTELY", misfire="all")
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
     answer = ask(reminder, now + HOUR, "2026-11-23")
     assert answer.conclusion.endswith("Only the first 10 of this time were looked at.")
     assert len(words_of(answer, "fired")) == 10
@@ -505,7 +506,7 @@ def test_of_many_only_the_first_are_looked_at(standup, now):
 
 def test_latest_and_next_without_a_moment(standup, recorder, now):
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     answer = ask(reminder, now + HOUR, "")
     assert answer.conclusion == (
@@ -601,7 +602,7 @@ def test_reminder_that_cannot_be_read_is_explained(standup, now):
 def test_question_reads_only_and_little(standup, recorder, now, django_assert_max_num_queries):
     reminder = standup(leads=[timedelta(minutes=n) for n in range(10)], stored_at=now - HOUR)
     for minutes in range(10):
-        tick.tick(now - minutes * MINUTE)
+        tick.run(now - minutes * MINUTE)
     deliver_due(now)
     reminder = Reminder.objects.select_related("owner").get()
     with django_assert_max_num_queries(30) as queries:

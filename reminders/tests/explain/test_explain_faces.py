@@ -26,7 +26,7 @@ def fired(make_reminder, recorder, now):
         starts_at=datetime(2026, 11, 23, 18), timezone="Europe/Berlin", external_id="standup"
     )
     Reminder.objects.update(created_at=now - HOUR)
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
     return reminder
 

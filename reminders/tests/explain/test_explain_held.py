@@ -21,7 +21,7 @@ def test_message_held_by_quiet_hours_says_until_when(standup, user, now):
     user.quiet_from, user.quiet_until = time(16), time(23)
     user.save()
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     found = ask(reminder, now)
     assert found.verdict == Verdict.ON_ITS_WAY
     assert "held by quiet hours: the first attempt is in 6 h" in found.conclusion
@@ -31,7 +31,7 @@ def test_message_held_by_the_flood_guard_says_so(standup, channel, now):
     Channel.objects.update(flood_limit=1)
     standup()
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     told = {ask(each, now).conclusion for each in Reminder.objects.all()}
     assert reminder.pk
     assert any("held by the flood guard: more than 1 within the hour" in each for each in told)
@@ -43,7 +43,7 @@ def collected(standup, now):
     Channel.objects.update(digest_every=HOUR)
     standup()
     reminder = standup()
-    tick.tick(now)
+    tick.run(now)
     return reminder
 
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Channel, Delivery
 from notifications.outbox.round import deliver_due
 from reminders.actions import responses
-from reminders.actions.responses import Actor
 from reminders.engine import tick
 from reminders.explain.explanation import explain
 from reminders.explain.verdicts import Verdict
@@ -36,7 +36,7 @@ def fired(make_reminder, now):
 
 
 def round_at(now):
-    tick.tick(now)
+    tick.run(now)
     deliver_due(now)
 
 
@@ -47,7 +47,8 @@ def ask(occurrence, now):
 
 def test_acknowledged_says_by_whom_and_through_which_face(fired, user, now):
     occurrence = fired()
-    responses.acknowledge(occurrence, now + TEN, Actor("api", user.pk))
+    with acting_as(Actor("api", user.pk)):
+        responses.acknowledge(occurrence, now + TEN)
     answer = ask(occurrence, now + HOUR)
     assert answer.verdict == Verdict.ACKNOWLEDGED
     assert answer.conclusion == (
@@ -61,7 +62,8 @@ def test_acknowledged_says_by_whom_and_through_which_face(fired, user, now):
 
 def test_snoozed_says_until_when_and_with_which_link(fired, channel, now):
     occurrence = fired()
-    responses.snooze(occurrence, now + HOUR, now + TEN, Actor("link", channel_id=channel.pk))
+    with acting_as(Actor("link", channel_id=channel.pk)):
+        responses.snooze(occurrence, now + HOUR, now + TEN)
     answer = ask(occurrence, now + TEN)
     assert answer.verdict == Verdict.SNOOZED
     assert "snoozed until Monday 23 November 2026 at 18:00 (UTC) with a link" in answer.conclusion
@@ -106,7 +108,8 @@ def test_nag_that_reaches_nobody_is_told(fired, channel, now):
 def test_what_was_not_sent_any_more_for_it_was_answered_is_no_failure(fired, now, make_reminder):
     occurrence = fired()
     Delivery.objects.update(status="cancelled", reason=responses.SNOOZED)
-    responses.snooze(occurrence, now + TEN, now, Actor("command"))
+    with acting_as(Actor("command")):
+        responses.snooze(occurrence, now + TEN, now)
     round_at(now + TEN)
     answer = ask(occurrence, now + TEN)
     assert answer.verdict == Verdict.SENT
@@ -117,7 +120,8 @@ def test_skipped_says_by_whom(make_reminder, user, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     reminder.created_at = now - HOUR
     reminder.save()
-    responses.skip_next(reminder, now - MINUTE, Actor("admin", user.pk))
+    with acting_as(Actor("admin", user.pk)):
+        responses.skip_next(reminder, now - MINUTE)
     answer = ask(Occurrence.objects.get(), now)
     assert answer.verdict == Verdict.SKIPPED
     assert answer.conclusion == (

@@ -23,7 +23,7 @@ def story(reminder):
 
 def test_firing_leaves_nothing_and_a_creation_only_that_it_was(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     assert [change.verb for change in reminder.changes.all()] == ["created"]
     assert story(reminder) == []
 
@@ -67,7 +67,7 @@ def test_pause_resume_and_delete_are_kept_once(reminder, now):
 def test_set_aside_is_kept_once_for_one_error(reminder, now):
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
     for _ in range(3):
-        tick.tick(now)
+        tick.run(now)
         now += tick.SET_ASIDE
     [(verb, detail)] = story(reminder)
     assert (verb, "Mars/Olympus" in detail) == ("set_aside", True)
@@ -86,7 +86,7 @@ def test_same_error_after_a_firing_is_kept_again(make_reminder, now):
     rows = Reminder.objects.filter(pk=reminder.pk)
     for zone in ("Mars/Olympus", "UTC", "Mars/Olympus"):
         rows.update(timezone=zone)
-        tick.tick(now)
+        tick.run(now)
         now += timedelta(days=1)
     assert [verb for verb, _ in story(reminder)] == ["set_aside", "set_aside"]
 

@@ -225,14 +225,14 @@ def test_own_export_tells_leads_as_the_api_does(api, make_reminder):
 
 def test_tick_fires_a_day_before_on_time_and_says_so(make_reminder):
     reminder = make_reminder(starts_at=SUMMER, timezone=BERLIN, leads=[Lead(), Lead(1)])
-    assert tick.tick(BEFORE - SECOND) == 0
-    assert tick.tick(BEFORE) == 1
+    assert tick.run(BEFORE - SECOND) == 0
+    assert tick.run(BEFORE) == 1
     delivery = Delivery.objects.get()
     assert "Due in 1 d, on Sunday 28 March 2027 at 09:00" in delivery.body
     assert (delivery.data["lead_seconds"], delivery.data["late_seconds"]) == (86_400, 0)
     reminder.refresh_from_db()
     assert reminder.next_fire_at == datetime(2027, 3, 28, 7, tzinfo=UTC)
-    assert tick.tick(reminder.next_fire_at) == 1
+    assert tick.run(reminder.next_fire_at) == 1
     assert set(Occurrence.objects.values_list("lead", flat=True)) == {Lead(), Lead(1)}
 
 
@@ -246,7 +246,7 @@ def test_shorter_lead_that_a_clock_change_puts_first_is_skipped_with_the_other(m
 
 def test_explanation_of_the_time_it_speaks_finds_a_day_before(make_reminder):
     reminder = make_reminder(starts_at=SUMMER, timezone=BERLIN, leads=[Lead(1)])
-    tick.tick(BEFORE)
+    tick.run(BEFORE)
     found = explain(reminder, BEFORE + HOUR, "2027-03-27T09:00")
     assert "1 d before" in found.conclusion
     assert "it fired on time" in found.conclusion
@@ -277,8 +277,8 @@ def test_replan_moves_a_lead_whose_day_alone_has_new_rules(autumn, now):
 
 
 def test_tick_fires_a_lead_that_nobody_replanned_once_by_its_old_plan(autumn):
-    assert tick.tick(datetime(2027, 10, 16, 7, tzinfo=UTC)) == 0
-    assert tick.tick(datetime(2027, 10, 16, 8, tzinfo=UTC)) == 1
+    assert tick.run(datetime(2027, 10, 16, 7, tzinfo=UTC)) == 0
+    assert tick.run(datetime(2027, 10, 16, 8, tzinfo=UTC)) == 1
     autumn.refresh_from_db()
     assert autumn.next_fire_at == datetime(2028, 10, 16, 7, tzinfo=UTC)
 
@@ -289,6 +289,6 @@ def test_plan_of_before_the_leads_had_days_fires_once_then_goes_on_by_the_wall(m
         starts_at=SUMMER, timezone=BERLIN, recurrence="FREQ=YEARLY", leads=[Lead(1)], misfire="none"
     )
     Reminder.objects.filter(pk=reminder.pk).update(next_fire_at=BEFORE - HOUR)
-    assert tick.tick(BEFORE - HOUR) == 1
+    assert tick.run(BEFORE - HOUR) == 1
     reminder.refresh_from_db()
     assert reminder.next_fire_at == datetime(2028, 3, 27, 7, tzinfo=UTC)

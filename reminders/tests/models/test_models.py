@@ -80,7 +80,7 @@ def test_all_that_came_due_while_nothing_ticked_is_recorded(make_reminder, now, 
 def test_edit_that_mends_a_reminder_set_aside_records_what_it_did_not_fire(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     Reminder.objects.filter(pk=reminder.pk).update(timezone="Mars/Olympus")
-    tick.tick(now)
+    tick.run(now)
     reminder.refresh_from_db()
     reminder.timezone = "Europe/Berlin"
     reminder.store(now + timedelta(seconds=1))
@@ -91,7 +91,7 @@ def test_edit_that_mends_a_reminder_set_aside_records_what_it_did_not_fire(make_
 
 def test_edit_does_not_undo_what_the_tick_did_meanwhile(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
-    tick.tick(now)
+    tick.run(now)
     reminder.title = "New"
     reminder.store(now)
     assert reread(reminder).next_due_at == now + timedelta(days=1)
@@ -138,13 +138,13 @@ def test_pausing_twice_changes_nothing(reminder, now):
 def test_deleted_reminder_keeps_its_row_and_fires_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     reminder.close(now - timedelta(minutes=1))
-    assert tick.tick(now) == 0
+    assert tick.run(now) == 0
     assert Reminder.objects.not_deleted().count() == 0
     assert Reminder.objects.count() == 1
 
 
 def test_deleting_cancels_what_is_queued(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     reminder.close(now)
     assert Delivery.objects.get().reason == "Reminder deleted."
 
@@ -157,7 +157,7 @@ def test_deleting_twice_changes_nothing(reminder, now):
 
 def test_deleting_leaves_the_deliveries_of_others(make_reminder, now):
     gone, kept = make_reminder(), make_reminder()
-    tick.tick(now)
+    tick.run(now)
     gone.close(now)
     assert Delivery.objects.get(reference=kept.occurrences.get().reference).status == "queued"
 

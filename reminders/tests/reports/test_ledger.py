@@ -8,14 +8,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from accounts.audit.actor import Actor, acting_as
 from notifications.models import Channel
 from notifications.operations.ledger import Period
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
-from reminders.actions.responses import Actor, skip_next
+from reminders.actions.responses import skip_next
 from reminders.engine import tick
-from reminders.models import Reminder, Tally
+from reminders.models import OccurrenceTally, Reminder
 from reminders.reports import ledger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -34,11 +35,11 @@ def told(make_reminder, user, channel, recorder, now):
     cancelled = make_reminder(title="cancelled")
     make_reminder(title="dead")
     recorder.on_send = refuse_dead
-    tick.tick(now)
+    tick.run(now)
     cancelled.close(now)
     deliver_due(now)
     make_reminder(title="queued", starts_at=(now + HOUR).replace(tzinfo=None))
-    tick.tick(now + HOUR)
+    tick.run(now + HOUR)
 
 
 def refuse_dead(message):
@@ -69,12 +70,13 @@ def test_each_delivery_is_accounted_for(told, now):
 
 
 def test_tally_has_fired_and_missed_with_the_reason(told, now):
-    rows = Tally.objects.filter(status="missed").values_list("day", "reason", "recorded")
+    rows = OccurrenceTally.objects.filter(status="missed").values_list("day", "reason", "recorded")
     assert list(rows) == [(now.date(), "A later one was due before this could be sent.", 3)]
 
 
 def test_what_was_skipped_is_accounted_for_apart(told, make_reminder, now):
-    skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR, Actor("command"))
+    with acting_as(Actor("command")):
+        skip_next(make_reminder(recurrence="FREQ=DAILY"), now - HOUR)
     found = ledger.read(Period(), now)
     assert (found.occurrences.due, found.occurrences.fired) == (10, 6)
     assert found.occurrences.skipped == {"Skipped before it was due.": 1}
@@ -85,8 +87,8 @@ def test_what_was_skipped_is_accounted_for_apart(told, make_reminder, now):
 
 def test_nags_belong_to_their_occurrence(make_reminder, now):
     make_reminder(nag_every=HOUR)
-    tick.tick(now)
-    tick.tick(now + HOUR)
+    tick.run(now)
+    tick.run(now + HOUR)
     found = ledger.read(Period(), now)
     assert (found.occurrences.due, found.deliveries.posted, found.balances) == (1, 2, True)
     sql("DELETE FROM reminders_occurrence")
@@ -102,7 +104,7 @@ def test_status_that_comes_later_leaves_what_fired_as_fired(told, now):
 def test_what_was_set_aside_with_an_error_is_overdue(make_reminder, now):
     broken = make_reminder()
     Reminder.objects.filter(pk=broken.pk).update(recurrence="FREQ=NEVER")
-    tick.tick(now)
+    tick.run(now)
     assert ledger.read(Period(), now).occurrences.overdue == 1
 
 
@@ -113,7 +115,7 @@ def test_what_is_late_is_overdue_and_no_imbalance(reminder, make_reminder, now):
 
 
 def test_deleted_occurrence_is_missed_twice_over(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     sql("DELETE FROM reminders_occurrence")
     assert wrong(now) == [
         "On 2026-11-23 1 occurrences were recorded, but 0 are there and 0 were pruned.",
@@ -122,7 +124,7 @@ def test_deleted_occurrence_is_missed_twice_over(reminder, now):
 
 
 def test_deleted_delivery_is_missed_twice_over(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     sql("DELETE FROM notifications_delivery")
     assert wrong(now) == [
         "Occurrences that fired without a delivery.",
@@ -131,7 +133,7 @@ def test_deleted_delivery_is_missed_twice_over(reminder, now):
 
 
 def test_deleted_reminder_row_is_missed(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     sql("DELETE FROM reminders_reminder_channels")
     sql("DELETE FROM reminders_reminder")
     assert wrong(now) == ["Occurrences whose reminder is not there."]
@@ -148,7 +150,7 @@ def test_delivery_with_another_cause_needs_no_occurrence(channel, now):
 
 
 def test_rows_are_checked_within_the_period(reminder, now):
-    tick.tick(now)
+    tick.run(now)
     sql("UPDATE notifications_delivery SET reference = 'occurrence:0'")
     assert len(wrong(now, since=now, until=now + HOUR)) == 2
     assert wrong(now, since=now - HOUR, until=now) == []
@@ -161,7 +163,7 @@ def test_one_owner_has_what_is_theirs(told, stranger, now):
 
 def test_by_owner_adds_up_to_all(told, make_reminder, user, stranger, now):
     make_reminder(owner=stranger, channels=[Channel.objects.inbox_of(stranger)])
-    tick.tick(now)
+    tick.run(now)
     ada, eve = ledger.by_owner(Period())
     assert (ada.owner, ada.due, ada.posted) == (user.username, 9, 8)
     assert (eve.owner, eve.due, eve.posted, eve.pending) == (stranger.username, 1, 1, 1)
@@ -174,12 +176,12 @@ def test_what_foam_sends_itself_is_counted_nowhere(make_reminder, user, now):
     Reminder.objects.filter(pk=0).delete()
     make_reminder(pk=0, owner=own.owner, channels=[own])
     assert ledger.read(Period(), now).occurrences.overdue == 0
-    tick.tick(now)
+    tick.run(now)
     found = ledger.read(Period(), now)
     assert (found.occurrences.due, found.deliveries.posted, found.balances) == (0, 0, True)
     sql("DELETE FROM reminders_occurrence")
     assert ledger.read(Period(), now).balances
-    assert (ledger.by_owner(Period()), Tally.objects.count()) == ([], 0)
+    assert (ledger.by_owner(Period()), OccurrenceTally.objects.count()) == ([], 0)
 
 
 def command(*words):

@@ -58,6 +58,6 @@ def test_broken_template_is_refused_at_save_and_its_field_named(make_reminder, f
 @pytest.mark.django_db
 def test_title_with_a_brace_from_before_there_were_templates_still_fires(reminder, now, woken):
     Reminder.objects.update(title="a { b", body='{"x": {"y": 1}}')
-    tick.tick(now)
+    tick.run(now)
     delivery = Delivery.objects.get()
     assert (delivery.title, delivery.body) == ("a { b", '{"x": {"y": 1}}')

@@ -1,4 +1,4 @@
-"""How large a calendar may be: over the web, and from a file that an operator has chosen."""
+"""The largest calendar that is read, over the web and from an operator's file."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ MAX_DATES = 5_000
 class Limits(NamedTuple):
     """Sizes beyond which a calendar is refused as a whole.
 
-    `entries` are VEVENT, VTODO and whatever else stands beside them; `parts` also counts their
+    `entries` are VEVENT, VTODO and all other components beside them; `parts` also counts their
     alarms and the parts of time zones. `seconds` is processor time.
     """
 

@@ -15,7 +15,7 @@ _CHARSET = re.compile(rb"[^:]{0,500};\s*CHARSET\s*=\s*\"?([A-Za-z0-9._-]{1,40})"
 _ESCAPE = re.compile(rb"[ \t][0-9A-F]{2}")
 _BORDER = re.compile(rb"(BEGIN|END):", re.IGNORECASE)
 LEGACY = "cp1252"
-# Of text; others of Python's codecs take long, or unpack.
+# Codecs of text; Python's other codecs take long, or decompress.
 _CHARSETS = re.compile(
     r"utf-8|utf-16(-[lb]e)?|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-[a-z0-9]+|shift_jis|euc_(jp|kr)"
     r"|iso2022_jp|gb2312|gbk|gb18030|big5|tis-620"
@@ -66,7 +66,7 @@ def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each content line with its number.
 
     Bytes are joined before they are decoded: some programs fold within a character. A line in
-    quoted-printable that ends with `=` goes on in the next one, whatever that begins with.
+    quoted-printable that ends with `=` continues in the next one, even without a leading blank.
     """
     pieces: list[bytes] = []
     first, is_version_1 = 1, False
@@ -90,7 +90,7 @@ def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _join_soft_break(pieces: list[bytes], piece: bytes, *, keep_blank: bool) -> None:
-    """Add the line after one that ends with `=`.
+    """Append `piece`, which follows a soft line break (`=`).
 
     vCalendar 1.0 folds at blanks and keeps them; RFC 5545 adds the blank, also within an escape.
     """
@@ -112,14 +112,14 @@ def _decoded(number: int, joined: bytes) -> Line:
         try:
             return _line(number, decode(joined, declared[1].decode()))
         except (ValueError, LookupError):
-            # What the line says of itself is not true; it is read as all others are.
+            # The charset is wrong: the line is decoded like all others.
             pass
     try:
         return _line(number, joined.decode())
     except UnicodeDecodeError:
         pass
     try:
-        # The mark of UTF-16 within a file: two files in one, of which neither can be trusted.
+        # A byte order mark of UTF-16 within a file: two files were joined, and both may be damaged.
         if any(mark in joined for mark in _UTF_16):
             raise ValueError
         return _line(number, joined.decode(LEGACY), is_legacy=True)

@@ -13,7 +13,7 @@ from reminders.exchange.icalendar.syntax.lines import LEGACY, Line, content_line
 
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
-# What stands within an entry or a time zone, and is none by itself.
+# Components within an entry or a time zone, which are no entries.
 _PARTS = ("VALARM", "STANDARD", "DAYLIGHT")
 # vCalendar 1.0 leaves out the names of some parameters.
 _UNNAMED = re.compile(r";([A-Za-z0-9-]+)(?=[;:])")
@@ -38,44 +38,51 @@ class Property:
 
 @dataclass(slots=True)
 class Component:
-    """What stands between BEGIN and END.
+    """The properties and components between BEGIN and END.
 
-    Whoever reads takes: what nobody has taken is left, and so it is known what was not read.
+    A reader takes the properties that it reads. The others stay, and are reported as lost.
     """
 
     name: str
-    left: dict[str, list[Property]] = field(default_factory=dict)
+    properties: dict[str, list[Property]] = field(default_factory=dict)
     children: list["Component"] = field(default_factory=list)
     # The numbers of lines that are no property.
-    broken: list[int] = field(default_factory=list)
-    # Of the file as a whole: the numbers of lines that were decoded as Windows-1252.
-    legacy: list[int] = field(default_factory=list)
+    broken_lines: list[int] = field(default_factory=list)
+    # Of the root only: the numbers of lines that were decoded as Windows-1252.
+    legacy_lines: list[int] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Property]:
+        return self.properties.get(name, [])
+
+    def first(self, name: str) -> Property | None:
+        return next(iter(self.all(name)), None)
+
+    def value(self, name: str) -> str:
+        """Return the value of the first property of this name, or nothing."""
+        return prop.value.strip() if (prop := self.first(name)) else ""
 
     def take(self, name: str) -> list[Property]:
-        return self.left.pop(name, [])
+        return self.properties.pop(name, [])
 
     def take_one(self, name: str) -> Property | None:
-        """Take the first; further ones stay behind."""
-        found = self.left.get(name)
-        if not found:
-            return None
-        first = found.pop(0)
-        if not found:
-            del self.left[name]
-        return first
+        """Take the first property of this name, and leave further ones."""
+        properties = self.take(name)
+        if properties[1:]:
+            self.properties[name] = properties[1:]
+        return properties[0] if properties else None
 
     def take_children(self, name: str) -> list["Component"]:
-        taken = [child for child in self.children if child.name == name]
+        matches = [child for child in self.children if child.name == name]
         self.children = [child for child in self.children if child.name != name]
-        return taken
+        return matches
 
     def put(self, name: str, value: str, **params: str) -> None:
-        """Have the component say this, and nothing else under the name."""
-        self.left[name] = [Property(name, params, value)]
+        """Replace all properties of this name by one."""
+        self.properties[name] = [Property(name, params, value)]
 
 
 def tree(content: bytes, limits: Limits = WEB) -> Component:
-    """Return what a file holds, its VCALENDARs among the children. Raises Unreadable."""
+    """Return the root component of a file, the parent of its VCALENDARs. Raises Unreadable."""
     growing = _Tree(limits)
     for line in content_lines(content, limits):
         growing.add(line)
@@ -93,18 +100,18 @@ class _Tree:
 
     def add(self, line: Line) -> None:
         if line.is_legacy:
-            self.root.legacy.append(line.number)
+            self.root.legacy_lines.append(line.number)
         content_property = _property(line.text)
         if content_property is None:
-            self.open_components[-1].broken.append(line.number)
+            self.open_components[-1].broken_lines.append(line.number)
         elif content_property.name == "BEGIN":
             self._begin(content_property.value.strip().upper(), line.number)
         elif content_property.name == "END":
             self._end(content_property.value.strip().upper(), line.number)
         else:
             self._count_dates(content_property, line.number)
-            left = self.open_components[-1].left
-            left.setdefault(content_property.name, []).append(content_property)
+            properties = self.open_components[-1].properties
+            properties.setdefault(content_property.name, []).append(content_property)
 
     def finished(self) -> Component:
         if len(self.open_components) > 1:
@@ -141,7 +148,7 @@ class _Tree:
 
 
 def _property(line: str) -> Property | None:
-    """Read a content line; None for one that cannot be read."""
+    """Return the property of a content line, or None if the line cannot be read."""
     named = _NAME.match(line)
     if named is None:
         return None
@@ -150,8 +157,8 @@ def _property(line: str) -> Property | None:
     try:
         name, params, value = Contentline(_repaired(line)).raw_parts()  # type: ignore[no-untyped-call]
         plain = {
-            key.upper(): each if isinstance(each, str) else ",".join(each)
-            for key, each in params.items()
+            key.upper(): param if isinstance(param, str) else ",".join(param)
+            for key, param in params.items()
         }
         return Property(name.upper(), plain, _plain_value(plain, value))
     except (ValueError, LookupError):
@@ -174,9 +181,9 @@ def _named(parameter: re.Match[str]) -> str:
 
 
 def _plain_value(params: dict[str, str], value: str) -> str:
-    """Return a value without its encoding. Raises ValueError and LookupError.
+    """Return the decoded value. Raises ValueError and LookupError.
 
-    A binary one (an attachment) stays as it is: none is read.
+    A binary value (an attachment) stays encoded: FOAM reads none.
     """
     encoding = params.get("ENCODING", "").upper()
     if params.get("VALUE", "").upper() == "BINARY" or encoding in {"", "8BIT", "7BIT"}:

@@ -41,11 +41,11 @@ class Moment(NamedTuple):
 
 
 def moment(value: str, zone: str | None) -> Moment:
-    """Read a DATE or DATE-TIME; one in UTC is so whatever `zone` says. Raises BadValue."""
-    found = _MOMENT.fullmatch(value.strip().upper())
-    if found is None:
+    """Read a DATE or DATE-TIME. `zone` is for a time that is not in UTC. Raises BadValue."""
+    match = _MOMENT.fullmatch(value.strip().upper())
+    if match is None:
         raise BadValue(f"{value[:40]!r} is no date or time of iCalendar")
-    year, month, day, hour, minute, second, utc = found.groups()
+    year, month, day, hour, minute, second, utc = match.groups()
     try:
         if hour is None:
             return Moment(datetime(int(year), int(month), int(day)), None, is_date=True)
@@ -75,18 +75,18 @@ def signed_lead(value: str) -> Lead:
     return Lead(sign * days, sign * seconds)
 
 
-def text(found: Property | None) -> str:
+def text(prop: Property | None) -> str:
     """Read a TEXT, without the control characters that some programs leave in it."""
-    return "" if found is None else plain(unescape_backslash(found.value))
+    return "" if prop is None else plain(unescape_backslash(prop.value))
 
 
-def texts(found: Property) -> list[str]:
+def texts(prop: Property) -> list[str]:
     """Read a list of TEXT, such as CATEGORIES."""
-    return [found_ for part in split_on_unescaped_comma(found.value) if (found_ := plain(part))]
+    return list(filter(None, map(plain, split_on_unescaped_comma(prop.value))))
 
 
 def plain(text_: str) -> str:
-    """Return a text as it is kept: lines end in one way, and nothing is invisible."""
+    """Return a text without control characters, whose lines end in LF."""
     return _CONTROL.sub("", text_.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 

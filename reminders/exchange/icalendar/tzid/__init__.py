@@ -1,1 +1,1 @@
-"""Which IANA zone a calendar means."""
+"""TZID: the IANA zone that a calendar means by it."""

@@ -1,15 +1,17 @@
-"""What a VTIMEZONE defines: its clock changes, and the offset that it gives a wall time."""
+"""The clock changes of a VTIMEZONE and of a zone of the tz database."""
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
 from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import BadValue, moment
-from reminders.recurrence import RecurrenceError, Schedule
+from reminders.recurrence import Fold, Gap, RecurrenceError, Schedule
+from reminders.recurrence.wall_clock import UTC_EPOCH, zone_clock
 
 # A rule is followed for a century from here; two a year may be written out.
 EPOCH_YEAR = 1969
@@ -21,19 +23,27 @@ _DAY = timedelta(days=1)
 _OFFSET = re.compile(r"([+-])?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?")
 
 
-class DefinedChange(NamedTuple):
-    """A clock change: when, in UTC, and the offsets before and after it."""
+class OffsetChange(NamedTuple):
+    """A clock change: its instant in UTC, and the offsets before and after it."""
 
     at: datetime
     before: timedelta
     after: timedelta
 
+    @property
+    def wall(self) -> datetime:
+        """The wall time of the change, by the clock before it."""
+        return (self.at + self.before).replace(tzinfo=None)
+
+
+OffsetAndChanges = tuple[timedelta, tuple[OffsetChange, ...]]
+
 
 class Definition(NamedTuple):
-    """The clock changes of a VTIMEZONE, those left out that change nothing."""
+    """The clock changes of a zone; of a VTIMEZONE, those at which the offset changes."""
 
     first: timedelta
-    changes: tuple[DefinedChange, ...]
+    changes: tuple[OffsetChange, ...]
 
     @classmethod
     def of(cls, component: Component) -> "Definition":
@@ -43,12 +53,12 @@ class Definition(NamedTuple):
         except RecurrenceError as error:
             raise BadValue(error.message) from None
         first = offset = ordered[0].before
-        kept = []
+        changes = []
         for change in ordered:
             if change.after != offset:
-                kept.append(DefinedChange(change.at, offset, change.after))
+                changes.append(OffsetChange(change.at, offset, change.after))
                 offset = change.after
-        return cls(first, tuple(kept))
+        return cls(first, tuple(changes))
 
     def instant(self, wall: datetime) -> datetime:
         """Return the instant of a wall time, in gaps and folds as RFC 5545 (3.3.5) has it."""
@@ -61,13 +71,22 @@ class Definition(NamedTuple):
             offset = change.before if is_in_gap else change.after
         return wall.replace(tzinfo=UTC) - offset
 
-    def between(
-        self, begin: datetime, end: datetime
-    ) -> tuple[timedelta, tuple[DefinedChange, ...]]:
+    def between(self, begin: datetime, end: datetime) -> OffsetAndChanges:
         """Return the offset at `begin`, and the changes after it and before `end`."""
         low = bisect_right(self.changes, begin, key=attrgetter("at"))
         high = bisect_right(self.changes, end, key=attrgetter("at"))
         return self.changes[low - 1].after if low else self.first, self.changes[low:high]
+
+
+# Few zones are like a definition: a file asks for these again and again.
+@lru_cache(maxsize=32)
+def definition_of_zone(name: str) -> Definition:
+    """Return the clock changes of a zone of the tz database."""
+    seconds, offsets, _ = zone_clock(name, Gap.AFTER, Fold.FIRST).changes
+    instants = (UTC_EPOCH + timedelta(seconds=second) for second in seconds)
+    lengths = [timedelta(seconds=offset) for offset in offsets]
+    changes = zip(instants, lengths, lengths[1:], strict=False)
+    return Definition(lengths[0], tuple(OffsetChange(*change) for change in changes))
 
 
 def _within_century(wall: datetime) -> datetime:
@@ -78,7 +97,7 @@ def _within_century(wall: datetime) -> datetime:
     return wall if year == wall.year else wall.replace(year=year, day=min(wall.day, 28))
 
 
-def _changes(component: Component) -> Iterator[DefinedChange]:
+def _changes(component: Component) -> Iterator[OffsetChange]:
     """Yield the changes of a VTIMEZONE. Raises BadValue and RecurrenceError."""
     parts = [part for part in component.children if part.name in {"STANDARD", "DAYLIGHT"}]
     if not parts:
@@ -90,25 +109,25 @@ def _changes(component: Component) -> Iterator[DefinedChange]:
             total += 1
             if total > MAX_CHANGES:
                 raise BadValue(f"it has more than {MAX_CHANGES} changes")
-            yield DefinedChange(wall - before, before, after)
+            yield OffsetChange(wall - before, before, after)
 
 
 def _walls(part: Component, before: timedelta) -> Iterable[datetime]:
     """Yield when the clock was set, by the clock before, as if that were UTC."""
-    starts = part.left.get("DTSTART")
-    if not starts:
+    dtstart = part.first("DTSTART")
+    if dtstart is None:
         raise BadValue("a part has no DTSTART")
-    start = moment(starts[0].value, None).wall
+    start = moment(dtstart.value, None).wall
     # Outlook starts in 1601.
     if start.year < EPOCH_YEAR:
         start = start.replace(year=EPOCH_YEAR, day=min(start.day, 28))
     yield start.replace(tzinfo=UTC)
-    for rdates in part.left.get("RDATE", []):
+    for rdates in part.all("RDATE"):
         for value in rdates.value.split(","):
             date = moment(value, None)
             wall = date.wall + before if date.zone else date.wall
             yield wall.replace(tzinfo=UTC)
-    for rule in part.left.get("RRULE", []):
+    for rule in part.all("RRULE"):
         schedule = Schedule.validate(
             starts_at=start, timezone="UTC", recurrence=_by_the_clock(rule.value, before)
         )
@@ -128,8 +147,7 @@ def _by_the_clock(rule: str, before: timedelta) -> str:
 
 
 def _utc_offset(part: Component, name: str) -> timedelta:
-    properties = part.left.get(name)
-    value = properties[0].value.strip() if properties else ""
+    value = part.value(name)
     parsed = _OFFSET.fullmatch(value)
     if parsed is None:
         raise BadValue(f"{name} is {value[:20]!r}, not an offset such as +0100")

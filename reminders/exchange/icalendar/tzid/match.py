@@ -1,6 +1,5 @@
-"""Which zone of the tz database does what a VTIMEZONE defines."""
+"""The zone of the tz database that is most like a VTIMEZONE."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -10,24 +9,23 @@ from accounts import timezones
 from reminders.exchange.icalendar.tzid.definition import (
     CENTURY,
     EPOCH_YEAR,
-    DefinedChange,
     Definition,
+    OffsetAndChanges,
+    OffsetChange,
+    definition_of_zone,
 )
-from reminders.recurrence import Fold, Gap
-from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
 
-# A zone and a definition are equal when they agree over so many years from the first use.
+# A zone and a definition are equal if they agree for this number of years from the first use.
 YEARS = 12
 LAST_YEAR = EPOCH_YEAR + CENTURY - 1
-# Between how programs of other years, or with mistakes, have put the same clock change.
+# The maximum between the dates that programs have given to the same clock change.
 NEAR = timedelta(days=36)
-# From year to year in search of one from which on a definition is near to a zone.
+# The search for a year from which on a definition is near to a zone goes by this many years.
 STEP = 4
-SECOND = timedelta(seconds=1)
 
 
 class Likeness(IntEnum):
-    """How a zone is like a definition, the best first."""
+    """The likeness of a zone and a definition, the best first."""
 
     EQUAL = 1
     EQUAL_LATER = 2
@@ -42,14 +40,14 @@ class Match(NamedTuple):
     year: int
 
 
-def match(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
+def find_match(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
     """Return the zone that is most like a definition from a year on, the first of equals."""
     year = min(max(year, EPOCH_YEAR + 1), LAST_YEAR - YEARS)
     begin, end = _january(year), _january(year + YEARS)
     defined = definition.between(begin, end)
     alike = _alike(definition, year, candidates)
     for name in alike:
-        if _between(name, begin, end) == defined:
+        if definition_of_zone(name).between(begin, end) == defined:
             return Match(name, Likeness.EQUAL, year)
     return _equal_later(definition, candidates) or _near(definition, year, candidates)
 
@@ -57,7 +55,7 @@ def match(definition: Definition, year: int, candidates: Sequence[str]) -> Match
 def _alike(definition: Definition, year: int, candidates: Iterable[str]) -> list[str]:
     """Return the candidates with the offsets of a definition in January and July of a year.
 
-    It is the cheap question: the clock changes of all zones take seconds to work out.
+    It is a cheap first test: to compute the clock changes of all zones takes seconds.
     """
     moments = [datetime(year, month, 15, tzinfo=UTC) for month in (1, 7)]
     offsets = [definition.between(moment, moment)[0] for moment in moments]
@@ -75,22 +73,22 @@ def _equal_later(definition: Definition, candidates: Sequence[str]) -> Match | N
     begin = _january(EPOCH_YEAR + 1)
     _, defined = definition.between(begin, end)
     for name in _alike(definition, LAST_YEAR - 1, candidates):
-        _, changes = _between(name, begin, end)
+        _, changes = definition_of_zone(name).between(begin, end)
         year = _last_difference(defined, changes).year + 1
         if year <= LAST_YEAR - YEARS:
             return Match(name, Likeness.EQUAL_LATER, year)
     return None
 
 
-def _last_difference(one: Sequence[DefinedChange], other: Sequence[DefinedChange]) -> datetime:
-    """Return when two zones of equal offsets at the end differed last."""
+def _last_difference(defined: Sequence[OffsetChange], changes: Sequence[OffsetChange]) -> datetime:
+    """Return the last instant at which two zones differ that have equal offsets at the end."""
     length = 0
-    for change, counterpart in zip(reversed(one), reversed(other), strict=False):
+    for change, counterpart in zip(reversed(defined), reversed(changes), strict=False):
         if (change.at, change.after) != (counterpart.at, counterpart.after):
             break
         length += 1
-    left = [*one[: len(one) - length][-1:], *other[: len(other) - length][-1:]]
-    return max((change.at for change in left), default=_january(EPOCH_YEAR))
+    last = [change for zone in (defined, changes) for change in zone[: len(zone) - length][-1:]]
+    return max((change.at for change in last), default=_january(EPOCH_YEAR))
 
 
 def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match | None:
@@ -100,7 +98,7 @@ def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match
         defined = definition.between(begin, end)
         best: tuple[timedelta, str] | None = None
         for name in _alike(definition, start, candidates):
-            distance = _distance(defined, _between(name, begin, end))
+            distance = _distance(defined, definition_of_zone(name).between(begin, end))
             if distance is not None and (best is None or distance < best[0]):
                 best = distance, name
         if best:
@@ -108,32 +106,18 @@ def _near(definition: Definition, year: int, candidates: Sequence[str]) -> Match
     return None
 
 
-def _distance(
-    one: tuple[timedelta, Sequence[DefinedChange]], other: tuple[timedelta, Sequence[DefinedChange]]
-) -> timedelta | None:
-    """Return how far the clock changes are apart in all; None where one has no counterpart."""
-    (offset, changes), (other_offset, others) = one, other
-    if offset != other_offset or len(changes) != len(others):
+def _distance(defined: OffsetAndChanges, zone: OffsetAndChanges) -> timedelta | None:
+    """Return the sum of the times between clock changes; None if one has no counterpart."""
+    (defined_offset, defined_changes), (offset, changes) = defined, zone
+    if defined_offset != offset or len(defined_changes) != len(changes):
         return None
     total = timedelta(0)
-    for change, counterpart in zip(changes, others, strict=True):
+    for change, counterpart in zip(defined_changes, changes, strict=True):
         apart = abs(change.at - counterpart.at)
         if apart > NEAR or change.after != counterpart.after:
             return None
         total += apart
     return total
-
-
-def _between(
-    name: str, begin: datetime, end: datetime
-) -> tuple[timedelta, tuple[DefinedChange, ...]]:
-    """Return the offset of a zone at `begin`, and its changes after it and before `end`."""
-    at, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
-    low, high = (bisect_right(at, (moment - UTC_EPOCH) // SECOND) for moment in (begin, end))
-    lengths = [timedelta(seconds=offset) for offset in offsets[low : high + 1]]
-    moments = (UTC_EPOCH + timedelta(seconds=second) for second in at[low:high])
-    changes = zip(moments, lengths, lengths[1:], strict=False)
-    return lengths[0], tuple(DefinedChange(*change) for change in changes)
 
 
 def _january(year: int) -> datetime:

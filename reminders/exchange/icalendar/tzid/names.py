@@ -13,14 +13,14 @@ MAX_NAME_LENGTH = 200
 _OFFSET = re.compile(
     r"\(?\s*(?:UTC|GMT|Z)?\s*([+\-\u2212])\s*(\d{1,2})(?:[:.]?(\d{2}))?\s*\)?", re.IGNORECASE
 )
-_SHOWN = re.compile(
+_DISPLAY_NAME = re.compile(
     r"\s*\((?:UTC|GMT)\s*(?:([+\-\u2212])?\s*(\d{1,2})[:.]?(\d{2})?)?\)\s*(.+)", re.I
 )
 _WORD = re.compile(r"[^\W_]+")
 
-# What Windows and Outlook show, of zones that are no city of the tz database.
-# Windows keeps the same in its registry, as Display of each of Time Zones.
-_SHOWN_NAMES = {
+# The display names of Windows and Outlook for zones that are no city of the tz database.
+# The registry of Windows has them, as Display below Time Zones.
+_WINDOWS_IDS_BY_DISPLAY_NAME = {
     "International Date Line West": "Dateline Standard Time",
     "Eniwetok, Kwajalein": "Dateline Standard Time",
     "Midway Island, Samoa": "UTC-11",
@@ -158,21 +158,21 @@ def known_name(name: str) -> str | None:
     # As in /mozilla.org/20070129_1/Europe/Berlin.
     parts = name.strip("/").replace(" ", "_").split("/")
     for begin in range(min(len(parts), 5)):
-        if known := _any_case().get("/".join(parts[begin:]).lower()):
-            return known
+        if zone := _any_case().get("/".join(parts[begin:]).lower()):
+            return zone
     return None
 
 
-def shown_name(name: str) -> str | None:
-    """Return the IANA zone of a name as Outlook shows it: (UTC+01:00) Amsterdam, Berlin, ….
+def zone_of_display_name(name: str) -> str | None:
+    """Return the IANA zone of a display name of Outlook: (UTC+01:00) Amsterdam, Berlin, ….
 
     The offset in it has to be the standard offset of the zone; without one it has to be a phrase
     that Windows knows.
     """
-    shown = _SHOWN.fullmatch(name.strip().strip('"'))
-    phrase = shown[4] if shown else name
-    offset = _signed(shown[1] or "+", shown[2] or "0", shown[3]) if shown else None
-    zone = _shown_zones().get(_key(phrase))
+    match = _DISPLAY_NAME.fullmatch(name.strip().strip('"'))
+    phrase = match[4] if match else name
+    offset = _signed(match[1] or "+", match[2] or "0", match[3]) if match else None
+    zone = _display_zones().get(_key(phrase))
     if offset is None:
         return zone
     candidates = [*([zone] if zone else []), *_cities(phrase)]
@@ -192,8 +192,9 @@ def fixed_zone(name: str) -> str | None:
 def hints(name: str) -> list[str]:
     """Return the zones that the words of a name may mean, to choose one among equals."""
     suffixed = _windows_ids().get(f"{name.strip().lower()} standard time")
-    named = [known_name(name), shown_name(name), known_name(name.replace("-", "/", 1)), suffixed]
-    return [zone for zone in [*named, *_cities(name)] if zone]
+    spelled = known_name(name.replace("-", "/", 1))
+    zones = [known_name(name), zone_of_display_name(name), spelled, suffixed, *_cities(name)]
+    return [zone for zone in zones if zone]
 
 
 @cache
@@ -213,10 +214,10 @@ def standard_offset(name: str) -> timedelta:
 
 @cache
 def well_known() -> tuple[str, ...]:
-    """Return all zones: those that Windows has an id for come first, old links last."""
+    """Return all zones: first the zones with a Windows id, last old links."""
     first = [name for name in WINDOWS_TO_OLSON.values() if name in timezones.names()]
-    others = sorted(timezones.names() - set(first), key=lambda name: ("/" not in name, name))
-    return tuple(dict.fromkeys([*first, *others]))
+    further = sorted(timezones.names() - set(first), key=lambda name: ("/" not in name, name))
+    return tuple(dict.fromkeys([*first, *further]))
 
 
 def _signed(sign: str, hours: str, minutes: str | None) -> timedelta:
@@ -239,11 +240,11 @@ def _windows_ids() -> dict[str, str]:
 
 
 @cache
-def _shown_zones() -> dict[str, str]:
+def _display_zones() -> dict[str, str]:
     zones = _windows_ids()
     return {
         _key(phrase): zones[windows.lower()]
-        for phrase, windows in _SHOWN_NAMES.items()
+        for phrase, windows in _WINDOWS_IDS_BY_DISPLAY_NAME.items()
         if windows.lower() in zones
     }
 
@@ -263,13 +264,13 @@ def _cities(phrase: str) -> Iterator[str]:
 @cache
 def _zones_of_cities() -> dict[str, str]:
     """Return the zones by the city in their names; those of links and of regions come second."""
-    found: dict[str, str] = {}
+    zones: dict[str, str] = {}
     regions = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe")
     for name in sorted(timezones.names()):
         region, _, city = name.partition("/")
         if city and region in (*regions, "Indian", "Pacific"):
-            found.setdefault(_key(city.rpartition("/")[2].replace("_", " ")), name)
-    return found
+            zones.setdefault(_key(city.rpartition("/")[2].replace("_", " ")), name)
+    return zones
 
 
 @cache

@@ -1,24 +1,24 @@
-"""Which IANA zone a calendar means by a TZID: by its name, or by what its VTIMEZONE defines."""
+"""The IANA zone of a TZID, by its name or by its VTIMEZONE."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from accounts import timezones
 from reminders.exchange.drafts import Unreadable
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import UTC_NAME, BadValue, Moment, moment, text
 from reminders.exchange.icalendar.tzid.definition import Definition
-from reminders.exchange.icalendar.tzid.match import YEARS, Likeness, match
+from reminders.exchange.icalendar.tzid.match import YEARS, Likeness, find_match
 from reminders.exchange.icalendar.tzid.names import (
     MAX_NAME_LENGTH,
     etc_zones,
     fixed_zone,
     hints,
     known_name,
-    shown_name,
     well_known,
+    zone_of_display_name,
 )
 from reminders.recurrence import to_utc
 
@@ -31,35 +31,38 @@ _LIKENESS = {
 }
 
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
 class Remark(NamedTuple):
-    """How a TZID was read, where its name alone does not tell."""
+    """The reading of a TZID whose name alone does not tell the zone."""
 
     where: str
     what: str
 
 
 class Zones:
-    """The zones that one calendar names. What it answers does not depend on what it was asked."""
+    """The zones that one calendar names. The order of the calls does not matter."""
 
     def __init__(self, definitions: Iterable[Component], preferred: Iterable[str]) -> None:
         self._components: dict[str, Component] = {}
         for component in definitions:
             if len(self._components) >= MAX_ZONES:
                 raise Unreadable(f"It defines more than {MAX_ZONES} time zones.")
-            tzid = component.left.get("TZID")
-            self._components.setdefault(_key(text(tzid[0] if tzid else None)), component)
+            self._components.setdefault(_key(_label(component)), component)
         self.preferred = [name for name in preferred if name in timezones.names()]
         self._definitions: dict[str, Definition | BadValue] = {}
         self._names: dict[tuple[str, int], str | BadValue] = {}
-        self._known: dict[str, str | None] = {}
-        # Each once, in the order of the file.
+        self._known_names: dict[str, str | None] = {}
+        # Without duplicates, in the order of the file.
         self.remarks: dict[Remark, None] = {}
 
     def moment(self, prop: Property, value: str = "", *, year: int | None = None) -> Moment:
         """Return the date or time of a property, or of one of its values. Raises BadValue.
 
         Times of a series, which began in `year`, are in one zone. Without `year` a time is on its
-        own: where no zone does what the file defines, the definition itself tells its moment.
+        own: if no zone is like the definition in the file, the definition gives its instant.
         """
         at = moment(value or prop.value, None)
         tzid = prop.params.get("TZID")
@@ -74,15 +77,7 @@ class Zones:
     def name(self, tzid: str, year: int) -> str:
         """Return the IANA zone that a TZID means from a year on. Raises BadValue."""
         key = tzid, year
-        if key not in self._names:
-            try:
-                self._names[key] = self._look_up(tzid, year)
-            except BadValue as error:
-                self._names[key] = error
-        name = self._names[key]
-        if isinstance(name, BadValue):
-            raise BadValue(str(name))
-        return name
+        return _cached(self._names, key, lambda: self._look_up(tzid, year))
 
     def likely(self) -> list[str]:
         """Return the zones in which a time in UTC may have been midnight, the likeliest first."""
@@ -92,21 +87,21 @@ class Zones:
     def _known_name(self, tzid: str) -> str | None:
         """Return the zone of a name that needs no definition.
 
-        An abbreviation may mean more than one; where the file defines it, that counts.
+        An abbreviation may mean several zones: a definition in the file takes precedence.
         """
-        if tzid not in self._known:
+        if tzid not in self._known_names:
             component = self._components.get(_key(tzid))
             names = [known_name(tzid), known_name(_location(component))]
-            self._known[tzid] = next(
+            self._known_names[tzid] = next(
                 (name for name in names if name and ("/" in name or component is None)), None
             )
-        return self._known[tzid]
+        return self._known_names[tzid]
 
     def _look_up(self, tzid: str, year: int) -> str:
         if len(tzid) > MAX_NAME_LENGTH:
             raise BadValue(f"its time zone has a name of {len(tzid)} characters")
-        if known := self._known_name(tzid):
-            return known
+        if iana_name := self._known_name(tzid):
+            return iana_name
         component = self._components.get(_key(tzid))
         if component is None:
             name = _spelled_name(tzid)
@@ -127,14 +122,14 @@ class Zones:
         definition = self._definition(tzid)
         location = _location(self._components[_key(tzid)])
         is_fixed = not definition.changes
-        zone = match(
+        zone = find_match(
             definition,
             year,
             [
                 *hints(tzid),
                 *hints(location),
                 *self.preferred,
-                # Of equals the one that no law changes.
+                # Preferred to equal zones, which a law may change.
                 *(etc_zones() if is_fixed else ()),
                 *well_known(),
             ],
@@ -151,7 +146,7 @@ class Zones:
         return zone.name
 
     def _by_definition(self, tzid: str, wall: datetime) -> Moment:
-        """Return a single time; in UTC where no zone does what the file defines."""
+        """Return a single time; in UTC if no zone is like the definition in the file."""
         if _key(tzid) not in self._components:
             return Moment(wall, self.name(tzid, wall.year))
         try:
@@ -172,26 +167,37 @@ class Zones:
         return Moment(instant.replace(tzinfo=None), UTC_NAME)
 
     def _definition(self, tzid: str) -> Definition:
-        """Return what the file defines for a TZID. Raises BadValue."""
-        key = _key(tzid)
-        if key not in self._definitions:
+        """Return the definition of a TZID in the file. Raises BadValue."""
+
+        def read_definition() -> Definition:
             try:
-                self._definitions[key] = Definition.of(self._components[key])
+                return Definition.of(self._components[key])
             except BadValue as error:
-                message = f"its time zone {tzid[:60]!r} cannot be read: {error}"
-                self._definitions[key] = BadValue(message)
-        definition = self._definitions[key]
-        if isinstance(definition, BadValue):
-            raise BadValue(str(definition))
-        return definition
+                raise BadValue(f"its time zone {tzid[:60]!r} cannot be read: {error}") from None
+
+        key = _key(tzid)
+        return _cached(self._definitions, key, read_definition)
 
     def _remark(self, where: str, what: str) -> None:
         self.remarks[Remark(where, what)] = None
 
 
+def _cached(cache: dict[Key, Value | BadValue], key: Key, compute: Callable[[], Value]) -> Value:
+    """Return the cached result of `compute`; an error is cached, too, and raised again."""
+    if key not in cache:
+        try:
+            cache[key] = compute()
+        except BadValue as error:
+            cache[key] = error
+    result = cache[key]
+    if isinstance(result, BadValue):
+        raise BadValue(str(result))
+    return result
+
+
 def _spelled_name(tzid: str) -> str | None:
     """Return the zone of a name that nothing defines, as other programs spell it."""
-    return known_name(tzid.replace("-", "/", 1)) or shown_name(tzid) or fixed_zone(tzid)
+    return known_name(tzid.replace("-", "/", 1)) or zone_of_display_name(tzid) or fixed_zone(tzid)
 
 
 def _key(tzid: str) -> str:
@@ -200,10 +206,8 @@ def _key(tzid: str) -> str:
 
 
 def _label(component: Component) -> str:
-    tzid = component.left.get("TZID")
-    return text(tzid[0] if tzid else None)
+    return text(component.first("TZID"))
 
 
 def _location(component: Component | None) -> str:
-    location = component.left.get("X-LIC-LOCATION") if component else None
-    return text(location[0]) if location else ""
+    return text(component.first("X-LIC-LOCATION")) if component else ""

@@ -1,0 +1,44 @@
+"""Queries that Django does not write by itself: one plan for an owner's rows, and one statement.
+
+with_related reads rows and their related rows in one statement, and so from one snapshot. With two
+statements the second may see a commit in between: an answer could show a delivery without attempts
+beside a failed attempt.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, Func, Model, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+
+
+class EqualsAny(Func):
+    """`column = ANY (ARRAY[value])`: the same rows as `column = value`, with another plan.
+
+    After `column = value` PostgreSQL treats `ORDER BY column, id` as `ORDER BY id`, and may scan
+    the whole primary key past the rows of all other owners. Here the column stays part of the
+    order, so only an index that begins with it can serve the query.
+    """
+
+    template = "%(expressions)s])"
+    arg_joiner = " = ANY (ARRAY["
+    output_field = BooleanField()
+
+    def __init__(self, column: Any, value: Any) -> None:
+        super().__init__(column, value)
+
+
+def with_related(
+    rows: QuerySet[Any], name: str, related: QuerySet[Any], key: str, **columns: Any
+) -> QuerySet[Any]:
+    """Add the attribute `name` to each row: a list of its related rows, as dicts of `columns`."""
+    objects = related.filter(**{key: OuterRef("pk")}).values(row=JSONObject(**columns))
+    return rows.annotate(**{name: ArraySubquery(objects)})
+
+
+def keep_related(instance: Model, name: str, related: list[Any]) -> None:
+    """Set the result of `instance.<name>.all()` to these rows, as prefetch_related does."""
+    rows = getattr(instance, name).all()
+    rows._result_cache, rows._prefetch_done = related, True
+    cache = getattr(instance, "_prefetched_objects_cache", {})
+    instance._prefetched_objects_cache = {**cache, name: rows}  # type: ignore[attr-defined]
