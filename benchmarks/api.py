@@ -1,10 +1,10 @@
-"""The API under gunicorn: rates and times by the number of stored reminders and by worker class.
+"""The API under gunicorn: rates and times by the number of stored reminders.
 
 The client's user is the largest of many owners: PostgreSQL plans the lists of one owner among many
 otherwise than the lists of an owner of everything.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from accounts.models import ApiToken
 from benchmarks import databases
 from benchmarks.bench import Bench
-from benchmarks.client import ApiRequest, Client, LoadTimes, hold_half_requests
+from benchmarks.client import ApiRequest, Client, LoadTimes
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
 from reminders.models import Reminder
 from tools.local_stack.programs import web
@@ -26,8 +26,6 @@ CONNECTIONS = 4
 # The share of the reminders that belongs to other owners.
 OTHER_OWNERS_SHARE = 0.9
 PATIENCE = 60
-# Clients that send half a request and wait, as a phone in a tunnel.
-SLOW_CLIENTS = 2
 NEW = {
     "title": "Take the bread out of the oven",
     "starts_at": "2027-03-01T18:00:00",
@@ -36,13 +34,6 @@ NEW = {
     "tags": ["kitchen"],
 }
 REMINDERS = "/api/v1/reminders/"
-# The worker classes of gunicorn for a WSGI application that need no further package.
-SERVERS: Mapping[str, Sequence[str]] = {
-    "2 sync": ("--worker-class", "sync", "--threads", "1"),
-    "2 gthread, 2 threads each": ("--threads", "2"),
-    "2 gthread, 4 threads each": ("--threads", "4"),
-    "2 gthread, 8 threads each": ("--threads", "8"),
-}
 
 
 @dataclass
@@ -97,11 +88,10 @@ def measure(bench: Bench) -> Part:
     with site(bench.rig, few) as small, site(bench.rig, many) as big:
         result = measure_queries(bench, (small, big))
         measure_batches(bench, small, result)
-    servers = measure_servers(bench, few)
     for size in (few, many):
         databases.drop(databases.name_of(size))
     databases.use(before)
-    return report(bench, result, servers)
+    return report(bench, result)
 
 
 def make(size: int) -> None:
@@ -112,7 +102,7 @@ def make(size: int) -> None:
 
 
 @contextmanager
-def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> Iterator[Site]:
+def site(rig: Rig, size: int) -> Iterator[Site]:
     """Serve the database with `size` reminders."""
     before = databases.use(databases.name_of(size))
     _, token = ApiToken.issue(seed.seed_owner(), "bench")
@@ -125,7 +115,7 @@ def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> It
     limits = ("", "_USER", "_WRITE", "_ANONYMOUS")
     off = dict.fromkeys((f"FOAM_API{limit}_RATE" for limit in limits), "off")
     settings = {"DATABASE_URL": url, "LOG_LEVEL": "WARNING", **off}
-    rig.start(program, web(port, WORKERS, *options), settings)
+    rig.start(program, web(port, WORKERS), settings)
     try:
         rig.wait_until(lambda: answers(port), PATIENCE, "the web server answers")
         yield Site(size, Client(port, token), ids)
@@ -158,29 +148,7 @@ def measure_batches(bench: Bench, small: Site, result: ApiResult) -> None:
         result.in_batch.append(load.wall)
 
 
-def measure_servers(bench: Bench, size: int) -> dict[str, tuple[list[LoadTimes], list[LoadTimes]]]:
-    """Return, by kind of server, its load times alone and beside clients with half a request."""
-    result: dict[str, tuple[list[LoadTimes], list[LoadTimes]]] = {
-        server: ([], []) for server in SERVERS
-    }
-    count = max(CONNECTIONS, bench.scale.requests // 2)
-    for _ in bench.rounds():
-        for server, options in SERVERS.items():
-            with site(bench.rig, size, options) as here:
-                here.client.load(here.requests("list"), count // 5, CONNECTIONS)
-                result[server][0].append(
-                    here.client.load(here.requests("list"), count, CONNECTIONS)
-                )
-                with hold_half_requests(here.client.port, SLOW_CLIENTS):
-                    # Few requests: a sync worker waits until its timeout ends the slow clients.
-                    load = here.client.load(here.requests("list"), CONNECTIONS, CONNECTIONS)
-                    result[server][1].append(load)
-    return result
-
-
-def report(
-    bench: Bench, result: ApiResult, servers: dict[str, tuple[list[LoadTimes], list[LoadTimes]]]
-) -> Part:
+def report(bench: Bench, result: ApiResult) -> Part:
     few, many = bench.scale.api
     goals = [growth_goal(result, query, few, many) for query in ("list", "retrieve")]
     faster = ratios(result.one_by_one, result.in_batch)
@@ -203,11 +171,6 @@ def report(
                     ["one by one", Spread.of(result.one_by_one)],
                     ["in a batch", Spread.of(result.in_batch)],
                 ],
-            ),
-            Table(
-                f"Lists, by kind of worker; then beside {SLOW_CLIENTS} clients with half a request",
-                ["", "a second", "p99, ms", "beside slow ones, a second", "p99, ms"],
-                [server_row(server, *loads) for server, loads in servers.items()],
             ),
         ],
     )
@@ -240,14 +203,4 @@ def row(result: ApiResult, query: str, size: int, few: int) -> list[Cell]:
         Spread.of(result.values(query, size, p50_ms)),
         Spread.of(result.values(query, size, p99_ms)),
         ratios(result.values(query, size, p99_ms), result.values(query, few, p99_ms)),
-    ]
-
-
-def server_row(server: str, alone: Sequence[LoadTimes], beside: Sequence[LoadTimes]) -> list[Cell]:
-    return [
-        server,
-        Spread.of(map(rate, alone)),
-        Spread.of(map(p99_ms, alone)),
-        Spread.of(map(rate, beside)),
-        Spread.of(map(p99_ms, beside)),
     ]

@@ -97,16 +97,3 @@ class Client:
         answer = response.read()
         assert response.status < 300, (response.status, answer[:500])
         return answer
-
-
-@contextmanager
-def hold_half_requests(port: int, count: int) -> Iterator[None]:
-    """Hold connections of clients that have sent half a request and no more."""
-    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
-    try:
-        for connection in connections:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        yield
-    finally:
-        for connection in connections:
-            connection.close()
