@@ -40,7 +40,7 @@ FOAM_PROXY_COUNT = FOAM_TRUST_PROXY + FOAM_FRONT_PROXY
 
 # Secrets
 
-SECRET_KEY = env.required("SECRET_KEY", "the output of: openssl rand -hex 32")
+SECRET_KEY = env.secret("SECRET_KEY", "the output of: openssl rand -hex 32")
 FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 
 # Storage
@@ -209,7 +209,7 @@ if FOAM_OIDC_ISSUER:
             "provider_id": "team",
             "name": env.text("FOAM_OIDC_NAME") or urlsplit(FOAM_OIDC_ISSUER).hostname,
             "client_id": env.required("FOAM_OIDC_CLIENT_ID", "foam"),
-            "secret": env.required("FOAM_OIDC_CLIENT_SECRET", "what the provider gave"),
+            "secret": env.secret("FOAM_OIDC_CLIENT_SECRET", "what the provider gave"),
             "settings": {"server_url": FOAM_OIDC_ISSUER},
         },
     }
@@ -241,7 +241,9 @@ SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
-SECURE_HSTS_PRELOAD = _https
+# Once a domain is in browsers' lists, it takes months to leave them: the operator decides.
+SECURE_HSTS_PRELOAD = env.boolean("FOAM_HSTS_PRELOAD", False) and _https
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
@@ -272,6 +274,9 @@ try:
     REDIS_URL = broker_url.with_verification(REDIS_URL)
 except ValueError as error:
     raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
+# A client of the broker could ask a worker for its configuration, or end it. The health of a
+# worker is the age of its file (foam.processes.liveness).
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a limit: by default a worker ends after three quarters of an hour without a broker.
@@ -309,10 +314,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending
 
-EMAIL_URL = env.text("EMAIL_URL")
-if EMAIL_URL:
-    vars().update(env.mail("EMAIL_URL"))
-elif not PRODUCTION:
+EMAIL_URL = ""
+vars().update(env.mail("EMAIL_URL"))
+if not EMAIL_URL and not PRODUCTION:
     # Codes to sign up with are read at the terminal.
     EMAIL_BACKEND = "accounts.sign_in.mail.LogBackend"
 EMAIL_TIMEOUT = 10
