@@ -1,6 +1,7 @@
 """Finds the end of a body in chunks (RFC 9112, 7.1) while it arrives. Pure.
 
-gunicorn decodes and checks the body later. This only tells how many bytes belong to it.
+gunicorn decodes the body later. This tells how many bytes belong to it, and which body is
+malformed: where the end is uncertain, the rest could be read as a request of its own.
 """
 
 import re
@@ -13,21 +14,25 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r\n")
 
 
 class ChunkScanner:
-    """Follows one body. `is_complete` if no more bytes are needed to read or to refuse it."""
+    """Follows one body until it `is_complete`, `is_too_large` or `is_malformed`."""
 
     def __init__(self, max_size: int) -> None:
-        self.is_complete = self.is_too_large = False
+        self.is_complete = self.is_too_large = self.is_malformed = False
         self._max_size = max_size
         self._size = self._chunks = 0
-        # Bytes of the current chunk still to come, with the line's end behind it.
+        # Bytes of the current chunk still to come.
         self._left = 0
         self._line = b""
-        self._is_trailer = False
+        self._is_trailer = self._is_end_of_chunk = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_complete or self.is_too_large or self.is_malformed
 
     def scan(self, data: bytes) -> int:
         """Return how many of the next bytes belong to the body."""
         start = 0
-        while start < len(data) and not (self.is_complete or self.is_too_large):
+        while start < len(data) and not self.is_over:
             if self._left:
                 step = min(self._left, len(data) - start)
                 self._left -= step
@@ -39,22 +44,28 @@ class ChunkScanner:
             if end:
                 self._read_line()
             elif len(self._line) > LINE_SIZE:
-                self.is_complete = True
+                self.is_malformed = True
         return start
 
     def _read_line(self) -> None:
         line, self._line = self._line, b""
+        if self._is_end_of_chunk:
+            self._is_end_of_chunk = False
+            self.is_malformed = line != b"\r\n"
+            return
         if self._is_trailer:
             self._size += len(line)
-            self.is_complete = line == b"\r\n" or self._size > self._max_size
+            self.is_complete = line == b"\r\n"
+            self.is_too_large = self._size > self._max_size
+            self.is_malformed = not line.endswith(b"\r\n")
             return
         match = _SIZE.fullmatch(line)
         if match is None:
-            self.is_complete = True
+            self.is_malformed = True
             return
-        size = int(match[1], 16)
-        self._is_trailer = size == 0
-        self._left = size and size + len(b"\r\n")
+        self._left = int(match[1], 16)
+        self._is_trailer = self._left == 0
+        self._is_end_of_chunk = not self._is_trailer
         self._chunks += 1
-        self._size += size
+        self._size += self._left
         self.is_too_large = self._size > self._max_size or self._chunks > MAX_CHUNKS

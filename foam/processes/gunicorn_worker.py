@@ -48,6 +48,7 @@ OTHER_FILES = 100
 IDLE_SECONDS = 1.0
 # How often the worker looks for clients whose time is up.
 LOOK_SECONDS = 0.5
+BAD_REQUEST = b"400 Bad Request"
 TOO_LATE = b"408 Request Timeout"
 LINE_TOO_LONG = b"414 URI Too Long"
 HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
@@ -226,7 +227,9 @@ class Worker(ThreadWorker):
             if not self.read_head(connection, now):
                 return
         connection.take_body()
-        if connection.has_body():
+        if connection.is_body_malformed():
+            self.refuse(connection, BAD_REQUEST)
+        elif connection.has_body():
             self.enqueue_req(connection)
         elif connection.state is ConnectionState.HEAD:
             self.move(connection, ConnectionState.BODY)

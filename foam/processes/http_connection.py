@@ -203,6 +203,9 @@ class ClientConnection:
     def has_body(self) -> bool:
         return self._chunks.is_complete if self._chunks is not None else self._body_left == 0
 
+    def is_body_malformed(self) -> bool:
+        return self._chunks is not None and self._chunks.is_malformed
+
     def _leave_body(self) -> None:
         self._chunks, self._body_left = None, 0
         self.body.clear()

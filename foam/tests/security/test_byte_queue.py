@@ -68,12 +68,16 @@ def test_scanner_finds_the_end_of_a_body_however_it_is_cut(body, step):
 
 @pytest.mark.parametrize(
     "body",
-    [b"x\r\n", b"-1\r\n", b"\r\n", b"1\n", b" 1\r\n", b"0x1\r\n", b"1" * 9000, b"1" * 20 + b"\r\n"],
+    [
+        *(b"x\r\n", b"-1\r\n", b"\r\n", b"1\n", b" 1\r\n", b"0x1\r\n"),
+        *(b"1" * 9000, b"1" * 20 + b"\r\n", b"1\r\naX0\r\n\r\n", b"1\r\na\n0\r\n\r\n"),
+        *(b"0\r\n\n", b"0\r\nX: y\n\r\n"),
+    ],
 )
-def test_scanner_leaves_what_is_no_body_in_chunks_to_gunicorn(body):
+def test_scanner_refuses_what_is_no_body_in_chunks(body):
     scanner = ChunkScanner(LIMIT)
     scanner.scan(body)
-    assert scanner.is_complete
+    assert (scanner.is_malformed, scanner.is_complete) == (True, False)
 
 
 def test_scanner_refuses_by_bytes_and_by_chunks(monkeypatch):

@@ -74,7 +74,7 @@ def test_what_is_shown_as_text_alone_has_no_login(loaded):
 
 
 def test_configuration_of_celery_has_no_secret(loaded):
-    app = Celery("dump")
+    app = Celery("dump", set_as_current=False)
     app.config_from_object(type("Loaded", (), loaded), namespace="CELERY")
     report = (
         app.bugreport() + app.conf.humanize(with_defaults=True) + pprint.pformat(dict(app.conf))

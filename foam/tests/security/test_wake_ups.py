@@ -1,7 +1,6 @@
 """F2: every message that FOAM itself sends is a wake-up, so that the door lets it in."""
 
 import pytest
-from celery import current_app
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 from kombu import Connection
@@ -18,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("beat_rows")]
 @pytest.fixture
 def sent(monkeypatch):
     """Return a function that reads what was sent to a queue, as a worker reads it."""
-    current_app.loader.import_default_modules()
+    app.loader.import_default_modules()
     connection = Connection("memory://")
     send = app.send_task
 
