@@ -24,6 +24,9 @@ class AccountsConfig(AppConfig):
         from allauth.account.fields import EmailField  # noqa: PLC0415
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415
 
+        from accounts.sign_in import forms  # noqa: PLC0415
+
+        forms.install()
         # Before allauth makes an address lower case, which turns the Kelvin sign into a k.
         EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
