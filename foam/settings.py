@@ -192,7 +192,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
 # For programs that sign a person in by the API; pages have their own forms.
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_SERVE_SPECIFICATION = False
-HEADLESS_TOKEN_STRATEGY = "accounts.sign_in.idle.IdleTokenStrategy"
+HEADLESS_TOKEN_STRATEGY = "accounts.sign_in.idle.IdleTokenStrategy"  # noqa: S105  a class
 
 # A team's own accounts (OpenID Connect)
 

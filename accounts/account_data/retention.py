@@ -1,4 +1,4 @@
-"""Retention of what has ended in accounts: sessions, sign-ups without a code, events, cache rows."""
+"""Retention of accounts: deletes old sessions, unconfirmed sign-ups, events and cache rows."""
 
 from datetime import datetime, timedelta
 

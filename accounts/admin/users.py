@@ -52,7 +52,10 @@ UNLOCKS = (
     "They sign in without a second factor, and their recovery codes stop working. Staff must set "
     "up a new one at their next sign-in."
 )
-REVOKES = "Programs that use these tokens, or tokens that these made, are refused from now on. This cannot be undone."
+REVOKES = (
+    "Programs that use these tokens, or tokens that these made, are refused from now on. This "
+    "cannot be undone."
+)
 ENDS = "Paused reminders go on with their next due time."
 
 OWN_EMAIL = (

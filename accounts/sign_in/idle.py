@@ -57,8 +57,8 @@ def end_idle_sessions(get_response: Callable[[HttpRequest], HttpResponse]) -> An
     """Sign out a browser whose session is over."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        # Anonymous requests read no user.
-        if request.session.get(SESSION_KEY) is not None and request.user.is_authenticated:
+        has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if has_cookie and SESSION_KEY in request.session and request.user.is_authenticated:
             if is_over(request.session, request.user.is_staff):
                 logout(request)
             else:
