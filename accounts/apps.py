@@ -24,11 +24,12 @@ class AccountsConfig(AppConfig):
         from allauth.account.fields import EmailField  # noqa: PLC0415
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415
 
+        # Before allauth makes an address lower case, which turns the Kelvin sign into a k.
+        EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
+        # After that: allauth's forms copy the validators as they are imported.
         from accounts.sign_in import forms  # noqa: PLC0415
 
         forms.install()
-        # Before allauth makes an address lower case, which turns the Kelvin sign into a k.
-        EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
         if settings.FOAM_EHLO_NAME:
             # The name for EHLO of mails about accounts. Django has no setting for it.

@@ -181,6 +181,7 @@ ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
 ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
 USERSESSIONS_TRACK_ACTIVITY = False
+USERSESSIONS_ADAPTER = "accounts.sign_in.adapters.SessionsAdapter"
 
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -61,6 +61,7 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     scope = "tokens"
     serializer_class = ApiTokenSerializer
     filterset_class = ApiTokenFilter
+    query_params: ClassVar = {"destroy": ("children",)}
 
     @extend_schema(request=NewTokenSerializer, responses={201: MadeTokenSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:

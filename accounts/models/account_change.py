@@ -36,6 +36,8 @@ class AccountChange(AuditRecord):
         FACTOR_USED = "factor_used"
         FACTOR_FAILED = "factor_failed"
         CODES_MADE = "codes_made"  # recovery codes
+        TEAM_ACCOUNT_ADDED = "team_account_added"  # a sign-in by the team's provider
+        TEAM_ACCOUNT_REMOVED = "team_account_removed"
         PASSWORD_CHANGED = "password_changed"  # noqa: S105
         PASSWORD_RESET = "password_reset"  # noqa: S105  by a code in a mail
         EMAIL_ASKED = "email_asked"  # `diff` has the old and the new address
@@ -88,6 +90,8 @@ VERB_LABELS: dict[str, str] = {
     AccountChange.Verb.FACTOR_USED: "Second factor used",
     AccountChange.Verb.FACTOR_FAILED: "Wrong code of a second factor",
     AccountChange.Verb.CODES_MADE: "Recovery codes made",
+    AccountChange.Verb.TEAM_ACCOUNT_ADDED: "Team account connected",
+    AccountChange.Verb.TEAM_ACCOUNT_REMOVED: "Team account disconnected",
     AccountChange.Verb.PASSWORD_CHANGED: "Password changed",
     AccountChange.Verb.PASSWORD_RESET: "Password reset by mail",
     AccountChange.Verb.EMAIL_ASKED: "Change of the e-mail address asked for",

@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.mfa import signals as factor_signals
+from allauth.usersessions.models import UserSession
 from django.contrib.auth import signals as auth_signals
 from django.db.models import signals as model_signals
 from django.utils import timezone
@@ -24,6 +25,7 @@ LOCK_OUT_INTERVAL = timedelta(minutes=5)
 def connect() -> None:
     """Connect the followers; a second call changes nothing."""
     from allauth.mfa.models import Authenticator  # noqa: PLC0415
+    from allauth.socialaccount.models import SocialAccount  # noqa: PLC0415
     from django.contrib.auth.models import Group  # noqa: PLC0415
 
     for signal, follower in (
@@ -33,11 +35,15 @@ def connect() -> None:
         (factor_signals.authenticator_used, follow_factor_use),
         (factor_signals.authentication_failed, follow_factor_failure),
         (account_signals.authentication_step_completed, follow_step),
+        (account_signals.password_changed, forget_old_session),
+        (account_signals.password_set, forget_old_session),
     ):
         signal.connect(follower, dispatch_uid=f"accounts.{follower.__name__}")
     for model, model_signal, model_follower in (
         (Authenticator, model_signals.post_save, user_events.follow_factor),
         (Authenticator, model_signals.pre_delete, user_events.follow_factor_removal),
+        (SocialAccount, model_signals.post_save, user_events.follow_team_account),
+        (SocialAccount, model_signals.pre_delete, user_events.follow_team_account_removal),
         (Group, model_signals.pre_delete, user_events.follow_group_deletion),
         (User.groups.through, model_signals.m2m_changed, user_events.follow_memberships),
         (User.user_permissions.through, model_signals.m2m_changed, user_events.follow_memberships),
@@ -56,6 +62,11 @@ def follow_sign_out(sender: Any, request: Any, user: Any, **kwargs: Any) -> None
     if user is not None and user.pk is not None:
         with acting_person(user.pk):
             record_account_change(user.pk, Verb.SIGNED_OUT)
+
+
+def forget_old_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """Delete allauth's row of the session that a new password has given another key."""
+    UserSession.objects.purge_and_list(user)
 
 
 def follow_step(

@@ -164,3 +164,19 @@ def follow_factor_removal(sender: Any, instance: Any, origin: Any = None, **kwar
                 "A second factor of your account was removed. You sign in without it from now on."
             )
             tell_owner(address or instance.user.email, "A second factor was removed", text)
+
+
+def follow_team_account(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
+    """Record a sign-in by the team's provider that is connected to an account."""
+    if created:
+        with acting_person(instance.user_id):
+            record_account_change(instance.user_id, Verb.TEAM_ACCOUNT_ADDED)
+
+
+def follow_team_account_removal(
+    sender: Any, instance: Any, origin: Any = None, **kwargs: Any
+) -> None:
+    """Record a sign-in by the team's provider that is taken from an account."""
+    if not isinstance(origin, User) and instance.user.closed_at is None:
+        with acting_person(instance.user_id):
+            record_account_change(instance.user_id, Verb.TEAM_ACCOUNT_REMOVED)

@@ -11,6 +11,7 @@ from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -21,7 +22,10 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from accounts import email_addresses, encryption
+from accounts.models import AccountChange
+from accounts.models.account_change import record_account_change
 from accounts.security import email_change
+from accounts.security.person import acting_person
 from accounts.security.sign_in_events import record_failed_sign_in
 from accounts.sign_in import mail
 
@@ -116,6 +120,17 @@ def _field(request: HttpRequest, name: str) -> Any:
     except ValueError:
         return None
     return body.get(name) if isinstance(body, dict) else None
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    def end_sessions(self, sessions: Any) -> None:
+        """End sessions that a person selects, and record how many."""
+        ended = list(sessions)
+        super().end_sessions(ended)
+        if ended:
+            with acting_person(ended[0].user_id):
+                verb, detail = AccountChange.Verb.ACCESS_ENDED, f"tokens: 0, sessions: {len(ended)}"
+                record_account_change(ended[0].user_id, verb, detail=detail)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -70,7 +70,7 @@ def test_reset_ends_everything_and_says_so(client, opened):
     log_in(other)
     client.post("/account/password/reset/", {"email": "ada@example.com"})
     code = CODE.search(mail.outbox[-1].body)[1]
-    client.post("/account/password/reset/confirm-code/", {"code": code})
+    client.post("/account/password/reset/confirm/", {"code": code})
     form = {"password1": NEW, "password2": NEW, "tokens": "keep"}
     client.post("/account/password/reset/complete/", form)
     assert valid() == 0

@@ -1,6 +1,5 @@
 """Every event of an account is recorded, whichever face causes it, and told to nobody else."""
 
-import logging
 from datetime import timedelta
 
 import pytest
@@ -160,7 +159,7 @@ def test_account_switched_off_and_on_is_recorded(user):
 
 
 def test_line_of_the_security_log_has_ids_and_no_words(client, user, caplog):
-    caplog.set_level(logging.INFO, "foam.security")
+    caplog.clear()
     log_in(client, password="wrong", REMOTE_ADDR="203.0.113.77")
     [line] = [record.getMessage() for record in caplog.records if record.name == "foam.security"]
     assert line == (
