@@ -14,7 +14,7 @@ from accounts.models.account_change import delete_old_account_changes
 BATCH = 500
 # A sign-up that was not confirmed by its code. The code is good for minutes.
 UNCONFIRMED_LIFETIME = timedelta(days=7)
-# A session row without its session may be one that is just being made.
+# The session of a younger row may not be committed yet.
 MIN_SESSION_AGE = timedelta(hours=1)
 DELETE_CACHE_SQL = "DELETE FROM accounts_cache WHERE expires <= %s"
 

@@ -52,9 +52,11 @@ class GuardsRights(admin.ModelAdmin):
         is_allowed = obj is None or self.may_change_rows_of(request, self.owner_of(obj))
         return is_allowed and super().has_delete_permission(request, obj)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **options: Any
+    ) -> HttpResponse | None:
         """Run a bulk action on those of the selected rows that the user may change."""
-        if not request.user.is_superuser:  # type: ignore[union-attr]
+        if not request.user.is_superuser:
             rows = self.model._default_manager.filter(with_rights(self.owner_path))
             own = Q(pk__in=[])
             if self.owner_path:
@@ -64,4 +66,4 @@ class GuardsRights(admin.ModelAdmin):
             if any(str(pk) in selected for pk in guarded):
                 self.message_user(request, LEFT_OUT, messages.WARNING)
             queryset = queryset.exclude(pk__in=guarded)
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args, **options)

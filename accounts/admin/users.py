@@ -68,13 +68,13 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
-    """Only superusers choose the permissions of a group, and delete one that gives somebody any."""
+    """Only superusers choose the permissions of a group, and delete a group with members."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        return () if request.user.is_superuser else ("permissions",)  # type: ignore[union-attr]
+        return () if request.user.is_superuser else ("permissions",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        is_allowed = obj is None or request.user.is_superuser or not obj.user_set.exists()  # type: ignore[attr-defined, union-attr]
+        is_allowed = obj is None or request.user.is_superuser or not obj.user_set.exists()
         return is_allowed and super().has_delete_permission(request, obj)
 
 
@@ -150,7 +150,7 @@ class UserAdmin(GuardsRights, Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin)
         return obj
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fixed = () if request.user.is_superuser else RIGHT_FIELDS  # type: ignore[union-attr]
+        fixed = () if request.user.is_superuser else RIGHT_FIELDS
         return (*self.readonly_fields, *fixed)
 
     def user_change_password(

@@ -109,7 +109,7 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Revoke a token, and the tokens that it made. They stay in the list as revoked.
 
-        With `?children=keep` those that it made stay valid.
+        With `?children=keep` its children stay valid.
         """
         children = request.query_params.get("children", END)
         if children not in (END, KEEP):

@@ -154,7 +154,7 @@ class ApiToken(models.Model):
 
     @transaction.atomic
     def revoke(self, now: datetime, *, keeps_children: bool = False) -> None:
-        """Revoke the token, and those that it made. Revoking it twice changes nothing.
+        """Revoke the token, and the tokens that it made. Revoking it twice changes nothing.
 
         A parent is updated before its children are read: this waits for a request that is creating
         one with it.

@@ -16,7 +16,7 @@ from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django
 from accounts.models.pause import Pause  # noqa: F401
 from accounts.timezones import zone
 
-# Fields whose changes `edit_followers` record, whichever face saves them.
+# Fields whose changes `edit_followers` record, from all faces.
 WATCHED_FIELDS = (
     "username",
     "email",
@@ -150,17 +150,19 @@ class User(AbstractUser):
             raise ValidationError({field: message})
 
     def save(self, *args: Any, **fields: Any) -> None:
-        """Save the user, and have changes of WATCHED_FIELDS recorded, whichever face makes them."""
+        """Save the user, and have changes of WATCHED_FIELDS recorded, from all faces."""
         update_fields = fields.get("update_fields")
         if update_fields is not None and not set(update_fields) & set(WATCHED_FIELDS):
             return super().save(*args, **fields)
         # Django saves a better hash of the same password so, after a sign-in.
-        is_rehash = list(update_fields or ()) == ["password"] and self._password is None
+        is_rehash = (
+            list(update_fields or ()) == ["password"] and getattr(self, "_password", None) is None
+        )
         with transaction.atomic():
             rows = User.objects.filter(pk=self.pk) if self.pk is not None else User.objects.none()
             stored = rows.values(*WATCHED_FIELDS).first()
             super().save(*args, **fields)
-            has_new_password = bool(stored) and stored["password"] != self.password  # type: ignore[index]
+            has_new_password = bool(stored) and stored["password"] != self.password
             for follow in edit_followers:
                 follow(self, stored, has_new_password and not is_rehash)
 

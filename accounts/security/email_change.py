@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts import email_verification
 from accounts.audit.actor import Actor, Source, acting_as
-from accounts.audit.records import shorten_text
+from accounts.audit.records import Diff, shorten_text
 from accounts.models import AccountChange, User
 from accounts.models.account_change import record_account_change
 from accounts.security.access import end_access
@@ -38,12 +38,12 @@ the password. You then choose a new one by a code that we send here.
 FOAM, {base}"""
 
 
-class BadLink(Exception):
+class UnusableStopLink(Exception):
     """A link that stops nothing; the text is for people."""
 
 
-class Stop(NamedTuple):
-    """What a link says: the account, its old and its new address, and when the change was asked."""
+class AddressChange(NamedTuple):
+    """The content of a link: the account, its old and new address, and the time of the request."""
 
     user_id: int
     old: str
@@ -56,37 +56,37 @@ def tell_old_address(user: User, new: str) -> None:
     old = EmailAddress.objects.get_primary_email(user)
     if not old or old.lower() == new.lower():
         return
-    stop = Stop(user.pk, old, new, timezone.now().isoformat())
+    stop = AddressChange(user.pk, old, new, timezone.now().isoformat())
     link = settings.FOAM_BASE_URL + reverse("account_email_stop", args=[token_of(stop)])
     text = TEXT.format(old=old, new=new, link=link, base=settings.FOAM_BASE_URL)
     with acting_person(user.pk):
-        diff = {"email": [shorten_text(old), shorten_text(new)]}
+        diff: Diff = {"email": [shorten_text(old), shorten_text(new)]}
         record_account_change(user.pk, AccountChange.Verb.EMAIL_ASKED, diff=diff)
     mail.send(old, "FOAM: Is your e-mail address to be changed?", text)
 
 
-def token_of(stop: Stop) -> str:
+def token_of(stop: AddressChange) -> str:
     return signing.dumps(list(stop), salt=SALT)
 
 
-def read(token: str, now: datetime) -> Stop:
-    """Return what a link says. Raises BadLink for one that is forged, too old or used."""
+def read(token: str, now: datetime) -> AddressChange:
+    """Return what a link says. Raises UnusableStopLink if it is forged, too old or used."""
     try:
-        stop = Stop(*signing.loads(token, salt=SALT, max_age=LINK_AGE))
+        stop = AddressChange(*signing.loads(token, salt=SALT, max_age=LINK_AGE))
     except signing.SignatureExpired:
-        raise BadLink("This link was good for three days, and is over.") from None
+        raise UnusableStopLink("This link was good for three days, and is over.") from None
     except (signing.BadSignature, TypeError):
-        raise BadLink("This link is not complete.") from None
+        raise UnusableStopLink("This link is not complete.") from None
     rows = AccountChange.objects.filter(
         account=stop.user_id, verb=AccountChange.Verb.EMAIL_TAKEN_BACK, detail__lte=stop.asked_at
     )
     if rows.exists() or not User.objects.filter(pk=stop.user_id, closed_at=None).exists():
-        raise BadLink("This was stopped already, or the account is closed.")
+        raise UnusableStopLink("This was stopped already, or the account is closed.")
     return stop
 
 
 @transaction.atomic
-def take_back(stop: Stop, now: datetime) -> bool:
+def take_back(stop: AddressChange, now: datetime) -> bool:
     """Put the old address back, and end all access; return whether the address was free.
 
     1. Restore the address, unless it belongs to another account by now.

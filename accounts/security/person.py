@@ -11,7 +11,7 @@ from accounts.audit.actor import Source, acting_as, current_actor
 
 @contextmanager
 def acting_person(user_id: int | None = None) -> Iterator[None]:
-    """Have audit records name the source of the request, and this user if nobody is signed in.
+    """Have audit records name the source of the request, and this user before a sign-in.
 
     Requests of programs below `_allauth/` have no actor of their own.
     """

@@ -15,7 +15,7 @@ from accounts.models import ApiToken
 
 def has_confirmed(user: Any, session: SessionBase) -> bool:
     """Tell whether the user has given the password or a factor again in the last five minutes."""
-    return bool(did_recently_reauthenticate(SimpleNamespace(user=user, session=session)))  # type: ignore[arg-type]
+    return bool(did_recently_reauthenticate(SimpleNamespace(user=user, session=session)))
 
 
 def check_confirmed(request: Request) -> None:

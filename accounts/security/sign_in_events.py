@@ -7,6 +7,7 @@ from allauth.account import signals as account_signals
 from allauth.mfa import signals as factor_signals
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import signals as auth_signals
+from django.contrib.sessions.models import Session
 from django.db.models import signals as model_signals
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from accounts.audit.records import shorten_text
 from accounts.models import ApiToken, User
 from accounts.models.account_change import AccountChange, record_account_change
 from accounts.security import user_events
+from accounts.security.mails import tell_owner
 from accounts.security.person import acting_person
 from accounts.sign_in import idle
 
@@ -66,7 +68,10 @@ def follow_sign_out(sender: Any, request: Any, user: Any, **kwargs: Any) -> None
 
 def forget_old_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """Delete allauth's row of the session that a new password has given another key."""
-    UserSession.objects.purge_and_list(user)
+    keys = UserSession.objects.filter(user=user).values("session_key")
+    living = Session.objects.filter(session_key__in=keys).values("session_key")
+    rows = UserSession.objects.filter(user=user).exclude(session_key__in=living)
+    rows.exclude(session_key=request.session.session_key).delete()
 
 
 def follow_step(
@@ -123,7 +128,7 @@ def follow_token(token: ApiToken, verb: AccountChange.Verb) -> None:
     with acting_person(token.user_id):
         record_account_change(token.user_id, verb, detail=detail)
         if verb == Verb.TOKEN_MADE:
-            user_events.tell_owner(
+            tell_owner(
                 token.user.email,
                 f"{kind} made",
                 f"{'A' if token.is_feed else 'An'} {kind[0].lower() if token.is_feed else kind[0]}"

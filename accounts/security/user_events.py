@@ -1,4 +1,4 @@
-"""Events of a user's row, recorded and told by mail whichever face saves the row."""
+"""Events of a user's row, recorded and told by mail, from all faces."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from accounts.audit.actor import Source, current_actor
-from accounts.audit.records import shorten_text
+from accounts.audit.records import Diff, shorten_text
 from accounts.models import SYSTEM_USER_ID, User
 from accounts.models.account_change import AccountChange, record_account_change
 from accounts.security.access import end_access, end_sessions
@@ -55,7 +55,7 @@ def _follow_edit(user: User, stored: Mapping[str, Any], has_new_password: bool) 
     if edited:
         record_account_change(user.pk, Verb.EDITED, detail=", ".join(edited))
     if user.email.lower() != email.lower():
-        diff = {"email": [shorten_text(email), shorten_text(user.email)]}
+        diff: Diff = {"email": [shorten_text(email), shorten_text(user.email)]}
         record_account_change(user.pk, Verb.EMAIL_CHANGED, diff=diff)
         if email and not is_told_by_allauth():
             text = f"The e-mail address of your account is now {user.email}."
@@ -107,7 +107,8 @@ def follow_memberships(sender: Any, instance: Any, action: str, **kwargs: Any) -
         rows = getattr(instance, name).all() if ids is None else model.objects.filter(pk__in=ids)
         users = [instance]
     else:
-        rows, users = [instance], User.objects.filter(pk__in=ids or instance.user_set.values("pk"))
+        rows = [instance]
+        users = list(User.objects.filter(pk__in=ids or instance.user_set.values("pk")))
     names = ", ".join(sorted(map(_right_name, rows)))
     if names:
         for user in users:

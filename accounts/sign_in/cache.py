@@ -52,7 +52,7 @@ class Cache(DatabaseCache):
         connection = connections[router.db_for_read(self.cache_model_class)]
         table = connection.ops.quote_name(self._table)  # type: ignore[attr-defined]
         with connection.cursor() as cursor:
-            values = {"keys": list(names), "now": datetime.now(UTC)}
+            values: dict[str, Any] = {"keys": list(names), "now": datetime.now(UTC)}
             cursor.execute(READ_SQL.format(table=table), values)
             rows = cursor.fetchall()
         parsed = {names[key]: _parse(text) for key, text in rows}

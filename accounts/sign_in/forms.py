@@ -57,7 +57,7 @@ _clean_code = ActivateTOTPForm.clean_code
 
 
 def _clean_code_once(form: Any) -> str:
-    """Check the code that enrols an app, and mark it as used: it signs nobody in afterwards."""
+    """Check the code that enrols an app, and mark it as used, so that it signs in no more."""
     code = _clean_code(form)
     totp = TOTP(Authenticator(user=form.user, type=Authenticator.Type.TOTP))
     if not totp._mark_code_used(code):

@@ -1,4 +1,4 @@
-"""The end of sessions that nobody uses, and of those that have lasted for long.
+"""The end of sessions that are not used, and of sessions that have lasted for two weeks.
 
 A session has two marks: when it began and when it was last used. The second is written once in a
 while, as otherwise each request would be an UPDATE.

@@ -104,7 +104,7 @@ def stop_email_change(request: HttpRequest, token: str) -> HttpResponse:
     """Stop a change of the e-mail address, by the link in the mail to the old address."""
     try:
         stop = email_change.read(token, timezone.now())
-    except email_change.BadLink as error:
+    except email_change.UnusableStopLink as error:
         return render(request, "accounts/email_stop.html", {"error": str(error)}, status=410)
     if request.method != "POST":
         return render(request, "accounts/email_stop.html", {"stop": stop})
