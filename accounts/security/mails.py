@@ -22,6 +22,8 @@ def is_told_by_allauth() -> bool:
 
 def tell_owner(email: str, subject: str, text: str) -> None:
     """Mail the owner after the commit: what was done, by which face, and what to do about it."""
+    if not email:
+        return
     by = BY.get(current_actor().source, "")
     at = f"{timezone.now():%-d %B %Y, %H:%M} UTC"
     body = (

@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account import signals as account_signals
+from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa import signals as factor_signals
 from allauth.usersessions.models import UserSession
+from django.contrib import messages
 from django.contrib.auth import signals as auth_signals
 from django.contrib.sessions.models import Session
 from django.db.models import signals as model_signals
@@ -20,6 +22,7 @@ from accounts.security.person import acting_person
 from accounts.sign_in import idle
 
 Verb = AccountChange.Verb
+ENDED = "API tokens, calendar addresses and all other sessions have ended with the old password."
 # One row for all attempts at a locked account within the time of a lock.
 LOCK_OUT_INTERVAL = timedelta(minutes=5)
 
@@ -37,6 +40,7 @@ def connect() -> None:
         (factor_signals.authenticator_used, follow_factor_use),
         (factor_signals.authentication_failed, follow_factor_failure),
         (account_signals.authentication_step_completed, follow_step),
+        (account_signals.password_reset, tell_end_of_access),
         (account_signals.password_changed, forget_old_session),
         (account_signals.password_set, forget_old_session),
     ):
@@ -64,6 +68,12 @@ def follow_sign_out(sender: Any, request: Any, user: Any, **kwargs: Any) -> None
     if user is not None and user.pk is not None:
         with acting_person(user.pk):
             record_account_change(user.pk, Verb.SIGNED_OUT)
+
+
+def tell_end_of_access(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """Tell a person on the page that their reset has ended tokens, feeds and sessions."""
+    if not is_headless_request(request):
+        messages.info(request, ENDED)
 
 
 def forget_old_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:

@@ -64,16 +64,16 @@ def _follow_edit(user: User, stored: Mapping[str, Any], has_new_password: bool) 
         f"{name}: {getattr(user, name)}" for name in _changed_names(user, stored, RIGHT_FIELDS)
     ]
     if rights:
-        _follow_rights(user, "; ".join(rights))
+        _follow_rights(user, "; ".join(rights), email)
     if user.is_active != stored["is_active"]:
-        _follow_switch(user)
+        _follow_switch(user, email)
 
 
 def _changed_names(user: User, stored: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     return [name for name in names if getattr(user, name) != stored[name]]
 
 
-def _follow_switch(user: User) -> None:
+def _follow_switch(user: User, email: str) -> None:
     verb, state = (Verb.SWITCHED_ON, "on") if user.is_active else (Verb.SWITCHED_OFF, "off")
     record_account_change(user.pk, verb)
     if not user.is_active:
@@ -81,14 +81,12 @@ def _follow_switch(user: User) -> None:
     text = f"Your account was switched {state}."
     if not user.is_active:
         text += " You cannot sign in, and FOAM sends nothing for it until it is switched on again."
-    tell_owner(user.email, f"Your account was switched {state}", text)
+    tell_owner(email, f"Your account was switched {state}", text)
 
 
-def _follow_rights(user: User, detail: str) -> None:
+def _follow_rights(user: User, detail: str, email: str) -> None:
     record_account_change(user.pk, Verb.RIGHTS_CHANGED, detail=detail)
-    tell_owner(
-        user.email, "Your rights were changed", f"Your rights in FOAM were changed: {detail}."
-    )
+    tell_owner(email, "Your rights were changed", f"Your rights in FOAM were changed: {detail}.")
 
 
 # Signals of Django
@@ -113,7 +111,7 @@ def follow_memberships(sender: Any, instance: Any, action: str, **kwargs: Any) -
     if names:
         for user in users:
             with acting_person():
-                _follow_rights(user, f"{verbs[action]}: {shorten_text(names)}")
+                _follow_rights(user, f"{verbs[action]}: {shorten_text(names)}", user.email)
 
 
 def follow_group(sender: Any, instance: Any, action: str, **kwargs: Any) -> None:
@@ -128,14 +126,14 @@ def follow_group(sender: Any, instance: Any, action: str, **kwargs: Any) -> None
     verb = "added" if action == "post_add" else "removed"
     for user in User.objects.filter(groups=instance) if names else ():
         with acting_person():
-            _follow_rights(user, f"{verb} through the group {instance.name}: {names}")
+            _follow_rights(user, f"{verb} through the group {instance.name}: {names}", user.email)
 
 
 def follow_group_deletion(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Record for each member that a group is deleted, and its permissions with it."""
     for user in User.objects.filter(groups=instance):
         with acting_person():
-            _follow_rights(user, f"removed: group {instance.name}, which was deleted")
+            _follow_rights(user, f"removed: group {instance.name}, which was deleted", user.email)
 
 
 def _right_name(row: Any) -> str:

@@ -72,7 +72,8 @@ def test_reset_ends_everything_and_says_so(client, opened):
     code = CODE.search(mail.outbox[-1].body)[1]
     client.post("/account/password/reset/confirm/", {"code": code})
     form = {"password1": NEW, "password2": NEW, "tokens": "keep"}
-    client.post("/account/password/reset/complete/", form)
+    page = client.post("/account/password/reset/complete/", form, follow=True)
+    assert "all other sessions have ended" in page.content.decode()
     assert valid() == 0
     assert other.get("/account/").status_code == 302
     assert (
