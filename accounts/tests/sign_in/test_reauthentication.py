@@ -140,7 +140,7 @@ def test_forged_link_stops_nothing(user, token):
 
 def test_link_to_the_thiefs_own_address_does_not_lock_the_owner_out(user, now):
     stops = [
-        email_change.AddressChange(user.pk, old, new, at.isoformat())
+        email_change.AddressChange(user.pk, old, new, email_change.stamp(at))
         for old, new, at in (
             ("ada@example.com", "one@example.org", now),
             ("one@example.org", "two@example.org", now + timedelta(minutes=1)),
