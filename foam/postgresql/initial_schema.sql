@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations f8a75cf3b2efa2623ae4999b5233eb68da2321a6839ce65f794f19aaf96a0d05.
+-- Written by `make database` of the migrations f74f1250e944df24a3dcf37bef48e1c6bc3eff54141bb9910d3ae06dcafbc745.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
