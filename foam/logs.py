@@ -181,7 +181,7 @@ def config(form: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             # At WARNING it writes a line for each 4xx, which is the client's concern.
             "django.request": {"level": "ERROR"},
-            # The security log is complete whatever LOG_LEVEL is.
+            # LOG_LEVEL leaves no event of the security log out.
             "foam.security": {"level": "INFO"},
             # At DEBUG these write addresses, parameters and the words of reminders.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db", "psycopg")},
