@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -192,6 +193,15 @@ def api(user: User) -> APIClient:
 @pytest.fixture
 def stranger_api(stranger: User) -> APIClient:
     return client_of(stranger)
+
+
+def confirm(client: Any, user: User) -> None:
+    """Have the session of a test client confirm who it is, as by its password just now."""
+    session = client.session
+    records = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods"] = records
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 def client_of(user: User, scopes: list[str] | None = None) -> APIClient:

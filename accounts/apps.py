@@ -26,6 +26,10 @@ class AccountsConfig(AppConfig):
 
         # Before allauth makes an address lower case, which turns the Kelvin sign into a k.
         EmailField.default_validators = [*EmailField.default_validators, refuse_lookalikes]
+        # After that: allauth's forms copy the validators as they are imported.
+        from accounts.sign_in import forms  # noqa: PLC0415
+
+        forms.install()
         authenticator_added.connect(note_second_factor, dispatch_uid="accounts")
         if settings.FOAM_EHLO_NAME:
             # The name for EHLO of mails about accounts. Django has no setting for it.

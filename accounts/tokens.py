@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import ApiToken, Scope, User
+from accounts.models import AccountChange, ApiToken, Scope, User
 from accounts.models.token import API_SCOPES
 from accounts.timezones import iso
 
@@ -57,6 +57,7 @@ def make(
         owner, name, scopes=ordered, expires_at=expires_at, made_by=creator
     )
     token.changed(now)
+    token.note(AccountChange.Verb.TOKEN_MADE)
     return token, secret
 
 
@@ -72,6 +73,7 @@ def expire(token: ApiToken, expires_at: datetime | None, now: datetime) -> None:
     token.expires_at = expires_at
     token.save(update_fields=["expires_at"])
     token.changed(now)
+    token.note(AccountChange.Verb.TOKEN_CHANGED)
 
 
 def _checked_name(name: str) -> str:

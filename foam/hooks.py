@@ -6,6 +6,7 @@ that is done, at the start of each process.
 
 from accounts.account_data import closing, export
 from accounts.models import token, user
+from accounts.security import sign_in_events, user_events
 from notifications.account_data import closing as channel_closing
 from notifications.account_data import export as channel_export
 from notifications.channels import dependents, enabling, verification
@@ -34,6 +35,9 @@ def install() -> None:
         *reminder_export.SECTIONS,
     ]
     user.followers[:] = [hold_rules.replan_owner]
+    user.edit_followers[:] = [user_events.follow_save]
+    token.token_event_followers[:] = [sign_in_events.follow_token]
+    sign_in_events.connect()
     token.token_followers[:] = [token_expiry.sync_expiry_reminder]
     dependents.counters[:] = [channel_dependents.count]
     causes.register("occurrence", delivery_cause.describe)

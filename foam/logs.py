@@ -181,6 +181,8 @@ def config(form: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             # At WARNING it writes a line for each 4xx, which is the client's concern.
             "django.request": {"level": "ERROR"},
+            # LOG_LEVEL leaves no event of the security log out.
+            "foam.security": {"level": "INFO"},
             # At DEBUG these write addresses, parameters and the words of reminders.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db", "psycopg")},
             **{name: {"level": "WARNING"} for name in ("urllib3", "requests", "httpx", "httpcore")},

@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.sign_in.idle.end_idle_sessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -152,6 +153,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# How long a session may be unused: of people in hours, of staff in minutes.
+FOAM_IDLE_HOURS = env.number("FOAM_IDLE_HOURS", 168, 1, 336)
+FOAM_STAFF_IDLE_MINUTES = env.number("FOAM_STAFF_IDLE_MINUTES", 60, 5, 20160)
 FOAM_SIGNUP = env.one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
 FOAM_STAFF_SECOND_FACTOR = env.boolean("FOAM_STAFF_SECOND_FACTOR", PRODUCTION)
 
@@ -169,11 +173,15 @@ ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "FOAM: "
 ACCOUNT_SESSION_REMEMBER = True
+# E-mail address, factors, first password and tokens ask for the password or a factor again.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.forms.PasswordForm"}
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
 ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
 USERSESSIONS_TRACK_ACTIVITY = False
+USERSESSIONS_ADAPTER = "accounts.sign_in.adapters.SessionsAdapter"
 
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -185,6 +193,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
 # For programs that sign a person in by the API; pages have their own forms.
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_SERVE_SPECIFICATION = False
+HEADLESS_TOKEN_STRATEGY = "accounts.sign_in.idle.IdleTokenStrategy"  # noqa: S105  a class
 
 # A team's own accounts (OpenID Connect)
 
@@ -247,6 +256,10 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+if _https:
+    # Browsers take a cookie of such a name from this host alone, over TLS and for all paths.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [FOAM_BASE_URL]
 if FOAM_TRUST_PROXY:
@@ -291,6 +304,10 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 # Without this Celery closes the database connection around each task. foam.celery closes it by
 # Django's CONN_MAX_AGE instead.
 CELERY_DB_REUSE_MAX = sys.maxsize
+# JSON alone, everywhere: a pickle can run code.
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from accounts.admin.owner_choices import Search
 from foam import views
@@ -28,6 +29,11 @@ urlpatterns = [
     path("metrics", views.metrics, name="metrics"),
     # In place of Django's own, which offers the rows of all owners.
     path("admin/autocomplete/", admin.site.admin_view(Search.as_view(admin_site=admin.site))),
+    # Staff change their password where everybody does: tries are limited, and the owner is told.
+    path(
+        "admin/password_change/",
+        admin.site.admin_view(RedirectView.as_view(pattern_name="account_change_password")),
+    ),
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in.urls")),
     path(f"{PATH.lstrip('/')}<path:token>", limit_address("link")(answers.page), name="answer"),

@@ -10,16 +10,15 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from accounts.models import SYSTEM_USER_ID, ApiToken, IdempotencyKey, Pause, User
+from accounts.models import SYSTEM_USER_ID, AccountChange, ApiToken, IdempotencyKey, Pause, User
+from accounts.security.access import end_sessions
 
 # Called in this order when an account is closed, in the same transaction: they stop reminders and
 # deliveries and erase texts (foam.hooks). Each is called twice: see `_close`.
@@ -80,7 +79,7 @@ def _erase(user: User, now: datetime) -> None:
     tokens = ApiToken.objects.filter(user=user)
     tokens.update(name="", hint="")
     erase_log(ApiToken, tokens.values_list("pk", flat=True))
-    _end_sessions(user)
+    end_sessions(user)
     for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
         model.objects.filter(user=user).delete()
     pauses = Pause.objects.filter(owner=user)
@@ -98,13 +97,8 @@ def _erase(user: User, now: datetime) -> None:
     user.quiet_weekends = user.is_active = user.is_staff = user.is_superuser = False
     user.closed_at = now
     user.save()
-
-
-def _end_sessions(user: User) -> None:
-    """Delete the sessions that allauth lists. Others end as well, as the user is not active."""
-    sessions = UserSession.objects.filter(user=user)
-    Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
-    sessions.delete()
+    # Times and kinds of events stay, as of reminders: no network, no words.
+    AccountChange.objects.filter(account=user).update(network="", detail="", diff=None)
 
 
 def erase_log(model: Any, ids: Iterable[Any]) -> None:

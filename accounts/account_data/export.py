@@ -12,7 +12,7 @@ from allauth.usersessions.models import UserSession
 from django.db.models import Model
 
 from accounts.durations import iso_duration
-from accounts.models import ApiToken, Pause, User
+from accounts.models import AccountChange, ApiToken, Pause, User
 
 Row = dict[str, Any]
 # Rows in memory at once.
@@ -120,6 +120,13 @@ SECTIONS = [
             "last_used_at",
             "revoked_at",
         ),
+    ),
+    Section(
+        "account_change",
+        AccountChange,
+        "account",
+        ("at", "verb", "face", "detail", "diff", "network"),
+        {"by": "user_id", "token": "token_id"},
     ),
     Section("pause", Pause, "owner", ("scope", "tag", "until", "reason", "created_at", "ended_at")),
 ]

@@ -1,14 +1,18 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -25,10 +29,14 @@ from accounts.admin.edits import EditForm
 from accounts.admin.history import ShowsHistory
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
+from accounts.admin.rights import GuardsRights
 from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
+from accounts.security.reauthentication import has_confirmed
 
+# What only superusers give and take.
+RIGHT_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 # Accounts closed by one action, as this cannot be undone.
 MAX_CLOSED_AT_ONCE = 500
 
@@ -44,15 +52,30 @@ UNLOCKS = (
     "They sign in without a second factor, and their recovery codes stop working. Staff must set "
     "up a new one at their next sign-in."
 )
-REVOKES = "Programs that use these tokens are refused from now on. This cannot be undone."
+REVOKES = (
+    "Programs that use these tokens, or tokens that these made, are refused from now on. This "
+    "cannot be undone."
+)
 ENDS = "Paused reminders go on with their next due time."
+
+OWN_EMAIL = (
+    "Change your own address at Account, E-mail address: it sends a code to the new one, and tells "
+    "the old one."
+)
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
 class GroupAdmin(ShowsHistory, DjangoGroupAdmin, ModelAdmin):
-    pass
+    """Only superusers choose the permissions of a group, and delete a group with members."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        return () if request.user.is_superuser else ("permissions",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        is_allowed = obj is None or request.user.is_superuser or not obj.user_set.exists()
+        return is_allowed and super().has_delete_permission(request, obj)
 
 
 class AccountFilter(StateFilter):
@@ -78,7 +101,7 @@ class UserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(GuardsRights, Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -123,6 +146,23 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     readonly_fields = ("last_login", "date_joined", "closed_at")
     actions = ("pause", "resume", "close_accounts", "remove_second_factors")
 
+    def owner_of(self, obj: User) -> User:
+        return obj
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fixed = () if request.user.is_superuser else RIGHT_FIELDS
+        return (*self.readonly_fields, *fixed)
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        """Set a user's password. For one's own, lead to the page that asks for the old one."""
+        user = self.get_object(request, unquote(id))
+        if user is not None and user.pk == request.user.pk:
+            return redirect("account_change_password")
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        return answer
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).exclude(pk=SYSTEM_USER_ID)
 
@@ -141,6 +181,8 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
         yield rows
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if obj.pk == request.user.pk and "email" in form.changed_data:
+            raise ValidationError({"email": OWN_EMAIL})
         obj.store(timezone.now())
         if "email" in form.changed_data:
             email_verification.mark_email_verified(obj)
@@ -232,7 +274,7 @@ class TokenForm(EditForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ShowsHistory, ModelAdmin):
+class ApiTokenAdmin(GuardsRights, ShowsHistory, ModelAdmin):
     """Staff see all tokens and create their own. For other users, use `manage.py createtoken`."""
 
     form = TokenForm
@@ -251,6 +293,23 @@ class ApiTokenAdmin(ShowsHistory, ModelAdmin):
     readonly_fields = ("user", "scopes", "hint", "made_by", *list_display[3:5], "revoked_at")
     fields = ("name", "expires_at", *readonly_fields)
     actions = ("revoke",)
+
+    owner_path = "user__"
+
+    def owner_of(self, obj: ApiToken) -> User:
+        return obj.user
+
+    def is_own(self, request: HttpRequest, user: User) -> bool:
+        return user.pk == request.user.pk
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask for the password or a factor again, as the API and the pages do, before a token."""
+        if self.has_add_permission(request) and not has_confirmed(request.user, request.session):
+            raise ReauthenticationRequired
+        answer: HttpResponse = super().add_view(request, form_url, extra_context)
+        return answer
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         return self.fields if obj else ("name", "scopes", "expires_at")

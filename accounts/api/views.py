@@ -1,11 +1,12 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import RetrieveUpdateAPIView
 from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -25,6 +26,10 @@ from accounts.api.serializers import (
 )
 from accounts.models import ApiToken, Pause, User
 from accounts.models import pause as pauses
+from accounts.security.reauthentication import check_confirmed
+
+# What becomes of the tokens that a revoked token has made.
+END, KEEP = "end", "keep"
 
 
 class MeView(ApiView, RetrieveUpdateAPIView[User]):
@@ -56,14 +61,20 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     scope = "tokens"
     serializer_class = ApiTokenSerializer
     filterset_class = ApiTokenFilter
+    query_params: ClassVar = {"destroy": ("children",)}
 
     @extend_schema(request=NewTokenSerializer, responses={201: MadeTokenSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create an API token. Copy its secret now: no other answer shows it.
 
         If you send this request with a token, the new one can have no other scopes than that token,
-        and expires no later. You get a reminder in your inbox before a token expires.
+        and expires no later. You get a reminder in your inbox before a token expires, and a mail
+        about each new one.
+
+        A session has to confirm first that it is you (403): at `/account/reauthenticate/`, or by
+        `auth/reauthenticate` for a program.
         """
+        check_confirmed(request)
         now = timezone.now()
         creator = request.auth if isinstance(request.auth, ApiToken) else None
         body = NewTokenSerializer(data=request.data, context={"now": now})
@@ -83,10 +94,27 @@ class ApiTokenViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
         tokens.rename(token, body.validated_data["name"])
         return Response(self.get_serializer(token).data)
 
-    @extend_schema(summary="Revoke an API token", responses={204: None})
+    @extend_schema(
+        summary="Revoke an API token",
+        responses={204: None},
+        parameters=[
+            OpenApiParameter(
+                "children",
+                enum=[END, KEEP],
+                default=END,
+                description="What becomes of the tokens that it made, and of theirs.",
+            )
+        ],
+    )
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        """Revoke a token. It is refused from now on, and stays in the list as revoked."""
-        self.get_object().revoke(timezone.now())
+        """Revoke a token, and the tokens that it made. They stay in the list as revoked.
+
+        With `?children=keep` its children stay valid.
+        """
+        children = request.query_params.get("children", END)
+        if children not in (END, KEEP):
+            raise ValidationError({"children": f"Give {KEEP} or {END}."})
+        self.get_object().revoke(timezone.now(), keeps_children=children == KEEP)
         return Response(status=204)
 
 

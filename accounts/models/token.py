@@ -9,6 +9,7 @@ from typing import Any, Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 
+from accounts.models.account_change import AccountChange
 from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django finds models here
 from accounts.models.pause import Pause  # noqa: F401
 from accounts.models.user import User
@@ -147,12 +148,38 @@ class ApiToken(models.Model):
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.Status.EXPIRED if is_over else self.Status.VALID
 
+    @property
+    def is_feed(self) -> bool:
+        return self.scopes == [Scope.CALENDAR_READ]
+
     @transaction.atomic
-    def revoke(self, now: datetime) -> None:
-        """Revoke the token. Revoking it twice changes nothing."""
-        ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+    def revoke(self, now: datetime, *, keeps_children: bool = False) -> None:
+        """Revoke the token, and the tokens that it made. Revoking it twice changes nothing.
+
+        A parent is updated before its children are read: this waits for a request that is creating
+        one with it.
+        """
+        self._revoke_alone(now)
+        parents = set() if keeps_children else {self.pk}
+        revoked = {self.pk}
+        while parents:
+            children = list(ApiToken.objects.filter(made_by__in=parents).exclude(pk__in=revoked))
+            for child in children:
+                child._revoke_alone(now)
+            parents = {child.pk for child in children}
+            revoked |= parents
+
+    def _revoke_alone(self, now: datetime) -> None:
+        count = ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
         self.refresh_from_db()
         self.changed(now)
+        if count:
+            self.note(AccountChange.Verb.TOKEN_REVOKED)
+
+    def note(self, verb: AccountChange.Verb) -> None:
+        """Call the handlers of the security log."""
+        for follow in token_event_followers:
+            follow(self, verb)
 
     def changed(self, now: datetime) -> None:
         """Call the handlers of other apps after a creation, a revocation or another expiry."""
@@ -167,3 +194,5 @@ class ApiToken(models.Model):
 
 # Called when a token has changed, in the same transaction: see foam.hooks.
 token_followers: list[Callable[[ApiToken, datetime], None]] = []
+# Called when a token is created or revoked, or its expiry is changed: see foam.hooks.
+token_event_followers: list[Callable[[ApiToken, AccountChange.Verb], None]] = []

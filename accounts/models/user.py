@@ -1,6 +1,6 @@
 """Users, their profile and quiet hours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,6 +15,20 @@ from accounts import email_addresses, email_verification, quiet_hours
 from accounts.models.idempotency_key import IdempotencyKey  # noqa: F401  Django finds models here
 from accounts.models.pause import Pause  # noqa: F401
 from accounts.timezones import zone
+
+# Fields whose changes `edit_followers` record, from all faces.
+WATCHED_FIELDS = (
+    "username",
+    "email",
+    "password",
+    "first_name",
+    "last_name",
+    "timezone",
+    "is_active",
+    "is_staff",
+    "is_superuser",
+    "closed_at",
+)
 
 # Id of FOAM's own user, its channel and its reminder, the canary. No sequence returns it.
 SYSTEM_USER_ID = 0
@@ -79,6 +93,10 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # How a new password is set, before it is saved: by a code in a mail; with tokens that stay.
+    is_password_reset = False
+    keeps_tokens = False
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -131,6 +149,23 @@ class User(AbstractUser):
             field, message = problem
             raise ValidationError({field: message})
 
+    def save(self, *args: Any, **fields: Any) -> None:
+        """Save the user, and have changes of WATCHED_FIELDS recorded, from all faces."""
+        update_fields = fields.get("update_fields")
+        if update_fields is not None and not set(update_fields) & set(WATCHED_FIELDS):
+            return super().save(*args, **fields)
+        # Django saves a better hash of the same password so, after a sign-in.
+        is_rehash = (
+            list(update_fields or ()) == ["password"] and getattr(self, "_password", None) is None
+        )
+        with transaction.atomic():
+            rows = User.objects.filter(pk=self.pk) if self.pk is not None else User.objects.none()
+            stored = rows.values(*WATCHED_FIELDS).first()
+            super().save(*args, **fields)
+            has_new_password = bool(stored) and stored["password"] != self.password
+            for follow in edit_followers:
+                follow(self, stored, has_new_password and not is_rehash)
+
     @transaction.atomic
     def store(self, now: datetime) -> None:
         """Check and save the user, and call the handlers of other apps."""
@@ -143,3 +178,6 @@ class User(AbstractUser):
 
 # Called when a user has been stored, in the same transaction: see foam.hooks.
 followers: list[Callable[[User, datetime], None]] = []
+# Called by each save of WATCHED_FIELDS with the stored row, which is None for a new user, and
+# whether the password is another.
+edit_followers: list[Callable[[User, Mapping[str, Any] | None, bool], None]] = []

@@ -1,5 +1,6 @@
 """Adapters of allauth: sign-up, mails, second factors and the team's OIDC provider."""
 
+import json
 import logging
 from smtplib import SMTPException
 from typing import Any
@@ -10,6 +11,7 @@ from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -20,9 +22,17 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from accounts import email_addresses, encryption
+from accounts.models import AccountChange
+from accounts.models.account_change import record_account_change
+from accounts.security import email_change
+from accounts.security.person import acting_person
+from accounts.security.sign_in_events import record_failed_sign_in
 from accounts.sign_in import mail
 
 log = logging.getLogger(__name__)
+
+# The field with which a person keeps API tokens and feeds when they change their password.
+TOKENS_FIELD, KEEP = "tokens", "keep"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -33,6 +43,39 @@ class AccountAdapter(DefaultAccountAdapter):
         """Count failed sign-ins by login alone: a client could vary the host name and port."""
         login: str = credentials.get("email") or credentials.get("username") or ""
         return login.lower()
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            record_failed_sign_in(credentials.get("email") or "", is_locked=True)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        record_failed_sign_in(credentials.get("email") or "", is_locked=False)
+
+    def set_password(self, user: Any, password: str) -> None:
+        """Save a new password, which ends tokens, feeds and other sessions: see User.save.
+
+        Who changes their own may keep the tokens and feeds. A reset ends all.
+        """
+        request = self.request
+        is_change = request.user.is_authenticated and request.user.pk == user.pk
+        user.is_password_reset = not is_change
+        user.keeps_tokens = is_change and _field(request, TOKENS_FIELD) == KEEP
+        super().set_password(user, password)
+
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: Any, signup: bool
+    ) -> None:
+        """Send the code to a new address; of an account that has one, tell the old address first.
+
+        The mail to the old address has a link that stops the change.
+        """
+        address = emailconfirmation.email_address
+        if request.user.is_authenticated and request.user.pk == address.user_id:
+            email_change.tell_old_address(request.user, address.email)
+        super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def clean_email(self, email: str) -> str:
         """Check an address by the same rule as the address of a channel."""
@@ -66,6 +109,28 @@ class AccountAdapter(DefaultAccountAdapter):
             if not is_headless_request(self.request):
                 text = "No mail could be sent just now. Try again in a while."
                 messages.error(self.request, text)
+
+
+def _field(request: HttpRequest, name: str) -> Any:
+    """Return a field of the request's form, or of its JSON object."""
+    if request.content_type != "application/json":
+        return request.POST.get(name)
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        return None
+    return body.get(name) if isinstance(body, dict) else None
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    def end_sessions(self, sessions: Any) -> None:
+        """End sessions that a person selects, and record how many."""
+        ended = list(sessions)
+        super().end_sessions(ended)
+        if ended:
+            with acting_person(ended[0].user_id):
+                verb, detail = AccountChange.Verb.ACCESS_ENDED, f"tokens: 0, sessions: {len(ended)}"
+                record_account_change(ended[0].user_id, verb, detail=detail)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -23,10 +23,17 @@ def tell(user: Any, subject: str, text: str) -> None:
     address = EmailAddress.objects.filter(user=user, verified=True).order_by("-primary").first()
     if address is None or not is_set_up():
         return
+    send(address.email, subject, text)
+
+
+def send(email: str, subject: str, text: str) -> None:
+    """Send a mail about an account to an address, or log that it could not be sent."""
+    if not is_set_up():
+        return
     message = EmailMessage(
         " ".join(subject.split()),
         text,
-        to=[address.email],
+        to=[email],
         headers={"Auto-Submitted": "auto-generated"},
     )
     try:

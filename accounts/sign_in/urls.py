@@ -1,5 +1,7 @@
 """URLs of sign-in and of the account, as pages, and for programs below `_allauth/`."""
 
+from allauth.account.decorators import reauthentication_required
+from allauth.account.views import password_set
 from allauth.headless import urls as headless
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -24,6 +26,10 @@ def supported(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URL
 urlpatterns = [
     path("account/", views.home, name="account_home"),
     path("account/close/", views.close, name="account_close"),
+    path("account/activity/", views.activity, name="account_activity"),
+    path("account/email/stop/<str:token>/", views.stop_email_change, name="account_email_stop"),
+    # A first password is a way in of its own, so it asks again as all others do.
+    path("account/password/set/", reauthentication_required(password_set)),
     path("account/", include("allauth.urls")),
     path("_allauth/", include((supported(headless.urlpatterns), "headless"))),
 ]

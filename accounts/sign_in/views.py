@@ -8,15 +8,21 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import timezones
 from accounts.account_data import closing
 from accounts.digits import PlainDigits
-from accounts.models import User
+from accounts.models import AccountChange, User
+from accounts.security import email_change
+
+# Events on the account's page, and on each page of its recent activity.
+RECENT, PAGE_SIZE = 5, 50
 
 
 class ProfileForm(PlainDigits, forms.ModelForm):
@@ -71,8 +77,40 @@ def home(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect("account_home")
-    context = {"form": form, "timezones": sorted(timezones.names())}
+    context = {
+        "form": form,
+        "timezones": sorted(timezones.names()),
+        "events": recent_events(user)[:RECENT],
+    }
     return render(request, "accounts/home.html", context)
+
+
+def recent_events(user: User) -> QuerySet[AccountChange]:
+    """Return the security log of an account, newest first, with texts for its page."""
+    return AccountChange.objects.filter(account=user).select_related("user").order_by("-at", "-pk")
+
+
+@login_required
+@require_safe
+def activity(request: HttpRequest) -> HttpResponse:
+    """Show the recent activity of the user's account."""
+    user = User.objects.get(pk=request.user.pk or 0)
+    page = Paginator(recent_events(user), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "accounts/activity.html", {"events": page.object_list, "page": page})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_email_change(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop a change of the e-mail address, by the link in the mail to the old address."""
+    try:
+        stop = email_change.read(token, timezone.now())
+    except email_change.UnusableStopLink as error:
+        return render(request, "accounts/email_stop.html", {"error": str(error)}, status=410)
+    if request.method != "POST":
+        return render(request, "accounts/email_stop.html", {"stop": stop})
+    is_restored = email_change.take_back(stop, timezone.now())
+    context = {"stop": stop, "is_stopped": True, "is_restored": is_restored}
+    return render(request, "accounts/email_stop.html", context)
 
 
 @login_required

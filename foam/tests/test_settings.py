@@ -157,6 +157,17 @@ def test_setting_is_read_as_it_is_meant(
     assert (read["global_keyprefix"] if isinstance(read, dict) else read) == expected
 
 
+@pytest.mark.parametrize(("base", "prefix"), [("https", "__Host-"), ("http", None)])
+def test_cookies_are_bound_to_the_host_where_they_can_be(base, prefix, monkeypatch):
+    monkeypatch.setenv("FOAM_BASE_URL", f"{base}://foam.example.org")
+    read = load()
+    names = [read.get("SESSION_COOKIE_NAME"), read.get("CSRF_COOKIE_NAME")]
+    assert names == ([f"{prefix}sessionid", f"{prefix}csrftoken"] if prefix else [None, None])
+    # A browser refuses a cookie of that name without these.
+    assert read["SESSION_COOKIE_SECURE"] is read["CSRF_COOKIE_SECURE"] is bool(prefix)
+    assert not {"SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH"} & set(read)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -191,6 +202,8 @@ def test_setting_is_read_as_it_is_meant(
             ["memory://", "amqp://u:p@h:x/v", "redis://h:65536", "sentinel://a:1;b:2"],
         ),
         ("FOAM_SIGNUP", ["", "yes"]),
+        ("FOAM_IDLE_HOURS", ["0", "337", "week"]),
+        ("FOAM_STAFF_IDLE_MINUTES", ["4", "20161", "hour"]),
         ("FOAM_OIDC_ISSUER", ["sso.example.org", "http://sso.example.org", "https://h:x"]),
         ("FOAM_OIDC_DOMAINS", ["@example.org", "https://example.org"]),
         (

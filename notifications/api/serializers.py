@@ -9,11 +9,14 @@ from rest_framework.reverse import reverse
 
 from accounts.api.base import IsoDuration, StrictSerializer
 from accounts.models import ApiToken, Scope
+from notifications.channels import enabling
 from notifications.channels.direct_send import Sent
+from notifications.links import verification_codes
 from notifications.links.signed_links import urls
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.models.channel import FOREVER
 from notifications.outbox import hold_rules
+from notifications.transports.mail.rendering import NOT_ME
 
 
 def own_channels(request: Request | None) -> QuerySet[Channel]:
@@ -278,10 +281,21 @@ class DeliveryDetailSerializer(DeliverySerializer):
         fields = [*DeliverySerializer.Meta.fields, "attempts"]
 
 
+# Actions of links that change a channel, and the scope that a token needs to get such a link.
+CHANNEL_ACTIONS = {
+    NOT_ME: Scope.CHANNELS_WRITE,
+    **{
+        action.name: Scope.CHANNELS_WRITE
+        for action in (*enabling.ACTIONS, *verification_codes.ACTIONS)
+    },
+}
+
+
 class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
     actions = serializers.SerializerMethodField(
         help_text="The links that answer it, by name: each asks on a page, or acts on a POST. "
-        "Empty for a token without the scope `reminders:write`."
+        "A token gets those that its scopes allow: `channels:write` for what stops or enables a "
+        "channel, else `reminders:write`."
     )
 
     class Meta:
@@ -291,6 +305,11 @@ class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
     def get_actions(self, message: InboxMessage) -> dict[str, str]:
         # A link acts without a token, so a token that may only read must not get it.
         token = self.context["request"].auth
-        if isinstance(token, ApiToken) and Scope.REMINDERS_WRITE not in token.scopes:
-            return {}
-        return urls(message)
+        links = urls(message)
+        if not isinstance(token, ApiToken):
+            return links
+        return {
+            name: link
+            for name, link in links.items()
+            if CHANNEL_ACTIONS.get(name, Scope.REMINDERS_WRITE) in token.scopes
+        }

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.account_data.retention import prune_accounts
 from accounts.api import idempotency
 from accounts.models import SYSTEM_USER_ID, pause
 from notifications.explain.causes import following
@@ -86,6 +87,7 @@ def prune(
     deliveries.compact_tally(DeliveryTally, now.date())
     flood.forget(now)
     idempotency.delete_expired(now)
+    prune_accounts(now, now - keep)
     log.info(
         "pruned occurrences=%d deliveries=%d attempts=%d seconds=%.3f",
         total.occurrences,

@@ -19,6 +19,7 @@ from tools.mutations.paths import (
     LEASE,
     LIMITS,
     REPORT,
+    SETTINGS,
     SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,
@@ -44,6 +45,10 @@ from tools.mutations.paths import (
     TOKENS,
     TRANSITIONS,
 )
+
+TEST_REAUTHENTICATION = "accounts/tests/sign_in/test_reauthentication.py"
+TEST_END_OF_ACCESS = "accounts/tests/test_end_of_access.py"
+TEST_RIGHTS = "foam/tests/admin/test_rights.py"
 
 OF_ACCOUNTS = [
     Mutation(
@@ -494,5 +499,110 @@ OF_ACCOUNTS = [
         "history: the API does not say who is at work",
         edit(API, "        handler = acting_as(_actor_of(request))(handler)\n"),
         ["reminders/tests/api/test_who.py"],
+    ),
+    Mutation(
+        "security",
+        "e-mail address: a session alone changes it",
+        edit(SETTINGS, "ACCOUNT_REAUTHENTICATION_REQUIRED = True", ""),
+        [TEST_REAUTHENTICATION],
+    ),
+    Mutation(
+        "security",
+        "e-mail address: the old one is not told before the change",
+        edit(
+            ADAPTERS,
+            "            email_change.tell_old_address(request.user, address.email)\n",
+            "            pass\n",
+        ),
+        [TEST_REAUTHENTICATION],
+    ),
+    Mutation(
+        "security",
+        "e-mail address: a later link locks its owner out",
+        edit("accounts/security/email_change.py", ", detail__lte=stop.asked_at", ""),
+        [
+            f"{TEST_REAUTHENTICATION}::test_link_to_the_thiefs_own_address_does_not_lock_the_owner_out"
+        ],
+    ),
+    Mutation(
+        "security",
+        "tokens: a session makes one without confirming",
+        edit("accounts/api/views.py", "        check_confirmed(request)\n"),
+        [f"{TEST_REAUTHENTICATION}::test_token_or_feed_in_a_session_is_refused_until_confirmed"],
+    ),
+    Mutation(
+        "security",
+        "password: tokens outlive it",
+        edit(
+            "accounts/security/user_events.py",
+            "        end_access(user, timezone.now(), keeps_tokens=user.keeps_tokens)\n",
+        ),
+        [TEST_END_OF_ACCESS],
+    ),
+    Mutation(
+        "security",
+        "tokens: children outlive their parent",
+        edit(API_TOKEN, "set() if keeps_children else {self.pk}", "set()"),
+        [f"{TEST_END_OF_ACCESS}::test_revoked_token_ends_those_that_it_made"],
+    ),
+    Mutation(
+        "security",
+        "rights: staff change rows of people who have some",
+        edit(
+            "accounts/admin/rights.py",
+            "not User.objects.filter(with_rights(), pk=user.pk).exists()",
+            "True",
+        ),
+        [TEST_RIGHTS],
+    ),
+    Mutation(
+        "security",
+        "rights: staff give what they do not have",
+        edit("accounts/admin/users.py", "() if request.user.is_superuser else RIGHT_FIELDS", "()"),
+        [TEST_RIGHTS],
+    ),
+    Mutation(
+        "security",
+        "rights: staff choose the permissions of a group",
+        edit(
+            "accounts/admin/users.py", '() if request.user.is_superuser else ("permissions",)', "()"
+        ),
+        [TEST_RIGHTS],
+    ),
+    Mutation(
+        "security",
+        "rights: bulk actions reach rows of superusers",
+        edit(
+            "accounts/admin/rights.py", "            queryset = queryset.exclude(pk__in=guarded)\n"
+        ),
+        [TEST_RIGHTS],
+    ),
+    Mutation(
+        "security",
+        "security log: saves of a user are not followed",
+        edit(
+            "foam/hooks.py",
+            "edit_followers[:] = [user_events.follow_save]",
+            "edit_followers[:] = []",
+        ),
+        ["accounts/tests/test_security_log.py", "accounts/tests/test_owner_mails.py"],
+    ),
+    Mutation(
+        "security",
+        "sign-up: a known address is answered sooner",
+        edit("accounts/sign_in/forms.py", '    make_password("an address that has an account")\n'),
+        ["accounts/tests/sign_in/test_enumeration.py"],
+    ),
+    Mutation(
+        "security",
+        "second factor: the code of enrolment signs in",
+        edit("accounts/sign_in/forms.py", "if not totp._mark_code_used(code):", "if False:"),
+        [f"{TEST_SIGN_IN}::test_code_that_enrolled_an_app_signs_nobody_in"],
+    ),
+    Mutation(
+        "security",
+        "sessions: none ends by itself",
+        edit("accounts/sign_in/idle.py", "return is_idle or", "return False and"),
+        ["accounts/tests/sign_in/test_idle.py"],
     ),
 ]

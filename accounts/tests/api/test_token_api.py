@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts import tokens
 from accounts.models import ApiToken
 from accounts.models.token import API_SCOPES
-from conftest import client_of
+from conftest import client_of, confirm
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +150,7 @@ def test_token_revoked_since_it_asked_makes_none(user, now):
 
 def test_person_signed_in_makes_any(client, user):
     client.force_login(user)
+    confirm(client, user)
     made = client.post(
         TOKENS, {"name": "all", "scopes": API_SCOPES}, content_type="application/json"
     )

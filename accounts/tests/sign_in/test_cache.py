@@ -1,9 +1,14 @@
 """FOAM's cache: in PostgreSQL, for all processes, and never emptied to make room."""
 
+import base64
+import pickle
+import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.core.cache import cache
 from django.db import connection
 
@@ -76,3 +81,78 @@ def test_of_all_who_add_at_once_one_is_first():
     for thread in threads:
         thread.join()
     assert won.count(True) == 1
+
+
+class Trap:
+    """A value whose unpickling tells that code ran."""
+
+    ran = False
+
+    def __reduce__(self):
+        return setattr, (Trap, "ran", True)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        base64.b64encode(pickle.dumps(Trap())).decode(),
+        pickle.dumps(Trap(), 0).decode(),
+        "[" * 100_000,
+        '{"$instant": "never"}',
+        '{"$instant": 1}',
+        "",
+    ],
+    ids=["pickle", "pickle of text", "deep", "no instant", "number", "empty"],
+)
+def test_row_that_somebody_else_wrote_runs_nothing_and_is_missing(user, stored):
+    for number in range(3):
+        cache.set(str(number), 1, 600)
+    cache.set("login", 1, 600)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_cache SET value = %s", [stored])
+    assert cache.get("login") is None
+    assert cache.get_many(["0", "1"]) == {}
+    assert not cache.add("login", 2, 60)
+    assert not Trap.ran
+
+
+def test_wrong_password_over_such_a_row_counts_from_the_beginning(user, client):
+    form = {"login": "ada@example.com", "password": "wrong"}
+    client.post("/account/login/", form)
+    with connection.cursor() as cursor:
+        stored = base64.b64encode(pickle.dumps(Trap())).decode()
+        cursor.execute("UPDATE accounts_cache SET value = %s", [stored])
+    assert client.post("/account/login/", form).status_code == 200
+    assert not Trap.ran
+
+
+def test_instants_are_read_as_they_were_set(now):
+    cache.set("a", (now, {"b": [now, 1.5]}), 60)
+    assert cache.get("a") == [now, {"b": [now, 1.5]}]
+
+
+def test_other_objects_are_refused():
+    with pytest.raises(TypeError, match="stores JSON and instants, no set"):
+        cache.set("a", {1}, 60)
+
+
+ROOT = Path(__file__).parents[3]
+PICKLES = re.compile(
+    r"^\s*(?:import|from) (?:pickle|marshal|shelve|dill|cloudpickle|joblib)\b|PickleSerializer"
+    r"|yaml\.(?:unsafe_|full_)?load\(",
+    re.MULTILINE,
+)
+
+
+def test_nothing_of_ours_reads_a_pickle(settings):
+    sources = [
+        path
+        for app in ("accounts", "foam", "notifications", "reminders")
+        for path in (ROOT / app).rglob("*.py")
+        if "tests" not in path.parts
+    ]
+    assert [str(path) for path in sources if PICKLES.search(path.read_text())] == []
+    assert settings.SESSION_SERIALIZER == "django.contrib.sessions.serializers.JSONSerializer"
+    assert current_app.conf.accept_content == ["json"]
+    assert current_app.conf.result_accept_content == ["json"]
+    assert current_app.conf.task_serializer == "json"

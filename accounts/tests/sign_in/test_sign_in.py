@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import User
+from conftest import confirm
 
 pytestmark = pytest.mark.django_db
 
@@ -221,6 +222,30 @@ def test_code_of_an_app_is_good_once(user):
         answer = client.post("/account/2fa/authenticate/", {"code": code})
         locations.append(answer.headers.get("Location"))
     assert locations == ["/account/", None]
+
+
+def test_code_that_enrolled_an_app_signs_nobody_in(client, user):
+    log_in(client)
+    confirm(client, user)
+    client.get("/account/2fa/totp/activate/")
+    code = code_of(client.session["mfa.totp.secret"])
+    client.post("/account/2fa/totp/activate/", {"code": code})
+    assert Authenticator.objects.filter(type="totp").exists()
+    other = Client()
+    log_in(other)
+    other.post("/account/2fa/authenticate/", {"code": code})
+    assert other.get("/account/")["Location"].startswith("/account/login/")
+
+
+def test_code_that_enrolled_an_app_of_a_program_signs_nobody_in(user):
+    _, said = ask("auth/login", {"email": "ada@example.com", "password": PASSWORD})
+    token = said["meta"]["session_token"]
+    ask("auth/reauthenticate", {"password": PASSWORD}, token)
+    _, said = ask("account/authenticators/totp", token=token, method="get")
+    code = code_of(said["meta"]["secret"])
+    assert ask("account/authenticators/totp", {"code": code}, token)[0] == 200
+    _, said = ask("auth/login", {"email": "ada@example.com", "password": PASSWORD})
+    assert ask("auth/2fa/authenticate", {"code": code}, said["meta"]["session_token"])[0] == 400
 
 
 def test_admin_signs_in_where_everybody_does(client):

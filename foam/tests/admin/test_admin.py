@@ -11,6 +11,7 @@ from django_celery_beat.models import PeriodicTask
 
 from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
 from accounts.models import pause as pauses
+from conftest import confirm
 from foam.monitoring import health
 from notifications.models import Channel, Delivery
 from notifications.outbox.round import deliver_due
@@ -481,6 +482,7 @@ def test_edit_of_the_tick_survives_a_restart_of_beat(transactional_db, beat_rows
 
 
 def test_staff_make_a_token_of_their_own_and_see_its_secret_once(staff_client, staff):
+    confirm(staff_client, staff)
     form = {"name": "laptop", "scopes": ["me:read"], "expires_at_0": "", "expires_at_1": ""}
     made = staff_client.post("/admin/accounts/apitoken/add/", form)
     assert "no-store" in made["Cache-Control"]
@@ -492,7 +494,8 @@ def test_staff_make_a_token_of_their_own_and_see_its_secret_once(staff_client, s
     assert secret not in later
 
 
-def test_token_without_a_scope_is_refused_in_the_form(staff_client):
+def test_token_without_a_scope_is_refused_in_the_form(staff_client, staff):
+    confirm(staff_client, staff)
     form = {"name": "laptop", "expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}
     answer = staff_client.post("/admin/accounts/apitoken/add/", form)
     assert answer.context["adminform"].form.errors["scopes"]

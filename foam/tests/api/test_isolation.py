@@ -43,7 +43,11 @@ BESIDE = {
     "admin/autocomplete/",
     "do/<path:token>",
     "account/",
+    "account/activity/",
     "account/close/",
+    "account/email/stop/<str:token>/",
+    "account/password/set/",
+    "admin/password_change/",
     "_allauth/",
     "calendar/<str:secret>.ics",
 }

@@ -226,6 +226,24 @@ def test_token_that_may_only_read_is_shown_no_links_that_act(user, now):
     assert message["actions"] == {}
 
 
+@pytest.mark.parametrize(
+    ("scopes", "actions"),
+    [
+        (["deliveries:read", "reminders:write"], ["done"]),
+        (["deliveries:read", "channels:write"], ["not_me"]),
+        (["deliveries:read", "reminders:write", "channels:write"], ["done", "not_me"]),
+    ],
+)
+def test_token_is_shown_the_links_that_its_scopes_allow(user, now, monkeypatch, scopes, actions):
+    monkeypatch.setattr(signed_links, "_registered", {})
+    signed_links.register("occurrence", [Action("done", "Done", 0), Action("not_me", "Not me", 1)])
+    inbox = Channel.objects.inbox_of(user)
+    post_messages([Post(inbox.pk, "occurrence:1", "x", "", now)], now)
+    deliver_due(now)
+    (message,) = client_of(user, scopes).get("/api/v1/inbox/").json()["results"]
+    assert sorted(message["actions"]) == actions
+
+
 def test_repeated_attempt_leaves_one_message_in_the_inbox(user, now):
     inbox = Channel.objects.inbox_of(user)
     post_messages([Post(inbox.pk, "occurrence:1", "Stand-up", "Body", now)], now)

@@ -455,6 +455,8 @@ def test_address_is_stored_with_a_plain_domain(transport, given, stored):
         "ada@",
         "@example.com",
         "ada@example",
+        "a@localhost",
+        '"\x01"@example.com',
         "ada@example..com",
         "ada@@example.com",
         "ada@example.com, eve@example.com",

@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from accounts import tokens
 from accounts.api.base import ApiView, Instant, StrictSerializer
 from accounts.models import ApiToken, Scope
+from accounts.security.reauthentication import check_confirmed
 from reminders.exchange.feed import views
 
 
@@ -54,7 +55,12 @@ class FeedView(ApiView, GenericAPIView[Any]):
 
     @extend_schema(request=FeedSerializer, responses={201: FeedAddressSerializer})
     def post(self, request: Request) -> Response:
-        """Make a secret address for your calendar. Copy it now: it is shown only once."""
+        """Make a secret address for your calendar. Copy it now: it is shown only once.
+
+        A session has to confirm first that it is you (403), as for a token. You get a
+        mail about it.
+        """
+        check_confirmed(request)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values, by = serializer.validated_data, request.auth
