@@ -115,6 +115,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "foam.urls"
 # Of gunicorn, which would refuse it in a traceback: here run.sh does so before it.
 env.number("WEB_CONCURRENCY", 3, 1, 1000)
+# Of each process of web: see foam/processes/gunicorn_conf.py.
+FOAM_WEB_THREADS = 4
 WSGI_APPLICATION = "foam.wsgi.application"
 
 TEMPLATES = [
@@ -342,6 +344,10 @@ FOAM_BOUNCE_MAILBOX = env.matching(
     secret=True,
 )
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.networks("FOAM_ALLOWED_PRIVATE_NETWORKS")
+# Whose channels may lead there: a user without that trust could probe the operator's network.
+FOAM_PRIVATE_NETWORKS_FOR = env.one_of(
+    "FOAM_PRIVATE_NETWORKS_FOR", "staff" if PRODUCTION else "everybody", "staff", "everybody"
+)
 # A round begins messages for half a lease, and the slowest is given up 20 s later.
 FOAM_LEASE_SECONDS = env.number("FOAM_LEASE_SECONDS", 120, 50, 3600)
 FOAM_FLOOD_LIMIT = env.number("FOAM_FLOOD_LIMIT", 60, 0, 1_000_000)

@@ -14,13 +14,13 @@ from foam.environment_variables import Variables
 
 try:
     _logging = settings.LOGGING
+    threads = settings.FOAM_WEB_THREADS
     workers = Variables(os.environ).number("WEB_CONCURRENCY", 3, 1, 1000)
 except ImproperlyConfigured as error:
     sys.exit(f"Not set up: {error}")
 
 bind = "0.0.0.0:8000"
 worker_class = "foam.processes.gunicorn_worker.Worker"
-threads = 4
 # gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.
 timeout = 60
 # How long requests under way may take after SIGTERM. Must be less than the 35 s after which

@@ -203,6 +203,12 @@ class Channel(models.Model):
         return self.deleted_at is None and self.disabled_at is None and self.is_verified
 
     @property
+    def may_reach_private(self) -> bool:
+        """Whether it may lead into the private networks that the operator allows."""
+        is_for_all = settings.FOAM_PRIVATE_NETWORKS_FOR == "everybody"
+        return is_for_all or (self.owner.is_staff and self.owner.is_active)
+
+    @property
     def destination(self) -> str:
         """The text that leads to the receiver; a change of it requires a new verification."""
         return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
@@ -275,7 +281,9 @@ class Channel(models.Model):
         if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
         if self._has_new_destination():
-            self.address, self.secret = self.transport.clean(self.address, self.secret)
+            self.address, self.secret = self.transport.clean(
+                self.address, self.secret, may_reach_private=self.may_reach_private
+            )
 
     def _has_new_destination(self) -> bool:
         """Tell whether address or secret are new; stored ones stay valid when the rules change."""
