@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.quota_list import QUOTAS
 from foam import admin_settings, broker_url, logs
 from foam.api import settings as api_settings
 from foam.environment_variables import Variables, host_of, refuse
@@ -361,6 +362,12 @@ _heartbeat_example = "https://hc-ping.com/your-uuid"
 FOAM_HEARTBEAT_URL = env.web_address("FOAM_HEARTBEAT_URL", _heartbeat_example, secret=True)
 _ascii = f"an address in ASCII, such as {_heartbeat_example}"
 env.matching("FOAM_HEARTBEAT_URL", "[!-~]+", _ascii, secret=True)
+
+# Quotas of a user, by name: see accounts/quota_list.py
+
+FOAM_QUOTAS = {
+    quota.name: env.number(quota.setting, quota.default, 0, 999_999_999_999) for quota in QUOTAS
+}
 
 # Retention
 

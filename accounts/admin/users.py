@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -25,7 +25,7 @@ from accounts.admin.edits import EditForm
 from accounts.admin.history import ShowsHistory
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
-from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User, UserQuota
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 
@@ -72,6 +72,18 @@ class AccountFilter(StateFilter):
         return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
 
 
+class QuotaInline(TabularInline):
+    """A user's own quotas, for those whose honest use exceeds the settings."""
+
+    model = UserQuota
+    extra = 0
+    verbose_name = "own quota"
+    verbose_name_plural = "own quotas, in place of the settings FOAM_QUOTA_*"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is not None and super().has_add_permission(request, obj)
+
+
 class UserForm(UserChangeForm):
     class Meta(UserChangeForm.Meta):
         help_texts: ClassVar = {"is_active": SWITCHES}
@@ -80,6 +92,7 @@ class UserForm(UserChangeForm):
 @admin.register(User)
 class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserForm
+    inlines = (QuotaInline,)
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")

@@ -2,7 +2,17 @@
 
 from accounts.models.idempotency_key import IdempotencyKey
 from accounts.models.pause import Pause
+from accounts.models.quota import Usage, UserQuota
 from accounts.models.token import ApiToken, Scope
 from accounts.models.user import SYSTEM_USER_ID, User
 
-__all__ = ["SYSTEM_USER_ID", "ApiToken", "IdempotencyKey", "Pause", "Scope", "User"]
+__all__ = [
+    "SYSTEM_USER_ID",
+    "ApiToken",
+    "IdempotencyKey",
+    "Pause",
+    "Scope",
+    "Usage",
+    "User",
+    "UserQuota",
+]

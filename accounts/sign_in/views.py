@@ -13,10 +13,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts import timezones
+from accounts import quotas, timezones
 from accounts.account_data import closing
 from accounts.digits import PlainDigits
 from accounts.models import User
+from accounts.quota_list import BY_NAME
 
 
 class ProfileForm(PlainDigits, forms.ModelForm):
@@ -71,7 +72,11 @@ def home(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect("account_home")
-    context = {"form": form, "timezones": sorted(timezones.names())}
+    limits = [
+        {"quota": BY_NAME[name], "used": used, "limit": limit}
+        for name, (used, limit) in quotas.use_of(user.pk).items()
+    ]
+    context = {"form": form, "timezones": sorted(timezones.names()), "limits": limits}
     return render(request, "accounts/home.html", context)
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
+from accounts import quotas
 from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
@@ -308,6 +309,9 @@ class Channel(models.Model):
         self.validate_constraints()
         if self._state.adding:
             self._check_name()
+            quotas.check_rows(
+                self.owner_id, "channels", Channel.objects.filter(owner=self.owner_id, deleted_at=None)
+            )
             self.save()
             record_change(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
