@@ -32,7 +32,7 @@ QUOTAS = [
     Quota(
         "word_bytes",
         200_000_000,
-        "bytes of titles, texts and tags, those before an edit included",
+        "bytes of titles, texts, tags, dates and their history",
         "shorten your texts, or edit them less often",
     ),
     # 60 reminders that fire each minute; one of each day counts as 1 for each channel and lead.

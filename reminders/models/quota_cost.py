@@ -11,14 +11,17 @@ from reminders.recurrence.rrule import Freq
 
 DAY = timedelta(days=1)
 MINUTES, HOURS = 60, 24
+# About the size of a row of history, and of a date in it.
+HISTORY_BYTES, DATE_BYTES = 500, 24
 
 EXACT = """
 SELECT count(*) FILTER (WHERE deleted_at IS NULL), count(*),
     coalesce(sum(octet_length(title) + octet_length(body)
-        + octet_length(array_to_string(tags, ''))), 0) + (
-        SELECT coalesce(sum(pg_column_size(c.diff)), 0) FROM reminders_change c
+        + octet_length(array_to_string(tags, ''))
+        + pg_column_size(exdates) + pg_column_size(rdates)), 0) + (
+        SELECT coalesce(sum(pg_column_size(c.before) + coalesce(pg_column_size(c.diff), 0)), 0) FROM reminders_change c
         JOIN reminders_reminder o ON o.id = c.reminder_id
-        WHERE o.owner_id = %(user)s AND c.diff IS NOT NULL
+        WHERE o.owner_id = %(user)s
     ),
     coalesce(sum(daily_messages) FILTER (WHERE deleted_at IS NULL AND status <> 'finished'), 0)
 FROM reminders_reminder WHERE owner_id = %(user)s
@@ -45,18 +48,21 @@ def cost_of_new(reminder: Any) -> dict[str, int]:
 
 
 def cost_of_edit(stored: Any, edited: Any) -> dict[str, int]:
-    """Return what an edit adds. Its history keeps the words of before and after."""
-    before, after = word_bytes(stored), word_bytes(edited)
-    names = ("title", "body", "tags")
-    has_new_words = any(getattr(stored, name) != getattr(edited, name) for name in names)
+    """Return what an edit adds: longer words, and a row of history with the schedule of before."""
+    growth = max(0, word_bytes(edited) - word_bytes(stored))
     return {
-        "word_bytes": max(0, after - before) + before + after if has_new_words else 0,
+        "word_bytes": growth + HISTORY_BYTES + _date_bytes(stored),
         "daily_messages": edited.daily_messages - stored.daily_messages,
     }
 
 
 def word_bytes(reminder: Any) -> int:
-    return sum(len(text.encode()) for text in (reminder.title, reminder.body, *reminder.tags))
+    words = sum(len(text.encode()) for text in (reminder.title, reminder.body, *reminder.tags))
+    return words + _date_bytes(reminder)
+
+
+def _date_bytes(reminder: Any) -> int:
+    return DATE_BYTES * (len(reminder.exdates) + len(reminder.rdates))
 
 
 def daily_messages(reminder: Any, channel_count: int) -> int:
