@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -72,18 +72,6 @@ class AccountFilter(StateFilter):
         return rows.filter(is_active=value == "open") if value in {"open", "off"} else rows
 
 
-class QuotaInline(TabularInline):
-    """A user's own quotas, for those whose honest use exceeds the settings."""
-
-    model = UserQuota
-    extra = 0
-    verbose_name = "own quota"
-    verbose_name_plural = "own quotas, in place of the settings FOAM_QUOTA_*"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and super().has_add_permission(request, obj)
-
-
 class UserForm(UserChangeForm):
     class Meta(UserChangeForm.Meta):
         help_texts: ClassVar = {"is_active": SWITCHES}
@@ -92,7 +80,6 @@ class UserForm(UserChangeForm):
 @admin.register(User)
 class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
     form = UserForm
-    inlines = (QuotaInline,)
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "timezone", "is_staff", "is_active", "last_login")
@@ -227,6 +214,21 @@ class UserAdmin(Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin):
 
         participle, noted = "Removed the second factors of", "Removed the second factors."
         return bulk_actions.run(request, self, users, act, participle, noted=noted)
+
+
+@admin.register(UserQuota)
+class UserQuotaAdmin(ShowsHistory, ModelAdmin):
+    """Quotas of single users, in place of the settings FOAM_QUOTA_*."""
+
+    list_display = ("user", "name", "value")
+    list_filter = ("name",)
+    search_fields = ("user__username",)
+    list_select_related = ("user",)
+    autocomplete_fields = ("user",)
+    fields = ("user", "name", "value")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: UserQuota | None = None) -> Any:
+        return ("user", "name") if obj else ()
 
 
 class TokenForm(EditForm):

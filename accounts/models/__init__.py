@@ -1,6 +1,7 @@
 """Models of users, API tokens, pauses and idempotency keys."""
 
 from accounts.models.idempotency_key import IdempotencyKey
+from accounts.models.mail_budget import MailBudget
 from accounts.models.pause import Pause
 from accounts.models.quota import Usage, UserQuota
 from accounts.models.token import ApiToken, Scope
@@ -10,6 +11,7 @@ __all__ = [
     "SYSTEM_USER_ID",
     "ApiToken",
     "IdempotencyKey",
+    "MailBudget",
     "Pause",
     "Scope",
     "Usage",

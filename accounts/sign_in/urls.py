@@ -24,6 +24,7 @@ def supported(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URL
 urlpatterns = [
     path("account/", views.home, name="account_home"),
     path("account/close/", views.close, name="account_close"),
+    path("account/not-me/<str:token>/", views.not_me, name="account_not_me"),
     path("account/", include("allauth.urls")),
     path("_allauth/", include((supported(headless.urlpatterns), "headless"))),
 ]

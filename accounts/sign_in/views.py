@@ -7,8 +7,9 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.core import signing
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -17,7 +18,9 @@ from accounts import quotas, timezones
 from accounts.account_data import closing
 from accounts.digits import PlainDigits
 from accounts.models import User
+from accounts.models.mail_budget import REFUSAL, refuse_mails
 from accounts.quota_list import BY_NAME
+from accounts.sign_in.adapters import NOT_ME_SALT
 
 
 class ProfileForm(PlainDigits, forms.ModelForm):
@@ -78,6 +81,20 @@ def home(request: HttpRequest) -> HttpResponse:
     ]
     context = {"form": form, "timezones": sorted(timezones.names()), "limits": limits}
     return render(request, "accounts/home.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def not_me(request: HttpRequest, token: str) -> HttpResponse:
+    """Send the address of a mail nothing more for a while; opening the page changes nothing."""
+    try:
+        digest = signing.loads(token, salt=NOT_ME_SALT, max_age=REFUSAL)
+    except signing.BadSignature:
+        raise Http404 from None
+    is_done = request.method == "POST"
+    if is_done:
+        refuse_mails(digest, timezone.now())
+    context = {"is_done": is_done, "days": REFUSAL.days}
+    return render(request, "accounts/not_me.html", context)
 
 
 @login_required

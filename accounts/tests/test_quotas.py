@@ -55,20 +55,8 @@ def test_staff_raise_a_quota_of_one_user(user, stranger, now, settings):
 def test_staff_raise_it_in_the_admin(client, staff, user, settings):
     settings.FOAM_STAFF_SECOND_FACTOR = False
     client.force_login(staff)
-    page = client.get(f"/admin/accounts/user/{user.pk}/change/")
-    form = page.context["adminform"].form
-    values = {name: form[name].value() for name in form.fields}
-    data = {name: value for name, value in values.items() if value not in (None, False)}
-    answer = client.post(
-        f"/admin/accounts/user/{user.pk}/change/",
-        {
-            **data,
-            "quotas-TOTAL_FORMS": 1,
-            "quotas-INITIAL_FORMS": 0,
-            "quotas-0-name": "reminders",
-            "quotas-0-value": 7,
-        },
-    )
+    fields = {"user": user.pk, "name": "reminders", "value": 7}
+    answer = client.post("/admin/accounts/userquota/add/", fields)
     assert answer.status_code == 302, answer.context["errors"]
     assert quotas.limit_of(user.pk, "reminders") == 7
 

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
+from accounts.models.mail_budget import DAILY_LIMIT, HOURLY_LIMIT, take_mail
 from notifications.links import verification_codes
 from notifications.models import Attempt, Channel, Delivery
 from notifications.outbox.lease import lease_this
@@ -55,6 +56,20 @@ class HourlyLimitReached(Exception):
         super().__init__(
             f"Within an hour, {limit} test and verification messages are sent for one {subject}: "
             f"the next one in {ceil(self.wait / 60)} min."
+        )
+
+
+class ReceiverLimitReached(HourlyLimitReached):
+    """The budget of an e-mail address that has not confirmed, over all channels and doors."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = ceil(wait.total_seconds())
+        # Not HourlyLimitReached's sentence: somebody else may have used the budget up.
+        Exception.__init__(
+            self,
+            f"To an address that is not verified FOAM sends {HOURLY_LIMIT} mails an hour and "
+            f"{DAILY_LIMIT} a day at most, whoever asks: the next one in {ceil(self.wait / 60)} "
+            "min.",
         )
 
 
@@ -178,6 +193,9 @@ def lock_if_allowed(channel: Channel, now: datetime) -> Channel:
     if reason := channel.transport.unavailable():
         raise UnusableChannel(reason)
     _check_limits(channel, now)
+    if channel.kind == Channel.Kind.EMAIL and not channel.is_verified:
+        if wait := take_mail(channel.address, now):
+            raise ReceiverLimitReached(wait)
     return channel
 
 
