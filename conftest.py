@@ -155,7 +155,7 @@ def no_tour_of_the_files(settings):
 @pytest.fixture(autouse=True)
 def no_limits(settings):
     """So that no test is refused for what another has asked; limits have tests of their own."""
-    for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE"):
+    for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE", "SECONDS_RATE", "ROW_RATE"):
         setattr(settings, f"FOAM_API_{name}", None)
 
 

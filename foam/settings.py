@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "foam.middleware.omit_head_body",
     "foam.middleware.answer_probes",
     "foam.middleware.log_and_count",
+    "foam.api.request_cost.RequestCost",
     "foam.api.trailing_slash.keep_method",
     "foam.api.request_text.UsableText",
     "django.middleware.security.SecurityMiddleware",
@@ -381,6 +382,11 @@ FOAM_API_RATE = env.rate("FOAM_API_RATE", "600/min")
 FOAM_API_USER_RATE = env.rate("FOAM_API_USER_RATE", "1200/min")
 FOAM_API_WRITE_RATE = env.rate("FOAM_API_WRITE_RATE", "600/min")
 FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
+
+# What requests cost: the seconds that a user or an address took, and a user's rows of batches and
+# imports.
+FOAM_API_SECONDS_RATE = env.rate("FOAM_API_SECONDS_RATE", "60/min")
+FOAM_API_ROW_RATE = env.rate("FOAM_API_ROW_RATE", "60000/h")
 
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS

@@ -112,6 +112,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
 
     model = Reminder
     scope = "reminders"
+    expensive = ("batch", "preview")
     read_only_actions = frozenset({"parse", "preview"})
     problems = {
         "list": {410},
