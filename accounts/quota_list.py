@@ -44,8 +44,20 @@ QUOTAS = [
     ),
     Quota("reminder_channels", 50, "channels of one reminder", "use fewer channels for it"),
     Quota("channels", 100, "channels", "delete one"),
+    Quota(
+        "stored_channels",
+        2_000,
+        "stored channels, deleted ones included",
+        "change a channel instead of deleting and creating it",
+    ),
     Quota("pauses", 1_000, "stored pauses, ended ones included", "change a pause instead"),
     Quota("tokens", 50, "valid tokens", "revoke one first"),
+    Quota(
+        "stored_tokens",
+        10_000,
+        "stored tokens, revoked ones included",
+        "use a token for longer",
+    ),
     Quota("feeds", 20, "valid calendar feeds", "revoke the token of one"),
 ]
 BY_NAME = {quota.name: quota for quota in QUOTAS}

@@ -7,7 +7,9 @@ read from the tables and stored; the user is refused only if that exceeds the li
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +24,8 @@ from accounts.quota_list import BY_NAME, COUNTED, QUOTAS
 Cost = Mapping[str, int]
 # Return the exact use of quotas by a user, by name; filled by the apps above: see foam.hooks.
 counters: list[Callable[[int], dict[str, int]]] = []
+# The use by users in a dry run; None outside of one.
+_trial: ContextVar[dict[int, dict[str, int]] | None] = ContextVar("quota_trial", default=None)
 
 # A statement of the same user waits for this row until the transaction ends, so that two cannot
 # both take the last place.
@@ -89,25 +93,47 @@ def take(user_id: int, costs: Sequence[Cost]) -> list[QuotaExceeded | None]:
 
     Return for each row None, or the error of the quota that it exceeds: such a row is not counted.
     """
+    trial = _trial.get()
+    if trial is not None:
+        use = trial.get(user_id) or _exact(user_id)
+        errors, trial[user_id] = _divide(use, costs, _limits(user_id))
+        return errors
     total = {name: sum(cost.get(name, 0) for cost in costs) for name in COUNTED}
     use, limits, is_new = _add(ADD, user_id, total)
     if not is_new and not _exceeded(use, limits, total):
         return [None] * len(costs)
-    use = _exact(user_id)
+    errors, use = _divide(_exact(user_id), costs, limits)
+    _set(user_id, use)
+    return errors
+
+
+@contextmanager
+def on_trial() -> Iterator[None]:
+    """Check quotas without their counters, whose rows a long dry run would keep locked."""
+    reset = _trial.set({})
+    try:
+        yield
+    finally:
+        _trial.reset(reset)
+
+
+def _divide(
+    use: dict[str, int], costs: Sequence[Cost], limits: Mapping[str, int]
+) -> tuple[list[QuotaExceeded | None], dict[str, int]]:
+    """Return for each row None or its error, in their order, and the use with those that fit."""
     errors: list[QuotaExceeded | None] = []
     for cost in costs:
         after = _sum(use, cost)
         name = _exceeded(after, limits, cost)
         errors.append(QuotaExceeded(name, limits[name]) if name else None)
         use = use if name else after
-    _set(user_id, use)
-    return errors
+    return errors, use
 
 
 def grow(user_id: int, cost: Cost) -> None:
     """Add the cost of an edit to the user's counters; QuotaExceeded if a limit does not allow it."""
     growth = {name: max(0, cost.get(name, 0)) for name in COUNTED}
-    if not any(growth.values()):
+    if not any(growth.values()) or _trial.get() is not None:
         return
     use, limits, _ = _add(ADD_UNLESS_LOCKED, user_id, growth)
     if not use or not _exceeded(use, limits, growth):
@@ -125,13 +151,18 @@ def use_of(user_id: int) -> dict[str, tuple[int, int]]:
         **_exact(user_id),
         "pauses": Pause.objects.filter(owner=user_id).count(),
         "tokens": tokens.count(),
+        "stored_tokens": ApiToken.objects.filter(user=user_id).count(),
         "feeds": tokens.for_calendar().count(),
     }
-    own = UserQuota.objects.filter(user=user_id).values_list("name", "value")
-    limits = {**settings.FOAM_QUOTAS, **dict(own)}
+    limits = _limits(user_id)
     return {
         quota.name: (use[quota.name], limits[quota.name]) for quota in QUOTAS if quota.name in use
     }
+
+
+def _limits(user_id: int) -> dict[str, int]:
+    own = UserQuota.objects.filter(user=user_id).values_list("name", "value")
+    return {**settings.FOAM_QUOTAS, **dict(own)}
 
 
 def _add(sql: str, user_id: int, cost: Cost) -> tuple[dict[str, int], dict[str, int], bool]:

@@ -52,6 +52,7 @@ def make(
         raise ValidationError("This user is not active.")
     valid = ApiToken.objects.valid(now).owned_by(owner)
     # Stops a program that creates a new token each time it starts.
+    quotas.check_rows(owner.pk, "stored_tokens", ApiToken.objects.owned_by(owner))
     quotas.check_rows(owner.pk, "tokens", valid, default=MAX_VALID_TOKENS)
     if Scope.CALENDAR_READ in scopes:
         quotas.check_rows(owner.pk, "feeds", valid.for_calendar())

@@ -4,8 +4,8 @@ An app does not import those above it. It has a list that they fill, and this is
 that is done, at the start of each process.
 """
 
-from accounts.account_data import closing, export
 from accounts import quotas
+from accounts.account_data import closing, export
 from accounts.models import pause, token, user
 from notifications.account_data import closing as channel_closing
 from notifications.account_data import export as channel_export

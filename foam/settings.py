@@ -383,10 +383,10 @@ FOAM_API_USER_RATE = env.rate("FOAM_API_USER_RATE", "1200/min")
 FOAM_API_WRITE_RATE = env.rate("FOAM_API_WRITE_RATE", "600/min")
 FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 
-# What requests cost: the seconds that a user or an address took, and a user's rows of batches and
-# imports.
+# What requests cost: the seconds that a user or an address took, and a user's rows of batches,
+# imports and manual firings.
 FOAM_API_SECONDS_RATE = env.rate("FOAM_API_SECONDS_RATE", "60/min")
-FOAM_API_ROW_RATE = env.rate("FOAM_API_ROW_RATE", "60000/h")
+FOAM_API_ROW_RATE = env.rate("FOAM_API_ROW_RATE", "20000/h")
 
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from accounts.durations import iso_duration
-from accounts import quotas
 from accounts.models import User
 from notifications.api.serializers import ChannelSerializer
 from notifications.models import Channel, ChannelChange
@@ -74,8 +73,7 @@ def _store_incomplete(channel: Channel) -> Channel:
     """
     channel.clean_fields()
     channel.validate_constraints()
-    own = Channel.objects.filter(owner=channel.owner_id, deleted_at=None)
-    quotas.check_rows(channel.owner_id, "channels", own)
+    channel.check_quotas()
     channel.save()
     record_change(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

@@ -24,7 +24,6 @@ from accounts.models import (
     ApiToken,
     IdempotencyKey,
     Pause,
-    Usage,
     User,
     UserQuota,
 )
@@ -89,7 +88,7 @@ def _erase(user: User, now: datetime) -> None:
     tokens.update(name="", hint="")
     erase_log(ApiToken, tokens.values_list("pk", flat=True))
     _end_sessions(user)
-    for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey, Usage, UserQuota):
+    for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey, UserQuota):
         model.objects.filter(user=user).delete()
     pauses = Pause.objects.filter(owner=user)
     erase_log(Pause, pauses.values_list("pk", flat=True))

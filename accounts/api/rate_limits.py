@@ -185,7 +185,7 @@ def charge(limit: Limit | None, amount: float) -> None:
 
 
 def charge_rows(user_id: int | None, count: int) -> None:
-    """Charge a batch or an import with its rows."""
+    """Charge a batch, an import or a manual firing with its rows."""
     charge(rows_limit_of(user_id), count)
 
 

@@ -97,9 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         if _has_budget(template_prefix, email):
             context = {**context, "not_me_url": _not_me_url(email)}
-            wait = take_mail(
-                email, timezone.now(), is_unknown=template_prefix == UNKNOWN_ACCOUNT
-            )
+            wait = take_mail(email, timezone.now(), is_unknown=template_prefix == UNKNOWN_ACCOUNT)
             if wait:
                 log.info("%s was not sent: the budget of its address is used up", template_prefix)
                 return

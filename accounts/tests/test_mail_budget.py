@@ -82,7 +82,9 @@ def test_verified_channel_has_no_such_budget(api, user):
         owner=user, kind="email", name="Mail", address=VICTIM, verified_at=timezone.now()
     )
     channel.save()
-    assert [api.post(f"/api/v1/channels/{channel.pk}/test/").status_code for _ in range(4)][-1] != 429
+    assert [api.post(f"/api/v1/channels/{channel.pk}/test/").status_code for _ in range(4)][
+        -1
+    ] != 429
 
 
 def test_three_an_hour_and_ten_a_day(now):

@@ -46,9 +46,7 @@ class RequestCost:
             return _refusal(request, str(exception.detail), rate_limits.EXPENSIVE_RETRY_SECONDS)
         return None
 
-    def process_view(
-        self, request: Any, view: Any, args: Any, kwargs: Any
-    ) -> HttpResponse | None:
+    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if issubclass(getattr(view, "cls", object), ApiView):
             return None
         if settings.SESSION_COOKIE_NAME in request.COOKIES:

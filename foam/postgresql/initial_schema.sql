@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 5f85545fb8268037d663fd75c753b12c3d7d97301cf520071c03e40e3e1b5c5c.
+-- Written by `make database` of the migrations 9a798472f139f6685ebf55d8c6303962b4ee94c29192123d48b4d0758111ec2f.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1308,7 +1308,6 @@ INSERT INTO django_migrations (app, name, applied) VALUES
 ('account', '0008_emailaddress_unique_primary_email_fixup', now()),
 ('account', '0009_emailaddress_unique_primary_email', now()),
 ('accounts', '0002_quotas', now()),
-('accounts', '0003_mail_budget', now()),
 ('admin', '0001_initial', now()),
 ('admin', '0002_logentry_remove_auto_add', now()),
 ('admin', '0003_logentry_add_action_flag_choices', now()),

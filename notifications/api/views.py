@@ -189,9 +189,7 @@ class TooManyRequests(APIException):
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_code = "too_many"
 
-    def __init__(
-        self, refusal: direct_send.HourlyLimitReached | direct_send.TooManyAtOnce
-    ) -> None:
+    def __init__(self, refusal: direct_send.HourlyLimitReached | direct_send.TooManyAtOnce) -> None:
         super().__init__(str(refusal))
         # REST framework sends it as Retry-After.
         self.wait = refusal.wait

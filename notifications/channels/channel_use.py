@@ -4,4 +4,5 @@ from notifications.models import Channel
 
 
 def count_use(user_id: int) -> dict[str, int]:
-    return {"channels": Channel.objects.filter(owner=user_id, deleted_at=None).count()}
+    own = Channel.objects.filter(owner=user_id)
+    return {"channels": own.filter(deleted_at=None).count(), "stored_channels": own.count()}

@@ -309,9 +309,7 @@ class Channel(models.Model):
         self.validate_constraints()
         if self._state.adding:
             self._check_name()
-            quotas.check_rows(
-                self.owner_id, "channels", Channel.objects.filter(owner=self.owner_id, deleted_at=None)
-            )
+            self.check_quotas()
             self.save()
             record_change(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
@@ -333,6 +331,12 @@ class Channel(models.Model):
             self._write(previous_secret=None, previous_secret_until=None)
         if written & leads and self.destination != stored.destination:
             self._reset_destination()
+
+    def check_quotas(self) -> None:
+        """Raise QuotaExceeded unless the owner may have one more channel."""
+        own = Channel.objects.filter(owner=self.owner_id)
+        quotas.check_rows(self.owner_id, "channels", own.filter(deleted_at=None))
+        quotas.check_rows(self.owner_id, "stored_channels", own)
 
     def _check_name(self) -> None:
         if not is_one_line(self.name):

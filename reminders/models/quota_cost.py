@@ -87,9 +87,7 @@ def times_a_day(recurrence: Recurrence, rdates: Sequence[datetime]) -> int:
     seconds = max(1, len(rule.by_second))
     if rule.freq is Freq.MINUTELY:
         # An interval of 7 minutes fires up to nine times in an hour.
-        times = min(
-            -(-MINUTES * HOURS // rule.interval), (hours or HOURS) * (minutes or MINUTES)
-        )
+        times = min(-(-MINUTES * HOURS // rule.interval), (hours or HOURS) * (minutes or MINUTES))
         times *= min(seconds, len(rule.by_set_pos) or seconds)
     elif rule.freq is Freq.HOURLY:
         of_hour = max(1, minutes) * seconds

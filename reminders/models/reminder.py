@@ -289,7 +289,9 @@ class Reminder(ReminderPlan, ReminderValidation):
             self._apply_imported_state(imported, now)
 
     def _count_messages(self, channel_count: int) -> None:
-        self.daily_messages = min(quota_cost.daily_messages(self, channel_count), MAX_DAILY_MESSAGES)
+        self.daily_messages = min(
+            quota_cost.daily_messages(self, channel_count), MAX_DAILY_MESSAGES
+        )
 
     def _save_unique(self) -> None:
         """Save; raise ExternalIdTaken if another reminder of the owner has the external_id.

@@ -16,8 +16,8 @@ from notifications.models import Channel
 from notifications.sql import in_index_order, write_or_isolate
 from reminders.models import last_loss
 from reminders.models.change import Change, new_change
-from reminders.models.quota_cost import cost_of_new
 from reminders.models.errors import ExternalIdTaken, is_external_id_taken
+from reminders.models.quota_cost import cost_of_new
 from reminders.schedule.imported_state import ImportedState
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         ready = _with_inbox([news[place] for place in places])
         place_of = {id(new.reminder): place for new, place in zip(ready, places, strict=True)}
         beyond: dict[int, ValidationError] = {}
-        for new, error in write_or_isolate(ready, lambda rows: self._write_new(rows, now, beyond))[1]:
+        for new, error in write_or_isolate(ready, lambda rows: self._write_new(rows, now, beyond))[
+            1
+        ]:
             if not is_external_id_taken(error):
                 raise error
             refused[place_of[id(new.reminder)]] = ExternalIdTaken()

@@ -79,7 +79,9 @@ def test_edit_after_edit_uses_bytes_up_as_history_keeps_them(api, lower, user):
     fields = {**FIELDS, "recurrence": "FREQ=DAILY", "exdates": dates}
     pk = api.post(REMINDERS, fields, format="json").json()["id"]
     titles = [{"title": f"Tea {number}"} for number in range(30)]
-    statuses = [api.patch(f"{REMINDERS}{pk}/", title, format="json").status_code for title in titles]
+    statuses = [
+        api.patch(f"{REMINDERS}{pk}/", title, format="json").status_code for title in titles
+    ]
     assert (statuses[0], statuses[-1]) == (200, 400)
 
 
@@ -91,7 +93,10 @@ def test_messages_a_day_are_counted_with_leads_nags_and_channels(api, lower):
     refusal = api.post(REMINDERS, more, format="json")
     assert "quota daily_messages" in refusal.json()["errors"][0]["detail"]
     once = api.post(REMINDERS, FIELDS, format="json").json()["id"]
-    assert api.patch(f"{REMINDERS}{once}/", {"recurrence": "* * * * *"}, format="json").status_code == 200
+    assert (
+        api.patch(f"{REMINDERS}{once}/", {"recurrence": "* * * * *"}, format="json").status_code
+        == 200
+    )
     nagging = {"nag_every": "PT1M", "nag_max": 100}
     assert api.patch(f"{REMINDERS}{once}/", nagging, format="json").status_code == 400
 
@@ -159,3 +164,23 @@ def test_own_quota_of_a_user_counts_before_the_setting(api, user, lower):
     UserQuota.objects.create(user=user, name="reminders", value=1)
     assert api.post(REMINDERS, FIELDS, format="json").status_code == 201
     assert Usage.objects.get(user=user).reminders == 1
+
+
+def test_dry_run_of_an_import_tells_what_the_quota_refuses(api, lower, user):
+    lower(reminders=2)
+    answer = api.post(
+        f"{REMINDERS}import/?format=crontab&timezone=UTC&dry_run=true",
+        "\n".join(f"{n} 8 * * * tea {n}" for n in range(4)),
+        content_type="text/plain",
+    )
+    assert answer.json()["counts"] == {"created": 2, "updated": 0, "unchanged": 0, "refused": 2}
+    # Its counter stays unlocked for as long as the dry run takes.
+    assert not Usage.objects.filter(user=user).exists()
+
+
+def test_deleted_channels_are_counted_as_well(api, lower):
+    lower(stored_channels=1)
+    hook = {"kind": "webhook", "name": "H", "address": "http://127.0.0.1/1"}
+    pk = api.post("/api/v1/channels/", hook).json()["id"]
+    api.delete(f"/api/v1/channels/{pk}/")
+    assert "stored_channels" in api.post("/api/v1/channels/", hook).json()["errors"][0]["detail"]

@@ -89,9 +89,7 @@ def test_batch_and_import_count_their_rows(api, settings):
     batch = {"items": [ITEM] * 3}
     assert statuses(lambda: api.post(f"{URL}batch/", batch, format="json"), 3) == [200, 200, 429]
     assert api.get(URL).status_code == 200
-    refusal = api.post(
-        f"{URL}import/?format=crontab", "0 8 * * * tea", content_type="text/plain"
-    )
+    refusal = api.post(f"{URL}import/?format=crontab", "0 8 * * * tea", content_type="text/plain")
     assert refusal.status_code == 429
 
 

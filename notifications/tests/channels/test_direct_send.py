@@ -103,5 +103,3 @@ def test_staff_read_the_sentence_in_the_admin(staff, receiver, monkeypatch, clie
             follow=True,
         )
     assert answer.status_code == 200
-
-
