@@ -1,4 +1,4 @@
-"""The quotas of a user are checked here, where rows are stored, whatever the face.
+"""The quotas of a user, checked where rows are stored: for API, admin, links and commands alike.
 
 Few rows are counted when one is added, under the lock of the user. Reminders and their words may be
 a million rows, so `accounts_usage` has a counter for them. It only grows: a deletion does not
@@ -35,7 +35,7 @@ VALUES (%(user)s, {", ".join(f"%({name})s" for name in COUNTED)})
 ON CONFLICT (user_id) DO UPDATE SET {", ".join(f"{n} = u.{n} + EXCLUDED.{n}" for n in COUNTED)}
 RETURNING {", ".join(COUNTED)},
     (SELECT jsonb_object_agg(name, value) FROM accounts_quota WHERE user_id = %(user)s), xmax = 0
-"""
+"""  # noqa: S608 - of fixed names
 # An edit has locked its reminder. It must not wait for a batch that holds the counter and waits for
 # the reminder, so it then adds nothing; the next exact count has it.
 ADD_UNLESS_LOCKED = f"""
@@ -43,11 +43,11 @@ UPDATE accounts_usage SET {", ".join(f"{name} = {name} + %({name})s" for name in
 WHERE user_id = (SELECT user_id FROM accounts_usage WHERE user_id = %(user)s FOR UPDATE SKIP LOCKED)
 RETURNING {", ".join(COUNTED)},
     (SELECT jsonb_object_agg(name, value) FROM accounts_quota WHERE user_id = %(user)s), false
-"""
+"""  # noqa: S608 - of fixed names
 SET = f"""
 UPDATE accounts_usage SET {", ".join(f"{name} = %({name})s" for name in COUNTED)}
 WHERE user_id = %(user)s
-"""
+"""  # noqa: S608 - of fixed names
 
 
 class QuotaExceeded(ValidationError):
@@ -120,7 +120,7 @@ def on_trial() -> Iterator[None]:
 def _divide(
     use: dict[str, int], costs: Sequence[Cost], limits: Mapping[str, int]
 ) -> tuple[list[QuotaExceeded | None], dict[str, int]]:
-    """Return for each row None or its error, in their order, and the use with those that fit."""
+    """Return for each row None or its error, in their order, and the use with all rows that fit."""
     errors: list[QuotaExceeded | None] = []
     for cost in costs:
         after = _sum(use, cost)
@@ -131,7 +131,7 @@ def _divide(
 
 
 def grow(user_id: int, cost: Cost) -> None:
-    """Add the cost of an edit to the user's counters; QuotaExceeded if a limit does not allow it."""
+    """Add the cost of an edit to the user's counters; QuotaExceeded beyond a limit."""
     growth = {name: max(0, cost.get(name, 0)) for name in COUNTED}
     if not any(growth.values()) or _trial.get() is not None:
         return

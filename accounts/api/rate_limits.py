@@ -41,12 +41,14 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local tats, answer, allowed = {}, {}, true
 for i, key in ipairs(KEYS) do
-    local every, limit, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+    local every, limit = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+    local cost = tonumber(ARGV[3 * i])
     tats[i] = math.max(tonumber(redis.call('GET', key) or 0), now)
     if tats[i] + every * cost > now + every * limit then allowed = false end
 end
 for i, key in ipairs(KEYS) do
-    local every, limit, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+    local every, limit = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+    local cost = tonumber(ARGV[3 * i])
     local wait = math.max(0, tats[i] + every * cost - now - every * limit)
     if allowed and cost > 0 then
         tats[i] = tats[i] + every * cost
@@ -58,7 +60,7 @@ for i, key in ipairs(KEYS) do
 end
 return answer
 """
-# Adds the cost of an answered request to a limit, whatever is left of it.
+# Adds the cost of an answered request to a limit, even if nothing is left of it.
 CHARGE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -118,7 +120,7 @@ class RateLimit(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limits = [*limits_of(request), *cost_limits_of(request)]
-        request._request._seconds_limit = seconds_limit_of(request)
+        request._request._seconds_limit = seconds_limit_of(request)  # type: ignore[attr-defined]
         self.remainders = count_request(limits)
         # The headers tell the others only when they refuse: they would be in every answer.
         view.quota = [

@@ -3,7 +3,7 @@
 from accounts.models.idempotency_key import IdempotencyKey
 from accounts.models.mail_budget import MailBudget
 from accounts.models.pause import Pause
-from accounts.models.quota import Usage, UserQuota
+from accounts.models.quota import QuotaUsage, UserQuota
 from accounts.models.token import ApiToken, Scope
 from accounts.models.user import SYSTEM_USER_ID, User
 
@@ -13,8 +13,8 @@ __all__ = [
     "IdempotencyKey",
     "MailBudget",
     "Pause",
+    "QuotaUsage",
     "Scope",
-    "Usage",
     "User",
     "UserQuota",
 ]

@@ -28,14 +28,17 @@ class UserQuota(models.Model):
         return f"{self.name}: {self.value:,}"
 
 
-class Usage(models.Model):
-    """How much of the COUNTED quotas a user has used, or more: see `accounts.quotas`."""
+class QuotaUsage(models.Model):
+    """The use of the COUNTED quotas by a user, or more than that: see `accounts.quotas`."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
     reminders = models.BigIntegerField(default=0)
     stored_reminders = models.BigIntegerField(default=0)
     word_bytes = models.BigIntegerField(default=0)
     daily_messages = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "accounts_usage"
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {getattr(self, name):,}" for name in COUNTED)

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts import quotas, tokens
-from accounts.models import Pause, Usage, UserQuota
+from accounts.models import Pause, QuotaUsage, UserQuota
 from accounts.models import pause as pauses
 from accounts.quota_list import QUOTAS
 
@@ -63,6 +63,6 @@ def test_staff_raise_it_in_the_admin(client, staff, user, settings):
 
 def test_exact_use_replaces_a_counter_that_has_grown_too_far(user, settings):
     lower(settings, reminders=10)
-    Usage.objects.create(user=user, reminders=10)
+    QuotaUsage.objects.create(user=user, reminders=10)
     assert quotas.take(user.pk, [{"reminders": 1}]) == [None]
-    assert Usage.objects.get().reminders == 1
+    assert QuotaUsage.objects.get().reminders == 1

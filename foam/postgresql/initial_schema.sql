@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 9a798472f139f6685ebf55d8c6303962b4ee94c29192123d48b4d0758111ec2f.
+-- Written by `make database` of the migrations 155c7c7cb0db4824e1023b1fa56902e86cbbf604b53c627499394d22c696ce47.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

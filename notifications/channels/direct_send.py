@@ -79,7 +79,7 @@ class TooManyAtOnce(Exception):
     wait = ceil(TEST_PATIENCE)
 
 
-# Half of the threads of a process of web go on with other requests, whatever receivers do.
+# Half of the threads of a process of web go on with other requests while receivers hang.
 _threads = BoundedSemaphore(max(1, settings.FOAM_WEB_THREADS // 2))
 
 
@@ -193,9 +193,9 @@ def lock_if_allowed(channel: Channel, now: datetime) -> Channel:
     if reason := channel.transport.unavailable():
         raise UnusableChannel(reason)
     _check_limits(channel, now)
-    if channel.kind == Channel.Kind.EMAIL and not channel.is_verified:
-        if wait := take_mail(channel.address, now):
-            raise ReceiverLimitReached(wait)
+    is_unconfirmed = channel.kind == Channel.Kind.EMAIL and not channel.is_verified
+    if is_unconfirmed and (wait := take_mail(channel.address, now)):
+        raise ReceiverLimitReached(wait)
     return channel
 
 

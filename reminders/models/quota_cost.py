@@ -1,4 +1,4 @@
-"""What a reminder adds to the quotas of its owner: rows, bytes of its words, messages a day."""
+"""The cost of a reminder in the quotas of its owner: rows, bytes of words, messages a day."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from reminders.recurrence.cron import Cron
 from reminders.recurrence.grammar import Recurrence, parse
 from reminders.recurrence.rrule import Freq
 
@@ -19,7 +20,8 @@ SELECT count(*) FILTER (WHERE deleted_at IS NULL), count(*),
     coalesce(sum(octet_length(title) + octet_length(body)
         + octet_length(array_to_string(tags, ''))
         + pg_column_size(exdates) + pg_column_size(rdates)), 0) + (
-        SELECT coalesce(sum(pg_column_size(c.before) + coalesce(pg_column_size(c.diff), 0)), 0) FROM reminders_change c
+        SELECT coalesce(sum(pg_column_size(c.before) + coalesce(pg_column_size(c.diff), 0)), 0)
+        FROM reminders_change c
         JOIN reminders_reminder o ON o.id = c.reminder_id
         WHERE o.owner_id = %(user)s
     ),
@@ -80,7 +82,7 @@ def times_a_day(recurrence: Recurrence, rdates: Sequence[datetime]) -> int:
     added = _busiest_day(sorted(rdates))
     if recurrence is None:
         return added
-    if not hasattr(recurrence, "freq"):
+    if isinstance(recurrence, Cron):
         return len(recurrence.minutes) * len(recurrence.hours) + added
     rule = recurrence
     hours, minutes = len(rule.by_hour), len(rule.by_minute)

@@ -30,7 +30,7 @@ CHANNELS = [
     for name in ("channels", "escalate_channels")
 ]
 
-# Up to so many channels of a reminder are not compared with the quota.
+# This number of channels of a reminder is not compared with the quota.
 FEW_CHANNELS = 5
 
 

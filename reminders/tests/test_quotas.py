@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.models import Usage, UserQuota
+from accounts.models import QuotaUsage, UserQuota
 from notifications.models import Channel
 from reminders.models import Reminder
 from reminders.models.quota_cost import times_a_day
@@ -102,7 +102,7 @@ def test_messages_a_day_are_counted_with_leads_nags_and_channels(api, lower):
 
 
 @pytest.mark.parametrize(
-    "rule, times",
+    ("rule", "times"),
     [
         ("", 0),
         ("* * * * *", 1440),
@@ -163,7 +163,7 @@ def test_own_quota_of_a_user_counts_before_the_setting(api, user, lower):
     lower(reminders=0)
     UserQuota.objects.create(user=user, name="reminders", value=1)
     assert api.post(REMINDERS, FIELDS, format="json").status_code == 201
-    assert Usage.objects.get(user=user).reminders == 1
+    assert QuotaUsage.objects.get(user=user).reminders == 1
 
 
 def test_dry_run_of_an_import_tells_what_the_quota_refuses(api, lower, user):
@@ -175,7 +175,7 @@ def test_dry_run_of_an_import_tells_what_the_quota_refuses(api, lower, user):
     )
     assert answer.json()["counts"] == {"created": 2, "updated": 0, "unchanged": 0, "refused": 2}
     # Its counter stays unlocked for as long as the dry run takes.
-    assert not Usage.objects.filter(user=user).exists()
+    assert not QuotaUsage.objects.filter(user=user).exists()
 
 
 def test_deleted_channels_are_counted_as_well(api, lower):

@@ -6,6 +6,7 @@ from threading import BoundedSemaphore
 import pytest
 from django.utils import timezone
 
+from conftest import client_of
 from notifications.channels import direct_send
 from notifications.models import Channel, Delivery
 from notifications.tests.receivers import Hang, HttpReceiver, Meet
@@ -48,9 +49,8 @@ def verify(client, channel):
 
 
 @pytest.mark.parametrize("verb", ["verify", "test"])
-def test_third_message_at_once_of_one_owner_is_refused(
-    api, user, stranger, stranger_api, receiver, verb
-):
+def test_third_message_at_once_of_one_owner_is_refused(user, stranger, receiver, verb):
+    api, stranger_api = client_of(user), client_of(stranger)
     under_way = [begin(user, receiver, number) for number in (1, 2)]
     channel, other = hook(user, receiver), hook(stranger, receiver)
     refusal = api.post(f"/api/v1/channels/{channel.pk}/{verb}/")

@@ -59,7 +59,7 @@ def test_address_in_an_allowed_network_may_be_connected_to_on_its_ports(address)
 
 
 @pytest.mark.parametrize(
-    "item, allowed, refused",
+    ("item", "allowed", "refused"),
     [
         ("10.0.0.5", [80, 443], [22, 6379, 8443]),
         ("10.0.0.0/24", [80, 443], [22, 6379, 8443]),
@@ -109,7 +109,7 @@ def test_ipv6_network_with_ports_stands_in_brackets(item):
     ],
 )
 def test_item_that_is_no_network_with_ports_is_refused(item):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 - the text is the item, or of ipaddress
         Policy.of([item], [80])
 
 
