@@ -37,6 +37,7 @@ SYSTEM_TESTS = (
     "foam/tests/api/test_list_plans.py",
     "foam/tests/deployment/",
     "foam/tests/faults/",
+    "foam/tests/security/test_silent_receiver.py",
     "foam/tests/test_end_to_end.py",
     "foam/tests/test_initial_schema.py",
     "notifications/tests/outbox/test_benchmark.py",
