@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 15
 
 
+def web(port):
+    """Return production's command, with its threads, for one process."""
+    config = ["--config", "foam/processes/gunicorn_conf.py", "--workers", "1"]
+    return ["gunicorn", *config, "foam.wsgi:application", "--bind", f"127.0.0.1:{port}"]
+
+
 def hooks(owner, receiver):
     for number in range(COUNT):
         channel = Channel(
@@ -60,7 +66,7 @@ def test_other_requests_are_answered_while_a_users_receiver_is_silent(
             for owner, secret in zip(owners, secrets, strict=True)
             for pk in hooks(owner, receiver)
         ]
-        with processes.running(processes.web(port), env, tmp_path / "web.log"):
+        with processes.running(web(port), env, tmp_path / "web.log"):
             up = f"http://127.0.0.1:{port}/healthz"
             processes.wait_until(lambda: processes.answers(up), 60, "the web server")
             ask(port, "/api/v1/me/", other)
