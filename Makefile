@@ -4,8 +4,8 @@ BIN = .venv/bin
 STACK = $(BIN)/python -m tools.local_stack
 
 .DEFAULT_GOAL = help
-.PHONY: help install run manage test test-system test-all drill bench capacity mutations lint words \
-	schema database docs screenshots lock
+.PHONY: help install run manage test test-system test-all drill bench capacity mutations lint schema \
+	database docs screenshots lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,9 +55,6 @@ lint: install ## style, types, words, import contract, missing migrations
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.word_check
 	@$(STACK) exec --ephemeral -- sh -ec '$(BIN)/mypy .; $(BIN)/python manage.py makemigrations --check --dry-run'
-
-words: install ## write the baseline of the word check anew, when there are fewer offences
-	@$(BIN)/python -m tools.word_check --write
 
 schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json

@@ -21,7 +21,7 @@ MISSING = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFuncti
 
 
 def main(words: list[str]) -> None:
-    """Run a command; one that cannot work as things stand ends with a sentence, and 1."""
+    """Run a command; end with a sentence and exit code 1 where settings or database are wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foam.settings")
     try:
         with acting_as(Actor(Source.COMMAND)):

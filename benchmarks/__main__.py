@@ -1,4 +1,4 @@
-"""Measure FOAM on a throw-away rig, against its goals and what else one would use. See README.md.
+"""Measure FOAM on a throw-away test bed, against its goals and its alternatives. See README.md.
 
 python -m benchmarks [--quick] [--json] [--keep] [PART ...]
 """
@@ -13,13 +13,15 @@ from pathlib import Path
 import django
 
 from benchmarks.report import PARTS
-from tools.local_stack.processes import Stop
 from tools.local_stack.terminal import Problem
+from tools.testbed.cli import run_for
 from tools.testbed.testbed import Rig
 
+NOT_HERE = "Benchmarks need a PostgreSQL and a Redis of their own: make install."
 
-def read(words: list[str] | None = None) -> argparse.Namespace:
-    """Return what a command line asks for; it ends the program where that cannot be understood."""
+
+def parse_options(words: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; end the program if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="less of everything, two minutes")
@@ -27,58 +29,55 @@ def read(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--out", type=Path, help="also write the JSON to a file, part by part")
     parser.add_argument("--keep", action="store_true", help="keep it for docs/benchmarks.md")
-    asked = parser.parse_args(words)
-    if unknown := set(asked.parts) - set(PARTS):
+    options = parser.parse_args(words)
+    if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    return asked
+    return options
 
 
 def main() -> int:
-    asked = read()
-    scale = "tiny" if asked.tiny else "quick" if asked.quick else "full"
-    try:
-        # Like production: what is committed is on the disk.
-        with Rig(durable=True) as rig:
-            rig.enter()
-            django.setup()
-            logging.getLogger().setLevel(logging.WARNING)
-            return run(rig, scale, asked)
-    except Problem as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except Stop as stop:
-        return 128 + stop.signal
+    options = parse_options()
+    return run_for(lambda: run(options), NOT_HERE, is_json=options.json)
 
 
-def run(rig: Rig, scale: str, asked: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    # As in production, PostgreSQL waits until a commit is on the disk.
+    with Rig(durable=True) as rig:
+        rig.enter()
+        django.setup()
+        logging.getLogger().setLevel(logging.WARNING)
+        return run_parts(rig, options)
+
+
+def run_parts(rig: Rig, options: argparse.Namespace) -> int:
+    """Measure each part, print the report, and return the number of parts that failed."""
     bench = import_module("benchmarks.bench")
     reports = import_module("benchmarks.report")
     databases = import_module("benchmarks.databases")
-    import_module("tools.testbed.seed").empty()
+    scale = bench.SCALES["tiny" if options.tiny else "quick" if options.quick else "full"]
+    import_module("tools.testbed.seed").delete_all()
     databases.copy(databases.use("postgres"), databases.EMPTY)
     databases.use("foam")
-    report = reports.Report(bench.machine(bench.SCALES[scale]), [])
+    report = reports.BenchmarkReport(bench.describe_machine(scale), [])
     failed = []
-    for name in asked.parts or PARTS:
-        began, occasion = time.monotonic(), bench.occasion()
+    for name in options.parts or PARTS:
+        began, occasion = time.monotonic(), bench.describe_occasion()
         try:
-            measured = import_module(f"benchmarks.{name}").measure(
-                bench.Bench(rig, bench.SCALES[scale])
-            )
+            part = import_module(f"benchmarks.{name}").measure(bench.Bench(rig, scale))
         except (Problem, AssertionError):
-            # The others are still worth having.
+            # The results of the other parts are still of use.
             logging.exception("%s could not be measured", name)
             failed.append(name)
             databases.use("foam")
             continue
-        measured.occasion = occasion
-        report.parts.append(measured)
+        part.occasion = occasion
+        report.parts.append(part)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        if asked.out:
-            asked.out.write_text(report.json())
-        if asked.keep:
-            report.keep()
-    print(report.json() if asked.json else reports.text(report))
+        if options.out:
+            options.out.write_text(report.json())
+        if options.keep:
+            report.store()
+    print(report.json() if options.json else reports.text(report))
     return len(failed)
 
 

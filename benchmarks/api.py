@@ -1,35 +1,31 @@
-"""The API under gunicorn: how fast, and whether it grows with what is stored; which worker class.
+"""The API under gunicorn: rates and times by the number of stored reminders.
 
-The asker is the largest of many owners: PostgreSQL plans the lists of one owner among many
-otherwise than those of an owner of everything.
+The client's user is the largest of many owners: PostgreSQL plans the lists of one owner among many
+otherwise than the lists of an owner of everything.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from django.utils import timezone
-
 from accounts.models import ApiToken
 from benchmarks import databases
 from benchmarks.bench import Bench
-from benchmarks.client import Ask, Client, Load, half_asked
+from benchmarks.client import ApiRequest, Client, LoadTimes
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
 from reminders.models import Reminder
+from tools.local_stack.programs import web
 from tools.local_stack.run import answers
 from tools.local_stack.servers import free_port
 from tools.testbed import seed
-from tools.testbed.testbed import Rig, web
+from tools.testbed.testbed import Rig
 
-PREFIX = "bench_api_"
 WORKERS = 2
 CONNECTIONS = 4
 # The share of the reminders that belongs to other owners.
-OTHERS = 0.9
+OTHER_OWNERS_SHARE = 0.9
 PATIENCE = 60
-# Of clients that are slow to send, as on a phone in a tunnel.
-SLOW = 2
 NEW = {
     "title": "Take the bread out of the oven",
     "starts_at": "2027-03-01T18:00:00",
@@ -38,13 +34,6 @@ NEW = {
     "tags": ["kitchen"],
 }
 REMINDERS = "/api/v1/reminders/"
-# What gunicorn offers for an application like ours, without further packages.
-SERVERS: Mapping[str, Sequence[str]] = {
-    "2 sync": ("--worker-class", "sync", "--threads", "1"),
-    "2 gthread, 2 threads each": ("--threads", "2"),
-    "2 gthread, 4 threads each": ("--threads", "4"),
-    "2 gthread, 8 threads each": ("--threads", "8"),
-}
 
 
 @dataclass
@@ -55,23 +44,23 @@ class Site:
     client: Client
     ids: Sequence[int]
 
-    def asks(self, what: str) -> Callable[[int], Ask]:
-        fixed = {
+    def requests(self, query: str) -> Callable[[int], ApiRequest]:
+        queries = {
             "list": "?page_size=50",
             "list, soonest first": "?page_size=50&ordering=next_due_at",
             "list, by a tag that none has": "?page_size=50&tag=garden",
             "list, by a word that none has": "?page_size=50&search=gardening",
         }
-        if what == "retrieve":
-            return lambda n: Ask("GET", f"{REMINDERS}{self.ids[n * 7 % len(self.ids)]}/")
-        if what == "create":
-            return lambda n: Ask("POST", REMINDERS, NEW)
-        return lambda n: Ask("GET", REMINDERS + fixed[what])
+        if query == "retrieve":
+            return lambda n: ApiRequest("GET", f"{REMINDERS}{self.ids[n * 7 % len(self.ids)]}/")
+        if query == "create":
+            return lambda n: ApiRequest("POST", REMINDERS, NEW)
+        return lambda n: ApiRequest("GET", REMINDERS + queries[query])
 
 
-ASKED = ("list", "retrieve", "create")
-# These look at everything that the asker owns, and so are asked less often.
-LOOKED_FOR = (
+FREQUENT_QUERIES = ("list", "retrieve", "create")
+# These read all reminders of the owner, and so fewer of them are sent.
+SLOW_QUERIES = (
     "list, soonest first",
     "list, by a tag that none has",
     "list, by a word that none has",
@@ -79,16 +68,16 @@ LOOKED_FOR = (
 
 
 @dataclass
-class Found:
-    loads: dict[str, dict[int, list[Load]]] = field(default_factory=dict)
+class ApiResult:
+    loads: dict[str, dict[int, list[LoadTimes]]] = field(default_factory=dict)
     one_by_one: list[float] = field(default_factory=list)
-    at_once: list[float] = field(default_factory=list)
+    in_batch: list[float] = field(default_factory=list)
 
-    def add(self, what: str, stored: int, load: Load) -> None:
-        self.loads.setdefault(what, {}).setdefault(stored, []).append(load)
+    def add(self, query: str, stored: int, load: LoadTimes) -> None:
+        self.loads.setdefault(query, {}).setdefault(stored, []).append(load)
 
-    def each(self, what: str, stored: int, read: Callable[[Load], float]) -> list[float]:
-        return [read(load) for load in self.loads[what][stored]]
+    def values(self, query: str, stored: int, read: Callable[[LoadTimes], float]) -> list[float]:
+        return [read(load) for load in self.loads[query][stored]]
 
 
 def measure(bench: Bench) -> Part:
@@ -97,44 +86,36 @@ def measure(bench: Bench) -> Part:
     for size in (few, many):
         make(size)
     with site(bench.rig, few) as small, site(bench.rig, many) as big:
-        found = compared(bench, (small, big))
-        batches(bench, small, found)
-    servers = classes(bench, few)
+        result = measure_queries(bench, (small, big))
+        measure_batches(bench, small, result)
     for size in (few, many):
-        databases.drop(name(size))
+        databases.drop(databases.name_of(size))
     databases.use(before)
-    return report(bench, found, servers)
-
-
-def name(size: int) -> str:
-    return f"{PREFIX}{size}"
+    return report(bench, result)
 
 
 def make(size: int) -> None:
-    databases.copy(databases.EMPTY, name(size))
-    databases.use(name(size))
-    to = seed.add_channels([f"http://127.0.0.1:9/{number}" for number in range(10)])
-    seed.add_stored(size, to, timezone.now())
-    seed.share_out(max(1, size // 50), OTHERS)
-    seed.settle()
+    databases.fill(size, 10)
+    seed.share_out(max(1, size // 50), OTHER_OWNERS_SHARE)
+    seed.vacuum()
     databases.use(databases.EMPTY)
 
 
 @contextmanager
-def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> Iterator[Site]:
-    """Serve the database of so many reminders."""
-    before = databases.use(name(size))
-    _, token = ApiToken.issue(seed.someone(), "bench")
-    own = Reminder.objects.owned_by(seed.someone())
+def site(rig: Rig, size: int) -> Iterator[Site]:
+    """Serve the database with `size` reminders."""
+    before = databases.use(databases.name_of(size))
+    _, token = ApiToken.issue(seed.seed_owner(), "bench")
+    own = Reminder.objects.owned_by(seed.seed_owner())
     ids = list(own.order_by("?").values_list("pk", flat=True)[:1_000])
     databases.use(before)
     port, program = free_port(), f"web-{size}"
-    url = urlunsplit(urlsplit(rig.url("postgres"))._replace(path=f"/{name(size)}"))
-    # The limits would refuse what is measured.
+    url = urlunsplit(urlsplit(rig.url("postgres"))._replace(path=f"/{databases.name_of(size)}"))
+    # The rate limits would refuse most requests of the measurement.
     limits = ("", "_USER", "_WRITE", "_ANONYMOUS")
-    off = dict.fromkeys((f"FOAM_API{each}_RATE" for each in limits), "off")
+    off = dict.fromkeys((f"FOAM_API{limit}_RATE" for limit in limits), "off")
     settings = {"DATABASE_URL": url, "LOG_LEVEL": "WARNING", **off}
-    rig.start(program, web(port, WORKERS, *options), settings)
+    rig.start(program, web(port, WORKERS), settings)
     try:
         rig.wait_until(lambda: answers(port), PATIENCE, "the web server answers")
         yield Site(size, Client(port, token), ids)
@@ -142,51 +123,35 @@ def site(rig: Rig, size: int, options: Sequence[str] = ("--threads", "4")) -> It
         rig.kill(program)
 
 
-def compared(bench: Bench, sites: Sequence[Site]) -> Found:
-    found = Found()
-    for what in (*ASKED, *LOOKED_FOR):
-        few = what in LOOKED_FOR
+def measure_queries(bench: Bench, sites: Sequence[Site]) -> ApiResult:
+    result = ApiResult()
+    for query in (*FREQUENT_QUERIES, *SLOW_QUERIES):
+        few = query in SLOW_QUERIES
         count = max(CONNECTIONS, bench.scale.requests // (100 if few else 1))
-        for each in sites:
-            each.client.load(each.asks(what), max(CONNECTIONS, count // 10), CONNECTIONS)
+        for site in sites:
+            site.client.load(site.requests(query), max(CONNECTIONS, count // 10), CONNECTIONS)
         for _ in bench.rounds():
-            for each in sites:
-                load = each.client.load(each.asks(what), count, CONNECTIONS)
-                found.add(what, each.stored, load)
-    return found
+            for site in sites:
+                load = site.client.load(site.requests(query), count, CONNECTIONS)
+                result.add(query, site.stored, load)
+    return result
 
 
-def batches(bench: Bench, small: Site, found: Found) -> None:
+def measure_batches(bench: Bench, small: Site, result: ApiResult) -> None:
     count = bench.scale.batch
     items = [{"op": "create", "fields": NEW}] * count
     for _ in bench.rounds():
-        found.one_by_one.append(small.client.load(small.asks("create"), count, 1).wall)
+        result.one_by_one.append(small.client.load(small.requests("create"), count, 1).wall)
         load = small.client.load(
-            lambda n: Ask("POST", f"{REMINDERS}batch/", {"items": items}), 1, 1
+            lambda n: ApiRequest("POST", f"{REMINDERS}batch/", {"items": items}), 1, 1
         )
-        found.at_once.append(load.wall)
+        result.in_batch.append(load.wall)
 
 
-def classes(bench: Bench, size: int) -> dict[str, tuple[list[Load], list[Load]]]:
-    """Return, by kind of server, what it did alone and beside clients that are slow to ask."""
-    found: dict[str, tuple[list[Load], list[Load]]] = {which: ([], []) for which in SERVERS}
-    count = max(CONNECTIONS, bench.scale.requests // 2)
-    for _ in bench.rounds():
-        for which, options in SERVERS.items():
-            with site(bench.rig, size, options) as here:
-                here.client.load(here.asks("list"), count // 5, CONNECTIONS)
-                found[which][0].append(here.client.load(here.asks("list"), count, CONNECTIONS))
-                with half_asked(here.client.port, SLOW):
-                    # Few: a kind that can do one thing at a time waits until it gives them up.
-                    load = here.client.load(here.asks("list"), CONNECTIONS, CONNECTIONS)
-                    found[which][1].append(load)
-    return found
-
-
-def report(bench: Bench, found: Found, servers: dict[str, tuple[list[Load], list[Load]]]) -> Part:
+def report(bench: Bench, result: ApiResult) -> Part:
     few, many = bench.scale.api
-    goals = [grown(found, what, few, many) for what in ("list", "retrieve")]
-    faster = ratios(found.one_by_one, found.at_once)
+    goals = [growth_goal(result, query, few, many) for query in ("list", "retrieve")]
+    faster = ratios(result.one_by_one, result.in_batch)
     count = bench.scale.batch
     goals.append(at_least(f"a batch of {count:,} 10 x as fast as one by one", 10, faster))
     return Part(
@@ -197,60 +162,45 @@ def report(bench: Bench, found: Found, servers: dict[str, tuple[list[Load], list
             Table(
                 f"{WORKERS} gunicorn workers, {CONNECTIONS} connections that ask without a pause",
                 ["", "stored", "a second", "p50, ms", "p99, ms", "p99, of the few"],
-                [row(found, what, size, few) for what in found.loads for size in (few, many)],
+                [row(result, query, size, few) for query in result.loads for size in (few, many)],
             ),
             Table(
                 f"{count:,} reminders created",
                 ["", "s"],
                 [
-                    ["one by one", Spread.of(found.one_by_one)],
-                    ["in a batch", Spread.of(found.at_once)],
+                    ["one by one", Spread.of(result.one_by_one)],
+                    ["in a batch", Spread.of(result.in_batch)],
                 ],
-            ),
-            Table(
-                f"Lists, by kind of worker; then beside {SLOW} clients that send half a request",
-                ["", "a second", "p99, ms", "beside slow ones, a second", "p99, ms"],
-                [served(which, *loads) for which, loads in servers.items()],
             ),
         ],
     )
 
 
-def grown(found: Found, what: str, few: int, many: int) -> Goal:
-    p99 = {size: found.each(what, size, p99_ms) for size in (few, many)}
+def growth_goal(result: ApiResult, query: str, few: int, many: int) -> Goal:
+    p99 = {size: result.values(query, size, p99_ms) for size in (few, many)}
     return at_most(
-        f"p99 of {what} within 1.5 x to {many:,} stored", 1.5, ratios(p99[many], p99[few])
+        f"p99 of {query} within 1.5 x to {many:,} stored", 1.5, ratios(p99[many], p99[few])
     )
 
 
-def p99_ms(load: Load) -> float:
+def p99_ms(load: LoadTimes) -> float:
     return load.percentile(0.99) * 1000
 
 
-def p50_ms(load: Load) -> float:
+def p50_ms(load: LoadTimes) -> float:
     return load.percentile(0.5) * 1000
 
 
-def rate(load: Load) -> float:
+def rate(load: LoadTimes) -> float:
     return load.rate
 
 
-def row(found: Found, what: str, size: int, few: int) -> list[Cell]:
+def row(result: ApiResult, query: str, size: int, few: int) -> list[Cell]:
     return [
-        what,
+        query,
         f"{size:,}",
-        Spread.of(found.each(what, size, rate)),
-        Spread.of(found.each(what, size, p50_ms)),
-        Spread.of(found.each(what, size, p99_ms)),
-        ratios(found.each(what, size, p99_ms), found.each(what, few, p99_ms)),
-    ]
-
-
-def served(which: str, alone: Sequence[Load], beside: Sequence[Load]) -> list[Cell]:
-    return [
-        which,
-        Spread.of(map(rate, alone)),
-        Spread.of(map(p99_ms, alone)),
-        Spread.of(map(rate, beside)),
-        Spread.of(map(p99_ms, beside)),
+        Spread.of(result.values(query, size, rate)),
+        Spread.of(result.values(query, size, p50_ms)),
+        Spread.of(result.values(query, size, p99_ms)),
+        ratios(result.values(query, size, p99_ms), result.values(query, few, p99_ms)),
     ]

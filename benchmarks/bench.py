@@ -1,4 +1,4 @@
-"""What the parts share: the rig, how much is to be measured, and rounds in which all take turns."""
+"""The base of all parts: test bed, scale, rounds, and the cost of a call."""
 
 import gc
 import os
@@ -19,7 +19,7 @@ from tools.testbed.testbed import Rig
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured. `tiny` only shows that everything runs."""
+    """The size of a measurement. `tiny` only shows that everything runs."""
 
     name: str
     rounds: int
@@ -30,7 +30,7 @@ class Scale:
     big: tuple[int, int] | None  # stored, due
     idle: tuple[int, ...]
     drain: int
-    rest: float  # seconds at which the stack is watched doing nothing
+    rest_seconds: float  # seconds at rest for the whole stack
     sustained: tuple[int, float]  # a second, for seconds
     messages: int
     soak: float
@@ -50,7 +50,7 @@ TINY = Scale(
     big=None,
     idle=(100, 300),
     drain=100,
-    rest=0.5,
+    rest_seconds=0.5,
     sustained=(20, 2),
     messages=50,
     soak=2,
@@ -62,21 +62,21 @@ TINY = Scale(
 QUICK = Scale(
     name="quick",
     rounds=3,
-    dispatch=(20_000, 6_000),
-    burst=4_000,
-    baseline=200,
-    per_task=100,
+    dispatch=(10_000, 4_000),
+    burst=2_000,
+    baseline=100,
+    per_task=50,
     big=None,
-    idle=(10_000, 100_000),
-    drain=10_000,
-    rest=5,
-    sustained=(500, 8),
-    messages=2_000,
-    soak=10,
-    growth=((10_000, 100_000), (1, 2)),
-    api=(1_000, 100_000),
-    requests=300,
-    batch=300,
+    idle=(5_000, 20_000),
+    drain=5_000,
+    rest_seconds=2,
+    sustained=(500, 3),
+    messages=500,
+    soak=4,
+    growth=((5_000, 20_000), (1,)),
+    api=(1_000, 20_000),
+    requests=120,
+    batch=100,
 )
 FULL = Scale(
     name="full",
@@ -88,7 +88,7 @@ FULL = Scale(
     big=(1_000_000, 100_000),
     idle=(10_000, 100_000, 1_000_000, 10_000_000),
     drain=100_000,
-    rest=30,
+    rest_seconds=30,
     sustained=(500, 60),
     messages=10_000,
     soak=600,
@@ -110,31 +110,31 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Seconds: by the clock, of our process's CPU, and of PostgreSQL's."""
+class Cost:
+    """The cost of a call in seconds: by the clock, of this process's CPU, of PostgreSQL's CPU."""
 
     wall: float
     cpu: float
     postgres: float
 
 
-def spent(rig: Rig, call: Callable[[], object]) -> Spent:
-    """Measure a call that works in this process and in PostgreSQL."""
+def measure_cost(rig: Rig, call: Callable[[], object]) -> Cost:
+    """Return the cost of a call that works in this process and in PostgreSQL."""
     connection.ensure_connection()
     gc.collect()
     before = usage(rig.pids())
     began = clocks()
     call()
     wall, cpu = (end - begin for end, begin in zip(clocks(), began, strict=True))
-    return Spent(wall, cpu, usage(rig.pids()).since(before).cpu["postgres"])
+    return Cost(wall, cpu, usage(rig.pids()).since(before).cpu["postgres"])
 
 
 def clocks() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def machine(scale: Scale) -> dict[str, str]:
-    """Describe what this runs on."""
+def describe_machine(scale: Scale) -> dict[str, str]:
+    """Return a description of the machine and its software."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT split_part(version(), ' on ', 1), current_setting('fsync'),"
@@ -153,8 +153,8 @@ def machine(scale: Scale) -> dict[str, str]:
     }
 
 
-def occasion() -> dict[str, str]:
-    """Tell when something is measured, of which code, and how busy the machine was before."""
+def describe_occasion() -> dict[str, str]:
+    """Return the commit, the time, and the load of the machine before a measurement."""
     return {
         "commit": _commit(),
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -171,11 +171,11 @@ def _line(path: str, name: str) -> str:
 
 
 def _commit() -> str:
-    told = subprocess.run(
+    process = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return told.stdout.strip() or "unknown"
+    return process.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""A client that asks over several kept connections at once, and times each answer."""
+"""A client that sends requests over several connections at once, and times each answer."""
 
 import http.client
 import json
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tools.testbed.burst_load import percentile
+from tools.testbed.load import percentile
 
-# Whoever has no answer by then counts as served after this, and asks no more.
+# A request without an answer by then counts with this time, and ends its connection.
 PATIENCE = 15
 
 
 @dataclass(frozen=True)
-class Ask:
+class ApiRequest:
     """A request to make; `body` is sent as JSON."""
 
     method: str
@@ -26,8 +26,8 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Load:
-    """`times` are the seconds to each whole answer, in order; `wall` those of all of them."""
+class LoadTimes:
+    """`times` are the seconds to each whole answer, in order; `wall` the seconds of all."""
 
     times: Sequence[float]
     wall: float
@@ -45,26 +45,28 @@ class Client:
     port: int
     token: str
 
-    def load(self, asks: Callable[[int], Ask], count: int, connections: int) -> Load:
-        """Make `count` requests, the n-th of which is `asks(n)`; AssertionError at a refusal."""
+    def load(
+        self, requests: Callable[[int], ApiRequest], count: int, connections: int
+    ) -> LoadTimes:
+        """Make `requests(n)` for each n below `count`; raise AssertionError at a refusal."""
 
         def one(first: int) -> list[float]:
-            return list(self._times([asks(n) for n in range(first, count, connections)]))
+            return list(self._times([requests(n) for n in range(first, count, connections)]))
 
         began = time.perf_counter()
         with ThreadPoolExecutor(connections) as pool:
             parts = list(pool.map(one, range(connections)))
         wall = time.perf_counter() - began
-        return Load(sorted(each for part in parts for each in part), wall)
+        return LoadTimes(sorted(seconds for part in parts for seconds in part), wall)
 
-    def ask(self, ask: Ask) -> Any:
+    def ask(self, ask: ApiRequest) -> Any:
         """Make one request and return its answer."""
         with self._connection() as connection:
             return json.loads(self._answer(connection, ask))
 
-    def _times(self, asks: Sequence[Ask]) -> Iterator[float]:
+    def _times(self, requests: Sequence[ApiRequest]) -> Iterator[float]:
         with self._connection() as connection:
-            for ask in asks:
+            for ask in requests:
                 began = time.perf_counter()
                 try:
                     self._answer(connection, ask)
@@ -84,7 +86,7 @@ class Client:
         finally:
             connection.close()
 
-    def _answer(self, connection: http.client.HTTPConnection, ask: Ask) -> bytes:
+    def _answer(self, connection: http.client.HTTPConnection, ask: ApiRequest) -> bytes:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         body = None
         if ask.body is not None:
@@ -95,16 +97,3 @@ class Client:
         answer = response.read()
         assert response.status < 300, (response.status, answer[:500])
         return answer
-
-
-@contextmanager
-def half_asked(port: int, count: int) -> Iterator[None]:
-    """Hold connections of clients that have sent half a request and no more."""
-    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
-    try:
-        for each in held:
-            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        yield
-    finally:
-        for each in held:
-            each.close()

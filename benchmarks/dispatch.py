@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from benchmarks import databases
 from benchmarks.baselines import dispatching
-from benchmarks.bench import Bench, Spent, spent
+from benchmarks.bench import Bench, Cost, measure_cost
 from benchmarks.report import Cell, Part, Spread, Table, at_least, ratios
 from foam.celery import collect_seldom
 from notifications.models import Delivery
@@ -32,7 +32,7 @@ CONTENDERS: dict[str, Batch] = {
 
 def measure(bench: Bench) -> Part:
     stored, due = bench.scale.dispatch
-    found: dict[str, list[Spent]] = {name: [] for name in CONTENDERS}
+    costs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
     sizes: dict[str, float] = {}
     databases.copy(databases.EMPTY, FILLED)
     before = databases.use(FILLED)
@@ -40,21 +40,21 @@ def measure(bench: Bench) -> Part:
     # As in a worker's process.
     collect_seldom()
     for turn in bench.rounds():
-        # Each goes first now and then: what follows finds warmer caches.
+        # Each contender goes first in some rounds, as later ones find warmer caches.
         names = list(CONTENDERS)
         for name in names[turn % 3 :] + names[: turn % 3]:
             databases.copy(FILLED, COPY)
             databases.use(COPY)
             count = share(name, due)
-            found[name].append(
-                spent(bench.rig, lambda: drain(CONTENDERS[name], now, count))  # noqa: B023
+            costs[name].append(
+                measure_cost(bench.rig, lambda: drain(CONTENDERS[name], now, count))  # noqa: B023
             )
             check(count)
             sizes[name] = row_size()
     databases.use(before)
     databases.drop(COPY)
     databases.drop(FILLED)
-    return report(due, stored, found, sizes)
+    return report(due, stored, costs, sizes)
 
 
 def prepare(stored: int, due: int) -> datetime:
@@ -64,12 +64,12 @@ def prepare(stored: int, due: int) -> datetime:
     due_at = seed.whole_second(now).replace(second=0) + timedelta(minutes=2)
     seed.add_stored(stored - due, channels, now)
     seed.add_due(due, channels, due_at, now)
-    seed.settle()
+    seed.vacuum()
     return due_at
 
 
 def share(name: str, due: int) -> int:
-    """Return how many a contender fires: of the slowest fewer will do, for a rate."""
+    """Return the number of reminders that a contender fires: the slowest fires fewer."""
     return min(due, tick.BATCH) if name == ORM else due
 
 
@@ -79,13 +79,13 @@ def drain(batch: Batch, now: datetime, count: int) -> None:
 
 
 def check(count: int) -> None:
-    """Whoever is compared has done the work."""
-    fired = Occurrence.objects.count(), Delivery.objects.unfinished().count()
-    assert fired == (count, count), fired
+    """Assert that a contender has done all of its work."""
+    counts = Occurrence.objects.count(), Delivery.objects.unfinished().count()
+    assert counts == (count, count), counts
 
 
 def row_size() -> float:
-    """Return the bytes of one firing, to see that all write about the same."""
+    """Return the bytes of one firing, to show that all contenders write about the same."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT avg(pg_column_size(d)) FROM notifications_delivery d)"
@@ -94,24 +94,24 @@ def row_size() -> float:
         return float(cursor.fetchone()[0])
 
 
-def report(due: int, stored: int, found: dict[str, list[Spent]], sizes: dict[str, float]) -> Part:
-    def each(name: str, part: str) -> list[float]:
-        """In microseconds for each reminder, by round."""
-        return [1e6 * getattr(spent, part) / share(name, due) for spent in found[name]]
+def report(due: int, stored: int, costs: dict[str, list[Cost]], sizes: dict[str, float]) -> Part:
+    def microseconds(name: str, part: str) -> list[float]:
+        """Return the microseconds of each reminder, by round."""
+        return [1e6 * getattr(cost, part) / share(name, due) for cost in costs[name]]
 
     rows: list[list[Cell]] = [
         [
             name,
-            ratios(each(FLOOR, "wall"), each(name, "wall")),
-            Spread.of(1e6 / wall for wall in each(name, "wall")),
-            Spread.of(each(name, "cpu")),
-            Spread.of(each(name, "postgres")),
+            ratios(microseconds(FLOOR, "wall"), microseconds(name, "wall")),
+            Spread.of(1e6 / wall for wall in microseconds(name, "wall")),
+            Spread.of(microseconds(name, "cpu")),
+            Spread.of(microseconds(name, "postgres")),
             sizes[name],
         ]
         for name in CONTENDERS
     ]
-    of_floor = ratios(each(FLOOR, "wall"), each(FOAM, "wall"))
-    against_orm = ratios(each(ORM, "wall"), each(FOAM, "wall"))
+    of_floor = ratios(microseconds(FLOOR, "wall"), microseconds(FOAM, "wall"))
+    against_orm = ratios(microseconds(ORM, "wall"), microseconds(FOAM, "wall"))
     return Part(
         "dispatch",
         "Dispatch alone",

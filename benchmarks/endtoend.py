@@ -1,4 +1,4 @@
-"""From a row that is due to a receiver's answer in the database, beside what else one would use."""
+"""Bursts from the due row to the recorded answer of the receiver, beside the usual alternatives."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most
 from foam.processes.beat_rows import OWN
 from reminders.models import Reminder
 from tools.testbed import seed
-from tools.testbed.burst_load import Burst, burst, channels, engine, percentile, receivers
+from tools.testbed.load import LoadResult, burst, channels, engine, percentile, receivers
 from tools.testbed.receiver import Receiver
 from tools.testbed.testbed import Rig
 
@@ -23,7 +23,7 @@ PATIENCE = 300
 # As many as FOAM's deliverers.
 WORKER = ["worker", "--queues", "baseline", "--concurrency", "2", "--loglevel", "INFO"]
 CELERY = ["-m", "celery", "-A", "benchmarks.baselines.tasks"]
-# What each of these needs before the due instant, so that it is not late for want of a start.
+# Enqueued tasks a second, and the seconds in which beat starts: both before the due instant.
 ENQUEUES = 400
 BEAT_STARTS = 12
 
@@ -34,7 +34,7 @@ DELAY = 0.05
 
 
 @dataclass(frozen=True)
-class Run:
+class BaselineRun:
     """Messages a second up to the last arrival, and their lateness."""
 
     count: int
@@ -48,23 +48,23 @@ class Run:
 
 def measure(bench: Bench) -> Part:
     rig, scale = bench.rig, bench.scale
-    seed.empty()
-    found: dict[str, list[Burst]] = {FOAM: [], SLOW_FOAM: []}
-    others: dict[str, list[Run]] = {NAIVE: [], SLOW_NAIVE: [], PER_TASK: [], ETA: []}
+    seed.delete_all()
+    bursts: dict[str, list[LoadResult]] = {FOAM: [], SLOW_FOAM: []}
+    baseline_runs: dict[str, list[BaselineRun]] = {NAIVE: [], SLOW_NAIVE: [], PER_TASK: [], ETA: []}
     with receivers() as quick, receivers(DELAY) as slow, engine(rig), baseline(rig):
         quickly, slowly = channels(quick), channels(slow)
         for _ in bench.rounds():
-            found[FOAM].append(burst(rig, quick, quickly, scale.burst))
-            found[SLOW_FOAM].append(burst(rig, slow, slowly, scale.burst))
-            with resting(rig):
+            bursts[FOAM].append(burst(rig, quick, quickly, scale.burst))
+            bursts[SLOW_FOAM].append(burst(rig, slow, slowly, scale.burst))
+            with pause_tick(rig):
                 for name, count, to, start in (
                     (NAIVE, scale.baseline, (quick, quickly), naive),
                     (SLOW_NAIVE, scale.baseline, (slow, slowly), naive),
                     (ETA, scale.baseline, (quick, quickly), eta),
                     (PER_TASK, scale.per_task, (quick, quickly), per_task),
                 ):
-                    others[name].append(run(rig, *to, count, start))
-    return report(found, others)
+                    baseline_runs[name].append(run(rig, *to, count, start))
+    return report(bursts, baseline_runs)
 
 
 @contextmanager
@@ -80,8 +80,8 @@ def baseline(rig: Rig) -> Iterator[None]:
 
 
 @contextmanager
-def resting(rig: Rig) -> Iterator[None]:
-    """Keep FOAM's tick from firing what is another's."""
+def pause_tick(rig: Rig) -> Iterator[None]:
+    """Keep FOAM's tick from firing the reminders of a baseline."""
     beat = rig.programs["beat"]
     beat.send(signal.SIGSTOP)
     try:
@@ -93,9 +93,9 @@ def resting(rig: Rig) -> Iterator[None]:
 Start = Callable[[Rig, list[int], datetime], None]
 
 
-def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Start) -> Run:
+def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Start) -> BaselineRun:
     """Let a baseline remind of `count` reminders at one instant."""
-    before, known = receiver.count(), len(receiver.records())
+    before, record_count = receiver.count(), len(receiver.records())
     now = timezone.now()
     wait = {naive: 2.0, eta: 2 + count / ENQUEUES, per_task: BEAT_STARTS}[start]
     due_at = seed.whole_second(now + timedelta(seconds=wait))
@@ -103,7 +103,7 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
     ids = list(Reminder.objects.filter(next_fire_at=due_at).values_list("pk", flat=True))
     start(rig, ids, due_at)
     rig.wait_until(lambda: receiver.count() - before >= count, PATIENCE, "all have arrived")
-    arrived = receiver.records()[known:]
+    arrived = receiver.records()[record_count:]
     if start is per_task:
         rig.kill("baseline beat")
         PeriodicTask.objects.exclude(name__in=OWN).delete()
@@ -112,11 +112,11 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
         lambda: not Reminder.objects.due(due_at).exists(), PATIENCE, "all have been saved"
     )
     late = sorted(record.at - due_at.timestamp() for record in arrived)
-    return Run(count, late, len(arrived) - len({record.id for record in arrived}))
+    return BaselineRun(count, late, len(arrived) - len({record.id for record in arrived}))
 
 
 def naive(rig: Rig, ids: list[int], due_at: datetime) -> None:
-    """One tick, at the instant: ticks that overlap send a message again and again."""
+    """Start one tick at the due instant, as overlapping ticks send messages again."""
     rig.wait_until(lambda: timezone.now() >= due_at, PATIENCE, "the due instant comes")
     tasks.tick.delay()
 
@@ -151,11 +151,13 @@ def in_time(due_at: datetime) -> None:
     assert late < timedelta(0), f"{late} too late to begin: a busy machine"
 
 
-def report(found: dict[str, list[Burst]], others: dict[str, list[Run]]) -> Part:
-    rates = {name: [each.rate for each in runs] for name, runs in (found | others).items()}
-    p99 = Spread.of(each.percentile(0.99) for each in found[FOAM])
-    bursts = [each for runs in found.values() for each in runs]
-    lost, doubled = sum(each.lost for each in bursts), sum(each.doubled for each in bursts)
+def report(
+    bursts: dict[str, list[LoadResult]], baseline_runs: dict[str, list[BaselineRun]]
+) -> Part:
+    rates = {name: [run.rate for run in runs] for name, runs in (bursts | baseline_runs).items()}
+    p99 = Spread.of(run.percentile(0.99) for run in bursts[FOAM])
+    foam_runs = [run for runs in bursts.values() for run in runs]
+    lost, doubled = sum(run.lost for run in foam_runs), sum(run.doubled for run in foam_runs)
     return Part(
         "endtoend",
         "End to end",
@@ -171,7 +173,7 @@ def report(found: dict[str, list[Burst]], others: dict[str, list[Run]]) -> Part:
             at_most("p99 lateness 1.5 s", 1.5, p99, " s"),
             Goal("none lost, none doubled", f"{lost} lost, {doubled} doubled", lost + doubled == 0),
         ],
-        tables=[compared(found, others, rates)],
+        tables=[table(bursts, baseline_runs, rates)],
         notes=[
             "FOAM's rate is that until the last outcome is in the database, the others' until the "
             f"last message has arrived. (a), (c) and (d) post with {posting.LIBRARY} in as many "
@@ -181,11 +183,13 @@ def report(found: dict[str, list[Burst]], others: dict[str, list[Run]]) -> Part:
     )
 
 
-def compared(
-    found: dict[str, list[Burst]], others: dict[str, list[Run]], rates: dict[str, list[float]]
+def table(
+    bursts: dict[str, list[LoadResult]],
+    baseline_runs: dict[str, list[BaselineRun]],
+    rates: dict[str, list[float]],
 ) -> Table:
     rows: list[list[Cell]] = []
-    for name, runs in (found | others).items():
+    for name, runs in (bursts | baseline_runs).items():
         like = SLOW_FOAM if "50 ms" in name else FOAM
         rows.append(
             [
@@ -193,9 +197,9 @@ def compared(
                 len(runs[0].late),
                 ratios(rates[like], rates[name]),
                 Spread.of(rates[name]),
-                Spread.of(percentile(each.late, 0.5) for each in runs),
-                Spread.of(percentile(each.late, 0.99) for each in runs),
-                Spread.of(each.late[-1] for each in runs),
+                Spread.of(percentile(run.late, 0.5) for run in runs),
+                Spread.of(percentile(run.late, 0.99) for run in runs),
+                Spread.of(run.late[-1] for run in runs),
             ]
         )
     columns = ["", "N", "FOAM is faster by", "a second", "p50, s", "p99, s", "last, s"]

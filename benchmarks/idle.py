@@ -1,4 +1,4 @@
-"""A tick that finds nothing, however many reminders sleep; and the whole stack at rest."""
+"""A tick without due reminders, by the number of stored ones; and the whole stack at rest."""
 
 import re
 import time
@@ -19,14 +19,13 @@ from benchmarks.report import Cell, Part, Spread, Table, at_most, ratios
 from notifications.models import Channel
 from reminders.engine import tick
 from tools.testbed import seed
-from tools.testbed.burst_load import engine, website
 from tools.testbed.cpu_usage import memory, usage
+from tools.testbed.load import engine, website
 
 TICKS = 200
 CHANNELS = 1_000
-PREFIX = "bench_idle_"
 MILLION = 1_000_000
-# As PostgreSQL writes the values of a statement: $1 = 'text', $2 = NULL.
+# The values of a statement in PostgreSQL's log: $1 = 'text', $2 = NULL.
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 
 
@@ -34,51 +33,40 @@ def measure(bench: Bench) -> Part:
     sizes = bench.scale.idle
     before = databases.use(databases.EMPTY)
     for size in sizes:
-        make(size)
-    found: dict[int, list[float]] = {size: [] for size in sizes}
+        databases.fill(size, CHANNELS)
+        seed.vacuum()
+    ticks: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in bench.rounds():
         for size in sizes:
-            databases.use(name(size))
-            found[size].append(tick_seconds() * 1e6)
-    plans = {f"The claim at {sizes[-1]:,} stored": explained(timezone.now())}
-    drained, plans_after = after_drain(bench.scale.drain)
+            databases.use(databases.name_of(size))
+            ticks[size].append(tick_seconds() * 1e6)
+    plans = {f"The claim at {sizes[-1]:,} stored": explain_claim(timezone.now())}
+    microseconds, plans_after = after_drain(bench.scale.drain)
     databases.use(before)
     for size in sizes:
-        databases.drop(name(size))
-    return report(found, drained, plans | plans_after, at_rest(bench))
-
-
-def name(size: int) -> str:
-    return f"{PREFIX}{size}"
-
-
-def make(size: int) -> None:
-    databases.copy(databases.EMPTY, name(size))
-    databases.use(name(size))
-    to = seed.add_channels([f"http://127.0.0.1:9/{number}" for number in range(CHANNELS)])
-    seed.add_stored(size, to, timezone.now())
-    seed.settle()
+        databases.drop(databases.name_of(size))
+    return report(ticks, microseconds, plans | plans_after, rest_table(bench))
 
 
 def tick_seconds(ticks: int = TICKS) -> float:
-    """Return how long a tick takes that finds nothing: the median of many."""
-    found = []
+    """Return the seconds of a tick without due reminders: the median of many."""
+    durations = []
     for _ in range(ticks):
         began = time.perf_counter()
         fired = tick.run(timezone.now())
-        found.append(time.perf_counter() - began)
+        durations.append(time.perf_counter() - began)
         assert fired == 0
-    return median(found)
+    return median(durations)
 
 
 def after_drain(count: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Fire many at once, in the largest database, and look at the claims that follow.
+    """Fire many at once, in the largest database, and measure the claims after that.
 
-    Each leaves a dead entry at the very place where the claim begins to read. Then once more while
-    an old snapshot is held, as a dump of the database does, so that none of them can be passed by.
+    Each firing leaves a dead index entry where the claim begins to read. Then do it again while a
+    transaction holds an old snapshot, as pg_dump does, so that no dead entry can be skipped.
     """
     drain(count)
-    plan = explained(timezone.now())
+    plan = explain_claim(timezone.now())
     microseconds = {
         f"the first claim after {count:,} have fired": 1e3 * execution_ms(plan),
         "those that follow, whole ticks": tick_seconds() * 1e6,
@@ -88,7 +76,7 @@ def after_drain(count: int) -> tuple[dict[str, float], dict[str, str]]:
         dumping = tick_seconds(20) * 1e6
     microseconds[f"{count:,} fired while an old snapshot is held"] = dumping
     microseconds["after it was let go, the first claim"] = 1e3 * execution_ms(
-        explained(timezone.now())
+        explain_claim(timezone.now())
     )
     return microseconds, {f"The first claim after {count:,} have fired, nothing vacuumed": plan}
 
@@ -100,22 +88,22 @@ def drain(count: int) -> None:
     seed.add_due(count, to, due_at, now)
     while count > 0:
         count -= tick.fire_batch(due_at)[1]
-    seed.forget()
+    seed.delete_occurrences()
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Hold a view of the database as it is now."""
-    with psycopg.connect(**connection.get_connection_params()) as other:
-        other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        other.execute("SELECT 1 FROM reminders_reminder LIMIT 1")
+    """Hold a snapshot of the database."""
+    with psycopg.connect(**connection.get_connection_params()) as session:
+        session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        session.execute("SELECT 1 FROM reminders_reminder LIMIT 1")
         yield
 
 
-def explained(now: datetime) -> str:
-    """Return EXPLAIN (ANALYZE, BUFFERS) of the claim, as dispatch says it to the database."""
+def explain_claim(now: datetime) -> str:
+    """Return EXPLAIN (ANALYZE, BUFFERS) of the claim statement that the tick sends."""
     claim = next(
-        text for text in said(lambda: tick.fire_batch(now)) if "reminders_reminder" in text
+        text for text in statements_of(lambda: tick.fire_batch(now)) if "reminders_reminder" in text
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("EXPLAIN (ANALYZE, BUFFERS) " + claim.replace("%", "%%"))
@@ -125,42 +113,42 @@ def explained(now: datetime) -> str:
 
 
 def execution_ms(plan: str) -> float:
-    found = re.search(r"Execution Time: ([\d.]+) ms", plan)
-    assert found
-    return float(found[1])
+    match = re.search(r"Execution Time: ([\d.]+) ms", plan)
+    assert match
+    return float(match[1])
 
 
-def said(call: Callable[[], object]) -> list[str]:
-    """Return the statements that a call sends over Django's connection, with their values."""
-    heard: list[str] = []
+def statements_of(call: Callable[[], object]) -> list[str]:
+    """Return the statements, with their values, that a call sends over Django's connection."""
+    statements: list[str] = []
 
-    def hear(notice: psycopg.errors.Diagnostic) -> None:
+    def collect(notice: psycopg.errors.Diagnostic) -> None:
         text = re.sub(r"^(statement|execute [^:]*): ", "", notice.message_primary or "")
         values = dict(VALUE.findall(notice.message_detail or ""))
-        heard.append(re.sub(r"\$(\d+)", lambda place: values[place[1]], text))
+        statements.append(re.sub(r"\$(\d+)", lambda place: values[place[1]], text))
 
     connection.ensure_connection()
     with connection.cursor() as cursor:
         cursor.execute("SET log_statement = 'all'")
         cursor.execute("SET client_min_messages = log")
-        connection.connection.add_notice_handler(hear)
+        connection.connection.add_notice_handler(collect)
         try:
             call()
         finally:
-            connection.connection.remove_notice_handler(hear)
+            connection.connection.remove_notice_handler(collect)
             cursor.execute("RESET client_min_messages")
             cursor.execute("RESET log_statement")
-    return heard
+    return statements
 
 
-def at_rest(bench: Bench) -> Table:
-    """Watch the whole stack while nothing is due."""
+def rest_table(bench: Bench) -> Table:
+    """Return the CPU and memory of the whole stack while nothing is due."""
     stored = min(max(bench.scale.idle), MILLION)
-    seed.empty()
+    seed.delete_all()
     seed.add_stored(stored, seed.add_channels(["http://127.0.0.1:9/"]), timezone.now())
-    seed.settle()
-    rig, seconds = bench.rig, bench.scale.rest
-    found: dict[str, list[float]] = defaultdict(list)
+    seed.vacuum()
+    rig, seconds = bench.rig, bench.scale.rest_seconds
+    shares: dict[str, list[float]] = defaultdict(list)
     with engine(rig), website(rig):
         for _ in bench.rounds():
             before, began = usage(rig.pids()), time.monotonic()
@@ -168,13 +156,13 @@ def at_rest(bench: Bench) -> Table:
             rig.wait_until(partial(has_passed, end), 2 * seconds + 9, "it rests")
             used = usage(rig.pids()).since(before)
             for name, cpu in used.cpu.items():
-                found[name].append(100 * cpu / (time.monotonic() - began))
-        held = memory(rig.pids())
-    every = [sum(each) for each in zip(*found.values(), strict=True)]
+                shares[name].append(100 * cpu / (time.monotonic() - began))
+        mib = memory(rig.pids())
+    totals = [sum(round_shares) for round_shares in zip(*shares.values(), strict=True)]
     rows: list[list[Cell]] = [
-        [name, Spread.of(share), held.get(name, 0.0)] for name, share in found.items()
+        [name, Spread.of(share), mib.get(name, 0.0)] for name, share in shares.items()
     ]
-    rows.append(["all", Spread.of(every), sum(held.values())])
+    rows.append(["all", Spread.of(totals), sum(mib.values())])
     return Table(
         f"The whole stack with {stored:,} stored and nothing due, over {seconds:.0f} s",
         ["", "% of one processor", "MiB"],
@@ -187,18 +175,18 @@ def has_passed(moment: float) -> bool:
 
 
 def report(
-    found: dict[int, list[float]],
-    drained: dict[str, float],
+    ticks: dict[int, list[float]],
+    microseconds: dict[str, float],
     plans: dict[str, str],
-    rest: Table,
+    rest_table: Table,
 ) -> Part:
-    least, most = min(found), max(found)
-    grown = ratios(found[most], found[least])
+    least, most = min(ticks), max(ticks)
+    grown = ratios(ticks[most], ticks[least])
     rows: list[list[Cell]] = [
-        [f"{size:,}", Spread.of(times), ratios(times, found[least])]
-        for size, times in found.items()
+        [f"{size:,}", Spread.of(times), ratios(times, ticks[least])]
+        for size, times in ticks.items()
     ]
-    after: list[list[Cell]] = [[which, time] for which, time in drained.items()]
+    after: list[list[Cell]] = [[case, time] for case, time in microseconds.items()]
     return Part(
         "idle",
         "A tick that finds nothing",
@@ -206,7 +194,7 @@ def report(
         tables=[
             Table(f"Median of {TICKS} ticks", ["stored", "us", "of the least"], rows),
             Table(f"Dead index entries, {most:,} stored", ["", "us"], after),
-            rest,
+            rest_table,
         ],
         listings=plans,
     )

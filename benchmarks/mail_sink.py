@@ -1,6 +1,6 @@
 """A mail server that says yes to everything as fast as Python can, for benchmarks.
 
-It prints its port; NOOP is answered with how many texts it has taken since it was last asked.
+It prints its port, and answers NOOP with the number of messages since the last NOOP.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ ANSWERS = {
 
 
 class Sink(asyncio.Protocol):
-    taken = 0
+    count = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -31,18 +31,18 @@ class Sink(asyncio.Protocol):
 
     def answer(self) -> bytes:
         end = b"\r\n.\r\n" if self.is_text else b"\r\n"
-        found, ended, rest = self.unread.partition(end)
+        line, ended, following = self.unread.partition(end)
         if not ended:
             return b""
-        self.unread = rest
+        self.unread = following
         if self.is_text:
             self.is_text = False
-            Sink.taken += 1
+            Sink.count += 1
             return b"250 taken\r\n"
-        verb = found[:4].upper()
+        verb = line[:4].upper()
         self.is_text = verb == b"DATA"
         if verb == b"NOOP":
-            count, Sink.taken = Sink.taken, 0
+            count, Sink.count = Sink.count, 0
             return b"250 %d\r\n" % count
         return ANSWERS.get(verb, b"250 yes\r\n")
 

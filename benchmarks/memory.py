@@ -1,4 +1,4 @@
-"""What the processes hold: at rest, at the peak of a burst, and after a long steady flow."""
+"""The memory of the processes: at rest, at the peak of a burst, and after a long steady flow."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -8,34 +8,33 @@ from dataclasses import dataclass, field
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Table
 from tools.testbed import seed
-from tools.testbed.burst_load import burst, channels, engine, receivers, website
 from tools.testbed.cpu_usage import memory
-from tools.testbed.steady_load import flow
+from tools.testbed.load import burst, channels, engine, flow, receivers, website
 
 NAMES = ("dispatch", "deliver", "beat", "web")
 EVERY = 0.25
 SOAK_RATE = 100
-# What grows by less than this has not grown: allocators breathe.
+# Allocators vary by this much; less is no growth.
 NOISE = 3.0
 
 
 @dataclass
 class Watch:
-    """MiB by name, again and again."""
+    """Samples of the memory, in MiB by process name."""
 
-    seen: list[dict[str, float]] = field(default_factory=list)
+    samples: list[dict[str, float]] = field(default_factory=list)
 
     def peak(self, name: str) -> float:
-        return max((each.get(name, 0.0) for each in self.seen), default=0.0)
+        return max((sample.get(name, 0.0) for sample in self.samples), default=0.0)
 
 
 def measure(bench: Bench) -> Part:
     rig = bench.rig
-    seed.empty()
+    seed.delete_all()
     with receivers() as receiver, engine(rig), website(rig):
         to = channels(receiver)
-        rest = memory(rig.pids())
-        with watching(rig.pids()) as watch:
+        at_rest = memory(rig.pids())
+        with watch_memory(rig.pids()) as watch:
             for _ in bench.rounds():
                 burst(rig, receiver, to, bench.scale.burst)
         soaked = [memory(rig.pids(), OWN)]
@@ -44,21 +43,21 @@ def measure(bench: Bench) -> Part:
             seconds = max(1, int(bench.scale.soak / PARTS))
             flow(rig, receiver, to, SOAK_RATE, seconds)
             soaked.append(memory(rig.pids(), OWN))
-    return report(bench, rest, watch, soaked)
+    return report(bench, at_rest, watch, soaked)
 
 
 PARTS = 6
-# What is shared with programs that come and go beside this is left out: see `memory`.
+# Without pages that are shared with other programs: see `memory`.
 OWN = "Pss_Anon"
 
 
 @contextmanager
-def watching(pids: Mapping[str, int]) -> Iterator[Watch]:
+def watch_memory(pids: Mapping[str, int]) -> Iterator[Watch]:
     watch, over = Watch(), threading.Event()
 
     def look() -> None:
         while not over.wait(EVERY):
-            watch.seen.append(memory(pids))
+            watch.samples.append(memory(pids))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -70,13 +69,13 @@ def watching(pids: Mapping[str, int]) -> Iterator[Watch]:
 
 
 def report(
-    bench: Bench, rest: dict[str, float], watch: Watch, soaked: list[dict[str, float]]
+    bench: Bench, at_rest: dict[str, float], watch: Watch, soaked: list[dict[str, float]]
 ) -> Part:
     growth = {name: soaked[-1][name] - soaked[PARTS // 3][name] for name in NAMES}
     rows: list[list[Cell]] = [
         [
             name,
-            rest[name],
+            at_rest[name],
             watch.peak(name),
             *(soaked[at][name] for at in (0, PARTS // 3, PARTS)),
             growth[name],

@@ -1,29 +1,21 @@
-"""The recurrence engine against dateutil, cronsim and arithmetic by hand. See README.md.
+"""The recurrence engine against dateutil, cronsim and arithmetic by hand. See README.md."""
 
-python -m benchmarks.recurrence [--quick] [--json]
-"""
-
-import argparse
 import gc
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 from dateutil.rrule import rrulestr
 
 from benchmarks import random_rules
+from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table
 from reminders.recurrence import RecurrenceError, Schedule
-
-if TYPE_CHECKING:
-    from benchmarks.bench import Bench
 
 NAME = "Europe/Berlin"
 BERLIN = ZoneInfo(NAME)
@@ -40,16 +32,16 @@ RULES = {
     "cron on weekdays": "0 9 * * 1-5",
     "cron every 5 minutes": "*/5 * * * *",
 }
-# dateutil with its rule parsed before, to be held against FOAM with its schedule made before
+# dateutil with a parsed rule, against FOAM with a constructed schedule
 ALONE = "dateutil alone"
 MIX = 200
-# as long as one measurement lasts, unless a single call takes longer
+# the seconds of one measurement, unless a single call takes longer
 SLICE = 0.004
 
 
 @dataclass
-class Row:
-    """Microseconds per call; ratios are those of each round."""
+class Comparison:
+    """Microseconds per call; each ratio is of one round."""
 
     rule: str
     years: int
@@ -80,7 +72,7 @@ def daily_by_hand(at: datetime) -> datetime:
 
 
 def dateutil_next(recurrence: str, at: datetime) -> datetime | None:
-    """The next wall time only: dateutil is spared the zone."""
+    """Return the next wall time; dateutil need not compute the zone."""
     return rrulestr(recurrence, dtstart=START).after(at.replace(tzinfo=None))
 
 
@@ -90,7 +82,7 @@ def dateutil_parsed(recurrence: str) -> Call:
 
 
 def microseconds(call: Call, moments: list[datetime]) -> float:
-    """Per call, over as many of the moments as a slice of time allows."""
+    """Return the microseconds of a call, over as many moments as fit into SLICE."""
     calls, began = 0, perf_counter()
     while True:
         call(moments[calls % len(moments)])
@@ -111,8 +103,8 @@ def contenders(recurrence: str) -> dict[str, Call]:
     }
 
 
-def compare(rounds: int, years: tuple[int, ...]) -> list[Row]:
-    """All contenders take turns within each round, so that a busy moment hits them alike."""
+def compare(rounds: int, years: tuple[int, ...]) -> list[Comparison]:
+    """Compare all contenders, in turns within each round: a busy moment slows all alike."""
     plan = [
         (label, text, year, against, call)
         for label, text in RULES.items()
@@ -121,36 +113,40 @@ def compare(rounds: int, years: tuple[int, ...]) -> list[Row]:
     ]
     for text in RULES.values():
         foam(text, START.replace(tzinfo=UTC))
-    found: dict[int, list[tuple[float, float, float]]] = {place: [] for place in range(len(plan))}
+    times: dict[int, list[tuple[float, float, float]]] = {place: [] for place in range(len(plan))}
     for _ in range(rounds):
         for place, (_, text, year, _, baseline) in enumerate(plan):
             first = (START + timedelta(days=365.25 * year)).replace(tzinfo=UTC)
             moments = [first + timedelta(hours=7 * turn, minutes=turn) for turn in range(24)]
             whole = microseconds(partial(foam, text), moments)
-            made = Schedule(starts_at=START, timezone=NAME, recurrence=text)
-            alone = microseconds(made.after, moments)
-            found[place].append((whole, alone, microseconds(baseline, moments)))
+            schedule = Schedule(starts_at=START, timezone=NAME, recurrence=text)
+            alone = microseconds(schedule.after, moments)
+            times[place].append((whole, alone, microseconds(baseline, moments)))
     return [
-        row(label, year, against, found[place])
+        row(label, year, against, times[place])
         for place, (label, _, year, against, _) in enumerate(plan)
     ]
 
 
-def row(label: str, year: int, against: str, rounds: list[tuple[float, float, float]]) -> Row:
+def row(
+    label: str, year: int, against: str, rounds: list[tuple[float, float, float]]
+) -> Comparison:
     whole, alone, baseline = (list(values) for values in zip(*rounds, strict=True))
     like = alone if against == ALONE else whole
     ratios = [slow / fast for slow, fast in zip(baseline, like, strict=True)]
-    return Row(label, year, against, *map(Spread.of, (ratios, whole, alone, baseline)))
+    return Comparison(label, year, against, *map(Spread.of, (ratios, whole, alone, baseline)))
 
 
 def per_second(rounds: int) -> tuple[Spread, Spread]:
-    """Next-after a second over the common mix: constructed for each, and alone."""
+    """Return the calls of next-after a second over all rules: with construction, and without."""
     some = Random(1)
     moments = [
         datetime(2027, 1, 1, tzinfo=UTC) + timedelta(minutes=some.randrange(5_000_000))
         for _ in range(MIX)
     ]
-    made = [Schedule(starts_at=START, timezone=NAME, recurrence=text) for text in RULES.values()]
+    schedules = [
+        Schedule(starts_at=START, timezone=NAME, recurrence=text) for text in RULES.values()
+    ]
     whole, alone = [], []
     for _ in range(rounds):
         began = perf_counter()
@@ -158,7 +154,7 @@ def per_second(rounds: int) -> tuple[Spread, Spread]:
             for at in moments:
                 foam(text, at)
         middle = perf_counter()
-        for schedule in made:
+        for schedule in schedules:
             for at in moments:
                 schedule.after(at)
         whole.append(len(RULES) * MIX / (middle - began))
@@ -167,7 +163,7 @@ def per_second(rounds: int) -> tuple[Spread, Spread]:
 
 
 def slowest(size: int) -> tuple[float, str, int]:
-    """Milliseconds of CPU for construction and next-after, at first sight, of random rules."""
+    """Return the most milliseconds of CPU of one construction and next-after of random rules."""
     some = Random(3)
     worst, text, accepted = 0.0, "", 0
     for number in range(size):
@@ -186,7 +182,7 @@ def slowest(size: int) -> tuple[float, str, int]:
     return worst, text, accepted
 
 
-def goals(rows: list[Row], rate: Spread, slow: tuple[float, str, int]) -> list[Goal]:
+def goals(rows: list[Comparison], rate: Spread, slow: tuple[float, str, int]) -> list[Goal]:
     def ratio(name: str, rule: str, years: int, least: float) -> list[Goal]:
         return [
             Goal(name, f"{row.ratio.text(',.0f')} x", row.ratio.middle >= least)
@@ -210,73 +206,27 @@ def goals(rows: list[Row], rate: Spread, slow: tuple[float, str, int]) -> list[G
     ]
 
 
-def measure(bench: "Bench") -> Part:
-    """As the part of `python -m benchmarks`."""
-    measured = compared(quick=bench.scale.name != "full")
+def measure(bench: Bench) -> Part:
+    is_full = bench.scale.name == "full"
+    rounds = 7 if is_full else 2
+    gc.collect()
+    gc.disable()
+    comparisons = compare(rounds, (1, 10) if is_full else (1,))
+    rate, alone = per_second(rounds)
+    slow = slowest(4_000 if is_full else 200)
+    gc.enable()
     rows: list[list[Cell]] = [
         [row.rule, row.years, row.against, row.ratio, row.foam, row.foam_next, row.baseline]
-        for row in measured.rows
+        for row in comparisons
     ]
     columns = ["", "years on", "against", "times faster", "FOAM, us", "next alone, us", "it, us"]
     return Part(
         "recurrence",
         "The recurrence engine",
-        goals=measured.goals,
+        goals=goals(comparisons, rate, slow),
         tables=[Table("The first due instant after a moment", columns, rows)],
         notes=[
-            f"Next-after a second over the common mix: {measured.rate.text(',.0f')} constructed, "
-            f"{measured.alone.text(',.0f')} alone."
+            f"Next-after a second over the common mix: {rate.text(',.0f')} constructed, "
+            f"{alone.text(',.0f')} alone."
         ],
     )
-
-
-@dataclass
-class Compared:
-    rows: list[Row]
-    rate: Spread
-    alone: Spread
-    goals: list[Goal]
-
-
-def compared(*, quick: bool) -> Compared:
-    rounds = 2 if quick else 7
-    gc.collect()
-    gc.disable()
-    rows = compare(rounds, (1,) if quick else (1, 10))
-    rate, alone = per_second(rounds)
-    slow = slowest(200 if quick else 4_000)
-    gc.enable()
-    return Compared(rows, rate, alone, goals(rows, rate, slow))
-
-
-def report(rows: list[Row], rate: Spread, alone: Spread, reached: list[Goal]) -> str:
-    lines = [
-        f"{'median (least-most)':22}{'years':>5}  {'times faster than':40}"
-        f"{'FOAM us':>22}{'next alone us':>22}{'the other us':>34}"
-    ]
-    for row in rows:
-        ratio = f"{row.ratio.text()} {row.against}"
-        times = f"{row.foam.text():>22}{row.foam_next.text():>22}{row.baseline.text():>34}"
-        lines.append(f"{row.rule:22}{row.years:5}  {ratio:40}{times}")
-    lines += [
-        "",
-        f"next-after a second: {rate.text(',.0f')} constructed, {alone.text(',.0f')} alone",
-    ]
-    lines += ["", *(f"{'met' if g.met else 'NOT MET':8}{g.name}: {g.measured}" for g in reached)]
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the recurrence engine.")
-    parser.add_argument("--quick", action="store_true", help="two rounds, one year, few rules")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
-    measured = compared(quick=options.quick)
-    if options.json:
-        print(json.dumps(asdict(measured)))
-    else:
-        print(report(measured.rows, measured.rate, measured.alone, measured.goals))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
-"""What was measured: as JSON, as text for a terminal and as Markdown for docs/benchmarks.md.
+"""Reports of the benchmarks: as JSON, as text for a terminal, as Markdown for docs/benchmarks.md.
 
 python -m benchmarks.report [RESULTS.json ...] > docs/benchmarks.md
 
-Without files it is written from those in benchmarks/results, which `--keep` writes.
+Without files it reads benchmarks/results, which `--keep` writes.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-# In the order in which they run and are shown; each is the module of its name.
+# The parts in the order of the report; each is the module of its name.
 PARTS = (
     "recurrence",
     "dispatch",
@@ -30,7 +30,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass
 class Spread:
-    """Of rounds: the least, the median and the most."""
+    """The least, the median and the most of the rounds."""
 
     low: float
     middle: float
@@ -64,7 +64,7 @@ class Table:
 
 @dataclass
 class Part:
-    """What one part of the benchmarks found, and when; `listings` are shown as they are."""
+    """The results of one part of the benchmarks; `listings` are texts such as plans."""
 
     name: str
     title: str
@@ -76,18 +76,18 @@ class Part:
 
 
 @dataclass
-class Report:
+class BenchmarkReport:
     machine: dict[str, str]
     parts: list[Part]
 
-    def keep(self) -> None:
+    def store(self) -> None:
         """Store each part in benchmarks/results, in a file of its own."""
         for part in self.parts:
-            alone = Report(self.machine, [part])
-            (RESULTS / f"{part.name}.json").write_text(alone.json() + "\n")
+            single = BenchmarkReport(self.machine, [part])
+            (RESULTS / f"{part.name}.json").write_text(single.json() + "\n")
 
     @classmethod
-    def kept(cls) -> "Report":
+    def load_stored(cls) -> "BenchmarkReport":
         paths = [RESULTS / f"{name}.json" for name in PARTS]
         return cls.read([path for path in paths if path.exists()])
 
@@ -95,17 +95,14 @@ class Report:
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
-    def read(cls, paths: Sequence[Path]) -> "Report":
-        """Put reports together; of a part that is in several the last one counts.
-
-        They are taken for ones of the same machine.
-        """
+    def read(cls, paths: Sequence[Path]) -> "BenchmarkReport":
+        """Read reports of one machine; of a part that is in several, the last one counts."""
         machine: dict[str, str] = {}
         parts: dict[str, Part] = {}
         for path in paths:
-            read = json.loads(path.read_text())
-            machine = read["machine"]
-            parts |= {each["name"]: _part(each) for each in read["parts"]}
+            document = json.loads(path.read_text())
+            machine = document["machine"]
+            parts |= {part["name"]: _part(part) for part in document["parts"]}
         return cls(machine, list(parts.values()))
 
     @property
@@ -114,35 +111,37 @@ class Report:
 
 
 def at_least(name: str, least: float, ratio: Spread, unit: str = " x") -> Goal:
-    """Hold the median against a goal."""
-    return Goal(name, shown(ratio) + unit, ratio.middle >= least)
+    """Return a goal that the median meets or not."""
+    return Goal(name, format_cell(ratio) + unit, ratio.middle >= least)
 
 
 def at_most(name: str, most: float, value: Spread, unit: str = " x") -> Goal:
-    return Goal(name, shown(value) + unit, value.middle <= most)
+    return Goal(name, format_cell(value) + unit, value.middle <= most)
 
 
 def ratios(slow: Sequence[float], fast: Sequence[float]) -> Spread:
-    """Compare round by round: what stood together on a busy machine is held against each other."""
+    """Compare round by round, as a busy moment slows both sides of a round."""
     return Spread.of(over / under for over, under in zip(slow, fast, strict=True))
 
 
-def _part(read: dict[str, Any]) -> Part:
+def _part(fields: dict[str, Any]) -> Part:
     tables = [
-        Table(**{**each, "rows": [[_cell(cell) for cell in row] for row in each["rows"]]})
-        for each in read["tables"]
+        Table(**{**entry, "rows": [[_cell(cell) for cell in row] for row in entry["rows"]]})
+        for entry in fields["tables"]
     ]
-    return Part(**{**read, "goals": [Goal(**each) for each in read["goals"]], "tables": tables})
+    return Part(
+        **{**fields, "goals": [Goal(**entry) for entry in fields["goals"]], "tables": tables}
+    )
 
 
-def _cell(read: Any) -> Cell:
-    return Spread(**read) if isinstance(read, dict) else read
+def _cell(value: Any) -> Cell:
+    return Spread(**value) if isinstance(value, dict) else value
 
 
 # For people
 
 
-def shown(cell: Cell) -> str:
+def format_cell(cell: Cell) -> str:
     if isinstance(cell, Spread):
         form = _form(cell.high)
         return cell.text(form) if cell.low != cell.high else f"{cell.middle:{form}}"
@@ -155,12 +154,12 @@ def _form(value: float) -> str:
     return ",.0f" if value >= 100 else ",.1f" if value >= 10 else ",.2f" if value >= 0.1 else ".4f"
 
 
-def text(report: Report) -> str:
+def text(report: BenchmarkReport) -> str:
     lines = []
     for part in report.parts:
         lines += ["", part.title, "=" * len(part.title)]
         for table in part.tables:
-            lines += ["", table.title, *_aligned(table)]
+            lines += ["", table.title, *_align(table)]
         lines += ["", *part.notes] if part.notes else []
         for title, listing in part.listings.items():
             lines += ["", title, *(f"  {line}" for line in listing.splitlines())]
@@ -168,8 +167,8 @@ def text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _aligned(table: Table) -> list[str]:
-    rows = [table.columns, *([shown(cell) for cell in row] for row in table.rows)]
+def _align(table: Table) -> list[str]:
+    rows = [table.columns, *([format_cell(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     return [
         "  ".join(
@@ -194,7 +193,7 @@ what to make of it.
 """
 
 
-def markdown(report: Report) -> str:
+def markdown(report: BenchmarkReport) -> str:
     lines = [HEAD, "## Goals", "", "| goal | measured | |", "|---|---|---|"]
     lines += [f"| {goal.name} | {goal.measured} | {_verdict(goal)} |" for goal in report.goals]
     lines += ["", "## Machine", "", "| | |", "|---|---|"]
@@ -202,7 +201,7 @@ def markdown(report: Report) -> str:
     for part in report.parts:
         lines += ["", f"## {part.title}", "", _occasion(part)]
         for table in part.tables:
-            lines += ["", f"**{table.title}**", "", *_piped(table)]
+            lines += ["", f"**{table.title}**", "", *_pipe(table)]
         lines += [line for note in part.notes for line in ("", note)]
         for title, listing in part.listings.items():
             lines += ["", f"**{title}**", "", "```text", listing, "```"]
@@ -213,12 +212,12 @@ def _occasion(part: Part) -> str:
     return "; ".join(f"{name}: {value}" for name, value in part.occasion.items())
 
 
-def _piped(table: Table) -> list[str]:
-    rows = [[shown(cell) for cell in row] for row in table.rows]
+def _pipe(table: Table) -> list[str]:
+    rows = [[format_cell(cell) for cell in row] for row in table.rows]
     head = [table.columns, ["---", *["---:"] * (len(table.columns) - 1)]]
     return [f"| {' | '.join(row)} |" for row in [*head, *rows]]
 
 
 if __name__ == "__main__":
-    named = [Path(name) for name in sys.argv[1:]]
-    print(markdown(Report.read(named) if named else Report.kept()), end="")
+    paths = [Path(name) for name in sys.argv[1:]]
+    print(markdown(BenchmarkReport.read(paths) if paths else BenchmarkReport.load_stored()), end="")

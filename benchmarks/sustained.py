@@ -7,9 +7,8 @@ from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_most, ratios
 from notifications.models import Delivery
 from tools.testbed import seed
-from tools.testbed.burst_load import PATIENCE, channels, engine
+from tools.testbed.load import PATIENCE, LoadResult, channels, engine, flow
 from tools.testbed.receiver import Behaviour, Receiver
-from tools.testbed.steady_load import Flow, flow
 from tools.testbed.testbed import Rig
 
 DOORS = 20
@@ -20,8 +19,8 @@ WELL, ILL = "all well", "a tenth of the channels hanging"
 
 def measure(bench: Bench) -> Part:
     rate, seconds = bench.scale.sustained
-    found: dict[str, list[Flow]] = {WELL: [], ILL: []}
-    seed.empty()
+    flows_by_case: dict[str, list[LoadResult]] = {WELL: [], ILL: []}
+    seed.delete_all()
     with (
         Receiver([Behaviour()] * DOORS) as receiver,
         engine(bench.rig),
@@ -29,11 +28,11 @@ def measure(bench: Bench) -> Part:
         to = channels(receiver, CHANNELS)
         hanging = [id_ for number, id_ in enumerate(to) if number % DOORS >= DOORS - HANGING]
         for _ in bench.rounds():
-            found[WELL].append(flow(bench.rig, receiver, to, rate, seconds))
+            flows_by_case[WELL].append(flow(bench.rig, receiver, to, rate, seconds))
             behave(receiver, hangs=True)
-            found[ILL].append(flow(bench.rig, receiver, to, rate, seconds, hanging=hanging))
+            flows_by_case[ILL].append(flow(bench.rig, receiver, to, rate, seconds, hanging=hanging))
             recover(bench.rig, receiver, hanging)
-    return report(rate, seconds, found)
+    return report(rate, seconds, flows_by_case)
 
 
 def recover(rig: Rig, receiver: Receiver, hanging: Sequence[int]) -> None:
@@ -49,22 +48,22 @@ def behave(receiver: Receiver, *, hangs: bool) -> None:
         receiver.behave(door, replace(Behaviour(), hangs=hangs))
 
 
-def report(rate: int, seconds: int, found: dict[str, list[Flow]]) -> Part:
-    p99 = {name: [each.percentile(0.99) for each in flows] for name, flows in found.items()}
+def report(rate: int, seconds: int, flows_by_case: dict[str, list[LoadResult]]) -> Part:
+    p99 = {name: [flow.percentile(0.99) for flow in flows] for name, flows in flows_by_case.items()}
     rows: list[list[Cell]] = [
         [
             name,
             flows[0].due,
             ratios(p99[name], p99[WELL]),
-            Spread.of(each.percentile(0.5) for each in flows),
+            Spread.of(flow.percentile(0.5) for flow in flows),
             Spread.of(p99[name]),
-            Spread.of(each.percentile(1) for each in flows),
-            sum(each.lost for each in flows),
-            sum(each.doubled for each in flows),
+            Spread.of(flow.percentile(1) for flow in flows),
+            sum(flow.lost for flow in flows),
+            sum(flow.doubled for flow in flows),
         ]
-        for name, flows in found.items()
+        for name, flows in flows_by_case.items()
     ]
-    wrong = sum(each.lost + each.doubled for flows in found.values() for each in flows)
+    wrong = sum(flow.lost + flow.doubled for flows in flows_by_case.values() for flow in flows)
     return Part(
         "sustained",
         "A steady flow",

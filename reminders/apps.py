@@ -8,5 +8,5 @@ class RemindersConfig(AppConfig):
     name = "reminders"
 
     def ready(self) -> None:
-        # Schedules are told in the language of whoever asks, where there is a translation.
+        # Schedules are described in the language of the request, where there is a translation.
         i18n.install(translation)

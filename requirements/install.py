@@ -1,14 +1,12 @@
 """Build .venv from the lock files. Runs under the system's Python, with nothing installed."""
 
-# Nothing here may be newer than Python 3.6 grammar: an old Python must get as far as the sentence
-# that says it is too old.
+# In the grammar of Python 3.6: an old Python must get as far as the sentence that refuses it.
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -16,9 +14,10 @@ LOCKS = os.path.join(ROOT, "requirements")
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "installed")
-# Left by `make docs`: who has built the documentation once keeps its tools.
+# `make docs` makes this file, so that later installations keep the tools of the documentation.
 DOCS = os.path.join(VENV, "docs")
 LOG = os.path.join(VENV, "install.log")
+UV_LOCK = os.path.join(VENV, "uv.txt")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NETWORK_ERROR = re.compile(
     r"dns error|failed to lookup|name resolution|connection (refused|reset|error)|timed out"
@@ -29,30 +28,30 @@ NETWORK_ERROR = re.compile(
 
 
 class Failure(Exception):
-    """One sentence for the person at the terminal."""
+    """An installation failed; the message is one sentence for the terminal."""
 
 
 def main():
     check_python()
     locks = lock_files()
-    wanted = fingerprint(locks)
-    if read(STAMP) == wanted and os.path.exists(VENV_PYTHON):
+    stamp = fingerprint(locks)
+    if read(STAMP) == stamp and os.path.exists(VENV_PYTHON):
         return
     started = time.time()
     build_venv()
     remove(STAMP)
-    with_what = install(locks)
+    tool = install_locks(locks)
     # Written last, and in one piece: an interrupted installation is taken up again.
-    write(STAMP, wanted)
-    say("Packages ready in .venv  {:.1f} s ({})".format(time.time() - started, with_what))
+    write(STAMP, stamp)
+    say("Packages ready in .venv  {:.1f} s ({})".format(time.time() - started, tool))
 
 
 def check_python():
     if sys.version_info < (3, 11):
-        found = "{}.{}.{}".format(*sys.version_info[:3])
+        version = "{}.{}.{}".format(*sys.version_info[:3])
         raise Failure(
             "FOAM needs Python 3.11 or newer; {} is Python {}. Install a newer one, or name it: "
-            "make PYTHON=/path/to/python3.12".format(sys.executable, found)
+            "make PYTHON=/path/to/python3.12".format(sys.executable, version)
         )
     if inside_venv():
         return
@@ -68,7 +67,7 @@ def check_python():
 
 def lock_files():
     names = ["base.txt", "dev.txt"]
-    # Playwright is of use only to those who have a browser for it to drive.
+    # Playwright needs a browser on this machine.
     if any(shutil.which(name) for name in BROWSERS):
         names.append("browser.txt")
     if os.path.exists(DOCS):
@@ -93,7 +92,7 @@ def build_venv():
     if inside_venv() or venv_version() == list(sys.version_info[:2]):
         return
     say("Building .venv with Python {}.{}.{}".format(*sys.version_info[:3]))
-    # A new directory beside it, so that what stands there is never half of two Pythons.
+    # In an empty directory, so that it never mixes two Pythons.
     shutil.rmtree(VENV, ignore_errors=True)
     try:
         import venv
@@ -106,14 +105,16 @@ def build_venv():
 def venv_version():
     command = [VENV_PYTHON, "-c", "import sys; print(*sys.version_info[:2])"]
     try:
-        found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        process = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return [int(part) for part in found.stdout.split()]
+    return [int(part) for part in process.stdout.split()]
 
 
-def install(locks):
-    """Install the locks; return the name of the tool that did it."""
+def install_locks(locks):
+    """Install the locks by uv, or else by pip; return the name of the tool."""
     remove(LOG)
     uv = shutil.which("uv") or fetch_uv(locks)
     if uv:
@@ -126,53 +127,29 @@ def install(locks):
         say("uv is not to be had here; using pip, which takes longer")
     error = pip("install", "--require-hashes", *[part for lock in locks for part in ("-r", lock)])
     if error:
-        raise Failure(sentence("the packages", error))
+        raise Failure(
+            "FOAM could not install the packages: {}. Check the network or proxy and try again "
+            "(details: {})".format(error, os.path.relpath(LOG))
+        )
     return "pip"
 
 
 def fetch_uv(locks):
-    """Install uv into .venv, at the version and hashes of the lock file; None where that fails."""
-    inside = os.path.join(VENV, "bin", "uv")
-    if os.path.exists(inside):
-        return inside
-    with pinned("uv", locks) as requirements:
-        if requirements:
-            error = pip("install", "--require-hashes", "--only-binary=:all:", "-r", requirements)
-        else:
-            error = pip("install", "--only-binary=:all:", "uv")
-    return None if error else inside
-
-
-class pinned:
-    """A requirements file that holds one package of the locks, or None."""
-
-    def __init__(self, name, locks):
-        self.text = find_pin(name, locks)
-
-    def __enter__(self):
-        if not self.text:
-            return None
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as file:
-            file.write(self.text)
-        self.path = file.name
-        return self.path
-
-    def __exit__(self, *error):
-        if self.text:
-            remove(self.path)
+    """Install uv into .venv, at the version and hashes of the lock file; None if that fails."""
+    path = os.path.join(VENV, "bin", "uv")
+    if os.path.exists(path):
+        return path
+    # Pip takes hashes from a requirements file only, neither from -c nor from the command line.
+    write(UV_LOCK, find_pin("uv", locks))
+    pip("install", "--require-hashes", "--only-binary=:all:", "-r", UV_LOCK)
+    return path if os.path.exists(path) else None
 
 
 def find_pin(name, locks):
-    """The lines of a package in the locks, without its marker."""
-    for lock in locks:
-        found = re.search(
-            r"^({}==[^\s;]+)[^\\\n]*((?:\\\n\s+--hash=\S+\s*)+)".format(name),
-            read(lock),
-            re.MULTILINE,
-        )
-        if found:
-            return found.group(1) + " " + found.group(2)
-    return None
+    """Return the lines of a package in the locks, without its marker."""
+    pattern = r"^({}==[^\s;]+)[^\\\n]*((?:\\\n\s+--hash=\S+\s*)+)".format(name)
+    match = re.search(pattern, "\n".join(map(read, locks)), re.MULTILINE)
+    return " ".join(match.groups()) if match else ""
 
 
 def pip(*arguments):
@@ -188,8 +165,8 @@ def pip(*arguments):
 
 
 def run(command, env=None):
-    """Run a command with its output in the log; return its complaint in a few words, or None."""
-    done = subprocess.run(
+    """Run a command with its output in the log; return its error in a few words, or None."""
+    process = subprocess.run(
         command,
         env=dict(os.environ, PYTHONWARNINGS="ignore", **(env or {})),
         stdin=subprocess.DEVNULL,
@@ -199,21 +176,16 @@ def run(command, env=None):
         check=False,
     )
     with open(LOG, "a") as log:
-        log.write("$ {}\n{}\n".format(" ".join(command), done.stdout))
-    if done.returncode == 0:
+        log.write("$ {}\n{}\n".format(" ".join(command), process.stdout))
+    if process.returncode == 0:
         return None
-    if NETWORK_ERROR.search(done.stdout):
+    if NETWORK_ERROR.search(process.stdout):
         return "no answer from the package index"
-    complaints = [line.strip() for line in done.stdout.splitlines() if "error" in line.lower()]
-    lines = complaints or done.stdout.strip().splitlines() or ["exit code %d" % done.returncode]
-    return lines[-1].strip()[:200]
-
-
-def sentence(what, error):
-    return (
-        "FOAM could not install {}: {}. Check the network or proxy and try again "
-        "(details: {})".format(what, error, os.path.relpath(LOG))
+    complaints = [line.strip() for line in process.stdout.splitlines() if "error" in line.lower()]
+    lines = (
+        complaints or process.stdout.strip().splitlines() or ["exit code %d" % process.returncode]
     )
+    return lines[-1].strip()[:200]
 
 
 def say(line):

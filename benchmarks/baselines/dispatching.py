@@ -1,4 +1,4 @@
-"""Other ways to fire what is due: a floor beneath us, and what Django offers for many rows."""
+"""Other ways to fire due reminders: one SQL statement, and Django's bulk operations."""
 
 from datetime import datetime
 
@@ -11,8 +11,8 @@ from reminders.models.occurrence import reference
 from reminders.schedule.message import first_message
 from reminders.schedule.numbering import Count
 
-# The rows that dispatch writes, in one statement, by someone who knows what comes next without
-# asking a rule: a day later, or never where there is no rule. Words and data are as long as ours.
+# The rows that dispatch writes, in one statement, without the recurrence engine: the next time is a
+# day later, or none without a rule. Text and data are as long as FOAM's.
 FLOOR = """
 WITH due AS MATERIALIZED (
     SELECT r.*, c.channel_id FROM (
@@ -49,7 +49,7 @@ FROM due WHERE r.id = due.id
 
 
 def floor(now: datetime, limit: int) -> int:
-    """Fire a batch; return how many."""
+    """Fire a batch; return the number of reminders."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FLOOR, {"now": now, "limit": limit})
         return cursor.rowcount
@@ -109,6 +109,6 @@ def orm(now: datetime, limit: int) -> int:
         reminder.set_next(plan.next)
         reminder.next_walls = walls
         reminder.missed_count = 0
-    # In one statement for all of them it takes several times as long.
+    # One statement for all rows takes several times as long.
     Reminder.objects.bulk_update(reminders, ADVANCED, batch_size=100)
     return len(reminders)

@@ -21,7 +21,7 @@ from reminders.models import Reminder
 app = Celery("baseline", broker=os.environ["REDIS_URL"])
 app.conf.update(
     task_default_queue="baseline",
-    # So that beside the rig's own nothing of this is seen.
+    # FOAM's workers share this Redis and must not see these keys.
     broker_transport_options={"global_keyprefix": "baseline:"},
     beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
     # Beat looks at its table this often; the default, 5 s, would make it later still.
@@ -34,7 +34,7 @@ app.conf.update(
 
 @app.task
 def tick() -> None:
-    """The naive universal task: look for what is due, and start a task for each."""
+    """Start a task for each due reminder: the naive universal task."""
     for reminder in Reminder.objects.filter(status="active", next_fire_at__lte=datetime.now(UTC)):
         remind.delay(reminder.pk)
 

@@ -28,13 +28,8 @@ FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 SECRET_OVERLAP = timedelta(hours=24)
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=15), timedelta(hours=24)
 # The columns of a channel without failures.
-NO_FAILURES: dict[str, Any] = {
-    "deaths": 0,
-    "failing_since": None,
-    "lost_at": None,
-    "rejection": "",
-    "rejected_at": None,
-}
+NO_FAILURES: dict[str, Any] = {"deaths": 0, "rejection": ""}
+NO_FAILURES |= dict.fromkeys(("failing_since", "lost_at", "rejected_at"))
 
 
 class Channel(models.Model):

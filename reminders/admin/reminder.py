@@ -68,7 +68,7 @@ from reminders.models.fields import WallClockField
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.schedule.message import format_lead
 from reminders.schedule.preview import messages as preview_messages
-from reminders.schedule.preview import preview
+from reminders.schedule.preview import preview_schedule
 
 PREVIEW_HINT = (
     "For a preview, fill in the start (2026-12-07 18:00) and the time zone (Europe/Berlin)."
@@ -376,7 +376,7 @@ class ReminderAdmin(
 def _preview(reminder: Reminder) -> SafeString:
     now, schedule = timezone.now(), reminder.schedule
     texts = preview_messages(reminder, now, reminder.count) if reminder.title else []
-    context = replace(preview(schedule, now, LISTED_OCCURRENCES), messages=texts)
+    context = replace(preview_schedule(schedule, now, LISTED_OCCURRENCES), messages=texts)
     return render_to_string(
         "reminders/preview.html", {"preview": context, "leads": _leads(schedule)}
     )

@@ -7,20 +7,20 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from reminders.models import Reminder
-from reminders.natural_language import Misunderstood, Reading, read
+from reminders.natural_language import Misunderstood, SentenceMeaning, read
 from reminders.recurrence import RecurrenceError
-from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview
+from reminders.schedule.preview import DEFAULT_COUNT, Preview, messages, preview_schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    reading: Reading
+class SentencePreview:
+    reading: SentenceMeaning
     preview: Preview
 
 
 def parse_sentence(
     text: str, timezone: str, owner: Any, now: datetime, count: int = DEFAULT_COUNT
-) -> Parsed:
+) -> SentencePreview:
     """Parse a sentence, and check the result as a new reminder of `owner`, who may be None.
 
     `timezone` is an IANA name for a sentence without a time zone; `now` is aware. Raises
@@ -31,7 +31,9 @@ def parse_sentence(
     except Misunderstood as error:
         raise ValidationError({"text": ValidationError(error.message, error.code)}) from error
     try:
-        return Parsed(reading, _preview(Reminder(owner=owner, **reading.fields), now, count))
+        return SentencePreview(
+            reading, _preview(Reminder(owner=owner, **reading.fields), now, count)
+        )
     except (RecurrenceError, ValidationError) as error:
         # An error of a field that was read from the sentence.
         message = f"This sentence is no valid reminder: {_error_text(error)}"
@@ -43,7 +45,7 @@ def _preview(reminder: Reminder, now: datetime, count: int) -> Preview:
     reminder.clean_fields(exclude={field.name for field in reminder._meta.get_fields()} - checked)
     reminder.clean()
     reminder.plan_or_refuse(now)
-    result = preview(reminder.schedule, now, count)
+    result = preview_schedule(reminder.schedule, now, count)
     if not reminder.title:
         return result
     return replace(result, messages=messages(reminder, now, reminder.count))

@@ -45,7 +45,7 @@ from reminders.explain.explanation import explain
 from reminders.models import Occurrence, Reminder
 from reminders.models.response import responses_of, with_responses
 from reminders.recurrence import RecurrenceError
-from reminders.schedule.preview import messages, preview
+from reminders.schedule.preview import messages, preview_schedule
 
 MAX_UPCOMING = 500
 UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
@@ -196,7 +196,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
             if after is None:
                 after = timezone.now()
                 reminder.plan_or_refuse(after)
-            result = preview(reminder.schedule, after, values["count"])
+            result = preview_schedule(reminder.schedule, after, values["count"])
             if reminder.title or reminder.body:
                 result = replace(result, messages=messages(reminder, after, reminder.count))
         except RecurrenceError as error:

@@ -24,7 +24,7 @@ from reminders.engine.firing import BEGINNING, Due, PlannedReminder
 from reminders.models import Backlog, Change, Heartbeat, Reminder
 from reminders.models.backlog import LATE
 from reminders.models.change import first_line, note
-from reminders.schedule.misfire import Missed, coalesced, dropped
+from reminders.schedule.misfire import Missed, coalesce_plan, drop_plan
 
 log = logging.getLogger(__name__)
 
@@ -251,12 +251,12 @@ def _decision_function(backlog: Backlog) -> Decide:
     def coalesce(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
         planned = firing.plan_of(reminder, now)
         reason = f"{Missed.COALESCED}: {backlog}."
-        return planned._replace(plan=coalesced(planned.plan, now, reason))
+        return planned._replace(plan=coalesce_plan(planned.plan, now, reason))
 
     def drop(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
         reason = f"{Missed.DROPPED}: {backlog}."
         return firing.plan_with(
-            reminder, lambda schedule, first: dropped(schedule, first, backlog.due_before, reason)
+            reminder, lambda schedule, first: drop_plan(schedule, first, backlog.due_before, reason)
         )
 
     decisions = {Backlog.Decision.COALESCE: coalesce, Backlog.Decision.DROP: drop}

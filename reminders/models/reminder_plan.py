@@ -10,7 +10,7 @@ from reminders.recurrence import ON_TIME, Fire, Lead, RecurrenceError, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.misfire import due_until
 from reminders.schedule.numbering import Count
-from reminders.schedule.wall_times import ResumedSchedule, planned_fire, wall_times
+from reminders.schedule.wall_times import ResumedSchedule, due_wall_times, planned_fire
 
 # A week of a rule by the minute. Older occurrences that were missed at once are not recorded.
 MAX_MISSED_AT_ONCE = 10_000
@@ -76,7 +76,7 @@ class ReminderPlan(models.Model):
         schedule = self.schedule
         fire = schedule.next_fire(now)
         self.set_next(fire)
-        self.next_walls = wall_times(schedule, fire) if fire else None
+        self.next_walls = due_wall_times(schedule, fire) if fire else None
 
     def plan_or_refuse(self: Any, now: datetime) -> None:
         """Plan, or raise ValidationError if the schedule has no occurrence after `now`."""

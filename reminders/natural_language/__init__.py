@@ -3,6 +3,6 @@ no clock. See `read`.
 """
 
 from .errors import EXAMPLES, Misunderstood
-from .parser import MAX_LENGTH, Piece, Reading, read
+from .parser import MAX_LENGTH, Piece, SentenceMeaning, read
 
-__all__ = ["EXAMPLES", "MAX_LENGTH", "Misunderstood", "Piece", "Reading", "read"]
+__all__ = ["EXAMPLES", "MAX_LENGTH", "Misunderstood", "Piece", "SentenceMeaning", "read"]

@@ -1,4 +1,4 @@
-"""Where the reading of a sentence stands, and what every clause reads: words, numbers, lists."""
+"""A cursor over the tokens of a sentence, with the readers that all clauses share."""
 
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
@@ -9,17 +9,17 @@ from .tokens import Token
 T = TypeVar("T")
 # Longer names of days and months are written out, and have no dot of their own.
 _ABBREVIATION = 5
-# What a clause has read: names of `Said` with their values, or None where it is not there.
-Found = dict[str, Any] | None
+# The values that a clause has read, by name; None if the clause is not there.
+ClauseValues = dict[str, Any] | None
 
 
 class Cursor:
-    """Goes over the tokens; a reading that does not come to its end puts it back."""
+    """A position in a list of tokens; a failed `attempt` goes back to its beginning."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.at = 0
-        # Whether what was read last is a part of the schedule, and not of the title.
+        # Whether a clause of the schedule ends here, and not the title.
         self.is_after_clause = False
 
     @property
@@ -35,7 +35,7 @@ class Cursor:
         return token.text
 
     def phrase(self, *phrases: str) -> str | None:
-        """Read the first of these that is there, word by word."""
+        """Read the first of these phrases that stands here, word by word."""
         token = self.token
         if token is None:
             return None
@@ -50,7 +50,7 @@ class Cursor:
         return all(self.word(word) for word in words) or None
 
     def one_of(self, meanings: dict[str, T]) -> T | None:
-        """Read a word that has a meaning, and return that."""
+        """Read a word of `meanings`, and return its meaning."""
         token = self.token
         if token is None or token.kind != "word":
             return None
@@ -81,8 +81,8 @@ class Cursor:
         token = self.token
         if token is not None and token.kind == "number" and len(token.text) > 5:
             return None
-        found: int | None = self.value("number")
-        return found if found is not None else self.number_word()
+        number: int | None = self.value("number")
+        return number if number is not None else self.number_word()
 
     def number_word(self) -> int | None:
         """Read three, twenty, twenty five or twenty-five."""
@@ -93,29 +93,29 @@ class Cursor:
 
     def ordinal(self) -> int | None:
         """Read 2nd, second or last; -2 for "2nd to last"."""
-        found: int | None = self.value("ordinal")
-        if found is None:
-            found = self.one_of(ORDINALS)
-        if found is not None and found > 0 and self.phrase("to last", "to the last"):
-            return -found
-        return found
+        number: int | None = self.value("ordinal")
+        if number is None:
+            number = self.one_of(ORDINALS)
+        if number is not None and number > 0 and self.phrase("to last", "to the last"):
+            return -number
+        return number
 
     def attempt(self, read: Callable[[], T | None]) -> T | None:
-        """Read what may be there; where it is not, nothing has been read."""
+        """Call `read`; go back to the beginning if it returns None."""
         begin = self.at
-        found = read()
-        if found is None:
+        value = read()
+        if value is None:
             self.at = begin
-        return found
+        return value
 
     def several(self, read: Callable[[], T | None]) -> list[T]:
-        """Read one or more, with commas, "and" and "or" between them; none: an empty list."""
-        found: list[T] = []
+        """Read a list with commas, "and" or "&" between its items; it may be empty."""
+        items: list[T] = []
         item = self.attempt(read)
         while item is not None:
-            found.append(item)
+            items.append(item)
             item = self.attempt(lambda: read() if self._between() else None)
-        return found
+        return items
 
     def _between(self) -> bool:
         is_comma = self.word(",", "&", "+") is not None

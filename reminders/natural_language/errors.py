@@ -7,7 +7,7 @@ EXAMPLES = (
 
 
 class Misunderstood(ValueError):
-    """A sentence that has no one meaning here; `code` says why, the message what to write instead.
+    """A sentence without one clear meaning; `code` is the reason, the message helps to correct it.
 
     `not_understood`: no reading; `ambiguous`: more than one; `contradiction`: its parts do not go
     together; `past`: it is over.

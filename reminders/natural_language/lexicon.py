@@ -15,7 +15,7 @@ WEEKDAYS = {
     )
     for name in names.split()
 }
-# Said of every one of them: "on Mondays".
+# A plural means every such day: "on Mondays".
 PLURAL_WEEKDAYS = {f"{name}s": day for name, day in WEEKDAYS.items() if name.endswith("day")}
 WORKDAYS = (0, 1, 2, 3, 4)
 WEEKEND = (5, 6)
@@ -60,14 +60,14 @@ _TO_TWENTIETH = (
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
 )
 _NTHS = _TO_TWENTIETH.split()
-# Those by which days are counted; -1 counts from the end.
+# Ordinals that count days; -1 counts from the end.
 ORDINALS = {
     **{word: number for number, word in enumerate(_NTHS, start=1)},
     **{f"twenty-{word}": 20 + number for number, word in enumerate(_NTHS[:9], start=1)},
     **{"thirtieth": 30, "thirty-first": 31, "last": -1},
 }
 
-# The parts of a day: what it is where no time is said, and the first and last hour that fit.
+# The parts of a day: their default hour, and the first and last hour of a time in them.
 PARTS = {
     "morning": (9, 0, 11),
     "afternoon": (15, 12, 17),
@@ -76,7 +76,7 @@ PARTS = {
     "tonight": (20, 17, 23),
 }
 
-# unit: the frequency of a rule, and how many of its steps
+# unit: the frequency of a rule, and its interval
 UNITS = {
     "minute": ("MINUTELY", 1),
     "hour": ("HOURLY", 1),
@@ -105,12 +105,12 @@ ADVERBS = {
     "yearly": "year",
     "annually": "year",
 }
-# Every so many months or minutes, in a word or two.
+# Units of a half year or a half hour, in a word or two.
 HALVES = {
     **dict.fromkeys(("semiannually", "semi-annually", "half-yearly", "half yearly"), "half year"),
     **dict.fromkeys(("half-hourly", "half hourly"), "half hour"),
 }
-# Of two meanings each.
+# Words that each have two meanings.
 _TWO_WEEKS = ("every 2 weeks", "twice a week on Monday and Thursday")
 _TWO_MONTHS = ("every 2 months", "on the 1st and 15th of every month")
 _TWO_YEARS = ("every 6 months", "every 2 years")
@@ -127,7 +127,8 @@ TWO_MEANINGS = {
     **dict.fromkeys(("triweekly", "tri-weekly"), ("every 3 weeks", "3 times a week on …")),
 }
 
-# Left over, these say of a repeat, an end or a day that was not understood: it is never a title.
+# Words of a repeat, an end or a day. If no clause has read one, the sentence is refused: no title
+# has them.
 TELLING = {
     *("every", "each", "until", "till", "except", "excluding", "starting", "beginning", "repeat"),
     *("weekday", "weekdays", "weekend", "weekends", "workday", "workdays", "nightly", "recurring"),
@@ -139,11 +140,11 @@ TELLING = {
     *TWO_MEANINGS,
     *PLURAL_WEEKDAYS,
 }
-# No title begins or ends with them where a schedule is beside it.
+# No title beside a schedule begins or ends with these words.
 LINKS = {
     *("at", "on", "in", "by", "from", "for", "before", "after", "between", "during", "around"),
     *("and", "or", "but", "not", "the", "of", "than", "then", "starts", "ends", "through", "@"),
     *("next", "this", "only", "also", "past", "half", "without", "within", "since", "about"),
 }
-# What may stand between a schedule and the title after it.
+# Words between a schedule and the title after it.
 OPENERS = {"to", "that", "about", "of"}

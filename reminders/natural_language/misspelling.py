@@ -18,12 +18,12 @@ _COMMON = {
     **{"agust": "august", "arpil": "april", "2day": "today", "tody": "today"},
 }
 # Words of English that are one letter from a day.
-_OTHERS = {"sundry", "sundae", "sundaes", "knight"}
+_UNRELATED = {"sundry", "sundae", "sundaes", "knight"}
 
 
 def similar_time_word(word: str) -> str | None:
-    """Return the day, month or other word of time that was probably meant."""
-    if word in _OTHERS:
+    """Return the day, month or other word of time that a misspelt word resembles."""
+    if word in _UNRELATED:
         return None
     return _COMMON.get(word) or _variants().get(word)
 
@@ -31,14 +31,14 @@ def similar_time_word(word: str) -> str | None:
 @cache
 def _variants() -> dict[str, str]:
     """Return each spelling with one letter too few, too many, wrong or in the wrong place."""
-    found = {variant: day for day in _DAYS for variant in _edited(day)}
+    variants = {variant: day for day in _DAYS for variant in _edits(day)}
     for day in _DAYS:
-        found.pop(day, None)
-        found.pop(f"{day}s", None)
-    return found
+        variants.pop(day, None)
+        variants.pop(f"{day}s", None)
+    return variants
 
 
-def _edited(word: str) -> set[str]:
+def _edits(word: str) -> set[str]:
     cuts = [(word[:n], word[n:]) for n in range(len(word) + 1)]
     shorter = {a + b[1:] for a, b in cuts if b}
     swapped = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}

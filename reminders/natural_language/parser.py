@@ -1,4 +1,4 @@
-"""From a sentence to what it says: every word is of a clause or of the title, or is refused."""
+"""The parser of sentences: every word belongs to a clause or to the title, or is refused."""
 
 import re
 from collections.abc import Callable, Collection
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
-from .clauses import bounds, days, frequency, one_off, raw_rule, times, timezones
-from .cursor import Cursor, Found
+from .clauses import bounds, days, frequency, one_off, times, timezones
+from .cursor import ClauseValues, Cursor
 from .errors import EXAMPLES, refuse
 from .lexicon import LINKS, OPENERS, TELLING
 from .rrule_text import WITHIN_A_DAY
-from .schedule_fields import Plan, plan
+from .schedule_fields import compute_fields
 from .title import QUOTES, Title
-from .tokens import Token, plain, tokens
+from .tokens import Token, plain, tokenize
 
 MAX_LENGTH = 300
 
-# What a sentence is made of. The one that reads furthest has it; of two, the first.
-CLAUSES: tuple[Callable[[Cursor], Found], ...] = (
-    raw_rule.schedule,
+# The clauses of a sentence. The clause that reads furthest wins; of equals, the first.
+CLAUSES: tuple[Callable[[Cursor], ClauseValues], ...] = (
+    frequency.raw_rule,
     frequency.repeat,
     frequency.days_of,
     frequency.on,
@@ -32,7 +32,7 @@ CLAUSES: tuple[Callable[[Cursor], Found], ...] = (
     times.window,
     times.hours,
     times.minutes,
-    times.times,
+    times.times_of_day,
     one_off.moment,
     one_off.period,
     one_off.day,
@@ -48,15 +48,16 @@ CLAUSES: tuple[Callable[[Cursor], Found], ...] = (
 _COUNTS = {"number", "span", "ordinal", "mark"}
 # Marks that belong to the title before them.
 _ENDS = tuple("!?…)")
-# Marks that say nothing between clauses.
+# Marks without a meaning between clauses.
 _SEPARATORS = frozenset(",;:.-–—()")
-# Clauses that tell nothing of a time.
+# Clauses without a time.
 _BESIDE = {"", "tags", "urgent", "once"}
-# Said more than once, these add up.
+# Clauses that add up if they are repeated.
 _ADDING = {"tags", "leads", "but", "also"}
-# Said more than once, these do not go together even when they say the same.
+# Clauses that must not be repeated, even with the same value.
 _ONCE = {"repeat", "pasted"}
-# Which field of a reminder each became; what is not here is of the recurrence, or of a one-off.
+# The field of a reminder for each clause; other clauses set the recurrence, or `starts_at` of a
+# one-off.
 _FIELDS = {
     **dict.fromkeys(("times", "part", "day", "delay", "moment", "start", "once"), "starts_at"),
     **{"but": "exdates", "also": "rdates", "leads": "leads", "zone": "timezone"},
@@ -75,10 +76,10 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a sentence means: fields as Reminder has them, where they come from, what was assumed.
+class SentenceMeaning:
+    """The fields of a reminder, the pieces of the sentence that they come from, and assumptions.
 
-    `assumed` are sentences about what was not said: a time of day, a day.
+    `assumed` are sentences about a time of day or a day that the sentence does not name.
     """
 
     fields: dict[str, Any]
@@ -88,36 +89,42 @@ class Reading:
 
 @dataclass(slots=True)
 class _Sentence:
-    """Clauses with where they stand, and the runs of words between them, by number of token."""
+    """The values of the clauses; by number of token the clauses and the runs of other words."""
 
-    said: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     clauses: list[tuple[str, int, int]] = field(default_factory=list)
-    rest: list[tuple[int, int]] = field(default_factory=list)
+    unread: list[tuple[int, int]] = field(default_factory=list)
 
 
-def read(text: str, timezone: str, now: datetime) -> Reading:
-    """Return the reminder that an English sentence means.
+def read(text: str, timezone: str, now: datetime) -> SentenceMeaning:
+    """Return the reminder that an English sentence describes.
 
     `timezone` is an IANA name, for a sentence that names none; `now` is aware. `starts_at` and
-    other times are wall-clock times, naive. Raises Misunderstood when the sentence has no reading
-    or more than one, or is about what is over; and RecurrenceError for a rule or expression pasted
-    into it.
+    other times are wall-clock times, naive. Raises Misunderstood if the sentence has no meaning,
+    more than one, or lies in the past; and RecurrenceError for an RRULE or cron expression in it.
     """
     _check(text)
-    found = tokens(text)
-    sentence = _cut(found)
-    title = _title(text, found, sentence)
-    planned = plan(sentence.said, now, sentence.said.get("zone", timezone))
-    pieces = [_piece(text, found, clause, planned) for clause in sentence.clauses if clause[0]]
+    tokens = tokenize(text)
+    sentence = _cut(tokens)
+    title = _title(text, tokens, sentence)
+    schedule_fields, assumed = compute_fields(
+        sentence.values, now, sentence.values.get("zone", timezone)
+    )
+    is_recurring = bool(schedule_fields["recurrence"])
+    pieces = [
+        _piece(text, tokens, clause, is_recurring=is_recurring)
+        for clause in sentence.clauses
+        if clause[0]
+    ]
     if title:
         pieces.append(title)
     fields = {
-        "title": _unquoted(title.text) if title else "",
-        **planned.fields,
-        "tags": list(dict.fromkeys(sentence.said.get("tags", ()))),
-        "urgent": "urgent" in sentence.said,
+        "title": _without_quotes(title.text) if title else "",
+        **schedule_fields,
+        "tags": list(dict.fromkeys(sentence.values.get("tags", ()))),
+        "urgent": "urgent" in sentence.values,
     }
-    return Reading(fields, sorted(pieces, key=lambda piece: piece.start), planned.assumed)
+    return SentenceMeaning(fields, sorted(pieces, key=lambda piece: piece.start), assumed)
 
 
 def _check(text: str) -> None:
@@ -132,22 +139,22 @@ def _check(text: str) -> None:
         refuse(f"A sentence is text that can be seen: it has no U+{ord(odd):04X}.")
 
 
-def _cut(found: list[Token]) -> _Sentence:
-    cursor, sentence = Cursor(found), _Sentence()
-    while cursor.at < len(found):
+def _cut(tokens: list[Token]) -> _Sentence:
+    cursor, sentence = Cursor(tokens), _Sentence()
+    while cursor.at < len(tokens):
         begin = cursor.at
-        said = _clause(cursor)
-        if said is not None:
-            cursor.is_after_clause = "is_bare" not in said
-            _merge(sentence.said, said, _written(found, begin, cursor.at))
-            sentence.clauses.append((_kind(said), begin, cursor.at))
-        elif found[begin].text in _SEPARATORS:
+        values = _clause(cursor)
+        if values is not None:
+            cursor.is_after_clause = "is_bare" not in values
+            _merge(sentence.values, values, _text_of(tokens, begin, cursor.at))
+            sentence.clauses.append((_kind(values), begin, cursor.at))
+        elif tokens[begin].text in _SEPARATORS:
             cursor.at += 1
         else:
-            if not cursor.is_after_clause and sentence.rest:
-                sentence.rest[-1] = sentence.rest[-1][0], begin + 1
+            if not cursor.is_after_clause and sentence.unread:
+                sentence.unread[-1] = sentence.unread[-1][0], begin + 1
             else:
-                sentence.rest.append((begin, begin + 1))
+                sentence.unread.append((begin, begin + 1))
             cursor.at += 1
             cursor.is_after_clause = False
     return sentence
@@ -157,127 +164,129 @@ def _clause(cursor: Cursor) -> dict[str, Any] | None:
     begin, best, end = cursor.at, None, cursor.at
     for clause in CLAUSES:
         cursor.at = begin
-        said = clause(cursor)
-        if said is not None and cursor.at > end:
-            best, end = said, cursor.at
+        values = clause(cursor)
+        if values is not None and cursor.at > end:
+            best, end = values, cursor.at
     cursor.at = end
     return best
 
 
-def _merge(said: dict[str, Any], more: dict[str, Any], written: str) -> None:
+def _merge(values: dict[str, Any], more: dict[str, Any], written: str) -> None:
     for name, value in more.items():
-        if name in _ADDING and name in said:
-            said[name] = (*said[name], *value)
+        if name in _ADDING and name in values:
+            values[name] = (*values[name], *value)
         # Said twice, one is of the title: “every Monday: weekly report”.
-        elif name in said and (said[name] != value or name in _ONCE):
+        elif name in values and (values[name] != value or name in _ONCE):
             refuse(
                 f"“{written}” does not go together with what was said before. What belongs to the "
                 "title can be put in quotes.",
                 "contradiction",
             )
         else:
-            said[name] = value
+            values[name] = value
 
 
-def _kind(said: dict[str, Any]) -> str:
-    return next(iter(said), "")
+def _kind(values: dict[str, Any]) -> str:
+    return next(iter(values), "")
 
 
-def _title(text: str, found: list[Token], sentence: _Sentence) -> Piece | None:
-    """Return the one run of words that no clause has read; raises Misunderstood at any other."""
-    for begin, end in sentence.rest:
-        _check_rest(text, found, begin, end)
-    if not sentence.rest:
+def _title(text: str, tokens: list[Token], sentence: _Sentence) -> Piece | None:
+    """Return the run of words that no clause has read; raises Misunderstood if it is no title."""
+    for begin, end in sentence.unread:
+        _check_unread(text, tokens, begin, end)
+    if not sentence.unread:
         return None
-    if len(sentence.rest) > 1:
-        shown = " and ".join(
-            f"“{text[found[a].start : found[b - 1].end]}”" for a, b in sentence.rest
+    if len(sentence.unread) > 1:
+        texts = " and ".join(
+            f"“{text[tokens[a].start : tokens[b - 1].end]}”" for a, b in sentence.unread
         )
-        refuse(f"Which of these is the title, {shown}? Put the whole title in quotes. {EXAMPLES}")
-    begin, end = sentence.rest[0]
-    is_opened = begin > 0 and found[begin].text in OPENERS and end - begin > 1
+        refuse(f"Which of these is the title, {texts}? Put the whole title in quotes. {EXAMPLES}")
+    begin, end = sentence.unread[0]
+    is_opened = begin > 0 and tokens[begin].text in OPENERS and end - begin > 1
     begin += is_opened
-    before = None if is_opened else _clause_before(found, sentence, begin)
+    before = None if is_opened else _clause_before(tokens, sentence, begin)
     Title(
         text,
-        found[begin:end],
-        before=found[before[2] - 1] if before else None,
+        tokens[begin:end],
+        before=tokens[before[2] - 1] if before else None,
         is_after_place=before is not None and before[0] == "zone",
-        is_ended=_clause_after(found, sentence, end),
-        has_time=_has_time(sentence.said),
+        is_ended=_clause_after(tokens, sentence, end),
+        has_time=_has_time(sentence.values),
     ).check()
-    start, stop = found[begin].start, found[end - 1].end
+    start, stop = tokens[begin].start, tokens[end - 1].end
     while text[stop : stop + 1] in _ENDS and (text[stop] != ")" or "(" in text[start:stop]):
         stop += 1
     return Piece("title", text[start:stop], start, stop)
 
 
 def _clause_before(
-    found: list[Token], sentence: _Sentence, begin: int
+    tokens: list[Token], sentence: _Sentence, begin: int
 ) -> tuple[str, int, int] | None:
-    """Return the clause about time before the title, if only marks part them."""
+    """Return the clause of time before the title, if only marks stand between them."""
     by_end = {clause[2]: clause for clause in sentence.clauses if clause[0] not in _BESIDE}
     while begin and begin not in by_end:
-        if found[begin - 1].text not in _SEPARATORS or found[begin - 1].text == ":":
+        if tokens[begin - 1].text not in _SEPARATORS or tokens[begin - 1].text == ":":
             return None
         begin -= 1
     return by_end.get(begin)
 
 
-def _clause_after(found: list[Token], sentence: _Sentence, end: int) -> bool:
+def _clause_after(tokens: list[Token], sentence: _Sentence, end: int) -> bool:
     begins = {begin for name, begin, _ in sentence.clauses if name not in _BESIDE}
-    while end < len(found) and end not in begins and found[end].text in _SEPARATORS:
+    while end < len(tokens) and end not in begins and tokens[end].text in _SEPARATORS:
         end += 1
     return end in begins
 
 
-def _has_time(said: dict[str, Any]) -> bool:
+def _has_time(values: dict[str, Any]) -> bool:
     """Whether the sentence says a time of day, or needs none."""
-    repeat = said.get("repeat")
-    delay = said.get("delay", ())
+    repeat = values.get("repeat")
+    delay = values.get("delay", ())
     return (
-        any(name in said for name in ("times", "moment", "window", "hours", "minutes", "pasted"))
+        any(name in values for name in ("times", "moment", "window", "hours", "minutes", "pasted"))
         or (repeat is not None and repeat.freq in WITHIN_A_DAY)
         or any(length.is_exact for length in delay)
     )
 
 
-def _check_rest(text: str, found: list[Token], begin: int, end: int) -> None:
-    """Refuse what tells of a schedule, and what joins the title to a clause that is none."""
+def _check_unread(text: str, tokens: list[Token], begin: int, end: int) -> None:
+    """Refuse words of a schedule in unread words, and joints at their edges: at, on, until."""
     for n in range(begin, end):
-        if found[n].text in ("yesterday", "ago"):
-            refuse(f"“{found[n].text}” is over: a reminder lies ahead.", "past")
-        if found[n].kind != "quoted" and found[n].text in TELLING:
-            _refuse_rest(text, found, n, end)
-    first, last = found[begin], found[end - 1]
+        if tokens[n].text in ("yesterday", "ago"):
+            refuse(f"“{tokens[n].text}” is over: a reminder lies ahead.", "past")
+        if tokens[n].kind != "quoted" and tokens[n].text in TELLING:
+            _refuse_unread(text, tokens, n, end)
+    first, last = tokens[begin], tokens[end - 1]
     # After a colon anything may begin the title.
-    is_joined = begin > 0 and found[begin - 1].text != ":"
+    is_joined = begin > 0 and tokens[begin - 1].text != ":"
     if is_joined and (first.kind in _COUNTS or _is_link(first, LINKS - OPENERS)):
-        _refuse_rest(text, found, begin, end)
-    if end < len(found) and _is_link(last, LINKS):
-        _refuse_rest(text, found, end - 1, end + 1)
+        _refuse_unread(text, tokens, begin, end)
+    if end < len(tokens) and _is_link(last, LINKS):
+        _refuse_unread(text, tokens, end - 1, end + 1)
 
 
 def _is_link(token: Token, links: Collection[str]) -> bool:
     return token.kind != "quoted" and token.text in links
 
 
-def _refuse_rest(text: str, found: list[Token], begin: int, end: int) -> NoReturn:
-    shown = text[found[begin].start : found[end - 1].end]
-    refuse(f"“{shown}” was not understood. {EXAMPLES} {QUOTES}")
+def _refuse_unread(text: str, tokens: list[Token], begin: int, end: int) -> NoReturn:
+    unread_text = text[tokens[begin].start : tokens[end - 1].end]
+    refuse(f"“{unread_text}” was not understood. {EXAMPLES} {QUOTES}")
 
 
-def _piece(text: str, found: list[Token], clause: tuple[str, int, int], planned: Plan) -> Piece:
+def _piece(
+    text: str, tokens: list[Token], clause: tuple[str, int, int], *, is_recurring: bool
+) -> Piece:
     name, begin, end = clause
-    start, stop = found[begin].start, found[end - 1].end
-    field_ = _FIELDS.get(name) or ("recurrence" if planned.fields["recurrence"] else "starts_at")
+    start, stop = tokens[begin].start, tokens[end - 1].end
+    field_ = _FIELDS.get(name) or ("recurrence" if is_recurring else "starts_at")
     return Piece(field_, text[start:stop], start, stop)
 
 
-def _written(found: list[Token], begin: int, end: int) -> str:
-    return " ".join(token.text for token in found[begin:end])
+def _text_of(tokens: list[Token], begin: int, end: int) -> str:
+    return " ".join(token.text for token in tokens[begin:end])
 
 
-def _unquoted(title: str) -> str:
+def _without_quotes(title: str) -> str:
     title = re.sub(r"[^\S ]", " ", title)
     return title[1:-1].strip() if title[0] in '"“„«' and title[-1] in '"”“»' else title

@@ -1,4 +1,4 @@
-"""Repeats and their days as rules of RFC 5545."""
+"""The RRULE of a repeat and its days (RFC 5545)."""
 
 from typing import Any
 
@@ -11,62 +11,63 @@ _DAY_KINDS = ("weekdays", "ordinals", "workdays", "month_days", "dates")
 WITHIN_A_DAY = ("MINUTELY", "HOURLY")
 
 
-def text_of(said: dict[str, Any]) -> str:
-    """Return the rule for a repeat and the days that are said, without times or an end."""
-    repeat: Repeat = said.get("repeat") or said["implied"]
-    parts = _days(said, repeat)
+def text_of(values: dict[str, Any]) -> str:
+    """Return the rule for a repeat and its days, without times or an end."""
+    repeat: Repeat = values.get("repeat") or values["implied"]
+    parts = _days(values, repeat)
     freq = repeat.freq
     if freq == "DAILY" and repeat.interval == 1 and set(parts) == {"BYDAY"}:
         freq = "WEEKLY"
     every = {"INTERVAL": str(repeat.interval)} if repeat.interval != 1 else {}
-    return _joined({"FREQ": freq, **every, **parts})
+    return _join_parts({"FREQ": freq, **every, **parts})
 
 
-def _joined(parts: dict[str, str]) -> str:
+def _join_parts(parts: dict[str, str]) -> str:
     return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
-def _days(said: dict[str, Any], repeat: Repeat) -> dict[str, str]:
+def _days(values: dict[str, Any], repeat: Repeat) -> dict[str, str]:
     parts: dict[str, str] = {}
-    if months := _months(said):
-        parts["BYMONTH"] = listed(months)
-    if days := said.get("month_days"):
-        _check_days(days, months)
-        parts["BYMONTHDAY"] = listed(days)
-    if dates := said.get("dates"):
+    if months := _months(values):
+        parts["BYMONTH"] = join_values(months)
+    if days := values.get("month_days"):
+        if any(not 1 <= abs(day) <= 31 for day in days):
+            refuse("A month has days from the 1st to the 31st.")
+        parts["BYMONTHDAY"] = join_values(days)
+    if dates := values.get("dates"):
         parts |= _dates(dates, repeat)
-    names: list[str] = [_DAYS[day] for day in _weekdays(said)]
-    if ordinals := said.get("ordinals"):
+    names: list[str] = [_DAYS[day] for day in _weekdays(values)]
+    if ordinals := values.get("ordinals"):
         names = [f"{n}{_DAYS[day]}" for n, day in ordinals]
-    elif positions := said.get("workdays"):
+    elif positions := values.get("workdays"):
         names = [_DAYS[day] for day in WORKDAYS]
-        parts["BYSETPOS"] = listed(positions)
+        parts["BYSETPOS"] = join_values(positions)
     elif names and repeat.freq in ("MONTHLY", "YEARLY") and "BYMONTHDAY" not in parts:
         ambiguous(
             "Which of these weekdays? Write “the first Monday of every month”, or “every Monday”."
         )
     if names:
         parts["BYDAY"] = ",".join(names)
-    _check_kind(said, repeat, parts)
+    _check_kind(values, repeat, parts)
     return parts
 
 
-def _check_kind(said: dict[str, Any], repeat: Repeat, parts: dict[str, str]) -> None:
-    kinds = [name for name in _DAY_KINDS if name in said]
-    if len(kinds) > 1 or ("dates" in said and "months" in said):
+def _check_kind(values: dict[str, Any], repeat: Repeat, parts: dict[str, str]) -> None:
+    kinds = [name for name in _DAY_KINDS if name in values]
+    if len(kinds) > 1 or ("dates" in values and "months" in values):
         refuse(
             "Days are said in two ways that do not go together: choose weekdays, days of the "
             "month or dates.",
             "contradiction",
         )
-    by_month = said.get("ordinals") or said.get("workdays") or said.get("month_days")
+    by_month = values.get("ordinals") or values.get("workdays") or values.get("month_days")
     if by_month and repeat.freq not in ("MONTHLY", "YEARLY"):
         refuse(
             "A day of the month goes with “every month” or “every year”: write “on the 1st of "
             "every month”.",
             "contradiction",
         )
-    if repeat.freq == "MONTHLY" and "of_months" in said:
+    if repeat.freq == "MONTHLY" and "of_months" in values:
         refuse(
             "A day of one month comes once a year: write “every year on the 20th of February”, or "
             "“every month on the 20th”.",
@@ -74,29 +75,24 @@ def _check_kind(said: dict[str, Any], repeat: Repeat, parts: dict[str, str]) -> 
         )
     if repeat.freq == "YEARLY" and by_month and "BYMONTH" not in parts:
         ambiguous("Of which month? Write “of every month”, or “of January every year”.")
-    of_the = said.get("of_the", "month")
+    of_the = values.get("of_the", "month")
     if of_the != "month":
         refuse(f"Days are not counted in a {of_the} here: write “every year on Dec 31”.")
 
 
-def _months(said: dict[str, Any]) -> tuple[int, ...]:
-    if without := said.get("but_months"):
-        return tuple(n for n in said.get("months") or range(1, 13) if n not in without)
-    return said.get("months", ())
+def _months(values: dict[str, Any]) -> tuple[int, ...]:
+    if without := values.get("but_months"):
+        return tuple(n for n in values.get("months") or range(1, 13) if n not in without)
+    return values.get("months", ())
 
 
-def _weekdays(said: dict[str, Any]) -> tuple[int, ...]:
-    if without := said.get("but_weekdays"):
-        found = tuple(n for n in said.get("weekdays") or range(7) if n not in without)
-        if not found:
+def _weekdays(values: dict[str, Any]) -> tuple[int, ...]:
+    if without := values.get("but_weekdays"):
+        weekdays = tuple(n for n in values.get("weekdays") or range(7) if n not in without)
+        if not weekdays:
             refuse("Every day is left out.", "contradiction")
-        return found
-    return said.get("weekdays", ())
-
-
-def _check_days(days: tuple[int, ...], months: tuple[int, ...]) -> None:
-    if any(not 1 <= abs(day) <= 31 for day in days):
-        refuse("A month has days from the 1st to the 31st.")
+        return weekdays
+    return values.get("weekdays", ())
 
 
 def _dates(dates: tuple[tuple[int, int], ...], repeat: Repeat) -> dict[str, str]:
@@ -109,8 +105,8 @@ def _dates(dates: tuple[tuple[int, int], ...], repeat: Repeat) -> dict[str, str]
     months, days = ({pair[i] for pair in dates} for i in (0, 1))
     if len(months) * len(days) != len(set(dates)):
         refuse("Dates of several months do not fit into one rule: write one sentence for each.")
-    return {"BYMONTH": listed(sorted(months)), "BYMONTHDAY": listed(sorted(days))}
+    return {"BYMONTH": join_values(sorted(months)), "BYMONTHDAY": join_values(sorted(days))}
 
 
-def listed(values: Any) -> str:
-    return ",".join(map(str, values))
+def join_values(items: Any) -> str:
+    return ",".join(map(str, items))

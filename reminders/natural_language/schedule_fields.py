@@ -1,22 +1,20 @@
-"""From what a sentence says to the schedule of a reminder, at a moment and in a zone."""
+"""The schedule fields of a reminder, computed from the values of a sentence's clauses."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from reminders.recurrence import ON_TIME, RecurrenceError, Schedule, canonical, local_time, to_utc
 
 from . import recurring_fields, rrule_text
-from .clauses.days import Day, date_of_year, of_month, of_week, weekday
+from .clauses.days import Day, date_of_year, months_later, of_month, of_week, weekday
 from .clauses.durations import Length
 from .clauses.frequency import Repeat
-from .context import Told
-from .dates import months_later
+from .context import Context
 from .errors import EXAMPLES, ambiguous, refuse
 from .recurring_fields import event_start
 
 _MIDNIGHT, _NOON = time(0), time(12)
-# Without a repeat these say nothing.
+# Clauses that need a repeat beside them.
 _OF_REPEATS = {
     **{"until": "an end", "count": "a number of times", "but": "an exception", "also": "a date"},
     **{"but_weekdays": "an exception", "but_months": "an exception", "window": "a span of hours"},
@@ -24,54 +22,50 @@ _OF_REPEATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    fields: dict[str, Any]
-    assumed: list[str]
-
-
-def plan(said: dict[str, Any], now: datetime, timezone: str) -> Plan:
-    """Return fields of the schedule, as Schedule takes them; raises Misunderstood."""
+def compute_fields(
+    values: dict[str, Any], now: datetime, timezone: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments of a Schedule, and the assumptions. Raises Misunderstood."""
     now = now.astimezone(UTC)
-    told = Told(said, now, timezone, local_time(now, timezone).replace(microsecond=0))
+    context = Context(values, now, timezone, local_time(now, timezone).replace(microsecond=0))
     fields: dict[str, Any] = {"timezone": timezone, "recurrence": "", "exdates": [], "rdates": []}
-    fields |= {"gap": "after", "fold": "first", "leads": list(said.get("leads", [ON_TIME]))}
+    fields |= {"gap": "after", "fold": "first", "leads": list(values.get("leads", [ON_TIME]))}
     try:
-        if "pasted" in said:
-            fields |= _pasted(told)
-        elif "repeat" in said or "implied" in said:
-            fields |= recurring_fields.repeating(told)
+        if "pasted" in values:
+            fields |= _raw_rule_fields(context)
+        elif "repeat" in values or "implied" in values:
+            fields |= recurring_fields.fields_of_repeat(context)
         else:
-            fields |= _once(told)
+            fields |= _one_off_fields(context)
     except OverflowError:
         refuse("This is too far away.")
     except RecurrenceError as error:
         refuse(f"This is no schedule: {error.field} {error.message}.")
-    return Plan(fields, told.assumed)
+    return fields, context.assumed
 
 
-def _once(told: Told) -> dict[str, Any]:
+def _one_off_fields(context: Context) -> dict[str, Any]:
     for name, what in _OF_REPEATS.items():
-        if name in told.said and not (name == "window" and "is_event" in told.said):
+        if name in context.values and not (name == "window" and "is_event" in context.values):
             refuse(
                 f"There is {what} but no repeat: begin it with one, such as “every day” or "
                 "“every Monday”.",
                 "not_understood",
             )
-    if told.get("of_the"):
+    if context.get("of_the"):
         ambiguous(
-            f"“of the {told.said['of_the']}” may be every one or this one: write “of every "
-            f"{told.said['of_the']}”, or a date."
+            f"“of the {context.values['of_the']}” may be every one or this one: write “of every "
+            f"{context.values['of_the']}”, or a date."
         )
-    if "moment" in told.said:
-        return _at_moment(told)
-    if "delay" in told.said:
-        return _delayed(told)
-    day = _day(told)
-    times = [event_start(told)] if "window" in told.said else told.times()
+    if "moment" in context.values:
+        return _moment_fields(context)
+    if "delay" in context.values:
+        return _delay_fields(context)
+    day = _day(context)
+    times = [event_start(context)] if "window" in context.values else context.times()
     if day is None and not times:
         refuse(f"There is no time in this: say when. {EXAMPLES}")
-    return {"starts_at": _coming(told, day, _single(times or told.times_or_default()))}
+    return {"starts_at": _next_start(context, day, _single(times or context.times_or_default()))}
 
 
 def _single(times: list[time]) -> time:
@@ -80,50 +74,50 @@ def _single(times: list[time]) -> time:
     return times[0]
 
 
-def _day(told: Told) -> Day | None:
-    """Return the day that a one-off names in any of the ways that a repeat could name it, too."""
-    found: list[Day] = [told.said["day"]] if "day" in told.said else []
-    weekdays = told.get("weekdays", ())
+def _day(context: Context) -> Day | None:
+    """Return the one day of a one-off, from any clause that names days."""
+    days: list[Day] = [context.values["day"]] if "day" in context.values else []
+    weekdays = context.get("weekdays", ())
     if len(weekdays) > 1:
         ambiguous("Several days are no one reminder: write “every” before them to repeat it.")
-    if "period" in told.said:
-        found.append(first_of(*told.said["period"], *weekdays))
+    if "period" in context.values:
+        days.append(first_of(*context.values["period"], *weekdays))
     elif weekdays:
-        found.append(weekday(weekdays[0]))
-    if dates := told.get("dates"):
-        found += [date_of_year(*pair) for pair in dates]
-    months = told.get("months", ())
-    if len(months) > 1 or (months and found):
+        days.append(weekday(weekdays[0]))
+    if dates := context.get("dates"):
+        days += [date_of_year(*pair) for pair in dates]
+    months = context.get("months", ())
+    if len(months) > 1 or (months and days):
         ambiguous("A month goes with a repeat, or with one day of it: write “every year in …”.")
-    if numbers := told.get("month_days"):
+    if numbers := context.get("month_days"):
         if months and numbers == (-1,):
-            found.append(_last_day_of(months[0]))
+            days.append(_last_day_of(months[0]))
         else:
-            found += [
+            days += [
                 of_month(number) if not months else date_of_year(months[0], number)
                 for number in numbers
             ]
-    if told.get("ordinals") or told.get("workdays"):
-        found.append(_nth_weekday(told))
+    if context.get("ordinals") or context.get("workdays"):
+        days.append(_nth_weekday(context))
     elif months and not numbers:
         refuse("A month alone is no day: say which day of it.")
-    if len(found) > 1:
+    if len(days) > 1:
         refuse(
             "Two days are said: one reminder without a repeat has one. What belongs to the title "
             "can be put in quotes.",
             "contradiction",
         )
-    return found[0] if found else None
+    return days[0] if days else None
 
 
 def first_of(unit: str, offset: int, number: int = 0) -> Day:
-    """Return the day that "next week" or "next month" means of a reminder for once."""
+    """Return the day that "next week" or "next month" means for a one-off."""
     if unit == "week" and (offset or number):
         return of_week(number, offset)
     if unit == "month" and offset and not number:
         return of_month(1, offset)
-    which = "next" if offset else "this"
-    refuse(f"Which day of {which} {unit}? Write “{which} {unit} on …”, or a date.")
+    adjective = "next" if offset else "this"
+    refuse(f"Which day of {adjective} {unit}? Write “{adjective} {unit} on …”, or a date.")
 
 
 def _last_day_of(month: int) -> Day:
@@ -131,13 +125,13 @@ def _last_day_of(month: int) -> Day:
     return Day(lambda today: of_month(-1, 0).find(first.find(today.replace(day=1))), moves=False)
 
 
-def _nth_weekday(told: Told) -> Day:
-    months = told.get("months")
-    if len(told.get("ordinals") or told.get("workdays")) > 1:
+def _nth_weekday(context: Context) -> Day:
+    months = context.get("months")
+    if len(context.get("ordinals") or context.get("workdays")) > 1:
         ambiguous("Several days are no one reminder: write one sentence for each, or “every year”.")
     if not months:
         ambiguous("Of which month? Write “of every month”, “of January”, or a date.")
-    rule = canonical(rrule_text.text_of({**told.said, "repeat": Repeat("YEARLY")}))
+    rule = canonical(rrule_text.text_of({**context.values, "repeat": Repeat("YEARLY")}))
 
     def find(today: date) -> date:
         start = datetime.combine(today, _NOON)
@@ -150,92 +144,101 @@ def _nth_weekday(told: Told) -> Day:
     return Day(find, moves=True)
 
 
-def _coming(told: Told, day: Day | None, at: time) -> datetime:
-    """Return when that is; a day that moves is the next one of its kind where it is over."""
+def _next_start(context: Context, day: Day | None, at: time) -> datetime:
+    """Return the start of a one-off; a day that moves takes its next date if it is over."""
     if day is None:
-        found = datetime.combine(told.today, at)
-        if _is_over(told, found):
-            told.assumed.append("Of today it is over: tomorrow.")
-            found += timedelta(days=1)
-        return found
-    found = datetime.combine(day.find(told.today), at)
-    if told.get("part") in ("night", "tonight") and at.hour < 6:
-        found += timedelta(days=1)
-    if _is_over(told, found) and day.moves:
-        found = datetime.combine(day.find(told.today + timedelta(days=1)), at)
-    if _is_over(told, found):
+        wall = datetime.combine(context.today, at)
+        if _is_over(context, wall):
+            context.assumed.append("Of today it is over: tomorrow.")
+            wall += timedelta(days=1)
+        return wall
+    wall = datetime.combine(day.find(context.today), at)
+    if context.get("part") in ("night", "tonight") and at.hour < 6:
+        wall += timedelta(days=1)
+    if _is_over(context, wall) and day.moves:
+        wall = datetime.combine(day.find(context.today + timedelta(days=1)), at)
+    if _is_over(context, wall):
         hint = " Midnight is the beginning of a day." if at == _MIDNIGHT else ""
-        refuse(f"{found:%A} {found.day} {found:%B %Y at %H:%M} is over.{hint}", "past")
-    return found
+        refuse(f"{wall:%A} {wall.day} {wall:%B %Y at %H:%M} is over.{hint}", "past")
+    return wall
 
 
-def _is_over(told: Told, wall: datetime) -> bool:
-    return all(at <= told.now for at in to_utc(wall, told.timezone))
+def _is_over(context: Context, wall: datetime) -> bool:
+    return all(at <= context.now for at in to_utc(wall, context.timezone))
 
 
-def _at_moment(told: Told) -> dict[str, Any]:
-    moment: datetime = told.said["moment"]
-    if told.get("times") or "window" in told.said or "delay" in told.said or _day(told) is not None:
+def _moment_fields(context: Context) -> dict[str, Any]:
+    moment: datetime = context.values["moment"]
+    if (
+        context.get("times")
+        or "window" in context.values
+        or "delay" in context.values
+        or _day(context) is not None
+    ):
         refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     if moment.tzinfo is not None:
-        moment = local_time(moment, told.timezone)
-    if _is_over(told, moment):
+        moment = local_time(moment, context.timezone)
+    if _is_over(context, moment):
         refuse(f"{moment:%A} {moment.day} {moment:%B %Y at %H:%M} is over.", "past")
     return {"starts_at": moment}
 
 
-def _delayed(told: Told) -> dict[str, Any]:
-    """In minutes and hours it is that long; in days and more the wall clock shows the same."""
-    lengths: tuple[Length, ...] = told.said["delay"]
-    if _day(told) is not None:
+def _delay_fields(context: Context) -> dict[str, Any]:
+    """Return the start after a delay: minutes and hours are exact, days keep the time of day."""
+    lengths: tuple[Length, ...] = context.values["delay"]
+    if _day(context) is not None:
         refuse("Two times are said: one reminder without a repeat has one.", "contradiction")
     exact = sum((x.span or timedelta() for x in lengths if x.is_exact), timedelta())
-    day = told.today
+    day = context.today
     for length in lengths:
         if length.unit in ("month", "quarter", "year"):
             steps = {"month": 1, "quarter": 3, "year": 12}[length.unit]
             day = months_later(day, int(length.number * steps))
         elif not length.is_exact:
             day += length.span or timedelta()
-    times = [event_start(told)] if "window" in told.said else told.times()
+    times = [event_start(context)] if "window" in context.values else context.times()
     if exact and times:
         refuse("A time goes with days from now, not with hours.", "contradiction")
     if exact or any(length.number % 1 for length in lengths):
         return _in_a_while(
-            told,
+            context,
             exact + sum((x.span or timedelta() for x in lengths if not x.is_exact), timedelta()),
         )
-    wall = datetime.combine(day, _single(times) if times else told.local.time())
-    if _is_over(told, wall):
+    wall = datetime.combine(day, _single(times) if times else context.local.time())
+    if _is_over(context, wall):
         refuse("A length of time is more than nothing.", "past")
     return {"starts_at": wall}
 
 
-def _in_a_while(told: Told, span: timedelta) -> dict[str, Any]:
-    at = (told.now + span).replace(microsecond=0)
-    wall = local_time(at, told.timezone)
+def _in_a_while(context: Context, span: timedelta) -> dict[str, Any]:
+    at = (context.now + span).replace(microsecond=0)
+    wall = local_time(at, context.timezone)
     # The second of two, where the clock shows a time twice.
-    is_first = to_utc(wall, told.timezone)[0] == at
+    is_first = to_utc(wall, context.timezone)[0] == at
     return {"starts_at": wall, "fold": "first" if is_first else "second"}
 
 
-def _pasted(told: Told) -> dict[str, Any]:
+def _raw_rule_fields(context: Context) -> dict[str, Any]:
     allowed = {"pasted", "pasted_kind", "zone", "leads", "tags", "urgent", "times", "part"}
-    if set(told.said) - allowed or (told.get("times") and told.said["pasted_kind"] == "cron"):
+    if set(context.values) - allowed or (
+        context.get("times") and context.values["pasted_kind"] == "cron"
+    ):
         refuse(
             "A rule or expression says all of a schedule; beside it there may be a title, a time "
             "for a rule, a zone, leads and tags.",
             "contradiction",
         )
     try:
-        recurrence = canonical(told.said["pasted"])
-        return recurring_fields.first(told, recurrence, recurrence, _pasted_time(told, recurrence))
+        recurrence = canonical(context.values["pasted"])
+        return recurring_fields.start_fields(
+            context, recurrence, recurrence, _raw_rule_time(context, recurrence)
+        )
     except RecurrenceError as error:
-        refuse(f"{told.said['pasted']} {error.message}.")
+        refuse(f"{context.values['pasted']} {error.message}.")
 
 
-def _pasted_time(told: Told, recurrence: str) -> time | None:
-    is_rule = told.said["pasted_kind"] == "rule"
+def _raw_rule_time(context: Context, recurrence: str) -> time | None:
+    is_rule = context.values["pasted_kind"] == "rule"
     if not is_rule or "BYHOUR" in recurrence or "MINUTELY" in recurrence or "HOURLY" in recurrence:
         return None
-    return _single(told.times_or_default())
+    return _single(context.times_or_default())

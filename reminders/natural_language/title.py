@@ -1,7 +1,7 @@
-"""What may be a title. Words at its edges that look like time are refused, with a way out.
+"""The check of a title: words of time at its edges are refused, with a hint.
 
-Words that no clause has read would become the title, and a wrong time would go unseen. So the title
-is looked at from both ends, and what is there of a time, a date or a length is asked about.
+Words that no clause has read would become the title, and a wrong time would go unseen. So the check
+looks at the title from both ends, and refuses a time, a date or a length there.
 """
 
 import re
@@ -53,7 +53,7 @@ _PREPOSITIONS = frozenset(_PREPOSITIONS_TEXT.split())
 
 
 class Title:
-    """The words of a sentence that no clause has read, and what stands beside them.
+    """The words of a sentence that no clause has read, and their surroundings.
 
     `before` is the last word of the clause right before them; `is_after_place` says that it names
     a zone. `is_ended` says that a clause stands right after them, `has_time` that the sentence
@@ -78,10 +78,10 @@ class Title:
         self.is_after_place, self.is_ended, self.has_time = is_after_place, is_ended, has_time
 
     def check(self) -> None:
-        """Raise Misunderstood for what looks like time; otherwise these words are a title."""
+        """Raise Misunderstood if words at the edges look like time."""
         for n, word in enumerate(self.words):
-            if word.kind in ("word", "mixed") and (meant := similar_time_word(word.text)):
-                self._refuse(n, n, "misspelt", f"is “{meant}” meant? ")
+            if word.kind in ("word", "mixed") and (similar := similar_time_word(word.text)):
+                self._refuse(n, n, "misspelt", f"is “{similar}” meant? ")
             is_quarter = _QUARTER.fullmatch(word.text) and self.kinds[n + 1 : n + 2] == ["number"]
             is_first_thing = self.kinds[n : n + 1] == ["ordinal"] and self._is_thing(n + 1)
             if self.kinds[n] == "written" or is_quarter or is_first_thing:
@@ -95,7 +95,7 @@ class Title:
         return at < len(self.words) and self.words[at].text in ("thing", "light")
 
     def _check_start(self) -> None:
-        at = self._skipped(range(len(self.words)))
+        at = self._count_joints(range(len(self.words)))
         kind = self.kinds[at] if at < len(self.words) else ""
         if not kind:
             self._check_place()
@@ -120,11 +120,11 @@ class Title:
         return following in (PLACES if kind == "zone" else NOUNS) and self._is_noun(at + 1)
 
     def _is_noun(self, at: int) -> bool:
-        """Whether a word such as review is none that is done to the next: review the budget."""
+        """Whether a word is no verb with an object after it, as in "review the budget"."""
         return at + 1 >= len(self.words) or self.words[at + 1].text not in _DETERMINERS
 
     def _check_place(self) -> None:
-        """Refuse what may be a zone at the start: Boston time, US Eastern, London."""
+        """Refuse words at the start that may be a zone: Boston time, US Eastern, London."""
         names = [word.text for word in self.words[:4]]
         if "time" in names[1:]:
             at = names.index("time", 1)
@@ -147,7 +147,7 @@ class Title:
         if self.words[-1].text in _DANGLING:
             self._refuse(len(self.words) - 1, len(self.words) - 1, "")
         backwards = range(len(self.words) - 1, -1, -1)
-        at = backwards[min(self._skipped(backwards), len(self.words) - 1)]
+        at = backwards[min(self._count_joints(backwards), len(self.words) - 1)]
         kind = self.kinds[at]
         if kind and not (at and self._ends_name(at, kind)):
             begin = at
@@ -174,7 +174,7 @@ class Title:
         return bool(names) and names[-1] in LABELS
 
     def _check_inside(self) -> None:
-        """Refuse what may be the time of day where none is said: dinner 7 with Ann, after lunch."""
+        """Refuse a possible time of day inside: dinner 7 with Ann, after lunch."""
         for n, word in enumerate(self.words[1:], start=1):
             before, following = self.words[n - 1], self.words[n + 1 : n + 2]
             if word.text in MEALS and before.text in ("at", "after", "before", "by", "during"):
@@ -185,8 +185,8 @@ class Title:
             if is_hour and not is_counted and not is_name:
                 self._refuse(n, n, "number")
 
-    def _skipped(self, places: Sequence[int]) -> int:
-        """Return how many words from an edge only join: the, on, in, marks."""
+    def _count_joints(self, places: Sequence[int]) -> int:
+        """Return the number of words at an edge that only join: the, on, in, marks."""
         for skipped, at in enumerate(places):
             word = self.words[at]
             is_joint = word.text in LINKS or word.text in _ARTICLES or word.kind == "mark"
@@ -197,12 +197,12 @@ class Title:
     def _refuse(self, first: int, last: int, kind: str, question: str = "") -> NoReturn:
         while last + 1 < len(self.words) and self.kinds[last + 1]:
             last += 1
-        shown = self.text[self.words[first].start : self.words[last].end]
+        quote = self.text[self.words[first].start : self.words[last].end]
         is_counted_unit = (
             kind in ("number", "number word") and "unit" in self.kinds[first : last + 1]
         )
         kind = "unit" if is_counted_unit else _SAME_HINT.get(kind, kind)
         hint = _HINTS.get(kind, _HINTS[""])
         if kind == "number" and first == last:
-            ambiguous(f"“{shown}” may be a time, a date or of the title: {hint}. {QUOTES}")
-        refuse(f"“{shown}” was not understood, and looks like a time: {question}{hint}. {QUOTES}")
+            ambiguous(f"“{quote}” may be a time, a date or of the title: {hint}. {QUOTES}")
+        refuse(f"“{quote}” was not understood, and looks like a time: {question}{hint}. {QUOTES}")

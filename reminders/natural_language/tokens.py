@@ -1,4 +1,4 @@
-"""From a sentence to its words, numbers, times and dates."""
+"""The tokens of a sentence: words, numbers, times and dates."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from .lexicon import MONTHS
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day as it was written; `is_sure` when it can be only one of the 24 hours'."""
+    """A time of day as written; `is_sure` if it can be only one hour of the 24."""
 
     hour: int
     minute: int = 0
@@ -86,7 +86,7 @@ _TOKEN = re.compile("|".join(f"(?P<{kind}>{text})" for kind, text in _PATTERNS.i
 _SPAN = re.compile(r"([0-9]+)([a-z])[a-z]*")
 _SPAN_UNITS = {"d": "days", "h": "hours", "m": "minutes", "w": "weeks"}
 _MARK = re.compile(r"[^\w]+")
-# What keyboards, phones and word processors write in place of ASCII, one character for one.
+# Characters that keyboards, phones and word processors write in place of an ASCII character.
 _TYPOGRAPHY = {
     **dict.fromkeys("\t\u00a0\u1680\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "),
     **dict.fromkeys("\u2002\u2003\u2004\u2005\u2006", " "),
@@ -105,26 +105,26 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN)
 
 
-def tokens(sentence: str) -> list[Token]:
-    """Cut a sentence up; raises Misunderstood where a time or a date is written that is none."""
-    return [_token(found) for found in _TOKEN.finditer(plain(sentence))]
+def tokenize(sentence: str) -> list[Token]:
+    """Return the tokens of a sentence; raises Misunderstood for an impossible time or date."""
+    return [_token(match) for match in _TOKEN.finditer(plain(sentence))]
 
 
-def _token(found: re.Match[str]) -> Token:
-    kind, text = found.lastgroup or "word", found[0]
+def _token(match: re.Match[str]) -> Token:
+    kind, text = match.lastgroup or "word", match[0]
     value: object = None
     if kind in _READERS:
         value = _READERS[kind](text)
     elif kind == "word" and _MARK.fullmatch(text):
         kind = "mark"
-    return Token(kind, text.lower(), found.start(), found.end(), value)
+    return Token(kind, text.lower(), match.start(), match.end(), value)
 
 
 def _clock(text: str) -> Clock:
     written = text.lower().replace(" ", "").removesuffix("h")
     half = ""
-    if found := re.search(r"([ap])\.?m?\.?$", written):
-        half, written = found[1], written[: found.start()]
+    if match := re.search(r"([ap])\.?m?\.?$", written):
+        half, written = match[1], written[: match.start()]
     fields = [int(part) for part in re.split("[:.]", written)]
     hour, minute, second = (*fields, 0, 0)[:3]
     most = (12, 59, 59) if half else (23, 59, 59)
@@ -136,7 +136,7 @@ def _clock(text: str) -> Clock:
 
 
 def is_sure(written: str) -> bool:
-    """Whether an hour without am or pm is one of 24: 00, 06, 18, and 7 to 12, which are so read."""
+    """Whether an hour without am or pm counts as one of 24: 00, 06, 18, and 7 to 12."""
     digits = written.split(":", maxsplit=1)[0]
     return len(digits) == 2 or not 1 <= int(digits) <= 6
 

@@ -1,4 +1,4 @@
-"""From a rule or cron expression and a start to its wall times."""
+"""Build the expansion, the wall times, of a rule or cron expression and its start."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -18,7 +18,7 @@ from .tzif import DAY, EPOCH_ORDINAL
 MINUTE, HOUR, WEEK = 60, 3600, 7 * DAY
 # the first day of a week, before 1970-01-01
 MONDAY = -3 * DAY
-# Tables kept that may hold MAX_TIMES numbers each.
+# The size of a cache whose tables may hold MAX_TIMES numbers each.
 MAX_TABLES = 1_024
 
 
@@ -41,9 +41,9 @@ def of_cron(cron: Cron) -> Expansion:
 
 
 def of_rule(rule: Rule, start: int) -> Expansion:
-    """Return the wall times of a rule anchored at `start`; earlier ones are not cut off.
+    """Return the wall times of a rule anchored at `start`, among them times before the start.
 
-    Raises RecurrenceError where BYSETPOS chooses nothing.
+    Raises RecurrenceError if BYSETPOS chooses nothing.
     """
     if rule.freq <= Freq.HOURLY:
         return _sub_daily(rule, start)
@@ -52,8 +52,8 @@ def of_rule(rule: Rule, start: int) -> Expansion:
         return _daily(rule, start // DAY, times)
     if rule.freq is Freq.WEEKLY:
         return _weekly(rule, start // DAY, times)
-    found = date.fromordinal(start // DAY + EPOCH_ORDINAL)
-    periods = _months(rule, found) if rule.freq is Freq.MONTHLY else _years(rule, found)
+    start_date = date.fromordinal(start // DAY + EPOCH_ORDINAL)
+    periods = _months(rule, start_date) if rule.freq is Freq.MONTHLY else _years(rule, start_date)
     if rule.by_set_pos and len(times) > 1:
         return Positions(periods, times, rule.by_set_pos)
     return DayTimes(periods, times)
@@ -66,22 +66,22 @@ def _seconds(
     return tuple(sorted(hour * HOUR + minute * MINUTE + second for hour, minute, second in every))
 
 
-def _picked(template: tuple[int, ...], positions: tuple[int, ...]) -> tuple[int, ...]:
-    """The seconds of a period that BYSETPOS chooses."""
+def _apply_positions(template: tuple[int, ...], positions: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the seconds of a period that BYSETPOS chooses."""
     size = len(template)
     if not positions:
         return template
-    picked = {template[p - 1 if p > 0 else p] for p in positions if abs(p) <= size}
-    if not picked:
+    times = {template[p - 1 if p > 0 else p] for p in positions if abs(p) <= size}
+    if not times:
         raise RecurrenceError(
             "recurrence", f"BYSETPOS never occurs: a period has {size} times to choose from"
         )
-    return tuple(sorted(picked))
+    return tuple(sorted(times))
 
 
 @lru_cache(maxsize=MAX_TABLES)
 def _times(rule: Rule, second: int) -> tuple[int, ...]:
-    """Times of day by BYHOUR, BYMINUTE and BYSECOND, else those of the start."""
+    """Return the times of day by BYHOUR, BYMINUTE and BYSECOND, else the time of the start."""
     if not (rule.by_hour or rule.by_minute or rule.by_second):
         times: tuple[int, ...] = (second,)
     else:
@@ -90,7 +90,7 @@ def _times(rule: Rule, second: int) -> tuple[int, ...]:
             rule.by_minute or (second // MINUTE % 60,),
             rule.by_second or (second % 60,),
         )
-    return _picked(times, rule.by_set_pos) if rule.freq is Freq.DAILY else times
+    return _apply_positions(times, rule.by_set_pos) if rule.freq is Freq.DAILY else times
 
 
 def _daily(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
@@ -106,13 +106,13 @@ def _daily(rule: Rule, start_day: int, times: tuple[int, ...]) -> Expansion:
 
 @lru_cache(maxsize=4096)
 def _filtered_months(rule: Rule) -> Months:
-    """Days by the limiting parts of a rule, from MINUTELY to DAILY."""
+    """Return the days by the limiting parts of a MINUTELY, HOURLY or DAILY rule."""
     return Months(partial(_month_mask, rule, 0, ()), rule.by_month)
 
 
 @lru_cache(maxsize=4096)
 def _filtered_years(rule: Rule) -> Years:
-    """The same where BYYEARDAY is one of them."""
+    """Return the same days of a rule with BYYEARDAY."""
     return Years(partial(masks.year_mask, rule, Start(0, 0, 0)), 1, 0)
 
 
@@ -144,7 +144,7 @@ def _week_offsets(rule: Rule, offset: int) -> tuple[int, ...]:
 def _week_template(rule: Rule, offset: int, times: tuple[int, ...]) -> tuple[int, ...]:
     days = _week_offsets(rule, offset)
     template = tuple(day * DAY + time for day in days for time in times)
-    return _picked(template, rule.by_set_pos if rule.freq is Freq.WEEKLY else ())
+    return _apply_positions(template, rule.by_set_pos if rule.freq is Freq.WEEKLY else ())
 
 
 def _months(rule: Rule, start: date) -> Months:
@@ -153,9 +153,9 @@ def _months(rule: Rule, start: date) -> Months:
 
 
 def _default_day(rule: Rule, start: date) -> int:
-    """The day of the month that the start stands in for, 0 if a part gives it.
+    """Return the start's day of the month, or 0 if a part of the rule names the days.
 
-    What does not matter is left out, here and below, so that many schedules share a table.
+    Here and below, what does not matter is 0, so that many schedules share a cached table.
     """
     return 0 if rule.by_month_day or rule.by_day else start.day
 
@@ -178,7 +178,7 @@ def _month_mask(
     rule: Rule, default_day: int, positions: tuple[int, ...], first_weekday: int, length: int
 ) -> int:
     mask = masks.month_mask(rule, first_weekday, length, default_day)
-    return masks.chosen(mask, positions) if positions else mask
+    return masks.select_positions(mask, positions) if positions else mask
 
 
 def _years(rule: Rule, start: date) -> Periods:
@@ -214,7 +214,7 @@ def _by_year(rule: Rule, start: Start, first_year: int) -> Periods:
 
 def _year_mask(rule: Rule, start: Start, positions: tuple[int, ...], year: YearShape) -> int:
     mask = masks.year_mask(rule, start, year)
-    return masks.chosen(mask, positions) if positions else mask
+    return masks.select_positions(mask, positions) if positions else mask
 
 
 def _sub_daily(rule: Rule, start: int) -> Expansion:
@@ -240,12 +240,12 @@ def _sub_daily(rule: Rule, start: int) -> Expansion:
 
 @lru_cache(maxsize=MAX_TABLES)
 def _unit_template(rule: Rule, second: int) -> tuple[int, ...]:
-    """Seconds of the hour or minute."""
+    """Return the seconds of the hour or minute that a rule names."""
     minutes: tuple[int, ...] = (second // MINUTE,)
     if rule.freq is Freq.HOURLY and rule.by_minute:
         minutes = rule.by_minute
     template = _seconds((0,), minutes, rule.by_second or (second % MINUTE,))
-    return _picked(template, rule.by_set_pos)
+    return _apply_positions(template, rule.by_set_pos)
 
 
 @lru_cache(maxsize=4096)

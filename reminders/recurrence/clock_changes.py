@@ -1,4 +1,4 @@
-"""What clock changes do to occurrences."""
+"""Occurrences that meet a clock change: a DST gap or fold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from .describe import clock_time, date_in_words
 from .i18n import _
 from .wall_clock import FOREVER, Fold, Gap, WallClock, instant, wall_time
 
-# wall times asked for in [low, high), those excluded left out
-Asked = Callable[[int, int], list[int]]
-# the first due instant after one
+# (low, high): the wall times of the schedule in [low, high), without excluded times
+LocalTimes = Callable[[int, int], list[int]]
+# instant: the first due instant after it
 NextDue = Callable[[int], int | None]
 # A rule by the minute meets each clock change sixty times or more.
 MAX_CHANGES = 1_000
@@ -20,8 +20,8 @@ MAX_CHANGES = 1_000
 class ClockChange:
     """An occurrence that meets a clock change.
 
-    `kind` is gap or fold; `wall` is the local time asked for; `due_at` is when it is due instead
-    (aware, UTC), None if it is skipped; `text` says it in English.
+    `kind` is gap or fold; `wall` is the local time in the schedule; `due_at` is the actual due
+    instant (aware, UTC), None if the occurrence is skipped; `text` is an English sentence.
     """
 
     kind: str
@@ -30,68 +30,68 @@ class ClockChange:
     text: str
 
 
-def at(clock: WallClock, asked: Asked, due: int) -> ClockChange | None:
-    """Return what a clock change does to the occurrence due at an instant."""
+def at(clock: WallClock, local_times: LocalTimes, due: int) -> ClockChange | None:
+    """Return the clock change that the occurrence due at an instant meets, or None."""
     stretch = clock.stretch(due)
     wall = due + stretch.gap_offset
-    if stretch.gap_low <= wall < stretch.gap_high and asked(wall, wall + 1):
-        return _moved(wall, due, due + stretch.offset)
+    if stretch.gap_low <= wall < stretch.gap_high and local_times(wall, wall + 1):
+        return _gap_change(wall, due, due + stretch.offset)
     wall = due + stretch.offset
     if stretch.begin > -FOREVER and wall < stretch.begin + clock.stretch(stretch.begin - 1).offset:
-        return _repeated(wall, due, Fold.SECOND)
+        return _fold_change(wall, due, Fold.SECOND)
     if stretch.end < FOREVER and wall >= stretch.end + clock.stretch(stretch.end).offset:
-        return _repeated(wall, due, Fold.FIRST)
+        return _fold_change(wall, due, Fold.FIRST)
     return None
 
 
 def between(
-    clock: WallClock, asked: Asked, next_due: NextDue, after: int, until: int
+    clock: WallClock, local_times: LocalTimes, next_due: NextDue, after: int, until: int
 ) -> list[ClockChange]:
     """Return the occurrences that meet clock changes in (after, until]."""
-    found: list[ClockChange] = []
+    changes: list[ClockChange] = []
     stretch = clock.stretch(after)
-    while stretch.end <= until and stretch.end != FOREVER and len(found) < MAX_CHANGES:
+    while stretch.end <= until and stretch.end != FOREVER and len(changes) < MAX_CHANGES:
         moment, offset = stretch.end, stretch.offset
         stretch = clock.stretch(moment)
         size = stretch.offset - offset
         if size > 0 and clock.gap is Gap.SKIP:
             low = moment + offset
-            found += [_skipped(wall) for wall in asked(low, low + size)]
+            changes += [_skipped_change(wall) for wall in local_times(low, low + size)]
         due = next_due(moment - abs(size) - 1)
-        while due is not None and due < moment + abs(size) and len(found) < MAX_CHANGES:
-            change = at(clock, asked, due)
+        while due is not None and due < moment + abs(size) and len(changes) < MAX_CHANGES:
+            change = at(clock, local_times, due)
             if change is not None:
-                found.append(change)
+                changes.append(change)
             due = next_due(due)
-    return found[:MAX_CHANGES]
+    return changes[:MAX_CHANGES]
 
 
-def _moved(wall: int, due: int, shown: int) -> ClockChange:
-    asked, actual = wall_time(wall), wall_time(shown)
+def _gap_change(wall: int, due: int, new_wall: int) -> ClockChange:
+    in_rule, new_local = wall_time(wall), wall_time(new_wall)
     text = _("{time} is skipped on {date}: moved to {actual}")
-    if actual.date() != asked.date():
+    if new_local.date() != in_rule.date():
         text = _("{time} is skipped on {date}: moved to {actual} on {other_date}")
     text = text.format(
-        time=clock_time(asked),
-        date=date_in_words(asked),
-        actual=clock_time(actual),
-        other_date=date_in_words(actual),
+        time=clock_time(in_rule),
+        date=date_in_words(in_rule),
+        actual=clock_time(new_local),
+        other_date=date_in_words(new_local),
     )
-    return ClockChange("gap", asked, instant(due), text)
+    return ClockChange("gap", in_rule, instant(due), text)
 
 
-def _skipped(wall: int) -> ClockChange:
-    asked = wall_time(wall)
+def _skipped_change(wall: int) -> ClockChange:
+    in_rule = wall_time(wall)
     text = _("{time} is skipped on {date}: no occurrence")
-    text = text.format(time=clock_time(asked), date=date_in_words(asked))
-    return ClockChange("gap", asked, None, text)
+    text = text.format(time=clock_time(in_rule), date=date_in_words(in_rule))
+    return ClockChange("gap", in_rule, None, text)
 
 
-def _repeated(wall: int, due: int, which: Fold) -> ClockChange:
-    shown = wall_time(wall)
+def _fold_change(wall: int, due: int, fold: Fold) -> ClockChange:
+    local = wall_time(wall)
     text = {
         Fold.FIRST: _("{time} comes twice on {date}: this is the first"),
         Fold.SECOND: _("{time} comes twice on {date}: this is the second"),
-    }[which]
-    text = text.format(time=clock_time(shown), date=date_in_words(shown))
-    return ClockChange("fold", shown, instant(due), text)
+    }[fold]
+    text = text.format(time=clock_time(local), date=date_in_words(local))
+    return ClockChange("fold", local, instant(due), text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from .errors import RecurrenceError, clipped
+from .errors import RecurrenceError, clip
 
 LAST_DAY = "L"
 LAST_WEEKDAY = "LW"
@@ -44,7 +44,7 @@ _MONTH = _Field("month", 1, 12, _MONTHS)
 _WEEKDAY = _Field("day of week", 0, 7, _WEEKDAYS)
 _FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
-# What each is short for; @reboot is no time.
+# The five fields of each nickname; @reboot is no time.
 NICKNAMES = {
     "@HOURLY": "0 * * * *",
     "@DAILY": "0 0 * * *",
@@ -54,7 +54,7 @@ NICKNAMES = {
     "@YEARLY": "0 0 1 1 *",
     "@ANNUALLY": "0 0 1 1 *",
 }
-# Of Quartz: the day so long before the last one.
+# Quartz: a number of days before the last one.
 _BEFORE_LAST = re.compile(r"L-([0-9]{1,2})")
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _NEAREST = re.compile(r"([0-9]{1,2})W")
@@ -102,8 +102,8 @@ class Cron:
         minute, hour = _steps(self.minutes, _MINUTE), _steps(self.hours, _HOUR)
         if not any(mark in minute + hour for mark in "*/"):
             first = min(self.minutes)
-            rest = self.minutes - {first}
-            minute = ",".join([f"{first}/{_MINUTE.size}", *filter(None, [_ranges(rest)])])
+            later = _ranges(self.minutes - {first})
+            minute = _join_items(f"{first}/{_MINUTE.size}", [later])
         return minute, hour
 
     def _day_texts(self) -> tuple[str, str]:
@@ -113,13 +113,13 @@ class Cron:
         ordinals = [f"{day}L" if n == LAST else f"{day}#{n}" for day, n in sorted(self.ordinals)]
         if not self.both_days and (self.any_day or self.any_weekday):
             return "*", "*"
-        day = "*" if self.any_day else _joined(_ranges(self.days), specials)
-        weekday = "*" if self.any_weekday else _joined(_ranges(self.weekdays), ordinals)
+        day = "*" if self.any_day else _join_items(_ranges(self.days), specials)
+        weekday = "*" if self.any_weekday else _join_items(_ranges(self.weekdays), ordinals)
         if self.both_days and "*" not in (day, weekday):
             if 1 in self.days:
-                day = _joined(_steps(self.days, _DAY, always=True), specials)
+                day = _join_items(_steps(self.days, _DAY, always=True), specials)
             else:
-                weekday = _joined(_steps(self.weekdays, _WEEKDAY, always=True), ordinals)
+                weekday = _join_items(_steps(self.weekdays, _WEEKDAY, always=True), ordinals)
         return day, weekday
 
 
@@ -152,7 +152,7 @@ def _fields(text: str) -> list[str]:
     if text.startswith("@") and text not in NICKNAMES:
         names = ", ".join(NICKNAMES).lower()
         raise RecurrenceError(
-            "recurrence", f"{clipped(text.lower())} is none of the nicknames of cron: {names}"
+            "recurrence", f"{clip(text.lower())} is none of the nicknames of cron: {names}"
         )
     if len(fields) != 5:
         hint = "; leave out the seconds and the year" if len(fields) in (6, 7) else ""
@@ -164,23 +164,23 @@ def _fields(text: str) -> list[str]:
     return fields
 
 
-def _error(field: _Field, item: str, why: str) -> RecurrenceError:
-    return RecurrenceError("recurrence", f"cron {field.name} {clipped(item) or '(empty)'}: {why}")
+def _error(field: _Field, item: str, reason: str) -> RecurrenceError:
+    return RecurrenceError("recurrence", f"cron {field.name} {clip(item) or '(empty)'}: {reason}")
 
 
 def _split_specials(
     text: str, special: Callable[[str], _Special | None]
 ) -> tuple[list[str], list[_Special]]:
-    """Part the items of a field into plain ones and those only this field knows."""
+    """Part the items of a field into plain items and special ones, which `special` reads."""
     plain: list[str] = []
-    found: list[_Special] = []
+    special_values: list[_Special] = []
     for item in text.split(","):
         meaning = special(item)
         if meaning is None:
             plain.append(item)
         else:
-            found.append(meaning)
-    return plain, found
+            special_values.append(meaning)
+    return plain, special_values
 
 
 def _day_special(item: str) -> int | str | None:
@@ -254,13 +254,13 @@ def _ranges(values: Iterable[int]) -> str:
 
 
 def _steps(values: frozenset[int], field: _Field, always: bool = False) -> str:
-    """Write with `*` or `*/n` where the values are just that; `always`: where they contain it."""
+    """Write values with `*` or `*/n` if they equal it; with `always`, if they contain it."""
     for step in range(1, field.size + 1):
         stepped = frozenset(range(field.lowest, field.lowest + field.size, step))
         if (stepped == values and len(values) > 1) or (always and stepped <= values):
-            return _joined("*" if step == 1 else f"*/{step}", [_ranges(values - stepped)])
+            return _join_items("*" if step == 1 else f"*/{step}", [_ranges(values - stepped)])
     return _ranges(values)
 
 
-def _joined(text: str, more: list[str]) -> str:
+def _join_items(text: str, more: list[str]) -> str:
     return ",".join(filter(None, [text, *more]))

@@ -33,19 +33,19 @@ WEEKDAYS = (
     gettext_noop("Saturday"),
     gettext_noop("Sunday"),
 )
-# Longer lists of times are told by hours and minutes, longer lists of dates by their number.
+# Longer lists of times become hours and minutes, longer lists of dates their number.
 _MOST_TIMES = 6
 _MOST_DATES = 3
 
 
-def describe(
+def schedule_text(
     recurrence: Recurrence,
     starts_at: datetime,
     timezone: str,
     exdates: Sequence[datetime],
     rdates: Sequence[datetime],
 ) -> str:
-    """Say when a schedule is due, in local times."""
+    """Return an English text of a schedule, in local times."""
     if recurrence is None:
         text = _("once on {date} at {time} ({zone})").format(
             date=date_in_words(starts_at), time=clock_time(starts_at), zone=timezone
@@ -100,7 +100,7 @@ def _end(rule: Rule, timezone: str) -> str:
 
 
 def _days(rule: Rule) -> list[str]:
-    """The parts that choose days."""
+    """Return the texts of the parts that choose days."""
     if _is_one_date(rule):
         return [_on(_day_of_month(rule.by_month_day[0], rule.by_month[0]))]
     words = []
@@ -140,8 +140,8 @@ def _by_day(rule: Rule) -> str:
 def _positions(rule: Rule) -> list[str]:
     if not rule.by_set_pos:
         return []
-    which = _list(_nth(position, "") for position in rule.by_set_pos)
-    return [_("(only {which} of these)").format(which=which)]
+    positions = _list(_nth(position, "") for position in rule.by_set_pos)
+    return [_("(only {which} of these)").format(which=positions)]
 
 
 def _within_day(rule: Rule) -> list[str]:
@@ -194,7 +194,7 @@ def _cron(cron: Cron) -> str:
 
 
 def _cron_times(cron: Cron) -> tuple[str, bool]:
-    """The times of day, and whether they are told as a pace, which needs no "every day"."""
+    """Return the times of day, and whether their text is a pace, which needs no "every day"."""
     minutes, every_hour = sorted(cron.minutes), len(cron.hours) == 24
     if len(minutes) * len(cron.hours) <= _MOST_TIMES:
         return _times(cron.hours, minutes), False
@@ -208,7 +208,7 @@ def _cron_times(cron: Cron) -> tuple[str, bool]:
 
 
 def _pace(values: list[int], size: int, freq: Freq) -> str:
-    """Every so many minutes or hours, where that holds across the end of the hour or day."""
+    """Return "every 10 minutes", or "" if the values have no even step across hours or days."""
     step = size // len(values)
     if step == size or values != list(range(0, size, step)):
         return ""

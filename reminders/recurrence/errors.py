@@ -1,3 +1,7 @@
+from collections.abc import Iterable
+from typing import Any
+
+
 class RecurrenceError(ValueError):
     """A schedule that cannot be used.
 
@@ -14,6 +18,14 @@ class RecurrenceError(ValueError):
         return type(self), (self.field, self.message)
 
 
-def clipped(text: str) -> str:
-    """Short enough to stand in a message."""
+def clip(text: str) -> str:
+    """Return a text cut to the length that fits into a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def as_tuple(field: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the values of a field; raise RecurrenceError where they are no list."""
+    try:
+        return tuple(values)
+    except TypeError:
+        raise RecurrenceError(field, "must be a list") from None

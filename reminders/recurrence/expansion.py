@@ -1,4 +1,4 @@
-"""The wall times of a rule: the next one after any, from the period it lies in.
+"""The wall times of a rule: the next wall time after any other, from the period that holds it.
 
 Wall times are seconds since 1970 on the wall clock. Nothing here walks from the start.
 """
@@ -12,20 +12,23 @@ from .periods import Periods
 from .sieve import Sieve, day_residues
 from .tzif import DAY
 
-# So many days are walked before the sieve is quicker.
+# After this number of days the sieve is quicker than a walk from day to day.
 WALKED_DAYS = 24
 
 
 class Expansion(Protocol):
     def next(self, wall: int, last: int) -> int | None:
-        """Return the first wall time after `wall`, or None if that is beyond `last`."""
+        """Return the first wall time after `wall`, or None if it is later than `last`."""
 
     def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
-        """Go on from `wall` by up to `count` wall times below `high`: how many, and to which."""
+        """Pass up to `count` wall times after `wall` and below `high`.
+
+        Return their number, and the last of them.
+        """
 
 
 class Periodic:
-    """The same template of seconds in every period; also the cheapest."""
+    """The same template of seconds in every period: the cheapest expansion."""
 
     __slots__ = ("anchor", "period", "template")
 
@@ -36,13 +39,13 @@ class Periodic:
 
     def next(self, wall: int, last: int) -> int | None:
         template = self.template
-        rest = (wall - self.anchor) % self.period
-        begin = wall - rest
-        if rest < template[-1]:
-            found = begin + template[bisect_right(template, rest)]
+        second = (wall - self.anchor) % self.period
+        begin = wall - second
+        if second < template[-1]:
+            following = begin + template[bisect_right(template, second)]
         else:
-            found = begin + self.period + template[0]
-        return found if found <= last else None
+            following = begin + self.period + template[0]
+        return following if following <= last else None
 
     def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
         available = self._passed(high - 1) - self._passed(wall)
@@ -53,13 +56,13 @@ class Periodic:
         return steps, self.anchor + periods * self.period + self.template[index]
 
     def _passed(self, wall: int) -> int:
-        """Wall times since the anchor up to and with `wall`."""
-        periods, rest = divmod(wall - self.anchor, self.period)
-        return periods * len(self.template) + bisect_right(self.template, rest)
+        """Return the number of wall times from the anchor to `wall`, both included."""
+        periods, second = divmod(wall - self.anchor, self.period)
+        return periods * len(self.template) + bisect_right(self.template, second)
 
 
 class Stepping:
-    """Shared by expansions that count one by one."""
+    """The base of expansions that count one by one."""
 
     def next(self, wall: int, last: int) -> int | None:
         raise NotImplementedError
@@ -86,10 +89,10 @@ class DayTimes(Stepping):
         if second >= times[-1]:
             day += 1
             second = -1
-        found = self.days.next_day(day, last // DAY)
-        if found is None:
+        matching = self.days.next_day(day, last // DAY)
+        if matching is None:
             return None
-        following = found * DAY + times[bisect_right(times, second) if found == day else 0]
+        following = matching * DAY + times[bisect_right(times, second) if matching == day else 0]
         return following if following <= last else None
 
     def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
@@ -97,11 +100,11 @@ class DayTimes(Stepping):
         times = self.times
         midnight = (wall // DAY + 1) * DAY
         steps, wall = super().advance(wall, min(count, len(times)), min(high, midnight))
-        whole, left = divmod(count - steps, len(times))
+        whole, remaining = divmod(count - steps, len(times))
         days, day = self.days.pass_days(midnight // DAY, whole, high // DAY - 1)
         if days:
             wall = day * DAY + times[-1]
-        more, wall = super().advance(wall, left + (whole - days) * len(times), high)
+        more, wall = super().advance(wall, remaining + (whole - days) * len(times), high)
         return steps + days * len(times) + more, wall
 
 
@@ -125,9 +128,9 @@ class Positions(Stepping):
             if first * DAY > last:
                 return None
             walls = self._walls(index, first)
-            found = bisect_right(walls, wall)
-            if found < len(walls):
-                return walls[found] if walls[found] <= last else None
+            place = bisect_right(walls, wall)
+            if place < len(walls):
+                return walls[place] if walls[place] <= last else None
             index = self.periods.following(index + 1)
         return None
 
@@ -154,15 +157,15 @@ class Positions(Stepping):
         return [midnight + second for second in self._chosen[mask]]
 
     def _choose(self, mask: int) -> list[int]:
-        """Seconds from the first midnight of a period with these days."""
+        """Return the seconds, since a period's first midnight, that BYSETPOS chooses."""
         size = mask.bit_count() * len(self.times)
         places = {p - 1 if p > 0 else size + p for p in self.positions if abs(p) <= size}
         days = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
-        found = []
+        seconds = []
         for place in sorted(places):
             day, time = divmod(place, len(self.times))
-            found.append(days[day] * DAY + self.times[time])
-        return found
+            seconds.append(days[day] * DAY + self.times[time])
+        return seconds
 
 
 class SubDaily(Stepping):
@@ -194,11 +197,11 @@ class SubDaily(Stepping):
         if second >= self.template[-1]:
             unit += 1
             second = -1
-        found = self._next_unit(unit, last // DAY)
-        if found is None:
+        matching = self._next_unit(unit, last // DAY)
+        if matching is None:
             return None
-        place = bisect_right(self.template, second) if found == unit else 0
-        following = found * self.unit + self.template[place]
+        place = bisect_right(self.template, second) if matching == unit else 0
+        following = matching * self.unit + self.template[place]
         return following if following <= last else None
 
     def advance(self, wall: int, count: int, high: int) -> tuple[int, int]:
@@ -208,16 +211,16 @@ class SubDaily(Stepping):
 
     def _next_unit(self, unit: int, last_day: int) -> int | None:
         if self._sieve is None:
-            found, unit = self._walk(unit, last_day)
-            if found is not None or unit // self.units_a_day > last_day:
-                return found
+            matching_unit, unit = self._walk(unit, last_day)
+            if matching_unit is not None or unit // self.units_a_day > last_day:
+                return matching_unit
             self._sieve = self._make_sieve()
         day, begin = divmod(unit, self.units_a_day)
         matching = self._sieve.next_day(day, last_day)
         if matching == day:
-            found = self._unit_of_day(day, begin)
-            if found is not None:
-                return found
+            matching_unit = self._unit_of_day(day, begin)
+            if matching_unit is not None:
+                return matching_unit
             matching = self._sieve.next_day(day + 1, last_day)
         return None if matching is None else self._unit_of_day(matching, 0)
 
@@ -233,20 +236,20 @@ class SubDaily(Stepping):
             if matching > last_day:
                 return None, matching * size
             if matching == day:
-                found = self._unit_of_day(day, max(unit - day * size, 0))
-                if found is not None:
-                    return found, unit
+                matching_unit = self._unit_of_day(day, max(unit - day * size, 0))
+                if matching_unit is not None:
+                    return matching_unit, unit
                 matching += 1
             unit = matching * size
         return None, unit
 
     def _unit_of_day(self, day: int, begin: int) -> int | None:
         first = day * self.units_a_day
-        rest = self._units(first) >> begin
-        return first + begin + (rest & -rest).bit_length() - 1 if rest else None
+        units = self._units(first) >> begin
+        return first + begin + (units & -units).bit_length() - 1 if units else None
 
     def _units(self, first: int) -> int:
-        """The mask of units that count on the day of which `first` is the first unit."""
+        """Return the mask of units that count on the day that begins with unit `first`."""
         shift = (self.anchor - first) % self.interval
         return self.allowed & self.pattern << shift if shift < self.units_a_day else 0
 

@@ -23,8 +23,8 @@ def canonical(recurrence: str) -> str:
     expression, or a nickname of cron such as @daily. Raises RecurrenceError on `recurrence`,
     naming the part and what is allowed.
     """
-    parsed = parse(recurrence)
-    return parsed.text if parsed else ""
+    rule_or_cron = parse(recurrence)
+    return rule_or_cron.text if rule_or_cron else ""
 
 
 def parse(recurrence: object) -> Recurrence:
@@ -46,12 +46,12 @@ def _parse(text: str) -> Recurrence:
     plain = text.strip(" ").upper()
     if not plain:
         return None
-    return _shared(_parse_plain(plain).text)
+    return _one_object(_parse_plain(plain).text)
 
 
 @lru_cache(maxsize=8192)
-def _shared(canonical_text: str) -> Rule | Cron:
-    """One object for all spellings of a rule."""
+def _one_object(canonical_text: str) -> Rule | Cron:
+    """Return the one object for all spellings of a rule."""
     return _parse_plain(canonical_text)
 
 

@@ -1,11 +1,11 @@
-"""The language in which schedules are told: English, until someone who translates is installed."""
+"""The language of schedule texts: English, until `install` sets translations."""
 
 from gettext import NullTranslations
 from typing import Protocol
 
 
 class Translations(Protocol):
-    """What Python's gettext and Django's both offer."""
+    """The functions that Python's gettext and Django's translation share."""
 
     def gettext(self, message: str, /) -> str: ...
 
@@ -16,12 +16,12 @@ _installed: list[Translations] = [NullTranslations()]
 
 
 def install(translations: Translations) -> None:
-    """Have every text from now on looked up there, when it is told."""
+    """Translate all texts from now on by these translations, at the time of each text."""
     _installed[0] = translations
 
 
 def gettext_noop(message: str) -> str:
-    """Mark a text for translators where it is defined; it is translated where it is told."""
+    """Mark a text for translators at its definition; `_` translates it later."""
     return message
 
 

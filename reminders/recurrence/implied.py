@@ -1,38 +1,36 @@
-"""What a rule leaves to its start, said: rules that mean the same become the same rule."""
+"""Rules completed by their start: two rules with the same meaning become the same rule."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from .grammar import parse
-from .rrule import Freq, Rule
+from .rrule import BY_PARTS, ENDLESS_YEAR, Freq, Rule
 from .wall_clock import to_utc
-
-# An UNTIL in it means no end, and is no instant in each zone.
-LAST_YEAR = 9999
 
 _ALL_MONTHS, _ALL_HOURS, _ALL_MINUTES = tuple(range(1, 13)), tuple(range(24)), tuple(range(60))
 _ALL_WEEKDAYS = tuple((day, 0) for day in range(7))
 
 
 def explicit_text(recurrence: str, start: datetime, timezone: str) -> str:
-    """Return the one text of a recurrence that starts then. Raises RecurrenceError."""
-    parsed = parse(recurrence)
-    if not isinstance(parsed, Rule):
-        return parsed.text if parsed else ""
-    rule = explicit(parsed, start)
-    if rule.until is not None and rule.until.tzinfo is None and rule.until.year < LAST_YEAR:
+    """Return the one text of a recurrence with this start. Raises RecurrenceError."""
+    rule_or_cron = parse(recurrence)
+    if not isinstance(rule_or_cron, Rule):
+        return rule_or_cron.text if rule_or_cron else ""
+    rule = explicit(rule_or_cron, start)
+    if rule.until is not None and rule.until.tzinfo is None and rule.until.year < ENDLESS_YEAR:
         rule = replace(rule, until=to_utc(rule.until, timezone)[0])
     return rule.text
 
 
 def explicit(rule: Rule, start: datetime) -> Rule:
-    """Return the rule with all parts that the start stands in for, and none without effect.
+    """Return the rule with the parts that its start implies, and without parts of no effect.
 
-    The stored text stays as it was written: a rule that names its days keeps them when the start
-    is moved, and one that leaves them to the start does not.
+    The stored text stays as the user wrote it: if the start moves, a rule that names its days keeps
+    them, and a rule without days moves with the start.
     """
-    parts: dict[str, Any] = {name: getattr(rule, name) for name in _PARTS}
+    names = (*BY_PARTS.values(), "week_start")
+    parts: dict[str, Any] = {name: getattr(rule, name) for name in names}
     _say_times(parts, rule.freq, start)
     _say_days(parts, rule.freq, start)
     _drop_complete(parts, rule.freq)
@@ -46,20 +44,6 @@ def explicit(rule: Rule, start: datetime) -> Rule:
     return replace(rule, **parts)
 
 
-_PARTS = (
-    "by_month",
-    "by_week_no",
-    "by_year_day",
-    "by_month_day",
-    "by_day",
-    "by_hour",
-    "by_minute",
-    "by_second",
-    "by_set_pos",
-    "week_start",
-)
-
-
 def _say_times(parts: dict[str, Any], freq: Freq, start: datetime) -> None:
     if freq > Freq.HOURLY:
         parts["by_hour"] = parts["by_hour"] or (start.hour,)
@@ -69,7 +53,7 @@ def _say_times(parts: dict[str, Any], freq: Freq, start: datetime) -> None:
 
 
 def _say_days(parts: dict[str, Any], freq: Freq, start: datetime) -> None:
-    """Say the days of the start where the rule names none."""
+    """Add the days of the start if the rule names none."""
     if parts["by_day"] or parts["by_month_day"] or parts["by_year_day"]:
         return
     if freq is Freq.WEEKLY or parts["by_week_no"]:
@@ -81,7 +65,7 @@ def _say_days(parts: dict[str, Any], freq: Freq, start: datetime) -> None:
 
 
 def _drop_complete(parts: dict[str, Any], freq: Freq) -> None:
-    """Leave out lists that name all there is and so limit nothing."""
+    """Leave out lists that name all months, weekdays, hours or minutes, and so limit nothing."""
     counts_in_months = freq is Freq.YEARLY and any(ordinal for _, ordinal in parts["by_day"])
     if parts["by_month"] == _ALL_MONTHS and not counts_in_months:
         parts["by_month"] = ()
@@ -95,7 +79,7 @@ def _drop_complete(parts: dict[str, Any], freq: Freq) -> None:
 
 
 def _freq_of_days(parts: dict[str, Any], freq: Freq) -> Freq:
-    """Return how often a rule of each day, week, month or year is, by the days that it chooses."""
+    """Return the frequency that follows from the days of a rule with interval 1."""
     has_ordinals = any(ordinal for _, ordinal in parts["by_day"])
     if parts["by_week_no"] or parts["by_year_day"]:
         return Freq.YEARLY

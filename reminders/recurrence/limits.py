@@ -1,4 +1,4 @@
-"""What is refused at the door: schedules that parse but can never, or hardly ever, be due."""
+"""Limits for new schedules: refuse a schedule that parses but can never, or hardly ever, be due."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from .timeline import Timeline
 from .wall_clock import FOREVER, seconds
 
 MAX_DATES = 1_000
-# Where occurrences cannot be counted by dividing.
+# The largest COUNT of a rule whose occurrences division cannot count.
 MAX_COUNTED = 5_000
 
 

@@ -11,7 +11,7 @@ _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class YearShape(NamedTuple):
-    """What the days of a year depend on."""
+    """The properties that decide on the days of a year."""
 
     first_weekday: int
     leap: bool
@@ -20,7 +20,7 @@ class YearShape(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What stands in for day parts that are not given."""
+    """The month, day and weekday of the start, for rules without such parts."""
 
     month: int
     day: int
@@ -28,19 +28,19 @@ class Start(NamedTuple):
 
 
 def every(step: int, first: int, length: int) -> int:
-    """Bits first, first + step, ... below length."""
+    """Return the bits first, first + step, ... below length."""
     return sum(1 << bit for bit in range(first, length, step))
 
 
-def chosen(mask: int, positions: Iterable[int]) -> int:
-    """The bits that BYSETPOS chooses among those set."""
+def select_positions(mask: int, positions: Iterable[int]) -> int:
+    """Return the bits of a mask that BYSETPOS chooses."""
     bits = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
-    picked = {bits[p - 1 if p > 0 else p] for p in positions if abs(p) <= len(bits)}
-    return sum(1 << bit for bit in picked)
+    selection = {bits[p - 1 if p > 0 else p] for p in positions if abs(p) <= len(bits)}
+    return sum(1 << bit for bit in selection)
 
 
 def month_mask(rule: Rule, first_weekday: int, length: int, default_day: int) -> int:
-    """Days by BYMONTHDAY and BYDAY; `default_day`, if not 0, where neither is given."""
+    """Return the days by BYMONTHDAY and BYDAY; without both, `default_day`, or all if that is 0."""
     if not rule.by_month_day and not rule.by_day:
         return _month_days((default_day,), length) if default_day else (1 << length) - 1
     mask = (1 << length) - 1
@@ -52,11 +52,11 @@ def month_mask(rule: Rule, first_weekday: int, length: int, default_day: int) ->
 
 
 def _month_days(days: Iterable[int], length: int) -> int:
-    return sum(1 << (day - 1 if day > 0 else length + day) for day in _existing(days, length))
+    return sum(1 << (day - 1 if day > 0 else length + day) for day in _existing_days(days, length))
 
 
-def _existing(days: Iterable[int], length: int) -> set[int]:
-    """Two numbers may mean one day: 31 and -1."""
+def _existing_days(days: Iterable[int], length: int) -> set[int]:
+    """Return the numbers of days that a month or year has; 31 and -1 may be one day."""
     return {day if day > 0 else length + day + 1 for day in days if 0 < abs(day) <= length}
 
 
@@ -64,12 +64,12 @@ def _weekdays(days: Iterable[tuple[int, int]], first_weekday: int, length: int) 
     mask = 0
     for weekday, ordinal in days:
         every_one = every(7, (weekday - first_weekday) % 7, length)
-        mask |= chosen(every_one, (ordinal,)) if ordinal else every_one
+        mask |= select_positions(every_one, (ordinal,)) if ordinal else every_one
     return mask
 
 
 def year_mask(rule: Rule, start: Start, year: YearShape) -> int:
-    """Days of a year by all day parts, those of the start where none is given."""
+    """Return the days of a year by all day parts; without any, the day of the start."""
     first_weekday, length = year.first_weekday, 365 + year.leap
     mask = (1 << length) - 1
     by_date = bool(rule.by_month_day or rule.by_year_day)
@@ -87,7 +87,7 @@ def year_mask(rule: Rule, start: Start, year: YearShape) -> int:
 
 
 def _months(rule: Rule, months: Iterable[int], year: YearShape, default_day: int) -> int:
-    """Days of a year in the months given, by BYMONTHDAY, and by BYDAY where it counts in months."""
+    """Return the days of a year in `months`, by BYMONTHDAY, and by BYDAY if it counts in months."""
     mask = offset = 0
     for month, days in enumerate(_LENGTHS, 1):
         length = days + (year.leap and month == 2)
@@ -103,7 +103,7 @@ def _months(rule: Rule, months: Iterable[int], year: YearShape, default_day: int
 
 
 def _weeks(rule: Rule, year: YearShape) -> int:
-    """Days by BYWEEKNO: week 1 is the first with four days of the year in it.
+    """Return the days by BYWEEKNO: week 1 is the first with four days in the year.
 
     The first and last days of a year may lie in a week of the year before or after.
     """
@@ -117,20 +117,20 @@ def _weeks(rule: Rule, year: YearShape) -> int:
     )
     mask = 0
     for begin, end in pairwise(firsts):
-        for week in _existing(rule.by_week_no, (end - begin) // 7):
+        for week in _existing_days(rule.by_week_no, (end - begin) // 7):
             days = range(begin + 7 * week - 7, begin + 7 * week)
             mask |= sum(1 << day for day in days if 0 <= day < length)
     return mask
 
 
 def _week_one(rule: Rule, first_weekday: int) -> int:
-    """Day, from 0, on which week 1 of a year starts."""
+    """Return the day, from 0, on which week 1 of a year starts."""
     first = (rule.week_start - first_weekday) % 7
     return first - 7 if first >= 4 else first
 
 
 def cron_mask(cron: Cron, first_weekday: int, length: int) -> int:
-    """Days by the two day fields of a cron expression."""
+    """Return the days by the two day fields of a cron expression."""
     days = _cron_days(cron, first_weekday, length)
     weekdays = _cron_weekdays(cron, first_weekday, length)
     return days & weekdays if cron.both_days else days | weekdays
@@ -142,7 +142,7 @@ def _cron_days(cron: Cron, first_weekday: int, length: int) -> int:
         mask |= 1 << length - 1
     working = _weekdays([(weekday, 0) for weekday in range(5)], first_weekday, length)
     if cron.last_weekday:
-        mask |= chosen(working, (-1,))
+        mask |= select_positions(working, (-1,))
     for day in cron.nearest_weekdays:
         if day <= length:
             mask |= 1 << _nearest(day - 1, working, length)
@@ -150,7 +150,7 @@ def _cron_days(cron: Cron, first_weekday: int, length: int) -> int:
 
 
 def _nearest(day: int, working: int, length: int) -> int:
-    """The working day nearest to a day, within the month: the day before or after a weekend."""
+    """Return the working day nearest to a day, within the month: before or after a weekend."""
     for candidate in (day, day - 1, day + 1, day - 2, day + 2):
         if 0 <= candidate < length and working >> candidate & 1:
             return candidate

@@ -1,33 +1,29 @@
-"""When a lead of days fires. Seconds since 1970, UTC or wall clock.
+"""The fires of leads with days. Seconds since 1970, UTC or wall clock.
 
-A due instant shows a wall time; the lead fires when the clock shows the same so many dates before,
-less the lead's exact part. Near clock changes the order of due instants is not always the order in
-which they are announced, and two may be announced at one instant: so the search looks at all due
-instants within the change, and orders them by (fire, due).
+A due instant shows a wall time. The lead fires when the clock shows that time its number of dates
+before, less its exact part. Near clock changes the order of due instants is not always the order of
+their fires, and two may fire at one instant: so the search looks at all due instants within the
+change, and orders them by (fire, due).
 """
 
 from collections.abc import Callable
 
 from .lead import Lead
-from .tzif import DAY
-from .wall_clock import FOREVER, Fold, Gap, WallClock, wall_clock
+from .tzif import DAY, MAX_SHIFT
+from .wall_clock import FOREVER, Fold, Gap, WallClock, zone_clock
 
-# No two offsets of a zone are farther apart (Apia 2011, Manila 1844: a day).
-_REACH = 2 * DAY
-
-# the first due instant after one
+# instant: the first due instant after it
 NextDue = Callable[[int], int | None]
-# the wall time asked for of a due instant
-AskedWall = Callable[[int], int]
+# due instant: its wall time in the rule
+RuleWall = Callable[[int], int]
 
 
 def clock_of(timezone: str, gap: Gap, fold: Fold) -> WallClock:
-    """Return the clock by which leads of days fire: each due instant is announced, and once.
+    """Return the clock of leads with days, by which each due instant has exactly one fire.
 
-    A time that the clock skips is moved where due instants there would be skipped, and of a
-    repeated time the first counts where both would be due.
+    So it has Gap.AFTER in place of SKIP, and Fold.FIRST in place of BOTH.
     """
-    return wall_clock(
+    return zone_clock(
         timezone,
         Gap.AFTER if gap is Gap.SKIP else gap,
         Fold.FIRST if fold is Fold.BOTH else fold,
@@ -35,12 +31,12 @@ def clock_of(timezone: str, gap: Gap, fold: Fold) -> WallClock:
 
 
 def fire_at(clock: WallClock, lead: Lead, due: int, wall: int) -> int:
-    """Return when `lead` fires of what is due at an instant, asked for at a wall time."""
+    """Return the instant at which `lead` fires for a due instant with this rule wall time."""
     return instant_of(clock, wall - lead.days * DAY, due - lead.days * DAY) - lead.seconds
 
 
 def instant_of(clock: WallClock, wall: int, near: int) -> int:
-    """Return the instant of a wall time, which is about `near`."""
+    """Return the instant of a wall time, close to the instant `near`."""
     stretch = clock.stretch(near)
     if stretch.low <= wall < stretch.high:
         return wall - stretch.offset
@@ -54,9 +50,9 @@ def first(
     floor: int,
     *,
     next_due: NextDue,
-    asked_wall: AskedWall,
+    rule_wall: RuleWall,
 ) -> tuple[int, int] | None:
-    """Return the first (fire, due) of `lead` after another one, of what is due after `floor`."""
+    """Return the first (fire, due) of `lead` later than the pair `after`, and due after `floor`."""
     shift = lead.days * DAY
     # Without the exact part, which is taken off at the end.
     at = after[0] + lead.seconds
@@ -65,12 +61,12 @@ def first(
     limit = FOREVER
     due = next_due(max(at + shift + least - 1, floor))
     while due is not None:
-        fire = fire_at(clock, lead, due, asked_wall(due))
-        found = fire, due
-        if found > after and (best is None or found < best):
-            best = found
-            shown = fire + lead.seconds
-            limit = shown + shift + _spread(clock, shown, due)[1]
+        fire = fire_at(clock, lead, due, rule_wall(due))
+        pair = fire, due
+        if pair > after and (best is None or pair < best):
+            best = pair
+            shown_at = fire + lead.seconds
+            limit = shown_at + shift + _spread(clock, shown_at, due)[1]
         if due >= limit:
             break
         due = next_due(due)
@@ -78,7 +74,7 @@ def first(
 
 
 def _spread(clock: WallClock, fire: int, due: int) -> tuple[int, int]:
-    """Return how much less and more than its days a lead may last, from about `fire` to `due`."""
+    """Return by how much less and more than its days a lead may last between `fire` and `due`."""
     low, high = _offsets(clock, fire)
     least, most = _offsets(clock, due)
     return low - most, high - least
@@ -86,7 +82,7 @@ def _spread(clock: WallClock, fire: int, due: int) -> tuple[int, int]:
 
 def _offsets(clock: WallClock, at: int) -> tuple[int, int]:
     """Return the least and the greatest offset from UTC about an instant."""
-    stretch, last = clock.stretch(at - _REACH), clock.stretch(at + _REACH)
+    stretch, last = clock.stretch(at - MAX_SHIFT), clock.stretch(at + MAX_SHIFT)
     least = most = stretch.offset
     while stretch.begin < last.begin:
         stretch = clock.stretch(stretch.end)

@@ -1,6 +1,7 @@
-"""Sequences of periods (weeks, months, years) and the days in them that match."""
+"""Sequences of periods (weeks, months, years) and their matching days."""
 
 from bisect import bisect_left
+from calendar import isleap
 from collections.abc import Callable
 from datetime import date
 from math import lcm
@@ -20,20 +21,16 @@ _LENGTHS = (
 )
 
 
-def is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
 def weekday(day: int) -> int:
-    """Monday is 0."""
+    """Return the weekday of a day; Monday is 0."""
     return (day + 3) % 7
 
 
 class Periods:
-    """Numbered periods of days, of which every so many are in the sequence.
+    """Numbered periods of days, some of which form a sequence.
 
-    Those in the sequence are `anchor + residue + n * cycle`, for each residue. After `budget` of
-    them everything has repeated: what has not been found does not exist.
+    The periods of the sequence are `anchor + residue + n * cycle`, for each residue. After `budget`
+    periods all has repeated: a search that has found no day by then ends.
     """
 
     budget = MONTHS_BUDGET
@@ -46,9 +43,9 @@ class Periods:
     def following(self, index: int) -> int:
         """Return the first period of the sequence at or after `index`."""
         turns, residue = divmod(index - self.anchor, self.cycle)
-        found = bisect_left(self.residues, residue)
-        if found < len(self.residues):
-            return self.anchor + turns * self.cycle + self.residues[found]
+        place = bisect_left(self.residues, residue)
+        if place < len(self.residues):
+            return self.anchor + turns * self.cycle + self.residues[place]
         return self.anchor + (turns + 1) * self.cycle + self.residues[0]
 
     def index(self, day: int) -> int:
@@ -74,16 +71,16 @@ class Periods:
             if index == first_index:
                 mask = mask >> day - first << day - first
             if mask:
-                found = first + (mask & -mask).bit_length() - 1
-                return found if found <= last else None
+                matching = first + (mask & -mask).bit_length() - 1
+                return matching if matching <= last else None
             index = self.following(index + 1)
         return None
 
     def pass_days(self, day: int, count: int, last: int) -> tuple[int, int]:
-        """Pass up to `count` matching days from `day` to `last`: how many, and the last one."""
+        """Pass up to `count` matching days from `day` to `last`; return (number, last passed)."""
         if not self.residues:
             return 0, day
-        passed, found, first_index = 0, day - 1, self.index(day)
+        passed, newest, first_index = 0, day - 1, self.index(day)
         index = self.following(first_index)
         while passed < count and (first := self.first_day(index)) <= last:
             mask = self.mask(index, first)
@@ -94,10 +91,10 @@ class Periods:
             while mask and passed < count:
                 low = mask & -mask
                 mask ^= low
-                found = first + low.bit_length() - 1
+                newest = first + low.bit_length() - 1
                 passed += 1
             index = self.following(index + 1)
-        return passed, found
+        return passed, newest
 
 
 class Weeks(Periods):
@@ -153,8 +150,8 @@ class Months(Periods):
         self._masks: dict[int, int] = {}
 
     def index(self, day: int) -> int:
-        found = date.fromordinal(day + EPOCH_ORDINAL)
-        return found.year * 12 + found.month - 1
+        first = date.fromordinal(day + EPOCH_ORDINAL)
+        return first.year * 12 + first.month - 1
 
     def first_day(self, index: int) -> int:
         year, month = divmod(index, 12)
@@ -164,11 +161,11 @@ class Months(Periods):
 
     def mask(self, index: int, first_day: int) -> int:
         year, month = divmod(index, 12)
-        key = (first_day + 3) % 7 * 32 + _LENGTHS[is_leap(year)][month + 1]
-        found = self._masks.get(key)
-        if found is None:
-            found = self._masks[key] = self.mask_of(*divmod(key, 32))
-        return found
+        key = (first_day + 3) % 7 * 32 + _LENGTHS[isleap(year)][month + 1]
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = self._masks[key] = self.mask_of(*divmod(key, 32))
+        return mask
 
 
 class YearMonths(Months):
@@ -206,9 +203,9 @@ class Years(Periods):
         return date(index, 1, 1).toordinal() - EPOCH_ORDINAL
 
     def mask(self, index: int, first_day: int) -> int:
-        leaps = is_leap(index), is_leap(index - 1), is_leap(index + 1)
+        leaps = isleap(index), isleap(index - 1), isleap(index + 1)
         shape = YearShape(weekday(first_day), *leaps)
-        found = self._masks.get(shape)
-        if found is None:
-            found = self._masks[shape] = self.mask_of(shape)
-        return found
+        mask = self._masks.get(shape)
+        if mask is None:
+            mask = self._masks[shape] = self.mask_of(shape)
+        return mask

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cached_property
 
-from .errors import RecurrenceError, clipped
+from .errors import RecurrenceError, clip
 
 
 class Freq(IntEnum):
@@ -20,7 +20,9 @@ class Freq(IntEnum):
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 MAX_COUNT = 100_000
-# Longer intervals would outlive the reader: about a thousand years each.
+# An UNTIL in this year means no end.
+ENDLESS_YEAR = 9999
+# About a thousand years each.
 MAX_INTERVAL = {
     Freq.MINUTELY: 525_600_000,
     Freq.HOURLY: 8_760_000,
@@ -68,7 +70,7 @@ class Rule:
             parts.append(f"COUNT={self.count}")
         if self.until is not None:
             parts.append(f"UNTIL={self.until_text}")
-        for name, attribute in _LISTS.items():
+        for name, attribute in BY_PARTS.items():
             values = getattr(self, attribute)
             if values:
                 parts.append(f"{name}={','.join(map(_value_text, values))}")
@@ -89,7 +91,7 @@ class Rule:
         return bool(self.by_week_no)
 
 
-_LISTS = {
+BY_PARTS = {
     "BYMONTH": "by_month",
     "BYWEEKNO": "by_week_no",
     "BYYEARDAY": "by_year_day",
@@ -111,7 +113,7 @@ _RANGES = {
     "BYSECOND": (0, 59, False),
     "BYSETPOS": (1, 366, True),
 }
-_PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", *_LISTS, "WKST")
+_PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", *BY_PARTS, "WKST")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _BY_DAY = re.compile(r"([-+]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _UNTIL = re.compile(r"([0-9]{8})T([0-9]{6})(Z?)")
@@ -127,7 +129,7 @@ def parse(text: str) -> Rule:
     parts = _split(text)
     freq = _freq(parts)
     fields = {
-        attribute: _list(name, parts[name]) for name, attribute in _LISTS.items() if name in parts
+        attribute: _list(name, parts[name]) for name, attribute in BY_PARTS.items() if name in parts
     }
     rule = Rule(
         freq=freq,
@@ -147,10 +149,10 @@ def _split(text: str) -> dict[str, str]:
     for part in text.split(";"):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise _error(f"{clipped(part)!r} is not a part; write NAME=VALUE;NAME=VALUE")
+            raise _error(f"{clip(part)!r} is not a part; write NAME=VALUE;NAME=VALUE")
         if name not in _PARTS:
             hint = f" (use {_HINTS[name]})" if name in _HINTS else ""
-            raise _error(f"{clipped(name)!r} is not a part{hint}; known are {', '.join(_PARTS)}")
+            raise _error(f"{clip(name)!r} is not a part{hint}; known are {', '.join(_PARTS)}")
         if name in parts:
             raise _error(f"{name} is given twice; each part may be given once")
         parts[name] = value
@@ -164,7 +166,7 @@ def _freq(parts: dict[str, str]) -> Freq:
     if parts["FREQ"] == "SECONDLY":
         raise _error(f"FREQ=SECONDLY is not supported; FREQ must be one of {allowed}")
     if parts["FREQ"] not in Freq.__members__:
-        raise _error(f"FREQ={clipped(parts['FREQ'])} is unknown; it must be one of {allowed}")
+        raise _error(f"FREQ={clip(parts['FREQ'])} is unknown; it must be one of {allowed}")
     return Freq[parts["FREQ"]]
 
 
@@ -173,13 +175,13 @@ def _interval(value: str | None, freq: Freq) -> int:
         return 1
     highest = MAX_INTERVAL[freq]
     if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= highest:
-        raise _error(f"INTERVAL={clipped(value)} must be 1 to {highest} for {freq.name}")
+        raise _error(f"INTERVAL={clip(value)} must be 1 to {highest} for {freq.name}")
     return int(value)
 
 
 def _count(value: str) -> int:
     if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= MAX_COUNT:
-        raise _error(f"COUNT={clipped(value)} must be 1 to {MAX_COUNT}; or use UNTIL")
+        raise _error(f"COUNT={clip(value)} must be 1 to {MAX_COUNT}; or use UNTIL")
     return int(value)
 
 
@@ -191,7 +193,7 @@ def _until(value: str) -> datetime:
                 f"UNTIL={value} is a date only; give the time too, as in {value}T235959 "
                 f"(local to the time zone) or {value}T235959Z (UTC)"
             )
-        raise _error(f"UNTIL={clipped(value)} must be YYYYMMDDTHHMMSS (local), then Z for UTC")
+        raise _error(f"UNTIL={clip(value)} must be YYYYMMDDTHHMMSS (local), then Z for UTC")
     day, time, utc = match.groups()
     try:
         until = datetime.strptime(day + time, "%Y%m%d%H%M%S")
@@ -202,7 +204,7 @@ def _until(value: str) -> datetime:
 
 def _weekday(value: str) -> int:
     if value not in WEEKDAYS:
-        raise _error(f"WKST={clipped(value)} must be one of {', '.join(WEEKDAYS)}")
+        raise _error(f"WKST={clip(value)} must be one of {', '.join(WEEKDAYS)}")
     return WEEKDAYS.index(value)
 
 
@@ -225,9 +227,7 @@ def _number(name: str, item: str) -> int:
             return number
     negative = f" or -{highest} to -{lowest}" if signed else ""
     leap = "; leap seconds are not supported" if (name, item) == ("BYSECOND", "60") else ""
-    raise _error(
-        f"{name}={clipped(item) or '(empty)'} must be {lowest} to {highest}{negative}{leap}"
-    )
+    raise _error(f"{name}={clip(item) or '(empty)'} must be {lowest} to {highest}{negative}{leap}")
 
 
 def _by_day(item: str) -> tuple[int, int]:
@@ -235,7 +235,7 @@ def _by_day(item: str) -> tuple[int, int]:
     ordinal = int(match[1]) if match and match[1] else 0
     if match is None or (match[1] and not 1 <= abs(ordinal) <= 53):
         raise _error(
-            f"BYDAY={clipped(item) or '(empty)'} must be one of {', '.join(WEEKDAYS)}; in MONTHLY "
+            f"BYDAY={clip(item) or '(empty)'} must be one of {', '.join(WEEKDAYS)}; in MONTHLY "
             "and YEARLY rules an ordinal, 1 to 53 or -53 to -1, may stand before it, as in -1FR"
         )
     return WEEKDAYS.index(match[2]), ordinal
@@ -267,7 +267,7 @@ def _refuse_forbidden(rule: Rule) -> None:
     if rule.has_ordinals:
         _refuse_ordinals(rule)
     if rule.by_set_pos and not any(
-        getattr(rule, attribute) for attribute in _LISTS.values() if attribute != "by_set_pos"
+        getattr(rule, attribute) for attribute in BY_PARTS.values() if attribute != "by_set_pos"
     ):
         raise _error("BYSETPOS needs another BY part to choose from, such as BYDAY")
 

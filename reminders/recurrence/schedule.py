@@ -1,25 +1,21 @@
-"""A schedule: when a reminder is due, and when it speaks."""
+"""A schedule: the instants at which a reminder is due, and at which it fires."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn, Self
 
 from . import clock_changes as changes
 from . import describe, limits, nominal
 from .clock_changes import ClockChange
-from .errors import RecurrenceError
+from .errors import RecurrenceError, as_tuple
 from .grammar import parse
 from .implied import explicit_text
-from .lead import ON_TIME, Lead
+from .lead import NO_LEAD, ON_TIME, Lead, checked_leads
 from .timeline import Timeline
 from .tzif import DAY
-from .wall_clock import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, wall_clock
+from .wall_clock import FOREVER, Fold, Gap, WallClock, instant, instant_seconds, seconds, zone_clock
 
-NO_LEAD = (ON_TIME,)
-MAX_LEADS = 20
-MAX_LEAD = Lead(days=366)
 EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(2999, 12, 31, 23, 59, 59)
 
@@ -29,7 +25,7 @@ _UNKNOWN = -FOREVER
 
 
 class Fire(NamedTuple):
-    """One moment to speak: `fire_at` is `lead` before `due_at`; both aware, in UTC."""
+    """A fire: `fire_at` is `lead` before `due_at`; both aware, in UTC."""
 
     fire_at: datetime
     due_at: datetime
@@ -37,21 +33,21 @@ class Fire(NamedTuple):
 
     @property
     def order(self) -> tuple[datetime, Lead, datetime]:
-        """What fires are ordered by, and what `Schedule.next_fire` goes on after."""
+        """The sort key of fires, and the arguments with which `Schedule.next_fire` continues."""
         return self.fire_at, self.lead, self.due_at
 
 
 class Schedule:
-    """When a reminder is due: immutable, pure, cheap to make from a stored row.
+    """The schedule of a reminder: immutable, pure, cheap to make from a stored row.
 
     `starts_at`, `exdates` and `rdates` are naive wall-clock times in `timezone`, an IANA name;
     nothing is due before `starts_at`. `recurrence` is empty (once), an RFC 5545 rule or a 5-field
-    cron expression. `gap` and `fold` say what becomes of local times that the clock skips or
-    repeats, and of those at which a lead of days would fire. `leads` are how long before each due
-    instant to fire.
+    cron expression. `gap` and `fold` are the policies for local times that the clock skips or
+    repeats, also for the local times of leads with days. Each of `leads` fires that long before
+    each due instant.
 
     Instants come out as aware datetimes in UTC, in whole seconds. Construction raises
-    RecurrenceError on anything unusable; `validate` also finds what can never occur.
+    RecurrenceError for invalid arguments; `validate` also for a schedule that can never occur.
     """
 
     # The columns of a reminder that make its schedule: one list for all that read or write them.
@@ -65,7 +61,7 @@ class Schedule:
         "fold",
         "leads",
     )
-    __slots__ = (*FIELDS, "_added", "_excluded", "_last", "_timeline")
+    __slots__ = (*FIELDS, "_added_instants", "_excluded_instants", "_last", "_timeline")
 
     starts_at: datetime
     timezone: str
@@ -77,8 +73,8 @@ class Schedule:
     fold: Fold
     leads: tuple[Lead, ...]
     _timeline: Timeline
-    _excluded: frozenset[int]
-    _added: tuple[int, ...]
+    _excluded_instants: frozenset[int]
+    _added_instants: tuple[int, ...]
     _last: int | None
 
     def __init__(
@@ -102,12 +98,12 @@ class Schedule:
         put("recurrence", parsed.text if parsed else "")
         put("gap", _choice("gap", gap, _GAPS))
         put("fold", _choice("fold", fold, _FOLDS))
-        put("leads", _leads(leads))
+        put("leads", checked_leads(leads))
         put("_timeline", Timeline(parsed, start, timezone, self.gap, self.fold))
         put("exdates", _walls("exdates", exdates) if exdates else ())
         put("rdates", _walls("rdates", rdates) if rdates else ())
-        put("_excluded", self._exclusions() if self.exdates else frozenset())
-        put("_added", self._additions() if self.rdates else ())
+        put("_excluded_instants", self._exclusions() if self.exdates else frozenset())
+        put("_added_instants", self._additions() if self.rdates else ())
         put("_last", _UNKNOWN)
 
     @classmethod
@@ -123,8 +119,8 @@ class Schedule:
     def validate(cls, **fields: Any) -> Self:
         """Make a Schedule from the same fields and refuse it if it can never be due.
 
-        The check at the door: slower than construction, bounded to some milliseconds.
-        Raises RecurrenceError, naming the field at fault.
+        For new schedules: slower than construction, but bounded to some milliseconds. Raises
+        RecurrenceError, which names the field at fault.
         """
         schedule = cls(**fields)
         limits.check(
@@ -140,19 +136,19 @@ class Schedule:
 
     def after(self, instant_: datetime) -> datetime | None:
         """Return the first due instant strictly after an aware instant, None if there is none."""
-        found = self.next_due(instant_seconds(instant_))
-        return None if found is None else instant(found)
+        due = self.next_due(instant_seconds(instant_))
+        return None if due is None else instant(due)
 
     def upcoming(self, after: datetime, count: int) -> list[datetime]:
         """Return up to `count` due instants strictly after an aware instant."""
-        found: list[datetime] = []
+        instants: list[datetime] = []
         at: int | None = instant_seconds(after)
-        while len(found) < count:
+        while len(instants) < count:
             at = self.next_due(at)  # type: ignore[arg-type]
             if at is None:
                 break
-            found.append(instant(at))
-        return found
+            instants.append(instant(at))
+        return instants
 
     def next_fire(
         self,
@@ -177,13 +173,13 @@ class Schedule:
                 last = FOREVER if passed else -FOREVER
                 if due_at is not None and not is_within and candidate == lead:
                     last = instant_seconds(due_at)
-                found = self.first_of(candidate, (at, last))
+                pair = self.first_of(candidate, (at, last))
             else:
                 ahead = candidate.seconds
                 due = self.next_due(at + ahead if passed else at + ahead - 1)
-                found = None if due is None else (due - ahead, due)
-            if found is not None and (best is None or (found[0], candidate, found[1]) < best):
-                best = found[0], candidate, found[1]
+                pair = None if due is None else (due - ahead, due)
+            if pair is not None and (best is None or (pair[0], candidate, pair[1]) < best):
+                best = pair[0], candidate, pair[1]
         if best is None:
             return None
         return Fire(instant(best[0]), instant(best[2]), best[1])
@@ -191,31 +187,31 @@ class Schedule:
     def first_of(
         self, lead: Lead, after: tuple[int, int], floor: int = -FOREVER
     ) -> tuple[int, int] | None:
-        """Return the first (fire, due) of one lead after another one; due later than `floor`.
+        """Return the first (fire, due) of a lead later than `after`, and due after `floor`.
 
         In seconds since 1970, UTC.
         """
         if lead.days:
             clock = nominal.clock_of(self.timezone, self.gap, self.fold)
             return nominal.first(
-                clock, lead, after, floor, next_due=self.next_due, asked_wall=self.asked_wall
+                clock, lead, after, floor, next_due=self.next_due, rule_wall=self.rule_wall
             )
         fire, last = after
         due = self.next_due(max(fire + lead.seconds - (fire + lead.seconds > last), floor))
         return None if due is None else (due - lead.seconds, due)
 
     def fire(self, due_at: datetime, lead: Lead) -> Fire:
-        """Return when a lead fires of what is due at an instant."""
+        """Return the fire of a lead for a due instant."""
         if lead is ON_TIME:
             return Fire(due_at, due_at, lead)
         if not lead.days:
             return Fire(due_at - timedelta(0, lead.seconds), due_at, lead)
         due = instant_seconds(due_at)
         clock = nominal.clock_of(self.timezone, self.gap, self.fold)
-        return Fire(instant(nominal.fire_at(clock, lead, due, self.asked_wall(due))), due_at, lead)
+        return Fire(instant(nominal.fire_at(clock, lead, due, self.rule_wall(due))), due_at, lead)
 
     def wall_ahead(self, fire: int, lead: Lead) -> int:
-        """Return the wall time of what a lead announces at an instant; both in seconds."""
+        """Return the due wall time that a lead announces at the instant `fire`; both in seconds."""
         return self.wall(fire + lead.seconds) + lead.days * DAY
 
     def last(self) -> datetime | None:
@@ -230,7 +226,7 @@ class Schedule:
         low = self.next_due(-FOREVER)
         if low is None:
             return None
-        return self._narrow(low, max([low, self._timeline.bound(), *self._added[-1:]]))
+        return self._narrow(low, max([low, self._timeline.bound(), *self._added_instants[-1:]]))
 
     def before(self, instant_: datetime) -> datetime | None:
         """Return the last due instant strictly before an aware instant, None if there is none."""
@@ -238,14 +234,14 @@ class Schedule:
         return None if low is None or low > high else instant(self._narrow(low, high))
 
     def _narrow(self, low: int, high: int) -> int:
-        """Return the last due instant up to `high`; `low` is one of them."""
+        """Return the last due instant up to `high`; `low` is a due instant."""
         while low < high:
             middle = (low + high) // 2
-            found = self.next_due(middle)
-            if found is None or found > high:
+            due = self.next_due(middle)
+            if due is None or due > high:
                 high = middle
             else:
-                low = found
+                low = due
         return low
 
     @property
@@ -253,48 +249,54 @@ class Schedule:
         """The schedule in English words, with times of the wall clock and the zone."""
         recurrence = self._timeline.recurrence
         rdates = [wall for wall in self.rdates if wall >= self.starts_at]
-        return describe.describe(recurrence, self.starts_at, self.timezone, self.exdates, rdates)
+        return describe.schedule_text(
+            recurrence, self.starts_at, self.timezone, self.exdates, rdates
+        )
 
     def clock_change(self, due_at: datetime) -> ClockChange | None:
-        """Return what a clock change does to the occurrence due then; None if it meets none."""
-        return changes.at(self._clock, self._asked, instant_seconds(due_at))
+        """Return the clock change that the occurrence due at an instant meets, or None."""
+        return changes.at(self._clock, self._local_times, instant_seconds(due_at))
 
     def clock_changes(self, after: datetime, until: datetime) -> list[ClockChange]:
-        """Return what clock changes in (after, until] do to occurrences, also to skipped ones."""
+        """Return the clock changes in (after, until] that move, repeat or skip occurrences."""
         return changes.between(
-            self._clock, self._asked, self.next_due, instant_seconds(after), instant_seconds(until)
+            self._clock,
+            self._local_times,
+            self.next_due,
+            instant_seconds(after),
+            instant_seconds(until),
         )
 
     def wall(self, at: int) -> int:
-        """Return what the wall clock shows at an instant; both in seconds since 1970."""
+        """Return the wall time of an instant; both in seconds since 1970."""
         return at + self._clock.stretch(at).offset
 
-    def asked_wall(self, due: int) -> int:
-        """As `wall`, for a due instant; the wall time asked for where a gap has moved it."""
+    def rule_wall(self, due: int) -> int:
+        """Return the wall time in the rule of a due instant: before the move if a gap moved it."""
         stretch = self._clock.stretch(due)
         wall = due + stretch.gap_offset
-        if stretch.gap_low <= wall < stretch.gap_high and self._asked(wall, wall + 1):
+        if stretch.gap_low <= wall < stretch.gap_high and self._local_times(wall, wall + 1):
             return wall
         return due + stretch.offset
 
     def next_due(self, at: int) -> int | None:
-        """`after` in seconds since 1970, UTC."""
-        excluded, added = self._excluded, self._added
+        """As `after`, in seconds since 1970, UTC."""
+        excluded, added = self._excluded_instants, self._added_instants
         if not excluded and not added:
             return self._timeline.next(at)
         while True:
-            found = self._timeline.next(at)
+            due = self._timeline.next(at)
             place = bisect_right(added, at)
-            if place < len(added) and (found is None or added[place] < found):
-                found = added[place]
-            if found is None or found not in excluded:
-                return found
-            at = found
+            if place < len(added) and (due is None or added[place] < due):
+                due = added[place]
+            if due is None or due not in excluded:
+                return due
+            at = due
 
     @property
     def _clock(self) -> WallClock:
-        """The clock of a one-off; that of the timeline may keep real pace."""
-        return wall_clock(self.timezone, self.gap, self.fold)
+        """The clock of a one-off; the timeline's clock may keep real pace."""
+        return zone_clock(self.timezone, self.gap, self.fold)
 
     def _exclusions(self) -> frozenset[int]:
         # At real pace an excluded time is excluded both times the clock shows it.
@@ -307,18 +309,18 @@ class Schedule:
         walls = [seconds(wall) for wall in self.rdates if wall >= self.starts_at]
         return tuple(sorted({due for wall in walls for due in clock.instants(wall)}))
 
-    def _asked(self, low: int, high: int) -> list[int]:
-        """Wall times asked for in [low, high), before any clock change."""
+    def _local_times(self, low: int, high: int) -> list[int]:
+        """Return the schedule's wall times in [low, high), before any clock change."""
         first = max(low, seconds(self.starts_at))
-        asked = [wall for wall in map(seconds, self.rdates) if first <= wall < high]
-        asked += self._timeline.walls(low, high)
-        return sorted(set(asked).difference(map(seconds, self.exdates)))
+        walls = [wall for wall in map(seconds, self.rdates) if first <= wall < high]
+        walls += self._timeline.walls(low, high)
+        return sorted(set(walls).difference(map(seconds, self.exdates)))
 
     def _identity(self) -> tuple[object, ...]:
         return (
             self.starts_at,
             self.timezone,
-            # Rules that mean the same from this start on are one.
+            # Rules with the same meaning from this start on are equal.
             explicit_text(self.recurrence, self.starts_at, self.timezone),
             self.exdates,
             self.rdates,
@@ -327,10 +329,10 @@ class Schedule:
             self.leads,
         )
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Schedule):
+    def __eq__(self, value: object) -> bool:
+        if not isinstance(value, Schedule):
             return NotImplemented
-        return self._identity() == other._identity()
+        return self._identity() == value._identity()
 
     def __hash__(self) -> int:
         return hash(self._identity())
@@ -358,49 +360,14 @@ def _text(field: str, value: object) -> None:
 
 
 def _walls(field: str, values: Iterable[datetime]) -> tuple[datetime, ...]:
-    found = _items(field, values)
-    for value in found:
+    items = as_tuple(field, values)
+    for value in items:
         _wall(field, value)
-    return tuple(sorted({value.replace(fold=0) for value in found}))
+    return tuple(sorted({value.replace(fold=0) for value in items}))
 
 
-def _leads(values: Iterable[Lead | timedelta]) -> tuple[Lead, ...]:
-    found = _items("leads", values)
-    if found == NO_LEAD:
-        return NO_LEAD
-    if not 1 <= len(found) <= MAX_LEADS:
-        raise RecurrenceError("leads", f"must be 1 to {MAX_LEADS} durations")
-    leads = sorted({_lead(value) for value in found})
-    for lead, longer in pairwise(leads):
-        if lead.length == longer.length:
-            raise RecurrenceError(
-                "leads", f"{lead} and {longer} are of one length; give one of them"
-            )
-    return tuple(leads)
-
-
-def _lead(value: object) -> Lead:
-    if not isinstance(value, Lead | timedelta):
-        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
-    if isinstance(value, timedelta) and value.microseconds:
-        raise RecurrenceError("leads", "must be in whole seconds")
-    lead = Lead.of(value)
-    if lead.days < 0 or not ON_TIME <= lead <= MAX_LEAD:
-        raise RecurrenceError("leads", f"must be durations from 0 to {MAX_LEAD.days} days")
-    if lead.seconds <= -DAY:
-        raise RecurrenceError("leads", f"{lead} takes off a day or more of its days")
-    return lead
-
-
-def _items(field: str, values: Iterable[Any]) -> tuple[Any, ...]:
+def _choice(field: str, value: str, choices: dict[str, Any]) -> Any:
     try:
-        return tuple(values)
-    except TypeError:
-        raise RecurrenceError(field, "must be a list") from None
-
-
-def _choice(field: str, value: str, known: dict[str, Any]) -> Any:
-    try:
-        return known[value]
+        return choices[value]
     except (KeyError, TypeError):
-        raise RecurrenceError(field, f"must be one of {', '.join(known)}") from None
+        raise RecurrenceError(field, f"must be one of {', '.join(choices)}") from None

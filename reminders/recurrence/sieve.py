@@ -1,15 +1,16 @@
-"""Days that meet two conditions, found exactly by long bit masks where a walk would be too long."""
+"""Days that meet two conditions, by long bit masks: exact, and quicker than a long walk."""
 
 import re
+from calendar import isleap
 from collections.abc import Collection
 from functools import lru_cache
 from math import gcd
 
-from .periods import LAST_DAY, Months, Periods, is_leap, weekday
+from .periods import LAST_DAY, Months, Periods, weekday
 
-# The Gregorian calendar, weekdays included, repeats after so many days: 400 years.
+# The Gregorian calendar, weekdays included, repeats after 400 years.
 CYCLE_DAYS = 146_097
-# Day 0 is in it.
+# The year of day 0.
 _FIRST_YEAR = 1970
 # In days, and whole bytes.
 _WINDOW = 1 << 17
@@ -18,7 +19,7 @@ _ANY_BIT = re.compile(rb"[^\0]")
 
 
 class Sieve:
-    """Days that match, by periods and by residues, sifted a window of some 350 years at a time."""
+    """Days that match both periods and residues, in windows of about 350 years."""
 
     def __init__(
         self, days: Periods | None, residues: Collection[int], period: int, first: int
@@ -29,7 +30,7 @@ class Sieve:
         self._sift(first)
 
     def next_day(self, day: int, last: int) -> int | None:
-        """Return the first of them from `day` to `last`."""
+        """Return the first matching day from `day` to `last`."""
         while day <= last:
             if not self.first <= day < self.first + _WINDOW:
                 self._sift(day)
@@ -40,9 +41,9 @@ class Sieve:
         return None
 
     def _sift(self, first: int) -> None:
-        common = _tiled(_marks(self.residues, self.period, first), self.period)
+        common = _tile(_marks(self.residues, self.period, first), self.period)
         if self.days is not None:
-            common &= _tiled(_turned(four_centuries(self.days), first), CYCLE_DAYS)
+            common &= _tile(_rotate(four_centuries(self.days), first), CYCLE_DAYS)
         self.first = first
         # Beyond the window the tiles are not complete.
         self.bits = (common & _FULL_WINDOW).to_bytes(_WINDOW // 8, "little")
@@ -60,7 +61,7 @@ class Sieve:
 
 
 class Strided(Periods):
-    """Days of months, of which every `stride` from `start_day` counts."""
+    """Days of months that are also a multiple of `stride` days after `start_day`."""
 
     # months to walk before the sieve is quicker
     budget = 12
@@ -97,20 +98,20 @@ class Strided(Periods):
 
     def next_day(self, day: int, last: int) -> int | None:
         if self._sieve is None:
-            found = super().next_day(day, last)
-            if found is not None or not self.residues or last - day < 28 * self.budget:
-                return found
+            matching = super().next_day(day, last)
+            if matching is not None or not self.residues or last - day < 28 * self.budget:
+                return matching
             self._sieve = self._make_sieve()
         return self._sieve.next_day(day, last)
 
     def pass_days(self, day: int, count: int, last: int) -> tuple[int, int]:
-        """Pass them one by one: many months of the sequence hold none."""
+        """Pass days one by one, as many months of the sequence hold no day of the stride."""
         if self._sieve is None and count > self.budget:
             self._sieve = self._make_sieve()
-        passed, found = 0, day - 1
-        while passed < count and (following := self.next_day(found + 1, last)) is not None:
-            passed, found = passed + 1, following
-        return passed, found
+        count_passed, newest = 0, day - 1
+        while count_passed < count and (following := self.next_day(newest + 1, last)) is not None:
+            count_passed, newest = count_passed + 1, following
+        return count_passed, newest
 
     def _make_sieve(self) -> Sieve:
         return Sieve(self.months, (self.start_day,), self.stride, self.start_day)
@@ -118,12 +119,12 @@ class Strided(Periods):
 
 @lru_cache(maxsize=256)
 def four_centuries(days: Periods) -> int:
-    """Return the days of 400 years from day 0 on, of periods that all are in the sequence."""
+    """Return the mask of days in 400 years from day 0 on, for periods that are all in sequence."""
     shapes: dict[tuple[int, bool], str] = {}
     years = []
     first = 0
     for year in range(_FIRST_YEAR, _FIRST_YEAR + 400):
-        shape = weekday(first), is_leap(year)
+        shape = weekday(first), isleap(year)
         length = 365 + shape[1]
         if shape not in shapes:
             shapes[shape] = f"{_year(days, first, length):0{length}b}"
@@ -133,10 +134,10 @@ def four_centuries(days: Periods) -> int:
 
 
 def day_residues(units: int, size: int, anchor: int, interval: int) -> tuple[set[int], int]:
-    """Return which days hold a unit that counts, as residues and their period.
+    """Return the days that hold a unit that counts, as residues and their period.
 
-    A day has `size` units, of which those in the mask `units` are allowed; every `interval`
-    units from `anchor` counts.
+    A day has `size` units; the mask `units` allows some of them. Every `interval` units from
+    `anchor` counts.
     """
     common = gcd(size, interval)
     period = interval // common
@@ -159,14 +160,14 @@ def _year(days: Periods, first: int, length: int) -> int:
     return mask
 
 
-def _turned(cycle: int, day: int) -> int:
-    """The cycle from another day on."""
+def _rotate(cycle: int, day: int) -> int:
+    """Return the cycle rotated to begin with `day`."""
     turn = day % CYCLE_DAYS
     return cycle >> turn | (cycle & (1 << turn) - 1) << CYCLE_DAYS - turn
 
 
 def _marks(residues: Collection[int], period: int, day: int) -> int:
-    """Bits, from `day` on, of the first period, or of as much as fits the window."""
+    """Return the bits, from `day` on, of the first period, or of as much as fits the window."""
     length = min(period, _WINDOW)
     marks = bytearray(length // 8 + 1)
     for residue in residues:
@@ -176,7 +177,7 @@ def _marks(residues: Collection[int], period: int, day: int) -> int:
     return int.from_bytes(marks, "little")
 
 
-def _tiled(mask: int, period: int) -> int:
+def _tile(mask: int, period: int) -> int:
     """Repeat a mask throughout the window."""
     while period < _WINDOW:
         mask |= mask << period

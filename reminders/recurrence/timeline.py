@@ -7,18 +7,14 @@ from .build import of_cron, of_rule
 from .expansion import Expansion
 from .grammar import Recurrence
 from .periods import LAST_DAY
-from .rrule import Rule
-from .tzif import DAY
-from .wall_clock import FOREVER, Fold, Gap, Stretch, WallClock, seconds, wall_clock
+from .rrule import ENDLESS_YEAR, Rule
+from .tzif import DAY, MAX_SHIFT
+from .wall_clock import FOREVER, Fold, Gap, Stretch, WallClock, seconds, zone_clock
 
 _LAST_WALL = LAST_DAY * DAY
-# An UNTIL in it means no end.
-LAST_YEAR = 9999
-# No wall clock is farther from UTC.
-_REACH = 2 * DAY
-# Stretches passed in vain: with gap skip, more than one cycle of all that a zone ever skips.
+# The limit of stretches without a due instant: with gap skip, more than all gaps of a zone's cycle.
 _MAX_STRETCHES = 2_000
-# A count above this is none if it is not reached in 500 years.
+# A count above this that is not reached in 500 years means no end.
 _SURELY_COUNTED = 100
 _COUNTED = 182_625 * DAY
 
@@ -50,39 +46,39 @@ class Timeline:
         self.recurrence = recurrence
         self.key = (recurrence, start, name, gap, fold)
         self.floor = start - 1
-        self.first = start - _REACH
+        self.first = start - MAX_SHIFT
         self.last_wall = _LAST_WALL
         self.until: int | None = FOREVER
         self.clock: WallClock
         self.expansion: Expansion
         if isinstance(recurrence, Rule):
-            self.clock = wall_clock(name, gap, fold)
+            self.clock = zone_clock(name, gap, fold)
             self.expansion = of_rule(recurrence, start)
             if recurrence.until is not None:
                 self._end_by(recurrence.until)
             elif recurrence.count is not None:
                 self.until = None
         elif recurrence is None:
-            self.clock = wall_clock(name, gap, fold)
+            self.clock = zone_clock(name, gap, fold)
             self.expansion = Once(start)
             self.last_wall = start
         else:
-            self.clock = wall_clock(name, gap, fold, recurrence.real_pace)
+            self.clock = zone_clock(name, gap, fold, recurrence.real_pace)
             self.expansion = of_cron(recurrence)
             if recurrence.real_pace:
                 # After the start the clock may show earlier times once more.
-                self.floor -= _REACH
-                self.first = wall_clock(name, gap, fold).bound(start)
+                self.floor -= MAX_SHIFT
+                self.first = zone_clock(name, gap, fold).bound(start)
 
     def _end_by(self, until: datetime) -> None:
-        if until.year == LAST_YEAR:
+        if until.year == ENDLESS_YEAR:
             return
         bound = seconds(until.replace(tzinfo=None))
         if until.tzinfo is None:
             self.last_wall = min(bound, _LAST_WALL)
         else:
             self.until = bound
-            self.last_wall = min(bound + _REACH, _LAST_WALL)
+            self.last_wall = min(bound + MAX_SHIFT, _LAST_WALL)
 
     @property
     def is_endless(self) -> bool:
@@ -93,7 +89,7 @@ class Timeline:
         expansion, floor, last = self.expansion, self.floor, self.last_wall
         at = max(instant + 1, self.first)
         for _ in range(_MAX_STRETCHES):
-            if at > last + _REACH:
+            if at > last + MAX_SHIFT:
                 break
             stretch = self.clock.stretch(at)
             _, _, offset, low, high, gap_low, gap_high, gap_offset = stretch
@@ -101,26 +97,29 @@ class Timeline:
             if begin < low or begin < floor:
                 begin = max(begin, low - 1, floor)
             wall = expansion.next(begin, last)
-            found = wall - offset if wall is not None and wall < high else None
+            due = wall - offset if wall is not None and wall < high else None
             if gap_high and at < gap_high - gap_offset:
                 begin = max(at - 1 + gap_offset, gap_low - 1, floor)
                 moved = expansion.next(begin, min(gap_high - 1, last))
-                if moved is not None and (found is None or moved - gap_offset < found):
-                    found = moved - gap_offset
-            if found is not None:
-                return found if found <= self._until() else None
+                if moved is not None and (due is None or moved - gap_offset < due):
+                    due = moved - gap_offset
+            if due is not None:
+                return due if due <= self._until() else None
             at = self._search_on(stretch, at, wall)
         return None
 
     def _search_on(self, stretch: Stretch, at: int, wall: int | None) -> int:
-        """Where to look when a stretch holds nothing more and `wall` is the next wall time."""
+        """Return the instant at which the search continues after a stretch without a due instant.
+
+        `wall` is the next wall time.
+        """
         end = stretch.end
         if end == FOREVER:
             return FOREVER
         if at - 1 + stretch.offset >= end + self.clock.stretch(end).offset:
             # The clock goes back at the end, over wall times already passed.
             return end
-        return FOREVER if wall is None else max(end, wall - _REACH)
+        return FOREVER if wall is None else max(end, wall - MAX_SHIFT)
 
     def _until(self) -> int:
         if self.until is None:
@@ -129,38 +128,38 @@ class Timeline:
 
     def bound(self) -> int:
         """Return an instant after which nothing is due, FOREVER if endless."""
-        return min(self._until(), self.last_wall + _REACH)
+        return min(self._until(), self.last_wall + MAX_SHIFT)
 
     def walls(self, low: int, high: int) -> list[int]:
         """Return the wall times in [low, high) that a gap may skip."""
-        found: list[int] = []
+        walls: list[int] = []
         wall: int | None = max(low - 1, self.floor)
         while not self.clock.real_pace:
             wall = self.expansion.next(wall, min(high - 1, self.last_wall))  # type: ignore[arg-type]
             if wall is None:
                 break
-            found.append(wall)
-        return found
+            walls.append(wall)
+        return walls
 
     def nth(self, count: int) -> int:
         """Return the instant at which the rule has been due `count` times."""
-        left, found = count, self.first - 1
+        remaining, newest = count, self.first - 1
         end = FOREVER if count <= _SURELY_COUNTED else self.first + _COUNTED
-        while left and found < end:
-            following = self.next(found)
+        while remaining and newest < end:
+            following = self.next(newest)
             if following is None:
                 return FOREVER
             stretch = self.clock.stretch(following)
             limit, one_by_one = self._countable(stretch, following)
             walk = self._walk if one_by_one else self._advance
-            steps, passed = walk(stretch, following, left, min(limit, end))
+            steps, passed = walk(stretch, following, remaining, min(limit, end))
             if not steps:
                 break
-            left, found = left - steps, passed
-        return FOREVER if left else found
+            remaining, newest = remaining - steps, passed
+        return FOREVER if remaining else newest
 
     def _countable(self, stretch: Stretch, at: int) -> tuple[int, bool]:
-        """How far from `at` on instants are counted in one way, and whether one by one."""
+        """Return the end of one way of counting from `at` on, and whether it goes one by one."""
         begin, end = stretch.gap_low - stretch.gap_offset, stretch.gap_high - stretch.gap_offset
         if not stretch.gap_high or at >= end or not self._meets_gap(stretch):
             return stretch.end, False
@@ -171,7 +170,7 @@ class Timeline:
         return self.expansion.next(begin, min(stretch.gap_high - 1, self.last_wall)) is not None
 
     def _advance(self, stretch: Stretch, at: int, count: int, limit: int) -> tuple[int, int]:
-        """Pass up to `count` instants in [at, limit), where no gap is in the way."""
+        """Pass up to `count` instants in [at, limit), if no gap is in the way."""
         offset = stretch.offset
         high = min(stretch.high, limit + offset, self.last_wall + 1)
         begin = max(at - 1 + offset, stretch.low - 1, self.floor)
@@ -179,13 +178,13 @@ class Timeline:
         return steps, wall - offset
 
     def _walk(self, stretch: Stretch, at: int, count: int, limit: int) -> tuple[int, int]:
-        """Pass up to `count` instants in [at, limit) one by one: moved ones may coincide."""
+        """Pass up to `count` instants in [at, limit) one by one, as two moved ones may coincide."""
         instant = at - 1
         for step in range(count):
-            found = self.next(instant)
-            if found is None or found >= limit:
+            following = self.next(instant)
+            if following is None or following >= limit:
                 return step, instant
-            instant = found
+            instant = following
         return count, instant
 
 

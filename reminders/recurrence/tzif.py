@@ -10,7 +10,10 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 # The Gregorian calendar repeats, weekdays included, every 400 years.
 CYCLE = 146_097 * DAY
-# The tables of tzdata end before this year; from here on the rule in the footer is alone in force.
+# No offset, no clock change and no distance of two offsets of a zone is larger (Manila 1844, Apia
+# 2011: a whole day).
+MAX_SHIFT = 2 * DAY
+# The tables of tzdata end before this year; from here on only the rule in the footer applies.
 FIRST_RULE_YEAR = 2100
 RULES_FROM = (date(FIRST_RULE_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL) * DAY
 
@@ -26,7 +29,7 @@ _CHANGE = re.compile(r"M([0-9]+)\.([0-9])\.([0-6])(?:/([-+]?[0-9:]+))?")
 class Changes(NamedTuple):
     """UTC offsets of a zone: `offsets[i]` holds before `at[i]`, `offsets[i + 1]` from it on.
 
-    Seconds throughout. With `repeats`, instants from RULES_FROM + CYCLE on are to be looked up
+    In seconds. With `repeats`, an instant from RULES_FROM + CYCLE on has the offset of the instant
     whole cycles earlier.
     """
 
@@ -68,7 +71,7 @@ def _end_of_block(content: bytes, start: int, time_size: int) -> int:
 
 
 def _without_idle_changes(first: int, timeline: list[tuple[int, int]], repeats: bool) -> Changes:
-    """Drop changes of name only: the clock does not move."""
+    """Drop changes that do not move the clock, such as a new name of the zone."""
     at, offsets = [], [first]
     for t, offset in timeline:
         if offset != offsets[-1]:
@@ -78,7 +81,7 @@ def _without_idle_changes(first: int, timeline: list[tuple[int, int]], repeats: 
 
 
 def _rule_changes(footer: str, since: int) -> list[tuple[int, int]]:
-    """Changes after `since` by the POSIX TZ rule in the footer, one cycle beyond the tables."""
+    """Return the changes after `since` by the POSIX TZ rule in the footer, for one cycle."""
     match = _FOOTER.fullmatch(footer)
     if match is None:
         raise ValueError(f"cannot read the TZ rule {footer!r}")
@@ -95,7 +98,7 @@ def _rule_changes(footer: str, since: int) -> list[tuple[int, int]]:
 
 
 def _change(rule: str, year: int) -> int:
-    """Seconds since 1970 on the wall clock in force before the change."""
+    """Return the seconds since 1970 of a change, on the wall clock before it."""
     match = _CHANGE.fullmatch(rule)
     if match is None:
         raise ValueError(f"cannot read the TZ change {rule!r}")

@@ -10,17 +10,15 @@ from zoneinfo import ZoneInfo
 from accounts import timezones
 
 from .errors import RecurrenceError
-from .tzif import CYCLE, DAY, RULES_FROM, Changes, read
+from .tzif import CYCLE, DAY, MAX_SHIFT, RULES_FROM, Changes, read
 
 EPOCH = datetime(1970, 1, 1)
 UTC_EPOCH = EPOCH.replace(tzinfo=UTC)
 FOREVER = 1 << 60
-# No offset and no clock change is larger (Manila 1844, Apia 2011: a whole day).
-_REACH = 2 * DAY
 
 
 class Gap(StrEnum):
-    """What becomes of a local time that the clock skips."""
+    """The policy for a local time that the clock skips."""
 
     AFTER = "after"
     BEFORE = "before"
@@ -28,7 +26,7 @@ class Gap(StrEnum):
 
 
 class Fold(StrEnum):
-    """Which of its two instants a repeated local time means."""
+    """The policy for a local time that the clock repeats: which of its two instants counts."""
 
     FIRST = "first"
     SECOND = "second"
@@ -36,10 +34,10 @@ class Fold(StrEnum):
 
 
 class Stretch(NamedTuple):
-    """A stretch of UTC with one offset: where its instants come from on the wall clock.
+    """A stretch of UTC with one offset, and the wall times whose instants lie in it.
 
-    An instant in [begin, end) shows the wall time `instant + offset`; wall times in [low, high)
-    have theirs here, and those skipped in [gap_low, gap_high) are moved here by `gap_offset`.
+    An instant in [begin, end) shows the wall time `instant + offset`. Wall times in [low, high)
+    have their instants here; skipped wall times in [gap_low, gap_high) move here by `gap_offset`.
     All in seconds since 1970, UTC or wall clock.
     """
 
@@ -90,10 +88,10 @@ class WallClock:
         if instant >= self._repeats_from:
             return self._cycles_later(instant)
         index = bisect_right(self.changes.at, instant)
-        found = self._stretches.get(index)
-        if found is None:
-            found = self._stretches[index] = self._make(index)
-        return found
+        stretch = self._stretches.get(index)
+        if stretch is None:
+            stretch = self._stretches[index] = self._make(index)
+        return stretch
 
     def _cycles_later(self, instant: int) -> Stretch:
         shift = (instant - RULES_FROM) // CYCLE * CYCLE
@@ -124,37 +122,37 @@ class WallClock:
 
     def instants(self, wall: int) -> list[int]:
         """Return the instants that a wall time means: none, one or two."""
-        found = []
-        stretch = self.stretch(wall - _REACH)
-        while stretch.begin <= wall + _REACH:
+        instants = []
+        stretch = self.stretch(wall - MAX_SHIFT)
+        while stretch.begin <= wall + MAX_SHIFT:
             if stretch.low <= wall < stretch.high:
-                found.append(wall - stretch.offset)
+                instants.append(wall - stretch.offset)
             if stretch.gap_low <= wall < stretch.gap_high:
-                found.append(wall - stretch.gap_offset)
+                instants.append(wall - stretch.gap_offset)
             if stretch.end == FOREVER:
                 break
             stretch = self.stretch(stretch.end)
-        return found
+        return instants
 
     def bound(self, wall: int) -> int:
-        """Return the instant from which on the clock has reached the wall time."""
+        """Return the first instant at which the clock has reached the wall time."""
         reached = self.instants(wall)
         if reached:
             return min(reached)
-        stretch = self.stretch(wall - _REACH)
+        stretch = self.stretch(wall - MAX_SHIFT)
         while stretch.end + self.stretch(stretch.end).offset <= wall:
             stretch = self.stretch(stretch.end)
         return stretch.end
 
 
 @lru_cache(maxsize=4096)
-def wall_clock(name: str, gap: Gap, fold: Fold, real_pace: bool = False) -> WallClock:
+def zone_clock(name: str, gap: Gap, fold: Fold, real_pace: bool = False) -> WallClock:
     """Return the clock of a zone. Raises RecurrenceError on `timezone`."""
     return WallClock(_changes(name), gap, fold, real_pace)
 
 
 def seconds(wall: datetime) -> int:
-    """Seconds since 1970 on the wall clock."""
+    """Return the seconds since 1970 on the wall clock."""
     since = wall - EPOCH
     return since.days * DAY + since.seconds
 
@@ -180,7 +178,7 @@ def to_utc(
 
     Raises RecurrenceError on `timezone`.
     """
-    clock = wall_clock(timezone, Gap(gap), Fold(fold))
+    clock = zone_clock(timezone, Gap(gap), Fold(fold))
     return [instant(count) for count in clock.instants(seconds(wall))]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from reminders.models import Reminder
 from reminders.models.unreadable import UnreadableReminder
 from reminders.recurrence import ClockChange, Fold, Gap, RecurrenceError
-from reminders.recurrence.wall_clock import FOREVER, UTC_EPOCH, instant, wall_clock
+from reminders.recurrence.wall_clock import FOREVER, UTC_EPOCH, instant, zone_clock
 
 CHUNK = 2000
 SECOND = timedelta(seconds=1)
@@ -51,7 +51,7 @@ def turns(timezone: str, after: datetime, until: datetime) -> list[Turn]:
     Raises RecurrenceError for an unknown zone.
     """
     # Gap and fold do not matter here: they convert local times only.
-    clock = wall_clock(timezone, Gap.AFTER, Fold.FIRST)
+    clock = zone_clock(timezone, Gap.AFTER, Fold.FIRST)
     end = (until - UTC_EPOCH) // SECOND
     changes = []
     stretch = clock.stretch((after - UTC_EPOCH) // SECOND)

@@ -71,7 +71,7 @@ def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: ti
     return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
 
 
-def coalesced(plan: Plan, now: datetime, reason: str) -> Plan:
+def coalesce_plan(plan: Plan, now: datetime, reason: str) -> Plan:
     """Return a plan in which only the newest fire is left; older ones are missed for `reason`."""
     is_last = plan.next is None or plan.next.fire_at > now
     newest = [fire for fire in plan.fires if is_last and fire.fire_at == plan.fires[-1].fire_at]
@@ -79,7 +79,7 @@ def coalesced(plan: Plan, now: datetime, reason: str) -> Plan:
     return Plan(newest, [*plan.missed, *older], plan.next)
 
 
-def dropped(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Plan:
+def drop_plan(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Plan:
     """Return a plan in which `first` and all later fires until `until` are missed for `reason`."""
     due, following = due_until(schedule, first, until)
     return Plan([], [(fire, reason) for fire in due], following)

@@ -61,15 +61,15 @@ class Preview:
     messages: Sequence[PreviewMessage] = ()
 
 
-def preview(schedule: Schedule, after: datetime, count: int) -> Preview:
+def preview_schedule(schedule: Schedule, after: datetime, count: int) -> Preview:
     """Return up to `count` occurrences strictly after an aware instant.
 
     Local times that the clock skips are listed between them and do not count. Raises
     RecurrenceError if the search for the next occurrence takes too long.
     """
-    instants, exhausted = due(schedule, after, count)
+    instants, exhausted = next_due_instants(schedule, after, count)
     lines = [(at, 1, _occurrence_line(schedule, at)) for at in instants]
-    for wall, change in _skipped(schedule, after, instants, exhausted).items():
+    for wall, change in _skipping_changes(schedule, after, instants, exhausted).items():
         (at,) = to_utc(wall, schedule.timezone, Gap.AFTER)
         lines.append((at, 0, PreviewLine(None, wall, None, change)))
     return Preview(
@@ -97,7 +97,9 @@ def messages(reminder: MessageFields, after: datetime, count: Count) -> list[Pre
     return messages
 
 
-def due(schedule: Schedule, after: datetime, count: int) -> tuple[list[datetime], bool]:
+def next_due_instants(
+    schedule: Schedule, after: datetime, count: int
+) -> tuple[list[datetime], bool]:
     """Return up to `count` due instants after an aware instant, and whether there are no more."""
     instants = schedule.upcoming(after, count + 1)
     return instants[:count], len(instants) <= count
@@ -109,7 +111,7 @@ def _occurrence_line(schedule: Schedule, at: datetime) -> PreviewLine:
     return PreviewLine(at, local, offset, schedule.clock_change(at))
 
 
-def _skipped(
+def _skipping_changes(
     schedule: Schedule, after: datetime, instants: list[datetime], exhausted: bool
 ) -> dict[datetime, ClockChange]:
     """Return the clock changes that skip an occurrence, by its local time.
@@ -122,11 +124,11 @@ def _skipped(
     begin = max(after, schedule.starts_at.replace(tzinfo=UTC) - _MAX_OFFSET)
     changes = schedule.clock_changes(begin, last)
     if exhausted:
-        changes += _skipped_at_end(schedule, last)
+        changes += _skipping_changes_at_end(schedule, last)
     return {change.wall: change for change in changes if change.due_at is None}
 
 
-def _skipped_at_end(schedule: Schedule, last: datetime) -> list[ClockChange]:
+def _skipping_changes_at_end(schedule: Schedule, last: datetime) -> list[ClockChange]:
     """Return the clock changes that skip an occurrence after the last one.
 
     With Gap.AFTER the clock would move these occurrences, so that they can be listed.

@@ -16,8 +16,8 @@ from reminders.recurrence.wall_clock import (
     instant,
     instant_seconds,
     seconds,
-    wall_clock,
     wall_time,
+    zone_clock,
 )
 
 # Offsets from UTC are multiples of this many seconds, and at most MAX_OFFSET with the largest gap
@@ -30,7 +30,7 @@ StoredTimes = Sequence[datetime] | None
 Starts = list[tuple[Lead, int]]
 
 
-class Row(Protocol):
+class NextFireColumns(Protocol):
     """The columns of a reminder that hold its next fire."""
 
     @property
@@ -43,7 +43,7 @@ class Row(Protocol):
     def error(self) -> str: ...
 
 
-def planned_fire(schedule: Schedule, row: Row) -> Fire:
+def planned_fire(schedule: Schedule, row: NextFireColumns) -> Fire:
     """Return the next fire of a reminder, with the instant at which it was to fire.
 
     That is the stored instant for a lead of days, which today's tz rules may fire at another one.
@@ -56,19 +56,19 @@ def planned_fire(schedule: Schedule, row: Row) -> Fire:
     return fire._replace(fire_at=row.next_fire_at)
 
 
-def wall_times(schedule: Schedule, fire: Fire) -> list[datetime]:
-    """Return for each lead the local due time that it announces at `fire_at`.
+def due_wall_times(schedule: Schedule, fire: Fire) -> list[datetime]:
+    """Return for each lead the local due time that it announces when `fire` fires.
 
     For the lead that fires now this is the local time in the rule (02:30), even if a DST gap moved
     the firing to 03:00.
     """
     due = instant_seconds(fire.due_at)
     if schedule.leads == (fire.lead,):
-        return [wall_time(schedule.asked_wall(due))]
+        return [wall_time(schedule.rule_wall(due))]
     fires = instant_seconds(fire.fire_at)
     return [
         wall_time(
-            schedule.asked_wall(due) if lead == fire.lead else schedule.wall_ahead(fires, lead)
+            schedule.rule_wall(due) if lead == fire.lead else schedule.wall_ahead(fires, lead)
         )
         for lead in schedule.leads
     ]
@@ -82,7 +82,7 @@ def relocate(
     `planned` has not fired and is later than `now`; `stored` are the local times stored with it.
     The new fire may be in the past, or None if the schedule has no further one.
     """
-    current = wall_times(schedule, planned)
+    current = due_wall_times(schedule, planned)
     stored = current if stored is None else list(stored)
     due = instant_seconds(planned.due_at)
     is_due = schedule.next_due(due - 1) == due
@@ -92,7 +92,7 @@ def relocate(
         return planned, stored
     if stored != current and _keeps_real_pace(schedule):
         fire = schedule.next_fire(now)
-        return fire, wall_times(schedule, fire) if fire else []
+        return fire, due_wall_times(schedule, fire) if fire else []
     starts = _starts(schedule, planned, stored, now)
     fire = _first(schedule, starts)
     return fire, _wall_times_from(schedule, fire, starts) if fire else []
@@ -105,7 +105,7 @@ class ResumedSchedule:
         self.schedule = schedule
         self.fired = fired
         self.starts: Starts = []
-        is_moved = stored is not None and list(stored) != wall_times(schedule, fired)
+        is_moved = stored is not None and list(stored) != due_wall_times(schedule, fired)
         if stored is not None and is_moved and not _keeps_real_pace(schedule):
             self.starts = _starts(schedule, fired, list(stored))
 
@@ -147,7 +147,7 @@ def _starts(
 ) -> Starts:
     """Convert local times to instants by today's rules. Without `now` the plan has fired."""
     if not _belong(stored, plan, schedule.leads):
-        stored = wall_times(schedule, plan)
+        stored = due_wall_times(schedule, plan)
     starts = []
     for lead, wall in zip(schedule.leads, stored, strict=True):
         at, exists = _instant_of(schedule, plan, lead, wall, now)
@@ -169,7 +169,7 @@ def _instant_of(
 ) -> tuple[int, bool]:
     """Return the instant of a stored local time, and False if the clock skips that time now."""
     at = _due_ahead(schedule, plan, lead)
-    instants = wall_clock(schedule.timezone, schedule.gap, schedule.fold).instants(seconds(wall))
+    instants = zone_clock(schedule.timezone, schedule.gap, schedule.fold).instants(seconds(wall))
     if lead == plan.lead and now is not None:
         # A local time in a new DST fold has two instants: the first that is still to come counts.
         ahead = [at for at in instants if schedule.fire(instant(at), lead).fire_at > now]
@@ -179,7 +179,7 @@ def _instant_of(
         return at, True
     if instants:
         return min(instants, key=lambda candidate: abs(candidate - at)), True
-    clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
+    clock = zone_clock(schedule.timezone, schedule.gap, schedule.fold)
     return clock.bound(seconds(wall)), False
 
 
@@ -212,7 +212,7 @@ def _order(lead: Lead, after: tuple[datetime, Lead, datetime | None] | None) -> 
 
 def _wall_times_from(schedule: Schedule, fire: Fire, starts: Starts) -> list[datetime]:
     """Return the local times of a fire; a lead that has announced later ones keeps its own."""
-    times = wall_times(schedule, fire)
+    times = due_wall_times(schedule, fire)
     for i, (lead, start) in enumerate(starts):
         is_past = lead < fire.lead
         begin = start if is_past else start + 1
@@ -228,7 +228,7 @@ def _due_ahead(schedule: Schedule, fire: Fire, lead: Lead) -> int:
     fires = instant_seconds(fire.fire_at)
     if not lead.days:
         return fires + lead.seconds
-    clock = wall_clock(schedule.timezone, schedule.gap, schedule.fold)
+    clock = zone_clock(schedule.timezone, schedule.gap, schedule.fold)
     return clock.bound(schedule.wall_ahead(fires, lead))
 
 

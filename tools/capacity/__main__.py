@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 import django
 
-from tools.capacity.estimate import bottleneck, disturbed, lines, rule
+from tools.capacity.estimate import bottleneck, capacity_rule, disturbance_warning, lines
 from tools.capacity.options import add_arguments
 from tools.local_stack.terminal import paint, say, step
 from tools.testbed.cli import run_for
@@ -46,16 +46,16 @@ def run(options: argparse.Namespace) -> int:
         # Imported here, as models need the settings, and these the test bed's environment.
         from tools.capacity.measure import measure_capacity  # noqa: PLC0415
 
-        measured = measure_capacity(rig, options.stored, options.due, options.deliverers)
-    for line in lines(measured):
+        result = measure_capacity(rig, options.stored, options.due, options.deliverers)
+    for line in lines(result):
         say(line)
     if options.json:
         sentences = {
-            "rule": rule(measured),
-            "bottleneck": bottleneck(measured),
-            "disturbed": disturbed(measured),
+            "rule": capacity_rule(result),
+            "bottleneck": bottleneck(result),
+            "disturbed": disturbance_warning(result),
         }
-        print(json.dumps({**asdict(measured), "at_once": measured.at_once, **sentences}))
+        print(json.dumps({**asdict(result), "at_once": result.at_once, **sentences}))
     return 0
 
 

@@ -26,7 +26,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CapacityResult:
     processors: int
     deliverers: int
     stored: int
@@ -45,10 +45,10 @@ class Measured:
     @property
     def at_once(self) -> int:
         """The number of reminders due at one instant that are sent within BURST_SECONDS."""
-        return rounded(self.instant * BURST_SECONDS)
+        return round_down(self.instant * BURST_SECONDS)
 
 
-def rounded(value: float) -> int:
+def round_down(value: float) -> int:
     """Round down to two digits, as the measurement is no more precise."""
     if value < 1:
         return 0
@@ -56,21 +56,21 @@ def rounded(value: float) -> int:
     return int(value // unit * unit)
 
 
-def rule(measured: Measured) -> str:
+def capacity_rule(result: CapacityResult) -> str:
     return (
-        f"This machine carries about {measured.at_once:,} reminders due at one instant within "
-        f"{BURST_SECONDS} s, {measured.sustained:,} a second sustained, and "
-        f"{rounded(GB / measured.bytes_stored):,} stored per GB of disk. Each GB also holds the "
-        f"records of {rounded(GB / measured.bytes_sent):,} messages sent."
+        f"This machine carries about {result.at_once:,} reminders due at one instant within "
+        f"{BURST_SECONDS} s, {result.sustained:,} a second sustained, and "
+        f"{round_down(GB / result.bytes_stored):,} stored per GB of disk. Each GB also holds the "
+        f"records of {round_down(GB / result.bytes_sent):,} messages sent."
     )
 
 
-def bottleneck(measured: Measured) -> str:
+def bottleneck(result: CapacityResult) -> str:
     """Return a sentence about the resource that limited the burst."""
-    share = measured.share
+    share = result.share
     if not share.total:
         return "Not known: this system has no /proc."
-    seconds = share.total / measured.processors
+    seconds = share.total / result.processors
     ours = sum(share.cpu.values()) or 1.0
     most = sorted(share.cpu, key=lambda name: -share.cpu[name])[:3]
     usage = ", ".join(f"{name} {100 * share.cpu[name] / ours:.0f} %" for name in most)
@@ -85,7 +85,7 @@ def bottleneck(measured: Measured) -> str:
         return f"The disk: processors waited for it {percent:.0f} % of the time."
     if share.cpu.get("dispatch", 0.0) >= BUSY_SHARE * seconds:
         return "The dispatcher, which kept one processor busy while others were not."
-    if share.cpu.get("deliver", 0.0) >= BUSY_SHARE * seconds * measured.deliverers:
+    if share.cpu.get("deliver", 0.0) >= BUSY_SHARE * seconds * result.deliverers:
         return "The deliverers, while processors were free: run more of them (--deliverers)."
     percent = 100 * share.busy / share.total
     return (
@@ -94,33 +94,32 @@ def bottleneck(measured: Measured) -> str:
     )
 
 
-def lines(measured: Measured) -> list[str]:
+def lines(result: CapacityResult) -> list[str]:
     """Return the report, line by line."""
-    sustained = f"{measured.sustained:,} a second, p99 {measured.sustained_late:.2f} s late"
-    memory = ", ".join(f"{name} {mib:.0f}" for name, mib in measured.memory.items())
+    sustained = f"{result.sustained:,} a second, p99 {result.sustained_late:.2f} s late"
+    memory = ", ".join(f"{name} {mib:.0f}" for name, mib in result.memory.items())
     rows = {
-        "fired": f"{measured.dispatched:,.0f} reminders a second, by one dispatcher",
-        "sent at once": f"{measured.instant:,.0f} messages a second, "
-        f"p99 {measured.late:.2f} s late",
-        "sent, 50 ms": f"{measured.slow:,.0f} messages a second to receivers that take 50 ms",
-        "sustained": sustained if measured.sustained else "nothing tried stayed within a second",
-        "idle tick": f"{1e3 * measured.idle_tick:.2f} ms with {measured.stored:,} stored",
+        "fired": f"{result.dispatched:,.0f} reminders a second, by one dispatcher",
+        "sent at once": f"{result.instant:,.0f} messages a second, p99 {result.late:.2f} s late",
+        "sent, 50 ms": f"{result.slow:,.0f} messages a second to receivers that take 50 ms",
+        "sustained": sustained if result.sustained else "nothing tried stayed within a second",
+        "idle tick": f"{1e3 * result.idle_tick:.2f} ms with {result.stored:,} stored",
         "memory": f"{memory} MiB",
-        "on disk": f"{measured.bytes_stored:,.0f} bytes a reminder, "
-        f"{measured.bytes_sent:,.0f} a message sent",
+        "on disk": f"{result.bytes_stored:,.0f} bytes a reminder, "
+        f"{result.bytes_sent:,.0f} a message sent",
     }
     table = [f"  {name:<13} {text}" for name, text in rows.items()]
     sentences = [
-        rule(measured),
-        f"Bottleneck of the burst: {bottleneck(measured)}",
-        disturbed(measured),
+        capacity_rule(result),
+        f"Bottleneck of the burst: {bottleneck(result)}",
+        disturbance_warning(result),
     ]
     return ["", *table, *(line for text in sentences if text for line in ("", text))]
 
 
-def disturbed(measured: Measured) -> str:
+def disturbance_warning(result: CapacityResult) -> str:
     """Return a warning if other programs used much of the machine meanwhile; else ""."""
-    share = measured.share
+    share = result.share
     others_cpu = share.busy - share.measuring - sum(share.cpu.values())
     if others_cpu < OTHERS_SHARE * max(share.total, 0.01):
         return ""

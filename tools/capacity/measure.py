@@ -10,13 +10,12 @@ from django.db import connection
 from django.utils import timezone
 
 from reminders.engine import tick
-from tools.capacity.estimate import Measured, Share, rounded
+from tools.capacity.estimate import CapacityResult, Share, round_down
 from tools.local_stack.terminal import step
 from tools.testbed import seed
-from tools.testbed.burst_load import Burst, burst, channels, engine, receivers
 from tools.testbed.cpu_usage import MEASURING, RECEIVER, Usage, memory
+from tools.testbed.load import LoadResult, burst, channels, engine, flow, receivers
 from tools.testbed.receiver import Receiver
-from tools.testbed.steady_load import Flow, flow
 from tools.testbed.testbed import Rig
 
 TICKS = 100
@@ -30,13 +29,13 @@ SENT_TABLES = ("reminders_occurrence", "notifications_delivery", "notifications_
 STORED_TABLES = ("reminders_reminder", "reminders_reminder_channels")
 
 
-def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> Measured:
-    seed.empty()
+def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> CapacityResult:
+    seed.delete_all()
     with receivers() as instant, receivers(SLOW_RECEIVER_SECONDS) as slow:
         to, to_slow = channels(instant), channels(slow)
         with step(f"{stored:,} reminders stored"):
             seed.add_stored(stored, to, timezone.now())
-            seed.settle()
+            seed.vacuum()
         bytes_stored = size(STORED_TABLES) / stored
         with step("Ticks that find nothing"):
             idle = median(seconds_of(lambda: tick.run(timezone.now())) for _ in range(TICKS))
@@ -51,7 +50,7 @@ def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> Measur
             with step("A steady flow"):
                 sustained, steady = sustain(rig, instant, to, quick)
             mib = memory(rig.pids())
-    return Measured(
+    return CapacityResult(
         processors=os.cpu_count() or 1,
         deliverers=deliverers,
         stored=stored,
@@ -82,14 +81,16 @@ def dispatch_rate(to: Sequence[int], due: int) -> float:
     due_at = seed.whole_second(now + timedelta(seconds=1))
     seed.add_due(due, to, due_at, now)
     seconds = seconds_of(lambda: tick.run(due_at))
-    seed.forget()
+    seed.delete_occurrences()
     return due / seconds
 
 
-def sustain(rig: Rig, receiver: Receiver, to: Sequence[int], best: Burst) -> tuple[int, Flow]:
+def sustain(
+    rig: Rig, receiver: Receiver, to: Sequence[int], best: LoadResult
+) -> tuple[int, LoadResult]:
     """Return the highest rate that was sent in time, with its flow; else 0 and the last flow."""
     for share in FLOW_SHARES:
-        rate = max(1, rounded(share * best.rate))
+        rate = max(1, round_down(share * best.rate))
         steady = flow(rig, receiver, to, rate, FLOW_SECONDS)
         if steady.percentile(0.99) <= LATE_SECONDS and not steady.lost:
             return rate, steady

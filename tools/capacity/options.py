@@ -2,18 +2,10 @@
 
 import argparse
 import os
-from typing import Any
+
+from tools.testbed.cli import number
 
 DELIVERERS = max(2, os.cpu_count() or 1)
-
-
-def number(lowest: int, highest: int) -> Any:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise argparse.ArgumentTypeError(f"{text!r} must be {lowest} to {highest}")
-        return int(text)
-
-    return read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +19,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"processes that send (default here: {DELIVERERS}, one a processor)",
     )
     add("--json", action="store_true", help="the result as JSON on stdout, the rest on stderr")
-
-
-def words_of(options: dict[str, Any]) -> list[str]:
-    """Return the command line that parses to these options."""
-    words = [f"--{name}={options[name]}" for name in ("stored", "due", "deliverers")]
-    return [*words, "--json"] if options["json"] else words

@@ -1,4 +1,4 @@
-"""The page of commands: what manage.py and make can do, in the words of their own help."""
+"""The page of commands: manage.py and make, in the words of their own help."""
 
 import argparse
 import re
@@ -9,7 +9,7 @@ from django.core.management import get_commands, load_command_class
 from tools.local_stack.data_dir import PROJECT
 
 APPS = ("foam", "reminders", "notifications", "accounts")
-# What Django gives every command, and says of itself.
+# The options that Django gives to every command.
 COMMON = {
     *("help", "version", "verbosity", "settings", "pythonpath", "traceback"),
     *("no_color", "force_color", "skip_checks"),
@@ -45,7 +45,7 @@ On a developer's machine `make manage ARGS="…"`, in production `python manage.
 
 
 def make_targets() -> Iterator[tuple[str, str]]:
-    """Yield the name of each target that `make help` lists, and what it says of it."""
+    """Yield the name and the text of each target that `make help` lists."""
     yield from re.findall(
         r"^([a-z-]+):[^#\n]*## (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE
     )
@@ -63,14 +63,14 @@ def section(name: str, parser: argparse.ArgumentParser, app: str) -> str:
 
 
 def row(action: argparse.Action) -> str:
-    said = plain(action.help)
+    text = plain(action.help)
     if action.choices is not None:
-        said = f"{said} One of {', '.join(f'`{each}`' for each in action.choices)}.".strip()
-    return f"| `{usage(action)}` | {said} |"
+        text = f"{text} One of {', '.join(f'`{choice}`' for choice in action.choices)}.".strip()
+    return f"| `{usage(action)}` | {text} |"
 
 
 def usage(action: argparse.Action) -> str:
-    """Return how an argument is written: `--days DAYS`, `[NAME ...]`."""
+    """Return the syntax of an argument: `--days DAYS`, `[NAME ...]`."""
     word = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
     if not action.option_strings:
         return f"[{word}]" if action.nargs in ("?", "*") else word

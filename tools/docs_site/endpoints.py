@@ -1,15 +1,15 @@
-"""The page of operations: docs/openapi.json, to read."""
+"""The page of operations: docs/openapi.json as Markdown."""
 
 import json
 from typing import Any
 
 from tools.local_stack.data_dir import PROJECT
 
-# Left out of headings, which it would fill.
+# Headings begin after this common part of all paths.
 BASE = "/api/v1/"
 METHODS = ("get", "post", "put", "patch", "delete")
-# On every operation; the API's own page tells of them once.
-EVERYWHERE = {"Idempotency-Key", "If-Match", "If-None-Match", "format"}
+# The parameters of every operation, which the page of the API explains.
+COMMON_PARAMETERS = {"Idempotency-Key", "If-Match", "If-None-Match", "format"}
 HEAD = """# Operations of the API
 
 Made from [openapi.json](../openapi.json), which a running FOAM serves at `/openapi.json`, and shows
@@ -24,7 +24,7 @@ def page() -> str:
     for tag in document["tags"]:
         parts += ["", f"## {tag['name']}", "", tag["description"]]
         parts += [
-            operation(document, method, path, item[method])
+            render_operation(document, method, path, item[method])
             for path, item in document["paths"].items()
             for method in METHODS
             if method in item and item[method]["tags"] == [tag["name"]]
@@ -32,35 +32,37 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def operation(document: dict[str, Any], method: str, path: str, told: dict[str, Any]) -> str:
-    said = told.get("description") or told.get("summary", "")
+def render_operation(
+    document: dict[str, Any], method: str, path: str, fields: dict[str, Any]
+) -> str:
+    text = fields.get("description") or fields.get("summary", "")
     return "\n".join(
         [
             f"\n### {method.upper()} {path.removeprefix(BASE)}\n",
-            f"{said}\n",
-            *parameters(told.get("parameters", [])),
-            *body(document, told),
-            *answers(told["responses"]),
+            f"{text}\n",
+            *parameter_table(fields.get("parameters", [])),
+            *body_table(document, fields),
+            *render_answers(fields["responses"]),
         ]
     )
 
 
-def parameters(told: list[dict[str, Any]]) -> list[str]:
+def parameter_table(entries: list[dict[str, Any]]) -> list[str]:
     rows = [
-        row(f"`{one['name']}`", one["in"], kind(one.get("schema", {})), cell(one))
-        for one in told
-        if one["name"] not in EVERYWHERE
+        row(f"`{entry['name']}`", entry["in"], kind(entry.get("schema", {})), cell(entry))
+        for entry in entries
+        if entry["name"] not in COMMON_PARAMETERS
     ]
     return ["| parameter | in | is | |", "|---|---|---|---|", *rows, ""] if rows else []
 
 
-def body(document: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    content = told.get("requestBody", {}).get("content", {}).get("application/json", {})
+def body_table(document: dict[str, Any], fields: dict[str, Any]) -> list[str]:
+    content = fields.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema = resolve(document, content.get("schema", {}))
     required = schema.get("required", [])
     rows = [
-        row(f"`{name}`{' (required)' if name in required else ''}", kind(one), cell(one))
-        for name, one in schema.get("properties", {}).items()
+        row(f"`{name}`{' (required)' if name in required else ''}", kind(field), cell(field))
+        for name, field in schema.get("properties", {}).items()
     ]
     lines = ["| field | is | |", "|---|---|---|", *rows, ""] if rows else []
     for example in content.get("examples", {}).values():
@@ -68,16 +70,16 @@ def body(document: dict[str, Any], told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def answers(responses: dict[str, Any]) -> list[str]:
-    """Return an example of what is answered, and the statuses of errors."""
+def render_answers(responses: dict[str, Any]) -> list[str]:
+    """Return the examples of answers, and the statuses of errors."""
     lines: list[str] = []
-    for status, told in responses.items():
-        for content in told.get("content", {}).values():
+    for status, answer in responses.items():
+        for content in answer.get("content", {}).values():
             for example in content.get("examples", {}).values():
                 if status.startswith("2"):
                     lines += [f"Answered, {status}:\n", fenced(example["value"])]
-    refused = ", ".join(f"[{one}](errors.md)" for one in responses if one >= "400")
-    return [*lines, f"Refused with {refused}.\n"] if refused else lines
+    errors = ", ".join(f"[{status}](errors.md)" for status in responses if status >= "400")
+    return [*lines, f"Refused with {errors}.\n"] if errors else lines
 
 
 def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -88,14 +90,14 @@ def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind(schema: dict[str, Any]) -> str:
-    """Say in a few words what a schema allows."""
+    """Return the type of a schema in a few words."""
     if "$ref" in schema:
         return f"`{schema['$ref'].rsplit('/', 1)[1]}`"
     if "enum" in schema:
-        return ", ".join(f"`{one}`" for one in schema["enum"])
+        return ", ".join(f"`{value}`" for value in schema["enum"])
     for joined in ("oneOf", "anyOf", "allOf"):
         if joined in schema:
-            return " or ".join(dict.fromkeys(kind(one) for one in schema[joined]))
+            return " or ".join(dict.fromkeys(kind(value) for value in schema[joined]))
     types = schema.get("type", "any")
     word = " or ".join(types) if isinstance(types, list) else str(types)
     return f"list of {kind(schema['items'])}" if "items" in schema else word
@@ -111,6 +113,6 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def cell(told: dict[str, Any]) -> str:
-    """Return what is said of a parameter or field, as one line of a table."""
-    return " ".join(str(told.get("description", "")).replace("|", "\\|").split())
+def cell(entry: dict[str, Any]) -> str:
+    """Return the description of a parameter or field as one line of a table."""
+    return " ".join(str(entry.get("description", "")).replace("|", "\\|").split())

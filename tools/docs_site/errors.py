@@ -12,7 +12,7 @@ def page() -> str:
         f"| {status} | {problem(status, '')['title']} | {means} | {example} |"
         for status, (_, means, example) in PROBLEMS.items()
     )
-    shown = json.dumps(problem(400, PROBLEMS[400][2], EXAMPLE_ERRORS), indent=2)
+    example_json = json.dumps(problem(400, PROBLEMS[400][2], EXAMPLE_ERRORS), indent=2)
     return f"""# Errors
 
 Made from the code of the API. Every error is a problem document (RFC 9457, `{CONTENT_TYPE}`), and
@@ -25,6 +25,6 @@ says what to do about them.
 {rows}
 
 ```json
-{shown}
+{example_json}
 ```
 """

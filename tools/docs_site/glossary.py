@@ -1,4 +1,4 @@
-"""The page of nouns: what each model is and the states it can be in, in the words of the code."""
+"""The page of nouns: each model and its states, in the words of the code."""
 
 import inspect
 import re
@@ -25,20 +25,20 @@ def page() -> str:
 
 
 def noun(model: type[models.Model]) -> str:
-    said = inspect.cleandoc(model.__doc__ or "")
-    # Django writes one that lists columns, where there is none.
-    if said.startswith(f"{model.__name__}("):
-        said = ""
+    docstring = inspect.cleandoc(model.__doc__ or "")
+    # Django generates a docstring with the columns for a model without one.
+    if docstring.startswith(f"{model.__name__}("):
+        docstring = ""
     lists = "\n".join(
         choices(value)
         for value in vars(model).values()
         if isinstance(value, type) and issubclass(value, models.TextChoices)
     )
-    return f"\n### {model.__name__}\n\nTable `{model._meta.db_table}`. {said}\n{lists}"
+    return f"\n### {model.__name__}\n\nTable `{model._meta.db_table}`. {docstring}\n{lists}"
 
 
 def choices(kind: type[models.TextChoices]) -> str:
-    """Return a table of values with what stands beside each in the code."""
+    """Return a table of values with their comments in the code, or else their labels."""
     beside = dict(
         re.findall(r'^\s+(\w+) = "[^"]*".*?#\s*(.+)$', inspect.getsource(kind), re.MULTILINE)
     )

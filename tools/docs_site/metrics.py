@@ -1,4 +1,4 @@
-"""The page of metrics and alerts: what /metrics tells, and what wakes somebody."""
+"""The page of metrics and alerts."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ ALERTS = PROJECT / "docs" / "monitoring" / "alerts.yml"
 def page() -> str:
     """Return the Markdown of all metrics and alert rules."""
     groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    metrics = "\n".join(metric(each) for each in METRICS)
-    alerts = "\n".join(alert(rule) for group in groups for rule in group["rules"])
+    metrics = "\n".join(metric_row(metric) for metric in METRICS)
+    alerts = "\n".join(alert_row(rule) for group in groups for rule in group["rules"])
     return f"""# Metrics and alerts
 
 Made from the code and from `docs/monitoring/alerts.yml`. [Operations](../operations.md#metrics)
@@ -36,12 +36,12 @@ says how to have them collected.
 """
 
 
-def metric(one: Metric) -> str:
-    labels = ", ".join(f"`{name}`: {', '.join(values)}" for name, values in one.labels)
-    return f"| `{one.name}` | {one.kind} | {one.text} | {labels} |"
+def metric_row(metric: Metric) -> str:
+    labels = ", ".join(f"`{name}`: {', '.join(values)}" for name, values in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {metric.text} | {labels} |"
 
 
-def alert(rule: dict[str, Any]) -> str:
+def alert_row(rule: dict[str, Any]) -> str:
     name, severity = rule["alert"], rule["labels"]["severity"]
     link = f"[{name}](../operations.md#{name.lower()}): {rule['annotations']['summary']}"
     when = rule["expr"].replace("|", "\\|")

@@ -17,7 +17,7 @@ REFERENCE = {
     "reference/errors.md": errors.page,
     "reference/metrics.md": metrics.page,
 }
-# Where files of the checkout outside docs/ that pages link to stand in the site.
+# The folder of the site for files outside docs/ that pages link to.
 ELSEWHERE = "checkout"
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)#\s]+)")
 
@@ -41,7 +41,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Lead links to where the file stands in the site; in the checkout they are right already."""
+    """Rewrite links, which are right in the checkout, to the places of the files in the site."""
     here = PurePosixPath(page.file.src_uri).parent
 
     def moved(match: re.Match[str]) -> str:

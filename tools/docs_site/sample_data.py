@@ -1,4 +1,4 @@
-"""A team's last week, for pictures: people, channels, reminders and what became of them."""
+"""Sample data for pictures: a team's last week of channels, reminders and deliveries."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,9 +17,9 @@ from reminders.recurrence import ON_TIME, Lead
 NAME, EMAIL, PASSWORD = "ada", "ada@example.com", "enigma-1843"
 ZONE = "Europe/Berlin"
 WEEK = timedelta(days=7)
-# Title, when it first was or will be due (days from now, and the time of that day), and the rest.
-Told = tuple[str, int, str, dict[str, Any]]
-REMINDERS: list[Told] = [
+# Title, days from now to the first due day, time of that day, and further fields.
+SampleReminder = tuple[str, int, str, dict[str, Any]]
+REMINDERS: list[SampleReminder] = [
     ("Stand-up", -6, "09:30", {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "tags": ["team"]}),
     ("Water the plants", -6, "08:00", {"recurrence": "FREQ=DAILY;INTERVAL=3", "tags": ["home"]}),
     ("Check the backups", -6, "02:30", {"recurrence": "30 2 * * *", "channel": "Old dashboard"}),
@@ -47,9 +47,9 @@ REMINDERS: list[Told] = [
 
 
 def set_up(good: str, dead: str) -> dict[str, int]:
-    """Make it all, as it came about until now; `good` and `dead` are addresses of receivers.
+    """Store the data and run the week; `good` and `dead` are addresses of receivers.
 
-    Return the ids of two reminders: one, and one that does not reach all of its channels.
+    Return the ids of two reminders; the second, "troubled", does not reach all of its channels.
     """
     now = timezone.now()
     ada = User.objects.create_superuser(NAME, EMAIL, PASSWORD, first_name="Ada", timezone=ZONE)
@@ -60,23 +60,23 @@ def set_up(good: str, dead: str) -> dict[str, int]:
         channel.store()
         Channel.objects.filter(pk=channel.pk).update(verified_at=now - WEEK)
         channels[name] = channel
-    made = [remind(ada, channels, now, each) for each in REMINDERS]
+    reminders = [remind(ada, channels, now, sample) for sample in REMINDERS]
     live(now - WEEK, now)
-    return {"reminder": made[0].pk, "troubled": made[2].pk}
+    return {"reminder": reminders[0].pk, "troubled": reminders[2].pk}
 
 
 def live(since: datetime, until: datetime) -> None:
-    """Do what beat and the workers would have done in between."""
+    """Run the ticks and deliveries of a week."""
     at = since
     while (next_at := next_moment()) and next_at <= until:
-        # What waits for a receiver that hung is due, and nobody's turn.
+        # A delivery held for a receiver that hung is due, but no worker takes it yet.
         at = max(next_at, at + timedelta(seconds=1))
         tick.run(at)
         deliver_due(at)
 
 
 def next_moment() -> datetime | None:
-    """Return when something is next to be said, said again or tried again."""
+    """Return the instant of the next fire, follow-up or attempt; None without any."""
     moments = [
         tick.next_fire_at(),
         Occurrence.objects.aggregate(at=Min("follow_up_at"))["at"],
@@ -85,14 +85,16 @@ def next_moment() -> datetime | None:
     return min((moment for moment in moments if moment), default=None)
 
 
-def remind(owner: User, channels: dict[str, Channel], now: datetime, told: Told) -> Reminder:
-    title, days, time, others = told
-    fields = dict(others)
-    wanted = [channels["Inbox"]]
+def remind(
+    owner: User, channels: dict[str, Channel], now: datetime, sample: SampleReminder
+) -> Reminder:
+    title, days, time, extra_fields = sample
+    fields = dict(extra_fields)
+    wanted_channels = [channels["Inbox"]]
     if name := fields.pop("channel", ""):
-        wanted.append(channels[name])
+        wanted_channels.append(channels[name])
     day = (now + timedelta(days=days)).date()
     starts_at = datetime.fromisoformat(f"{day}T{time}")
     reminder = Reminder(owner=owner, title=title, timezone=ZONE, starts_at=starts_at, **fields)
-    reminder.store(now - WEEK, wanted)
+    reminder.store(now - WEEK, wanted_channels)
     return reminder

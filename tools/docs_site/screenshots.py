@@ -1,6 +1,6 @@
 """python -m tools.docs_site.screenshots [NAME ...]: pictures for docs/, of a throw-away FOAM.
 
-A page more is a line more in SHOTS.
+Each line of SHOTS is a page.
 """
 
 import argparse
@@ -16,17 +16,18 @@ from typing import Any
 import django
 
 from tools.local_stack.data_dir import PROJECT
+from tools.local_stack.programs import beat, web, worker
 from tools.local_stack.terminal import Problem, say, step
 from tools.testbed.cli import run_for
 from tools.testbed.receiver import BEHAVIOURS, Receiver
-from tools.testbed.testbed import Rig, beat, web, worker
+from tools.testbed.testbed import Rig
 
 FOLDER = PROJECT / "docs" / "screenshots"
 NOT_HERE = (
     "Pictures are made of a FOAM of their own, whose servers are not installed here: make install."
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Of a page of documentation that is to be read over a slow line.
+# In bytes: people read the pages over slow lines, too.
 LARGEST = 200_000
 PATIENCE = 60
 DESKTOP, TALL, PHONE = (1280, 800), (1280, 1500), (390, 844)
@@ -34,8 +35,7 @@ DESKTOP, TALL, PHONE = (1280, 800), (1280, 1500), (390, 844)
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture: of which page, how wide, and as whom. `{reminder}` and `{troubled}` are
-    ids that the scene returns."""
+    """A picture of a page. `{reminder}` and `{troubled}` in `path` are ids of the sample data."""
 
     name: str
     path: str
@@ -75,11 +75,11 @@ def take(shots: list[Shot]) -> int:
     with Rig() as rig, Receiver([BEHAVIOURS["instant"], BEHAVIOURS["dead"]]) as receiver:
         rig.enter()
         django.setup()
-        # Models, once the rig's database is known.
+        # Imported here, as models need the settings of the test bed.
         from tools.docs_site import sample_data  # noqa: PLC0415
 
         with step("A team's last week"):
-            # Some of what it sends is refused, as it should be.
+            # The failures of the dead receiver would be logged.
             logging.disable()
             ids = sample_data.set_up(*receiver.urls)
         rig.start("web", web(rig.port))
@@ -102,7 +102,9 @@ def is_ready(base: str) -> bool:
         return False
 
 
-def photograph(browser: str, base: str, shots: list[Shot], ids: dict[str, int], who: Any) -> None:
+def photograph(
+    browser: str, base: str, shots: list[Shot], ids: dict[str, int], account: Any
+) -> None:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     FOLDER.mkdir(exist_ok=True)
@@ -114,14 +116,14 @@ def photograph(browser: str, base: str, shots: list[Shot], ids: dict[str, int], 
                 base_url=base,
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if shot.dark else "light",
-                timezone_id=who.ZONE,
+                timezone_id=account.ZONE,
                 locale="en-GB",
             )
             page = context.new_page()
             if shot.signed_in:
                 page.goto("/account/login/")
-                page.fill("input[name=login]", who.EMAIL)
-                page.fill("input[name=password]", who.PASSWORD)
+                page.fill("input[name=login]", account.EMAIL)
+                page.fill("input[name=password]", account.PASSWORD)
                 page.get_by_role("button", name="Sign in", exact=True).click()
                 page.wait_for_url(lambda url: "login" not in url)
             page.goto(shot.path.format(**ids))
@@ -134,7 +136,7 @@ def photograph(browser: str, base: str, shots: list[Shot], ids: dict[str, int], 
 
 
 def keep(path: Path) -> None:
-    """Refuse a picture that is too large to be shown."""
+    """Refuse a picture that is too large for the documentation."""
     size = path.stat().st_size
     if size > LARGEST:
         raise Problem(f"{path.name} has {size:,} bytes; at most {LARGEST:,} are allowed.")

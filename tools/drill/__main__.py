@@ -55,7 +55,7 @@ def drill(options: Options) -> int:
         django.setup()
         # Imported here, as models need the settings, and these the test bed's environment.
         from reminders.management.progress import Progress  # noqa: PLC0415
-        from tools.drill.report import as_json, lines  # noqa: PLC0415
+        from tools.drill.report import lines, verdict_json  # noqa: PLC0415
         from tools.drill.run import Drill  # noqa: PLC0415
 
         output = OutputWrapper(terminal.output)
@@ -66,7 +66,7 @@ def drill(options: Options) -> int:
         for line in lines(verdict, options, seconds):
             say(line)
         if options.json:
-            print(json.dumps(as_json(verdict, options, seconds)))
+            print(json.dumps(verdict_json(verdict, options, seconds)))
         if not verdict.is_green:
             say(f"  The logs of what ran are kept in {save_logs(rig)}")
     return 0 if verdict.is_green else 1

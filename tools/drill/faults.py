@@ -54,16 +54,18 @@ class Faults:
         first, second = bursts
         workers, beats = self.options.workers, self.options.beats
         for number in range(workers):
-            yield from self.killed("deliver", number, workers, first + 0.2)
-        yield from self.killed("dispatch", 0, workers, second + 0.05)
-        yield from self.killed("beat", 0, beats, second + 1)
+            yield from self.kill_and_restart("deliver", number, workers, first + 0.2)
+        yield from self.kill_and_restart("dispatch", 0, workers, second + 0.05)
+        yield from self.kill_and_restart("beat", 0, beats, second + 1)
         for number in range(1, 1 if self.options.quick else 4):
             later = second + number * 2 * RESTART_SECONDS
-            yield from self.killed("deliver", number, workers, later)
-            yield from self.killed("dispatch", number, workers, later + 1)
-            yield from self.killed("beat", number, beats, later + 2)
+            yield from self.kill_and_restart("deliver", number, workers, later)
+            yield from self.kill_and_restart("dispatch", number, workers, later + 1)
+            yield from self.kill_and_restart("beat", number, beats, later + 2)
 
-    def killed(self, kind: str, number: int, count: int, at: float) -> Iterator[DrillFault]:
+    def kill_and_restart(
+        self, kind: str, number: int, count: int, at: float
+    ) -> Iterator[DrillFault]:
         """Yield the kill and the restart of the process with this number, modulo `count`."""
         name = f"{kind}{number % count + 1}"
         kill = partial(self.rig.kill, name)

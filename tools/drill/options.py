@@ -2,12 +2,14 @@
 
 import argparse
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from tools.testbed.cli import number
+
 PROVIDERS = ("instant", "flaky", "slow", "dead", "hang", "forgetful")
-# The faults of a drill without options: everything that FOAM has to survive.
+# The faults of a drill without options: all that FOAM has to survive.
 ALL_PROVIDERS = ("flaky", "slow", "dead", "hang")
 ALL_OUTAGE = timedelta(hours=2)
 # Receivers that answer at once, beside one for each other provider.
@@ -22,15 +24,6 @@ def span(text: str) -> timedelta:
     if not timedelta(minutes=1) <= length <= LONGEST_OUTAGE:
         raise argparse.ArgumentTypeError(f"{text!r} must be like 90m, 2h or 1d, from 1m to 7d")
     return length
-
-
-def number(lowest: int, highest: int) -> Any:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise argparse.ArgumentTypeError(f"{text!r} must be {lowest} to {highest}")
-        return int(text)
-
-    return read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,20 +91,3 @@ class Options:
             seed=arguments["seed"],
             json=arguments["json"],
         )
-
-
-def words_of(arguments: dict[str, Any]) -> list[str]:
-    """Return the command line that parses to these arguments."""
-    words: list[str] = []
-    for field in fields(Options):
-        name = "provider" if field.name == "providers" else field.name
-        value, option = arguments[name], f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif isinstance(value, list):
-            words += [word for item in value for word in (option, item)]
-        elif isinstance(value, timedelta):
-            words += [option, f"{int(value.total_seconds())}s"]
-        elif value is not None and value is not False:
-            words += [option, str(value)]
-    return words

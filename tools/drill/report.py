@@ -1,4 +1,4 @@
-"""The verdict, for people and for programs."""
+"""The verdict of a drill as lines for the terminal and as JSON."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from tools.drill.verdict import MOST_LINES, DrillVerdict
 from tools.local_stack.terminal import paint
 
 
-def as_json(verdict: DrillVerdict, options: Options, seconds: float) -> dict[str, Any]:
+def verdict_json(verdict: DrillVerdict, options: Options, seconds: float) -> dict[str, Any]:
     return {
         "green": verdict.is_green,
         "seconds": round(seconds, 1),
@@ -37,11 +37,11 @@ def lines(verdict: DrillVerdict, options: Options, seconds: float) -> Iterator[s
     policies = ", ".join(f"{policy} {count}" for policy, count in sorted(verdict.missed.items()))
     rows: list[tuple[str, object, str]] = [
         ("due", verdict.due, f"of {options.reminders} reminders, each lead by itself"),
-        ("fired", verdict.fired, _expected(verdict.fired_expected, verdict.either)),
+        ("fired", verdict.fired, _expected_range(verdict.fired_expected, verdict.either)),
         (
             "missed",
             verdict.missed.total(),
-            f"by policy: {policies}; {_expected(verdict.missed_expected, verdict.either)}",
+            f"by policy: {policies}; {_expected_range(verdict.missed_expected, verdict.either)}",
         ),
         ("messages", verdict.messages, "one to each channel of what fired"),
         ("delivered", verdict.delivered, ""),
@@ -76,7 +76,7 @@ def lines(verdict: DrillVerdict, options: Options, seconds: float) -> Iterator[s
     yield conclusion(verdict, options, seconds)
 
 
-def _expected(certain: int, either: int) -> str:
+def _expected_range(certain: int, either: int) -> str:
     return f"expected {certain}" + (f" to {certain + either}" if either else "")
 
 

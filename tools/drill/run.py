@@ -19,12 +19,13 @@ from tools.drill.expected import Fate, Oracle, fires_of
 from tools.drill.faults import DrillFault, Faults
 from tools.drill.ledger import balance
 from tools.drill.options import INSTANT, Options
-from tools.drill.verdict import DrillVerdict, Expected, Observed, Saying, compare
+from tools.drill.verdict import DrillVerdict, ExpectedFiring, Observations, Saying, compare
 from tools.drill.workload import INBOX, OWNER, Mixture, Window, Wish, store
 from tools.local_stack.processes import POLL
+from tools.local_stack.programs import beat, worker
 from tools.local_stack.terminal import paint, say
 from tools.testbed.receiver import Receiver
-from tools.testbed.testbed import Rig, beat, worker
+from tools.testbed.testbed import Rig
 
 # The time, roughly, until all is stored and running and the first live reminder is due.
 WARM_UP = timedelta(seconds=4)
@@ -187,48 +188,48 @@ class Drill:
         verdict.ledger, verdict.is_balanced = balance(self.rig)
         return verdict
 
-    def expected(self) -> Iterator[Expected]:
+    def expected(self) -> Iterator[ExpectedFiring]:
         oracle = Oracle(self.up_from, self.up_by)
         for reminder_id, wish in self.wishes.items():
             fires = fires_of(wish.schedule, wish.stored_at)
             fates = oracle.fates(fires, wish.misfire, wish.grace)
             for fire, fate in zip(fires, fates, strict=True):
-                yield Expected(reminder_id, fire, fate, wish.misfire, wish.places)
+                yield ExpectedFiring(reminder_id, fire, fate, wish.misfire, wish.places)
 
-    def observe(self) -> Observed:
-        observed = Observed(deaths=self.deaths)
-        self.read_webhooks(observed)
-        self.read_inbox(observed)
-        self.read_database(observed)
-        return observed
+    def observe(self) -> Observations:
+        observations = Observations(deaths=self.deaths)
+        self.read_webhooks(observations)
+        self.read_inbox(observations)
+        self.read_database(observations)
+        return observations
 
-    def read_webhooks(self, observed: Observed) -> None:
+    def read_webhooks(self, observations: Observations) -> None:
         for record in self.receiver.records():
             if record.is_accepted:
                 data = json.loads(record.body)["data"]
                 due_at = datetime.fromisoformat(data["due_at"])
                 key = data["reminder_id"], due_at, data["lead_seconds"], record.receiver
-                observed.accept(key, record.id, datetime.fromtimestamp(record.at, UTC))
+                observations.accept(key, record.id, datetime.fromtimestamp(record.at, UTC))
 
-    def read_inbox(self, observed: Observed) -> None:
+    def read_inbox(self, observations: Observations) -> None:
         ids = list(self.wishes)
         for message in InboxMessage.objects.all():
             reminder_id = ids[int(message.title.removeprefix("Drill "))]
             key = reminder_id, message.due_at, 0, INBOX
-            observed.accept(key, message.message_id, message.received_at)
+            observations.accept(key, message.message_id, message.received_at)
 
-    def read_database(self, observed: Observed) -> None:
+    def read_database(self, observations: Observations) -> None:
         sayings: dict[str, Saying] = {}
         for occurrence in Occurrence.objects.filter(reminder__in=self.wishes).iterator():
             saying = occurrence.reminder_id, occurrence.due_at, occurrence.lead.length
             is_missed = occurrence.status == Occurrence.Status.MISSED
-            (observed.missed if is_missed else observed.fired).add(saying)
+            (observations.missed if is_missed else observations.fired).add(saying)
             sayings[f"{REFERENCE}{occurrence.pk}"] = saying
         places = self.places()
         for delivery in Delivery.objects.unfinished().filter(channel__in=places):
             if saying_of := sayings.get(delivery.reference):
-                observed.waiting.add((*saying_of, places[delivery.channel_id]))
+                observations.waiting.add((*saying_of, places[delivery.channel_id]))
         attempts = Attempt.objects.filter(outcome=Attempt.Outcome.UNCERTAIN)
-        observed.uncertain = Counter(
+        observations.uncertain = Counter(
             attempt.delivery.message_id for attempt in attempts.select_related("delivery")
         )

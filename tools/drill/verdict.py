@@ -19,7 +19,7 @@ RECORDED_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedFiring:
     """One firing of a reminder, its fate, and its receivers."""
 
     reminder_id: int
@@ -34,7 +34,7 @@ class Expected:
 
 
 @dataclass
-class Observed:
+class Observations:
     """The messages that the receivers accepted, and the state of the others in the database."""
 
     # The times at which each message was accepted, by message id.
@@ -88,31 +88,40 @@ class DrillVerdict:
 
 
 def compare(
-    expected: Iterable[Expected], observed: Observed, silent: Iterable[int], up_by: datetime
+    expected: Iterable[ExpectedFiring],
+    observations: Observations,
+    silent: Iterable[int],
+    up_by: datetime,
 ) -> DrillVerdict:
     """Return the verdict; only messages to `silent` receivers, which never answer, may wait."""
-    verdict = DrillVerdict(uncertain=sum(observed.uncertain.values()))
+    verdict = DrillVerdict(uncertain=sum(observations.uncertain.values()))
     silent = set(silent)
     expected_keys: set[Key] = set()
     for firing in expected:
-        expected_keys |= _judge_firing(verdict, firing, observed, silent, up_by)
-    verdict.unexpected += [format_instant(key) for key in observed.accepted.keys() - expected_keys]
-    for key, ids in observed.accepted.items():
-        _judge_repeats(verdict, key, ids, observed)
+        expected_keys |= _judge_firing(verdict, firing, observations, silent, up_by)
+    verdict.unexpected += [
+        format_instant(key) for key in observations.accepted.keys() - expected_keys
+    ]
+    for key, ids in observations.accepted.items():
+        _judge_repeats(verdict, key, ids, observations)
     return verdict
 
 
 def _judge_firing(
-    verdict: DrillVerdict, firing: Expected, observed: Observed, silent: set[int], up_by: datetime
+    verdict: DrillVerdict,
+    firing: ExpectedFiring,
+    observations: Observations,
+    silent: set[int],
+    up_by: datetime,
 ) -> set[Key]:
     """Add one firing to the verdict; return the keys of its messages."""
     keys = {(*firing.saying, place) for place in firing.places}
-    is_missed = firing.saying in observed.missed
+    is_missed = firing.saying in observations.missed
     verdict.due += 1
     verdict.fired_expected += firing.fate == Fate.FIRES
     verdict.missed_expected += firing.fate == Fate.MISSED
     verdict.either += firing.fate == Fate.EITHER
-    verdict.fired += firing.saying in observed.fired
+    verdict.fired += firing.saying in observations.fired
     verdict.missed[firing.misfire] += is_missed
     if firing.fate == Fate.MISSED or (firing.fate == Fate.EITHER and is_missed):
         if not is_missed:
@@ -120,21 +129,21 @@ def _judge_firing(
         return set()
     for key in keys:
         verdict.messages += 1
-        if ids := observed.accepted.get(key):
+        if ids := observations.accepted.get(key):
             verdict.delivered += 1
             if key[3] not in silent and firing.fire.fire_at > up_by:
                 first = min(min(times) for times in ids.values())
                 verdict.lateness.append((first - firing.fire.fire_at).total_seconds())
-        elif key in observed.waiting and key[3] in silent:
+        elif key in observations.waiting and key[3] in silent:
             verdict.waiting += 1
         else:
-            where = " (queued)" if key in observed.waiting else ""
+            where = " (queued)" if key in observations.waiting else ""
             verdict.missing.append(format_instant(key) + where)
     return keys
 
 
 def _judge_repeats(
-    verdict: DrillVerdict, key: Key, ids: Mapping[str, list[datetime]], observed: Observed
+    verdict: DrillVerdict, key: Key, ids: Mapping[str, list[datetime]], observations: Observations
 ) -> None:
     """Add repeated messages to the verdict.
 
@@ -145,8 +154,8 @@ def _judge_repeats(
         verdict.unexplained.append(f"{format_instant(key)}: under {len(ids)} ids")
     for id_, times in ids.items():
         repeated = sorted(times)[:-1]
-        deaths = sum(observed.is_followed_by_death(at) for at in repeated)
-        explained = min(deaths, observed.uncertain.get(id_, 0))
+        deaths = sum(observations.is_followed_by_death(at) for at in repeated)
+        explained = min(deaths, observations.uncertain.get(id_, 0))
         verdict.explained += explained
         if len(repeated) > explained:
             verdict.unexplained.append(f"{format_instant(key)}: {len(times)} times, as {id_}")

@@ -1,4 +1,4 @@
 """FOAM on one machine: PostgreSQL, Redis and FOAM's own processes, under one supervisor.
 
-Runs before Django and knows nothing of it: its children get what they need as environment.
+Runs before Django and does not import it: its children get their settings as environment.
 """

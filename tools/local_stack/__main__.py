@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from tools.local_stack.execute import execute
+from tools.local_stack.execute import run_command
 from tools.local_stack.processes import Signals, Stop
-from tools.local_stack.run import run
+from tools.local_stack.run import run_stack
 from tools.local_stack.terminal import Problem, paint
 
 
@@ -20,8 +20,8 @@ def main() -> int:
     signals = Signals()
     try:
         if options.command == "exec":
-            return execute(options.words, signals, ephemeral=options.ephemeral)
-        return run(signals)
+            return run_command(options.words, signals, ephemeral=options.ephemeral)
+        return run_stack(signals)
     except Problem as problem:
         print(paint(str(problem), "red"), file=sys.stderr)
         return 1

@@ -41,8 +41,8 @@ def server_user() -> User:
 
 def can_use(path: Path, user: User) -> bool:
     """Whether the servers' user may enter a directory or run a file, through all above it."""
-    tried = subprocess.run(["test", "-x", path, "-a", "-r", path], cwd="/", check=False, **user)
-    return tried.returncode == 0
+    process = subprocess.run(["test", "-x", path, "-a", "-r", path], cwd="/", check=False, **user)
+    return process.returncode == 0
 
 
 class Locked(Problem):

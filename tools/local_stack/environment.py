@@ -74,7 +74,7 @@ def settings_of(env: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def published(folder: Folder, env: dict[str, str], urls: dict[str, str]) -> Iterator[None]:
+def publish(folder: Folder, env: dict[str, str], urls: dict[str, str]) -> Iterator[None]:
     """Write the addresses of the servers and FOAM's settings to a file, for `make manage`."""
     running = {"servers": urls, "settings": settings_of(env)}
     write_private(folder.running, json.dumps(running))

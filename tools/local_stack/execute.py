@@ -16,7 +16,7 @@ from tools.local_stack.terminal import Problem, leave_stdout_alone
 PATIENCE = 10
 
 
-def execute(words: list[str], signals: Signals, *, ephemeral: bool) -> int:
+def run_command(words: list[str], signals: Signals, *, ephemeral: bool) -> int:
     leave_stdout_alone()
     if not shutil.which(words[0]):
         raise Problem(f"{words[0]}: no such command.")
@@ -28,13 +28,13 @@ def execute(words: list[str], signals: Signals, *, ephemeral: bool) -> int:
                 _,
             ),
         ):
-            return attend(words, development(folder, urls), signals)
+            return run_and_wait(words, development(folder, urls), signals)
     except Locked as locked:
         # Beside `run`, in its folder and with its servers.
         env = running_environment(locked.folder)
         if env is None:
             raise
-        return attend(words, env, signals)
+        return run_and_wait(words, env, signals)
 
 
 @contextmanager
@@ -52,20 +52,20 @@ def folder_for(ephemeral: bool) -> Iterator[Folder | None]:
             folder.remove()
 
 
-def attend(words: list[str], env: dict[str, str], signals: Signals) -> int:
+def run_and_wait(words: list[str], env: dict[str, str], signals: Signals) -> int:
     """Run a command and wait for it; the terminal sends Ctrl-C to the command as well."""
     signals.check()
     process = subprocess.Popen(words, env=env, preexec_fn=die_with_parent(signal.SIGTERM))
     while process.poll() is None:
         numbers = {number for number in signals.received if number != signal.SIGINT}
         if numbers or signals.orphaned:
-            end(process)
+            terminate(process)
             raise Stop(numbers.pop() if numbers else signal.SIGHUP)
         time.sleep(POLL)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""Servers of someone else's, named by DATABASE_URL and REDIS_URL."""
+"""External servers, named by DATABASE_URL and REDIS_URL."""
 
 from urllib.parse import urlsplit
 
@@ -14,12 +14,12 @@ OLDEST_POSTGRES = 15
 
 
 def check(variable: str, url: str) -> str:
-    """Say which server answers at the URL in a variable."""
+    """Return the name of the server that answers at the URL in a variable."""
     return check_database(url) if variable == "DATABASE_URL" else check_redis(url)
 
 
 def check_database(url: str) -> str:
-    """Say which PostgreSQL answers at a URL."""
+    """Return the name of the PostgreSQL that answers at a URL. Raises Problem if none does."""
     try:
         database = Variables({"DATABASE_URL": url}).database("DATABASE_URL")
     except ImproperlyConfigured as error:
@@ -39,7 +39,7 @@ def check_database(url: str) -> str:
 
 
 def hosts_of(database: dict[str, str]) -> str:
-    """Name each host with its port, as in h1:5501,h2:5502."""
+    """Return each host with its port, as in h1:5501,h2:5502."""
     hosts = (database["HOST"] or "this machine").split(",")
     ports = database["PORT"].split(",")
     pairs = zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)
@@ -47,7 +47,7 @@ def hosts_of(database: dict[str, str]) -> str:
 
 
 def check_redis(url: str) -> str:
-    """Say which Redis answers at a URL."""
+    """Return the name of the Redis that answers at a URL. Raises Problem if none does."""
     try:
         url = Variables({"REDIS_URL": url}).redis("REDIS_URL")
     except ImproperlyConfigured as error:
@@ -64,6 +64,6 @@ def check_redis(url: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """The words at the end of a client's first line, which repeats much of what we say."""
+    """Return the end of a client's first line, whose beginning repeats our own message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rpartition("failed: ")[2].strip()

@@ -1,6 +1,6 @@
 """Programs of FOAM as forks of a process that has imported FOAM once for all of them.
 
-The import takes longer than all else that a program does when it starts.
+The import takes longer than the rest of a program's start.
 """
 
 import importlib
@@ -15,8 +15,8 @@ from pathlib import Path
 from tools.local_stack.data_dir import PROJECT
 from tools.local_stack.processes import HANDLED, ON_LINUX, Child, die_with_parent
 
-# What the programs share. The import of none of these opens a connection, starts a thread or makes
-# this process a service, as that of foam.wsgi does.
+# The modules that the programs share. Their import neither opens a connection nor starts a thread,
+# nor makes this process a service, as the import of foam.wsgi does.
 MODULES = (
     *("foam.urls", "celery.bin.celery", "celery.apps.worker", "celery.apps.beat"),
     *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "kombu.transport.redis"),
@@ -42,15 +42,15 @@ class Fork(ForkProcess):
 
 
 def import_foam(env: Mapping[str, str]) -> bool:
-    """Import FOAM with the settings in `env`; return False where programs must do it themselves.
+    """Import FOAM with the settings in `env`; return False if programs must import it themselves.
 
-    They then say themselves what is wrong with FOAM or its settings.
+    The programs then report themselves what is wrong with FOAM or its settings.
     """
     if not ON_LINUX:
-        # Elsewhere the system's own libraries may not be used after a fork.
+        # Other systems forbid the use of their libraries after a fork.
         return False
     os.environ.update(env)
-    # Where a machine sets it, each start would compile two thousand modules anew.
+    # If a machine sets it, each start compiles two thousand modules anew.
     sys.dont_write_bytecode = False
     sys.path.insert(0, str(PROJECT))
     try:
@@ -73,7 +73,7 @@ def fork(
     hurry_signal: int = signal.SIGKILL,
     death_signal: int = signal.SIGTERM,
 ) -> Child:
-    """Start a program as `processes.start` does; `words` are what follows `python`."""
+    """Start `python words...` as `processes.start` does."""
     prepare = die_with_parent(death_signal)
 
     def run() -> None:

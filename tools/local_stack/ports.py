@@ -1,14 +1,10 @@
-"""The port of the web server, and the process that holds it if it is taken."""
+"""The port of the web server, and the process that holds it."""
 
 import contextlib
 import errno
 import os
-import shutil
 import socket
-import subprocess
-from pathlib import Path
 
-from tools.local_stack.processes import ON_LINUX
 from tools.local_stack.terminal import Problem
 
 PORT = "8000"
@@ -39,37 +35,13 @@ def check_port(port: int) -> None:
 
 def holder_of(port: int) -> str:
     """Return the process that listens on a port, or "" if this user may not see it."""
-    if ON_LINUX:
-        return linux_holder(listening_inodes(port))
-    if not shutil.which("lsof"):
-        return ""
-    command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
-    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    fields = {line[0]: line[1:] for line in output.splitlines() if line}
-    return f"{fields['c']} (process {fields['p']})" if {"c", "p"} <= fields.keys() else ""
+    # Imported here, as it is a package of development only.
+    import psutil  # noqa: PLC0415
 
-
-def listening_inodes(port: int) -> set[str]:
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            rows = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for row in rows:
-            fields = row.split()
-            # 0A is LISTEN.
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                inodes.add(f"socket:[{fields[9]}]")
-    return inodes
-
-
-def linux_holder(inodes: set[str]) -> str:
-    # Processes of other users hide theirs, and any process may end meanwhile.
-    for file in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if os.readlink(file) in inodes:
-                process = file.parents[1]
-                words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                return f"{' '.join(words).strip()[:80]} (process {process.name})"
+    for process in psutil.process_iter():
+        # The system hides processes of other users, and any process may end meanwhile.
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return f"{' '.join(process.cmdline())[:80]} (process {process.pid})"
     return ""

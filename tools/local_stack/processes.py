@@ -1,4 +1,4 @@
-"""Child processes that never outlive us, and the signals that tell us to stop."""
+"""Child processes that never outlive this process, and the signals that stop it."""
 
 import contextlib
 import ctypes
@@ -18,28 +18,27 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None) if ON_LINUX else None
 POLL = 0.02
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Of a log line that is shown.
+# The most characters of a log line on the terminal.
 LINE = 200
 
 
 class Stop(Exception):
-    """We were told to stop."""
+    """A signal told this process to stop."""
 
     def __init__(self, number: int) -> None:
         self.signal = number
 
 
 class Signals:
-    """Remember what we were told, and act on it only where `check` is called.
+    """Remember signals; only `check` raises Stop for them.
 
-    An exception out of a handler could strike between the birth of a child and its entry in our
-    books.
+    An exception in a handler could strike between the start of a child and its entry in a list.
     """
 
     def __init__(self) -> None:
         self.received: list[int] = []
         self.first_at = 0.0
-        # Make may be killed in a way that leaves it no time to tell us.
+        # A killed make cannot pass the signal on.
         self.parent = os.getppid() if "MAKELEVEL" in os.environ else None
         for number in HANDLED:
             signal.signal(number, self._remember)
@@ -60,7 +59,7 @@ class Signals:
 
     @property
     def impatient(self) -> bool:
-        """Ctrl-C came twice."""
+        """Whether Ctrl-C came twice."""
         return self.received.count(signal.SIGINT) > 1
 
 
@@ -114,7 +113,7 @@ def start(
     hurry_signal: int = signal.SIGKILL,
     death_signal: int | None = None,
 ) -> Child:
-    """Start a child in a session of its own, so that the terminal's Ctrl-C reaches only us."""
+    """Start a child in a session of its own: the terminal's Ctrl-C reaches this process only."""
     output = log.open("ab") if log else subprocess.DEVNULL
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -137,7 +136,7 @@ def start(
 
 
 def die_with_parent(number: int):  # type: ignore[no-untyped-def]
-    """For preexec_fn: have the kernel send us `number` when our parent is gone, kill -9 included.
+    """Return a preexec_fn: the kernel sends the child signal `number` when its parent is gone.
 
     The kernel watches the thread that forked, so children are started from the main thread only.
     """
@@ -154,7 +153,7 @@ def die_with_parent(number: int):  # type: ignore[no-untyped-def]
 
 
 def stop(child: Child, signals: Signals, patience: float) -> None:
-    """Ask, wait, insist; then clear away what is left of the child's process group."""
+    """Send the stop signal, then the hurry signal; last kill the child's process group."""
     child.send(child.stop_signal)
     if not wait(child, signals, patience):
         child.send(child.hurry_signal)

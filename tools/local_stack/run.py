@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from tools.local_stack.data_dir import PROJECT, Folder
-from tools.local_stack.environment import development, published, servers
+from tools.local_stack.environment import development, publish, servers
 from tools.local_stack.forks import fork, import_foam
 from tools.local_stack.logs import Tail
 from tools.local_stack.ports import check_port, web_port
 from tools.local_stack.processes import POLL, Child, Signals, kill_group, start, stop
+from tools.local_stack.programs import beat, web, worker
 from tools.local_stack.terminal import Problem, paint, say, step
 
 PYTHON = sys.executable
@@ -29,16 +30,16 @@ STOP_WITHIN = 8
 LASTING = 20.0
 
 
-def run(signals: Signals) -> int:
+def run_stack(signals: Signals) -> int:
     port = web_port()
     with Folder.persistent() as folder:
         check_port(port)
         folder.sign(f"process {os.getpid()}, http://127.0.0.1:{port}")
-        say(paint("FOAM", "bold") + paint(f"  data and logs in {short(folder.path)}", "dim"))
+        say(paint("FOAM", "bold") + paint(f"  data and logs in {short_path(folder.path)}", "dim"))
         with (
-            stopping(signals),
+            report_stop(signals),
             servers(folder, signals, ephemeral=False) as (urls, embedded),
-            published(folder, env := development(folder, urls), urls),
+            publish(folder, env := development(folder, urls), urls),
         ):
             with step("FOAM imported"):
                 forks = import_foam(env)
@@ -66,8 +67,8 @@ class ProgramOptions(TypedDict):
 
 
 @contextmanager
-def stopping(signals: Signals) -> Iterator[None]:
-    """Around everything that is to be stopped: say how long that took."""
+def report_stop(signals: Signals) -> Iterator[None]:
+    """Print at the end how long the stop took."""
     try:
         yield
     finally:
@@ -99,8 +100,8 @@ def manage(
         stop(child, signals, STOP_WITHIN)
     if child.exit_code:
         last = "".join(child.last_words(1))
-        # A sentence about a setting needs no log around it.
-        raise Problem(last if last.startswith(NOT_SET_UP) else died(child))
+        # The sentence about a wrong setting is enough without the log.
+        raise Problem(last if last.startswith(NOT_SET_UP) else death_report(child))
     return log.read_text()
 
 
@@ -108,9 +109,9 @@ def manage(
 def programs(
     folder: Folder, env: dict[str, str], port: int, signals: Signals, *, forks: bool
 ) -> Iterator[tuple[list[Child], Callable[[str], Child]]]:
-    """Yield FOAM's own processes, and what starts one of them again.
+    """Yield FOAM's own processes, and a function that starts one of them again.
 
-    They are stopped in the order in which they make work for each other.
+    At the end they stop in the order in which they make work for each other.
     """
     children: list[Child] = []
 
@@ -144,31 +145,22 @@ def programs(
 
 
 def commands(port: int) -> dict[str, list[str]]:
-    web = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
-    quiet = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
-    quiet += ["--graceful-timeout", "5", "--no-control-socket"]
+    logs = ["--access-logfile", "-", "--logger-class", "foam.processes.gunicorn_logger.Logger"]
     return {
         "watch": ["manage.py", "watch"],
         # Two, so that slow receivers never delay the tick.
         "dispatch": worker("dispatch", 1),
         "deliver": worker("deliver", 2),
-        "beat": ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"],
-        "web": ["-m", "gunicorn", *web, *quiet, "foam.wsgi:application"],
+        "beat": beat(),
+        "web": web(port, 2, *logs, "--graceful-timeout", "5"),
     }
-
-
-def worker(queue: str, concurrency: int, name: str = "") -> list[str]:
-    command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    named = ["--queues", queue, "--hostname", f"{name or queue}@%h"]
-    return [*command, *quiet, *named, "--concurrency", str(concurrency)]
 
 
 def wait_until_healthy(port: int, children: list[Child], signals: Signals) -> None:
     deadline = time.monotonic() + START_WITHIN
     while not answers(port):
         signals.check()
-        look_after(children)
+        check_alive(children)
         if time.monotonic() > deadline:
             raise Problem(f"The web server does not answer on port {port} (.foam/log/web.log).")
         time.sleep(0.1)
@@ -197,37 +189,37 @@ def supervise(
             for line in tail.troubles():
                 say(line)
         signals.check()
-        look_after(servers)
+        check_alive(servers)
         revive(children, launch)
         time.sleep(0.1)
 
 
-def look_after(children: list[Child]) -> None:
+def check_alive(children: list[Child]) -> None:
     for child in children:
         if child.exit_code is not None:
-            raise Problem(died(child))
+            raise Problem(death_report(child))
 
 
 def revive(children: list[Child], launch: Callable[[str], Child]) -> None:
-    """Start again what has ended, as systemd and Docker do; not what ends as soon as it starts."""
+    """Start ended processes again, as systemd and Docker do; raise Problem if one ends at once."""
     for i, child in enumerate(children):
         if child.exit_code is None:
             continue
         if time.monotonic() - child.began < LASTING:
-            raise Problem(died(child))
-        say(paint(f"{died(child)}\n  It is started again.", "yellow"))
+            raise Problem(death_report(child))
+        say(paint(f"{death_report(child)}\n  It is started again.", "yellow"))
         kill_group(child)
         children[i] = launch(child.name)
 
 
-def died(child: Child) -> str:
+def death_report(child: Child) -> str:
     code = child.exit_code or 0
     how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
     last = "\n".join(f"  {line}" for line in child.last_words())
-    return f"{child.name} stopped by itself ({how}). The end of {short(child.log)}:\n{last}"
+    return f"{child.name} stopped by itself ({how}). The end of {short_path(child.log)}:\n{last}"
 
 
-def short(path: object) -> str:
+def short_path(path: object) -> str:
     relative = os.path.relpath(str(path))
     return str(path) if relative.startswith("..") else relative
 

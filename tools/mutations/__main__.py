@@ -22,7 +22,7 @@ import psycopg
 from tools.mutations import MUTATIONS, PROJECT, Mutation
 from tools.mutations.paths import INITIAL_ROWS
 
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
+IGNORED = shutil.ignore_patterns(".git", ".venv", ".foam", "__pycache__", ".*_cache")
 FAILED = "FAILED "
 
 
@@ -30,21 +30,21 @@ FAILED = "FAILED "
 def copy_of_the_tree() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="foam-mutation-") as folder:
         tree = Path(folder) / "tree"
-        shutil.copytree(PROJECT, tree, ignore=LEFT_OUT, symlinks=True)
+        shutil.copytree(PROJECT, tree, ignore=IGNORED, symlinks=True)
         yield tree
 
 
-def makes_the_schema(path: str) -> bool:
+def is_schema_file(path: str) -> bool:
     return "/migrations/" in path or path == INITIAL_ROWS
 
 
 @contextmanager
-def migrated() -> Iterator[str]:
+def template_database() -> Iterator[str]:
     """Yield the name of a database that the tests copy, rather than migrate one each time."""
     url = urlsplit(os.environ["DATABASE_URL"])
     name = f"foam_mutations_{os.getpid()}"
-    there = url._replace(scheme="postgresql").geturl()
-    with psycopg.connect(there, autocommit=True) as session:
+    server_url = url._replace(scheme="postgresql").geturl()
+    with psycopg.connect(server_url, autocommit=True) as session:
         session.execute(f"CREATE DATABASE {name}")
         try:
             subprocess.run(
@@ -58,7 +58,7 @@ def migrated() -> Iterator[str]:
             session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def red(tree: Path, tests: Sequence[str], template: str) -> str:
+def first_red_test(tree: Path, tests: Sequence[str], template: str) -> str:
     """Run the tests in a tree; return the first that failed, or nothing when all are green."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     process = subprocess.run(
@@ -69,12 +69,12 @@ def red(tree: Path, tests: Sequence[str], template: str) -> str:
         text=True,
         check=False,
     )
-    failed = [line for line in process.stdout.splitlines() if line.startswith(FAILED)]
+    failures = [line for line in process.stdout.splitlines() if line.startswith(FAILED)]
     if process.returncode == 0:
         return ""
-    if process.returncode != 1 or not failed:
+    if process.returncode != 1 or not failures:
         sys.exit(f"These tests did not run:\n{process.stdout[-3000:]}{process.stderr[-3000:]}")
-    return failed[0].removeprefix(FAILED).split(" - ")[0]
+    return failures[0].removeprefix(FAILED).split(" - ")[0]
 
 
 def apply_all(mutations: Sequence[Mutation], template: str, *, at_once: bool) -> int:
@@ -82,16 +82,16 @@ def apply_all(mutations: Sequence[Mutation], template: str, *, at_once: bool) ->
     if not at_once:
         with copy_of_the_tree() as tree:
             tests = {test for mutation in mutations for test in mutation.tests}
-            if test := red(tree, sorted(tests), template):
+            if test := first_red_test(tree, sorted(tests), template):
                 sys.exit(f"Without any mutation, {test} is red.")
     survivors = 0
     print("| promise | taken away | red |\n|---|---|---|", flush=True)
     for mutation in mutations:
-        is_of_the_schema = any(makes_the_schema(edit.path) for edit in mutation.edits)
+        changes_schema = any(is_schema_file(edit.path) for edit in mutation.edits)
         with copy_of_the_tree() as tree:
             for edit in mutation.edits:
                 edit.apply(tree)
-            test = red(tree, mutation.tests, "" if is_of_the_schema else template)
+            test = first_red_test(tree, mutation.tests, "" if changes_schema else template)
         survivors += not test
         name = test.split("::", 1)[-1]
         print(f"| {mutation.promise} | {mutation.name} | {name or '**none**'} |", flush=True)
@@ -103,15 +103,15 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only those with one of these words: P2, lease")
     parser.add_argument("--at-once", action="store_true", help="do not see first that all is green")
     options = parser.parse_args()
-    selected = [
+    mutations = [
         mutation
         for mutation in MUTATIONS
         if not options.words
         or any(word in f"{mutation.promise} {mutation.name}" for word in options.words)
     ]
-    with migrated() as template:
-        survivors = apply_all(selected, template, at_once=options.at_once)
-    print(f"\n{len(selected) - survivors} of {len(selected)} went red.")
+    with template_database() as template:
+        survivors = apply_all(mutations, template, at_once=options.at_once)
+    print(f"\n{len(mutations) - survivors} of {len(mutations)} went red.")
     return 1 if survivors else 0
 
 

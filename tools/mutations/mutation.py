@@ -42,11 +42,13 @@ def without_constraint(path: str, name: str) -> Edit:
     """Leave out the constraint of this name, which has lines of its own in a migration."""
     text = (PROJECT / path).read_text()
     nodes = ast.walk(ast.parse(text))
-    [call] = [node for node in nodes if isinstance(node, ast.Call) and named(node) == name]
+    [call] = [
+        node for node in nodes if isinstance(node, ast.Call) and name_argument_of(node) == name
+    ]
     return Edit(path, "".join(text.splitlines(keepends=True)[call.lineno - 1 : call.end_lineno]))
 
 
-def named(call: ast.Call) -> object:
+def name_argument_of(call: ast.Call) -> object:
     """Return the constant that a call has as its argument `name`."""
     values = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
     return values[0].value if values and isinstance(values[0], ast.Constant) else None

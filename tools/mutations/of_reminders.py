@@ -411,13 +411,13 @@ OF_REMINDERS = [
     Mutation(
         "words",
         "sentence: what tells of a repeat may be of the title",
-        edit(READING, 'found[n].kind != "quoted" and found[n].text in TELLING', "False"),
+        edit(READING, 'tokens[n].kind != "quoted" and tokens[n].text in TELLING', "False"),
         [TEST_PHRASES],
     ),
     Mutation(
         "words",
         "sentence: at 5 is the morning",
-        edit(CLOCKS, "if not each.is_sure and not is_24:", "if False:"),
+        edit(CLOCKS, "if not clock.is_sure and not is_24:", "if False:"),
         [TEST_PHRASES],
     ),
     Mutation(

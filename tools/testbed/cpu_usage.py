@@ -36,8 +36,8 @@ class Usage:
         )
 
 
-def with_ours(roots: Mapping[str, int], receiver: int) -> dict[str, int]:
-    """Add a receiver's process and this one: they are no part of FOAM, and take their share."""
+def add_own_pids(roots: Mapping[str, int], receiver: int) -> dict[str, int]:
+    """Add the processes of the receiver and of the measurement, which are no part of FOAM."""
     return {**roots, RECEIVER: receiver, MEASURING: os.getpid()}
 
 
@@ -53,10 +53,10 @@ def usage(roots: Mapping[str, int]) -> Usage:
 
 
 def memory(roots: Mapping[str, int], kind: str = "Pss") -> dict[str, float]:
-    """Return MiB by name: proportional set size, which counts what is shared once over all.
+    """Return the MiB of each name: proportional set size, which counts a shared page once.
 
-    `Pss_Anon` is what the processes have written themselves: without the pages of programs and
-    libraries, of which our share grows whenever another process that has them ends.
+    `Pss_Anon` counts only pages that the processes have written, without programs and libraries:
+    FOAM's share of those grows when another process with the same pages ends.
     """
     processes = _processes()
     return {
@@ -74,7 +74,7 @@ def _families(roots: Mapping[str, int], processes: Mapping[int, Process]) -> dic
     for name, root in roots.items():
         family = [root] if root in processes else []
         for pid in family:
-            # What is named itself, as children of this process are, counts for itself alone.
+            # A child with a name of its own counts for itself alone.
             family += [child for child in children[pid] if child not in roots.values()]
         families[name] = family
     return families

@@ -1,9 +1,9 @@
-"""Webhook receivers, in a process of their own that is too cheap to be what is measured.
+"""Webhook receivers, in a process of their own that uses little CPU beside a measurement.
 
 with Receiver([Behaviour(), Behaviour(delay=0.05)]) as receiver:
     receiver.urls                       # one for each behaviour, each on a port of its own
     receiver.behave(1, DEAD)
-    receiver.records()                  # every request, and what it was answered
+    receiver.records()                  # every request, with the status of its answer
 """
 
 import asyncio

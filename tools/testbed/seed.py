@@ -36,7 +36,7 @@ HOT = (
 )
 
 
-def empty() -> None:
+def delete_all() -> None:
     """Delete every reminder, channel and message, those of FOAM itself included."""
     rows = (
         "reminders_reminder_channels",
@@ -54,20 +54,20 @@ def empty() -> None:
         cursor.execute(f"TRUNCATE {', '.join((*HOT, *rows))} RESTART IDENTITY CASCADE")
 
 
-def forget() -> None:
+def delete_occurrences() -> None:
     """Delete all occurrences and deliveries; keep the reminders."""
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(HOT)}")
 
 
-def settle() -> None:
+def vacuum() -> None:
     """Vacuum and write a checkpoint now, so that neither comes during a measurement."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute("CHECKPOINT")
 
 
-def someone() -> User:
+def seed_owner() -> User:
     """Return the owner of all seeded rows."""
     return User.objects.get_or_create(username="rig", defaults={"email": "rig@example.com"})[0]
 
@@ -77,7 +77,7 @@ def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:
 
     They have no flood guard, which would hold messages of the measurement back.
     """
-    owner = someone()
+    owner = seed_owner()
     own = {
         "owner": owner,
         "kind": kind,
@@ -98,10 +98,10 @@ def release(channels: Sequence[int]) -> None:
 
 def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1) -> None:
     """Store reminders that are due at some time in the year to come, none within LATER."""
-    some, owner = Random(seed), someone()
+    some, owner = Random(seed), seed_owner()
     templates: list[Reminder] = []
     while len(templates) < min(TEMPLATES, count):
-        reminder = planned(owner, *random_schedule(some, now), now)
+        reminder = plan_reminder(owner, *random_schedule(some, now), now)
         if reminder.next_fire_at and reminder.next_fire_at > now + LATER:
             templates.append(reminder)
     multiply(templates, count, channels)
@@ -109,18 +109,18 @@ def add_stored(count: int, channels: Sequence[int], now: datetime, seed: int = 1
 
 def add_due(count: int, channels: Sequence[int], due_at: datetime, now: datetime) -> None:
     """Store reminders that are due at one instant, a whole second after `now`."""
-    templates, owner = [], someone()
+    templates, owner = [], seed_owner()
     for name in ZONES:
         at = local(due_at, name)
         for recurrence in rules_due(at):
             starts_at = at - timedelta(days=364) if recurrence else at
-            reminder = planned(owner, starts_at, name, recurrence, now)
+            reminder = plan_reminder(owner, starts_at, name, recurrence, now)
             if reminder.next_fire_at == due_at:
                 templates.append(reminder)
     multiply(templates[:count], count, channels)
 
 
-def planned(
+def plan_reminder(
     owner: User, starts_at: datetime, timezone: str, recurrence: str, now: datetime
 ) -> Reminder:
     """Return a reminder as it is stored, planned by the engine."""

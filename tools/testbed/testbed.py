@@ -23,8 +23,7 @@ from django.conf import settings as django_settings
 from tools.local_stack.data_dir import PROJECT, Folder
 from tools.local_stack.environment import defaults
 from tools.local_stack.processes import HANDLED, POLL, Child, Signals, kill_group, start, stop, wait
-from tools.local_stack.run import died, manage
-from tools.local_stack.run import worker as worker  # noqa: PLC0414
+from tools.local_stack.run import death_report, manage
 from tools.local_stack.servers import Postgres, Redis, free_port
 from tools.local_stack.terminal import Problem
 
@@ -37,16 +36,6 @@ INHERITED_VARIABLES = (
 )
 STOP_WITHIN = 20
 PATIENCE = 60
-
-
-def beat() -> list[str]:
-    return ["-m", "celery", "-A", "foam", "beat", "--loglevel", "INFO"]
-
-
-def web(port: int, workers: int = 1, *options: str) -> list[str]:
-    """Return the arguments of the web server; the last of repeated options counts."""
-    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket", *options]
-    return ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, "foam.wsgi:application"]
 
 
 class Rig:
@@ -167,7 +156,7 @@ class Rig:
     def ended(self) -> dict[str, str]:
         """Forget the programs that ended by themselves; return the last log line of each."""
         names = [name for name, child in self.programs.items() if child.exit_code is not None]
-        return {name: died(self.programs.pop(name)) for name in names}
+        return {name: death_report(self.programs.pop(name)) for name in names}
 
     def log_of(self, name: str) -> str:
         """Return the log of a program so far."""

@@ -32,10 +32,18 @@ def test_parts_run(results):
 
 
 def test_benchmarks_lose_nothing(results):
-    assert "NOT MET none lost" not in report.text(report.Report.read([results]))
+    assert "NOT MET none lost" not in report.text(report.BenchmarkReport.read([results]))
+
+
+def test_each_rule_and_each_contender_is_measured(results):
+    parts = {part["name"]: part for part in json.loads(results.read_text())["parts"]}
+    assert len({row[0] for row in parts["recurrence"]["tables"][0]["rows"]}) == 10
+    assert len(parts["recurrence"]["goals"]) == 6
+    assert len(parts["sending"]["tables"][0]["rows"]) == 7
+    assert len(parts["sending"]["goals"]) == 2
 
 
 def test_report_is_written_from_the_json(results):
-    text = report.markdown(report.Report.read([results]))
+    text = report.markdown(report.BenchmarkReport.read([results]))
     assert text.index("## Goals") < text.index("## Machine") < text.index("## Dispatch alone")
     assert "reminders_reminder_due" in text

@@ -4,7 +4,15 @@ import sys
 
 import pytest
 
-from tools.capacity.estimate import Measured, Share, bottleneck, disturbed, lines, rounded, rule
+from tools.capacity.estimate import (
+    CapacityResult,
+    Share,
+    bottleneck,
+    capacity_rule,
+    disturbance_warning,
+    lines,
+    round_down,
+)
 from tools.local_stack.data_dir import PROJECT
 
 BURST = Share(
@@ -16,8 +24,8 @@ BURST = Share(
 )
 
 
-def measured(**changed) -> Measured:
-    return Measured(
+def measured(**changed) -> CapacityResult:
+    return CapacityResult(
         **{
             "processors": 2,
             "deliverers": 2,
@@ -42,11 +50,11 @@ def measured(**changed) -> Measured:
     ("value", "told"), [(65_430, 65_000), (9_990, 9_900), (12, 12), (7.6, 7), (0.4, 0)]
 )
 def test_figures_are_rounded_down_to_what_can_be_promised(value, told):
-    assert rounded(value) == told
+    assert round_down(value) == told
 
 
 def test_rule_tells_bursts_flow_and_disk():
-    assert rule(measured()) == (
+    assert capacity_rule(measured()) == (
         "This machine carries about 65,000 reminders due at one instant within 10 s, 4,500 a "
         "second sustained, and 1,400,000 stored per GB of disk. Each GB also holds the "
         "records of 520,000 messages sent."
@@ -74,8 +82,10 @@ def test_bottleneck_is_what_was_used_up(cpu, waiting, word):
 
 def test_other_programs_on_the_machine_are_told_of():
     share = Share({"postgres": 1.0}, measuring=0.5, busy=3.9, waiting=0.0, total=4.0)
-    assert disturbed(measured(share=share)).startswith("Other programs used 60 % of this machine")
-    assert disturbed(measured()) == ""
+    assert disturbance_warning(measured(share=share)).startswith(
+        "Other programs used 60 % of this machine"
+    )
+    assert disturbance_warning(measured()) == ""
 
 
 def test_nothing_sustained_is_said_in_words():

@@ -140,7 +140,7 @@ def parse(add_arguments: Callable[[argparse.ArgumentParser], None]) -> Callable[
 # How to have the words in ARGS parsed, of the targets that have a parser.
 PROGRAMS = {
     "drill": parse(drill_arguments),
-    "bench": benchmarks.read,
+    "bench": benchmarks.parse_options,
     "capacity": parse(capacity_arguments),
 }
 

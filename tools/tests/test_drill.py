@@ -19,8 +19,8 @@ from reminders.recurrence import Fire, Lead, Schedule
 from tools.drill import __main__ as face
 from tools.drill.expected import Fate, Oracle, fires_of
 from tools.drill.faults import Faults
-from tools.drill.options import Options, add_arguments, words_of
-from tools.drill.verdict import Expected, Observed, compare
+from tools.drill.options import Options, add_arguments
+from tools.drill.verdict import ExpectedFiring, Observations, compare
 from tools.drill.workload import Mixture, Window
 from tools.local_stack.data_dir import PROJECT
 from tools.testbed import cli
@@ -71,7 +71,7 @@ def test_oracle_lists_each_lead_of_each_due_instant():
     ]
 
 
-EXPECTED = Expected(7, at(60), Fate.FIRES, "latest", (0,))
+EXPECTED = ExpectedFiring(7, at(60), Fate.FIRES, "latest", (0,))
 KEY = (*EXPECTED.saying, 0)
 
 
@@ -80,7 +80,7 @@ def judge(observed, *, fate=Fate.FIRES, patient=()):
 
 
 def accepted(*ids):
-    observed = Observed()
+    observed = Observations()
     for id_ in ids:
         observed.accept(KEY, id_, at(61).fire_at)
     return observed
@@ -93,13 +93,13 @@ def test_message_that_arrived_once_is_delivered_and_its_lateness_counts():
 
 
 def test_message_that_never_arrived_is_missing():
-    verdict = judge(Observed())
+    verdict = judge(Observations())
     assert not verdict.is_green
     assert verdict.missing == ["reminder 7 due 17:01:00, receiver 0"]
 
 
 def test_message_may_wait_only_for_a_receiver_that_never_answers():
-    observed = Observed(waiting={KEY})
+    observed = Observations(waiting={KEY})
     assert not judge(observed).is_green
     assert judge(observed, patient=[0]).is_green
 
@@ -129,14 +129,14 @@ def test_repeat_under_another_id_is_never_explained():
 
 def test_what_should_have_been_missed_may_neither_arrive_nor_go_unrecorded():
     assert not judge(accepted("foam_1_a"), fate=Fate.MISSED).is_green
-    assert not judge(Observed(), fate=Fate.MISSED).is_green
-    assert judge(Observed(missed={EXPECTED.saying}), fate=Fate.MISSED).is_green
+    assert not judge(Observations(), fate=Fate.MISSED).is_green
+    assert judge(Observations(missed={EXPECTED.saying}), fate=Fate.MISSED).is_green
 
 
 def test_what_may_go_either_way_is_delivered_or_recorded_as_missed():
     assert judge(accepted("foam_1_a"), fate=Fate.EITHER).is_green
-    assert judge(Observed(missed={EXPECTED.saying}), fate=Fate.EITHER).is_green
-    assert not judge(Observed(), fate=Fate.EITHER).is_green
+    assert judge(Observations(missed={EXPECTED.saying}), fate=Fate.EITHER).is_green
+    assert not judge(Observations(), fate=Fate.EITHER).is_green
 
 
 def test_message_that_nobody_asked_for_is_unexpected():
@@ -200,7 +200,7 @@ class FakeRig:
 
 def test_words_that_are_handed_on_mean_the_same():
     asked = parse("--quick", "--outage", "90m", "--provider", "dead", "--beats", "3", "--seed", "0")
-    assert parse(*words_of(asked)) == asked
+    assert parse(*cli.words_of(add_arguments, asked)) == asked
 
 
 def test_same_seed_makes_the_same_mixture():

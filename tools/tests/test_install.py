@@ -30,6 +30,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "VENV_PYTHON", str(python))
     monkeypatch.setattr(module, "STAMP", str(tmp_path / "installed"))
     monkeypatch.setattr(module, "LOG", str(tmp_path / "install.log"))
+    monkeypatch.setattr(module, "UV_LOCK", str(tmp_path / "uv.txt"))
     module.ran = []
     monkeypatch.setattr(module, "run", lambda command, env=None: module.ran.append(command))
     return module
@@ -72,7 +73,7 @@ def test_interrupted_installation_is_taken_up_again(install, monkeypatch):
     def interrupted(locks):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(install, "install", interrupted)
+    monkeypatch.setattr(install, "install_locks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         install.main()
     assert not Path(install.STAMP).exists()
@@ -81,10 +82,10 @@ def test_interrupted_installation_is_taken_up_again(install, monkeypatch):
 def test_hashes_are_always_required(install, monkeypatch):
     monkeypatch.setattr(install.shutil, "which", lambda name: "uv" if name == "uv" else None)
     locks = install.lock_files()
-    install.install(locks)
+    install.install_locks(locks)
     monkeypatch.setattr(install, "fetch_uv", lambda locks: None)
     monkeypatch.setattr(install.shutil, "which", lambda name: None)
-    install.install(locks)
+    install.install_locks(locks)
     uv, pip = install.ran[0], install.ran[-1]
     assert "--require-hashes" in uv
     assert "--require-hashes" in pip

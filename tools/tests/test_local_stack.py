@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tools.local_stack.data_dir import EPHEMERAL_PREFIX, PROJECT, Folder
-from tools.local_stack.environment import published, running_environment
+from tools.local_stack.environment import publish, running_environment
 from tools.local_stack.external_servers import check_database, check_redis
 from tools.local_stack.logs import Tail
 from tools.local_stack.ports import check_port
@@ -385,7 +385,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 def test_command_has_the_settings_of_the_foam_beside_it(folder):
     env = {"FOAM_BASE_URL": "http://127.0.0.1:8104", "EMAIL_URL": "smtp://mail:25", "HOME": "/x"}
-    with published(folder, env, {"DATABASE_URL": "postgres://one"}):
+    with publish(folder, env, {"DATABASE_URL": "postgres://one"}):
         running = running_environment(folder)
     assert running is not None
     assert running["FOAM_BASE_URL"] == "http://127.0.0.1:8104"
@@ -396,7 +396,7 @@ def test_command_has_the_settings_of_the_foam_beside_it(folder):
 
 def test_environment_of_a_command_is_stronger_than_the_foam_beside_it(folder, monkeypatch):
     monkeypatch.setenv("EMAIL_URL", "smtp://mine:25")
-    with published(folder, {"EMAIL_URL": "smtp://mail:25"}, {}):
+    with publish(folder, {"EMAIL_URL": "smtp://mail:25"}, {}):
         running = running_environment(folder)
     assert running is not None
     assert running["EMAIL_URL"] == "smtp://mine:25"

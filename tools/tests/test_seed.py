@@ -8,7 +8,7 @@ from django.db.models import Count
 from notifications.models import Channel
 from reminders.models import Reminder
 from tools.testbed import seed
-from tools.testbed.burst_load import percentile
+from tools.testbed.load import percentile
 
 pytestmark = pytest.mark.django_db
 

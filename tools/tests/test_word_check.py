@@ -1,11 +1,9 @@
-"""The word check finds each kind of offence, and its baseline only shrinks."""
-
-from collections import Counter
+"""The word check finds each kind of offence."""
 
 import pytest
 
 from tools import word_check
-from tools.word_check import Offence, compare, offences_in, repeated_classes, write_baseline
+from tools.word_check import offences_in, repeated_classes
 
 OFFENCES = [
     ('"""Whatever is late."""', 1, 'docstring: "Whatever"'),
@@ -63,38 +61,6 @@ def test_class_name_of_two_files_is_an_offence_in_both():
 
 def test_every_management_command_is_called_command():
     assert not list(repeated_classes({"a.py": "class Command: ...", "b.py": "class Command: ..."}))
-
-
-def test_more_than_the_baseline_says_where():
-    offences = [Offence("a.py", 3, "one"), Offence("a.py", 5, "another")]
-    assert compare(offences, Counter({"a.py": 1})) == [
-        "a.py: 2 offences against the rules of words, 1 allowed:",
-        "  a.py:3: one",
-        "  a.py:5: another",
-    ]
-
-
-def test_fewer_than_the_baseline_says_how_to_write_it():
-    (line,) = compare([Offence("a.py", 3, "one")], Counter({"a.py": 2}))
-    assert "`make words` writes the lower count" in line
-
-
-def test_file_that_is_gone_leaves_the_baseline():
-    assert compare([], Counter({"gone.py": 1}))
-
-
-def test_equal_counts_pass():
-    assert not compare([Offence("a.py", 3, "one")], Counter({"a.py": 1}))
-
-
-def test_baseline_is_written_by_file_and_only_shrinks(tmp_path):
-    file = tmp_path / "baseline.txt"
-    one, other = Offence("b.py", 1, "one"), Offence("a.py", 1, "another")
-    assert not write_baseline(file, [one, one, other])
-    assert file.read_text() == "a.py 1\nb.py 2\n"
-    assert not write_baseline(file, [one])
-    assert "may only shrink" in write_baseline(file, [one, other])
-    assert word_check.read_baseline(file) == {"b.py": 1}
 
 
 def test_tests_and_migrations_are_left_out():

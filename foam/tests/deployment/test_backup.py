@@ -23,8 +23,9 @@ from notifications.outbox.round import deliver_due
 from notifications.tests.receivers import HttpReceiver
 from reminders.engine import tick
 from reminders.models import Occurrence, Reminder
+from tools.local_stack.programs import beat, worker
 from tools.local_stack.servers import package_directory
-from tools.testbed.testbed import Rig, beat, worker
+from tools.testbed.testbed import Rig
 
 PROGRAMS = {"dispatch": worker("dispatch", 1), "deliver": worker("deliver", 1), "beat": beat()}
 MANY = 40

@@ -27,7 +27,8 @@ from notifications.models import Channel, Delivery
 from notifications.tests.receivers import Hang, Hold, HttpReceiver, Reply
 from reminders.models import Heartbeat, Occurrence, Reminder
 from tools.local_stack.data_dir import write_private
-from tools.testbed.testbed import Rig, beat, worker
+from tools.local_stack.programs import beat, worker
+from tools.testbed.testbed import Rig
 
 pytestmark = [
     pytest.mark.e2e,

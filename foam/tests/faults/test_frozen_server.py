@@ -24,7 +24,8 @@ from foam.tests.processes import wait_until
 from notifications.models import Channel
 from notifications.tests.receivers import HttpReceiver
 from reminders.models import Reminder
-from tools.testbed.testbed import Rig, beat, worker
+from tools.local_stack.programs import beat, worker
+from tools.testbed.testbed import Rig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 

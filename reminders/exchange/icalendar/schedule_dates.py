@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reminders.exchange.icalendar.rrule_text import ends_at, keeps_real_pace, rule_text
 from reminders.recurrence import Fold, Gap, Schedule, local_time, to_utc
-from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import EPOCH, UTC_EPOCH, zone_clock
 
 HORIZON = timedelta(days=731)
 MAX_WRITTEN_OUT = 500
@@ -127,7 +127,7 @@ def _around(schedule: Schedule, change: datetime) -> set[datetime]:
 
 
 def _changes(zone: str, now: datetime) -> Iterator[datetime]:
-    for at in wall_clock(zone, Gap.AFTER, Fold.FIRST).changes.at:
+    for at in zone_clock(zone, Gap.AFTER, Fold.FIRST).changes.at:
         change = UTC_EPOCH + timedelta(seconds=at)
         if change > now + HORIZON:
             return
@@ -146,7 +146,7 @@ def _instants(schedule: Schedule, walls: Iterable[datetime]) -> list[datetime]:
 
 def _wall_in_rule(schedule: Schedule, due: datetime) -> datetime:
     """Return the wall time of an instant in the rule, even if a gap has moved the instant."""
-    return EPOCH + timedelta(seconds=schedule.asked_wall((due - UTC_EPOCH) // SECOND))
+    return EPOCH + timedelta(seconds=schedule.rule_wall((due - UTC_EPOCH) // SECOND))
 
 
 def _unambiguous(due: datetime, zone: str) -> datetime:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reminders.exchange.icalendar.tzid.definition import OffsetChange, definition_of_zone
 from reminders.recurrence import Fold, Gap, zone
 from reminders.recurrence.rrule import WEEKDAYS
-from reminders.recurrence.wall_clock import EPOCH, wall_clock
+from reminders.recurrence.wall_clock import EPOCH, zone_clock
 
 BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 # From here on only rules are in force.
@@ -41,7 +41,7 @@ def content_lines(name: str) -> tuple[str, ...]:
 
 def _parts(name: str) -> Iterator[list[str]]:
     first, changes = definition_of_zone(name).between(BEGIN, END)
-    repeats = wall_clock(name, Gap.AFTER, Fold.FIRST).changes.repeats
+    repeats = zone_clock(name, Gap.AFTER, Fold.FIRST).changes.repeats
     yield _part(name, OffsetChange(BEGIN - first, first, first), [])
     written_out: dict[tuple[timedelta, timedelta], list[OffsetChange]] = defaultdict(list)
     for run in _runs(changes):

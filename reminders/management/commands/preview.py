@@ -16,7 +16,14 @@ from django.utils import timezone
 from reminders.recurrence import RecurrenceError, Schedule, local_time
 from reminders.schedule.numbering import Count
 from reminders.schedule.placeholders import placeholder_error
-from reminders.schedule.preview import BEGINNING, DEFAULT_COUNT, Preview, due, messages, preview
+from reminders.schedule.preview import (
+    BEGINNING,
+    DEFAULT_COUNT,
+    Preview,
+    messages,
+    next_due_instants,
+    preview_schedule,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +95,7 @@ class Command(BaseCommand):
         }
         try:
             query = read(fields, after=now)
-            result = preview(query.schedule, query.after, query.count)
+            result = preview_schedule(query.schedule, query.after, query.count)
             reminder = preview_reminder(options, query.schedule)
         except RecurrenceError as error:
             raise CommandError(str(error)) from error
@@ -158,7 +165,7 @@ def answer(line: bytes) -> str:
         fields = _object(line)
         line_id = _id(fields.get("id"))
         query = read(fields)
-        instants, exhausted = due(query.schedule, query.after, query.count)
+        instants, exhausted = next_due_instants(query.schedule, query.after, query.count)
         result: dict[str, Any] = {
             "occurrences": [f"{at.isoformat()[:19]}Z" for at in instants],
             "exhausted": exhausted,

@@ -1,10 +1,10 @@
-"""What goes with a schedule: its start and end, what it leaves out, how long before to speak."""
+"""Clauses beside a repeat: its start and end, exceptions and additional dates, and leads."""
 
 import re
 from dataclasses import dataclass
 from datetime import date
 
-from reminders.natural_language.cursor import Cursor, Found
+from reminders.natural_language.cursor import ClauseValues, Cursor
 from reminders.natural_language.errors import ambiguous, refuse
 from reminders.natural_language.lexicon import ADVERBS, UNITS
 from reminders.natural_language.tokens import Clock
@@ -23,19 +23,19 @@ class Until:
     length: Length | None = None
 
 
-def delay(c: Cursor) -> Found:
+def delay(c: Cursor) -> ClauseValues:
     """Read "in 20 minutes", "2 hours from now", "a week from today", "3 days later"."""
     has_in = c.word("in", "after") is not None
-    found = lengths(c) or c.attempt(lambda: _possessive(c))
-    if found is None:
+    lengths_read = lengths(c) or c.attempt(lambda: _possessive(c))
+    if lengths_read is None:
         return None
-    while more := c.attempt(lambda before=found[-1]: _more(c, before)):  # type: ignore[misc]
-        found += more
+    while more := c.attempt(lambda before=lengths_read[-1]: _more(c, before)):  # type: ignore[misc]
+        lengths_read += more
     if has_in:
         c.phrase("time", "' time")
     if not has_in and not c.phrase("from now", "from today", "later", "hence"):
         return None
-    return None if has_in and c.word("before", "after") else {"delay": tuple(found)}
+    return None if has_in and c.word("before", "after") else {"delay": tuple(lengths_read)}
 
 
 def _possessive(c: Cursor) -> list[Length] | None:
@@ -48,14 +48,14 @@ def _possessive(c: Cursor) -> list[Length] | None:
 def _more(c: Cursor, before: Length) -> list[Length] | None:
     """Read the 2 hours of "1 day 2 hours": they are shorter than what is before them."""
     c.word("and", ",")
-    found = lengths(c)
+    lengths_read = lengths(c)
     units = list(UNITS)
-    if not found or units.index(found[0].unit) >= units.index(before.unit):
+    if not lengths_read or units.index(lengths_read[0].unit) >= units.index(before.unit):
         return None
-    return found
+    return lengths_read
 
 
-def until(c: Cursor) -> Found:
+def until(c: Cursor) -> ClauseValues:
     if not c.phrase("until", "till", "til", "through", "thru", "ending on", "ends on", "ending"):
         return None
     end = c.attempt(lambda: _end_of(c))
@@ -80,10 +80,10 @@ def _end_of(c: Cursor) -> Day | None:
         return days.of_month(-1, 0)
     if c.phrase("next month"):
         return days.of_month(-1, 1)
-    found = days.months(c)
-    if found is None or len(found) != 1:
+    months_read = days.months(c)
+    if months_read is None or len(months_read) != 1:
         return None
-    month = found[0]
+    month = months_read[0]
     return Day(lambda today: _last_day(today, month))
 
 
@@ -94,10 +94,10 @@ def _last_day(today: date, month: int) -> date:
 
 def _at(c: Cursor) -> Clock | None:
     has_at = c.word("at", ",") is not None
-    return clock(c, is_told=has_at)
+    return clock(c, is_expected=has_at)
 
 
-def times_or_length(c: Cursor) -> Found:
+def times_or_length(c: Cursor) -> ClauseValues:
     """Read "for 10 times", ", 10 times", "for 3 weeks", "5 occurrences"."""
     is_apart = c.at > 0 and c.tokens[c.at - 1].text == ","
     has_for = c.phrase("for the next", "for")
@@ -116,11 +116,11 @@ def times_or_length(c: Cursor) -> Found:
     if not has_for:
         return None
     c.at = begin
-    found = lengths(c)
-    return {"until": Until(length=found[0])} if found else None
+    lengths_read = lengths(c)
+    return {"until": Until(length=lengths_read[0])} if lengths_read else None
 
 
-def starting(c: Cursor) -> Found:
+def starting(c: Cursor) -> ClauseValues:
     if not c.phrase(
         "starting on", "starting from", "starting", "beginning on", "beginning", "from", "as of",
         "starts on", "starts", "start on", "since",
@@ -136,11 +136,11 @@ def starting(c: Cursor) -> Found:
         }
     if both := c.attempt(lambda: _from_to(c)):
         return both
-    found = c.attempt(lambda: days.single(c)) or c.attempt(lambda: _month(c))
-    return {"start": found} if found else None
+    day = c.attempt(lambda: days.single(c)) or c.attempt(lambda: _month(c))
+    return {"start": day} if day else None
 
 
-def _from_to(c: Cursor) -> Found:
+def _from_to(c: Cursor) -> ClauseValues:
     """Read the dates of "from Dec 1 to Dec 24"; "from Monday to Friday" may be of every week."""
     first = days.calendar_date(c) or c.attempt(lambda: _tomorrow(c))
     if first is None or not c.word("to", "until", "till", "through", "thru", "-"):
@@ -165,11 +165,11 @@ def _before_end(first: Day, last: Day) -> Day:
 
 
 def _month(c: Cursor) -> Day | None:
-    found = days.months(c)
-    return days.date_of_year(found[0], 1) if found and len(found) == 1 else None
+    months_read = days.months(c)
+    return days.date_of_year(months_read[0], 1) if months_read and len(months_read) == 1 else None
 
 
-def leaving_out(c: Cursor) -> Found:
+def leaving_out(c: Cursor) -> ClauseValues:
     """Read "except on Dec 25 and Jan 1", "except Sundays", "but not in August"."""
     if not c.phrase(
         "except for", "except", "excepting", "excluding", "but not", "not", "without", "skipping",
@@ -189,9 +189,9 @@ def leaving_out(c: Cursor) -> Found:
 
 def _is_date(c: Cursor) -> bool:
     begin = c.at
-    found = days.month_and_day(c)
+    pair = days.month_and_day(c)
     c.at = begin
-    return found is not None
+    return pair is not None
 
 
 def _listed_date(c: Cursor) -> Day | None:
@@ -203,22 +203,22 @@ def _tomorrow(c: Cursor) -> Day | None:
     return days.single(c) if c.ahead({"today", "tomorrow"}) else None
 
 
-def also(c: Cursor) -> Found:
+def also(c: Cursor) -> ClauseValues:
     if not c.phrase("also on", "and also on", "plus on"):
         return None
-    found = c.several(lambda: _listed_date(c))
-    return {"also": tuple(found)} if found else None
+    dates = c.several(lambda: _listed_date(c))
+    return {"also": tuple(dates)} if dates else None
 
 
-def leads(c: Cursor) -> Found:
+def leads(c: Cursor) -> ClauseValues:
     """Read "10 minutes before", "a day before and an hour before and on time"."""
     c.phrase("and remind me", "remind me", "with a reminder", "and")
-    found = c.several(lambda: _lead(c))
-    return {"leads": tuple(sorted(set(found)))} if found else None
+    leads_read = c.several(lambda: _lead(c))
+    return {"leads": tuple(sorted(set(leads_read)))} if leads_read else None
 
 
 def _lead(c: Cursor) -> Lead | None:
-    """Days and weeks are nominal, hours and minutes exact."""
+    """Read one lead: its days and weeks are nominal, its hours and minutes exact."""
     if c.phrase("on time", "when it is due", "when due"):
         return ON_TIME
     written = c.token.text if c.token is not None and c.token.kind == "span" else ""

@@ -1,11 +1,11 @@
 """Days: tomorrow, on Mon, Wed and Fri, the last Friday of the month, Nov 23, in a week."""
 
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminders.natural_language.cursor import Cursor, Found
-from reminders.natural_language.dates import months_later
+from reminders.natural_language.cursor import ClauseValues, Cursor
 from reminders.natural_language.errors import ambiguous, refuse
 from reminders.natural_language.lexicon import MONTHS, PLURAL_WEEKDAYS, WEEKDAYS, WEEKEND, WORKDAYS
 
@@ -14,17 +14,29 @@ DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day that depends on another: the first on or after it, or one that it alone decides.
+    """A day that `find` computes from today.
 
-    One that `moves` is the next of its kind where the first is over: Friday, the 5th, 23 November.
+    A day that `moves` (Friday, the 5th, 23 November) comes again: if it is over today, its next
+    date counts.
     """
 
     find: Callable[[date], date]
     moves: bool = False
 
 
+def months_later(day: date, months: int) -> date:
+    """Return the same day `months` later, or the last day of a shorter month.
+
+    Raises OverflowError after the year 9999.
+    """
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if year > date.max.year:
+        raise OverflowError("no such year")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
 def date_of_year(month: int, day: int, year: int | None = None) -> Day:
-    """Return a date; without a year the next one."""
+    """Return a date of a year, or its next date if no year is said."""
     try:
         date(2028 if year is None else year, month, day)
     except ValueError:
@@ -37,11 +49,11 @@ def date_of_year(month: int, day: int, year: int | None = None) -> Day:
 def _next_date(today: date, month: int, day: int) -> date:
     for year in range(today.year, today.year + 9):
         try:
-            found = date(year, month, day)
+            day_of_year = date(year, month, day)
         except ValueError:
             continue
-        if found >= today:
-            return found
+        if day_of_year >= today:
+            return day_of_year
     refuse("This date does not come in the next years.")
 
 
@@ -50,12 +62,15 @@ def weekday(number: int) -> Day:
 
 
 def of_week(number: int, weeks: int) -> Day:
-    """A day of this week, the next one, ...; weeks begin on Monday."""
+    """Return a day of the week that begins `weeks` after this one; weeks begin on Monday."""
     return Day(lambda today: today + (number - today.weekday()) * DAY + weeks * WEEK)
 
 
 def of_month(day: int, months: int | None = None) -> Day:
-    """The next nth, or that of this month (0) or the next (1); -1 is the last day."""
+    """Return the next nth of a month, or the nth of this month (0) or the next (1).
+
+    Day -1 is the last one.
+    """
     if not -1 <= day <= 31 or not day:
         refuse(f"No month has a day {day}.")
     if months is None:
@@ -77,9 +92,9 @@ def _next_nth(today: date, day: int) -> date:
     for months in range(14):
         month = months_later(first, months)
         if day < 0 or day <= (months_later(month, 1) - DAY).day:
-            found = _nth(month, day)
-            if found >= today:
-                return found
+            nth = _nth(month, day)
+            if nth >= today:
+                return nth
     refuse(f"No month has a day {day}.")
 
 
@@ -87,17 +102,25 @@ def single(c: Cursor) -> Day | None:
     """Read one day, with or without "on"."""
     c.word("on", "by")
     c.word("the")
-    for read in (_shifted, _named, _in_week, _in_month, calendar_date, _weekday, _nth_day):
-        found = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
-        if found is not None:
-            return found
+    for read in (
+        _read_shifted_day,
+        _read_named_day,
+        _in_week,
+        _in_month,
+        calendar_date,
+        _weekday,
+        _nth_day,
+    ):
+        day = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
+        if day is not None:
+            return day
     return None
 
 
 _NAMED = {"today": 0, "tomorrow": 1, "tmrw": 1, "tomorow": 1, "day after tomorrow": 2}
 
 
-def _named(c: Cursor) -> Day | None:
+def _read_named_day(c: Cursor) -> Day | None:
     phrase = c.phrase(*_NAMED)
     if phrase is None:
         return None
@@ -105,7 +128,7 @@ def _named(c: Cursor) -> Day | None:
     return Day(lambda today: today + days * DAY)
 
 
-def _shifted(c: Cursor) -> Day | None:
+def _read_shifted_day(c: Cursor) -> Day | None:
     """Read a week from Monday, two weeks on Friday, 2 weeks today, 3 days after tomorrow."""
     number = 1 if c.word("a", "one") else c.number()
     steps = c.one_of({"week": 7, "weeks": 7, "fortnight": 14, "day": 1, "days": 1})
@@ -115,7 +138,7 @@ def _shifted(c: Cursor) -> Day | None:
     if steps == 1 and joint in (None, "on"):
         return None
     # "Two weeks on Friday", but not "two weeks on Dec 5".
-    read = {None: _named, "on": _weekday}.get(joint, single)
+    read = {None: _read_named_day, "on": _weekday}.get(joint, single)
     base = read(c)
     if base is None:
         return None
@@ -179,8 +202,8 @@ def _after_on(c: Cursor) -> int | None:
 
 def _in_month(c: Cursor) -> Day | None:
     """Read next month on the 5th, the 5th of next month, the last day of this month."""
-    which = {"next": 1, "this": 0}
-    if (months := c.one_of(which)) is not None:
+    offsets = {"next": 1, "this": 0}
+    if (months := c.one_of(offsets)) is not None:
         if not c.word("month"):
             return None
         day = c.attempt(lambda: _nth_after_on(c))
@@ -190,7 +213,7 @@ def _in_month(c: Cursor) -> Day | None:
     day = _nth_number(c)
     if day is None or not c.word("of", "in"):
         return None
-    months = c.one_of(which)
+    months = c.one_of(offsets)
     return of_month(day, months) if months is not None and c.word("month") else None
 
 
@@ -209,7 +232,7 @@ def _nth_number(c: Cursor) -> int | None:
 
 
 def _nth_day(c: Cursor) -> Day | None:
-    """Read "the 5th", of whichever month comes."""
+    """Read "the 5th": of this month, or of the next one if it is over."""
     day: int | None = c.value("ordinal")
     if day is None or c.one_of(WEEKDAYS) is not None or c.ahead({"of", "to", "day", "week"}):
         return None
@@ -222,22 +245,22 @@ def _weekday(c: Cursor) -> Day | None:
 
 
 def calendar_date(c: Cursor) -> Day | None:
-    """Read 2026-11-23, Nov 23, 23 November 2026, or Monday, Nov 23, which it must be."""
+    """Read 2026-11-23, Nov 23, 23 November 2026, or Monday, Nov 23, which must be a Monday."""
     number = c.attempt(lambda: _day_before_date(c))
     day = c.attempt(lambda: _of_year(c)) or c.attempt(lambda: _written_date(c))
     if day is None and number is not None:
         day = c.attempt(lambda: _nth_day(c))
-    return day if day is None or number is None else _checked(day, number)
+    return day if day is None or number is None else _check_weekday(day, number)
 
 
 def _written_date(c: Cursor) -> Day | None:
-    found = c.value("date") or c.value("day_first")
-    if found is not None:
-        return Day(lambda today: found)
-    named = c.value("named_date")
-    if named is not None:
-        year = named.year or _year(c)
-        pair: tuple[int, int] | None = (named.month, named.day)
+    day = c.value("date") or c.value("day_first")
+    if day is not None:
+        return Day(lambda today: day)
+    named_date = c.value("named_date")
+    if named_date is not None:
+        year = named_date.year or _year(c)
+        pair: tuple[int, int] | None = (named_date.month, named_date.day)
     else:
         pair = month_and_day(c)
         year = _year(c) if pair else None
@@ -280,12 +303,12 @@ def _day_before_date(c: Cursor) -> int | None:
     return number
 
 
-def _checked(day: Day, number: int) -> Day:
+def _check_weekday(day: Day, number: int) -> Day:
     def find(today: date) -> date:
-        found = day.find(today)
-        if found.weekday() != number:
-            refuse(f"{found.day} {found:%B %Y} is a {found:%A}.", "contradiction")
-        return found
+        date_found = day.find(today)
+        if date_found.weekday() != number:
+            refuse(f"{date_found.day} {date_found:%B %Y} is a {date_found:%A}.", "contradiction")
+        return date_found
 
     return Day(find, day.moves)
 
@@ -309,10 +332,10 @@ def month_and_day(c: Cursor) -> tuple[int, int] | None:
 
 
 def _day_number(c: Cursor) -> int | None:
-    found: int | None = c.value("ordinal")
-    if found is None:
-        found = c.value("number")
-    return found if found is not None and 1 <= found <= 31 else None
+    number: int | None = c.value("ordinal")
+    if number is None:
+        number = c.value("number")
+    return number if number is not None and 1 <= number <= 31 else None
 
 
 def _year(c: Cursor) -> int | None:
@@ -321,8 +344,8 @@ def _year(c: Cursor) -> int | None:
         token = c.token
         if token is None or token.kind != "number" or len(token.text) != 4:
             return None
-        found: int = c.value("number")
-        return found if 1900 <= found <= 2999 else None
+        number: int = c.value("number")
+        return number if 1900 <= number <= 2999 else None
 
     return c.attempt(year)
 
@@ -356,7 +379,7 @@ def months(c: Cursor) -> tuple[int, ...] | None:
     return tuple(sorted(set(c.several(lambda: c.one_of(MONTHS))))) or None
 
 
-def month_clause(c: Cursor) -> Found:
+def month_clause(c: Cursor) -> ClauseValues:
     """Read "in June and July"."""
-    found = months(c) if c.word("in") else None
-    return {"months": found} if found else None
+    numbers = months(c) if c.word("in") else None
+    return {"months": numbers} if numbers else None

@@ -12,14 +12,14 @@ from reminders.natural_language.tokens import Clock
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """So many units: months are not a number of days."""
+    """A number of units; months and years are not a number of days."""
 
     number: float
     unit: str
 
     @property
     def span(self) -> timedelta | None:
-        """Its length in time; None for months and years, which have none."""
+        """The length in time; None for months and years, whose lengths differ."""
         units = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "fortnight": 1209600}
         if self.unit not in units:
             return None
@@ -40,8 +40,8 @@ def lengths(c: Cursor) -> list[Length] | None:
         return [Length(_PHRASES[phrase], "minute")]
     if minutes := quarters(c):
         return [Length(minutes, "minute")]
-    found = c.attempt(lambda: _written_span(c)) or _counted(c)
-    return [found] if found else None
+    length = c.attempt(lambda: _written_span(c)) or _read_counted(c)
+    return [length] if length else None
 
 
 _PHRASES = {
@@ -50,7 +50,7 @@ _PHRASES = {
 }
 
 
-def _counted(c: Cursor) -> Length | None:
+def _read_counted(c: Cursor) -> Length | None:
     if c.phrase("a couple of", "couple of"):
         number: int | None = 2
     else:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from reminders.natural_language.cursor import Cursor, Found
+from reminders.natural_language.cursor import ClauseValues, Cursor
 from reminders.natural_language.errors import ambiguous, refuse
 from reminders.natural_language.lexicon import (
     ADVERBS,
@@ -28,7 +28,7 @@ _QUARTERS = {1: (1, 4, 7, 10), -1: (3, 6, 9, 12)}
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """How often: the frequency of a rule and its interval."""
+    """The frequency of a rule, and its interval."""
 
     freq: str
     interval: int = 1
@@ -39,15 +39,22 @@ def of_unit(unit: str, number: int = 1) -> Repeat:
     return Repeat(freq, steps * number)
 
 
-def repeat(c: Cursor) -> Found:
-    for read in (_adverb, _so_often, _each, _plural):
-        found = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
-        if found is not None:
-            return found
+def raw_rule(c: Cursor) -> ClauseValues:
+    """Read an RRULE or a cron expression."""
+    begin = c.at
+    text = c.value("rule") or c.value("cron")
+    return None if text is None else {"pasted": text, "pasted_kind": c.tokens[begin].kind}
+
+
+def repeat(c: Cursor) -> ClauseValues:
+    for read in (_adverb, _times_per_unit, _every, _plural):
+        values = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
+        if values is not None:
+            return values
     return None
 
 
-def _adverb(c: Cursor) -> Found:
+def _adverb(c: Cursor) -> ClauseValues:
     if c.token is not None and c.token.text in TWO_MEANINGS:
         first, second = TWO_MEANINGS[c.token.text]
         ambiguous(f"“{c.token.text}” has two meanings: write “{first}” or “{second}”.")
@@ -56,16 +63,16 @@ def _adverb(c: Cursor) -> Found:
     if half := c.phrase(*HALVES):
         return {"repeat": _HALF[HALVES[half]]}
     unit = c.one_of(ADVERBS)
-    return None if unit is None else _counted(c, {"repeat": of_unit(unit)}, unit)
+    return None if unit is None else _with_times(c, {"repeat": of_unit(unit)}, unit)
 
 
 _HALF = {"half year": Repeat("MONTHLY", 6), "half hour": Repeat("MINUTELY", 30)}
 
 
-def _counted(c: Cursor, said: dict[str, Any], unit: str) -> dict[str, Any]:
-    """Read how often after "every day" and "daily": twice, 3 times."""
+def _with_times(c: Cursor, values: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Read the number of times after "every day" and "daily": twice, 3 times."""
     number = c.attempt(lambda: _how_often(c))
-    return said if number is None else {**said, "so_often": (number, unit)}
+    return values if number is None else {**values, "so_often": (number, unit)}
 
 
 def _how_often(c: Cursor) -> int | None:
@@ -82,8 +89,8 @@ def _how_often(c: Cursor) -> int | None:
 _TIMES = {"once": 1, "twice": 2, "thrice": 3}
 
 
-def _so_often(c: Cursor) -> Found:
-    """Read "twice a day", "3 times daily": how many times or days have to be said beside it."""
+def _times_per_unit(c: Cursor) -> ClauseValues:
+    """Read "twice a day", "3 times daily"; the sentence must name that many times or days."""
     number = _how_often(c)
     if number is None:
         return None
@@ -93,33 +100,33 @@ def _so_often(c: Cursor) -> Found:
     return None if unit is None else {"repeat": of_unit(unit), "so_often": (number, unit)}
 
 
-def _plural(c: Cursor) -> Found:
-    """Read "on Mondays and Fridays", "on weekdays": they say of themselves that they repeat."""
+def _plural(c: Cursor) -> ClauseValues:
+    """Read "on Mondays and Fridays", "on weekdays": a plural repeats without "every"."""
     is_bare = not c.word("on") and not c.is_after_clause
     interval = 2 if c.word("alternate", "alternating") else 1
     if interval == 1:
         c.word("all")
     begin = c.at
-    found = days.weekdays(c)
+    weekdays = days.weekdays(c)
     texts = [token.text for token in c.tokens[begin : c.at]]
-    if found is None or not any(text.endswith("s") and text not in WEEKDAYS for text in texts):
+    if weekdays is None or not any(text.endswith("s") and text not in WEEKDAYS for text in texts):
         return None
-    said: dict[str, object] = {"implied": Repeat("WEEKLY", interval), "weekdays": found}
-    return _with_part(c, {**said, "is_bare": True} if is_bare else said)
+    values: dict[str, object] = {"implied": Repeat("WEEKLY", interval), "weekdays": weekdays}
+    return _with_part(c, {**values, "is_bare": True} if is_bare else values)
 
 
-def _each(c: Cursor) -> Found:
+def _every(c: Cursor) -> ClauseValues:
     if not c.word("every", "each"):
         return None
     c.word("single")
     for read in (_half, _end, _nth, _units, _weekdays, _date, _part):
-        found = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
-        if found is not None:
-            return found
+        values = c.attempt(lambda read=read: read(c))  # type: ignore[misc]
+        if values is not None:
+            return values
     return None
 
 
-def _half(c: Cursor) -> Found:
+def _half(c: Cursor) -> ClauseValues:
     if c.phrase("half hour", "half an hour", "half-hour"):
         return {"repeat": Repeat("MINUTELY", 30)}
     if minutes := quarters(c):
@@ -128,13 +135,13 @@ def _half(c: Cursor) -> Found:
     return {"repeat": Repeat("MONTHLY", 6)} if phrase else None
 
 
-def _end(c: Cursor) -> Found:
+def _end(c: Cursor) -> ClauseValues:
     """Read every month end, every end of the month."""
     phrase = c.phrase("month end", "month-end", "end of the month", "end of month")
     return {"repeat": Repeat("MONTHLY"), "month_days": (-1,)} if phrase else None
 
 
-def _units(c: Cursor) -> Found:
+def _units(c: Cursor) -> ClauseValues:
     """Read every day, every 3 weeks, every other month, every weekday."""
     number = _interval(c)
     if number is None:
@@ -150,27 +157,27 @@ def _units(c: Cursor) -> Found:
         return None
     if not number:
         refuse("An interval begins at 1: write every day, or every 2 days.")
-    said: dict[str, Any] = {"repeat": of_unit(unit, number)}
-    return _counted(c, said, unit) if number == 1 else said
+    values: dict[str, Any] = {"repeat": of_unit(unit, number)}
+    return _with_times(c, values, unit) if number == 1 else values
 
 
-def _span(c: Cursor) -> Found:
+def _span(c: Cursor) -> ClauseValues:
     """Read every 90m, every 1h30m, every 1.5 hours, every 2days."""
-    found = lengths(c)
-    span = found[0].span if found else None
-    if not found or span is None:
+    span_lengths = lengths(c)
+    span = span_lengths[0].span if span_lengths else None
+    if not span_lengths or span is None:
         return None
     minutes, seconds = divmod(span.total_seconds(), 60)
     if seconds or not minutes:
         return None
     days, minutes_left = divmod(int(minutes), 24 * 60)
-    if days and not minutes_left and not found[0].is_exact:
+    if days and not minutes_left and not span_lengths[0].is_exact:
         return {"repeat": Repeat("DAILY", days)}
     return {"repeat": Repeat("MINUTELY", int(minutes))}
 
 
 def _interval(c: Cursor) -> int | None:
-    """Read other, 3, three or third; 1 where nothing is said, None where it is 1h30m."""
+    """Read other, 3, three or third; return 1 without a number, and None before 1h30m."""
     if c.token is not None and c.token.kind in ("span", "hours", "decimal"):
         return None
     if c.word("other", "alternate", "alternating"):
@@ -183,29 +190,29 @@ def _interval(c: Cursor) -> int | None:
     return 1 if number is None else number
 
 
-def _weekdays(c: Cursor) -> Found:
+def _weekdays(c: Cursor) -> ClauseValues:
     interval = 2 if c.word("other", "alternate", "alternating") else 1
-    found = days.weekdays(c)
-    if found is None:
+    weekdays = days.weekdays(c)
+    if weekdays is None:
         return None
-    return _with_part(c, {"repeat": Repeat("WEEKLY", interval), "weekdays": found})
+    return _with_part(c, {"repeat": Repeat("WEEKLY", interval), "weekdays": weekdays})
 
 
-def _with_part(c: Cursor, said: dict[str, object]) -> dict[str, object]:
-    named = c.word(*PARTS) or part(c)
-    return {**said, "part": named} if named else said
+def _with_part(c: Cursor, values: dict[str, object]) -> dict[str, object]:
+    part_name = c.word(*PARTS) or part(c)
+    return {**values, "part": part_name} if part_name else values
 
 
-def _part(c: Cursor) -> Found:
+def _part(c: Cursor) -> ClauseValues:
     if c.word("noon", "midday"):
         return {"repeat": Repeat("DAILY"), "part": "noon"}
     if c.word("midnight"):
         return {"repeat": Repeat("DAILY"), "part": "midnight"}
-    named = c.word("morning", "afternoon", "evening", "night")
-    return {"repeat": Repeat("DAILY"), "part": named} if named else None
+    part_name = c.word("morning", "afternoon", "evening", "night")
+    return {"repeat": Repeat("DAILY"), "part": part_name} if part_name else None
 
 
-def _date(c: Cursor) -> Found:
+def _date(c: Cursor) -> ClauseValues:
     """Read every January, every December 24th, every 5th of November."""
     pair = c.attempt(lambda: _pair(c))
     if pair is not None:
@@ -214,28 +221,28 @@ def _date(c: Cursor) -> Found:
     return {"repeat": Repeat("YEARLY"), "months": months} if months else None
 
 
-def _nth(c: Cursor) -> Found:
+def _nth(c: Cursor) -> ClauseValues:
     """Read every first Monday (of the month), every 1st and 15th, every last day of the month."""
     begin = c.at
-    found = nth(c)
-    if found is None:
+    values = nth(c)
+    if values is None:
         return None
     has_noun = c.tokens[c.at - 1].text in ("day", "days")
     of = _of(c)
-    number = found["nth"]
+    number = values["nth"]
     if of is None and has_noun:
         _check_nth_days(number)
         return None
     counted = {n if isinstance(n, int) else n[0] for n in number}
-    if of is None and "month_days" not in found and not counted <= {1, -1}:
+    if of is None and "month_days" not in values and not counted <= {1, -1}:
         text = " ".join(token.text for token in c.tokens[begin : c.at])
         ambiguous(
             f"“every {text}” has two meanings: write “every {text} of the month”, or, for a "
             "number of weeks, “every 2 weeks on …”."
         )
-    if "ordinals" not in found and of is None and c.ahead(UNIT_NAMES):
+    if "ordinals" not in values and of is None and c.ahead(UNIT_NAMES):
         return None
-    return _joined({**found, "of": of or "month"}, is_each=True)
+    return _join_days({**values, "of": of or "month"}, is_each=True)
 
 
 def _check_nth_days(days: tuple[int, ...]) -> None:
@@ -247,14 +254,14 @@ def _check_nth_days(days: tuple[int, ...]) -> None:
 
 
 def nth(c: Cursor) -> dict[str, Any] | None:
-    """Read which ones, of a month or a year: the first Monday, the 1st and 15th, the last day."""
-    found = c.several(lambda: _one_nth(c))
-    if not found:
+    """Read days of a month or a year: the first Monday, the 1st and 15th, the last day."""
+    groups = c.several(lambda: _one_nth(c))
+    if not groups:
         return None
-    kinds = {kind for kind, _ in found}
+    kinds = {kind for kind, _ in groups}
     if len(kinds) > 1:
         refuse("Days of the month and weekdays of the month do not go together in one reminder.")
-    values = tuple(sorted({value for _, group in found for value in group}))
+    values = tuple(sorted({value for _, group in groups for value in group}))
     return {kinds.pop(): values, "nth": values}
 
 
@@ -283,24 +290,24 @@ def _ordinal(c: Cursor) -> int | None:
 
 
 def _of(c: Cursor) -> Any:
-    """Read of what: "month" (whichever is meant), "each month", a list of months, ..."""
+    """Read the period after "of" or "in": a list of months, or (is_every, unit, interval)."""
 
     def read() -> object:
         if not c.word("of", "in"):
             return None
-        each = c.word("every", "each")
+        is_every = c.word("every", "each") is not None
         if months := days.months(c):
             return months
-        if each is None and not c.word("the", "a"):
+        if not is_every and not c.word("the", "a"):
             return None
-        interval = 2 if each and c.word("other") else c.number() or 1 if each else 1
+        interval = 2 if is_every and c.word("other") else c.number() or 1 if is_every else 1
         unit = c.one_of({"month": "month", "months": "month", "quarter": "quarter", "year": "year"})
-        return None if unit is None else (each is not None, unit, interval)
+        return None if unit is None else (is_every, unit, interval)
 
     return c.attempt(read)
 
 
-def days_of(c: Cursor) -> Found:
+def days_of(c: Cursor) -> ClauseValues:
     """Read "on the first Monday of every month", "on the 1st and 15th"."""
     begin = c.at
     c.word("on", "by", "at")
@@ -308,37 +315,37 @@ def days_of(c: Cursor) -> Found:
         return {"repeat": Repeat("MONTHLY"), "month_days": (-1,)}
     c.at = begin
     c.word("on", "by")
-    found = nth(c)
-    if found is None:
+    values = nth(c)
+    if values is None:
         return None
-    return _joined({**found, "of": _of(c)}, is_each=False)
+    return _join_days({**values, "of": _of(c)}, is_each=False)
 
 
 _MONTH_ENDS = tuple(
-    f"{the}end of {each} month" for the in ("the ", "") for each in ("every", "each")
+    f"{article}end of {word} month" for article in ("the ", "") for word in ("every", "each")
 )
 
 
-def _joined(found: dict[str, Any], *, is_each: bool) -> Found:
-    """Return the days of a month that are meant, and the repeat that "of every month" says."""
-    of, number = found.pop("of"), found.pop("nth")
+def _join_days(values: dict[str, Any], *, is_each: bool) -> ClauseValues:
+    """Return the days of a month, with the repeat that "of every month" adds."""
+    of, number = values.pop("of"), values.pop("nth")
     if of is None:
-        return found
+        return values
     if of == "month":
-        return {**found, "repeat": Repeat("MONTHLY")}
+        return {**values, "repeat": Repeat("MONTHLY")}
     if not isinstance(of[0], bool):
-        said = {**found, "months": of, "of_months": True}
-        return {**said, "repeat": Repeat("YEARLY")} if is_each else said
-    each, unit, interval = of
-    if not each and not is_each:
-        return {**found, "of_the": unit}
+        values = {**values, "months": of, "of_months": True}
+        return {**values, "repeat": Repeat("YEARLY")} if is_each else values
+    is_every, unit, interval = of
+    if not is_every and not is_each:
+        return {**values, "of_the": unit}
     if unit == "quarter":
         is_last = {value if isinstance(value, int) else value[0] for value in number} == {-1}
-        return {**found, "repeat": Repeat("YEARLY"), "months": _QUARTERS[-1 if is_last else 1]}
-    return {**found, "repeat": Repeat("YEARLY" if unit == "year" else "MONTHLY", interval)}
+        return {**values, "repeat": Repeat("YEARLY"), "months": _QUARTERS[-1 if is_last else 1]}
+    return {**values, "repeat": Repeat("YEARLY" if unit == "year" else "MONTHLY", interval)}
 
 
-def on(c: Cursor) -> Found:
+def on(c: Cursor) -> ClauseValues:
     """Read "on Mon, Wed and Fri", "on 24 December", "on Nov 23 and 24 December" beside a repeat."""
     begin = c.at
     has_on = c.word("on", "by") is not None
@@ -346,20 +353,20 @@ def on(c: Cursor) -> Found:
     if pairs:
         return {"dates": tuple(sorted(pairs))}
     c.at = begin + has_on
-    found = days.weekdays(c)
-    if found is None or (c.token is not None and c.ahead({"in", "of", "next"}) and _is_week(c)):
+    weekdays = days.weekdays(c)
+    if weekdays is None or (c.token is not None and c.ahead({"in", "of", "next"}) and _is_week(c)):
         return None
-    said: dict[str, object] = {"weekdays": found}
+    values: dict[str, object] = {"weekdays": weekdays}
     if not has_on and not c.is_after_clause:
-        said["is_bare"] = True
-    return _with_part(c, said)
+        values["is_bare"] = True
+    return _with_part(c, values)
 
 
 def _pair(c: Cursor) -> tuple[int, int] | None:
-    named = c.value("named_date")
-    if named is not None and named.year is not None:
+    named_date = c.value("named_date")
+    if named_date is not None and named_date.year is not None:
         return None
-    pair = (named.month, named.day) if named else days.month_and_day(c)
+    pair = (named_date.month, named_date.day) if named_date else days.month_and_day(c)
     if pair is None or (c.token is not None and c.token.kind == "number"):
         return None
     days.date_of_year(*pair)
@@ -367,8 +374,8 @@ def _pair(c: Cursor) -> tuple[int, int] | None:
 
 
 def _is_week(c: Cursor) -> bool:
-    """Whether what comes makes one day of a weekday: in a week, next week."""
+    """Whether the next words make one day of a weekday: in a week, next week."""
     begin = c.at
-    found = c.phrase("in a week", "next week", "of next week", "of this week")
+    phrase = c.phrase("in a week", "next week", "of next week", "of this week")
     c.at = begin
-    return found is not None
+    return phrase is not None

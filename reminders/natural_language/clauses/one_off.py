@@ -1,6 +1,6 @@
 """One day or moment, and what stands beside a schedule: tags, urgency, words without meaning."""
 
-from reminders.natural_language.cursor import Cursor, Found
+from reminders.natural_language.cursor import ClauseValues, Cursor
 from reminders.natural_language.lexicon import PARTS
 
 from . import days
@@ -10,23 +10,23 @@ from .times import part
 _TODAY = Day(lambda today: today)
 
 
-def moment(c: Cursor) -> Found:
+def moment(c: Cursor) -> ClauseValues:
     """Read 2026-11-23T18:00, with or without an offset."""
     c.word("on", "at", "by")
-    found = c.value("moment")
-    return None if found is None else {"moment": found}
+    instant = c.value("moment")
+    return None if instant is None else {"moment": instant}
 
 
-def day(c: Cursor) -> Found:
+def day(c: Cursor) -> ClauseValues:
     """Read tomorrow, next Friday evening, on 23 November 2026, a week from Monday."""
-    found = days.single(c)
-    if found is None:
+    day_read = days.single(c)
+    if day_read is None:
         return None
-    named = c.word("morning", "afternoon", "evening", "night") or part(c)
-    return {"day": found, "part": named} if named else {"day": found}
+    part_name = c.word("morning", "afternoon", "evening", "night") or part(c)
+    return {"day": day_read, "part": part_name} if part_name else {"day": day_read}
 
 
-def period(c: Cursor) -> Found:
+def period(c: Cursor) -> ClauseValues:
     """Read this week, next month, next year: the days of a repeat, or the first of them."""
     c.word("in", "during", "for")
     offset = c.one_of({"this": 0, "next": 1})
@@ -34,28 +34,28 @@ def period(c: Cursor) -> Found:
     return None if unit is None else {"period": (unit, offset)}
 
 
-def of_day(c: Cursor) -> Found:
+def of_day(c: Cursor) -> ClauseValues:
     """Read tonight, this evening, in the morning."""
     if c.word("tonight"):
         return {"day": _TODAY, "part": "tonight"}
-    named = c.attempt(lambda: c.word(*PARTS) if c.word("this") else None)
-    if named:
-        return {"day": _TODAY, "part": named}
-    named = part(c)
-    return {"part": named} if named else None
+    part_name = c.attempt(lambda: c.word(*PARTS) if c.word("this") else None)
+    if part_name:
+        return {"day": _TODAY, "part": part_name}
+    part_name = part(c)
+    return {"part": part_name} if part_name else None
 
 
-def tag(c: Cursor) -> Found:
-    found = c.value("tag")
-    return None if found is None else {"tags": (found.removeprefix("#"),)}
+def tag(c: Cursor) -> ClauseValues:
+    text = c.value("tag")
+    return None if text is None else {"tags": (text.removeprefix("#"),)}
 
 
-def urgent(c: Cursor) -> Found:
+def urgent(c: Cursor) -> ClauseValues:
     return None if c.value("urgent") is None else {"urgent": True}
 
 
-def filler(c: Cursor) -> Found:
-    """Read what says nothing: remind me to, create a reminder to, please; and "once"."""
+def filler(c: Cursor) -> ClauseValues:
+    """Read words without a meaning: remind me to, create a reminder to, please; and "once"."""
     if c.word("once"):
         return {"once": True}
     if c.phrase("please remind me", "remind me", "please", "and remind me"):

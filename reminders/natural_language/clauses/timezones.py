@@ -4,10 +4,10 @@ from functools import cache
 from importlib import resources
 
 from accounts.timezones import names
-from reminders.natural_language.cursor import Cursor, Found
+from reminders.natural_language.cursor import ClauseValues, Cursor
 from reminders.natural_language.errors import ambiguous, refuse
 
-# In several places of the world, or not the same all year.
+# Abbreviations that name several zones of the world, or a zone for a part of the year.
 ABBREVIATIONS = {
     *("est", "edt", "et", "cst", "cdt", "ct", "mst", "mdt", "mt", "pst", "pdt", "pt", "akst"),
     *("hst", "ast", "adt", "nst", "cet", "cest", "met", "bst", "ist", "wet", "eet", "eest", "msk"),
@@ -16,26 +16,26 @@ ABBREVIATIONS = {
 _WORDS = 4
 
 
-def zone(c: Cursor) -> Found:
+def zone(c: Cursor) -> ClauseValues:
     """Read a zone; a city is one only right after a part of the schedule, or before "time"."""
     has_in = c.word("in", "(") is not None
-    found = c.attempt(lambda: _named(c)) or c.attempt(lambda: _city(c, has_in=has_in))
-    if found is None:
+    name = c.attempt(lambda: _read_name(c)) or c.attempt(lambda: _city(c, has_in=has_in))
+    if name is None:
         return None
     c.word(")")
-    return {"zone": found}
+    return {"zone": name}
 
 
-def _named(c: Cursor) -> str | None:
+def _read_name(c: Cursor) -> str | None:
     token = c.token
     if token is None:
         return None
     if token.kind == "zone":
         c.at += 1
-        found = _by_lower().get(token.text)
-        if found is None and token.text.split("/")[0] in _areas():
+        name = _by_lower().get(token.text)
+        if name is None and token.text.split("/")[0] in _areas():
             refuse(f"“{token.text}” is no time zone: write a name such as Europe/Berlin.")
-        return found
+        return name
     if c.word("utc", "gmt") or (c.is_after_clause and c.word("z", "zulu")):
         c.word("time")
         return "UTC"
@@ -85,13 +85,15 @@ def _areas() -> frozenset[str]:
 
 @cache
 def _countries() -> dict[str, tuple[str, ...]]:
-    """Return what the country of each zone is called, in lower case."""
+    """Return the names of each zone's country, in lower case."""
     names = dict(row[:2] for row in _table("iso3166.tab"))
-    said = {code: (name.lower(), *_COUNTRIES.get(code, ())) for code, name in names.items()}
-    return {row[2].strip(): said.get(row[0], ()) for row in _table("zone.tab")}
+    names_by_code = {
+        code: (name.lower(), *_COUNTRIES.get(code, ())) for code, name in names.items()
+    }
+    return {row[2].strip(): names_by_code.get(row[0], ()) for row in _table("zone.tab")}
 
 
-# What people say besides the names of tzdata.
+# Usual names of countries that differ from those of tzdata.
 _COUNTRIES = {
     "US": ("usa", "us", "united states of america"),
     "GB": ("uk", "united kingdom", "england", "great britain"),
@@ -103,7 +105,7 @@ _COUNTRIES = {
 
 @cache
 def cities() -> dict[str, str]:
-    """Return the zones by the cities that they are named for, of the places tzdata lists."""
+    """Return the names of zones by their cities in lower case: new york, berlin."""
     zones = [row[2].strip() for row in _table("zone.tab")]
     return {name.split("/")[-1].replace("_", " ").lower(): name for name in zones}
 

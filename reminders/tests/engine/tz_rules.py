@@ -6,7 +6,7 @@ import pytest
 
 from accounts import timezones
 from reminders.recurrence.timeline import _end_of_count
-from reminders.recurrence.wall_clock import _changes, wall_clock
+from reminders.recurrence.wall_clock import _changes, zone_clock
 
 Update = Callable[[str, str], None]
 
@@ -30,5 +30,5 @@ def forget() -> None:
     """Clear what a process remembers of its zones: an update means new processes."""
     timezones.zone.cache_clear()
     _changes.cache_clear()
-    wall_clock.cache_clear()
+    zone_clock.cache_clear()
     _end_of_count.cache_clear()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from reminders.natural_language import Reading, read
+from reminders.natural_language import SentenceMeaning, read
 
 # A Monday, 18:00 in Berlin.
 NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -14,7 +14,7 @@ def told(phrase: str, timezone: str = ZONE, now: datetime = NOW) -> str:
     return line(read(phrase, timezone, now))
 
 
-def line(reading: Reading) -> str:
+def line(reading: SentenceMeaning) -> str:
     """Title, first time and recurrence; what is not as usual follows."""
     fields = reading.fields
     parts = [f"{fields['starts_at']:%a %Y-%m-%d %H:%M}"]

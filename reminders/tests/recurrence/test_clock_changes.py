@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accounts.timezones import names
 from reminders.recurrence import Fold, Gap, RecurrenceError, Schedule, zone
-from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, zone_clock
 
 from .strategies import rules
 
@@ -51,7 +51,7 @@ def meant(wall, tz, gap, fold):
 
 def changes(name, begin, end):
     """The instants at which the clock moves."""
-    at = wall_clock(name, Gap.AFTER, Fold.FIRST).changes.at
+    at = zone_clock(name, Gap.AFTER, Fold.FIRST).changes.at
     instants = (UTC_EPOCH + timedelta(seconds=t) for t in at if -(2**40) < t < 2**37)
     return [moment for moment in instants if begin <= moment.year < end]
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.timezones import names
 from reminders.recurrence import Schedule, zone
-from reminders.recurrence.wall_clock import UTC_EPOCH, Fold, Gap, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, Fold, Gap, zone_clock
 
 YEARS = range(2025, 2030)
 MINUTE = timedelta(minutes=1)
@@ -68,7 +68,7 @@ class Walk:
 
 
 def changes(name):
-    instants = wall_clock(name, Gap.AFTER, Fold.FIRST).changes.at
+    instants = zone_clock(name, Gap.AFTER, Fold.FIRST).changes.at
     years = (datetime(YEARS[0], 1, 1, tzinfo=UTC), datetime(YEARS[-1] + 1, 1, 1, tzinfo=UTC))
     begin, end = ((year - UTC_EPOCH).total_seconds() for year in years)
     return [UTC_EPOCH + timedelta(seconds=at) for at in instants if begin <= at < end]

@@ -16,7 +16,7 @@ from reminders.recurrence import (
     zone,
 )
 from reminders.recurrence.tzif import RULES_FROM
-from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, zone_clock
 
 LAST = 2**37
 
@@ -29,7 +29,7 @@ def offset(name, at):
 def test_every_zone_has_the_offsets_of_the_standard_library():
     some = random.Random(1)
     for name in names():
-        clock = wall_clock(name, Gap.AFTER, Fold.FIRST)
+        clock = zone_clock(name, Gap.AFTER, Fold.FIRST)
         recent = [at for at in clock.changes.at if -(2**31) < at < LAST][-200:]
         moments = [some.randrange(-(2**31), LAST) for _ in range(30)]
         moments += [
@@ -40,7 +40,7 @@ def test_every_zone_has_the_offsets_of_the_standard_library():
 
 
 def test_tables_end_before_the_rules_are_alone_in_force():
-    ends = [wall_clock(name, Gap.AFTER, Fold.FIRST).changes for name in names()]
+    ends = [zone_clock(name, Gap.AFTER, Fold.FIRST).changes for name in names()]
     assert all(
         changes.at[-1] < RULES_FROM for changes in ends if changes.at and not changes.repeats
     )

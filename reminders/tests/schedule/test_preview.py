@@ -18,7 +18,7 @@ from conftest import client_of
 from reminders.management.commands.preview import MAX_LINE, answer, batches
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule
-from reminders.schedule.preview import BEGINNING, due, preview
+from reminders.schedule.preview import BEGINNING, next_due_instants, preview_schedule
 
 URL = "/api/v1/reminders/preview/"
 NIGHTLY = {
@@ -49,7 +49,7 @@ def lines_of(shown):
 
 
 def test_moved_occurrence_shows_the_time_it_moved_to():
-    assert lines_of(preview(schedule(), BEGINNING, 3)) == [
+    assert lines_of(preview_schedule(schedule(), BEGINNING, 3)) == [
         ("27 02:30", "27 01:30", ""),
         ("28 03:30", "28 01:30", "gap"),
         ("29 02:30", "29 00:30", ""),
@@ -57,7 +57,7 @@ def test_moved_occurrence_shows_the_time_it_moved_to():
 
 
 def test_skipped_occurrence_is_listed_and_does_not_count():
-    assert lines_of(preview(schedule(gap="skip"), BEGINNING, 2)) == [
+    assert lines_of(preview_schedule(schedule(gap="skip"), BEGINNING, 2)) == [
         ("27 02:30", "27 01:30", ""),
         ("28 02:30", "skipped", "gap"),
         ("29 02:30", "29 00:30", ""),
@@ -66,7 +66,7 @@ def test_skipped_occurrence_is_listed_and_does_not_count():
 
 def test_skipped_occurrence_at_the_end_is_listed():
     ends = schedule("FREQ=DAILY;UNTIL=20270328T120000", gap="skip")
-    shown = preview(ends, BEGINNING, 10)
+    shown = preview_schedule(ends, BEGINNING, 10)
     assert lines_of(shown) == [("27 02:30", "27 01:30", ""), ("28 02:30", "skipped", "gap")]
     assert shown.exhausted
 
@@ -77,7 +77,7 @@ def test_skipped_occurrence_is_listed_once_beside_later_ones_of_its_day():
         starts_at=datetime(2027, 3, 28, 1, 0),
         gap="skip",
     )
-    assert lines_of(preview(every_half_hour, BEGINNING, 10)) == [
+    assert lines_of(preview_schedule(every_half_hour, BEGINNING, 10)) == [
         ("28 01:00", "28 00:00", ""),
         ("28 01:30", "28 00:30", ""),
         ("28 02:00", "skipped", "gap"),
@@ -89,25 +89,25 @@ def test_skipped_occurrence_is_listed_once_beside_later_ones_of_its_day():
 
 def test_both_times_of_a_fold_are_marked():
     nights = schedule(starts_at=datetime(2027, 10, 31, 2, 30), fold="both")
-    assert lines_of(preview(nights, BEGINNING, 2)) == [
+    assert lines_of(preview_schedule(nights, BEGINNING, 2)) == [
         ("31 02:30", "31 00:30", "fold"),
         ("31 02:30", "31 01:30", "fold"),
     ]
 
 
 def test_offset_is_the_one_of_the_wall_clock():
-    offsets = [each.offset for each in preview(schedule(), BEGINNING, 2).occurrences]
+    offsets = [each.offset for each in preview_schedule(schedule(), BEGINNING, 2).occurrences]
     assert offsets == ["+01:00", "+02:00"]
 
 
 def test_after_is_exclusive():
-    found, _ = due(schedule(), datetime(2027, 3, 27, 1, 30, tzinfo=UTC), 1)
+    found, _ = next_due_instants(schedule(), datetime(2027, 3, 27, 1, 30, tzinfo=UTC), 1)
     assert found == [datetime(2027, 3, 28, 1, 30, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(("count", "exhausted"), [(2, False), (3, True), (4, True)])
 def test_exhausted_says_that_nothing_follows_the_last_one(count, exhausted):
-    assert due(schedule("FREQ=DAILY;COUNT=3"), BEGINNING, count)[1] is exhausted
+    assert next_due_instants(schedule("FREQ=DAILY;COUNT=3"), BEGINNING, count)[1] is exhausted
 
 
 # The API
@@ -585,7 +585,7 @@ def test_bug_of_ours_stops_no_other_line(monkeypatch, caplog):
     def broken(*args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("reminders.management.commands.preview.due", broken)
+    monkeypatch.setattr("reminders.management.commands.preview.next_due_instants", broken)
     assert answered(LINE)["error"]["message"] == "a bug of FOAM: ZeroDivisionError"
     assert "ZeroDivisionError" in caplog.text
 

@@ -47,7 +47,7 @@ class Told:
         self.fired = Counter()
         self.instants = set()
         self.plan = self.schedule.next_fire(begin)
-        self.walls = wall_times.wall_times(self.schedule, self.plan)
+        self.walls = wall_times.due_wall_times(self.schedule, self.plan)
 
     @property
     def schedule(self):
@@ -136,7 +136,7 @@ def test_relocated_and_resumed_are_the_schedule_itself_under_the_same_rules(seed
     begin = datetime(2027, chance.choice([3, 4, 10, 11]), 1, tzinfo=UTC)
     fire: Fire = schedule.next_fire(begin)
     for _ in range(300):
-        kept = wall_times.wall_times(schedule, fire)
+        kept = wall_times.due_wall_times(schedule, fire)
         following = schedule.next_fire(fire.fire_at, fire.lead)
         now = fire.fire_at - timedelta(seconds=1)
         assert wall_times.relocate(schedule, fire, kept, now) == (fire, kept)

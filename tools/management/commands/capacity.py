@@ -1,29 +1,10 @@
-import os
-import sys
-from argparse import ArgumentParser
-from typing import Any
-
-from django.core.management.base import BaseCommand
-
-from tools.capacity.options import add_arguments, words_of
-from tools.local_stack.execute import attend
-from tools.local_stack.processes import Signals, Stop
+from tools.capacity.options import add_arguments
+from tools.testbed.cli import TestbedCommand
 
 
-class Command(BaseCommand):
+class Command(TestbedCommand):
     help = (
         "Measure in about a minute how much this machine carries, on a throw-away FOAM of its own."
     )
-    requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_arguments(parser)
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        # Not in this process, which has been set up with the operator's database.
-        words = [sys.executable, "-m", "tools.capacity", *words_of(options)]
-        try:
-            code = attend(words, dict(os.environ), Signals())
-        except Stop as stop:
-            code = 128 + stop.signal
-        sys.exit(code)
+    module = "tools.capacity"
+    add_options = staticmethod(add_arguments)

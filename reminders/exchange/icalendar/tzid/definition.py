@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import BadValue, moment
 from reminders.recurrence import Fold, Gap, RecurrenceError, Schedule
-from reminders.recurrence.wall_clock import UTC_EPOCH, wall_clock
+from reminders.recurrence.wall_clock import UTC_EPOCH, zone_clock
 
 # A rule is followed for a century from here; two a year may be written out.
 EPOCH_YEAR = 1969
@@ -82,7 +82,7 @@ class Definition(NamedTuple):
 @lru_cache(maxsize=32)
 def definition_of_zone(name: str) -> Definition:
     """Return the clock changes of a zone of the tz database."""
-    seconds, offsets, _ = wall_clock(name, Gap.AFTER, Fold.FIRST).changes
+    seconds, offsets, _ = zone_clock(name, Gap.AFTER, Fold.FIRST).changes
     instants = (UTC_EPOCH + timedelta(seconds=second) for second in seconds)
     lengths = [timedelta(seconds=offset) for offset in offsets]
     changes = zip(instants, lengths, lengths[1:], strict=False)
