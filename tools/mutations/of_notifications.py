@@ -58,6 +58,26 @@ from tools.mutations.paths import (
 OF_NOTIFICATIONS = [
     Mutation(
         "P1",
+        "private networks: every user reaches them when a message is sent",
+        edit(
+            "notifications/outbox/lease.py",
+            'if networks and users == "staff":',
+            "if networks and not users:",
+        ),
+        ["notifications/tests/channels/test_private_networks.py"],
+    ),
+    Mutation(
+        "P1",
+        "tests and challenges: an owner has any number at once",
+        edit(
+            "notifications/channels/direct_send.py",
+            ".count() >= AT_ONCE_OF_OWNER",
+            ".count() >= 1000",
+        ),
+        ["notifications/tests/channels/test_direct_send.py"],
+    ),
+    Mutation(
+        "P1",
         "write: no transaction of its own",
         edit(
             "notifications/sql.py",

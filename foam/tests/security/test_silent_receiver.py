@@ -1,6 +1,5 @@
 """A receiver that accepts and is silent holds no more than half of web's threads."""
 
-import json
 import time
 import urllib.error
 import urllib.request
@@ -36,17 +35,17 @@ def hooks(owner, receiver):
 def ask(port, path, secret=None, method="GET"):
     """Return the status and the seconds of a request."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    request = urllib.request.Request(  # noqa: S310 - on loopback
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", method=method, headers=headers
     )
     began = time.monotonic()
     try:
-        with urllib.request.urlopen(request, timeout=40) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=40) as answer:
             status = answer.status
             answer.read()
     except urllib.error.HTTPError as error:
         status = error.code
-        assert json.loads(error.read())["detail"]
+        error.read()
     return status, time.monotonic() - began
 
 
@@ -70,9 +69,7 @@ def test_other_requests_are_answered_while_a_users_receiver_is_silent(
             up = f"http://127.0.0.1:{port}/healthz"
             processes.wait_until(lambda: processes.answers(up), 60, "the web server")
             ask(port, "/api/v1/me/", other)
-            answers = [
-                threads.submit(ask, port, path, secret, "POST") for path, secret in asked
-            ]
+            answers = [threads.submit(ask, port, path, secret, "POST") for path, secret in asked]
             receiver.wait_for(2)
             probes = [
                 ask(port, path, secret)
