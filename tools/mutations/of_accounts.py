@@ -229,14 +229,16 @@ OF_ACCOUNTS = [
     Mutation(
         "API",
         "limits: a request that is refused counts",
-        edit(LIMITS, "    if allowed then\n", "    if true then\n"),
+        edit(LIMITS, "if allowed and cost > 0 then", "if cost > 0 then"),
         [TEST_LIMITS],
     ),
     Mutation(
         "API",
         "limits: without Redis nothing goes on",
         edit(
-            LIMITS, "    except RedisError as error:\n", "    except ZeroDivisionError as error:\n"
+            LIMITS,
+            "except RedisError as error:\n            self.went_down(error)\n            return",
+            "except KeyError as error:\n            self.went_down(error)\n            return",
         ),
         [TEST_LIMITS],
     ),

@@ -398,7 +398,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "outbound: a webhook's address is not judged when connecting",
-        edit(MULTI, "self._policy().refusal(host, port)", '""'),
+        edit(MULTI, "policy.refusal(host, port)", '""'),
         [TEST_HOSTILE, TEST_REBINDING],
     ),
     Mutation(
@@ -454,7 +454,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "secret: an answer that has the address in it is told as it is",
-        edit(WORK, "scrub(last.text, url)[:ANSWER_LENGTH]", "last.text[:ANSWER_LENGTH]"),
+        edit(WORK, 'scrub(last.text, request["url"])[:ANSWER_LENGTH]', "last.text[:ANSWER_LENGTH]"),
         [TEST_APPRISE],
     ),
     Mutation(
