@@ -54,6 +54,7 @@ lint: install ## style, types, words, import contract, missing migrations
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.word_check
+	@$(BIN)/python -m tools.path_check
 	@$(STACK) exec --ephemeral -- sh -ec '$(BIN)/mypy .; $(BIN)/python manage.py makemigrations --check --dry-run'
 
 schema: install ## write docs/openapi.json anew, after a change of the API

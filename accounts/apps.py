@@ -2,14 +2,22 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin import apps as admin_apps
 from django.core.exceptions import ValidationError
 from django.core.mail.utils import DNS_NAME
 
 from accounts import email_addresses
 
 
+class AdminConfig(admin_apps.AdminConfig):
+    default_site = "accounts.sign_in.admin_site.AdminSite"
+    # The other configuration in this module is that of the app.
+    default = False
+
+
 class AccountsConfig(AppConfig):
     name = "accounts"
+    default = True
 
     def ready(self) -> None:
         # Models can be imported from here on.

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from foam.secret_text import SecretText
+
 POSTGRES_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
 LAST_PORT = 65535
 # Scheme of EMAIL_URL: Django's backend, the usual port, and how TLS begins.
@@ -102,11 +104,13 @@ def database_of(text: str) -> dict[str, Any]:
         raise InvalidSetting("must have one port for all hosts or one for each")
     if not name and "service" not in parts:
         raise InvalidSetting("must name a database")
+    if "sslpassword" in parts:
+        parts["sslpassword"] = SecretText(parts["sslpassword"])
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
         "USER": parts.pop("user", ""),
-        "PASSWORD": parts.pop("password", ""),
+        "PASSWORD": SecretText(parts.pop("password", "")),
         "HOST": host,
         "PORT": ",".join(ports).strip(",") and ",".join(ports),
         "OPTIONS": parts,
@@ -154,16 +158,18 @@ def mail_of(text: str) -> dict[str, Any]:
     backend, usual_port, tls = MAIL[scheme]
     fields = {"EMAIL_BACKEND": f"django.core.mail.backends.{backend}.EmailBackend", **tls}
     if backend != "smtp":
-        return {**fields, "EMAIL_FILE_PATH": unquote(location)}
+        return {**fields, "EMAIL_URL": f"{scheme}://", "EMAIL_FILE_PATH": unquote(location)}
     parts = address_of(text, tuple(MAIL))
     if parts.path not in {"", "/"} or parts.query:
         raise InvalidSetting("must end with the port")
     return {
         **fields,
+        # Whether there is a mail server, and which: without the login.
+        "EMAIL_URL": f"{scheme}://{parts.netloc.rpartition('@')[2]}",
         "EMAIL_HOST": parts.hostname,
         "EMAIL_PORT": parts.port or usual_port,
         "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_HOST_PASSWORD": SecretText(unquote(parts.password or "")),
     }
 
 

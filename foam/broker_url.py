@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from foam.secret_text import SecretText
+
 SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps")
 
 # Redis' client takes these words; RabbitMQ's takes Python's constants.
@@ -24,7 +26,7 @@ TLS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 class Broker(NamedTuple):
     """`url`, `options` and `use_ssl` are Celery's settings whose names begin with broker_."""
 
-    url: str
+    url: SecretText
     options: dict[str, Any]
     use_ssl: dict[str, Any] | bool = False
     # Whether certificate and host name are checked; True without TLS.
@@ -61,19 +63,20 @@ def read(address: str, prefix: str) -> Broker:
         "socket_timeout": 10,
     }
     if scheme != "sentinel":
-        return Broker(with_verification(address), options, is_verified=is_verified(address))
+        url = with_verification(address)
+        return Broker(url, options, is_verified=is_verified(address))
     return _sentinel(address, options)
 
 
-def with_verification(address: str) -> str:
+def with_verification(address: str) -> SecretText:
     """Return the address of a Redis with the options by which its client checks certificates."""
     base, tls, options = _parts(address)
     if not address.startswith("rediss://"):
         if tls:
             raise ValueError(f"must begin with rediss:// for {min(tls)} to count")
-        return address
+        return SecretText(address)
     query = urlencode({**options, "ssl_cert_reqs": "required", **tls}, safe="/")
-    return f"{base}?{query}"
+    return SecretText(f"{base}?{query}")
 
 
 def is_verified(address: str) -> bool:
@@ -87,8 +90,8 @@ def _rabbitmq(address: str) -> Broker:
     if not address.startswith("amqps://"):
         if tls:
             raise ValueError(f"must begin with amqps:// for {min(tls)} to count")
-        return Broker(address, {})
-    url = f"{base}?{urlencode(options)}" if options else base
+        return Broker(SecretText(address), {})
+    url = SecretText(f"{base}?{urlencode(options)}" if options else base)
     use_ssl: dict[str, Any] = {"cert_reqs": CERT_REQS[tls.get("ssl_cert_reqs", "required")]}
     use_ssl |= {name.removeprefix("ssl_"): tls[name] for name in FILES if name in tls}
     # RabbitMQ's client checks the host name only if it gets one here.
@@ -110,7 +113,7 @@ def _sentinel(address: str, options: dict[str, Any]) -> Broker:
     # Sentinels have a password of their own, not that of the Redis they watch.
     sentinels: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 2}
     if "sentinel_password" in parameters:
-        sentinels["password"] = parameters["sentinel_password"]
+        sentinels["password"] = SecretText(parameters["sentinel_password"])
     use_ssl: dict[str, Any] = {}
     if tls:
         use_ssl = {"ssl_cert_reqs": "required", **tls}
@@ -118,7 +121,7 @@ def _sentinel(address: str, options: dict[str, Any]) -> Broker:
             use_ssl["ssl_check_hostname"] = tls["ssl_check_hostname"] == "true"
         sentinels |= {"ssl": True, **use_ssl}
     options["sentinel_kwargs"] = sentinels
-    return Broker(base, options, use_ssl or False, is_verified(address))
+    return Broker(SecretText(base), options, use_ssl or False, is_verified(address))
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], dict[str, str]]:

@@ -28,7 +28,7 @@ from kombu.utils.objects import cached_property
 
 from foam import logs
 from foam.postgresql import limits
-from foam.processes import liveness
+from foam.processes import liveness, wake_ups
 from notifications.metrics import store
 from notifications.outbox import shutdown
 
@@ -64,6 +64,7 @@ app.steps["worker"].add("foam.processes.celery_worker:HeartbeatStep")
 # A worker that loses the broker must not put its wake-ups back: that needs the broker, and kombu
 # would dump them into a file.
 Channel.do_restore = False
+wake_ups.guard()
 
 
 @worker_process_init.connect

@@ -22,6 +22,7 @@ from foam.addresses import (
     proxy_of,
     redis_of,
 )
+from foam.secret_text import SecretText
 
 BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -55,6 +56,10 @@ class Variables:
             f"Set the environment variable {name}, such as {example} (see docs/settings.md; "
             "in a checkout, `make manage` sets it)."
         )
+
+    def secret(self, name: str, example: str) -> SecretText:
+        """Return the required variable `name` as a text that no dump shows."""
+        return SecretText(self.required(name, example))
 
     def one_of(self, name: str, default: str, *allowed: str) -> str:
         value = self.text(name, default)
@@ -96,7 +101,7 @@ class Variables:
         value = self.text(name)
         if value and not re.fullmatch(pattern, value):
             refuse(name, allowed, None if secret else value)
-        return value
+        return SecretText(value) if secret else value
 
     def items(self, name: str, default: Sequence[str] = ()) -> list[str]:
         """Return the items of a list with commas."""
@@ -144,7 +149,7 @@ class Variables:
                     f"{name}: number {number} is no Fernet key. A new one is the output of: "
                     "openssl rand -base64 32 | tr '+/' '-_'"
                 )
-        return keys
+        return [SecretText(key) for key in keys]
 
     # Addresses
 
@@ -162,7 +167,7 @@ class Variables:
                 raise InvalidSetting("must be https")
         except ValueError:
             refuse(name, f"{allowed}, such as {example}", None if secret else value)
-        return value
+        return SecretText(value) if secret else value
 
     def database(self, name: str) -> dict[str, Any]:
         """Return Django's DATABASES entry; the URL is parsed by PostgreSQL's own client."""
@@ -178,7 +183,7 @@ class Variables:
             redis_of(value := self.text(name))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} {error}, such as redis://host:6379/0.") from None
-        return value
+        return SecretText(value)
 
     def broker(self, name: str) -> str:
         """Return the broker's address, or several of sentinels with semicolons; "" if not set."""
@@ -192,7 +197,7 @@ class Variables:
                     f"{name}{where} {error}, such as redis://host:6379/0 or "
                     "amqp://user:password@host:5672/vhost."
                 ) from None
-        return value
+        return SecretText(value)
 
     def mail(self, name: str) -> dict[str, Any]:
         """Return Django's settings of the mail server; {} if the variable is not set."""

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseFileResponse
 
 from foam import logs, views
 from foam.api import problems
@@ -72,7 +72,7 @@ def log_and_count(
             seconds = time.monotonic() - began
             match = request.resolver_match
             view = (match.view_name or match.route) if match else "none"
-            is_file = request.path_info.startswith(settings.STATIC_URL)
+            is_file = isinstance(response, WhiteNoiseFileResponse)
             # Logs the name of the view, as the address may hold a secret or a reminder's words.
             # Static files are logged at DEBUG only, as their page is logged.
             log.log(

@@ -34,10 +34,14 @@ FOAM_BASE_URL = env.web_address("FOAM_BASE_URL", "https://foam.example.org").rst
 _base = urlsplit(FOAM_BASE_URL)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS")
 FOAM_TRUST_PROXY = env.boolean("FOAM_TRUST_PROXY", False)
+# The proxy of docker-compose.yml, which is the only client of web.
+FOAM_FRONT_PROXY = env.boolean("FOAM_FRONT_PROXY", False)
+# How many entries at the end of X-Forwarded-For are true.
+FOAM_PROXY_COUNT = FOAM_TRUST_PROXY + FOAM_FRONT_PROXY
 
 # Secrets
 
-SECRET_KEY = env.required("SECRET_KEY", "the output of: openssl rand -hex 32")
+SECRET_KEY = env.secret("SECRET_KEY", "the output of: openssl rand -hex 32")
 FOAM_ENCRYPTION_KEYS = env.keys("FOAM_ENCRYPTION_KEYS")
 
 # Storage
@@ -53,10 +57,11 @@ CACHES = {"default": {"BACKEND": "accounts.sign_in.cache.Cache", "LOCATION": "ac
 # Applications
 
 INSTALLED_APPS = [
-    "unfold",
+    # Without its own site: the admin's is accounts.sign_in.admin_site.
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "accounts.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -106,9 +111,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.middleware.content_security",
-    "accounts.sign_in.middleware.staff_second_factor",
-    "accounts.sign_in.middleware.addresses_as_text",
-    "accounts.sign_in.middleware.record_actor",
+    "accounts.sign_in.middleware.RecordActor",
     "accounts.sign_in.middleware.UnusableFilter",
     # Innermost: a stream whose first part fails is answered as any other error.
     "foam.api.streams.begin_stream",
@@ -173,7 +176,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if FOAM_TRUST_PROXY else 0
+ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
 USERSESSIONS_TRACK_ACTIVITY = False
 
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
@@ -210,7 +213,7 @@ if FOAM_OIDC_ISSUER:
             "provider_id": "team",
             "name": env.text("FOAM_OIDC_NAME") or urlsplit(FOAM_OIDC_ISSUER).hostname,
             "client_id": env.required("FOAM_OIDC_CLIENT_ID", "foam"),
-            "secret": env.required("FOAM_OIDC_CLIENT_SECRET", "what the provider gave"),
+            "secret": env.secret("FOAM_OIDC_CLIENT_SECRET", "what the provider gave"),
             "settings": {"server_url": FOAM_OIDC_ISSUER},
         },
     }
@@ -242,7 +245,9 @@ SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
-SECURE_HSTS_PRELOAD = _https
+# Once a domain is in browsers' lists, it takes months to leave them: the operator decides.
+SECURE_HSTS_PRELOAD = env.boolean("FOAM_HSTS_PRELOAD", False) and _https
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
@@ -273,6 +278,9 @@ try:
     REDIS_URL = broker_url.with_verification(REDIS_URL)
 except ValueError as error:
     raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
+# A client of the broker could ask a worker for its configuration, or end it. The health of a
+# worker is the age of its file (foam.processes.liveness).
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a limit: by default a worker ends after three quarters of an hour without a broker.
@@ -310,10 +318,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # Sending
 
-EMAIL_URL = env.text("EMAIL_URL")
-if EMAIL_URL:
-    vars().update(env.mail("EMAIL_URL"))
-elif not PRODUCTION:
+EMAIL_URL = ""
+vars().update(env.mail("EMAIL_URL"))
+if not EMAIL_URL and not PRODUCTION:
     # Codes to sign up with are read at the terminal.
     EMAIL_BACKEND = "accounts.sign_in.mail.LogBackend"
 EMAIL_TIMEOUT = 10

@@ -1,17 +1,14 @@
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularJSONAPIView
 
 from accounts.admin.owner_choices import Search
 from foam import views
+from foam.api.address_limits import limit_address
 from foam.api.docs_views import RedocView, SwaggerView
+from foam.api.openapi_view import OpenApiView
 from notifications.links import views as answers
 from notifications.links.signed_links import PATH
 from reminders.exchange.feed import views as feed
-
-# Staff sign in by the same page as users, with its second factor and its rate limits.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 api: list[URLPattern | URLResolver] = [
     path("", views.ApiRootView.as_view(), name="api"),
@@ -23,11 +20,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", views.WelcomeView.as_view(), name="welcome"),
     path("api/v1/", include(api)),
-    path(
-        "openapi.json",
-        SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
-        name="openapi",
-    ),
+    path("openapi.json", limit_address("openapi")(OpenApiView.as_view()), name="openapi"),
     path("docs", SwaggerView.as_view(), name="docs"),
     path("redoc", RedocView.as_view(), name="redoc"),
     path("healthz", views.healthz, name="healthz"),
@@ -37,8 +30,12 @@ urlpatterns = [
     path("admin/autocomplete/", admin.site.admin_view(Search.as_view(admin_site=admin.site))),
     path("admin/", admin.site.urls),
     path("", include("accounts.sign_in.urls")),
-    path(f"{PATH.lstrip('/')}<path:token>", answers.page, name="answer"),
-    path(f"{feed.PATH.lstrip('/')}<str:secret>.ics", feed.feed, name="calendar-feed"),
+    path(f"{PATH.lstrip('/')}<path:token>", limit_address("link")(answers.page), name="answer"),
+    path(
+        f"{feed.PATH.lstrip('/')}<str:secret>.ics",
+        limit_address("feed")(feed.feed),
+        name="calendar-feed",
+    ),
 ]
 
 handler400 = "foam.api.problems.bad_request"

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.api.base import ApiView
 from foam.api import problems
+from foam.api.address_limits import limit_address
 from foam.api.roots import nouns
 from foam.monitoring import metrics as figures
 from foam.monitoring.health import CHECKS, readiness
@@ -68,6 +69,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@limit_address("readyz")
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer whether reminders fire and arrive: database, broker, the last tick and canary.
 

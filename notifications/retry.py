@@ -22,7 +22,7 @@ LADDER = (
 LONGEST_WAIT = LADDER[-1]
 JITTER = 0.1
 
-_random = Random()
+_random = Random()  # noqa: S311  jitter is no secret
 
 
 def backoff(

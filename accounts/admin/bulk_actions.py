@@ -201,7 +201,7 @@ class BulkAction:
         def act_and_note() -> str | None:
             reason = act(row)
             if reason is None:
-                assert row is not None
+                assert row is not None  # noqa: S101  for the type checker
                 note_admin(self.request, row, self.noted)
             return reason
 

@@ -118,7 +118,7 @@ def note_admin_on_many(
 ) -> None:
     """Do the same as `note_admin`, for the objects with these ids."""
     if ids and not hasattr(model, "changes"):
-        assert request.user.pk is not None
+        assert request.user.pk is not None  # noqa: S101  for the type checker
         rows = model._default_manager.in_bulk(ids).values()
         LogEntry.objects.log_actions(request.user.pk, list(rows), CHANGE, verb)
 

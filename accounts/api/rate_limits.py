@@ -238,10 +238,10 @@ def _enabled(*rates: tuple[str, str, tuple[int, int] | None]) -> list[Limit]:
 def address_of(request: HttpRequest | Request) -> str:
     """Return the client's IPv4 address, or its IPv6 network of 64 bits, which is one customer."""
     address = request.META.get("REMOTE_ADDR") or ""
-    if settings.FOAM_TRUST_PROXY:
-        # Our proxy appends the last address; a client can forge those before it.
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        address = forwarded.rpartition(",")[2].strip() or address
+    if count := settings.FOAM_PROXY_COUNT:
+        # Each proxy appends an address; a client can forge those before them.
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        address = forwarded[-min(count, len(forwarded))].strip() or address
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -147,7 +147,7 @@ class AccountExportView(ApiView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         now = timezone.now()
-        assert isinstance(request.user, User)
+        assert isinstance(request.user, User)  # noqa: S101  for the type checker
         name = f"foam-{now:%Y-%m-%d}.jsonl"
         return StreamingHttpResponse(
             export.lines(request.user, now),

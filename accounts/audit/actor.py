@@ -48,5 +48,10 @@ def acting_as(actor: Actor) -> Iterator[None]:
         _actor.reset(token)
 
 
+def set_actor(actor: Actor) -> None:
+    """Name `actor` up to the end of the enclosing `acting_as`."""
+    _actor.set(actor)
+
+
 def current_actor() -> Actor:
     return _actor.get()

@@ -86,7 +86,7 @@ class AccountAdapter(DefaultAccountAdapter):
         message = super().render_mail(template_prefix, email, context, headers)
         heading = message.subject.removeprefix(settings.ACCOUNT_EMAIL_SUBJECT_PREFIX)
         values = {"heading": heading, "text": message.body, "code": context.get("code")}
-        assert isinstance(message, EmailMultiAlternatives)
+        assert isinstance(message, EmailMultiAlternatives)  # noqa: S101  for the type checker
         message.attach_alternative(render_to_string("accounts/mail.html", values), "text/html")
         return message
 

@@ -23,7 +23,8 @@ from accounts.api.strict_json import (
 from foam.api import problems
 from notifications.links.signed_links import PATH as ANSWERS
 
-API = "/api/"
+# Routes whose views check bodies themselves: the API, and the pages of signed links.
+CHECKED_BY_VIEW = ("api/", ANSWERS.lstrip("/"))
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
 NOT_UTF_8 = "This is not UTF-8 in percent-encoding."
@@ -47,7 +48,8 @@ class UsableText:
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
         """Check the body of a page's form, after limit_body and the CSRF check have read it."""
-        if request.method != "POST" or request.path_info.startswith((API, ANSWERS)):
+        match = request.resolver_match
+        if request.method != "POST" or (match and match.route.startswith(CHECKED_BY_VIEW)):
             return None
         if request.content_type == "application/json":
             return _check_json(request)

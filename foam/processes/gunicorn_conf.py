@@ -20,7 +20,13 @@ except ImproperlyConfigured as error:
     sys.exit(f"Not set up: {error}")
 
 bind = "0.0.0.0:8000"
+# No header of a peer moves the path or the scheme. FOAM_TRUST_PROXY tells whether a proxy is there.
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+# Refuses slow clients, by the deadlines in foam.processes.http_connection.
 worker_class = "foam.processes.gunicorn_worker.Worker"
+# Of one process. When there are more, the clients that are idle for longest are closed.
+worker_connections = 2000
 # gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.
 timeout = 60
 # How long requests under way may take after SIGTERM. Must be less than the 35 s after which

@@ -178,7 +178,7 @@ def _attempt_data(attempt: Attempt) -> dict[str, Any]:
 def waits_for(delivery: Delivery, now: datetime, then: str = "then") -> str:
     """Return what an unfinished delivery waits for; `then` is the text of its next instant."""
     channel, next_attempt_at = delivery.channel, delivery.next_attempt_at
-    assert next_attempt_at is not None
+    assert next_attempt_at is not None  # noqa: S101  for the type checker
     if delivery.leased_until is not None:
         number, is_alive = delivery.attempt, delivery.leased_until > now
         ahead = f"attempt {number} is under way: its worker's lease runs out {then}"

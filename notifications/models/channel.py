@@ -217,7 +217,7 @@ class Channel(models.Model):
 
     def pause_text(self) -> str:
         """Return until when the channel is paused, for people."""
-        assert self.paused_until is not None
+        assert self.paused_until is not None  # noqa: S101  for the type checker
         if self.paused_until == FOREVER:
             return "paused until somebody resumes it"
         return f"paused until {self.paused_until:%Y-%m-%d %H:%M} UTC"

@@ -23,7 +23,7 @@ class ChannelChange(AuditRecord):
         CREATED = "created"
         EDITED = "edited"  # `detail` names the fields, `diff` has their values
         VERIFIED = "verified"
-        SECRET_MADE = "secret_made"  # noqa: S105  in addition to the previous one
+        SECRET_MADE = "secret_made"  # noqa: S105  a verb: in addition to the previous one
         DISABLED = "disabled"  # `detail` is why
         ENABLED = "enabled"
         DELETED = "deleted"

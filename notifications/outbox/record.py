@@ -116,7 +116,7 @@ def record_outcomes(
 
 def _loss(outcome: SendOutcome) -> DeliveryLoss:
     message, error = outcome.message, outcome.error
-    assert error is not None
+    assert error is not None  # noqa: S101  for the type checker
     counts = error.fault is Fault.RECEIVER
     return DeliveryLoss(
         *(message.delivery_id, message.attempt, message.channel_id),

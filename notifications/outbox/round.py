@@ -125,7 +125,7 @@ class Round:
         self._leases_at = now
         self._collects_at = now
         # Random, so that not all workers end their rounds at once.
-        self._longest = LONGEST_ROUND * random.uniform(0.5, 1)
+        self._longest = LONGEST_ROUND * random.uniform(0.5, 1)  # noqa: S311  jitter is no secret
 
     def __enter__(self) -> Self:
         return self

@@ -90,7 +90,7 @@ def _open(now: datetime, decision: str, rate: int) -> Backlog:
     )
     Backlog.objects.bulk_create([opened], ignore_conflicts=True)
     backlog = Backlog.objects.locked()
-    assert backlog is not None
+    assert backlog is not None  # noqa: S101  for the type checker
     return backlog
 
 

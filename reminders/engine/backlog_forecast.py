@@ -185,7 +185,7 @@ def _plan_by_policy(reminder: Reminder, now: datetime) -> tuple[list[Fire], list
         fires += plan.fires
         missed += [fire for fire, _ in plan.missed]
         if is_due := plan.next is not None and plan.next.fire_at <= now:
-            assert plan.next is not None
+            assert plan.next is not None  # noqa: S101  for the type checker
             reminder.next_due_at, reminder.next_lead = plan.next.due_at, plan.next.lead
             reminder.next_fire_at = plan.next.fire_at
             reminder.next_walls = list(wall_times) if wall_times is not None else None

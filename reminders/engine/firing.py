@@ -136,7 +136,7 @@ def plan_with(
     reminder: Due | Reminder, decide: Callable[[ResumedSchedule, Fire], Plan]
 ) -> PlannedReminder:
     """Plan a due reminder by calling `decide` with its schedule and the fire that is due first."""
-    assert reminder.next_due_at is not None
+    assert reminder.next_due_at is not None  # noqa: S101  for the type checker
     schedule = reminder.schedule
     first = planned_fire(schedule, reminder)
     resumed = ResumedSchedule(schedule, first, reminder.next_walls)

@@ -89,7 +89,7 @@ class ImportView(ApiView, GenericAPIView[Any]):
         options = serializer.validated_data
         content, format = _file(request, options.get("format"))
         user = request.user
-        assert isinstance(user, User)
+        assert isinstance(user, User)  # noqa: S101  for the type checker
         file_content = _read(content, format, options.get("timezone") or user.timezone)
         try:
             report = take(
@@ -186,7 +186,7 @@ def _read(content: bytes, format: Format, timezone: str) -> FileContent:
 
 def as_file(reminders: QuerySet[Reminder], format: Format, now: datetime) -> StreamingHttpResponse:
     """Return a response that writes reminders to a file while the client reads it."""
-    assert format.write is not None
+    assert format.write is not None  # noqa: S101  for the type checker
     response = StreamingHttpResponse(
         formats.in_blocks(format.write(formats.stream(reminders), now)),
         content_type=f"{format.media_types[0]}; charset=utf-8",

@@ -176,7 +176,7 @@ def _by_crontab(task: PeriodicTask, crontab: CrontabSchedule) -> dict[str, Any]:
     if task.expires is None and meets:
         return {"starts_at": starts, "timezone": name, "recurrence": cron.text}
     rule = rule_of_cron(cron)
-    assert rule is not None
+    assert rule is not None  # noqa: S101  for the type checker
     return {"starts_at": starts, "timezone": name, "recurrence": rule + _until(task)}
 
 

@@ -26,7 +26,7 @@ def deliveries_by_occurrence(
     references = [occurrence.reference for occurrence in occurrences]
     for delivery in deliveries_of(reminder.owner_id, references):
         pk = occurrence_id(delivery.reference)
-        assert pk is not None
+        assert pk is not None  # noqa: S101  for the type checker
         by_occurrence[pk].append(delivery)
     return by_occurrence
 

@@ -290,7 +290,7 @@ def _until(until: Until, start: datetime, repeat: Repeat) -> datetime:
         at = settle([until.clock], None)[0] if until.clock else end_of_day
         return datetime.combine(until.day.find(start.date()), at)
     length = until.length
-    assert length is not None
+    assert length is not None  # noqa: S101  for the type checker
     if length.span is not None and (length.is_exact or repeat.freq in WITHIN_A_DAY):
         return start + length.span - _SECOND
     months = {"month": 1, "quarter": 3, "year": 12}.get(length.unit)

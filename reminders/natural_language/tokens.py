@@ -168,7 +168,7 @@ def _day_first(text: str) -> date:
 def _named_date(text: str) -> NamedDate:
     """Read Dec24, 24/Dec/2026."""
     month = re.search(_MONTH, text)
-    assert month is not None
+    assert month is not None  # noqa: S101  for the type checker
     numbers = [int(number) for number in re.findall("[0-9]+", text)]
     year = numbers[1] if len(numbers) > 1 else None
     return NamedDate(MONTHS[month[0].lower()], numbers[0], year)

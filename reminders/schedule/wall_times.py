@@ -49,7 +49,7 @@ def planned_fire(schedule: Schedule, row: NextFireColumns) -> Fire:
     That is the stored instant for a lead of days, which today's tz rules may fire at another one.
     For a reminder that the tick has set aside the stored instant is that of the next retry.
     """
-    assert row.next_due_at is not None
+    assert row.next_due_at is not None  # noqa: S101  for the type checker
     fire = schedule.fire(row.next_due_at, row.next_lead)
     if row.error or row.next_fire_at is None or not fire.lead.days:
         return fire

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,52 @@ from tools.local_stack.terminal import Problem
 PROJECT = Path(__file__).resolve().parents[2]
 EPHEMERAL_PREFIX = "foam-ephemeral-"
 # FOAM makes directories of its own in these, with names that cannot be guessed.
-TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
-LASTING = ("/var/lib", "/var/tmp")  # noqa: S108
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  as said above
+LASTING = ("/var/lib", "/var/tmp")  # noqa: S108  likewise
 
 # Extra arguments for Popen.
 User = dict[str, Any]
+# Debian gives these to packages on request: no tool takes one of them by itself.
+PRIVATE_NUMBERS = range(64_740, 64_750)
 
 
 def server_user() -> User:
     """Return Popen's arguments for an unprivileged user if this is root, else none.
 
-    PostgreSQL refuses to run as root.
+    PostgreSQL refuses to run as root. The user is a number without a name, which nothing else on
+    the machine has: services of one user could read the database.
+    """
+    if os.geteuid() != 0:
+        return {}
+    for number in PRIVATE_NUMBERS:
+        user: User = {"user": number, "group": number, "extra_groups": []}
+        if not is_taken(number) and is_possible(number):
+            return user
+    return named_user()
+
+
+def is_taken(number: int) -> bool:
+    try:
+        pwd.getpwuid(number)
+    except KeyError:
+        return False
+    return True
+
+
+@cache
+def is_possible(number: int) -> bool:
+    """Whether a process may become this user: a container may have fewer numbers."""
+    try:
+        subprocess.run(["true"], check=True, cwd="/", user=number, group=number, extra_groups=[])
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def named_user() -> User:
+    """Return Popen's arguments for an unprivileged user of the system if this is root, else none.
+
+    PostgreSQL's initdb wants a user with a name.
     """
     if os.geteuid() != 0:
         return {}
@@ -95,7 +131,7 @@ class Folder:
                 folder.lock()
                 return folder
             path.rmdir()
-        raise Problem("PostgreSQL cannot run as root, and user nobody has no temporary directory.")
+        raise Problem("PostgreSQL cannot run as root, and its user has no temporary directory.")
 
     @property
     def mode(self) -> int:
@@ -134,9 +170,18 @@ class Folder:
         self.give_away(path)
         return path
 
-    def give_away(self, path: Path) -> None:
-        if self.user:
-            os.chown(path, self.user["user"], self.user["group"])
+    def give_away(self, path: Path, user: User | None = None) -> None:
+        """Make the servers' user, or another, the owner of a file."""
+        if user := user or self.user:
+            os.chown(path, user["user"], user["group"])
+
+    def give_tree_away(self, path: Path) -> None:
+        """Make the servers' user the owner of a directory and all in it."""
+        if self.user and path.stat().st_uid != self.user["user"]:
+            for inner in path.rglob("*"):
+                os.chown(inner, self.user["user"], self.user["group"], follow_symlinks=False)
+            # Last: a directory of the right owner is whole.
+            self.give_away(path)
 
     def lock(self) -> None:
         self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

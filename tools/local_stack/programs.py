@@ -1,5 +1,7 @@
 """The arguments of `python` for FOAM's own programs: workers, beat and the web server."""
 
+WORKER_CLASS = "foam.processes.gunicorn_worker.Worker"
+
 
 def worker(queue: str, concurrency: int, name: str = "") -> list[str]:
     command = ["-m", "celery", "-A", "foam", "worker", "--loglevel", "INFO"]
@@ -14,5 +16,8 @@ def beat() -> list[str]:
 
 def web(port: int, workers: int = 1, *options: str) -> list[str]:
     """Return the arguments of the web server; the last of repeated options counts."""
-    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket", *options]
-    return ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, "foam.wsgi:application"]
+    size = ["--workers", str(workers), "--threads", "4", "--no-control-socket"]
+    # As foam/processes/gunicorn_conf.py has them.
+    front = ["--worker-class", WORKER_CLASS, "--forwarder-headers", ""]
+    command = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, *front, *options]
+    return [*command, "foam.wsgi:application"]

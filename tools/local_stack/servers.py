@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.local_stack.data_dir import Folder, can_use, write_private
+from tools.local_stack.data_dir import Folder, User, can_use, named_user, write_private
 from tools.local_stack.processes import POLL, Child, Signals, die_with_parent, start, stop
 from tools.local_stack.terminal import Problem
 
@@ -48,7 +48,8 @@ class Postgres:
         if not self.data.exists():
             self.initialize(binaries)
         stop_left_over(self.data, self.data / "postmaster.pid", signal.SIGINT)
-        password = (self.data / "foam.password").read_text()
+        self.folder.give_tree_away(self.data)
+        password = self.password()
         child, port = start_on_port(
             port, lambda port: self.launch(binaries, port), self.is_ready, signals
         )
@@ -66,35 +67,64 @@ class Postgres:
             return installed / "bin"
         return copy_within_reach(installed, self.folder.home) / "bin"
 
+    @property
+    def password_file(self) -> Path:
+        """The file that we alone read: not the servers."""
+        return self.folder.home / "foam.password"
+
+    def password(self) -> str:
+        """Return the password of the role foam, which lay in the data directory once."""
+        former = self.data / "foam.password"
+        if former.exists():
+            write_private(self.password_file, former.read_text())
+            former.unlink()
+        return self.password_file.read_text()
+
     def initialize(self, binaries: Path) -> None:
-        """Make a cluster in a temporary folder, and rename it when it is complete."""
+        """Make a cluster in a temporary folder, and rename it when it is complete.
+
+        Its role foam owns its database and nothing else. That of tests makes databases of its own,
+        and a standby: it is a superuser.
+        """
         new = self.folder.home / "pg.new"
         shutil.rmtree(new, ignore_errors=True)
+        user = named_user()
         self.folder.directory("pg.new")
+        self.folder.give_away(new, user)
         password = secrets.token_urlsafe(24)
-        password_file = self.folder.home / "foam.password"
-        write_private(password_file, password)
-        self.folder.give_away(password_file)
+        write_private(self.password_file, password)
+        # initdb wants a password for the superuser, which has none afterwards.
+        unused = self.folder.home / "initdb.password"
+        write_private(unused, secrets.token_urlsafe(24))
+        self.folder.give_away(unused, user)
+        kind = "SUPERUSER" if self.ephemeral else "NOSUPERUSER NOCREATEDB NOCREATEROLE"
         self.command(
             [
                 binaries / "initdb",
                 f"--pgdata={new}",
-                "--username=foam",
-                f"--pwfile={password_file}",
+                "--username=postgres",
                 "--auth=scram-sha-256",
+                f"--pwfile={unused}",
                 "--encoding=UTF8",
                 *self.locale,
                 *(["--no-sync"] if self.ephemeral else []),
-            ]
+            ],
+            user=user,
         )
+        unused.unlink()
         self.command(
             [binaries / "postgres", "--single", "-D", new, *options(CARELESS), "postgres"],
-            b"CREATE DATABASE foam;\n",
+            f"CREATE ROLE foam LOGIN {kind} PASSWORD '{password}';\n"
+            "CREATE DATABASE foam OWNER foam;\n"
+            "ALTER ROLE postgres PASSWORD NULL;\n".encode(),
+            user,
         )
-        password_file.rename(new / "foam.password")
+        self.folder.give_tree_away(new)
         new.rename(self.data)
 
-    def command(self, command: list[str | Path], stdin: bytes = b"") -> None:
+    def command(
+        self, command: list[str | Path], stdin: bytes = b"", user: User | None = None
+    ) -> None:
         process = subprocess.run(
             command,
             input=stdin,
@@ -105,7 +135,7 @@ class Postgres:
             env=POSTGRES_ENV,
             cwd="/",
             check=False,
-            **self.folder.user,
+            **(user or self.folder.user),
         )
         with self.log.open("ab") as log:
             log.write(process.stdout)

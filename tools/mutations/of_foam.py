@@ -5,7 +5,9 @@ from tools.mutations.paths import (
     ACCESS,
     BROKER,
     BROWSABLE,
+    CLIENT_CONNECTION,
     DATABASE_SETTINGS,
+    GUNICORN_WORKER,
     LINKED,
     LOGS,
     MIGRATE_ONCE,
@@ -13,12 +15,14 @@ from tools.mutations.paths import (
     SETTINGS,
     TEST_ACCESS,
     TEST_BROWSABLE,
+    TEST_CLIENT_CONNECTION,
     TEST_CRASHES,
     TEST_DASHBOARD,
     TEST_DEPLOYMENT,
     TEST_DOCS,
     TEST_DOCTOR,
     TEST_FAULTS,
+    TEST_FRONT,
     TEST_INITIAL_SCHEMA,
     TEST_LISTS,
     TEST_LOGS,
@@ -64,7 +68,7 @@ OF_FOAM = [
         "P1",
         "web: cuts who had connected when it is told to end",
         edit(
-            "foam/processes/gunicorn_worker.py",
+            GUNICORN_WORKER,
             "            while is_readable(listener):\n",
             "            while False:\n",
         ),
@@ -72,6 +76,54 @@ OF_FOAM = [
             "foam/tests/deployment/test_graceful_stop.py"
             "::test_web_that_is_told_to_end_serves_whoever_had_connected_and_waits_in_the_queue"
         ],
+    ),
+    Mutation(
+        "front",
+        "web: a body that drips earns time",
+        edit(
+            CLIENT_CONNECTION,
+            "BODY_SECONDS + self._body_size / SLOWEST_RATE",
+            "self._body_size + 1e9",
+        ),
+        [f"{TEST_CLIENT_CONNECTION}::test_body_earns_time_by_what_came_of_it_and_no_other_way"],
+    ),
+    Mutation(
+        "front",
+        "web: a reader may take as long as it likes",
+        edit(CLIENT_CONNECTION, "return now > self._output_began + seconds", "return False"),
+        [f"{TEST_CLIENT_CONNECTION}::test_reader_of_an_answer_is_late_by_what_it_took_of_it"],
+    ),
+    Mutation(
+        "front",
+        "web: a body that is too large is kept",
+        edit(CLIENT_CONNECTION, "if self._body_left > self.body_limit:", "if False:"),
+        [
+            f"{TEST_CLIENT_CONNECTION}::test_body_that_is_too_large_is_not_kept_and_ends_the_connection"
+        ],
+    ),
+    Mutation(
+        "front",
+        "web: a new client has to go before those that are idle",
+        edit(
+            GUNICORN_WORKER,
+            "longest.sort(key=lambda connection: connection.since)",
+            "pass",
+        ),
+        [
+            f"{TEST_CLIENT_CONNECTION}::test_idle_clients_give_way_first_then_the_longest_and_a_thread_never"
+        ],
+    ),
+    Mutation(
+        "front",
+        "front: a feed is not limited",
+        edit("foam/urls.py", 'limit_address("feed")(feed.feed)', "feed.feed"),
+        [f"{TEST_FRONT}::test_what_asks_for_no_account_is_limited_by_address"],
+    ),
+    Mutation(
+        "front",
+        "front: the document is generated for each request",
+        edit("foam/api/openapi_view.py", "@lru_cache(maxsize=1)\n", ""),
+        [f"{TEST_FRONT}::test_openapi_document_is_generated_once_and_not_sent_twice"],
     ),
     Mutation(
         "P9",
@@ -290,7 +342,7 @@ OF_FOAM = [
     Mutation(
         "history",
         "history: the admin does not say who is at work",
-        edit("foam/settings.py", '    "accounts.sign_in.middleware.record_actor",\n'),
+        edit("foam/settings.py", '    "accounts.sign_in.middleware.RecordActor",\n'),
         ["reminders/tests/api/test_who.py"],
     ),
     Mutation(

@@ -6,8 +6,10 @@ from tools.mutations.paths import (
     CONNECTION,
     REACHABILITY,
     SETTINGS,
+    TEST_GARBAGE,
     TEST_HANGING,
     TEST_REDIS,
+    WAKE_UPS,
 )
 
 OF_SERVERS = [
@@ -125,5 +127,44 @@ OF_SERVERS = [
             "                return\n",
         ),
         ["foam/tests/faults/test_watchdog.py::test_process_without_a_sign_of_life_ends_itself"],
+    ),
+    Mutation(
+        "security",
+        "broker: a worker takes orders from its broker",
+        edit(
+            SETTINGS,
+            "CELERY_WORKER_ENABLE_REMOTE_CONTROL = False",
+            "CELERY_WORKER_ENABLE_REMOTE_CONTROL = True",
+        ),
+        ["foam/tests/security/test_secrets.py::test_configuration_of_celery_has_no_secret"],
+    ),
+    Mutation(
+        "security",
+        "broker: a message is taken for a wake-up, whatever is in it",
+        edit(
+            WAKE_UPS, "            reason = refusal(message, tasks)\n", '            reason = ""\n'
+        ),
+        [f"{TEST_GARBAGE}::test_garbage_in_redis_ends_and_stalls_no_worker"],
+    ),
+    Mutation(
+        "security",
+        "broker: an item that is no JSON ends the worker",
+        edit(WAKE_UPS, "    channel._brpop_read = read_on(channel._brpop_read)\n"),
+        [f"{TEST_GARBAGE}::test_garbage_in_redis_ends_and_stalls_no_worker"],
+    ),
+    Mutation(
+        "security",
+        "settings: a dump shows the passwords",
+        edit("foam/secret_text.py", "\"'[secret]'\" if self else \"''\"", "str.__repr__(self)"),
+        ["foam/tests/security/test_secrets.py::test_no_repr_of_a_setting_has_a_secret"],
+    ),
+    Mutation(
+        "security",
+        "deployment: FOAM's role is a superuser",
+        edit("deploy/postgres/foam.sh", "LOGIN NOSUPERUSER", "LOGIN SUPERUSER"),
+        [
+            "foam/tests/security/test_least_privilege.py"
+            "::test_role_of_foam_has_its_database_and_no_other_right"
+        ],
     ),
 ]

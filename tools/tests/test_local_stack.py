@@ -1,6 +1,7 @@
 """The local stack: real servers and processes, stopped and killed in every way we know."""
 
 import os
+import pwd
 import shlex
 import shutil
 import signal
@@ -128,7 +129,7 @@ def supervised(
 @contextmanager
 def new_project() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="foam-test-")).resolve()
-    # Root's servers run as nobody.
+    # Root's servers are another user.
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
@@ -261,8 +262,46 @@ def test_nobody_gets_in_without_the_password(project):
         )
         with pytest.raises(Problem, match="password"):
             check_database(f"postgres://foam:guess@127.0.0.1:{port}/foam")
-    secrets = [project / ".foam" / "secrets.json", project / ".foam" / "pg" / "foam.password"]
-    assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600, 0o600]
+    for secret in ("secrets.json", "foam.password"):
+        facts = (project / ".foam" / secret).stat()
+        # Ours, and not the servers' either.
+        assert (facts.st_mode & 0o777, facts.st_uid) == (0o600, os.geteuid())
+    assert not (project / ".foam" / "initdb.password").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers are another user")
+def test_servers_of_root_run_as_a_user_that_nothing_else_is(project):
+    with supervised(project) as (_, family):
+        users = {process.name(): process.uids().effective for process in family}
+    servers = {number for name, number in users.items() if "python" not in name}
+    assert len(servers) == 1
+    with pytest.raises(KeyError):
+        pwd.getpwuid(servers.pop())
+    inner = {path.stat().st_uid for path in (project / ".foam" / "pg").rglob("*")}
+    assert inner == {(project / ".foam" / "pg").stat().st_uid}
+    assert (project / ".foam" / "pg").stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers are another user")
+def test_cluster_of_before_is_given_to_that_user_with_its_password():
+    with new_project() as project:
+        assert execute_python(project, SQL, "select 1") == "1"
+        data, password = project / ".foam" / "pg", project / ".foam" / "foam.password"
+        password.rename(data / "foam.password")
+        for path in [data, *data.rglob("*")]:
+            os.chown(path, *pwd.getpwnam("nobody")[2:4])
+        assert execute_python(project, SQL, "select 1") == "1"
+        assert password.stat().st_uid == 0
+        assert not (data / "foam.password").exists()
+
+
+def test_role_of_foam_owns_its_database_and_nothing_else(project):
+    query = """
+    SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls, datname
+    FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE rolname = current_user
+    """
+    as_text = f"SELECT string_agg(x::text, ';') FROM ({query}) AS x"
+    assert execute_python(project, SQL, as_text) == "(f,foam)"
 
 
 def test_secrets_are_made_once(project):

@@ -33,6 +33,7 @@ def secret_variables() -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(32),
         "FOAM_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": secrets.token_hex(32),
+        "REDIS_PASSWORD": secrets.token_hex(32),
     }
 
 

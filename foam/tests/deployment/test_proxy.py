@@ -7,15 +7,19 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from foam.tests import processes
+from foam.tests.security.slow_clients import SHAPES, slow_clients
 
 HOST = "foam.example.org"
 SITE = processes.PROJECT / "deploy" / "nginx.conf"
+PROXY = processes.PROJECT / "deploy" / "proxy.conf"
 CADDYFILE = processes.PROJECT / "deploy" / "Caddyfile"
 
 
@@ -70,11 +74,123 @@ def test_nginx_finds_nothing_wrong_with_the_sample(tmp_path, certificate):
     assert (done.returncode, lines) == (0, [])
 
 
+def caddyfile(folder: Path, **replacements: str) -> Path:
+    """Write deploy/Caddyfile for the Caddy of this machine, with some of its texts replaced."""
+    text = CADDYFILE.read_text()
+    version = subprocess.run(
+        [program("caddy", "caddy"), "version"], capture_output=True, text=True, check=True
+    ).stdout.lstrip("v")
+    if tuple(map(int, version.split(".")[:2])) < (2, 7):
+        assert "request_buffers 11MiB" in text
+        text = text.replace("request_buffers 11MiB", "buffer_requests")
+    for ours, theirs in replacements.items():
+        assert ours in text, f"{CADDYFILE.name} has no {ours}"
+        text = text.replace(ours, theirs)
+    path = folder / "Caddyfile"
+    path.write_text(text)
+    return path
+
+
+def caddy_environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+
+
 def test_caddy_finds_nothing_wrong_with_the_sample(tmp_path):
-    words = [program("caddy", "caddy"), "validate", "--adapter", "caddyfile", "--config", CADDYFILE]
-    env = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    words = [program("caddy", "caddy"), "validate", "--adapter", "caddyfile"]
+    words += ["--config", str(caddyfile(tmp_path))]
+    env = caddy_environment(tmp_path)
     done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def compose_proxy(folder: Path, to: int, port: int) -> list[str]:
+    """Return the command of docker-compose.yml's proxy in front of web at a port of the test's."""
+    text = PROXY.read_text()
+    for ours, theirs in {
+        "listen 8000": f"listen 127.0.0.1:{port}",
+        "http://foam_web:8000": f"http://127.0.0.1:{to}",
+        "/tmp/": f"{folder}/",
+        "/dev/stderr": str(folder / "error.log"),
+        "worker_processes auto": f"{'user root; ' if os.geteuid() == 0 else ''}worker_processes 1",
+    }.items():
+        assert ours in text, f"{PROXY.name} has no {ours}"
+        text = text.replace(ours, theirs)
+    config = folder / "nginx.conf"
+    config.write_text(text)
+    return [
+        program("nginx", "nginx-light"),
+        "-p",
+        str(folder),
+        "-c",
+        str(config),
+        "-g",
+        "daemon off;",
+    ]
+
+
+def test_nginx_finds_nothing_wrong_with_the_proxy_of_compose(tmp_path):
+    words = [*compose_proxy(tmp_path, 8000, processes.free_port())[:-2], "-t", "-q"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stderr.splitlines() if "could not open error log" not in line]
+    assert (done.returncode, lines) == (0, [])
+
+
+@contextmanager
+def proxy_of_compose(folder, to, port):
+    with running_proxy(compose_proxy(folder, to, port), port):
+        yield
+
+
+@contextmanager
+def caddy(folder, to, port):
+    replacements = {
+        "foam.example.org {": f"http://127.0.0.1:{port} {{",
+        "127.0.0.1:8000": f"127.0.0.1:{to}",
+        "{\n\tservers": "{\n\tadmin off\n\tservers",
+    }
+    config = caddyfile(folder, **replacements)
+    words = [program("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
+    with running_proxy(words, port, caddy_environment(folder)):
+        yield
+
+
+@contextmanager
+def running_proxy(words, port, env=None):
+    process = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
+    try:
+        processes.wait_until(lambda: listens(port), 20, "the proxy")
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("proxy", [proxy_of_compose, caddy])
+def test_slow_clients_wait_at_the_proxy(proxy, transactional_db, tmp_path):
+    to, port = processes.free_port(), processes.free_port()
+    web = ["gunicorn", "--config", "foam/processes/gunicorn_conf.py", "--bind", f"127.0.0.1:{to}"]
+    env = processes.environment(WEB_CONCURRENCY="1")
+    with (
+        processes.running([*web, "foam.wsgi:application"], env, tmp_path / "web.log"),
+        proxy(tmp_path, to, port),
+    ):
+        up = f"http://127.0.0.1:{port}/healthz"
+        processes.wait_until(lambda: processes.answers(up), 60, "web behind the proxy")
+        for name in ("half a head", "slow body", "half a chunk", "does not read"):
+            with slow_clients(port, SHAPES[name], 300):
+                began = time.monotonic()
+                assert all(processes.answers(up) for _ in range(20)), name
+                assert time.monotonic() - began < 20
+        large = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        large.request("POST", "/api/v1/reminders/", b"x" * 10_000_000)
+        answer = large.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (
+            413,
+            "application/problem+json",
+        )
+        large.close()
 
 
 @pytest.fixture

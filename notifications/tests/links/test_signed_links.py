@@ -65,6 +65,17 @@ def test_forged_link_is_refused(forged):
         read(forged, DUE)
 
 
+def test_no_link_with_a_letter_changed_left_out_or_added_is_read():
+    real = token()
+    for place in range(len(real)):
+        before, after = real[:place], real[place + 1 :]
+        changed = [before + letter + after for letter in "aZ0-_.=%~é/ \0" if letter != real[place]]
+        for forged in [*changed, before + after, f"{before}0{real[place:]}", real[:place]]:
+            if forged != real:
+                with pytest.raises(BadLink):
+                    read(forged, DUE)
+
+
 def test_link_outlives_a_change_of_the_secret_key(settings):
     old = token()
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]

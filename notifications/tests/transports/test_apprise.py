@@ -419,3 +419,9 @@ def test_text_is_scrubbed_of_encoded_words_too():
     url = "ntfys://ada:sword%20fish@example.com/foam-topic?auth=basic-token"
     text = "sword fish, sword%20fish, foam-topic, basic-token"
     assert scrub(text, url) == "… …, …, …, …"
+
+
+def test_address_of_several_targets_is_judged_at_once(transport):
+    began = time.monotonic()
+    clean(transport, "ntfys://one,two,three,four")
+    assert time.monotonic() - began < 5

@@ -58,7 +58,7 @@ class Helper:
     """Runs one request at a time. `has_begun`: something may have been sent for it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  fixed words
             COMMAND,
             bufsize=0,
             cwd=PROJECT,
@@ -69,8 +69,8 @@ class Helper:
             # Ctrl-C at the terminal must not reach it: the client ends it.
             start_new_session=True,
         )
-        assert self._process.stdin
-        assert self._process.stdout
+        assert self._process.stdin  # noqa: S101  for the type checker
+        assert self._process.stdout  # noqa: S101  for the type checker
         self._requests, self._replies = self._process.stdin, self._process.stdout
         os.set_blocking(self._replies.fileno(), False)
         self._unread = b""

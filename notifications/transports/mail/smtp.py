@@ -253,7 +253,7 @@ class _Backend(EmailBackend):
     def wire(self) -> SmtpWire:
         self.open()
         wire = self.connection
-        assert isinstance(wire, SmtpWire)
+        assert isinstance(wire, SmtpWire)  # noqa: S101  for the type checker
         wire.ehlo_or_helo_if_needed()
         return wire
 

@@ -76,7 +76,7 @@ def _by_rule(
     is_usual = is_usual and not keeps_real_pace(schedule.recurrence)
     if "COUNT=" in rule and not (is_usual and first == opening):
         last = base.last()
-        assert last is not None
+        assert last is not None  # noqa: S101  for the type checker
         rule = ends_at(rule, last)
     dates = [due for due in _instants(schedule, schedule.rdates) if due not in left_out]
     if any(now <= due < first for due in dates):

@@ -168,7 +168,7 @@ def _read_change(entry: Entry, at: Moment, series: Series | None, losses: Losses
     """Return the draft of a changed occurrence, and leave the occurrence out of its series."""
     component = entry.component
     identity = component.take_one("RECURRENCE-ID")
-    assert identity is not None
+    assert identity is not None  # noqa: S101  for the type checker
     if series is not None:
         is_left_out = at.wall in series.exdates or at.wall.date() in series.timing.days_out
         series.timing.exdates.add(at.wall)

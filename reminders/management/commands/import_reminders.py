@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
@@ -55,7 +56,12 @@ class Command(BaseCommand):
         where.add_argument(
             "--using", default=DEFAULT_DB_ALIAS, metavar="ALIAS", help="a database of the settings"
         )
-        where.add_argument("--database", metavar="URL", help="another: postgres://user:…@host/name")
+        where.add_argument(
+            "--database",
+            metavar="VARIABLE",
+            help="another: the environment variable that holds postgres://user:…@host/name, or "
+            "that address itself, which every user of this machine can then read",
+        )
         tables.add_argument(
             "--disable",
             action="store_true",
@@ -154,9 +160,12 @@ def timezone_name(text: str) -> str:
 
 
 def open_foreign(url: str) -> str:
-    """Add a database to Django's connections while this command runs; return its alias."""
+    """Add a database to Django's connections while this command runs; return its alias.
+
+    `url` is its address, or the environment variable that holds it.
+    """
     try:
-        config = environ.Env.db_url_config(url)
+        config = environ.Env.db_url_config(os.environ.get(url, url))
         config = connections.configure_settings({DEFAULT_DB_ALIAS: config})[DEFAULT_DB_ALIAS]
         connections.settings[FOREIGN] = config
         connections[FOREIGN].ensure_connection()

@@ -157,8 +157,8 @@ def test_tables_of_another_database_are_taken_in(task):
     url = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
     command = [sys.executable, "manage.py", "import_reminders", "--from-beat", "--owner", "ada"]
     done = subprocess.run(
-        [*command, "--database", url, "--disable"],
-        env={**os.environ, "DATABASE_URL": url},
+        [*command, "--database", "SHOP_DATABASE_URL", "--disable"],
+        env={**os.environ, "DATABASE_URL": url, "SHOP_DATABASE_URL": url},
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
