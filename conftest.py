@@ -38,6 +38,7 @@ SYSTEM_TESTS = (
     "foam/tests/api/test_list_plans.py",
     "foam/tests/deployment/",
     "foam/tests/faults/",
+    "foam/tests/security/test_silent_receiver.py",
     "foam/tests/security/test_slow_clients.py",
     "foam/tests/security/test_broker_garbage.py",
     "foam/tests/security/test_foreign_sites.py",
@@ -160,7 +161,7 @@ def no_tour_of_the_files(settings):
 @pytest.fixture(autouse=True)
 def no_limits(settings):
     """So that no test is refused for what another has asked; limits have tests of their own."""
-    for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE"):
+    for name in ("RATE", "USER_RATE", "WRITE_RATE", "ANONYMOUS_RATE", "SECONDS_RATE", "ROW_RATE"):
         setattr(settings, f"FOAM_API_{name}", None)
 
 

@@ -17,6 +17,7 @@ LONGEST_ADDRESS = 254
 # Separators of labels, beside the dot (UTS 46, 2.3).
 DOTS = re.compile("[\u3002\uff0e\uff61]")
 A_LABEL = "xn--"
+GMAIL = ("gmail.com", "googlemail.com")
 LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 NAME_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 EXAMPLE = "Enter an e-mail address, such as ada@example.com."
@@ -73,6 +74,24 @@ def has_lookalikes(text: str) -> bool:
         not c.isascii() and not DOTS.match(c) and unicodedata.normalize("NFKC", c).isascii()
         for c in text
     )
+
+
+def mailbox_of(address: str) -> str:
+    """Return one text for all spellings of an address that reach the same person.
+
+    Letter case, `+tag`, the encoding of the domain, and at Gmail dots and the old domain do not
+    count. Some servers do tell `a+b` from `a`: their users share a budget then. Any text will do.
+    """
+    local, _, domain = unicodedata.normalize("NFKC", address.strip()).rpartition("@")
+    local = local.strip('"').casefold().partition("+")[0] or local.casefold()
+    try:
+        domain = domain_to_ascii(domain)
+    except BadAddress:
+        domain = domain.casefold()
+    domain = domain.rstrip(".")
+    if domain in GMAIL:
+        return f"{local.replace('.', '')}@{GMAIL[0]}"
+    return f"{local}@{domain}"
 
 
 def clean_email(address: str) -> str:

@@ -3,15 +3,17 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts import quotas
 from accounts.models import AccountChange, ApiToken, Scope, User
 from accounts.models.token import API_SCOPES
 from accounts.timezones import iso
 
-# Valid tokens of a user. Stops a program that creates a new token each time it starts.
-MAX_VALID_TOKENS = 50
+# Valid tokens of a user, unless staff have given the user another quota.
+MAX_VALID_TOKENS = settings.FOAM_QUOTAS["tokens"]
 # Days until a token expires: by default, and at most.
 DEFAULT_DAYS, MAX_DAYS = 90, 36500
 # Scopes of a token by default. To create tokens with a token, its owner must ask for that scope.
@@ -39,7 +41,7 @@ def make(
     `expires_at` of None is never. `creator` is the token of the request, if it has one: the new
     token has no scope beyond it and does not outlive it. Raises ValidationError on the field.
     """
-    # Locked, so that parallel requests cannot exceed MAX_VALID_TOKENS.
+    # Locked, so that parallel requests cannot exceed the quotas.
     owner = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     name = _checked_name(name)
     _check_expiry(expires_at, now)
@@ -48,10 +50,12 @@ def make(
         _check_creator(creator, now, scopes, expires_at)
     if not owner.is_active:
         raise ValidationError("This user is not active.")
-    if ApiToken.objects.valid(now).owned_by(owner).count() >= MAX_VALID_TOKENS:
-        raise ValidationError(
-            f"There are {MAX_VALID_TOKENS} valid tokens already: revoke one first."
-        )
+    valid = ApiToken.objects.valid(now).owned_by(owner)
+    # Stops a program that creates a new token each time it starts.
+    quotas.check_rows(owner.pk, "stored_tokens", ApiToken.objects.owned_by(owner))
+    quotas.check_rows(owner.pk, "tokens", valid, default=MAX_VALID_TOKENS)
+    if Scope.CALENDAR_READ in scopes:
+        quotas.check_rows(owner.pk, "feeds", valid.for_calendar())
     ordered = [scope for scope in Scope.values if scope in scopes]
     token, secret = ApiToken.issue(
         owner, name, scopes=ordered, expires_at=expires_at, made_by=creator

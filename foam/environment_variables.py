@@ -7,11 +7,11 @@ a secret.
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_network
 from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.private_networks import EXAMPLE, PrivateNetwork
 from foam.addresses import (
     LAST_PORT,
     InvalidSetting,
@@ -122,10 +122,8 @@ class Variables:
         return values
 
     def networks(self, name: str) -> list[str]:
-        allowed = "networks with commas between, such as 10.0.0.0/8,::1/128"
-        self.parsed_items(
-            name, parts := self.items(name), lambda part: ip_network(part, strict=False), allowed
-        )
+        """Return private networks, each with its ports, as the grammar has them."""
+        self.parsed_items(name, parts := self.items(name), PrivateNetwork.parse, EXAMPLE)
         return parts
 
     def ports(self, name: str, default: str) -> list[int | tuple[int, int]]:

@@ -4,12 +4,13 @@ An app does not import those above it. It has a list that they fill, and this is
 that is done, at the start of each process.
 """
 
+from accounts import quotas
 from accounts.account_data import closing, export
-from accounts.models import token, user
+from accounts.models import pause, token, user
 from accounts.security import sign_in_events, user_events
 from notifications.account_data import closing as channel_closing
 from notifications.account_data import export as channel_export
-from notifications.channels import dependents, enabling, verification
+from notifications.channels import channel_use, dependents, enabling, verification
 from notifications.explain import causes
 from notifications.links import signed_links, verification_codes, views
 from notifications.outbox import hold_rules
@@ -17,6 +18,7 @@ from reminders.account_data import closing as reminder_closing
 from reminders.account_data import export as reminder_export
 from reminders.actions import message_links, token_expiry
 from reminders.explain import delivery_cause
+from reminders.models import quota_cost
 from reminders.reports import channel_dependents
 
 
@@ -39,6 +41,8 @@ def install() -> None:
     token.token_event_followers[:] = [sign_in_events.follow_token]
     sign_in_events.connect()
     token.token_followers[:] = [token_expiry.sync_expiry_reminder]
+    quotas.counters[:] = [channel_use.count_use, quota_cost.count_use]
+    pause.new_pause_checks[:] = [quotas.check_new_pause]
     dependents.counters[:] = [channel_dependents.count]
     causes.register("occurrence", delivery_cause.describe)
     # By the prefix of the references of their messages.

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.quota_list import QUOTAS
 from foam import admin_settings, broker_url, logs
 from foam.api import settings as api_settings
 from foam.environment_variables import Variables, host_of, refuse
@@ -94,6 +95,7 @@ MIDDLEWARE = [
     "foam.middleware.omit_head_body",
     "foam.middleware.answer_probes",
     "foam.middleware.log_and_count",
+    "foam.api.request_cost.RequestCost",
     "foam.api.trailing_slash.keep_method",
     "foam.api.request_text.UsableText",
     "django.middleware.security.SecurityMiddleware",
@@ -119,6 +121,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "foam.urls"
 # Of gunicorn, which would refuse it in a traceback: here run.sh does so before it.
 env.number("WEB_CONCURRENCY", 3, 1, 1000)
+# Of each process of web: see foam/processes/gunicorn_conf.py.
+FOAM_WEB_THREADS = 4
 WSGI_APPLICATION = "foam.wsgi.application"
 
 TEMPLATES = [
@@ -366,6 +370,10 @@ FOAM_BOUNCE_MAILBOX = env.matching(
     secret=True,
 )
 FOAM_ALLOWED_PRIVATE_NETWORKS = env.networks("FOAM_ALLOWED_PRIVATE_NETWORKS")
+# Whose channels may lead there: a user without that trust could probe the operator's network.
+FOAM_PRIVATE_NETWORKS_FOR = env.one_of(
+    "FOAM_PRIVATE_NETWORKS_FOR", "staff" if PRODUCTION else "everybody", "staff", "everybody"
+)
 # A round begins messages for half a lease, and the slowest is given up 20 s later.
 FOAM_LEASE_SECONDS = env.number("FOAM_LEASE_SECONDS", 120, 50, 3600)
 FOAM_FLOOD_LIMIT = env.number("FOAM_FLOOD_LIMIT", 60, 0, 1_000_000)
@@ -380,6 +388,12 @@ FOAM_HEARTBEAT_URL = env.web_address("FOAM_HEARTBEAT_URL", _heartbeat_example, s
 _ascii = f"an address in ASCII, such as {_heartbeat_example}"
 env.matching("FOAM_HEARTBEAT_URL", "[!-~]+", _ascii, secret=True)
 
+# Quotas of a user, by name: see accounts/quota_list.py
+
+FOAM_QUOTAS = {
+    quota.name: env.number(quota.setting, quota.default, 0, 999_999_999_999) for quota in QUOTAS
+}
+
 # Retention
 
 FOAM_KEEP_DAYS = env.number("FOAM_KEEP_DAYS", 90, 1, 36500)
@@ -392,6 +406,11 @@ FOAM_API_RATE = env.rate("FOAM_API_RATE", "600/min")
 FOAM_API_USER_RATE = env.rate("FOAM_API_USER_RATE", "1200/min")
 FOAM_API_WRITE_RATE = env.rate("FOAM_API_WRITE_RATE", "600/min")
 FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
+
+# What requests cost: the seconds that a user or an address took, and a user's rows of batches,
+# imports and manual firings.
+FOAM_API_SECONDS_RATE = env.rate("FOAM_API_SECONDS_RATE", "60/min")
+FOAM_API_ROW_RATE = env.rate("FOAM_API_ROW_RATE", "20000/h")
 
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS

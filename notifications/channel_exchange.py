@@ -73,6 +73,7 @@ def _store_incomplete(channel: Channel) -> Channel:
     """
     channel.clean_fields()
     channel.validate_constraints()
+    channel.check_quotas()
     channel.save()
     record_change(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

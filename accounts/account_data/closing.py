@@ -17,7 +17,15 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from accounts.models import SYSTEM_USER_ID, AccountChange, ApiToken, IdempotencyKey, Pause, User
+from accounts.models import (
+    SYSTEM_USER_ID,
+    AccountChange,
+    ApiToken,
+    IdempotencyKey,
+    Pause,
+    User,
+    UserQuota,
+)
 from accounts.security.access import end_sessions
 
 # Called in this order when an account is closed, in the same transaction: they stop reminders and
@@ -80,7 +88,7 @@ def _erase(user: User, now: datetime) -> None:
     tokens.update(name="", hint="")
     erase_log(ApiToken, tokens.values_list("pk", flat=True))
     end_sessions(user)
-    for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey):
+    for model in (EmailAddress, Authenticator, SocialAccount, IdempotencyKey, UserQuota):
         model.objects.filter(user=user).delete()
     pauses = Pause.objects.filter(owner=user)
     erase_log(Pause, pauses.values_list("pk", flat=True))

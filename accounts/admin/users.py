@@ -30,7 +30,7 @@ from accounts.admin.history import ShowsHistory
 from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
 from accounts.admin.rights import GuardsRights
-from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User
+from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User, UserQuota
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 from accounts.security.reauthentication import has_confirmed
@@ -256,6 +256,21 @@ class UserAdmin(GuardsRights, Listed, ShowsHistory, DjangoUserAdmin, ModelAdmin)
 
         participle, noted = "Removed the second factors of", "Removed the second factors."
         return bulk_actions.run(request, self, users, act, participle, noted=noted)
+
+
+@admin.register(UserQuota)
+class UserQuotaAdmin(ShowsHistory, ModelAdmin):
+    """Quotas of single users, in place of the settings FOAM_QUOTA_*."""
+
+    list_display = ("user", "name", "value")
+    list_filter = ("name",)
+    search_fields = ("user__username",)
+    list_select_related = ("user",)
+    autocomplete_fields = ("user",)
+    fields = ("user", "name", "value")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: UserQuota | None = None) -> Any:
+        return ("user", "name") if obj else ()
 
 
 class TokenForm(EditForm):

@@ -48,12 +48,14 @@ class ApiView(APIView):
 
     Place it first among the bases of a view, which may set:
     `talks`, the actions that send over the network and so run outside a transaction;
+    `expensive`, the actions or methods of which a user may have two under way;
     `query_params`, the allowed query parameters by action or method;
     `filtered`, the actions whose query parameters are checked by Filters instead.
     """
 
     throttle_classes = [rate_limits.RateLimit]
     talks: Collection[str] = ()
+    expensive: Collection[str] = ()
     query_params: ClassVar[Mapping[str, Collection[str]]] = {}
     filtered: Collection[str] = ("list",)
     # The limits that this request counts against, and the remainder of each.
@@ -77,6 +79,8 @@ class ApiView(APIView):
             raise
         name = (request.method or "").lower()
         handler = getattr(self, name, None)
+        if (getattr(self, "action", None) or name) in self.expensive:
+            rate_limits.take_place(request._request, request.user.pk)
         if handler is not None and not getattr(self, "detail", False):
             self._check_query(request)
         if handler is None or request.method in SAFE_METHODS:

@@ -5,15 +5,37 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import tokens
+from accounts import quotas, tokens
 from accounts.api.base import Instant, StrictSerializer
 from accounts.models import ApiToken, Pause, User
 from accounts.models.pause import MAX_PAUSE
 from accounts.models.token import API_SCOPES
+from accounts.quota_list import BY_NAME, OF_ONE_ROW, QUOTAS
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    """A quota: how much of it is used, and its limit."""
+
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    counts = serializers.CharField(help_text="What it counts, in words.")
+
+
+class LimitsSerializer(serializers.Serializer[Any]):
+    """The quotas of an account, by name."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            quota.name: LimitSerializer(help_text=f"{quota.unit[0].upper()}{quota.unit[1:]}.")
+            for quota in QUOTAS
+            if quota.name not in OF_ONE_ROW
+        }
 
 
 class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
-    """Your profile: names, time zone and quiet hours."""
+    """Your profile: names, time zone, quiet hours, and your limits."""
+
+    limits = serializers.SerializerMethodField()
 
     class Meta:
         model = User
@@ -27,10 +49,18 @@ class MeSerializer(StrictSerializer, serializers.ModelSerializer[User]):
             "quiet_from",
             "quiet_until",
             "quiet_weekends",
+            "limits",
         ]
         read_only_fields = ["id", "username", "email"]
         # `store` checks the model's constraints, and names the field.
         validators: list[Any] = []
+
+    @extend_schema_field(LimitsSerializer)
+    def get_limits(self, user: User) -> dict[str, dict[str, Any]]:
+        return {
+            name: {"used": used, "limit": limit, "counts": BY_NAME[name].unit}
+            for name, (used, limit) in quotas.use_of(user.pk).items()
+        }
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
         for name, value in validated_data.items():

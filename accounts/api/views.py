@@ -164,6 +164,7 @@ class AccountExportView(ApiView):
     """
 
     scope = "me"
+    expensive = ("get",)
     # 404 for another `?format=`.
     problems = {"get": {404}}
     renderer_classes = [JsonLinesRenderer, JSONRenderer]

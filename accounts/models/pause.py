@@ -5,7 +5,7 @@ their plans, and the tick checks for pauses when they come due. A single reminde
 channel have a pause of their own, in their rows.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -172,6 +172,10 @@ class Pause(models.Model):
         self.refresh_from_db()
 
 
+# Called with the owner before a pause is stored, as quotas read the models: see foam.hooks.
+new_pause_checks: list[Callable[[int], None]] = []
+
+
 def begin(
     scope: str,
     now: datetime,
@@ -193,6 +197,9 @@ def begin(
     with transaction.atomic():
         # Mark a pause that is over as ended, as only one of a kind may be open.
         Pause.objects.filter(**key, until__lte=now).update(ended_at=F("until"))
+        if owner is not None and not Pause.objects.filter(**key).exists():
+            for check in new_pause_checks:
+                check(owner.pk)
         return Pause.objects.update_or_create(
             **key, defaults=values, create_defaults={**values, "created_at": now}
         )

@@ -6,6 +6,7 @@ from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -14,25 +15,57 @@ from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.mail.message import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts import email_addresses, encryption
 from accounts.models import AccountChange
 from accounts.models.account_change import record_account_change
+from accounts.models.mail_budget import digest_of, take_mail
 from accounts.security import email_change
 from accounts.security.person import acting_person
 from accounts.security.sign_in_events import record_failed_sign_in
 from accounts.sign_in import mail
 
+# Of the links in these mails.
+NOT_ME_SALT = "accounts.not_me"
+
 log = logging.getLogger(__name__)
 
 # The field with which a person keeps API tokens and feeds when they change their password.
 TOKENS_FIELD, KEEP = "tokens", "keep"
+
+
+UNKNOWN_ACCOUNT = "account/email/unknown_account"
+# The mails that anybody can have sent, to any address.
+BY_ANYBODY = {
+    UNKNOWN_ACCOUNT,
+    "account/email/account_already_exists",
+    "account/email/email_confirmation",
+    "account/email/email_confirmation_signup",
+    "account/email/login_code",
+    "account/email/password_reset_code",
+    "account/email/password_reset_key",
+}
+
+
+def _has_budget(template_prefix: str, email: str) -> bool:
+    """Tell whether the receiver may not have asked for this mail."""
+    if template_prefix in BY_ANYBODY:
+        return True
+    return not EmailAddress.objects.filter(email__iexact=email, verified=True).exists()
+
+
+def _not_me_url(email: str) -> str:
+    token = signing.dumps(digest_of(email), salt=NOT_ME_SALT)
+    return settings.FOAM_BASE_URL + reverse("account_not_me", args=[token])
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -101,7 +134,16 @@ class AccountAdapter(DefaultAccountAdapter):
         return message
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail, or show an error that does not reveal whether the account exists."""
+        """Send a mail, or show an error that does not reveal whether the account exists.
+
+        Nothing is sent beyond the budget of the address, and the answer does not tell.
+        """
+        if _has_budget(template_prefix, email):
+            context = {**context, "not_me_url": _not_me_url(email)}
+            wait = take_mail(email, timezone.now(), is_unknown=template_prefix == UNKNOWN_ACCOUNT)
+            if wait:
+                log.info("%s was not sent: the budget of its address is used up", template_prefix)
+                return
         try:
             super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:

@@ -30,6 +30,7 @@ urlpatterns = [
     path("account/email/stop/<str:token>/", views.stop_email_change, name="account_email_stop"),
     # A first password is a way in of its own, so it asks again as all others do.
     path("account/password/set/", reauthentication_required(password_set)),
+    path("account/not-me/<str:token>/", views.not_me, name="account_not_me"),
     path("account/", include("allauth.urls")),
     path("_allauth/", include((supported(headless.urlpatterns), "headless"))),
 ]

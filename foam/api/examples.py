@@ -51,6 +51,38 @@ ME = {
     "quiet_from": "22:00:00",
     "quiet_until": "07:00:00",
     "quiet_weekends": False,
+    "limits": {
+        "reminders": {"used": 12, "limit": 20000, "counts": "reminders that are not deleted"},
+        "stored_reminders": {
+            "used": 15,
+            "limit": 200000,
+            "counts": "stored reminders, deleted ones included",
+        },
+        "word_bytes": {
+            "used": 4210,
+            "limit": 200000000,
+            "counts": "bytes of titles, texts, tags, dates and their history",
+        },
+        "daily_messages": {
+            "used": 20,
+            "limit": 100000,
+            "counts": "messages a day by the schedules of your reminders",
+        },
+        "channels": {"used": 3, "limit": 100, "counts": "channels"},
+        "stored_channels": {
+            "used": 3,
+            "limit": 2000,
+            "counts": "stored channels, deleted ones included",
+        },
+        "pauses": {"used": 0, "limit": 1000, "counts": "stored pauses, ended ones included"},
+        "tokens": {"used": 2, "limit": 50, "counts": "valid tokens"},
+        "stored_tokens": {
+            "used": 4,
+            "limit": 10000,
+            "counts": "stored tokens, revoked ones included",
+        },
+        "feeds": {"used": 0, "limit": 20, "counts": "valid calendar feeds"},
+    },
 }
 CHANNEL = {
     "id": 2,

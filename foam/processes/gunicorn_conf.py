@@ -14,6 +14,7 @@ from foam.environment_variables import Variables
 
 try:
     _logging = settings.LOGGING
+    threads = settings.FOAM_WEB_THREADS
     workers = Variables(os.environ).number("WEB_CONCURRENCY", 3, 1, 1000)
 except ImproperlyConfigured as error:
     sys.exit(f"Not set up: {error}")
@@ -24,7 +25,6 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # Refuses slow clients, by the deadlines in foam.processes.http_connection.
 worker_class = "foam.processes.gunicorn_worker.Worker"
-threads = 4
 # Of one process. When there are more, the clients that are idle for longest are closed.
 worker_connections = 2000
 # gunicorn kills a worker that is stuck as a whole. One whose threads hang still sends heartbeats.

@@ -126,6 +126,13 @@ def refusal(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ("EMAIL_URL", "smtp://[::1]:2525", "EMAIL_HOST", "::1"),
         ("FOAM_FROM_EMAIL", "", "DEFAULT_FROM_EMAIL", "FOAM <foam@foam.example.org>"),
         ("FOAM_ALLOWED_PRIVATE_NETWORKS", "10.0.0.0/8, ::1/128,", None, ["10.0.0.0/8", "::1/128"]),
+        (
+            "FOAM_ALLOWED_PRIVATE_NETWORKS",
+            "10.0.0.5:8443,[::1]:*",
+            None,
+            ["10.0.0.5:8443", "[::1]:*"],
+        ),
+        ("FOAM_PRIVATE_NETWORKS_FOR", "everybody", None, "everybody"),
         ("FOAM_ALLOWED_PRIVATE_NETWORKS", "", None, []),
         ("FOAM_WEBHOOK_PORTS", "80, 443,8000-9000 ", None, [80, 443, (8000, 9000)]),
         ("FOAM_LEASE_SECONDS", " 50 ", None, 50),
@@ -217,7 +224,10 @@ def test_cookies_are_bound_to_the_host_where_they_can_be(base, prefix, monkeypat
             ],
         ),
         ("FOAM_FROM_EMAIL", ["FOAM", "FOAM <foam>"]),
-        ("FOAM_ALLOWED_PRIVATE_NETWORKS", ["10.0.0.0/33", "localhost", "10.0.0.0-10.0.0.9", "*"]),
+        (
+            "FOAM_ALLOWED_PRIVATE_NETWORKS",
+            ["10.0.0.0/33", "localhost", "10.0.0.5:0", "fd00::5:80", "*"],
+        ),
         (
             "FOAM_WEBHOOK_PORTS",
             [

@@ -281,7 +281,11 @@ class ChannelAdmin(ChoosesOwner, OfUsers, Listed, KeepsChanges, ModelAdmin):
             channels = channels.none()
         try:
             yield channels
-        except (direct_send.HourlyLimitReached, direct_send.UnusableChannel) as refusal:
+        except (
+            direct_send.HourlyLimitReached,
+            direct_send.TooManyAtOnce,
+            direct_send.UnusableChannel,
+        ) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
 
     @admin.action(description="Pause selected channels…", permissions=["change"])

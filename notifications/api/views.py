@@ -179,7 +179,7 @@ def translated_errors() -> Iterator[None]:
     """Turn the errors of `direct_send` into responses of the API."""
     try:
         yield
-    except direct_send.HourlyLimitReached as refusal:
+    except (direct_send.HourlyLimitReached, direct_send.TooManyAtOnce) as refusal:
         raise TooManyRequests(refusal) from refusal
     except direct_send.UnusableChannel as refusal:
         raise Conflict(str(refusal)) from refusal
@@ -189,7 +189,7 @@ class TooManyRequests(APIException):
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_code = "too_many"
 
-    def __init__(self, refusal: direct_send.HourlyLimitReached) -> None:
+    def __init__(self, refusal: direct_send.HourlyLimitReached | direct_send.TooManyAtOnce) -> None:
         super().__init__(str(refusal))
         # REST framework sends it as Retry-After.
         self.wait = refusal.wait

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
+from accounts import quotas
 from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
@@ -198,6 +199,12 @@ class Channel(models.Model):
         return self.deleted_at is None and self.disabled_at is None and self.is_verified
 
     @property
+    def may_reach_private(self) -> bool:
+        """Whether it may lead into the private networks that the operator allows."""
+        is_for_all = settings.FOAM_PRIVATE_NETWORKS_FOR == "everybody"
+        return is_for_all or (self.owner.is_staff and self.owner.is_active)
+
+    @property
     def destination(self) -> str:
         """The text that leads to the receiver; a change of it requires a new verification."""
         return f"{self.address}\n{self.secret if self.transport.secret_leads else ''}"
@@ -270,7 +277,9 @@ class Channel(models.Model):
         if every is not None and not SHORTEST_WINDOW <= every <= LONGEST_WINDOW:
             raise ValidationError({"digest_every": "From 15 minutes (PT15M) to 24 hours (P1D)."})
         if self._has_new_destination():
-            self.address, self.secret = self.transport.clean(self.address, self.secret)
+            self.address, self.secret = self.transport.clean(
+                self.address, self.secret, may_reach_private=self.may_reach_private
+            )
 
     def _has_new_destination(self) -> bool:
         """Tell whether address or secret are new; stored ones stay valid when the rules change."""
@@ -295,6 +304,7 @@ class Channel(models.Model):
         self.validate_constraints()
         if self._state.adding:
             self._check_name()
+            self.check_quotas()
             self.save()
             record_change(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
@@ -316,6 +326,12 @@ class Channel(models.Model):
             self._write(previous_secret=None, previous_secret_until=None)
         if written & leads and self.destination != stored.destination:
             self._reset_destination()
+
+    def check_quotas(self) -> None:
+        """Raise QuotaExceeded unless the owner may have one more channel."""
+        own = Channel.objects.filter(owner=self.owner_id)
+        quotas.check_rows(self.owner_id, "channels", own.filter(deleted_at=None))
+        quotas.check_rows(self.owner_id, "stored_channels", own)
 
     def _check_name(self) -> None:
         if not is_one_line(self.name):

@@ -27,7 +27,9 @@ class Recorder(Transport):
     def recover(self) -> None:
         self.on_send = lambda message: None
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         return address, secret
 
     def sender(self) -> Sender:

@@ -56,26 +56,29 @@ class AppriseTransport(Transport):
         # By process, as a child process must not use its parent's helpers.
         self._pools: dict[int, HelperPool] = {}
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         address, secret = address.strip(), secret.strip()
         name, url = ("secret", secret) if not address or "…" in address else ("address", address)
         if url and address.endswith(_fingerprint(url)):
             return address, url
         try:
-            return _visible_address(url, self._host(url)), url
+            return _visible_address(url, self._host(url, may_reach_private)), url
         except ValueError as refusal:
             raise ValidationError({name: str(refusal)}) from None
 
     def mask(self, secret: str) -> str:
         return f"{secret.partition('://')[0]}://…" if secret else ""
 
-    def _host(self, url: str) -> str:
+    def _host(self, url: str, may_reach_private: bool) -> str:
         """Return the host that messages would be sent to; ValueError with the reason."""
         if len(url) > LONGEST_URL or any(c.isspace() or not c.isprintable() for c in url):
             raise ValueError(f"An address has up to {LONGEST_URL} characters and no blanks.")
         helper = self._pool().take()
         try:
-            reply = helper.ask(_request("check", url), self._timeout)
+            request = _request("check", url, may_reach_private=may_reach_private)
+            reply = helper.ask(request, self._timeout)
         except (HelperEnded, TimeoutError):
             helper.end()
             raise ValueError("The service's plug-in could not make anything of this.") from None
@@ -181,7 +184,10 @@ class AppriseSender:
                 self._end(message, 0, internal_error(bug, message.delivery_id))
 
     def _start(self, message: Message) -> None:
-        request = _request("send", message.secret, self._timeout) | _text_fields(message)
+        request = _request(
+            "send", message.secret, self._timeout, may_reach_private=message.may_reach_private
+        )
+        request |= {"is_verified": message.is_verified, **_text_fields(message)}
         helper = self._pool.take()
         began = time.monotonic()
         self._under_way[message.channel_id] = HelperTask(message, helper, began)
@@ -230,11 +236,13 @@ class AppriseSender:
         self._outcomes.append(SendOutcome(message, timedelta(seconds=took), answer, error))
 
 
-def _request(do: str, url: str, seconds: float = TIMEOUT_SECONDS) -> dict[str, Any]:
+def _request(
+    do: str, url: str, seconds: float = TIMEOUT_SECONDS, *, may_reach_private: bool
+) -> dict[str, Any]:
     return {
         "do": do,
         "url": url,
-        "networks": settings.FOAM_ALLOWED_PRIVATE_NETWORKS,
+        "networks": settings.FOAM_ALLOWED_PRIVATE_NETWORKS if may_reach_private else [],
         "ports": settings.FOAM_WEBHOOK_PORTS,
         "ca_file": ca_file() or True,
         "proxy": _proxy(),

@@ -80,6 +80,10 @@ class Message(NamedTuple):
     reference: str = ""
     # The secret before the rotation, while both are good.
     sealed_previous_secret: str | None = None
+    # Whether the channel is verified: otherwise its owner is shown no words of the answer.
+    is_verified: bool = True
+    # Whether the channel may lead into the networks of FOAM_ALLOWED_PRIVATE_NETWORKS.
+    may_reach_private: bool = True
 
     def __repr__(self) -> str:
         return f"<Message {self.id} to channel {self.channel_id}>"
@@ -125,7 +129,9 @@ class Transport:
         """Return the sentence why FOAM sends nothing this way for a while; usually empty."""
         return ""
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         """Return address and secret in the stored form; ValidationError({field: reason})."""
         raise NotImplementedError
 

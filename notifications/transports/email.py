@@ -38,7 +38,9 @@ class EmailTransport(Transport):
     def paused(self, now: datetime) -> str:
         return login.pause_reason(now) if settings.EMAIL_HOST_USER else ""
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         if secret:
             raise ValidationError({"secret": "E-mail has no secret: leave this empty."})
         try:

@@ -27,7 +27,9 @@ ON CONFLICT (message_id) DO NOTHING
 class InboxTransport(Transport):
     label = "In-app inbox"
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         if address:
             raise ValidationError({"address": "The inbox has no address: leave this empty."})
         if secret:

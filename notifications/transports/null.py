@@ -35,7 +35,9 @@ class NullTransport(Transport):
     def __init__(self, timeout: float = TIMEOUT_SECONDS) -> None:
         self._timeout = timeout
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         raise ValidationError({"kind": "Only FOAM itself has a channel of this kind."})
 
     def send_many(

@@ -83,10 +83,9 @@ def _policy(networks: tuple[str, ...], ports: tuple[int | Sequence[int], ...]) -
     return Policy.of(networks, ports)
 
 
-def policy() -> Policy:
-    return _policy(
-        tuple(settings.FOAM_ALLOWED_PRIVATE_NETWORKS), tuple(settings.FOAM_WEBHOOK_PORTS)
-    )
+def policy(may_reach_private: bool = True) -> Policy:
+    networks = settings.FOAM_ALLOWED_PRIVATE_NETWORKS if may_reach_private else ()
+    return _policy(tuple(networks), tuple(settings.FOAM_WEBHOOK_PORTS))
 
 
 def proxy_for(host: str) -> OutboundProxy | None:
@@ -119,9 +118,11 @@ class WebhookTransport(Transport):
         # sessions of the parent's connections.
         self._multis: dict[tuple[int, int], Multi[Sending]] = {}
 
-    def clean(self, address: str, secret: str) -> tuple[str, str]:
+    def clean(
+        self, address: str, secret: str, *, may_reach_private: bool = True
+    ) -> tuple[str, str]:
         try:
-            target = check_url(address.strip(), policy())
+            target = check_url(address.strip(), policy(may_reach_private))
             check_name(target.host)
             url = target.url
         except RefusedUrl as refused:
@@ -156,11 +157,10 @@ class WebhookSender:
 
     def __init__(self, multi: Multi[Sending]) -> None:
         self._multi = multi
-        self._policy = policy()
         self._lanes: Lanes[QueuedMessage] = Lanes()
         self._channels: defaultdict[str, set[int]] = defaultdict(set)
         self._macs: dict[str, Mac] = {}
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[tuple[str, bool], Target] = {}
         self._outcomes: list[SendOutcome] = []
         self._unsent: list[Message] = []
 
@@ -178,7 +178,7 @@ class WebhookSender:
     def add(self, messages: Sequence[Message]) -> None:
         for message in messages:
             try:
-                target = self._target(message.address)
+                target = self._target(message.address, message.may_reach_private)
             except RefusedUrl as refused:
                 error = TransportError(str(refused), permanent=True)
                 self._outcomes.append(SendOutcome(message, timedelta(0), error=error))
@@ -191,11 +191,12 @@ class WebhookSender:
                 self._lanes.add(target.peer, message.channel_id, (message, target, now), now)
         self._begin()
 
-    def _target(self, address: str) -> Target:
+    def _target(self, address: str, may_reach_private: bool) -> Target:
         """Check the address again, as the policy may have changed since it was stored."""
-        if address not in self._targets:
-            self._targets[address] = check_url(address, self._policy)
-        return self._targets[address]
+        key = address, may_reach_private
+        if key not in self._targets:
+            self._targets[key] = check_url(address, policy(may_reach_private))
+        return self._targets[key]
 
     def poll(self, wait: float) -> list[SendOutcome]:
         if self._multi:
@@ -284,7 +285,8 @@ def _request(message: Message, target: Target, macs: dict[str, Mac]) -> HttpRequ
         f"webhook-timestamp: {timestamp}",
         f"webhook-signature: {signature}",
     ]
-    return HttpRequest(target.url, headers, body, proxy_for(target.host))
+    proxy = proxy_for(target.host)
+    return HttpRequest(target.url, headers, body, proxy, message.may_reach_private)
 
 
 def _mac(secret: str) -> Mac:
@@ -350,12 +352,16 @@ def _answered(message: Message, reply: HttpReply) -> TransportError:
         return TransportError(
             "answered 410: the receiver wants no more messages", address_gone=True
         )
+    wait = requested_wait(reply.retry_after, timezone.now())
+    if not message.is_verified:
+        # The receiver may be anybody's: its words would tell the owner what runs there.
+        return TransportError(f"answered {reply.status}", retry_after=wait)
     text = _readable(reply.body.decode(errors="replace"), message)
     if 300 <= reply.status < 400:
         to = f" to {_readable(reply.redirect, message)}" if reply.redirect else ""
         text = f"a redirect{to}, which is not followed"
     detail = f"answered {reply.status}: {text}" if text else f"answered {reply.status}"
-    return TransportError(detail, retry_after=requested_wait(reply.retry_after, timezone.now()))
+    return TransportError(detail, retry_after=wait)
 
 
 def _failed(message: Message, target: Target, reply: HttpReply) -> TransportError:

@@ -20,6 +20,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.api import rate_limits
 from accounts.models.user import validate_timezone
 from reminders.exchange import formats
 from reminders.exchange.api import as_file
@@ -130,6 +131,7 @@ class ImportExport:
         # It names the addresses of channels, as the API's does.
         if name == "jsonl" and not request.user.has_perm("notifications.view_channel"):
             raise PermissionDenied("JSON Lines name channels, which you may not see.")
+        rate_limits.take_place(request, request.user.pk)
         return as_file(reminders.not_deleted(), WRITABLE[name], timezone.now())
 
     @action(description="Export", url_path="export", icon="download", permissions=["export"])
@@ -146,6 +148,8 @@ class ImportExport:
         """Import a file for an owner, after a dry run whose report staff have seen."""
         if request.method != "POST":
             return self._import_page(request, self._with_owner(ImportForm(), request))
+        # Before the form reads the file.
+        rate_limits.take_place(request, request.user.pk)
         form = self._with_owner(ImportForm(request.POST, request.FILES), request)
         if not form.is_valid():
             return self._import_page(request, form)
@@ -164,6 +168,7 @@ class ImportExport:
         except Busy:
             form.add_error(None, "Another import for this owner is under way. Wait for its end.")
             return self._import_page(request, form)
+        rate_limits.charge_rows(request.user.pk, len(report.reminders) + len(report.channels))
         return self._import_page(request, form, report, note)
 
     def _import_page(

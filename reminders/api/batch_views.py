@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from accounts.api import etags
+from accounts.api import etags, rate_limits
 from accounts.api.base import OwnedViewSet, StrictSerializer
 from accounts.api.errors import ErrorBudget
 from accounts.api.query_parameters import check_query
@@ -193,6 +193,7 @@ class BatchAndSyncViews(OwnedViewSet):
             dry_run=values["dry_run"],
             is_atomic=values["atomic"],
         )
+        rate_limits.charge_rows(request.user.pk, len(results))
         done_count = sum(result.is_done for result in results)
         budget = ErrorBudget()
         summary = {

@@ -14,6 +14,7 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
+from accounts.api import rate_limits
 from accounts.api.base import Conflict, OwnedViewSet
 from accounts.api.filters import InstantFilter
 from accounts.api.serializers import UntilSerializer
@@ -112,6 +113,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
 
     model = Reminder
     scope = "reminders"
+    expensive = ("batch", "preview")
     read_only_actions = frozenset({"parse", "preview"})
     problems = {
         "list": {410},
@@ -169,7 +171,10 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, **kwargs: Any) -> Response:
         """Fire now. The schedule stays as it is."""
-        occurrence = firing.trigger(self.get_object(), timezone.now())
+        reminder = self.get_object()
+        occurrence = firing.trigger(reminder, timezone.now())
+        # An occurrence, and a delivery for each channel.
+        rate_limits.charge_rows(request.user.pk, 1 + reminder.channels.count())
         where = reverse("occurrence-detail", [occurrence.pk], request=request)
         return Response(OccurrenceSerializer(occurrence).data, 201, headers={"Location": where})
 

@@ -16,6 +16,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import rate_limits
 from accounts.api.base import FORM_FIELDS, ApiView, Conflict
 from accounts.models import ApiToken, Scope, User
 from reminders.api.views import ReminderFilter
@@ -58,6 +59,7 @@ class RawParser(BaseParser):
 
 class ImportView(ApiView, GenericAPIView[Any]):
     scope = "reminders"
+    expensive = ("post",)
     query_params = {"post": {"format", "dry_run", "timezone"}}
     content_negotiation_class = Negotiation
     serializer_class = FileSerializer
@@ -99,6 +101,7 @@ class ImportView(ApiView, GenericAPIView[Any]):
             )
         except Busy:
             raise Conflict("Another import of yours is under way. Wait until it is done.") from None
+        rate_limits.charge_rows(user.pk, len(report.reminders) + len(report.channels))
         return Response(ReportSerializer(report).data)
 
 
@@ -110,6 +113,7 @@ class ExportFilter(ReminderFilter):
 
 class ExportView(ApiView, GenericAPIView[Reminder]):
     scope = "reminders"
+    expensive = ("get",)
     content_negotiation_class = Negotiation
     filterset_class = ExportFilter
     filtered = ("get",)

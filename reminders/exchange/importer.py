@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection, transaction
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import as_serializer_error
 
+from accounts import quotas
 from accounts.api.errors import MAX_ITEM_ERRORS, ErrorBudget, field_errors, shorten
 from accounts.audit.actor import Source, acting_as, current_actor
 from accounts.models import User
@@ -151,7 +152,7 @@ def _rolled_back(dry_run: bool) -> Iterator[None]:
     if not dry_run:
         yield
         return
-    with transaction.atomic():
+    with quotas.on_trial(), transaction.atomic():
         yield
         transaction.set_rollback(True)
 

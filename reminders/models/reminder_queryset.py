@@ -1,13 +1,15 @@
 """Querysets of reminders, and the creation of new ones: of one, or of a thousand."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Prefetch
 
+from accounts import quotas
 from accounts.models import SYSTEM_USER_ID
 from accounts.models.queries import EqualsAny
 from notifications.models import Channel
@@ -15,6 +17,7 @@ from notifications.sql import in_index_order, write_or_isolate
 from reminders.models import last_loss
 from reminders.models.change import Change, new_change
 from reminders.models.errors import ExternalIdTaken, is_external_id_taken
+from reminders.models.quota_cost import cost_of_new
 from reminders.schedule.imported_state import ImportedState
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ CHANNELS = [
     Prefetch(name, Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at"))
     for name in ("channels", "escalate_channels")
 ]
+
+# This number of channels of a reminder is not compared with the quota.
+FEW_CHANNELS = 5
 
 
 class NewReminder(NamedTuple):
@@ -72,7 +78,8 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         1. Validate and plan each.
         2. Refuse those whose external_id is taken or repeated.
         3. Give the owner's inbox to those without channels.
-        4. Insert them; PostgreSQL may refuse an external_id stored meanwhile.
+        4. Add them to the quotas of the owner, and refuse those beyond.
+        5. Insert them; PostgreSQL may refuse an external_id stored meanwhile.
 
         Return the errors of refused reminders, by their place in `news`; the others are stored. For
         several reminders this needs the caller's transaction.
@@ -85,11 +92,14 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         places.sort(key=lambda place: news[place].reminder.external_id or "")
         ready = _with_inbox([news[place] for place in places])
         place_of = {id(new.reminder): place for new, place in zip(ready, places, strict=True)}
-        for new, error in write_or_isolate(ready, lambda batch: self._write_new(batch, now))[1]:
+        beyond: dict[int, ValidationError] = {}
+        for new, error in write_or_isolate(ready, lambda rows: self._write_new(rows, now, beyond))[
+            1
+        ]:
             if not is_external_id_taken(error):
                 raise error
             refused[place_of[id(new.reminder)]] = ExternalIdTaken()
-        return refused
+        return refused | {place_of[reminder]: error for reminder, error in beyond.items()}
 
     def _with_taken_ids(self, rows: "Sequence[tuple[int, Reminder]]") -> dict[int, ValidationError]:
         """Return errors for reminders whose external_id is stored, or repeated among them."""
@@ -106,7 +116,21 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
                 used.add(row.external_id)
         return refused
 
-    def _write_new(self, news: Sequence[NewReminder], now: datetime) -> int:
+    def _write_new(
+        self, news: Sequence[NewReminder], now: datetime, beyond: dict[int, ValidationError]
+    ) -> int:
+        """Insert new reminders of one owner; put errors of those beyond a quota into `beyond`.
+
+        The counters of the quotas stay locked until the transaction ends, so that two requests
+        cannot take the same place.
+        """
+        for new, error in zip(news, _take_quotas(news), strict=True):
+            beyond.pop(id(new.reminder), None)
+            if error:
+                beyond[id(new.reminder)] = error
+        news = [new for new in news if id(new.reminder) not in beyond]
+        if not news:
+            return 0
         reminders = [new.reminder for new in news]
         for reminder in reminders:
             if not reminder._state.adding:
@@ -130,9 +154,28 @@ def _check_each(news: Sequence[NewReminder], now: datetime) -> dict[int, Validat
     for place, (reminder, channels, escalation, imported) in enumerate(news):
         try:
             reminder.validate_new(now, channels, escalation, imported)
+            for name, rows in (("channels", channels), ("escalate_channels", escalation)):
+                check_channel_count(reminder.owner_id, name, rows or ())
         except ValidationError as error:
             refused[place] = error
     return refused
+
+
+def check_channel_count(owner_id: int, field: str, channels: Collection[Channel]) -> None:
+    """Raise QuotaExceeded on the field if a reminder has too many channels."""
+    # Most reminders cost no query: staff give higher limits than the setting, not lower ones.
+    if len(channels) <= min(FEW_CHANNELS, settings.FOAM_QUOTAS["reminder_channels"]):
+        return
+    limit = quotas.limit_of(owner_id, "reminder_channels")
+    if len(channels) > limit:
+        raise quotas.QuotaExceeded("reminder_channels", limit, field)
+
+
+def _take_quotas(news: Sequence[NewReminder]) -> Sequence[ValidationError | None]:
+    owner_id = news[0].reminder.owner_id
+    if owner_id == SYSTEM_USER_ID:
+        return [None] * len(news)
+    return quotas.take(owner_id, [cost_of_new(new.reminder) for new in news])
 
 
 def _with_inbox(news: Sequence[NewReminder]) -> list[NewReminder]:

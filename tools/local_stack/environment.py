@@ -62,7 +62,7 @@ def defaults(folder: Folder | None, port: int) -> dict[str, str]:
         "FOAM_ENV": "development",
         "FOAM_BASE_URL": f"http://127.0.0.1:{port}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
-        "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
+        "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8:*,[::1]:*",
         "PYTHONUNBUFFERED": "1",
         **secrets_of(folder),
     }

@@ -104,6 +104,44 @@ OF_ACCOUNTS = [
     ),
     Mutation(
         "P10",
+        "quota: all rows beyond it are stored",
+        edit(
+            "accounts/quotas.py",
+            "cost.get(n, 0) and use[n] > limits[n]",
+            "cost.get(n, 0) and use[n] < 0",
+        ),
+        ["reminders/tests/test_quotas.py"],
+    ),
+    Mutation(
+        "P10",
+        "quota: an edit adds nothing",
+        edit("reminders/models/reminder.py", "quotas.grow(self.owner_id,", "print(self.owner_id,"),
+        ["reminders/tests/test_quotas.py"],
+    ),
+    Mutation(
+        "P10",
+        "mails: each address has the budget of its spelling",
+        edit(
+            "accounts/email_addresses.py",
+            '.casefold().partition("+")[0] or',
+            " or",
+        ),
+        ["foam/tests/security/test_budgets.py"],
+    ),
+    Mutation(
+        "P10",
+        "mails: the budget does not end",
+        edit("accounts/models/mail_budget.py", "if len(times) >= limit:", "if not limit:"),
+        ["foam/tests/security/test_budgets.py"],
+    ),
+    Mutation(
+        "P10",
+        "cost: seconds are not charged",
+        edit(LIMITS, "if seconds >= FREE_SECONDS:", "if seconds < 0:"),
+        ["foam/tests/api/test_request_cost.py"],
+    ),
+    Mutation(
+        "P10",
         "token: gives a scope that it lacks",
         edit(TOKENS, "if scope not in stored.scopes]", "if scope not in Scope.values]"),
         [TEST_TOKEN_API],
@@ -198,14 +236,16 @@ OF_ACCOUNTS = [
     Mutation(
         "API",
         "limits: a request that is refused counts",
-        edit(LIMITS, "    if allowed then\n", "    if true then\n"),
+        edit(LIMITS, "if allowed and cost > 0 then", "if cost > 0 then"),
         [TEST_LIMITS],
     ),
     Mutation(
         "API",
         "limits: without Redis nothing goes on",
         edit(
-            LIMITS, "    except RedisError as error:\n", "    except ZeroDivisionError as error:\n"
+            LIMITS,
+            "except RedisError as error:\n            self.went_down(error)\n            return",
+            "except KeyError as error:\n            self.went_down(error)\n            return",
         ),
         [TEST_LIMITS],
     ),

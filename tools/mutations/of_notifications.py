@@ -58,6 +58,26 @@ from tools.mutations.paths import (
 OF_NOTIFICATIONS = [
     Mutation(
         "P1",
+        "private networks: every user reaches them when a message is sent",
+        edit(
+            "notifications/outbox/lease.py",
+            'if networks and users == "staff":',
+            "if networks and not users:",
+        ),
+        ["notifications/tests/channels/test_private_networks.py"],
+    ),
+    Mutation(
+        "P1",
+        "tests and challenges: an owner has any number at once",
+        edit(
+            "notifications/channels/direct_send.py",
+            ".count() >= AT_ONCE_OF_OWNER",
+            ".count() >= 1000",
+        ),
+        ["notifications/tests/channels/test_direct_send.py"],
+    ),
+    Mutation(
+        "P1",
         "write: no transaction of its own",
         edit(
             "notifications/sql.py",
@@ -378,7 +398,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "outbound: a webhook's address is not judged when connecting",
-        edit(MULTI, "self._policy().refusal(host, port)", '""'),
+        edit(MULTI, "policy.refusal(host, port)", '""'),
         [TEST_HOSTILE, TEST_REBINDING],
     ),
     Mutation(
@@ -434,7 +454,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P10",
         "secret: an answer that has the address in it is told as it is",
-        edit(WORK, "scrub(last.text, url)[:ANSWER_LENGTH]", "last.text[:ANSWER_LENGTH]"),
+        edit(WORK, 'scrub(last.text, request["url"])[:ANSWER_LENGTH]', "last.text[:ANSWER_LENGTH]"),
         [TEST_APPRISE],
     ),
     Mutation(

@@ -143,7 +143,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
         port = processes.free_port()
         env = processes.environment(
             FOAM_BASE_URL=f"http://127.0.0.1:{port}",
-            FOAM_ALLOWED_PRIVATE_NETWORKS="127.0.0.0/8",
+            FOAM_ALLOWED_PRIVATE_NETWORKS="127.0.0.0/8:*",
             DJANGO_SETTINGS_MODULE="foam.settings",
         )
         here = Terminal(folder, port, env)

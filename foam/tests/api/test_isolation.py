@@ -32,6 +32,7 @@ PUBLIC: set[str] = set()
 UNTOLD = {""}
 # And beside it. Each checks for itself who may do what.
 BESIDE = {
+    "account/not-me/<str:token>/",
     "",
     "openapi.json",
     "docs",

@@ -234,14 +234,14 @@ def test_port_that_is_not_allowed_is_not_handed_to_the_proxy(send, start, host):
 def test_network_that_the_operator_named_is_reached_without_the_proxy(
     send, start, receiver, settings, host
 ):
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8:*"]
     proxy = start(receiver)
     assert send(f"{host}:{receiver.port}").error is None
     assert proxy.connections == 0
 
 
 def test_one_connection_after_another_goes_its_own_way(start, receiver, settings):
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8:*"]
     proxy = start(receiver)
     transport = WebhookTransport()
     addresses = [f"http://{HOOK}/", receiver.url, f"http://{HOOK}/", receiver.url]

@@ -83,7 +83,8 @@ def variables(**extra: str) -> dict[str, str]:
     """Return what stands in .env."""
     return {
         **secret_variables(),
-        "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",
+        "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8:*",
+        "FOAM_PRIVATE_NETWORKS_FOR": "everybody",
         "WEB_CONCURRENCY": "1",
         "FOAM_WORKER_CONCURRENCY": "2",
         **extra,

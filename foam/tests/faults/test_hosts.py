@@ -99,7 +99,7 @@ def hosts():
 @pytest.fixture
 def rig(hosts, transactional_db, monkeypatch, settings):
     """Servers that listen to both machines as well."""
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["10.0.0.0/8"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["10.0.0.0/8:*"]
     own = servers.HOST
     launch, launch_redis = servers.Postgres.launch, servers.Redis.launch
 
@@ -121,7 +121,7 @@ def rig(hosts, transactional_db, monkeypatch, settings):
     env = {
         "FOAM_ENCRYPTION_KEYS": ",".join(settings.FOAM_ENCRYPTION_KEYS),
         "FOAM_LEASE_SECONDS": str(LEASE),
-        "FOAM_ALLOWED_PRIVATE_NETWORKS": "10.0.0.0/8",
+        "FOAM_ALLOWED_PRIVATE_NETWORKS": "10.0.0.0/8:*",
     }
     with Rig(settings=env) as rig:
         yield rig

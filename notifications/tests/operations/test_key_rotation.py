@@ -28,7 +28,7 @@ CHANNELS = "/api/v1/channels/"
 
 @pytest.fixture
 def receiver(settings):
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8:*"]
     with HttpReceiver() as receiver:
         yield receiver
 

@@ -31,7 +31,7 @@ SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"
 
 @pytest.fixture(autouse=True)
 def allow_loopback(settings):
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8:*"]
     settings.FOAM_WEBHOOK_PORTS = [80, 443]
 
 

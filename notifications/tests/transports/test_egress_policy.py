@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from notifications.transports.http.egress_policy import LONGEST_URL, Policy, RefusedUrl, check_url
 
 PUBLIC = Policy.of([], [80, 443])
-HOME = Policy.of(["10.0.0.0/8", "127.0.0.0/8", "fd00::/8"], [80, 443])
+HOME = Policy.of(["10.0.0.0/8:*", "127.0.0.0/8:*", "[fd00::/8]:*"], [80, 443])
 
 REFUSED_ADDRESSES = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254
@@ -54,8 +54,75 @@ def test_wrapping_an_ipv4_address_in_ipv6_does_not_change_the_answer(address):
 @pytest.mark.parametrize(
     "address", ["10.1.2.3", "127.0.0.1", "fd12::1", "::ffff:10.1.2.3", "64:ff9b::a01:203"]
 )
-def test_address_in_an_allowed_network_may_be_connected_to_on_any_port(address):
+def test_address_in_an_allowed_network_may_be_connected_to_on_its_ports(address):
     assert HOME.refusal(address, 8080) == ""
+
+
+@pytest.mark.parametrize(
+    ("item", "allowed", "refused"),
+    [
+        ("10.0.0.5", [80, 443], [22, 6379, 8443]),
+        ("10.0.0.0/24", [80, 443], [22, 6379, 8443]),
+        ("10.0.0.5:8443", [8443], [80, 443, 5432]),
+        ("10.0.0.0/24:8000-8002", [8000, 8002], [443, 7999, 8003]),
+        ("10.0.0.0/24:*", [1, 6379, 65535], []),
+    ],
+)
+@pytest.mark.parametrize("address", ["10.0.0.5", "::ffff:10.0.0.5", "64:ff9b::a00:5"])
+def test_allowed_network_has_its_ports_and_80_and_443_where_none_stands(
+    item, allowed, refused, address
+):
+    policy = Policy.of([item], [80, 443, 8443])
+    assert [policy.refusal(address, port) for port in allowed] == [""] * len(allowed)
+    for port in refused:
+        assert f"port {port} of a private network" in policy.refusal(address, port)
+        with pytest.raises(RefusedUrl, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
+            check_url(f"http://10.0.0.5:{port}/", policy)
+
+
+@pytest.mark.parametrize("item", ["[fd00::/8]:8443", "[fd00::]/8:8443"])
+def test_ipv6_network_with_ports_stands_in_brackets(item):
+    policy = Policy.of([item], [80, 443])
+    assert policy.refusal("fd12::1", 8443) == ""
+    assert "FOAM_ALLOWED_PRIVATE_NETWORKS" in policy.refusal("fd12::1", 443)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "10.0.0.5:",
+        "10.0.0.5:0",
+        "10.0.0.5:65536",
+        "10.0.0.5:9-8",
+        "10.0.0.5:http",
+        "10.0.0.5:8,9",
+        "10.0.0.0/33",
+        ":80",
+        "*",
+        "fd00::5:8443",
+        "fd00::/8:8443",
+        "[10.0.0.5",
+        "[fd00::5:80",
+        "[fd00::5]80",
+        "10.0.0.5:-1",
+        "10.0.0.5:80-",
+    ],
+)
+def test_item_that_is_no_network_with_ports_is_refused(item):
+    with pytest.raises(ValueError):  # noqa: PT011 - the text is the item, or of ipaddress
+        Policy.of([item], [80])
+
+
+def test_local_name_is_refused_on_a_port_that_no_allowed_network_has():
+    policy = Policy.of(["127.0.0.0/8:8443"], [80, 443])
+    assert check_url("http://localhost:8443/", policy).port == 8443
+    for url in ("http://localhost:6379/", "http://gotify:6379/"):
+        with pytest.raises(RefusedUrl, match="FOAM_ALLOWED_PRIVATE_NETWORKS"):
+            check_url(url, policy)
+
+
+def test_user_without_the_right_has_the_policy_without_networks():
+    assert "private" in Policy.of(["10.0.0.0/8:*"], [80]).without_networks().refusal("10.0.0.1", 80)
 
 
 @pytest.mark.parametrize("address", ["192.168.1.1", "::1", "169.254.169.254"])

@@ -37,7 +37,7 @@ Make = Callable[..., WebhookTransport]
 
 @pytest.fixture(autouse=True)
 def allow_loopback(settings):
-    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8", "::1/128"]
+    settings.FOAM_ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8:*", "[::1]:*"]
     settings.FOAM_WEBHOOK_PORTS = [80, 443]
 
 

@@ -90,7 +90,7 @@ def send(service: NotifyBase, guard: Guard, request: dict[str, Any]) -> dict[str
     if last is None:
         return {"error": "nothing was sent: the plug-in would not have it"}
     if crash is None:
-        return _failure(last, guard, request["url"])
+        return _failure(last, guard, request)
     return {"answer": f"answered {last.status}"}
 
 
@@ -121,9 +121,10 @@ def _clipped(text: str, most: int, most_octets: int) -> str:
     return text
 
 
-def _failure(last: PluginExchange, guard: Guard, url: str) -> dict[str, Any]:
+def _failure(last: PluginExchange, guard: Guard, request: dict[str, Any]) -> dict[str, Any]:
     if last.status:
-        text = scrub(last.text, url)[:ANSWER_LENGTH]
+        # Until the channel is verified its owner is shown no words: the receiver may be anybody's.
+        text = scrub(last.text, request["url"])[:ANSWER_LENGTH] if request["is_verified"] else ""
         detail = f"answered {last.status}: {text}" if text else f"answered {last.status}"
         return {
             "error": detail,

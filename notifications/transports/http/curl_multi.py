@@ -70,6 +70,7 @@ class HttpRequest(NamedTuple):
     body: bytes
     # None for a direct connection.
     proxy: OutboundProxy | None = None
+    may_reach_private: bool = True
 
 
 class HttpReply(NamedTuple):
@@ -148,6 +149,7 @@ class CurlExchange:
 
     def __init__(self, policy: Callable[[], Policy], options: Mapping[int, Any]) -> None:
         self._policy = policy
+        self._may_reach_private = True
         self.curl = pycurl.Curl()
         for option, value in {**OPTIONS, **options}.items():
             self.curl.setopt(option, value)
@@ -167,6 +169,10 @@ class CurlExchange:
         self.curl.setopt(pycurl.URL, request.url)
         self.curl.setopt(pycurl.HTTPHEADER, request.headers)
         self.curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.may_reach_private != self._may_reach_private:
+            self._may_reach_private = request.may_reach_private
+            # Without an open connection of a user who may: that would not be checked again.
+            self.curl.setopt(pycurl.FRESH_CONNECT, not request.may_reach_private)
         self._is_tunnelled = request.url.startswith("https:")
         if request.proxy != self._proxy:
             self._proxy = request.proxy
@@ -228,7 +234,10 @@ class CurlExchange:
         try:
             host, port = address.addr[:2]
             # A request by the proxy connects to the proxy only.
-            refusal = "" if self._proxy else self._policy().refusal(host, port)
+            policy = self._policy()
+            if not self._may_reach_private:
+                policy = policy.without_networks()
+            refusal = "" if self._proxy else policy.refusal(host, port)
             if refusal:
                 self._refusal = refusal
                 return pycurl.SOCKET_BAD

@@ -5,20 +5,14 @@ a connection is opened (`Policy.refusal`); `check_url` gives an early answer in 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 from accounts.email_addresses import BadAddress, domain_to_ascii, has_lookalikes
+from accounts.private_networks import PrivateNetwork
 
 Address = IPv4Address | IPv6Address
 
@@ -76,24 +70,30 @@ class RefusedUrl(Exception):
 class Policy:
     """The private networks and the ports that the operator allows."""
 
-    networks: tuple[IPv4Network | IPv6Network, ...]
+    networks: tuple[PrivateNetwork, ...]
     ports: tuple[range, ...]
 
     @classmethod
     def of(cls, networks: Iterable[str], ports: Iterable[int | Sequence[int]]) -> Self:
         """Return the policy of the settings; a port is a number, or the ends of a range."""
-        allowed = tuple(ip_network(network, strict=False) for network in networks)
+        allowed = tuple(PrivateNetwork.parse(network) for network in networks)
         return cls(allowed, tuple(_range(port) for port in ports))
 
-    def allows(self, address: Address) -> bool:
-        """Tell whether the address is in a network that the operator allows."""
-        return any(address in network for network in self.networks)
+    def without_networks(self) -> Self:
+        """Return the policy for a user to whom the operator allows no private network."""
+        return replace(self, networks=())
+
+    def allows(self, address: Address, port: int | None = None) -> bool:
+        """Tell whether the operator allows the network of the address, and the port if given."""
+        return any(network.allows(address, port) for network in self.networks)
 
     def refusal(self, literal: str, port: int) -> str:
         """Return why no connection may be opened to this address and port; empty if it may."""
         address = reached(ip_address(literal.partition("%")[0]))
-        if self.allows(address):
+        if self.allows(address, port):
             return ""
+        if self.allows(address) and not_public(address):
+            return f"port {port} of a private network; the setting {NETWORKS_SETTING} can allow it"
         if kind := not_public(address):
             return f"{kind}; the setting {NETWORKS_SETTING} can allow it"
         return self.port_refusal(port)
@@ -230,7 +230,7 @@ def _check_destination(host: str, port: int, policy: Policy) -> None:
     elif not is_local(host):
         if reason := policy.port_refusal(port):
             raise RefusedUrl(f"{host} is refused: {reason}.")
-    elif not _may_be_local(host, policy):
+    elif not _may_be_local(host, port, policy):
         raise RefusedUrl(
             f"{host} is refused: a local name; the setting {NETWORKS_SETTING} can allow it."
         )
@@ -241,7 +241,8 @@ def is_local(host: str) -> bool:
     return "." not in host or any(host.endswith(f".{suffix}") for suffix in LOCAL_SUFFIXES)
 
 
-def _may_be_local(host: str, policy: Policy) -> bool:
+def _may_be_local(host: str, port: int, policy: Policy) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
-        return policy.allows(IPv4Address("127.0.0.1")) or policy.allows(IPv6Address("::1"))
-    return bool(policy.networks)
+        loopback = IPv4Address("127.0.0.1"), IPv6Address("::1")
+        return any(policy.allows(address, port) for address in loopback)
+    return any(port in ports for network in policy.networks for ports in network.ports)
