@@ -26,7 +26,7 @@ from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api import batch
 from reminders.api.batch import CHANNEL_FIELDS, Item, Op
-from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, LossList
 from reminders.exchange.existing import ExistingReminders
 from reminders.exchange.icalendar.file_writer import id_of
 from reminders.models import Reminder
@@ -34,8 +34,6 @@ from reminders.models import Reminder
 CHUNK = 500
 # Of a title or of a channel's key, in a report.
 NAME_LENGTH = 200
-# The report gives the number of further losses.
-MAX_LOSSES = 1_000
 # The first half of an advisory lock; the user is the second.
 LOCK = 0x464F414D
 
@@ -69,7 +67,11 @@ class ImportReport:
     is_dry_run: bool
     reminders: list[ImportResult] = field(default_factory=list)
     channels: list[ImportResult] = field(default_factory=list)
-    losses: list[Loss] = field(default_factory=list)
+    loss_list: LossList = field(default_factory=LossList)
+
+    @property
+    def losses(self) -> list[Loss]:
+        return self.loss_list.as_list()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -113,7 +115,7 @@ def take(
         _user_lock(user),
         _rolled_back(dry_run),
     ):
-        report = ImportReport(dry_run, losses=_first_losses(content.losses))
+        report = ImportReport(dry_run, loss_list=content.loss_list)
         importer = _Importer(user, now, report)
         importer.import_channels(content.channels, may_write=may_write_channels)
         for begin in range(0, len(content.drafts), CHUNK):
@@ -193,7 +195,7 @@ class _Importer:
             return ImportResult(draft.where, key, outcome, channel.pk)
         if not channel.is_verified:
             what = f"Secrets and proofs stay where they are: nothing is sent to {key} until it is "
-            self.report.losses.append(Loss(draft.where, f"{what}verified here."))
+            self.report.loss_list.add(draft.where, f"{what}verified here.")
         return ImportResult(draft.where, key, ImportOutcome.CREATED, self._new_id(channel.pk))
 
     def import_reminders(self, drafts: Sequence[Draft]) -> None:
@@ -263,7 +265,7 @@ class _Importer:
         state, status = draft.state, Reminder.Status
         if state and state.status == status.ACTIVE and reminder.status == status.FINISHED:
             what = "Its last occurrence has passed meanwhile: it is finished."
-            self.report.losses.append(Loss(draft.where, what))
+            self.report.loss_list.add(draft.where, what)
         return ImportResult(draft.where, title, ImportOutcome.CREATED, self._new_id(reminder.pk))
 
     def _refused(self, where: str, name: str, detail: Any) -> ImportResult:
@@ -272,12 +274,6 @@ class _Importer:
 
     def _new_id(self, pk: int) -> int | None:
         return None if self.report.is_dry_run else pk
-
-
-def _first_losses(losses: Sequence[Loss]) -> list[Loss]:
-    more = len(losses) - MAX_LOSSES
-    summary = [Loss("the file", f"and {more:,} more like these")] if more > 0 else []
-    return [*losses[:MAX_LOSSES], *summary]
 
 
 def _title(draft: Draft) -> str:
