@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
+from time import thread_time
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, connection, transaction
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import as_serializer_error
 
 from accounts.api.errors import MAX_ITEM_ERRORS, ErrorBudget, field_errors, shorten
@@ -116,10 +117,13 @@ def take(
         _rolled_back(dry_run),
     ):
         report = ImportReport(dry_run, loss_list=content.loss_list)
-        importer = _Importer(user, now, report)
+        importer = _Importer(user, now, report, content.limits.import_seconds)
         importer.import_channels(content.channels, may_write=may_write_channels)
         for begin in range(0, len(content.drafts), CHUNK):
             drafts = content.drafts[begin : begin + CHUNK]
+            if importer.is_late:
+                report.reminders += [importer.unreached(d.where, _title(d)) for d in drafts]
+                continue
             with transaction.atomic():
                 importer.import_reminders(drafts)
             step(len(drafts))
@@ -159,7 +163,8 @@ def _rolled_back(dry_run: bool) -> Iterator[None]:
 
 
 class _Importer:
-    def __init__(self, user: User, now: datetime, report: ImportReport) -> None:
+    def __init__(self, user: User, now: datetime, report: ImportReport, seconds: int) -> None:
+        self.seconds, self.end = seconds, thread_time() + seconds
         self.user = user
         self.now = now
         self.report = report
@@ -173,7 +178,21 @@ class _Importer:
         own = Channel.objects.owned_by(self.user)
         self.channels = {channel_exchange.key(channel): channel.pk for channel in own}
         for draft in drafts:
-            self.report.channels.append(self._channel(draft, may_write=may_write))
+            key = channel_exchange.key_of(draft.fields)
+            self.report.channels.append(
+                self.unreached(draft.where, key)
+                if self.is_late
+                else self._channel(draft, may_write=may_write)
+            )
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the import has taken its processor time. A repeated one goes on from there."""
+        return thread_time() > self.end
+
+    def unreached(self, where: str, name: str) -> ImportResult:
+        what = f"Not reached in {self.seconds} s. Import the file again: the others are there then."
+        return self._refused(where, name, {"": [ErrorDetail(what, "unreached")]})
 
     def _channel(self, draft: ChannelDraft, *, may_write: bool) -> ImportResult:
         key = channel_exchange.key_of(draft.fields)

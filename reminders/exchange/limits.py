@@ -28,7 +28,8 @@ class Limits(NamedTuple):
 
     `items` are reminders, channels and skipped instants. Of a calendar, `entries` are VEVENT, VTODO
     and all other components beside them; `parts` also counts their alarms and the parts of time
-    zones. `seconds` is processor time.
+    zones. `seconds` and `import_seconds` are processor time, of the reading and of the import of what
+    was read.
     """
 
     megabytes: int
@@ -37,9 +38,10 @@ class Limits(NamedTuple):
     entries: int
     parts: int
     seconds: int
+    import_seconds: int
 
 
-# Ten thousand ordinary series take five seconds.
+# Ten thousand ordinary series take five seconds to read, and fifteen to import.
 WEB = Limits(
     megabytes=10,
     lines=300_000,
@@ -47,6 +49,7 @@ WEB = Limits(
     entries=10_000,
     parts=100_000,
     seconds=10,
+    import_seconds=60,
 )
 COMMAND = Limits(
     megabytes=1_000,
@@ -55,6 +58,7 @@ COMMAND = Limits(
     entries=1_000_000,
     parts=10_000_000,
     seconds=3_600,
+    import_seconds=360_000,
 )
 
 _deadline: ContextVar[tuple[float, int]] = ContextVar("deadline", default=(inf, 0))

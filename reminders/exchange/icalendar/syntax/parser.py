@@ -16,6 +16,8 @@ MAX_DEPTH = 8
 MAX_DATES = 5_000
 # Of one property.
 MAX_PARAMS = 100
+# Those that a reader reads. The others are dropped, as each costs ten times its text.
+PARAMS = {"CHARSET", "ENCODING", "RANGE", "RELATED", "TZID", "VALUE", "X-FOAM-SEAL"}
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
 # Components within an entry or a time zone, which are no entries.
@@ -165,8 +167,9 @@ def _property(line: str) -> Property | None:
     try:
         name, params, value = Contentline(_repaired(line)).raw_parts()  # type: ignore[no-untyped-call]
         plain = {
-            key.upper(): param if isinstance(param, str) else ",".join(param)
+            name_: param if isinstance(param, str) else ",".join(param)
             for key, param in params.items()
+            if (name_ := key.upper()) in PARAMS
         }
         return Property(name.upper(), plain, _plain_value(plain, value))
     except (ValueError, LookupError):
