@@ -28,8 +28,8 @@ class Limits(NamedTuple):
 
     `items` are reminders, channels and skipped instants. Of a calendar, `entries` are VEVENT, VTODO
     and all other components beside them; `parts` also counts their alarms and the parts of time
-    zones. `seconds` and `import_seconds` are processor time, of the reading and of the import of what
-    was read.
+    zones. `seconds` and `import_seconds` are processor time: of the reading, and of the import of
+    what was read.
     """
 
     megabytes: int

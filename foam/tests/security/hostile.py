@@ -281,7 +281,6 @@ HEADERS = {
     "Referer": ["http://[", "http://a:99999999/", "\u0130", "https://" + "a" * 4_000],
     "Host": ["a" * 300, "[", "[::1", "a:99999999", "testserver:\u0663", "", "a/b"],
     "Range": ["bytes=9999999999999999999999-", "bytes=-", "bytes=1-0", "a=1"],
-    "Content-Length": ["", "-1", "\u0663", "1e400", "9" * 400, "0x1"],
     "Transfer-Encoding": ["chunked", "gzip", "identity", "\u0130"],
     "X-HTTP-Method-Override": ["DELETE", "\u0130"],
     "X-Forwarded-For": ["a", "9" * 500, "::1%eth0", ",,,", "\u0130"],

@@ -1,5 +1,8 @@
 """Shapes of hostile files: each is a function from a size in bytes to the text of a file."""
 
+# A shape is a line, as a table: some are long.
+# ruff: noqa: E501, UP031
+
 from collections.abc import Callable
 
 Shape = Callable[[int], str]

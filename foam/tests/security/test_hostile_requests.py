@@ -80,6 +80,8 @@ class Asker:
         path, _, query = address.partition("?")
         self.count += 1
         point = transaction.savepoint()
+        # As a server hands headers on: each byte as a character.
+        extra = {name: value.encode().decode("latin-1") for name, value in extra.items()}
         try:
             answer = self.client.generic(
                 method, path, body, type_, headers=extra, QUERY_STRING=query
@@ -174,13 +176,7 @@ def test_no_query_of_an_operation_is_a_5xx(asker, ids, operation):
 def test_no_part_of_a_path_is_a_5xx(asker, ids, operation):
     begin, _, end = operation.path.partition("{")
     body = json.dumps(operation.body(ids)).encode() if operation.takes_body else b""
-    for value in [
-        *VALUES,
-        "\x00",
-        "\x01",
-        "a/b",
-        "\udcff\udced".encode("utf-8", "surrogateescape"),
-    ]:
+    for value in [*share(VALUES, OPERATIONS.index(operation)), "\x00", "\x01", "a/b"]:
         part = quote(value, safe="", errors="replace")[:6_000]
         asker.ask(operation.method.upper(), f"{begin}{part}{end.partition('}')[2]}", body)
     asker.check()

@@ -14,6 +14,7 @@ from reminders.exchange.icalendar.syntax.values import text
 from reminders.exchange.icalendar.tzid.zones import Zones
 from reminders.exchange.icalendar.vcalendar import floating_zone, is_version_1, modernize
 from reminders.exchange.limits import WEB, Limits, check_time, time_limit
+from reminders.recurrence import RecurrenceError
 
 ALL_DAY_AT = time(9)
 ENTRIES = ("VEVENT", "VTODO")
@@ -45,7 +46,15 @@ def _read(content: bytes, timezone: str, limits: Limits, all_day_at: time) -> Fi
         for entry in _entries(component, calendar, losses)
     ]
     for series in _by_uid(entries):
-        for draft in read_series(series, losses):
+        try:
+            drafts = read_series(series, losses)
+        except OverflowError:
+            losses.add("is not imported: one of its times is out of range", series[0].where)
+            drafts = []
+        except RecurrenceError as error:
+            losses.add(f"is not imported: {error.field} {error.message}", series[0].where)
+            drafts = []
+        for draft in drafts:
             result.add(draft)
         check_time()
     _report_legacy_lines(root, losses)

@@ -175,6 +175,9 @@ class Zones:
                 return Definition.of(self._components[key])
             except BadValue as error:
                 raise BadValue(f"its time zone {tzid[:60]!r} cannot be read: {error}") from None
+            except OverflowError:
+                what = f"its time zone {tzid[:60]!r} has a time that is out of range"
+                raise BadValue(what) from None
 
         key = _key(tzid)
         return _cached(self._definitions, key, read_definition)
