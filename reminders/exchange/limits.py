@@ -1,4 +1,4 @@
-"""How much of a file is read: sizes, and the processor time of one reading. Pure.
+"""Limits of files: sizes, and the processor time of a reading and of an import. Pure.
 
 Every reader takes `Limits`, wraps its work in `time_limit`, and calls `check_time` in each loop
 whose length a file decides.

@@ -91,7 +91,7 @@ class Losses:
         self._counts.update((where, child.name) for child in component.children)
 
     def put_into(self, losses: LossList) -> None:
-        """Add all of it to an empty list, with room for those that are counted by kind."""
+        """Add all losses to an empty list, with room for the counts by kind."""
         counted = LossList()
         for where, numbers in sorted(self._broken_lines.items()):
             counted.add(where or "the file", _broken_lines(sorted(numbers)))

@@ -16,7 +16,7 @@ MAX_DEPTH = 8
 MAX_DATES = 5_000
 # Of one property.
 MAX_PARAMS = 100
-# Those that a reader reads. The others are dropped, as each costs ten times its text.
+# The parameters that readers use. Others are dropped: in memory they take ten times their text.
 PARAMS = {"CHARSET", "ENCODING", "RANGE", "RELATED", "TZID", "VALUE", "X-FOAM-SEAL"}
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
