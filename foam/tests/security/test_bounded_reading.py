@@ -106,6 +106,23 @@ def test_import_refuses_what_it_does_not_reach_in_its_time(user, now):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "query", ["exdates__in=a", "tags__exact={", "leads__in=P1D", "created_at__year=-1"]
+)
+def test_list_of_the_admin_whose_filter_cannot_be_used_is_shown_whole(client, staff, query):
+    client.force_login(staff)
+    answer = client.get(f"/admin/reminders/reminder/?{query}")
+    assert answer.status_code in {200, 302}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["accounts/pause/add/", "reminders/reminder/import/"])
+def test_form_of_the_admin_that_chooses_no_id_is_a_400(client, staff, path):
+    client.force_login(staff)
+    assert client.post(f"/admin/{path}", {"owner": "nobody"}).status_code == 400
+
+
+@pytest.mark.django_db
 def test_statement_that_took_too_long_is_a_503_with_a_sentence(api, monkeypatch):
     def slow(*args, **kwargs):
         with connection.cursor() as cursor:
