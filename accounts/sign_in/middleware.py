@@ -78,12 +78,18 @@ class UnusableFilter:
             return None
         if request.method == "POST" and _is_of_field(error):
             raise BadRequest("A field of the form has a value of another type.") from error
-        is_unusable = isinstance(error, DataError | ValueError | OverflowError | ValidationError)
+        refused = (DataError, ValueError, OverflowError, ValidationError)
+        is_unusable = isinstance(error, refused) or _is_too_complex(error)
         if not (request.method == "GET" and request.GET and is_unusable):
             return None
         log.warning("an address of the admin cannot be used", exc_info=error)
         messages.error(request, UNUSABLE_FILTER)
         return HttpResponseRedirect(request.path)
+
+
+def _is_too_complex(error: Exception) -> bool:
+    """Whether PostgreSQL has refused a value that is nested too deeply (SQLSTATE class 54)."""
+    return (getattr(error.__cause__, "sqlstate", None) or "").startswith("54")
 
 
 def _is_of_field(error: Exception) -> bool:
