@@ -32,7 +32,12 @@ from notifications.outbox.round import deliver_due
 from reminders.engine import firing
 from reminders.models import Occurrence, Reminder
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken", "recorder")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("woken", "recorder"),
+    # A filter of the admin without an offset: a warning in production, an error in tests.
+    pytest.mark.filterwarnings("ignore:.*received a naive datetime:RuntimeWarning"),
+]
 
 JSON = "application/json"
 PLACE = "PLACE-OF-THE-HOSTILE-VALUE"
