@@ -44,6 +44,8 @@ SYSTEM_TESTS = (
     "foam/tests/security/test_foreign_sites.py",
     "foam/tests/security/test_http_shapes.py",
     "foam/tests/security/test_least_privilege.py",
+    "foam/tests/security/test_files.py",
+    "foam/tests/security/test_hostile_requests.py",
     "foam/tests/test_end_to_end.py",
     "foam/tests/test_initial_schema.py",
     "notifications/tests/outbox/test_plans.py",

@@ -3,17 +3,20 @@
 It decides by the view that Django resolved, never by the path of a request.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import BadRequest, ValidationError
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts.audit.actor import FOAM, Actor, Source, acting_as, set_actor
 
+log = logging.getLogger(__name__)
 Answer = Callable[[HttpRequest], HttpResponse]
 
 # The first part of the account's routes in accounts.sign_in.urls.
@@ -58,10 +61,10 @@ def _provider() -> str:
 
 
 class UnusableFilter:
-    """Redirects staff to the whole list if PostgreSQL refuses the value of a filter.
+    """Redirects staff to the whole list if its address is unusable, and refuses such forms.
 
-    Django checks the type of filters in an address, but not their range: an instant with an offset
-    of 16 hours, or the year 300000.
+    Django checks neither the range of filters in an address, such as the year 300000, nor their
+    values for fields of other types, nor the id of a row that a form chooses.
     """
 
     def __init__(self, get_response: Answer) -> None:
@@ -71,11 +74,27 @@ class UnusableFilter:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        is_filter = request.method == "GET" and request.GET and source_of(request) is Source.ADMIN
-        if not (is_filter and isinstance(error, DataError)):
+        if source_of(request) is not Source.ADMIN:
             return None
+        if request.method == "POST" and _is_of_field(error):
+            raise BadRequest("A field of the form has a value of another type.") from error
+        refused = (DataError, ValueError, OverflowError, ValidationError)
+        is_unusable = isinstance(error, refused) or _is_too_complex(error)
+        if not (request.method == "GET" and request.GET and is_unusable):
+            return None
+        log.warning("an address of the admin cannot be used", exc_info=error)
         messages.error(request, UNUSABLE_FILTER)
         return HttpResponseRedirect(request.path)
+
+
+def _is_too_complex(error: Exception) -> bool:
+    """Whether PostgreSQL has refused a value that is nested too deeply (SQLSTATE class 54)."""
+    return (getattr(error.__cause__, "sqlstate", None) or "").startswith("54")
+
+
+def _is_of_field(error: Exception) -> bool:
+    """Whether a field of a model has refused the type of a value, in the words of Django."""
+    return isinstance(error, ValueError | TypeError) and str(error).startswith("Field ")
 
 
 class RecordActor:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from foam.api import problems
 
 READ_SIZE = 64 * 1024
+MAX_DIGITS = 18
 
 
 def limit_body(
@@ -25,7 +26,8 @@ def limit_body(
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        length = request.META.get("CONTENT_LENGTH") or ""
+        # A longer number is as much too large; Python refuses to read it.
+        length = (request.META.get("CONTENT_LENGTH") or "")[:MAX_DIGITS]
         if length.isdecimal():
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             limit = limit if int(length) <= limit else _limit_of(request)
@@ -51,7 +53,9 @@ def too_large(request: HttpRequest, limit: int) -> HttpResponse:
     sends loses the answer (RFC 9112, 9.6). Reads no more than the size of the largest import.
     """
     unread = min(
-        int(request.META.get("CONTENT_LENGTH") or settings.FOAM_IMPORT_MAX_SIZE),
+        int(
+            (request.META.get("CONTENT_LENGTH") or "")[:MAX_DIGITS] or settings.FOAM_IMPORT_MAX_SIZE
+        ),
         settings.FOAM_IMPORT_MAX_SIZE,
     )
     while unread > 0 and (part := request.META["wsgi.input"].read(min(READ_SIZE, unread))):

@@ -7,7 +7,7 @@ and charsets other than UTF-8. accounts.api.strict_json checks the bodies of the
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -28,6 +28,8 @@ CHECKED_BY_VIEW = ("api/", ANSWERS.lstrip("/"))
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
 NOT_UTF_8 = "This is not UTF-8 in percent-encoding."
+# The name of the field that tells a page where to go afterwards.
+NEXT = "next"
 BROKEN = re.compile("%[89A-F][0-9A-F]")
 
 
@@ -92,7 +94,7 @@ def _is_broken(request: HttpRequest) -> bool:
 
 def _check_query(request: HttpRequest) -> HttpResponse | None:
     query = request.META.get("QUERY_STRING", "")
-    if "%" not in query and query.isascii():
+    if "%" not in query and query.isascii() and NEXT not in query:
         return None
     try:
         unquote_to_bytes(query.encode("latin-1")).decode()
@@ -133,7 +135,18 @@ def _check_pairs(request: HttpRequest, pairs: Iterable[tuple[str, str]]) -> Http
     for name, value in pairs:
         if reason := describe_unusable(name) or describe_unusable(value):
             return _refuse(request, printable(name), reason)
+        if name == NEXT and not _is_address(value):
+            return _refuse(request, name, "This is no address of a page.")
     return None
+
+
+def _is_address(value: str) -> bool:
+    """Whether an address can be taken apart, as views do before they redirect to it."""
+    try:
+        urlsplit(value).port  # noqa: B018 - it raises for a port that is none
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse(request: HttpRequest, place: str, reason: str) -> HttpResponse:

@@ -24,9 +24,9 @@ from accounts.api import rate_limits
 from accounts.models.user import validate_timezone
 from reminders.exchange import formats
 from reminders.exchange.api import as_file
-from reminders.exchange.drafts import Unreadable
 from reminders.exchange.formats import FORMATS, WRITABLE
 from reminders.exchange.importer import Busy, ImportReport, notable, take
+from reminders.exchange.limits import Unreadable
 from reminders.models import Reminder
 
 # Seconds in which staff may import what a dry run has shown.
@@ -82,7 +82,7 @@ class ImportForm(forms.Form):
         content = file.read()
         try:
             zone = data["timezone"] or owner.timezone
-            data["content"] = formats.read_upload(content, format, zone)
+            data["content"] = formats.read(content, format, zone)
         except Unreadable as error:
             self.add_error("file", str(error))
         data["digest"] = hashlib.sha256(content).hexdigest()

@@ -27,9 +27,10 @@ from reminders.exchange.api_serializers import (
     ImportOptions,
     ReportSerializer,
 )
-from reminders.exchange.drafts import FileContent, Unreadable
+from reminders.exchange.drafts import FileContent
 from reminders.exchange.formats import FORMATS, MEDIA_TYPES, WRITABLE, Format
 from reminders.exchange.importer import Busy, take
+from reminders.exchange.limits import TooMany, Unreadable
 from reminders.models import Reminder
 
 BINARY = "application/octet-stream"
@@ -178,9 +179,9 @@ def _file(request: Request, name: str | None) -> tuple[bytes, Format]:
 
 def _read(content: bytes, format: Format, timezone: str) -> FileContent:
     try:
-        return formats.read_upload(content, format, timezone)
+        return formats.read(content, format, timezone)
     except Unreadable as error:
-        code = "too_many" if isinstance(error, formats.TooMany) else "unreadable"
+        code = "too_many" if isinstance(error, TooMany) else "unreadable"
         raise ValidationError({"file": str(error)}, code=code) from None
 
 

@@ -18,6 +18,7 @@ from accounts.timezones import zone
 from reminders.exchange import plain
 from reminders.exchange.drafts import PAUSED, Draft, FileContent, Loss
 from reminders.exchange.icalendar.rrule_text import rule_of_cron
+from reminders.exchange.limits import COMMAND
 from reminders.recurrence import Schedule
 from reminders.recurrence.cron import Cron
 
@@ -47,17 +48,18 @@ def tasks(using: str, names: Sequence[str] = ()) -> QuerySet[PeriodicTask]:
 
 def read(rows: Iterable[PeriodicTask], timezone: str, now: datetime) -> FileContent:
     """Read tasks as of `now`; clocked one-offs get `timezone`."""
-    result = FileContent()
+    result = FileContent(COMMAND)
     for task in rows:
         place, state = where(task), None if task.enabled else PAUSED
         try:
-            result.drafts.append(Draft(place, _fields(task, timezone, now), state))
+            result.add(Draft(place, _fields(task, timezone, now), state))
         except Uncarried as error:
-            result.losses.append(Loss(place, f"Not carried over: {error}"))
+            result.loss_list.add(place, f"Not carried over: {error}")
         else:
-            result.losses += [Loss(place, what) for what in _unused_settings(task)]
+            for what in _unused_settings(task):
+                result.loss_list.add(place, what)
     if result.drafts:
-        result.losses.insert(0, Loss("all tasks", REMINDS))
+        result.loss_list.first.insert(0, Loss("all tasks", REMINDS))
     return result
 
 

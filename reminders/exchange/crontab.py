@@ -9,12 +9,19 @@ import re
 from dataclasses import dataclass, field
 
 from reminders.exchange import plain
-from reminders.exchange.drafts import Draft, FileContent, Loss, Unreadable, read_lines
+from reminders.exchange.drafts import Draft, FileContent, Loss, read_lines
+from reminders.exchange.limits import WEB, Limits, Unreadable, time_limit
 from reminders.recurrence import RecurrenceError, canonical
 
 STARTS_AT = "2000-01-01T00:00:00"
 REMINDS = "FOAM reminds, and runs nothing: each reminder says the command that cron would run."
 ZONES = ("CRON_TZ", "TZ")
+# Characters. A longer line is cut: no command that cron runs, and no text that is stored, is as
+# long.
+MAX_LINE = 128 * 1024
+# Of the comment above a line.
+MAX_COMMENT = 1_000
+MAX_ZONE = 100
 
 _VARIABLE = re.compile(r"""\s*["']?([A-Za-z_]\w*)["']?\s*=\s*(.*)""", re.ASCII)
 _FIELDS = re.compile(r"\s*-?((?:@\w+)|(?:\S+(?:\s+\S+){4}))(?:\s+(.*))?", re.ASCII)
@@ -23,39 +30,42 @@ _SCHEDULE = re.compile(r"(?:[0-9A-Za-z*,/#?~-]+\s+){4}[0-9A-Za-z*,/#?~-]+")
 _HEADING = re.compile(r"m(in(ute)?)?\s+h(our)?\s", re.IGNORECASE)
 
 
-def read(content: bytes, timezone: str) -> FileContent:
+def read(content: bytes, timezone: str, limits: Limits = WEB) -> FileContent:
     """Read a user's crontab, in which the command follows the schedule. Raises Unreadable."""
-    return _CrontabReader(timezone, has_users=False).read(content)
+    return _CrontabReader(timezone, False, FileContent(limits)).read(content)
 
 
-def read_system(content: bytes, timezone: str) -> FileContent:
+def read_system(content: bytes, timezone: str, limits: Limits = WEB) -> FileContent:
     """Read /etc/crontab and the like, in which a user name stands before each command."""
-    return _CrontabReader(timezone, has_users=True).read(content)
+    return _CrontabReader(timezone, True, FileContent(limits)).read(content)
 
 
 @dataclass(slots=True)
 class _CrontabReader:
     timezone: str
     has_users: bool
+    result: FileContent
     # The zone of the last CRON_TZ or TZ line.
     zone: str = ""
     comment: str = ""
-    result: FileContent = field(default_factory=FileContent)
     places: dict[str, str] = field(default_factory=dict)
 
     def read(self, content: bytes) -> FileContent:
-        read_lines(content, self._read_line)
+        with time_limit(self.result.limits.seconds):
+            read_lines(content, self._read_line, self.result.limits)
         if self.result.drafts:
-            self.result.losses.insert(0, Loss("the file", REMINDS))
+            self.result.loss_list.first.insert(0, Loss("the file", REMINDS))
         return self.result
 
     def _read_line(self, line: str, where: str) -> None:
-        line = line.strip()
+        line = line[:MAX_LINE].strip()
         if "\0" in line:
             raise Unreadable("a crontab is text, and this is not.")
         if not line or line.startswith("#"):
             comment = _title_of_comment(line)
-            self.comment = f"{self.comment} {comment}".strip() if comment else ""
+            # A reminder's title is shorter.
+            whole = f"{self.comment} {comment}" if len(self.comment) < MAX_COMMENT else self.comment
+            self.comment = whole.strip()[:MAX_COMMENT] if comment else ""
             return
         title, self.comment = self.comment, ""
         entry = _FIELDS.fullmatch(line)
@@ -72,7 +82,8 @@ class _CrontabReader:
         if name not in ZONES:
             self._lose(where, f"{name}={value} is for commands, which FOAM does not run.")
             return
-        self.zone = value.removeprefix(":")
+        # A longer one is no zone either; each reminder has a copy.
+        self.zone = value.removeprefix(":")[:MAX_ZONE]
         if name == "TZ":
             what = "the time zone of the lines below; some crons tell only their commands."
             self._lose(where, f"TZ={value} is read as {what}")
@@ -106,10 +117,10 @@ class _CrontabReader:
             "recurrence": recurrence,
             "external_id": external_id,
         }
-        self.result.drafts.append(Draft(where, fields))
+        self.result.add(Draft(where, fields))
 
     def _lose(self, where: str, what: str) -> None:
-        self.result.losses.append(Loss(where, what))
+        self.result.loss_list.add(where, what)
 
 
 def _title_of_comment(line: str) -> str:

@@ -7,39 +7,28 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from reminders.exchange import crontab, jsonl
-from reminders.exchange.drafts import FileContent, Unreadable
+from reminders.exchange.drafts import FileContent
 from reminders.exchange.icalendar import file_reader, file_writer
+from reminders.exchange.limits import WEB, Limits, Unreadable
 from reminders.models import Reminder
 
-# Reminders, channels and skipped instants in one request; a command has no such limit.
-MOST = 10_000
 # Reminders of one query of an export.
 CHUNK = 500
 # Characters that an export sends at once: each piece costs a system call on both sides.
 BLOCK = 64 * 1024
 
 
-class TooMany(Unreadable):
-    """The file has more than MOST reminders, channels and skipped instants."""
-
-
 class Format(NamedTuple):
     """A file format. The first media type and suffix are those of FOAM's own files.
 
-    `write` is None if FOAM only reads the format. `read_large` is for commands, if `read` has
-    limits that are meant for the web.
+    `write` is None if FOAM only reads the format.
     """
 
     name: str
     media_types: tuple[str, ...]
     suffixes: tuple[str, ...]
-    read: Callable[[bytes, str], FileContent]
+    read: Callable[[bytes, str, Limits], FileContent]
     write: Callable[[Iterable[Reminder], datetime], Iterator[str]] | None = None
-    read_large: Callable[[bytes, str], FileContent] | None = None
-
-    def read_file(self, content: bytes, timezone: str) -> FileContent:
-        """Read a file that an operator has chosen. Raises Unreadable."""
-        return (self.read_large or self.read)(content, timezone)
 
 
 ALL = (
@@ -59,7 +48,6 @@ ALL = (
         (".ics", ".ical", ".vcs"),
         file_reader.read,
         file_writer.write,
-        file_reader.read_large,
     ),
     # With a user name before each command, as in /etc/crontab.
     Format("system-crontab", (), (), crontab.read_system),
@@ -78,17 +66,16 @@ def of_file(name: str) -> Format | None:
     return next((format for format in ALL if name.lower().endswith(format.suffixes)), None)
 
 
-def read_upload(content: bytes, format: Format, timezone: str) -> FileContent:
-    """Read a file that came over the web; `timezone` is for times without one.
+def read(content: bytes, format: Format, timezone: str, limits: Limits = WEB) -> FileContent:
+    """Read a file; `timezone` is for times without one. The one door of all files.
 
-    Raises Unreadable, or its subclass TooMany.
+    `limits` are those of the web, or COMMAND for a file that an operator has chosen. Raises
+    Unreadable, or its subclass TooMany.
     """
-    result = format.read(content, timezone)
-    skipped = sum(len(draft.state.skipped) for draft in result.drafts if draft.state)
-    count = len(result.channels) + len(result.drafts) + skipped
-    if count > MOST:
-        raise TooMany(f"One request takes up to {MOST} reminders, and this has {count}. Split it.")
-    return result
+    try:
+        return format.read(content, timezone, limits)
+    except (OverflowError, RecursionError):
+        raise Unreadable("It holds a number that is too large, or is nested too deeply.") from None
 
 
 def stream(reminders: QuerySet[Reminder]) -> Iterator[Reminder]:

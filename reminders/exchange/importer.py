@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
+from time import thread_time
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, connection, transaction
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import as_serializer_error
 
 from accounts import quotas
@@ -27,7 +28,7 @@ from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api import batch
 from reminders.api.batch import CHANNEL_FIELDS, Item, Op
-from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, LossList
 from reminders.exchange.existing import ExistingReminders
 from reminders.exchange.icalendar.file_writer import id_of
 from reminders.models import Reminder
@@ -35,8 +36,6 @@ from reminders.models import Reminder
 CHUNK = 500
 # Of a title or of a channel's key, in a report.
 NAME_LENGTH = 200
-# The report gives the number of further losses.
-MAX_LOSSES = 1_000
 # The first half of an advisory lock; the user is the second.
 LOCK = 0x464F414D
 
@@ -70,7 +69,11 @@ class ImportReport:
     is_dry_run: bool
     reminders: list[ImportResult] = field(default_factory=list)
     channels: list[ImportResult] = field(default_factory=list)
-    losses: list[Loss] = field(default_factory=list)
+    loss_list: LossList = field(default_factory=LossList)
+
+    @property
+    def losses(self) -> list[Loss]:
+        return self.loss_list.as_list()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,11 +117,14 @@ def take(
         _user_lock(user),
         _rolled_back(dry_run),
     ):
-        report = ImportReport(dry_run, losses=_first_losses(content.losses))
-        importer = _Importer(user, now, report)
+        report = ImportReport(dry_run, loss_list=content.loss_list)
+        importer = _Importer(user, now, report, content.limits.import_seconds)
         importer.import_channels(content.channels, may_write=may_write_channels)
         for begin in range(0, len(content.drafts), CHUNK):
             drafts = content.drafts[begin : begin + CHUNK]
+            if importer.is_late:
+                report.reminders += [importer.unreached(d.where, _title(d)) for d in drafts]
+                continue
             with transaction.atomic():
                 importer.import_reminders(drafts)
             step(len(drafts))
@@ -158,7 +164,8 @@ def _rolled_back(dry_run: bool) -> Iterator[None]:
 
 
 class _Importer:
-    def __init__(self, user: User, now: datetime, report: ImportReport) -> None:
+    def __init__(self, user: User, now: datetime, report: ImportReport, seconds: int) -> None:
+        self.seconds, self.end = seconds, thread_time() + seconds
         self.user = user
         self.now = now
         self.report = report
@@ -172,7 +179,21 @@ class _Importer:
         own = Channel.objects.owned_by(self.user)
         self.channels = {channel_exchange.key(channel): channel.pk for channel in own}
         for draft in drafts:
-            self.report.channels.append(self._channel(draft, may_write=may_write))
+            key = channel_exchange.key_of(draft.fields)
+            self.report.channels.append(
+                self.unreached(draft.where, key)
+                if self.is_late
+                else self._channel(draft, may_write=may_write)
+            )
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the import has taken its processor time. A repeated one goes on from there."""
+        return thread_time() > self.end
+
+    def unreached(self, where: str, name: str) -> ImportResult:
+        what = f"Not reached in {self.seconds} s. Import the file again: the others are there then."
+        return self._refused(where, name, {"": [ErrorDetail(what, "unreached")]})
 
     def _channel(self, draft: ChannelDraft, *, may_write: bool) -> ImportResult:
         key = channel_exchange.key_of(draft.fields)
@@ -194,7 +215,7 @@ class _Importer:
             return ImportResult(draft.where, key, outcome, channel.pk)
         if not channel.is_verified:
             what = f"Secrets and proofs stay where they are: nothing is sent to {key} until it is "
-            self.report.losses.append(Loss(draft.where, f"{what}verified here."))
+            self.report.loss_list.add(draft.where, f"{what}verified here.")
         return ImportResult(draft.where, key, ImportOutcome.CREATED, self._new_id(channel.pk))
 
     def import_reminders(self, drafts: Sequence[Draft]) -> None:
@@ -264,7 +285,7 @@ class _Importer:
         state, status = draft.state, Reminder.Status
         if state and state.status == status.ACTIVE and reminder.status == status.FINISHED:
             what = "Its last occurrence has passed meanwhile: it is finished."
-            self.report.losses.append(Loss(draft.where, what))
+            self.report.loss_list.add(draft.where, what)
         return ImportResult(draft.where, title, ImportOutcome.CREATED, self._new_id(reminder.pk))
 
     def _refused(self, where: str, name: str, detail: Any) -> ImportResult:
@@ -273,12 +294,6 @@ class _Importer:
 
     def _new_id(self, pk: int) -> int | None:
         return None if self.report.is_dry_run else pk
-
-
-def _first_losses(losses: Sequence[Loss]) -> list[Loss]:
-    more = len(losses) - MAX_LOSSES
-    summary = [Loss("the file", f"and {more:,} more like these")] if more > 0 else []
-    return [*losses[:MAX_LOSSES], *summary]
 
 
 def _title(draft: Draft) -> str:

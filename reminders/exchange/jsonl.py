@@ -19,7 +19,8 @@ from notifications import channel_exchange
 from notifications.models import Channel
 from reminders.api.batch import CHANNEL_FIELDS
 from reminders.api.serializers import ReminderSerializer
-from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, Loss, Unreadable, read_lines
+from reminders.exchange.drafts import ChannelDraft, Draft, FileContent, read_lines
+from reminders.exchange.limits import WEB, Limits, Unreadable, time_limit
 from reminders.exchange.plain import as_api
 from reminders.models import Occurrence, Reminder
 from reminders.schedule.imported_state import ImportedState
@@ -28,6 +29,10 @@ from reminders.schedule.numbering import Count
 VERSION = 1
 HEADER = {"type": "foam", "version": VERSION}
 CHUNK = 500
+# Characters of a line: as many as the body of a request.
+MAX_LINE = 1024 * 1024
+# Lists and objects of a line: a reminder has seven.
+MAX_LISTS = 50
 MOST_SKIPPED = 1000
 MOST_FIRED = 2**31 - 1
 
@@ -100,12 +105,12 @@ def _instant(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def read(content: bytes, timezone: str) -> FileContent:
+def read(content: bytes, timezone: str, limits: Limits = WEB) -> FileContent:
     """Read a file. A reminder may omit its state, and the fields that the API lets a client omit.
 
     `timezone` is for reminders without one. Raises Unreadable, with the line.
     """
-    result = FileContent()
+    result = FileContent(limits)
 
     def read_line(text: str, where: str) -> None:
         if where == "line 1":
@@ -113,11 +118,13 @@ def read(content: bytes, timezone: str) -> FileContent:
         elif text.strip():
             _read_object(_object(text), where, timezone, result)
 
-    read_lines(content, read_line)
+    with time_limit(limits.seconds):
+        read_lines(content, read_line, limits)
     return result
 
 
 def _object(text: str) -> dict[str, Any]:
+    _check(len(text) <= MAX_LINE, f"a line has at most {MAX_LINE} characters.")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
@@ -127,7 +134,20 @@ def _object(text: str) -> dict[str, Any]:
     _check(isinstance(value, dict), "each line is a JSON object.")
     is_storable = not _UNSTORABLE.search(text) or _is_storable(value)
     _check(is_storable, "an escape stands for NUL, or for half of a character.")
+    if text.count("[") + text.count("{") > MAX_LISTS:
+        _check(_count_lists(value) <= MAX_LISTS, f"it holds more than {MAX_LISTS} lists.")
     return value
+
+
+def _count_lists(value: Any) -> int:
+    """Return the number of lists and objects in a value. An empty one takes 30 times its text."""
+    count, stack = 0, [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict | list):
+            count += 1
+            stack += node.values() if isinstance(node, dict) else node
+    return count
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,13 +174,14 @@ def _read_object(line: dict[str, Any], where: str, timezone: str, result: FileCo
         _check_names(line, channel_exchange.FIELDS)
         for name in ("kind", "address"):
             _check(isinstance(line.get(name, ""), str), f"{name} is text.")
-        result.channels.append(ChannelDraft(where, line))
+        result.add(ChannelDraft(where, line))
     elif kind == "reminder":
         _check_names(line, (*FIELDS, *STATE))
         state = _state(line)
         fields = {"timezone": timezone, **{n: v for n, v in line.items() if n not in STATE}}
-        result.losses += [Loss(where, what) for what in _replace_deleted_channels(fields)]
-        result.drafts.append(Draft(where, fields, state))
+        for what in _replace_deleted_channels(fields):
+            result.loss_list.add(where, what)
+        result.add(Draft(where, fields, state))
     else:
         raise Unreadable('a line has the type "channel" or "reminder".')
 

@@ -1,7 +1,7 @@
 """Mutations of the reading of calendars."""
 
 from tools.mutations.mutation import Mutation, edit
-from tools.mutations.paths import CALENDAR
+from tools.mutations.paths import CALENDAR, TAKING
 
 TESTS = "reminders/tests/exchange"
 DATES = [f"{TESTS}/test_calendar_dates.py"]
@@ -11,7 +11,41 @@ TODOS = [f"{TESTS}/test_calendar_todos.py"]
 VERSIONS = [f"{TESTS}/test_calendar_versions.py"]
 ZONES = [f"{TESTS}/test_calendar_zones.py"]
 
+BOUNDED = ["foam/tests/security/test_bounded_reading.py"]
+
 OF_CALENDARS = [
+    Mutation(
+        "P9",
+        "files: each byte may be a loss of its own",
+        edit(
+            "reminders/exchange/drafts.py",
+            "        if len(self.first) < MAX_LOSSES:\n",
+            "        if len(self.first) < 10**9:\n",
+        ),
+        BOUNDED,
+    ),
+    Mutation(
+        "P9",
+        "files: a crontab is read for as long as it takes",
+        edit("reminders/exchange/drafts.py", "        check_time()\n"),
+        BOUNDED,
+    ),
+    Mutation(
+        "P9",
+        "files: all items are read before they are too many",
+        edit(
+            "reminders/exchange/drafts.py",
+            "        if self.items > self.limits.items:\n",
+            "        if False:\n",
+        ),
+        BOUNDED,
+    ),
+    Mutation(
+        "P9",
+        "files: an import goes on for as long as it takes",
+        edit(TAKING, "        return thread_time() > self.end\n", "        return False\n"),
+        BOUNDED,
+    ),
     Mutation(
         "P2",
         "calendar: dates of an all-day series are moved into the reader's zone",

@@ -85,7 +85,7 @@ OF_REQUESTS = [
     Mutation(
         "API",
         "requests: a database that is away is a 500",
-        edit(OUTAGE, "if is_database_away(sys.exception()):", "if not request:"),
+        edit(OUTAGE, "if is_database_away(error):", "if not request:"),
         [f"{TEST_HTTP}::test_web_without_its_database_answers_503_in_the_language_of_the_client"],
     ),
     Mutation(

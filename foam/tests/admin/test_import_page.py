@@ -1,12 +1,15 @@
 """Files in and out in the admin: tried first, then taken in, by the API's own functions."""
 
 import json
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from notifications.models import Channel
+from reminders.exchange import formats
+from reminders.exchange.limits import WEB
 from reminders.models import Change, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -83,7 +86,8 @@ def test_words_of_a_file_are_escaped(staff_client, user):
 
 
 def test_more_than_one_request_takes_is_refused(staff_client, user, monkeypatch):
-    monkeypatch.setattr("reminders.exchange.formats.MOST", 0)
+    read = partial(formats.read, limits=WEB._replace(items=0))
+    monkeypatch.setattr(formats, "read", read)
     assert "Split it" in errors(send(staff_client, user))["file"]
 
 

@@ -116,6 +116,12 @@ def test_address_that_is_no_text_is_a_400(api, url, bad):
     assert answer.json()["errors"][0]["detail"]
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://a:99999999/", "//\u2100.example/"])
+def test_next_page_that_is_no_address_is_a_400(client, address):
+    assert client.get("/account/login/", {"next": address}).status_code == 400
+    assert client.post("/account/login/", {"next": address}).status_code == 400
+
+
 def test_admin_search_for_a_null_character_is_a_400(client, staff):
     client.force_login(staff)
     assert client.get("/admin/reminders/reminder/?q=%00").status_code == 400

@@ -1,9 +1,11 @@
 """Moves the start of a series that began before the first year of the engine."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from reminders.exchange.icalendar.rrule_reading import rule_text
 from reminders.exchange.icalendar.syntax.values import BadValue
+from reminders.exchange.limits import check_time
 from reminders.recurrence import Schedule
 
 FIRST_YEAR = 1900
@@ -14,6 +16,8 @@ CYCLE_BEGIN = datetime(2001, 1, 1)
 LAST_TARGET_YEAR = CYCLE_BEGIN.year + 2 * CYCLE_YEARS
 _EARLIEST = datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+# The engine refuses any other, a longer one too.
+_COUNT = re.compile("[0-9]{1,9}")
 
 
 def later_start(start: datetime, parts: dict[str, str]) -> datetime:
@@ -23,7 +27,7 @@ def later_start(start: datetime, parts: dict[str, str]) -> datetime:
     Raises BadValue for a series without such a date, and RecurrenceError.
     """
     endless = {name: value for name, value in parts.items() if name not in {"COUNT", "UNTIL"}}
-    count = int(parts["COUNT"]) if parts.get("COUNT", "").isdecimal() else None
+    count = int(parts["COUNT"]) if _COUNT.fullmatch(parts.get("COUNT", "")) else None
     is_first = True
     while start < CYCLE_BEGIN:
         cycles = max(-((start.year - FIRST_YEAR) // CYCLE_YEARS), 0)
@@ -54,5 +58,6 @@ def _first_from(rule: Schedule, year: int, most: int | None) -> tuple[datetime |
     else:
         occurrence, passed = rule.after(_EARLIEST), 0
         while occurrence is not None and occurrence < begin and passed < most:
+            check_time()
             occurrence, passed = rule.after(occurrence), passed + 1
     return occurrence.replace(tzinfo=None) if occurrence else None, passed

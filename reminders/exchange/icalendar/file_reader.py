@@ -2,31 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import time
-from time import thread_time
 
 from accounts import timezones
-from reminders.exchange.drafts import Draft, FileContent, Unreadable
+from reminders.exchange.drafts import FileContent
 from reminders.exchange.icalendar.entry import Entry, ImportedCalendar, title_of
 from reminders.exchange.icalendar.foam_properties import seal_of
 from reminders.exchange.icalendar.losses import Losses
 from reminders.exchange.icalendar.series import read_series
-from reminders.exchange.icalendar.syntax.limits import COMMAND, WEB, Limits
 from reminders.exchange.icalendar.syntax.parser import Component, tree
 from reminders.exchange.icalendar.syntax.values import text
 from reminders.exchange.icalendar.tzid.zones import Zones
 from reminders.exchange.icalendar.vcalendar import floating_zone, is_version_1, modernize
+from reminders.exchange.limits import WEB, Limits, check_time, time_limit
+from reminders.recurrence import RecurrenceError
 
 ALL_DAY_AT = time(9)
 ENTRIES = ("VEVENT", "VTODO")
 
 
-def read_large(content: bytes, timezone: str) -> FileContent:
-    """Read a file that an operator has chosen, which may be larger than one over the web."""
-    return read(content, timezone, limits=COMMAND)
-
-
 def read(
-    content: bytes, timezone: str, *, all_day_at: time = ALL_DAY_AT, limits: Limits = WEB
+    content: bytes, timezone: str, limits: Limits = WEB, *, all_day_at: time = ALL_DAY_AT
 ) -> FileContent:
     """Return the reminders of an iCalendar file, and its losses.
 
@@ -35,7 +30,12 @@ def read(
     unless they are BOOKKEEPING. Raises Unreadable if it is no calendar, or too large.
     """
     timezones.zone(timezone)
-    end = thread_time() + limits.seconds
+    with time_limit(limits.seconds):
+        return _read(content, timezone, limits, all_day_at)
+
+
+def _read(content: bytes, timezone: str, limits: Limits, all_day_at: time) -> FileContent:
+    result = FileContent(limits)
     losses = Losses()
     root = tree(content, limits)
     components = root.take_children("VCALENDAR")
@@ -45,18 +45,25 @@ def read(
         for component, calendar in zip(components, calendars, strict=True)
         for entry in _entries(component, calendar, losses)
     ]
-    drafts: list[Draft] = []
     for series in _by_uid(entries):
-        drafts += read_series(series, losses)
-        if thread_time() > end:
-            message = f"It takes longer than {limits.seconds} s to read. Import it in parts."
-            raise Unreadable(message)
+        try:
+            drafts = read_series(series, losses)
+        except OverflowError:
+            losses.add("is not imported: one of its times is out of range", series[0].where)
+            drafts = []
+        except RecurrenceError as error:
+            losses.add(f"is not imported: {error.field} {error.message}", series[0].where)
+            drafts = []
+        for draft in drafts:
+            result.add(draft)
+        check_time()
     _report_legacy_lines(root, losses)
     for component, calendar in zip(components, calendars, strict=True):
         _report_zones(calendar, losses)
         losses.count_unread(component)
     losses.count_unread(root)
-    return FileContent(drafts, losses.as_list())
+    losses.put_into(result.loss_list)
+    return result
 
 
 def _calendar(

@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 
-from reminders.exchange.drafts import Loss
+from reminders.exchange.drafts import LossList
 from reminders.exchange.icalendar.syntax.parser import Component
+from reminders.exchange.limits import MAX_LOSSES
 
 # Properties that say nothing of the time, the text or the receiver of a reminder. Their loss is
 # not reported.
@@ -54,9 +55,9 @@ REASONS = {
     "VFREEBUSY": "is no reminder",
     "VJOURNAL": "is no reminder",
 }
+# Kinds of properties and components that are listed.
+MAX_COUNTED = 500
 UNKNOWN_REASON = "FOAM has nothing like it"
-# More than anyone reads; the number of the others is reported.
-MAX_LOSSES = 1_000
 
 
 class Losses:
@@ -64,17 +65,18 @@ class Losses:
 
     def __init__(self, where: str = "the file") -> None:
         self.where = where
-        self._described: list[Loss] = []
+        self._described = LossList()
         self._counts: Counter[tuple[str, str]] = Counter()
         # The lines that cannot be read, by the kind of component.
         self._broken_lines: dict[str, list[int]] = defaultdict(list)
 
     def add(self, what: str, where: str = "") -> None:
-        self._described.append(Loss(where or self.where, what))
+        self._described.add(where or self.where, what)
 
     def merge(self, losses: "Losses") -> None:
-        self._described += losses._described
-        self._counts += losses._counts
+        self._described.merge(losses._described)
+        # Not by `+=`, which goes over all counts.
+        self._counts.update(losses._counts)
         for where, numbers in losses._broken_lines.items():
             self._broken_lines[where] += numbers
 
@@ -88,16 +90,18 @@ class Losses:
             self._broken_lines[where] += component.broken_lines
         self._counts.update((where, child.name) for child in component.children)
 
-    def as_list(self) -> list[Loss]:
-        losses = self._described[:MAX_LOSSES]
-        if len(self._described) > MAX_LOSSES:
-            more = len(self._described) - MAX_LOSSES
-            losses.append(Loss("the file", f"and {more} more like these"))
+    def put_into(self, losses: LossList) -> None:
+        """Add all losses to an empty list, with room for the counts by kind."""
+        counted = LossList()
         for where, numbers in sorted(self._broken_lines.items()):
-            losses.append(Loss(where or "the file", _broken_lines(sorted(numbers))))
-        for (where, name), count in sorted(self._counts.items())[:MAX_LOSSES]:
-            losses.append(Loss(where or "the file", _kind(where, name, count)))
-        return losses
+            counted.add(where or "the file", _broken_lines(sorted(numbers)))
+        for (where, name), count in sorted(self._counts.items())[:MAX_COUNTED]:
+            counted.add(where or "the file", _kind(where, name, count))
+        described = self._described.first
+        losses.first = described[: MAX_LOSSES - len(counted.first)]
+        losses.omitted = self._described.omitted + len(described) - len(losses.first)
+        losses.omitted += max(len(self._counts) - MAX_COUNTED, 0)
+        losses.merge(counted)
 
 
 def _broken_lines(numbers: list[int]) -> str:

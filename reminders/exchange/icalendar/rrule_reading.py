@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from reminders.exchange.icalendar.losses import Losses
 from reminders.exchange.icalendar.syntax.values import BadValue
@@ -25,6 +26,8 @@ _FREQUENCIES = {
 _LISTS = {"W": "BYDAY", "MP": "BYDAY", "MD": "BYMONTHDAY", "YM": "BYMONTH", "YD": "BYYEARDAY"}
 # The COUNT of a rule of vCalendar 1.0 without an end.
 _DEFAULT_COUNT = 2
+# Days or months of a rule of vCalendar 1.0. A rule of half as many is too long to store.
+MAX_CHOICES = 500
 
 EndOf = Callable[[str], str]
 
@@ -88,7 +91,10 @@ def _of_version_1(rule: re.Match[str], losses: Losses) -> str:
     elif words and _END.fullmatch(words[-1]):
         end = f"UNTIL={words.pop()}"
     try:
-        choices = list(dict.fromkeys(_choices(kind, words)))
+        choices = list(islice(_choices(kind, words), MAX_CHOICES + 1))
+        if len(choices) > MAX_CHOICES:
+            raise ValueError("a list as long")
+        choices = list(dict.fromkeys(choices))
     except ValueError as error:
         raise BadValue(f"{error} in its rule {rule[0][:60]!r} is not read") from None
     if rounds is not None:

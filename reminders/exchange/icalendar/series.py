@@ -14,6 +14,7 @@ from reminders.exchange.icalendar.syntax.parser import Component
 from reminders.exchange.icalendar.syntax.values import BadValue, Moment, text, utc_text
 from reminders.exchange.icalendar.timing import Timing, read_recurrence_id
 from reminders.exchange.icalendar.versions import Rank, content_of, is_older_than, newest
+from reminders.exchange.limits import check_time
 
 TWICE = "stands in this file twice, and is imported once"
 
@@ -38,12 +39,14 @@ def read_series(entries: Sequence[Entry], losses: Losses) -> list[Draft]:
     heads = _heads(masters, losses)
     opened = [_open(head, len(heads) > 1, changes, losses) for head in heads]
     all_series = [series for series in opened if series]
+    changes_of: dict[int, list[Entry]] = {id(series): [] for series in all_series}
+    if all_series:
+        for change in changes:
+            owner = _owner(change, all_series) if len(heads) > 1 else all_series[0]
+            changes_of[id(owner)].append(change)
     drafts: list[Draft] = []
     for series in all_series:
-        of_series = changes
-        if len(heads) > 1:
-            of_series = [change for change in changes if _owner(change, all_series) is series]
-        drafts += _read_opened(series, of_series, losses)
+        drafts += _read_opened(series, changes_of[id(series)], losses)
     return drafts
 
 
@@ -92,6 +95,7 @@ def _open(
     head: Entry, is_one_of_several: bool, changes: Sequence[Entry], losses: Losses
 ) -> Series | None:
     """Take the schedule of a series; None if the series is not imported, which is reported."""
+    check_time()
     component = head.component
     try:
         refuse_cancelled(component)
@@ -113,6 +117,7 @@ def _read_opened(series: Series, changes: Sequence[Entry], losses: Losses) -> li
 
 def _read_draft(entry: Entry, timing: Timing, identity: str, losses: Losses) -> list[Draft]:
     """Return the draft of an entry, and count its losses; report it if it is not imported."""
+    check_time()
     try:
         draft = draft_of(entry, timing, identity)
     except BadValue as error:
@@ -194,6 +199,7 @@ def _read_change(entry: Entry, at: Moment, series: Series | None, losses: Losses
 def _owner(change: Entry, all_series: Sequence[Series]) -> Series:
     """Return the series of a UID that a change belongs to: the first with a date there."""
     for series in all_series:
+        check_time()
         try:
             at = _occurrence(change, series)
         except BadValue:

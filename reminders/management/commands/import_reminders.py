@@ -13,8 +13,9 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.timezones import zone
 from reminders.exchange import celery_beat, formats
-from reminders.exchange.drafts import FileContent, Unreadable
+from reminders.exchange.drafts import FileContent
 from reminders.exchange.importer import Busy, ImportOutcome, ImportReport, take
+from reminders.exchange.limits import COMMAND, Unreadable
 from reminders.management import import_report
 from reminders.management.argument_types import user
 from reminders.management.progress import Progress
@@ -97,7 +98,7 @@ class Command(BaseCommand):
             content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}.", returncode=USAGE) from None
-        return self.take(format.read_file(content, zone_of(options)), options)
+        return self.take(formats.read(content, format, zone_of(options), COMMAND), options)
 
     def from_beat(self, options: dict[str, Any]) -> ImportReport:
         using = open_foreign(options["database"]) if options["database"] else options["using"]

@@ -6,9 +6,10 @@ from http import HTTPStatus
 import pytest
 
 from reminders.api.batch import Item, Op, apply
-from reminders.exchange.drafts import Draft, FileContent, Unreadable
+from reminders.exchange.drafts import Draft, FileContent
 from reminders.exchange.icalendar.file_reader import read
 from reminders.exchange.icalendar.losses import BOOKKEEPING
+from reminders.exchange.limits import Unreadable
 from reminders.tests.exchange import calendars
 from reminders.tests.exchange.calendars import alarm, calendar, event
 

@@ -5,9 +5,9 @@ import quopri
 
 import pytest
 
-from reminders.exchange.drafts import FileContent, Unreadable
-from reminders.exchange.icalendar.file_reader import read, read_large
-from reminders.exchange.icalendar.syntax.limits import WEB
+from reminders.exchange.drafts import FileContent
+from reminders.exchange.icalendar.file_reader import read
+from reminders.exchange.limits import COMMAND, WEB, Unreadable
 from reminders.tests.exchange.calendars import alarm, calendar, event
 
 HOME = "Europe/Berlin"
@@ -163,11 +163,11 @@ def test_command_reads_what_is_too_large_for_the_web():
     assert len(content) > WEB.megabytes * 1024 * 1024
     with pytest.raises(Unreadable, match="It is larger than 10 MiB"):
         read(content, HOME)
-    assert len(read_large(content, HOME).drafts) == 1
+    assert len(read(content, HOME, COMMAND).drafts) == 1
 
 
 def test_command_reads_more_entries_than_the_web():
     content = calendar(*["BEGIN:VEVENT\nDTSTART:20270104\nEND:VEVENT\n"] * (WEB.entries + 1))
     with pytest.raises(Unreadable, match="more than 10000 components"):
         read(content, HOME)
-    assert len(read_large(content, HOME).drafts) == WEB.entries + 1
+    assert len(read(content, HOME, COMMAND).drafts) == WEB.entries + 1

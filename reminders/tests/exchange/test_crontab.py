@@ -3,7 +3,7 @@
 import pytest
 
 from reminders.exchange import crontab
-from reminders.exchange.drafts import Unreadable
+from reminders.exchange.limits import Unreadable
 
 MINE = rb"""
 # m h  dom mon dow   command

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from accounts.one_line import is_one_line
 from notifications.models import Channel
 from reminders.exchange import jsonl
-from reminders.exchange.drafts import Unreadable
 from reminders.exchange.formats import stream
 from reminders.exchange.importer import take
+from reminders.exchange.limits import Unreadable
 from reminders.models import Reminder
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.schedule.imported_state import ImportedState

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reminders.exchange.drafts import Unreadable
-from reminders.exchange.icalendar.syntax.limits import MAX_LINE_CHARACTERS, Limits
+from reminders.exchange.limits import Limits, Unreadable, check_size
 
+# A longer line is cut: no text that is stored, and no list of MAX_DATES, is as long.
+MAX_LINE_CHARACTERS = 128 * 1024
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = re.compile(rb"[^:]{0,500}QUOTED-PRINTABLE[^:]{0,500}:", re.IGNORECASE)
@@ -43,12 +44,8 @@ def decode(octets: bytes, charset: str) -> str:
 
 def content_lines(content: bytes, limits: Limits) -> Iterator[Line]:
     """Yield the content lines of a file, blank ones left out. Raises Unreadable."""
-    if len(content) > limits.megabytes * 1024 * 1024:
-        raise Unreadable(f"It is larger than {limits.megabytes} MiB.")
     content = _as_bytes_of_utf_8(content)
-    breaks = content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
-    if breaks > limits.lines:
-        raise Unreadable(f"It holds more than {limits.lines} lines.")
+    check_size(content, limits)
     for number, joined in _unfolded(content):
         yield _decoded(number, joined)
 

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline
 
-from reminders.exchange.drafts import Unreadable
-from reminders.exchange.icalendar.syntax.limits import MAX_DATES, MAX_DEPTH, WEB, Limits
 from reminders.exchange.icalendar.syntax.lines import LEGACY, Line, content_lines, decode
+from reminders.exchange.limits import WEB, Limits, Unreadable, check_time
 
+# Deeper than any program nests components.
+MAX_DEPTH = 8
+# In one component, over all its EXDATE and RDATE.
+MAX_DATES = 5_000
+# Of one property.
+MAX_PARAMS = 100
+# The parameters that readers use. Others are dropped: in memory they take ten times their text.
+PARAMS = {"CHARSET", "ENCODING", "RANGE", "RELATED", "TZID", "VALUE", "X-FOAM-SEAL"}
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*[;:]")
 _DATES = ("EXDATE", "RDATE")
 # Components within an entry or a time zone, which are no entries.
@@ -86,6 +93,7 @@ def tree(content: bytes, limits: Limits = WEB) -> Component:
     growing = _Tree(limits)
     for line in content_lines(content, limits):
         growing.add(line)
+        check_time()
     return growing.finished()
 
 
@@ -154,11 +162,14 @@ def _property(line: str) -> Property | None:
         return None
     if named[0].endswith(":"):
         return Property(named[1].upper(), {}, line[named.end() :])
+    if line.partition(":")[0].count(";") > MAX_PARAMS:
+        return None
     try:
         name, params, value = Contentline(_repaired(line)).raw_parts()  # type: ignore[no-untyped-call]
         plain = {
-            key.upper(): param if isinstance(param, str) else ",".join(param)
+            name_: param if isinstance(param, str) else ",".join(param)
             for key, param in params.items()
+            if (name_ := key.upper()) in PARAMS
         }
         return Property(name.upper(), plain, _plain_value(plain, value))
     except (ValueError, LookupError):

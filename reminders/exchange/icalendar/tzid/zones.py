@@ -6,7 +6,6 @@ from datetime import datetime, time
 from typing import NamedTuple, TypeVar
 
 from accounts import timezones
-from reminders.exchange.drafts import Unreadable
 from reminders.exchange.icalendar.syntax.parser import Component, Property
 from reminders.exchange.icalendar.syntax.values import UTC_NAME, BadValue, Moment, moment, text
 from reminders.exchange.icalendar.tzid.definition import Definition
@@ -20,6 +19,7 @@ from reminders.exchange.icalendar.tzid.names import (
     well_known,
     zone_of_display_name,
 )
+from reminders.exchange.limits import Unreadable, check_time
 from reminders.recurrence import to_utc
 
 MAX_ZONES = 200
@@ -98,6 +98,7 @@ class Zones:
         return self._known_names[tzid]
 
     def _look_up(self, tzid: str, year: int) -> str:
+        check_time()
         if len(tzid) > MAX_NAME_LENGTH:
             raise BadValue(f"its time zone has a name of {len(tzid)} characters")
         if iana_name := self._known_name(tzid):
@@ -174,6 +175,9 @@ class Zones:
                 return Definition.of(self._components[key])
             except BadValue as error:
                 raise BadValue(f"its time zone {tzid[:60]!r} cannot be read: {error}") from None
+            except OverflowError:
+                what = f"its time zone {tzid[:60]!r} has a time that is out of range"
+                raise BadValue(what) from None
 
         key = _key(tzid)
         return _cached(self._definitions, key, read_definition)
