@@ -22,10 +22,10 @@ class Quota(NamedTuple):
 
 DELETE_REMINDERS = "delete reminders that you do not need"
 QUOTAS = [
-    Quota("reminders", 20_000, "reminders that are not deleted", DELETE_REMINDERS),
+    Quota("reminders", 100_000, "reminders that are not deleted", DELETE_REMINDERS),
     Quota(
         "stored_reminders",
-        200_000,
+        500_000,
         "stored reminders, deleted ones included",
         "change reminders instead of deleting and creating them",
     ),

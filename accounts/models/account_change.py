@@ -38,7 +38,7 @@ class AccountChange(AuditRecord):
         CODES_MADE = "codes_made"  # recovery codes
         TEAM_ACCOUNT_ADDED = "team_account_added"  # a sign-in by the team's provider
         TEAM_ACCOUNT_REMOVED = "team_account_removed"
-        PASSWORD_CHANGED = "password_changed"  # noqa: S105
+        PASSWORD_CHANGED = "password_changed"  # noqa: S105  no password
         PASSWORD_RESET = "password_reset"  # noqa: S105  by a code in a mail
         EMAIL_ASKED = "email_asked"  # `diff` has the old and the new address
         EMAIL_CHANGED = "email_changed"
@@ -49,7 +49,7 @@ class AccountChange(AuditRecord):
         SWITCHED_ON = "switched_on"
         TOKEN_MADE = "token_made"  # noqa: S105  `detail` has its id and scopes
         TOKEN_CHANGED = "token_changed"  # noqa: S105  its expiry
-        TOKEN_REVOKED = "token_revoked"  # noqa: S105
+        TOKEN_REVOKED = "token_revoked"  # noqa: S105  no token
         ACCESS_ENDED = "access_ended"  # tokens, feeds and other sessions, after a new password
         CLOSED = "closed"
 

@@ -23,7 +23,7 @@ def test_limits_are_shown_with_their_use(api, user):
 
 def test_page_of_the_account_shows_them(client, user):
     client.force_login(user)
-    assert "0 of 20,000 reminders that are not deleted" in client.get("/account/").content.decode()
+    assert "0 of 100,000 reminders that are not deleted" in client.get("/account/").content.decode()
 
 
 def test_quota_of_feeds_and_tokens(user, now, settings):

@@ -67,9 +67,10 @@ def test_session_of_a_program_ends_alike(user, now, time_machine):
 
 def test_use_is_written_once_a_minute(client, user, now, time_machine, django_assert_num_queries):
     log_in(client)
-    client.get("/api/v1/me/")
+    client.get("/api/v1/")
+    # The session and its user are read, and nothing is written.
     with django_assert_num_queries(2):
-        client.get("/api/v1/me/")
+        client.get("/api/v1/")
 
 
 def test_sessions_that_ended_are_pruned_with_their_addresses(client, user, now, time_machine):

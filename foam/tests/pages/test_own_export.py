@@ -10,7 +10,7 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 
 from accounts.account_data import export
-from accounts.models import IdempotencyKey, User
+from accounts.models import IdempotencyKey, QuotaUsage, User, UserQuota
 from conftest import client_of
 from notifications.models import Flood, Verification
 from notifications.outbox.round import deliver_due
@@ -29,6 +29,8 @@ NOT_EXPORTED = {
     Revision: "when a reminder was changed, for programs that keep a copy",
     Flood: "counts of messages, which are in the export themselves",
     Verification: "a code on its way, which is a secret",
+    UserQuota: "limits that staff set, which `me/` shows",
+    QuotaUsage: "counts of rows, which are in the export themselves",
 }
 # Rows that only join two of the others; these are told with one of them.
 JOINS = {model for model in apps.get_models(include_auto_created=True) if model._meta.auto_created}

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
+from accounts.api import rate_limits
 from conftest import client_of
 from foam.tests.races.test_races import at_once
 from reminders.models import Reminder
@@ -60,6 +61,12 @@ def test_of_parallel_posts_with_one_external_id_one_creates(user):
     api = client_of(user)
     post = [lambda: api.post(URL, {**STANDUP, "external_id": "e1"}).status_code] * 4
     assert sorted(at_once(*post)) == [201, 400, 400, 400]
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch):
+    """Let a user have many batches under way."""
+    monkeypatch.setattr(rate_limits, "MAX_EXPENSIVE", 10)
 
 
 def test_of_parallel_batches_that_upsert_one_creates(user):
