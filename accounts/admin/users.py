@@ -1,9 +1,7 @@
 from collections.abc import Iterator
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -13,27 +11,20 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import email_verification, tokens
+from accounts import email_verification
 from accounts.account_data import closing
 from accounts.admin import bulk_actions, search
 from accounts.admin.changelist import Listed, NewestValues, StateFilter
 from accounts.admin.confirmation import confirmed
-from accounts.admin.edits import EditForm
 from accounts.admin.history import ShowsHistory
-from accounts.admin.owner_choices import ChoosesOwner
 from accounts.admin.pause_form import UntilAndReasonForm
 from accounts.admin.rights import GuardsRights
-from accounts.models import SYSTEM_USER_ID, ApiToken, Pause, User, UserQuota
+from accounts.models import SYSTEM_USER_ID, Pause, User, UserQuota
 from accounts.models import pause as pauses
-from accounts.models.token import API_SCOPES
-from accounts.security.reauthentication import has_confirmed
 
 # What only superusers give and take.
 RIGHT_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -52,12 +43,6 @@ UNLOCKS = (
     "They sign in without a second factor, and their recovery codes stop working. Staff must set "
     "up a new one at their next sign-in."
 )
-REVOKES = (
-    "Programs that use these tokens, or tokens that these made, are refused from now on. This "
-    "cannot be undone."
-)
-ENDS = "Paused reminders go on with their next due time."
-
 OWN_EMAIL = (
     "Change your own address at Account, E-mail address: it sends a code to the new one, and tells "
     "the old one."
@@ -271,189 +256,3 @@ class UserQuotaAdmin(ShowsHistory, ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: UserQuota | None = None) -> Any:
         return ("user", "name") if obj else ()
-
-
-class TokenForm(EditForm):
-    """A new token of the signed-in user; of a stored token, its name and expiry."""
-
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in API_SCOPES],
-        initial=tokens.DEFAULT_SCOPES,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What it may do. This cannot be changed later.",
-    )
-
-    class Meta:
-        model = ApiToken
-        fields: list[str] = []  # the admin names them
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(GuardsRights, ShowsHistory, ModelAdmin):
-    """Staff see all tokens and create their own. For other users, use `manage.py createtoken`."""
-
-    form = TokenForm
-    list_display = (
-        "name",
-        "user",
-        "hint",
-        "created_at",
-        "last_used_at",
-        "expires_at",
-        "revoked_at",
-    )
-    list_filter = ("revoked_at", "expires_at")
-    search_fields = ("name", "user__username")
-    list_select_related = ("user",)
-    readonly_fields = ("user", "scopes", "hint", "made_by", *list_display[3:5], "revoked_at")
-    fields = ("name", "expires_at", *readonly_fields)
-    actions = ("revoke",)
-
-    owner_path = "user__"
-
-    def owner_of(self, obj: ApiToken) -> User:
-        return obj.user
-
-    def is_own(self, request: HttpRequest, user: User) -> bool:
-        return user.pk == request.user.pk
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Ask for the password or a factor again, as the API and the pages do, before a token."""
-        if self.has_add_permission(request) and not has_confirmed(request.user, request.session):
-            raise ReauthenticationRequired
-        answer: HttpResponse = super().add_view(request, form_url, extra_context)
-        return answer
-
-    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return self.fields if obj else ("name", "scopes", "expires_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return self.readonly_fields if obj else ()
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {
-            "expires_at": tokens.default_expiry(timezone.now()),
-            "scopes": tokens.DEFAULT_SCOPES,
-        }
-
-    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        data, now = form.cleaned_data, timezone.now()
-        if change:
-            tokens.rename(obj, data["name"])
-            if "expires_at" in form.changed_data:
-                tokens.expire(obj, data["expires_at"], now)
-            return
-        values = {name: data[name] for name in ("name", "scopes", "expires_at")}
-        token, secret = tokens.make(cast(User, request.user), now=now, **values)
-        obj.__dict__.update(token.__dict__)
-        # For response_add, which shows it.
-        obj.secret = secret  # type: ignore[attr-defined]
-
-    def response_add(
-        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """Show the secret in this answer only: in no message, no session and no cookie."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "API token created",
-            "opts": self.opts,
-            "token": obj,
-        }
-        return TemplateResponse(request, "admin/accounts/apitoken/made.html", context)
-
-    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
-        obj.revoke(timezone.now())
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        now = timezone.now()
-        for token in queryset:
-            token.revoke(now)
-        super().delete_queryset(request, queryset)
-
-    @admin.action(description="Revoke selected tokens…", permissions=["change"])
-    @confirmed("Revoke", REVOKES, is_final=True)
-    def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> HttpResponse | None:
-        now = timezone.now()
-
-        def act(token: ApiToken) -> str | None:
-            if token.revoked_at is not None:
-                return "it was revoked before"
-            token.revoke(now)
-            return None
-
-        return bulk_actions.run(request, self, rows, act, "Revoked")
-
-
-@admin.register(Pause)
-class PauseAdmin(ChoosesOwner, ShowsHistory, ModelAdmin):
-    """Pauses of tags, users and everything. Single reminders and channels have actions instead.
-
-    The pause of a switched-off account is listed too, and ends when the account is switched on.
-    """
-
-    # A pause of everything has no owner.
-    is_own_by_default = False
-
-    list_display = ("__str__", "show_state", "until", "reason", "made_by", "created_at", "ended_at")
-    list_filter = ("scope", "ended_at")
-    search_fields = ("owner__username", "tag", "reason")
-    list_select_related = ("owner", "made_by")
-    ordering = ("-id",)
-    autocomplete_fields = ("owner",)
-    fields = ("scope", "owner", "tag", "until", "reason")
-    readonly_fields = ("scope", "owner", "tag", "made_by", "created_at", "ended_at")
-    actions = ("end",)
-
-    def get_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
-        return (*self.fields, "made_by", "created_at", "ended_at") if obj else self.fields
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Pause | None = None) -> Any:
-        return self.readonly_fields if obj else ()
-
-    def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
-        is_fixed = obj is not None and (
-            obj.scope == Pause.Scope.ACCOUNT or not obj.is_active(timezone.now())
-        )
-        return not is_fixed and super().has_change_permission(request, obj)
-
-    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["choices"] = [
-            choice for choice in Pause.Scope.choices if choice[0] != Pause.Scope.ACCOUNT
-        ]
-        return super().formfield_for_choice_field(db_field, request, **kwargs)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
-        stored, _ = pauses.begin(
-            obj.scope,
-            timezone.now(),
-            owner=obj.owner,
-            tag=obj.tag,
-            until=obj.until,
-            reason=obj.reason,
-        )
-        obj.__dict__.update(stored.__dict__)
-
-    @display(description="State", label={"paused": "warning", "over": "info"})
-    def show_state(self, pause: Pause) -> str:
-        return "paused" if pause.is_active(timezone.now()) else "over"
-
-    @admin.action(description="End selected pauses…", permissions=["change"])
-    @confirmed("End", ENDS)
-    def end(self, request: HttpRequest, rows: QuerySet[Pause]) -> HttpResponse | None:
-        now = timezone.now()
-
-        def act(pause: Pause) -> str | None:
-            if not pause.is_active(now):
-                return "it was over before"
-            if pause.scope == Pause.Scope.ACCOUNT:
-                return "switch the account on instead"
-            pause.end(now)
-            return None
-
-        return bulk_actions.run(request, self, rows, act, "Ended")
