@@ -1,6 +1,7 @@
 """The settings, read from the environment. docs/settings.md lists every name.
 
-Settings that no environment changes stand in foam.admin_settings and foam.api.settings.
+Settings that no environment changes stand in accounts.sign_in.allauth_settings,
+foam.admin_settings and foam.api.settings.
 """
 
 import os
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.quota_list import QUOTAS
+from accounts.sign_in.allauth_settings import *  # noqa: F403
 from foam import admin_settings, broker_url, logs
 from foam.api import settings as api_settings
 from foam.environment_variables import Variables, host_of, refuse
@@ -163,49 +165,13 @@ FOAM_STAFF_IDLE_MINUTES = env.number("FOAM_STAFF_IDLE_MINUTES", 60, 5, 20160)
 FOAM_SIGNUP = env.one_of("FOAM_SIGNUP", "closed" if PRODUCTION else "open", "open", "closed")
 FOAM_STAFF_SECOND_FACTOR = env.boolean("FOAM_STAFF_SECOND_FACTOR", PRODUCTION)
 
-ACCOUNT_ADAPTER = "accounts.sign_in.adapters.AccountAdapter"
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
-ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
-# A mail may take longer than the three minutes that are usual.
-ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
-# The owner gets a mail about each change, so that no attacker takes over an account unnoticed.
-ACCOUNT_EMAIL_NOTIFICATIONS = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = "FOAM: "
-ACCOUNT_SESSION_REMEMBER = True
-# E-mail address, factors, first password and tokens ask for the password or a factor again.
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in.forms.PasswordForm"}
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
-ACCOUNT_USERNAME_BLACKLIST = ["foam", "admin", "root", "staff"]
 # The proxy writes the last entry of X-Forwarded-For; without a proxy any client can forge it.
 ALLAUTH_TRUSTED_PROXY_COUNT = FOAM_PROXY_COUNT
-USERSESSIONS_TRACK_ACTIVITY = False
-USERSESSIONS_ADAPTER = "accounts.sign_in.adapters.SessionsAdapter"
-
-MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_ISSUER = "FOAM"
 # Passkeys need https; browsers and FOAM make an exception for localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
 
-# For programs that sign a person in by the API; pages have their own forms.
-HEADLESS_CLIENTS = ("app",)
-HEADLESS_SERVE_SPECIFICATION = False
-HEADLESS_TOKEN_STRATEGY = "accounts.sign_in.idle.IdleTokenStrategy"  # noqa: S105  a class
-
 # A team's own accounts (OpenID Connect)
 
-SOCIALACCOUNT_ADAPTER = "accounts.sign_in.adapters.OidcAdapter"
-# A verified address of the team's provider signs in to the account with that address.
-SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
-SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"
 _issuer_example = "https://sso.example.org/realms/team"
 FOAM_OIDC_ISSUER = env.web_address("FOAM_OIDC_ISSUER", _issuer_example, tls=True).rstrip("/")
 FOAM_OIDC_SIGNUP = env.one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")

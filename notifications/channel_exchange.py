@@ -73,7 +73,7 @@ def _store_incomplete(channel: Channel) -> Channel:
     """
     channel.clean_fields()
     channel.validate_constraints()
-    channel.check_quotas()
+    Channel.objects.check_quotas(channel.owner_id)
     channel.save()
     record_change(channel.pk, ChannelChange.Verb.CREATED, channel.created_at)
     return channel

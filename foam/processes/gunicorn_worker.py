@@ -14,7 +14,6 @@ database that hangs.
 """
 
 import errno
-import resource
 import selectors
 import socket
 import sys
@@ -32,18 +31,15 @@ from gunicorn import sock as gunicorn_sock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from foam.processes import liveness
+from foam.processes.file_limit import connection_limit
 from foam.processes.http_connection import ClientConnection, ConnectionState, Disconnected, Peer
 
 # The loop accepts no more at once before it turns to the clients that it has.
 ACCEPT_BATCH_SIZE = 16
-# The limit of open files of most systems, where the worker can neither read nor raise it.
-USUAL_FILE_LIMIT = 1024
 # What all clients together may leave waiting in a worker, to be read by a thread or by the client.
 WAITING_SIZE = 256 * 1024 * 1024
 # The kernel holds no more that is not sent for a client that does not read.
 UNSENT_SIZE = 128 * 1024
-# Open files of a worker beside its connections: sockets, logs, database sessions.
-OTHER_FILES = 100
 # A client that has been idle for so long between two requests gives way to new clients first.
 IDLE_SECONDS = 1.0
 # How often the worker looks for clients whose time is up.
@@ -414,22 +410,3 @@ def is_readable(listener: Any, seconds: float = 0) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         return bool(selector.select(seconds))
-
-
-def connection_limit(requested: int) -> int:
-    """Return how many connections a worker may have, after it asked for as many open files.
-
-    Each may also have a file for what waits.
-    """
-    needed = 2 * requested + OTHER_FILES
-    try:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft == resource.RLIM_INFINITY:
-            return requested
-        if soft < needed:
-            soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    except (OSError, ValueError):
-        # deploy/systemd allows neither call.
-        soft = USUAL_FILE_LIMIT
-    return max(1, min(requested, (soft - OTHER_FILES) // 2))

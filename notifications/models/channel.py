@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
-from accounts import quotas
 from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
 from accounts.one_line import MESSAGE, is_one_line
@@ -304,7 +303,7 @@ class Channel(models.Model):
         self.validate_constraints()
         if self._state.adding:
             self._check_name()
-            self.check_quotas()
+            Channel.objects.check_quotas(self.owner_id)
             self.save()
             record_change(self.pk, ChannelChange.Verb.CREATED, self.created_at)
             return
@@ -326,12 +325,6 @@ class Channel(models.Model):
             self._write(previous_secret=None, previous_secret_until=None)
         if written & leads and self.destination != stored.destination:
             self._reset_destination()
-
-    def check_quotas(self) -> None:
-        """Raise QuotaExceeded unless the owner may have one more channel."""
-        own = Channel.objects.filter(owner=self.owner_id)
-        quotas.check_rows(self.owner_id, "channels", own.filter(deleted_at=None))
-        quotas.check_rows(self.owner_id, "stored_channels", own)
 
     def _check_name(self) -> None:
         if not is_one_line(self.name):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Q
 
+from accounts import quotas
 from accounts.models import SYSTEM_USER_ID
 from notifications.models.verification import NEEDS_NO_PROOF
 
@@ -20,6 +21,12 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.filter(owner=user, deleted_at=None)
+
+    def check_quotas(self, owner_id: int) -> None:
+        """Raise QuotaExceeded unless the owner may have one more channel."""
+        own = self.filter(owner=owner_id)
+        quotas.check_rows(owner_id, "channels", own.filter(deleted_at=None))
+        quotas.check_rows(owner_id, "stored_channels", own)
 
     def without_secrets(self) -> Self:
         """Do not read the secrets, which would be decrypted."""

@@ -11,14 +11,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 
-from accounts import quotas
-from accounts.models import SYSTEM_USER_ID
 from accounts.models.duration_fields import DurationRange
 from accounts.models.pause import check_until
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone_or_utc
 from notifications.models import Channel
-from reminders.models import last_loss, quota_cost, transitions
+from reminders.models import last_loss, transitions
 from reminders.models.change import Change, diff_of_edit, note
 from reminders.models.errors import (
     EXTERNAL_ID_CONSTRAINT,
@@ -43,16 +41,13 @@ from reminders.models.reminder_plan import ReminderPlan
 from reminders.models.reminder_queryset import (
     NewReminder,
     ReminderQuerySet,
-    check_channel_count,
 )
+from reminders.models.reminder_quotas import count_messages, grow_quotas
 from reminders.models.reminder_validation import ReminderValidation
 from reminders.recurrence import Fold, Gap, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.message import BODY_LENGTH, TITLE_LENGTH
 from reminders.schedule.misfire import Misfire, Missed
-
-# The column's largest value.
-MAX_DAILY_MESSAGES = 2**31 - 1
 
 
 class Reminder(ReminderPlan, ReminderValidation):
@@ -282,16 +277,11 @@ class Reminder(ReminderPlan, ReminderValidation):
         self.validate(channels, escalate_channels)
         self._check_title()
         self._check_escalation(lambda: bool(escalate_channels))
-        self._count_messages(len(list(channels or ())) + len(list(escalate_channels or ())))
+        count_messages(self, len(list(channels or ())) + len(list(escalate_channels or ())))
         if imported is None:
             self.plan_or_refuse(now)
         else:
             self._apply_imported_state(imported, now)
-
-    def _count_messages(self, channel_count: int) -> None:
-        self.daily_messages = min(
-            quota_cost.daily_messages(self, channel_count), MAX_DAILY_MESSAGES
-        )
 
     def _save_unique(self) -> None:
         """Save; raise ExternalIdTaken if another reminder of the owner has the external_id.
@@ -328,7 +318,7 @@ class Reminder(ReminderPlan, ReminderValidation):
             raise EditConflict
         if self.title != stored.title:
             self._check_title()
-        self._grow(stored, channels)
+        grow_quotas(self, stored, channels)
         self.version += 1
         if diff := diff_of_edit(stored, self, channels):
             note(stored, Change.Verb.EDITED, now, ", ".join(diff), diff)
@@ -343,23 +333,6 @@ class Reminder(ReminderPlan, ReminderValidation):
         transitions.record_missed([stored], now, Missed.EDITED)
         if stored.status != self.Status.PAUSED:
             self.plan_or_refuse(now)
-
-    def _grow(self, stored: "Reminder", channels: dict[str, list[Channel] | None]) -> None:
-        """Add what the edit adds to the quotas of the owner; QuotaExceeded."""
-        if quota_cost.daily_messages(self, 1):
-            self._count_messages(
-                sum(
-                    getattr(self, name).count() if rows is None else len(rows)
-                    for name, rows in channels.items()
-                )
-            )
-        else:
-            self.daily_messages = 0
-        for name, rows in channels.items():
-            if rows is not None:
-                check_channel_count(self.owner_id, name, rows)
-        if self.owner_id != SYSTEM_USER_ID:
-            quotas.grow(self.owner_id, quota_cost.cost_of_edit(stored, self))
 
     @transaction.atomic
     def pause(self, now: datetime, until: datetime | None = None) -> None:
