@@ -16,7 +16,7 @@ MAX_DAILY_MESSAGES = 2**31 - 1
 
 
 def count_messages(reminder: "Reminder", channel_count: int) -> None:
-    """Set how many messages a day the reminder sends by its schedule, to so many channels."""
+    """Set the number of messages a day that the schedule sends to `channel_count` channels."""
     reminder.daily_messages = min(
         quota_cost.daily_messages(reminder, channel_count), MAX_DAILY_MESSAGES
     )

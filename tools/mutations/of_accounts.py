@@ -115,7 +115,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "quota: an edit adds nothing",
-        edit("reminders/models/reminder.py", "quotas.grow(self.owner_id,", "print(self.owner_id,"),
+        edit("reminders/models/reminder_quotas.py", "quotas.grow(reminder.owner_id,", "print("),
         ["reminders/tests/test_quotas.py"],
     ),
     Mutation(
@@ -543,7 +543,9 @@ OF_ACCOUNTS = [
     Mutation(
         "security",
         "e-mail address: a session alone changes it",
-        edit(SETTINGS, "ACCOUNT_REAUTHENTICATION_REQUIRED = True", ""),
+        edit(
+            "accounts/sign_in/allauth_settings.py", "ACCOUNT_REAUTHENTICATION_REQUIRED = True", ""
+        ),
         [TEST_REAUTHENTICATION],
     ),
     Mutation(
