@@ -19,7 +19,6 @@ from tools.mutations.paths import (
     LEASE,
     LIMITS,
     REPORT,
-    SETTINGS,
     SWITCHED_OFF_SQL,
     TEST_ADMIN_LISTS,
     TEST_API_RACES,
