@@ -172,7 +172,9 @@ class IntervalScheduleAdmin(ProtectsOwnRows, beat.IntervalScheduleAdmin, ModelAd
 
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(ProtectsOwnRows, beat.CrontabScheduleAdmin, ModelAdmin):
-    pass
+    def get_fields(self, request: HttpRequest, obj: CrontabSchedule | None = None) -> Any:
+        """Leave the description out of a form: it cannot be made of fields that are refused."""
+        return [name for name in super().get_fields(request, obj) if name != "human_readable"]
 
 
 @admin.register(SolarSchedule)

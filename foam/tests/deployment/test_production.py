@@ -28,7 +28,7 @@ from foam.tests.deployment.production import (
     new_database,
     secret_variables,
 )
-from foam.tests.deployment.test_upgrade import commits_before, lay_out
+from foam.tests.deployment.test_upgrade import commits_before, lay_out, loopback_of
 from foam.tests.processes import wait_until
 from notifications.tests.receivers import HttpReceiver, Meet, Request
 from tools.local_stack.data_dir import Folder
@@ -224,7 +224,10 @@ def release(tmp_path_factory) -> Path:
     for number, commit in enumerate(commits_before()):
         tree = lay_out(commit, folder / str(number))
         words = [sys.executable, "manage.py", "migrate", "--plan"]
-        if not subprocess.run(words, cwd=tree, capture_output=True, check=False).returncode:
+        env = {**os.environ, "FOAM_ALLOWED_PRIVATE_NETWORKS": loopback_of(tree)}
+        if not subprocess.run(
+            words, cwd=tree, env=env, capture_output=True, check=False
+        ).returncode:
             return tree
     pytest.skip("none of the last releases with other migrations can be installed")
 
@@ -239,7 +242,13 @@ def former(release, server, tmp_path) -> Iterator[Installation]:
     file = release / "docker-compose.yml"
     with (
         new_database(server) as database,
-        Installation(image, variables(), servers(database), folder, file=file) as installation,
+        Installation(
+            image,
+            variables(FOAM_ALLOWED_PRIVATE_NETWORKS=loopback_of(release)),
+            servers(database),
+            folder,
+            file=file,
+        ) as installation,
     ):
         # A release could not always make an empty database by its own run.sh.
         installation.manage("migrate", "--no-input")
@@ -257,7 +266,8 @@ def test_upgrade_at_work_loses_nothing_and_sends_nothing_twice(former, image, re
     channel = api.hook(receiver)
     reminders = [api.remind(channel, 2 + number / 2) for number in range(FLOW)]
     receiver.wait_for(5, timeout=60)
-    with Installation(image, former.variables, former.servers, tmp_path) as new:
+    same = {**former.variables, "FOAM_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8:*"}
+    with Installation(image, same, former.servers, tmp_path) as new:
         new.up()
         for name in (WORKER, BEAT, WEB):
             former.stop(name)
