@@ -82,6 +82,9 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
                 yield "enabled"
 
     def clean(self) -> Any:
+        if self.errors:
+            # django-celery-beat's own check reads fields that are then missing.
+            return self.cleaned_data
         data = super().clean()
         if self.is_tick and not beat_rows.is_tick_interval(data.get("interval")):
             self.add_error("interval", beat_rows.TICK_INTERVAL_RULE)
