@@ -32,6 +32,7 @@ from reminders.models import Reminder
 # `make test` leaves them out and `make test-system` runs them. Tests that are marked `browser` or
 # `e2e` get it too, in any file.
 SYSTEM_TESTS = (
+    "foam/tests/admin/test_rights.py",
     "foam/tests/api/test_client.py",
     "foam/tests/api/test_fuzz.py",
     "foam/tests/api/test_http.py",

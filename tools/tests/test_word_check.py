@@ -67,8 +67,3 @@ def test_tests_and_migrations_are_left_out():
     files = [str(file) for file in word_check.python_files([word_check.PROJECT / "tools"])]
     assert files
     assert not [file for file in files if "/tests/" in file or "/migrations/" in file]
-
-
-def test_one_file_can_be_asked_about(capsys):
-    assert word_check.main([str(word_check.PROJECT / "tools/word_check.py")]) == 0
-    assert not capsys.readouterr().out

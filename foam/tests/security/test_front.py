@@ -77,6 +77,7 @@ def test_there_are_admin_addresses_to_walk():
     assert isinstance(admin.site._wrapped, AdminSite)
 
 
+@pytest.mark.system
 def test_no_admin_page_opens_without_the_second_factor(client, root, strict):
     client.force_login(root)
     addresses = [

@@ -96,6 +96,7 @@ def test_page_of_an_error_has_no_secret(loaded, monkeypatch):
     assert MARK not in pprint.pformat(shown)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "words", [["manage.py", "diffsettings", "--all"], ["-m", "celery", "-A", "foam", "report"]]
 )

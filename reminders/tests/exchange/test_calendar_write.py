@@ -137,7 +137,7 @@ def planned(fields: dict) -> Schedule | None:
 
 
 @given(schedules())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_other_programs_see_the_very_instants(fields):
     schedule = planned(fields)
     if schedule is None:
@@ -152,7 +152,7 @@ def test_other_programs_see_the_very_instants(fields):
 
 
 @given(schedules())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_second_library_reads_what_is_written(fields):
     if planned(fields):
         (found,) = IcsCalendarStream.from_ics(written(unsaved(**fields))).calendars
@@ -163,7 +163,7 @@ TEXTS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 @given(schedules(), st.text(TEXTS, max_size=40), st.text(TEXTS, max_size=300))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_foam_writes_it_reads_back_whole(fields, title, body):
     if planned(fields) is None:
         return
@@ -183,7 +183,7 @@ def test_what_foam_writes_it_reads_back_whole(fields, title, body):
 
 
 @given(schedules())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_without_what_is_ours_the_instants_are_still_read_back(fields):
     schedule = planned(fields)
     if schedule is None:
