@@ -63,23 +63,19 @@ class QuotaExceeded(ValidationError):
         super().__init__({field: error} if field else error, code="quota")
 
 
-def limit_of(user_id: int, name: str, default: int | None = None) -> int:
-    """Return the limit of a user: its own value, or else the default or the setting."""
+def limit_of(user_id: int, name: str) -> int:
+    """Return the limit of a user: its own value, or else the setting."""
     own = UserQuota.objects.filter(user=user_id, name=name).values_list("value", flat=True).first()
-    if own is not None:
-        return own
-    return settings.FOAM_QUOTAS[name] if default is None else default
+    return settings.FOAM_QUOTAS[name] if own is None else own
 
 
-def check_rows(
-    user_id: int, name: str, rows: Any, *, field: str | None = None, default: int | None = None
-) -> None:
+def check_rows(user_id: int, name: str, rows: Any, *, field: str | None = None) -> None:
     """Raise QuotaExceeded unless one more row may be added to these, which are few.
 
     Locks the user until the transaction ends, so that two requests cannot both add the last row.
     """
     User.objects.select_for_update(no_key=True).get(pk=user_id)
-    limit = limit_of(user_id, name, default)
+    limit = limit_of(user_id, name)
     if rows.count() >= limit:
         raise QuotaExceeded(name, limit, field)
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -12,8 +11,6 @@ from accounts.models import AccountChange, ApiToken, Scope, User
 from accounts.models.token import API_SCOPES
 from accounts.timezones import iso
 
-# Valid tokens of a user, unless staff have given the user another quota.
-MAX_VALID_TOKENS = settings.FOAM_QUOTAS["tokens"]
 # Days until a token expires: by default, and at most.
 DEFAULT_DAYS, MAX_DAYS = 90, 36500
 # Scopes of a token by default. To create tokens with a token, its owner must ask for that scope.
@@ -53,7 +50,7 @@ def make(
     valid = ApiToken.objects.valid(now).owned_by(owner)
     # Stops a program that creates a new token each time it starts.
     quotas.check_rows(owner.pk, "stored_tokens", ApiToken.objects.owned_by(owner))
-    quotas.check_rows(owner.pk, "tokens", valid, default=MAX_VALID_TOKENS)
+    quotas.check_rows(owner.pk, "tokens", valid)
     if Scope.CALENDAR_READ in scopes:
         quotas.check_rows(owner.pk, "feeds", valid.for_calendar())
     ordered = [scope for scope in Scope.values if scope in scopes]

@@ -159,8 +159,8 @@ def test_person_signed_in_makes_any(client, user):
     assert made.json()["scopes"] == API_SCOPES
 
 
-def test_there_is_a_limit_of_valid_tokens(user, now, monkeypatch):
-    monkeypatch.setattr(tokens, "MAX_VALID_TOKENS", 2)
+def test_there_is_a_limit_of_valid_tokens(user, now, settings):
+    settings.FOAM_QUOTAS = {**settings.FOAM_QUOTAS, "tokens": 2}
     first, _ = ApiToken.issue(user, "one")
     ApiToken.issue(user, "two")
     make = {"scopes": ["me:read"], "expires_at": None}

@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 ASKED = {"scopes": ["me:read"], "expires_at": None}
 
 
-def test_many_at_once_keep_to_the_limit_together(user, now, monkeypatch):
-    monkeypatch.setattr(tokens, "MAX_VALID_TOKENS", 3)
+def test_many_at_once_keep_to_the_limit_together(user, now, settings):
+    settings.FOAM_QUOTAS = {**settings.FOAM_QUOTAS, "tokens": 3}
 
     def make():
         try:
