@@ -1,4 +1,5 @@
 from collections.abc import Container, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +48,12 @@ def actor_fields() -> dict[str, Any]:
     """Return the fields of an AuditRecord that name the current actor."""
     actor = current_actor()
     return {"face": actor.source, "user_id": actor.user_id, "token_id": actor.token_id}
+
+
+def audit_values(now: datetime | None, detail: str, diff: Diff | None) -> dict[str, Any]:
+    """Return the values of a new audit row by the current actor; without `now`, PostgreSQL's."""
+    values = {"detail": detail, "diff": diff, **actor_fields()}
+    return values if now is None else {**values, "at": now}
 
 
 def diff_of(

@@ -5,14 +5,13 @@ Each row has a line in the log `foam.security`, with ids and a network, never wi
 
 import logging
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
 from accounts.audit.network import current_network
-from accounts.audit.records import AuditRecord, Diff, actor_fields
+from accounts.audit.records import AuditRecord, Diff, audit_values
 
 security_log = logging.getLogger("foam.security")
 
@@ -112,29 +111,27 @@ VERB_LABELS: dict[str, str] = {
 def record_account_change(
     account_id: int,
     verb: AccountChange.Verb,
-    now: datetime | None = None,
     detail: str = "",
     diff: Diff | None = None,
 ) -> None:
     """Record an event of an account by the current actor, in the table and in the log."""
     network = current_network()
-    fields: dict[str, Any] = actor_fields()
-    values: dict[str, Any] = {"detail": detail, "diff": diff, "network": network, **fields}
-    if now is not None:
-        values["at"] = now
-    AccountChange.objects.create(account_id=account_id, verb=verb, **values)
+    row = AccountChange.objects.create(
+        account_id=account_id, verb=verb, network=network, **audit_values(None, detail, diff)
+    )
     security_log.info(
         "%s account=%s actor=%s token=%s face=%s network=%s",
         verb.value,
         account_id,
-        fields["user_id"] or "-",
-        fields["token_id"] or "-",
-        fields["face"],
+        row.user_id or "-",
+        row.token_id or "-",
+        row.face,
         network or "-",
     )
 
 
 def delete_old_account_changes(before: datetime, batch: int) -> int:
     """Delete a batch of the events before an instant; return how many."""
-    old = AccountChange.objects.filter(at__lt=before).order_by("at").values("pk")[:batch]
-    return AccountChange.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
+    old = AccountChange.objects.filter(at__lt=before).order_by("at")
+    ids = list(old.values_list("pk", flat=True)[:batch])
+    return AccountChange.objects.filter(pk__in=ids).delete()[0]

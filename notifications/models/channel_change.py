@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of
+from accounts.audit.records import AuditRecord, Diff, audit_values, diff_of
 
 # The values of these fields are not stored, only that they were changed.
 SECRET_FIELDS = {"secret"}
@@ -69,9 +68,7 @@ def record_change(
     diff: Diff | None = None,
 ) -> None:
     """Record a change by the current actor, at `now` or at the database's time."""
-    values: dict[str, Any] = {"detail": detail, "diff": diff, **actor_fields()}
-    if now is not None:
-        values["at"] = now
+    values = audit_values(now, detail, diff)
     ChannelChange.objects.create(channel_id=channel_id, verb=verb, **values)
 
 

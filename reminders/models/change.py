@@ -12,7 +12,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.audit.records import AuditRecord, Diff, actor_fields, diff_of, shorten_text
+from accounts.audit.records import AuditRecord, Diff, audit_values, diff_of, shorten_text
 from notifications.models import Channel
 
 
@@ -67,15 +67,7 @@ def new_change(
 ) -> Change:
     """Return an unsaved change by the current actor; called before the reminder is changed."""
     before = schedule_snapshot(reminder)
-    return Change(
-        reminder=reminder,
-        at=now,
-        verb=verb,
-        before=before,
-        detail=detail,
-        diff=diff,
-        **actor_fields(),
-    )
+    return Change(reminder=reminder, verb=verb, before=before, **audit_values(now, detail, diff))
 
 
 def note(
