@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
+from celery.schedules import ParseException
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -82,10 +83,8 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
                 yield "enabled"
 
     def clean(self) -> Any:
-        if self.errors:
-            # django-celery-beat's own check reads fields that are then missing.
-            return self.cleaned_data
-        data = super().clean()
+        # django-celery-beat's own check reads the task, which is missing where it is refused.
+        data = self.cleaned_data if "task" in self.errors else super().clean()
         if self.is_tick and not beat_rows.is_tick_interval(data.get("interval")):
             self.add_error("interval", beat_rows.TICK_INTERVAL_RULE)
         return data
@@ -175,9 +174,13 @@ class IntervalScheduleAdmin(ProtectsOwnRows, beat.IntervalScheduleAdmin, ModelAd
 
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(ProtectsOwnRows, beat.CrontabScheduleAdmin, ModelAdmin):
-    def get_fields(self, request: HttpRequest, obj: CrontabSchedule | None = None) -> Any:
-        """Leave the description out of a form: it cannot be made of fields that are refused."""
-        return [name for name in super().get_fields(request, obj) if name != "human_readable"]
+    @admin.display
+    def human_readable(self, crontab: CrontabSchedule) -> str:
+        """Return the description, "" in a form whose fields are refused."""
+        try:
+            return str(crontab.human_readable)
+        except (ValueError, ParseException):
+            return ""
 
 
 @admin.register(SolarSchedule)
