@@ -9,7 +9,6 @@ comes back evenly over the window of its limit. Without Redis, no request is lim
 The headers follow draft-ietf-httpapi-ratelimit-headers.
 """
 
-import ipaddress
 import logging
 import secrets
 import time
@@ -26,6 +25,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.audit.network import client_address, network_of
 from accounts.models import ApiToken
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,8 @@ redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
+# Gives a place back.
+RELEASE_SCRIPT = "redis.call('ZREM', KEYS[1], ARGV[1])"
 # Expensive requests of a user at the same time: imports, exports, batches, previews.
 MAX_EXPENSIVE = 2
 # Longer than such a request takes.
@@ -119,8 +121,11 @@ class RateLimit(BaseThrottle):
         self.remainders: list[Remainder] = []
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        limits = [*limits_of(request), *cost_limits_of(request)]
-        request._request._seconds_limit = seconds_limit_of(request)  # type: ignore[attr-defined]
+        seconds_limit = seconds_limit_of(request)
+        request._request._seconds_limit = seconds_limit  # type: ignore[attr-defined]
+        is_write = request.method not in SAFE_METHODS and request.user.is_authenticated
+        costs = (seconds_limit, rows_limit_of(request.user.pk) if is_write else None)
+        limits = [*limits_of(request), *filter(None, costs)]
         self.remainders = count_request(limits)
         # The headers tell the others only when they refuse: they would be in every answer.
         view.quota = [
@@ -131,7 +136,12 @@ class RateLimit(BaseThrottle):
         return not self.wait()
 
     def wait(self) -> float | None:
-        return max((remainder.wait for remainder in self.remainders), default=0) or None
+        return wait_of(self.remainders) or None
+
+
+def wait_of(remainders: Sequence[Remainder]) -> int:
+    """Return the seconds after which a request is allowed, 0 if it is allowed now."""
+    return max((remainder.wait for remainder in remainders), default=0)
 
 
 def limits_of(request: Request) -> list[Limit]:
@@ -147,14 +157,6 @@ def limits_of(request: Request) -> list[Limit]:
     if request.method not in SAFE_METHODS:
         rates.append(("write", user, settings.FOAM_API_WRITE_RATE))
     return _enabled(*rates)
-
-
-def cost_limits_of(request: Request) -> list[Limit]:
-    """Return the limits that this request is charged to when it is answered."""
-    limits = [seconds_limit_of(request)]
-    if request.method not in SAFE_METHODS and request.user.is_authenticated:
-        limits.append(rows_limit_of(request.user.pk))
-    return [limit for limit in limits if limit]
 
 
 def seconds_limit_of(request: HttpRequest | Request) -> Limit | None:
@@ -218,7 +220,8 @@ def settle(request: HttpRequest, seconds: float) -> None:
     """Charge an answered request with its seconds, and give its place back."""
     if place := getattr(request, "_place", None):
         request._place = None  # type: ignore[attr-defined]
-        _redis.release(*place)
+        key, name = place
+        _redis.call("release", [key], [name])
     if seconds >= FREE_SECONDS:
         charge(getattr(request, "_seconds_limit", None), seconds)
 
@@ -237,21 +240,15 @@ def _enabled(*rates: tuple[str, str, tuple[int, int] | None]) -> list[Limit]:
 
 def address_of(request: HttpRequest | Request) -> str:
     """Return the client's IPv4 address, or its IPv6 network of 64 bits, which is one customer."""
-    address = request.META.get("REMOTE_ADDR") or ""
-    if count := settings.FOAM_PROXY_COUNT:
-        # Each proxy appends an address; a client can forge those before them.
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        address = forwarded[-min(count, len(forwarded))].strip() or address
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    address = client_address(request)
+    if address is None:
         return "unknown"
-    return str(parsed if parsed.version == 4 else ipaddress.ip_network((parsed, 64), strict=False))
+    return str(address) if address.version == 4 else network_of(address)
 
 
 def count_request(limits: Sequence[Limit]) -> list[Remainder]:
     """Count a request unless a limit refuses it; return the remainders, [] without Redis."""
-    if not limits or not _redis.is_up:
+    if not limits:
         return []
     answers = _redis.call(
         "count",
@@ -277,7 +274,7 @@ def set_headers(response: HttpResponse, quota: Sequence[tuple[Limit, Remainder]]
 
 
 class _Counter:
-    """The script in Redis, not called for a while after Redis failed to answer."""
+    """The scripts in Redis, not called for a while after Redis failed to answer."""
 
     def __init__(self) -> None:
         self.down_until = self.logged_at = 0.0
@@ -303,19 +300,17 @@ class _Counter:
             self.went_down(error)
             return None
 
-    def release(self, key: str, place: str) -> None:
-        if self.is_up:
-            try:
-                self.scripts(settings.REDIS_URL)["count"].registered_client.zrem(key, place)
-            except RedisError as error:
-                self.went_down(error)
-
     @staticmethod
     @lru_cache(maxsize=4)
     def scripts(url: str) -> dict[str, Any]:
         # Short timeouts, as every request waits for this call.
         client = Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
-        scripts = {"count": SCRIPT, "charge": CHARGE_SCRIPT, "take": TAKE_SCRIPT}
+        scripts = {
+            "count": SCRIPT,
+            "charge": CHARGE_SCRIPT,
+            "take": TAKE_SCRIPT,
+            "release": RELEASE_SCRIPT,
+        }
         return {name: client.register_script(script) for name, script in scripts.items()}
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.api.rate_limits import Limit, address_of, count_request, set_headers
+from accounts.api.rate_limits import Limit, address_of, count_request, set_headers, wait_of
 from foam.api import problems
 
 View = Callable[..., HttpResponseBase]
@@ -24,10 +24,10 @@ def limit_address(name: str) -> Callable[[View], View]:
             limits = [Limit(name, address_of(request), *rate)] if rate else []
             remainders = count_request(limits)
             quota = list(zip(limits, remainders, strict=False))
-            if wait := max((remainder.wait for remainder in remainders), default=0):
+            response: Any
+            if wait := wait_of(remainders):
                 detail = f"Too many requests from your address. Try again in {wait} s."
-                response: Any = problems.answer(request, 429, detail)
-                response["Retry-After"] = str(wait)
+                response = problems.too_many(request, detail, wait)
             else:
                 response = view(request, *args, **kwargs)
             set_headers(response, quota)

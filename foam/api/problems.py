@@ -94,6 +94,13 @@ def answer(
     return page
 
 
+def too_many(request: HttpRequest, detail: str, wait: int) -> HttpResponse:
+    """Return the refusal of a request that may come again after `wait` seconds."""
+    refusal = answer(request, 429, detail)
+    refusal["Retry-After"] = str(wait)
+    return refusal
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     detail = "There is nothing at this address."
     return answer(request, 404, detail if wants_page(request) else f"{detail} See /docs.")

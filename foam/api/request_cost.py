@@ -43,7 +43,8 @@ class RequestCost:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer for pages what the API's views answer themselves."""
         if isinstance(exception, rate_limits.TooManyUnderWay):
-            return _refusal(request, str(exception.detail), rate_limits.EXPENSIVE_RETRY_SECONDS)
+            wait = rate_limits.EXPENSIVE_RETRY_SECONDS
+            return problems.too_many(request, str(exception.detail), wait)
         return None
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
@@ -56,17 +57,11 @@ class RequestCost:
             limit = rate_limits.seconds_limit_of_address(request)
         request._seconds_limit = limit
         remainders = rate_limits.count_request([limit] if limit else [])
-        wait = max((remainder.wait for remainder in remainders), default=0)
+        wait = rate_limits.wait_of(remainders)
         if not wait:
             return None
         detail = (
             "Your requests have taken more time than is allowed: "
             f"{limit.requests} s in {limit.seconds} s. Try again in {wait} s."  # type: ignore[union-attr]
         )
-        return _refusal(request, detail, wait)
-
-
-def _refusal(request: HttpRequest, detail: str, wait: int) -> HttpResponse:
-    response = problems.answer(request, 429, detail)
-    response["Retry-After"] = str(wait)
-    return response
+        return problems.too_many(request, detail, wait)
