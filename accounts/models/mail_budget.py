@@ -1,12 +1,10 @@
 """The mails that FOAM sends to an address whose owner has not confirmed that they want them."""
 
-import hashlib
-import hmac
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
+from django.utils.crypto import salted_hmac
 
 from accounts.email_addresses import mailbox_of
 
@@ -56,8 +54,8 @@ class MailBudget(models.Model):
 
 def digest_of(address: str) -> str:
     """Return the keyed hash of the mailbox of an address."""
-    key = hmac.digest(settings.SECRET_KEY.encode(), b"accounts.mail_budget", "sha256")
-    return hmac.new(key, mailbox_of(address).encode(), hashlib.sha256).hexdigest()
+    salt = "accounts.mail_budget"
+    return salted_hmac(salt, mailbox_of(address), algorithm="sha256").hexdigest()
 
 
 @transaction.atomic

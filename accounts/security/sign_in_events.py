@@ -6,9 +6,12 @@ from typing import Any
 from allauth.account import signals as account_signals
 from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa import signals as factor_signals
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import signals as auth_signals
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db.models import signals as model_signals
 from django.utils import timezone
@@ -29,10 +32,6 @@ LOCK_OUT_INTERVAL = timedelta(minutes=5)
 
 def connect() -> None:
     """Connect the followers; a second call changes nothing."""
-    from allauth.mfa.models import Authenticator  # noqa: PLC0415
-    from allauth.socialaccount.models import SocialAccount  # noqa: PLC0415
-    from django.contrib.auth.models import Group  # noqa: PLC0415
-
     for signal, follower in (
         (auth_signals.user_logged_in, follow_sign_in),
         (auth_signals.user_logged_in, idle.begin),

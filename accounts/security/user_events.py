@@ -18,7 +18,7 @@ from accounts.security.person import acting_person
 
 Verb = AccountChange.Verb
 PROFILE_FIELDS = ("username", "first_name", "last_name", "timezone")
-RIGHT_FIELDS = ("is_staff", "is_superuser")
+RIGHT_FLAGS = ("is_staff", "is_superuser")
 
 
 def follow_save(user: User, stored: Mapping[str, Any] | None, has_new_password: bool) -> None:
@@ -61,7 +61,7 @@ def _follow_edit(user: User, stored: Mapping[str, Any], has_new_password: bool) 
             text = f"The e-mail address of your account is now {user.email}."
             tell_owner(email, "Your e-mail address was changed", text)
     rights = [
-        f"{name}: {getattr(user, name)}" for name in _changed_names(user, stored, RIGHT_FIELDS)
+        f"{name}: {getattr(user, name)}" for name in _changed_names(user, stored, RIGHT_FLAGS)
     ]
     if rights:
         _follow_rights(user, "; ".join(rights), email)

@@ -59,8 +59,8 @@ def cost_of_edit(stored: Any, edited: Any) -> dict[str, int]:
 
 
 def word_bytes(reminder: Any) -> int:
-    words = sum(len(text.encode()) for text in (reminder.title, reminder.body, *reminder.tags))
-    return words + _date_bytes(reminder)
+    texts = (reminder.title, reminder.body, *reminder.tags)
+    return sum(len(text.encode()) for text in texts) + _date_bytes(reminder)
 
 
 def _date_bytes(reminder: Any) -> int:

@@ -17,7 +17,7 @@ def beat() -> list[str]:
 def web(port: int, workers: int = 1, *options: str) -> list[str]:
     """Return the arguments of the web server; the last of repeated options counts."""
     size = ["--workers", str(workers), "--threads", "4", "--no-control-socket"]
-    # As foam/processes/gunicorn_conf.py has them.
-    front = ["--worker-class", WORKER_CLASS, "--forwarder-headers", ""]
-    command = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, *front, *options]
+    # As foam/processes/gunicorn_conf.py has it. The class itself believes no header.
+    size += ["--worker-class", WORKER_CLASS]
+    command = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *size, *options]
     return [*command, "foam.wsgi:application"]

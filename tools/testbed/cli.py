@@ -81,9 +81,9 @@ class TestbedCommand(BaseCommand):
         self.add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        words = [sys.executable, "-m", self.module, *words_of(self.add_options, options)]
+        command = [sys.executable, "-m", self.module, *words_of(self.add_options, options)]
         try:
-            code = run_and_wait(words, dict(os.environ), Signals())
+            code = run_and_wait(command, dict(os.environ), Signals())
         except Stop as stop:
             code = 128 + stop.signal
         sys.exit(code)
