@@ -72,11 +72,11 @@ class TagFilter(filters.CharFilter):
 
 
 class ReminderFilter(filters.FilterSet):
-    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
+    status = filters.MultipleChoiceFilter("plan__status", choices=Reminder.Status.choices)
     tag = TagFilter(method="with_tags", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
-    due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
-    due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
+    due_after = InstantFilter("plan__next_due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("plan__next_due_at", lookup_expr="lt", label="Due before")
     updated_since = filters.CharFilter(
         method="ignore",
         label="Changed since",
@@ -124,6 +124,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
+    ordering_paths = {"next_due_at": "plan__next_due_at"}
     query_params = {
         "upcoming": {"count"},
         "explain": {"at"},
