@@ -30,7 +30,7 @@ from django.db.models import NOT_PROVIDED, CheckConstraint, Field
 BASELINE = {
     "accounts": "0001_initial",
     "notifications": "0001_initial",
-    "reminders": "0003_plan",
+    "reminders": "0004_lists",
 }
 # Tables with few rows, for which an index or a check takes no time.
 SMALL = {

@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations b62b24fede90937fe36d21a422626b28b21d9058188bfae2b3ea39d9fd80065c.
+-- Written by `make database` of the migrations 1dea643fc91a73e29dbead1fab245343e6076d27f0ad36b559d8b8ac5572749a.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -98,6 +98,17 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION reminders_keys(owner bigint, title text, body text, tags text[], deleted timestamp with time zone) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN deleted IS NULL THEN array_to_tsvector(
+        ARRAY(
+            SELECT owner || ':' || left(word, 100) FROM unnest(tsvector_to_array(
+                to_tsvector('simple', title || ' ' || body || ' ' || array_to_string(tags, ' '))
+            )) AS word
+        ) || ARRAY(SELECT owner || '#' || tag FROM unnest(tags) AS tag)
+    ) END
+$$;
 CREATE FUNCTION reminders_revision_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -850,6 +861,7 @@ CREATE TABLE reminders_reminder (
     deleted_at timestamp with time zone,
     owner_id bigint NOT NULL,
     daily_messages integer DEFAULT 0 NOT NULL,
+    keys tsvector GENERATED ALWAYS AS (reminders_keys(owner_id, (title)::text, body, (tags)::text[], deleted_at)) STORED,
     CONSTRAINT reminders_reminder_version_check CHECK ((version >= 0))
 );
 CREATE TABLE reminders_reminder_channels (
@@ -1213,13 +1225,19 @@ CREATE INDEX reminders_heartbeat_name_bc7e9704_like ON reminders_heartbeat USING
 CREATE INDEX reminders_occurrence_follow_up ON reminders_occurrence USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
 CREATE INDEX reminders_occurrence_period ON reminders_occurrence USING brin (recorded_at);
 CREATE INDEX reminders_plan_due ON reminders_plan USING btree (next_fire_at) WHERE ((status)::text = 'active'::text);
+CREATE INDEX reminders_plan_idle ON reminders_plan USING btree (owner_id, status, reminder_id) WHERE (NOT ((status)::text = 'active'::text));
 CREATE INDEX reminders_plan_next ON reminders_plan USING btree (owner_id, next_due_at, reminder_id);
 CREATE INDEX reminders_plan_resume ON reminders_plan USING btree (paused_until) WHERE ((paused_until IS NOT NULL) AND ((status)::text = 'paused'::text));
+CREATE INDEX reminders_reminder_by_created ON reminders_reminder USING btree (owner_id, created_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX reminders_reminder_by_id ON reminders_reminder USING btree (owner_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX reminders_reminder_by_title ON reminders_reminder USING btree (owner_id, title, id) WHERE (deleted_at IS NULL);
+CREATE INDEX reminders_reminder_by_updated ON reminders_reminder USING btree (owner_id, updated_at, id) WHERE (deleted_at IS NULL);
 CREATE INDEX reminders_reminder_channels_channel_id_f206bfa9 ON reminders_reminder_channels USING btree (channel_id);
 CREATE INDEX reminders_reminder_channels_reminder_id_cc5b4b2f ON reminders_reminder_channels USING btree (reminder_id);
 CREATE INDEX reminders_reminder_escalate_channels_channel_id_27bacc3c ON reminders_reminder_escalate_channels USING btree (channel_id);
 CREATE INDEX reminders_reminder_escalate_channels_reminder_id_745f050c ON reminders_reminder_escalate_channels USING btree (reminder_id);
 CREATE UNIQUE INDEX reminders_reminder_external_id_once_per_owner ON reminders_reminder USING btree (owner_id, external_id) WHERE ((deleted_at IS NULL) AND (external_id IS NOT NULL));
+CREATE INDEX reminders_reminder_keys ON reminders_reminder USING gin (keys) WITH (fastupdate=off);
 CREATE UNIQUE INDEX reminders_reminder_list ON reminders_reminder USING btree (owner_id, id DESC);
 CREATE INDEX reminders_response_occurrence_id_3a42f9c7 ON reminders_response USING btree (occurrence_id);
 CREATE INDEX reminders_revision_old ON reminders_revision USING btree (at);
@@ -1423,6 +1441,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
 ('reminders', '0019_restored', now()),
 ('reminders', '0002_quotas', now()),
 ('reminders', '0003_plan', now()),
+('reminders', '0004_lists', now()),
 ('sessions', '0001_initial', now()),
 ('socialaccount', '0001_initial', now()),
 ('socialaccount', '0002_token_max_lengths', now()),

@@ -88,6 +88,12 @@ class Plan(models.Model):
                 condition=Q(status="active"),
                 name="reminders_plan_due",
             ),
+            # The paused and finished ones of an owner. A firing writes it at the last instant only.
+            models.Index(
+                fields=["owner", "status", "reminder"],
+                condition=~Q(status="active"),
+                name="reminders_plan_idle",
+            ),
             # The list of an owner, soonest first.
             models.Index(fields=["owner", "next_due_at", "reminder"], name="reminders_plan_next"),
             # tick.TICK_STATE: empty most of the time.

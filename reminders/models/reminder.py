@@ -132,8 +132,17 @@ class Reminder(ReminderPlan, ReminderValidation):
             ),
         ]
         indexes = [
-            # The API's list, by owner and in the order of its cursor.
+            # Unique in the database, for the foreign key of its plan: see sql/plan.sql.
             models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
+            # The orders of a list: see reminders.lists.page. A firing writes none of these.
+            *(
+                models.Index(
+                    fields=["owner", *columns],
+                    condition=Q(deleted_at=None),
+                    name=f"reminders_reminder_by_{columns[0].removesuffix('_at')}",
+                )
+                for columns in (["id"], ["title", "id"], ["created_at", "id"], ["updated_at", "id"])
+            ),
         ]
 
     def __str__(self) -> str:
