@@ -15,7 +15,6 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import override_settings
 from django.urls import clear_url_caches
-from django.utils import timezone
 
 from accounts.models import ApiToken
 from benchmarks import databases

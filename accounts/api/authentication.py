@@ -1,7 +1,11 @@
 """Authentication by API token, `Authorization: Bearer foam_…`, and what its scopes allow."""
 
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Model
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -10,6 +14,10 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiToken, User
+from accounts.sql import CompiledQuery
+
+# Stand for the values of the compiled query.
+DIGEST, NOW = "the digest of a secret", datetime.max.replace(tzinfo=UTC)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -18,21 +26,37 @@ class TokenAuthentication(BaseAuthentication):
         if scheme.lower() != b"bearer":
             return None
         now = timezone.now()
-        try:
-            token = (
-                ApiToken.objects.valid(now)
-                .for_api()
-                .for_secret(secret.strip().decode("ascii"))
-                .select_related("user")
-                .get()
-            )
-        except (UnicodeDecodeError, ApiToken.DoesNotExist):
-            raise AuthenticationFailed("This token is unknown, expired or revoked.") from None
+        token = read_token(secret.strip(), now)
+        if token is None:
+            raise AuthenticationFailed("This token is unknown, expired or revoked.")
         token.touch(now)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="FOAM"'
+
+
+def read_token(secret: bytes, now: datetime) -> ApiToken | None:
+    """Return the valid token of the API with this secret, with its user; else None."""
+    digest = ApiToken.digest_of(secret.decode("latin-1"))
+    rows = _token_query().fetch(digest=digest, now=now)
+    if not rows:
+        return None
+    row, names = rows[0], _names(ApiToken)
+    token = ApiToken.from_db(DEFAULT_DB_ALIAS, names, row[: len(names)])
+    token.user = User.from_db(DEFAULT_DB_ALIAS, _names(User), row[len(names) :])
+    return token
+
+
+@cache
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@cache
+def _token_query() -> CompiledQuery:
+    tokens = ApiToken.objects.valid(NOW).for_api().filter(digest=DIGEST)
+    return CompiledQuery(tokens.select_related("user"), {"digest": DIGEST, "now": NOW})
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

@@ -7,8 +7,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet
 
 from accounts.models.queries import EqualsAny
+from accounts.sql import in_index_order
 from notifications.models import Channel
-from notifications.sql import in_index_order
 
 
 def read_first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: bool) -> list[Any]:

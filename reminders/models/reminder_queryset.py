@@ -12,8 +12,9 @@ from django.db.models import Prefetch
 from accounts import quotas
 from accounts.models import SYSTEM_USER_ID
 from accounts.models.queries import EqualsAny
+from accounts.sql import in_index_order
 from notifications.models import Channel
-from notifications.sql import in_index_order, write_or_isolate
+from notifications.sql import write_or_isolate
 from reminders.models import last_loss
 from reminders.models.change import Change, new_change
 from reminders.models.errors import ExternalIdTaken, is_external_id_taken
