@@ -29,9 +29,9 @@ def values_of(rows: Callable[[], QuerySet[Any]]) -> Callable[..., HttpResponse]:
     """Return a view that lists the newest rows of the benchmark's user, or shows one."""
 
     def view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        queryset = rows().values()
-        found = list(queryset.order_by("-id")[:PAGE_SIZE]) if pk is None else queryset.get(pk=pk)
-        return HttpResponse(orjson.dumps(found, default=str), content_type="application/json")
+        values = rows().values()
+        data = list(values.order_by("-id")[:PAGE_SIZE]) if pk is None else values.get(pk=pk)
+        return HttpResponse(orjson.dumps(data, default=str), content_type="application/json")
 
     return view
 

@@ -60,18 +60,13 @@ FROM notifications_delivery;
 """
 
 
-class Case(NamedTuple):
+class MeasuredRequest(NamedTuple):
     """A request, and the floor that it is compared with."""
 
     method: str
     path: str
     floor: str = ""
     body: Any = None
-
-
-class Answer(NamedTuple):
-    status: str
-    body: bytes
 
 
 def measure(bench: Bench) -> Part:
@@ -97,9 +92,9 @@ def served() -> Iterator[WSGIHandler]:
     clear_url_caches()
 
 
-def cases() -> dict[str, Case]:
+def cases() -> dict[str, MeasuredRequest]:
     """Return the requests to measure, by name."""
-    found = {}
+    requests = {}
     for noun, model in (
         ("reminders", Reminder),
         ("occurrences", Occurrence),
@@ -107,22 +102,26 @@ def cases() -> dict[str, Case]:
         ("inbox", InboxMessage),
     ):
         pk = model.objects.filter(pk__gt=0).values_list("pk", flat=True)[0]
-        found[f"{noun}, {PAGE_SIZE}"] = Case("GET", f"{API}/{noun}/", f"{FLOOR}/{noun}/")
+        requests[f"{noun}, {PAGE_SIZE}"] = MeasuredRequest(
+            "GET", f"{API}/{noun}/", f"{FLOOR}/{noun}/"
+        )
         single = {"deliveries": "delivery", "inbox": "message"}.get(noun, noun.removesuffix("s"))
-        found[single] = Case("GET", f"{API}/{noun}/{pk}/", f"{FLOOR}/{noun}/{pk}/")
-    found["create"] = Case("POST", f"{API}/reminders/", body=NEW)
-    found["me"] = Case("GET", f"{API}/me/")
-    return found
+        requests[single] = MeasuredRequest("GET", f"{API}/{noun}/{pk}/", f"{FLOOR}/{noun}/{pk}/")
+    requests["create"] = MeasuredRequest("POST", f"{API}/reminders/", body=NEW)
+    requests["me"] = MeasuredRequest("GET", f"{API}/me/")
+    return requests
 
 
 def measure_cases(bench: Bench, application: WSGIHandler) -> dict[str, list[float]]:
     """Return the milliseconds of CPU by name; of each round the least."""
     _, token = ApiToken.issue(seed.seed_owner(), "bench")
-    calls: dict[str, Callable[[], Answer]] = {}
-    for name, case in {**cases(), STATIC: Case("GET", f"{FLOOR}/static/")}.items():
+    calls: dict[str, Callable[[], None]] = {}
+    for name, case in {**cases(), STATIC: MeasuredRequest("GET", f"{FLOOR}/static/")}.items():
         calls[name] = caller(application, token, case)
         if case.floor:
-            calls[f"{name}, values()"] = caller(application, token, Case("GET", case.floor))
+            calls[f"{name}, values()"] = caller(
+                application, token, MeasuredRequest("GET", case.floor)
+            )
     least: dict[str, list[float]] = {name: [] for name in calls}
     for _ in bench.rounds():
         for name, call in calls.items():
@@ -130,7 +129,7 @@ def measure_cases(bench: Bench, application: WSGIHandler) -> dict[str, list[floa
     return least
 
 
-def caller(application: WSGIHandler, token: str, case: Case) -> Callable[[], Answer]:
+def caller(application: WSGIHandler, token: str, case: MeasuredRequest) -> Callable[[], None]:
     body = b"" if case.body is None else json.dumps(case.body).encode()
     environ: Mapping[str, Any] = {
         "REQUEST_METHOD": case.method,
@@ -148,7 +147,7 @@ def caller(application: WSGIHandler, token: str, case: Case) -> Callable[[], Ans
         "wsgi.url_scheme": "http",
     }
 
-    def call() -> Answer:
+    def call() -> None:
         status = ""
 
         def start_response(line: str, headers: object) -> None:
@@ -159,7 +158,6 @@ def caller(application: WSGIHandler, token: str, case: Case) -> Callable[[], Ans
         answer = b"".join(response)
         response.close()
         assert status.startswith("2"), (status, answer[:500])
-        return Answer(status, answer)
 
     return call
 

@@ -1,15 +1,8 @@
-"""Queries that Django does not write by itself: one plan for an owner's rows, and one statement.
-
-with_related reads rows and their related rows in one statement, and so from one snapshot. With two
-statements the second may see a commit in between: an answer could show a delivery without attempts
-beside a failed attempt.
-"""
+"""Queries that Django does not write by itself: one plan for the rows of one owner."""
 
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Func, Model, OuterRef, QuerySet
-from django.db.models.functions import JSONObject
+from django.db.models import BooleanField, Func, Model
 
 
 class EqualsAny(Func):
@@ -26,14 +19,6 @@ class EqualsAny(Func):
 
     def __init__(self, column: Any, value: Any) -> None:
         super().__init__(column, value)
-
-
-def with_related(
-    rows: QuerySet[Any], name: str, related: QuerySet[Any], key: str, **columns: Any
-) -> QuerySet[Any]:
-    """Add the attribute `name` to each row: a list of its related rows, as dicts of `columns`."""
-    objects = related.filter(**{key: OuterRef("pk")}).values(row=JSONObject(**columns))
-    return rows.annotate(**{name: ArraySubquery(objects)})
 
 
 def keep_related(instance: Model, name: str, related: list[Any]) -> None:

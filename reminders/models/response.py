@@ -7,8 +7,6 @@ from django.conf import settings
 from django.db import models
 
 from accounts.audit.actor import Source, current_actor
-from accounts.models import User
-from accounts.models.queries import with_related
 from notifications.models import Channel
 
 # The sources of a response; LINK is one in a message, without signing in: `channel` received it.
@@ -60,31 +58,6 @@ def new_response(occurrence: Any, verb: Response.Verb, now: datetime, detail: st
     )
 
 
-def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
-    """Annotate each occurrence with `response_rows` for `responses_of`, in one statement."""
-    return with_related(
-        occurrences,
-        "response_rows",
-        Response.objects.order_by("id"),
-        "occurrence",
-        id="id",
-        verb="verb",
-        at="at",
-        face="face",
-        user_id="user_id",
-        username="user__username",
-        channel_id="channel_id",
-        detail="detail",
-    )
-
-
-def responses_of(occurrence: Any) -> list[Response]:
-    """Return the responses to an occurrence of `with_responses`."""
-    responses = []
-    for row in occurrence.response_rows:
-        at, username = datetime.fromisoformat(row.pop("at")), row.pop("username")
-        response = Response(occurrence=occurrence, at=at, **row)
-        if username is not None:
-            response.user = User(pk=response.user_id, username=username)
-        responses.append(response)
-    return responses
+def answered_since(occurrences: models.QuerySet[Any], since: datetime) -> models.QuerySet[Any]:
+    """Return the occurrences that have a response of `since` or later."""
+    return occurrences.filter(pk__in=Response.objects.filter(at__gte=since).values("occurrence"))

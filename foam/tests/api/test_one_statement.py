@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
+from foam.tests.api.statements import captured_statements
 from notifications.models import Attempt, Delivery
 from reminders.engine import tick
 
@@ -15,12 +14,9 @@ B = "/api/v1/"
 
 
 def statements_of(api, url, *tables):
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with captured_statements() as texts:
         answer = api.get(url)
-    sql = [query["sql"] for query in captured]
-    return answer.json(), [text for text in sql if any(table in text for table in tables)]
+    return answer.json(), [text for text in texts if any(table in text for table in tables)]
 
 
 @pytest.fixture
