@@ -1,7 +1,8 @@
 """Statements beside Django's: bound on the server, and planned once for each session."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -15,6 +16,12 @@ SET LOCAL enable_seqscan = off;
 SET LOCAL enable_sort = off;
 SET LOCAL enable_incremental_sort = off
 """
+
+# Stand for the values of a compiled query. No row has such an id, instant or digest.
+OWNER, PK = 2**63 - 2, 2**63 - 3
+NOW = datetime.max.replace(tzinfo=UTC)
+DIGEST = "the digest of a secret"
+MARKERS = {"owner": OWNER, "pk": PK, "now": NOW, "digest": DIGEST}
 
 
 @contextmanager
@@ -42,25 +49,16 @@ def server_cursor() -> Iterator[psycopg.Cursor[Any]]:
         yield cursor
 
 
-def fetch_rows(queryset: QuerySet[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of a queryset as PostgreSQL returns them, without Django's conversions."""
-    with server_cursor() as cursor:
-        cursor.execute(_with_literals(queryset, {}), {}, binary=True)
-        return cursor.fetchall()
-
-
 class CompiledQuery:
     """A queryset that Django compiles once for a process, and PostgreSQL plans once for a session.
 
-    In the queryset a marker stands for each value that is given later. `markers` has them by name;
-    a marker must not occur as anything else. Rows come as PostgreSQL returns them, without Django's
-    conversions. Behind PgBouncer nothing is prepared: see foam.postgresql.settings.
+    In the queryset OWNER, PK, NOW and DIGEST stand for values that `fetch` gets by the names of
+    MARKERS. Rows come as PostgreSQL returns them, without Django's conversions. Behind PgBouncer
+    nothing is prepared: see foam.postgresql.settings.
     """
 
-    def __init__(
-        self, queryset: QuerySet[Any], markers: Mapping[str, Any], *, is_prepared: bool = True
-    ) -> None:
-        self.sql = _with_literals(queryset, markers)
+    def __init__(self, queryset: QuerySet[Any], *, is_prepared: bool = True) -> None:
+        self.sql = _with_placeholders(queryset)
         self.is_prepared = is_prepared
 
     def fetch(self, **values: Any) -> list[tuple[Any, ...]]:
@@ -69,7 +67,7 @@ class CompiledQuery:
             return cursor.fetchall()
 
 
-def _with_literals(queryset: QuerySet[Any], markers: Mapping[str, Any]) -> str:
+def _with_placeholders(queryset: QuerySet[Any]) -> str:
     """Return the statement with all constants in its text, and a placeholder for each marker.
 
     PostgreSQL cannot tell the type of some constants that are bound, such as keys of JSON, and
@@ -78,6 +76,6 @@ def _with_literals(queryset: QuerySet[Any], markers: Mapping[str, Any]) -> str:
     connection.ensure_connection()
     client = psycopg.ClientCursor(connection.connection)
     text = client.mogrify(*queryset.query.sql_with_params()).replace("%", "%%")
-    for name, marker in markers.items():
+    for name, marker in MARKERS.items():
         text = text.replace(client.mogrify("%s", [marker]).strip(), f"%({name})s")
     return text

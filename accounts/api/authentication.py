@@ -1,6 +1,6 @@
 """Authentication by API token, `Authorization: Bearer foam_…`, and what its scopes allow."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -14,10 +14,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiToken, User
-from accounts.sql import CompiledQuery
-
-# Stand for the values of the compiled query.
-DIGEST, NOW = "the digest of a secret", datetime.max.replace(tzinfo=UTC)
+from accounts.sql import DIGEST, NOW, CompiledQuery
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -56,7 +53,7 @@ def _names(model: type[Model]) -> list[str]:
 @cache
 def _token_query() -> CompiledQuery:
     tokens = ApiToken.objects.valid(NOW).for_api().filter(digest=DIGEST)
-    return CompiledQuery(tokens.select_related("user"), {"digest": DIGEST, "now": NOW})
+    return CompiledQuery(tokens.select_related("user"))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

@@ -7,26 +7,26 @@ of one row is compiled once, and prepared; filters compile theirs for each reque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import etags
 from accounts.api.base import OwnedViewSet
 from accounts.api.query_parameters import FORMAT, ORDERING, check_query
-from accounts.sql import CompiledQuery, fetch_rows, in_index_order
-
-# Stand for the values of compiled queries. No row has such an id.
-OWNER, PK = 2**63 - 2, 2**63 - 3
+from accounts.sql import OWNER, PK, CompiledQuery, in_index_order
 
 
 class RowFormat(NamedTuple):
     """The columns of a row, `id` first, and the function that makes its part of an answer.
 
-    `show` gets the columns as PostgreSQL returns them, and the request. Instants stay datetimes.
+    A column may name OWNER and NOW of `accounts.sql`. `show` gets the columns as PostgreSQL returns
+    them, and the request. Instants stay datetimes.
     """
 
     columns: Sequence[Any]
@@ -74,23 +74,29 @@ class RowViews(OwnedViewSet):
         self, rows: QuerySet[Any] | None, order: Any, place: Any, limit: int
     ) -> Sequence[dict[str, Any]]:
         """Return the first rows after a place in an order; `rows` None means all of the owner."""
-        owner_id = int(self.request.user.pk or 0)
         if order.field != "id":
-            rows = self.get_queryset() if rows is None else rows
-            page = fetch_rows(
-                self.list_format.select(order.sort(order.beyond(rows, place))[:limit])
-            )
-            return [self.list_format.show(row, self.request) for row in page]
+            rows = order.beyond(self.get_queryset() if rows is None else rows, place)
+            return self._show_all(self._compile(order.sort(rows)[:limit]), pk=None)
         with in_index_order() if self.by_index else nullcontext():
             if rows is None:
                 query = _page_query(type(self), order.is_falling, place is not None, limit)
-                page = query.fetch(owner=owner_id, pk=place and place.id)
             else:
                 rows = order.beyond(rows, place)
-                first = self.first_rows(rows, owner_id, limit, is_falling=order.is_falling)
-                page = fetch_rows(self.list_format.select(first))
-        page.sort(key=lambda row: row[0], reverse=order.is_falling)
-        return [self.list_format.show(row, self.request) for row in page]
+                first = self.first_rows(rows, self._owner_id, limit, is_falling=order.is_falling)
+                query = self._compile(first)
+            page = self._show_all(query, pk=place and place.id)
+        return sorted(page, key=itemgetter("id"), reverse=order.is_falling)
+
+    @property
+    def _owner_id(self) -> int:
+        return int(self.request.user.pk or 0)
+
+    def _compile(self, rows: QuerySet[Any]) -> CompiledQuery:
+        return CompiledQuery(self.list_format.select(rows), is_prepared=False)
+
+    def _show_all(self, query: CompiledQuery, pk: int | None) -> Sequence[dict[str, Any]]:
+        rows = query.fetch(owner=self._owner_id, pk=pk, now=timezone.now())
+        return [self.list_format.show(row, self.request) for row in rows]
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = self.read_row(self.kwargs["pk"])
@@ -105,8 +111,9 @@ class RowViews(OwnedViewSet):
             number = int(pk)
         except ValueError:
             number = 0
-        query, owner_id = _row_query(type(self)), int(self.request.user.pk or 0)
-        rows = query.fetch(owner=owner_id, pk=number) if 0 < number < 2**63 else []
+        query, rows = _row_query(type(self)), []
+        if 0 < number < 2**63:
+            rows = query.fetch(owner=self._owner_id, pk=number, now=timezone.now())
         if not rows:
             raise Http404(f"No {self.model._meta.object_name} matches the given query.")
         return self.detail_format.show(rows[0], self.request)
@@ -135,12 +142,10 @@ def _page_query(
     if has_place:
         rows = rows.filter(**{"pk__lt" if is_falling else "pk__gt": PK})
     first = view.first_rows(rows, OWNER, limit, is_falling=is_falling)
-    markers = {"owner": OWNER, **({"pk": PK} if has_place else {})}
-    page = view.list_format.select(first)
-    return CompiledQuery(page, markers, is_prepared=view.is_page_prepared)
+    return CompiledQuery(view.list_format.select(first), is_prepared=view.is_page_prepared)
 
 
 @lru_cache(maxsize=32)
 def _row_query(view: type[RowViews]) -> CompiledQuery:
     rows = view.model.objects.owned_by(OWNER).filter(pk=PK)
-    return CompiledQuery(view.detail_format.select(rows), {"owner": OWNER, "pk": PK})
+    return CompiledQuery(view.detail_format.select(rows))

@@ -13,6 +13,9 @@ from notifications.models.verification import NEEDS_NO_PROOF
 if TYPE_CHECKING:
     from notifications.models.channel import Channel
 
+# `Channel.is_verified`, for a query.
+IS_VERIFIED = Q(verified_at__isnull=False) | Q(kind__in=NEEDS_NO_PROOF)
+
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def exclude_system(self) -> Self:
@@ -33,7 +36,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         return self.defer("secret", "previous_secret")
 
     def verified(self) -> Self:
-        return self.filter(Q(verified_at__isnull=False) | Q(kind__in=NEEDS_NO_PROOF))
+        return self.filter(IS_VERIFIED)
 
     def inbox_of(self, user: Any) -> "Channel":
         """Return the user's in-app inbox; create it if it does not exist yet."""

@@ -138,7 +138,8 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         """Return the pause that ends last. Reads an owner's pauses once for all of an answer."""
         by_owner = cast("dict[str, Any]", self.context).setdefault("pauses", {})
         if reminder.owner_id not in by_owner:
-            by_owner[reminder.owner_id] = pauses.pauses_of_owner(reminder.owner_id, timezone.now())
+            in_force = pauses.pauses_of_owner(reminder.owner_id, timezone.now())
+            by_owner[reminder.owner_id] = list(in_force)
         covering = [pause for pause in by_owner[reminder.owner_id] if pause.is_of(reminder.tags)]
         if not covering:
             return None

@@ -36,7 +36,7 @@ from reminders.api.preview_serializers import (
     ScheduleSerializer,
     SentenceSerializer,
 )
-from reminders.api.row_formats import OCCURRENCE, OCCURRENCE_WITH_RESPONSES
+from reminders.api.row_formats import OCCURRENCE, OCCURRENCE_WITH_RESPONSES, REMINDER
 from reminders.api.serializers import (
     ExplanationSerializer,
     ReminderSerializer,
@@ -74,7 +74,8 @@ class TagFilter(filters.CharFilter):
 
 
 class ReminderFilter(filters.FilterSet):
-    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices)
+    # One column of one row: nothing comes twice.
+    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices, distinct=False)
     tag = TagFilter(method="with_tags", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
@@ -125,6 +126,8 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     }
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
+    list_format = detail_format = REMINDER
+    by_index = True
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
     query_params = {
         "upcoming": {"count"},
@@ -136,11 +139,12 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         rows: Any = super().get_queryset()
         return rows.with_channels().with_last_loss()
 
-    def read_page(self, rows: Any, order: Any, place: Any, limit: int) -> Any:
-        rows = order.beyond(rows, place)
-        if order.field == "id":
-            return rows.first_rows(limit, is_falling=order.is_falling)
-        return list(order.sort(rows)[:limit])
+    @classmethod
+    def first_rows(
+        cls, rows: QuerySet[Any], owner_id: int, limit: int, *, is_falling: bool
+    ) -> QuerySet[Any]:
+        """Return the first rows by id, along the index (owner, -id)."""
+        return rows.order_by(*(("owner_id", "-pk") if is_falling else ("-owner_id", "pk")))[:limit]
 
     def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(owner=self.request.user, now=timezone.now())

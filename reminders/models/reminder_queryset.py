@@ -12,7 +12,6 @@ from django.db.models import Prefetch
 from accounts import quotas
 from accounts.models import SYSTEM_USER_ID
 from accounts.models.queries import EqualsAny
-from accounts.sql import in_index_order
 from notifications.models import Channel
 from notifications.sql import write_or_isolate
 from reminders.models import last_loss
@@ -54,12 +53,6 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.not_deleted().filter(EqualsAny("owner_id", getattr(user, "pk", user)))
-
-    def first_rows(self, limit: int, *, is_falling: bool) -> "list[Reminder]":
-        """Return an owner's first rows by id, along the index (owner, -id)."""
-        order = ("owner_id", "-pk") if is_falling else ("-owner_id", "pk")
-        with in_index_order():
-            return list(self.order_by(*order)[:limit])
 
     def with_channels(self) -> Self:
         """With the columns of their channels that the API shows."""

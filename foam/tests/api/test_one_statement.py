@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from foam.tests.api.statements import captured_statements
 from notifications.models import Attempt, Delivery
+from notifications.tests.counters import captured_statements
 from reminders.engine import tick
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]

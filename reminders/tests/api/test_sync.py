@@ -229,6 +229,6 @@ def test_queries_are_the_same_however_many_have_changed(
     mark = copied(api)
     for _ in range(10):
         make_reminder()
-    # The token, the horizon, the changes, the reminders, both sorts of channels, the pauses.
-    with django_assert_num_queries(7):
+    # The horizon, the changes, the reminders, both sorts of channels, the pauses.
+    with django_assert_num_queries(6):
         assert len(changes(api, mark)["results"]) == 10
