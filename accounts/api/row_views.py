@@ -101,7 +101,11 @@ class RowViews(OwnedViewSet):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = self.read_row(self.kwargs["pk"])
         self._check_query(request)
-        response = Response(row)
+        return self.answer_with(row)
+
+    def answer_with(self, row: dict[str, Any], **options: Any) -> Response:
+        """Return the answer that shows a row, and remember the edition for its ETag."""
+        response = Response(row, **options)
         response.edition = self._edition_of_row(row)  # type: ignore[attr-defined]
         return response
 

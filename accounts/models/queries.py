@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import BooleanField, Func, Model
+from django.db.models import BooleanField, Func
 
 
 class EqualsAny(Func):
@@ -19,11 +19,3 @@ class EqualsAny(Func):
 
     def __init__(self, column: Any, value: Any) -> None:
         super().__init__(column, value)
-
-
-def keep_related(instance: Model, name: str, related: list[Any]) -> None:
-    """Set the result of `instance.<name>.all()` to these rows, as prefetch_related does."""
-    rows = getattr(instance, name).all()
-    rows._result_cache, rows._prefetch_done = related, True
-    cache = getattr(instance, "_prefetched_objects_cache", {})
-    instance._prefetched_objects_cache = {**cache, name: rows}  # type: ignore[attr-defined]

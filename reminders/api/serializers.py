@@ -1,7 +1,9 @@
 """Serializers of a reminder, its upcoming instants and its explanation."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,7 +17,6 @@ from rest_framework.utils.html import is_html_input
 from accounts.api.base import IsoDuration, ShortList, StrictSerializer
 from accounts.api.serializers import PausedBySerializer
 from accounts.instants import OUT_OF_RANGE
-from accounts.models.queries import keep_related
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel
@@ -123,6 +124,10 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         # `store` checks the model's constraint, as it needs the owner, which is not a field here.
         validators: list[Any] = []
 
+    def get_fields(self) -> dict[str, Any]:
+        """Return copies of fields that are made once: to make them takes as long as to validate."""
+        return deepcopy(_made_fields(type(self)))
+
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         return _not_deleted_ids(
             channel for channel in reminder.channels.all() if not channel.is_verified
@@ -196,15 +201,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         return attrs["timezone"]
 
     def create(self, validated_data: dict[str, Any]) -> Reminder:
-        if "channels" not in validated_data:
-            inbox = Channel.objects.without_secrets().inbox_of(validated_data["owner"])
-            validated_data = {**validated_data, "channels": [inbox]}
-        many = {name: validated_data.get(name, []) for name in ("channels", "escalate_channels")}
-        reminder = self._store(Reminder(), validated_data)
-        for name, channels in many.items():
-            # The answer need not read them again.
-            keep_related(reminder, name, list(dict.fromkeys(channels)))
-        return reminder
+        return self._store(Reminder(), validated_data)
 
     def update(self, instance: Reminder, validated_data: dict[str, Any]) -> Reminder:
         return self._store(instance, validated_data)
@@ -216,6 +213,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             setattr(reminder, name, value)
         reminder.store(now, channels, escalation_channels)
         return reminder
+
+
+@cache
+def _made_fields(serializer: type[ReminderSerializer]) -> dict[str, Any]:
+    return serializers.ModelSerializer.get_fields(serializer())
 
 
 def _not_deleted_ids(channels: Iterable[Channel]) -> list[int]:

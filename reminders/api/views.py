@@ -146,8 +146,12 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         """Return the first rows by id, along the index (owner, -id)."""
         return rows.order_by(*(("owner_id", "-pk") if is_falling else ("-owner_id", "pk")))[:limit]
 
-    def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
-        serializer.save(owner=self.request.user, now=timezone.now())
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        reminder = body.save(owner=request.user, now=timezone.now())
+        where = reverse("reminder-detail", [reminder.pk], request=request)
+        return self.answer_with(self.read_row(reminder.pk), status=201, headers={"Location": where})
 
     def perform_update(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(now=timezone.now())
