@@ -1,7 +1,7 @@
 """Serializers of a reminder, its upcoming instants and its explanation."""
 
 from collections.abc import Iterable
-from copy import deepcopy
+from copy import copy
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -126,7 +126,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
 
     def get_fields(self) -> dict[str, Any]:
         """Return copies of fields that are made once: to make them takes as long as to validate."""
-        return deepcopy(_made_fields(type(self)))
+        return {name: _copy(field) for name, field in _made_fields(type(self)).items()}
 
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         return _not_deleted_ids(
@@ -213,6 +213,16 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             setattr(reminder, name, value)
         reminder.store(now, channels, escalation_channels)
         return reminder
+
+
+def _copy(field: Any) -> Any:
+    """Copy a field that belongs to no serializer yet; only its child knows the field itself."""
+    copied = copy(field)
+    for name in ("child", "child_relation"):
+        if child := getattr(field, name, None):
+            setattr(copied, name, copy(child))
+            getattr(copied, name).parent = copied
+    return copied
 
 
 @cache
