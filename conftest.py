@@ -307,8 +307,8 @@ def later_migration(
 @pytest.fixture
 def unknown(db) -> None:
     """Have tables of which no statistics are known; to build an index leaves some, as do tests."""
-    tables = ["reminders_reminder", "reminders_occurrence", "notifications_channel"]
-    tables += ["notifications_delivery", "accounts_pause"]
+    tables = ["reminders_plan", "reminders_reminder", "reminders_occurrence"]
+    tables += ["notifications_channel", "notifications_delivery", "accounts_pause"]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
         cursor.execute("DELETE FROM pg_statistic WHERE starelid = ANY(%s::regclass[])", [tables])

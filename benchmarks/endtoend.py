@@ -13,7 +13,7 @@ from benchmarks.baselines import posting, tasks
 from benchmarks.bench import Bench
 from benchmarks.report import Cell, Goal, Part, Spread, Table, at_least, at_most, ratios
 from foam.processes.beat_rows import OWN
-from reminders.models import Reminder
+from reminders.models import Plan
 from tools.testbed import seed
 from tools.testbed.load import LoadResult, burst, channels, engine, percentile, receivers
 from tools.testbed.receiver import Receiver
@@ -100,7 +100,7 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
     wait = {naive: 2.0, eta: 2 + count / ENQUEUES, per_task: BEAT_STARTS}[start]
     due_at = seed.whole_second(now + timedelta(seconds=wait))
     seed.add_due(count, to, due_at, now)
-    ids = list(Reminder.objects.filter(next_fire_at=due_at).values_list("pk", flat=True))
+    ids = list(Plan.objects.filter(next_fire_at=due_at).values_list("pk", flat=True))
     start(rig, ids, due_at)
     rig.wait_until(lambda: receiver.count() - before >= count, PATIENCE, "all have arrived")
     arrived = receiver.records()[record_count:]
@@ -108,9 +108,7 @@ def run(rig: Rig, receiver: Receiver, to: Sequence[int], count: int, start: Star
         rig.kill("baseline beat")
         PeriodicTask.objects.exclude(name__in=OWN).delete()
         PeriodicTask.objects.filter(name="tick").update(enabled=True)
-    rig.wait_until(
-        lambda: not Reminder.objects.due(due_at).exists(), PATIENCE, "all have been saved"
-    )
+    rig.wait_until(lambda: not Plan.objects.due(due_at).exists(), PATIENCE, "all have been saved")
     late = sorted(record.at - due_at.timestamp() for record in arrived)
     return BaselineRun(count, late, len(arrived) - len({record.id for record in arrived}))
 

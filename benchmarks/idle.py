@@ -96,14 +96,14 @@ def snapshot() -> Iterator[None]:
     """Hold a snapshot of the database."""
     with psycopg.connect(**connection.get_connection_params()) as session:
         session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        session.execute("SELECT 1 FROM reminders_reminder LIMIT 1")
+        session.execute("SELECT 1 FROM reminders_plan LIMIT 1")
         yield
 
 
 def explain_claim(now: datetime) -> str:
     """Return EXPLAIN (ANALYZE, BUFFERS) of the claim statement that the tick sends."""
     claim = next(
-        text for text in statements_of(lambda: tick.fire_batch(now)) if "reminders_reminder" in text
+        text for text in statements_of(lambda: tick.fire_batch(now)) if "reminders_plan" in text
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("EXPLAIN (ANALYZE, BUFFERS) " + claim.replace("%", "%%"))

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from notifications.models import Delivery
 from reminders.engine.firing import plan_of
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 from reminders.models.occurrence import reference
 from reminders.schedule.message import first_message
 from reminders.schedule.numbering import Count
@@ -15,10 +15,11 @@ from reminders.schedule.numbering import Count
 # day later, or none without a rule. Text and data are as long as FOAM's.
 FLOOR = """
 WITH due AS MATERIALIZED (
-    SELECT r.*, c.channel_id FROM (
-        SELECT * FROM reminders_reminder WHERE status = 'active' AND next_fire_at <= %(now)s
-        ORDER BY next_fire_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    ) r
+    SELECT r.*, p.next_fire_at, p.next_due_at, p.next_lead, p.next_walls, c.channel_id FROM (
+        SELECT * FROM reminders_plan WHERE status = 'active' AND next_fire_at <= %(now)s
+        ORDER BY next_fire_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+    ) p
+    JOIN reminders_reminder r ON r.id = p.reminder_id
     JOIN reminders_reminder_channels c ON c.reminder_id = r.id
 ), fired AS (
     INSERT INTO reminders_occurrence (reminder_id, due_at, lead, status, reason, recorded_at)
@@ -37,14 +38,14 @@ WITH due AS MATERIALIZED (
     FROM fired JOIN due ON due.id = fired.reminder_id
     ON CONFLICT (channel_id, reference) DO NOTHING
 )
-UPDATE reminders_reminder r SET
+UPDATE reminders_plan p SET
     next_fire_at = CASE WHEN due.recurrence <> '' THEN due.next_fire_at + interval '1 day' END,
     next_due_at = CASE WHEN due.recurrence <> '' THEN due.next_due_at + interval '1 day' END,
     next_lead = interval '0', missed_count = 0, error = '',
     next_walls = CASE WHEN due.recurrence <> '' THEN
         ARRAY[(due.next_walls)[1] + interval '1 day'] END,
     status = CASE WHEN due.recurrence <> '' THEN 'active' ELSE 'finished' END
-FROM due WHERE r.id = due.id
+FROM due WHERE p.reminder_id = due.id
 """
 
 
@@ -70,10 +71,8 @@ ADVANCED = (
 @transaction.atomic
 def orm(now: datetime, limit: int) -> int:
     """Fire a batch as the documentation of Django shows it; rules and words are FOAM's own."""
-    due = Reminder.objects.due(now).order_by("next_fire_at")
-    reminders = list(
-        due.select_for_update(skip_locked=True, of=("self",)).prefetch_related("channels")[:limit]
-    )
+    due = Reminder.objects.due(now).order_by("plan__next_fire_at")
+    reminders = list(due.locked(skip=True).prefetch_related("channels")[:limit])
     planned = [plan_of(reminder, now) for reminder in reminders]
     occurrences = Occurrence.objects.bulk_create(
         Occurrence(
@@ -110,5 +109,6 @@ def orm(now: datetime, limit: int) -> int:
         reminder.next_walls = walls
         reminder.missed_count = 0
     # One statement for all rows takes several times as long.
-    Reminder.objects.bulk_update(reminders, ADVANCED, batch_size=100)
+    plans = [reminder.plan for reminder in reminders]
+    Plan.objects.bulk_update(plans, ADVANCED, batch_size=100)
     return len(reminders)

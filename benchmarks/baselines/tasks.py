@@ -35,7 +35,7 @@ app.conf.update(
 @app.task
 def tick() -> None:
     """Start a task for each due reminder: the naive universal task."""
-    for reminder in Reminder.objects.filter(status="active", next_fire_at__lte=datetime.now(UTC)):
+    for reminder in Reminder.objects.due(datetime.now(UTC)):
         remind.delay(reminder.pk)
 
 
@@ -44,5 +44,5 @@ def remind(reminder_id: int) -> None:
     reminder = Reminder.objects.get(pk=reminder_id)
     for channel in reminder.channels.all():
         post(channel.address, reminder)
-    reminder.plan(datetime.now(UTC))
+    reminder.plan_after(datetime.now(UTC))
     reminder.save()

@@ -39,16 +39,19 @@ class Order(NamedTuple):
 
     field: str
     is_falling: bool
+    # The lookup of the field, where that is a column of a related row.
+    path: str
 
     @classmethod
-    def of(cls, text: str) -> Self:
-        return cls(text.removeprefix("-"), text.startswith("-"))
+    def of(cls, text: str, paths: Mapping[str, str]) -> Self:
+        name = text.removeprefix("-")
+        return cls(name, text.startswith("-"), paths.get(name, name))
 
     def flipped(self) -> Self:
         return self._replace(is_falling=not self.is_falling)
 
     def sort(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        names = ["id"] if self.field == "id" else [self.field, "id"]
+        names = ["id"] if self.field == "id" else [self.path, "id"]
         return rows.order_by(*(F(n).desc() if self.is_falling else F(n).asc() for n in names))
 
     def beyond(self, rows: QuerySet[Any], place: Place | None) -> QuerySet[Any]:
@@ -62,11 +65,14 @@ class Order(NamedTuple):
         if self.field == "id":
             return beyond
         if place.value is None:
-            is_null = Q(**{self.field: None})
+            is_null = Q(**{self.path: None})
             return is_null & beyond | ~is_null if self.is_falling else is_null & beyond
-        value = model._meta.get_field(self.field).to_python(place.value)  # type: ignore[union-attr]
-        here = Q(**{self.field: value}) & beyond | Q(**{f"{self.field}__{side}": value})
-        return here if self.is_falling else here | Q(**{self.field: None})
+        for name in self.path.split("__"):
+            column = model._meta.get_field(name)
+            model = column.related_model or model
+        value = column.to_python(place.value)  # type: ignore[union-attr]
+        here = Q(**{self.path: value}) & beyond | Q(**{f"{self.path}__{side}": value})
+        return here if self.is_falling else here | Q(**{self.path: None})
 
     def place(self, row: Any, *, is_backward: bool) -> Place:
         """Return the place of a row, which is an instance or the dict that shows it."""
@@ -92,7 +98,8 @@ class CursorPagination(DrfCursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, size = request, self.get_page_size(request)
-        self.order = Order.of(self._read_ordering(request, view))
+        paths = getattr(view, "ordering_paths", {})
+        self.order = Order.of(self._read_ordering(request, view), paths)
         place = self._read_place(request)
         order = self.order.flipped() if place and place.is_backward else self.order
         # See accounts.api.row_views, which this module cannot import.

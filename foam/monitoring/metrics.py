@@ -27,7 +27,7 @@ from notifications.models import Channel
 from notifications.outbox.queue import due_since
 from notifications.transports import TRANSPORTS, Fault
 from reminders.engine import firing, tick
-from reminders.models import Backlog, Occurrence, Reminder
+from reminders.models import Backlog, Occurrence, Plan
 
 CAP = 10_000
 # A part of the page whose query takes longer is left out.
@@ -191,7 +191,7 @@ def _overdue(now: datetime) -> Iterator[Sample]:
     # Snoozes and nags that are due have an index of their own.
     follow_ups = Occurrence.objects.filter(follow_up_at__lte=now)
     since = follow_ups.order_by("follow_up_at").values_list("follow_up_at", flat=True).first()
-    reminders = Reminder.objects.due(now).order_by("next_fire_at")
+    reminders = Plan.objects.due(now).order_by("next_fire_at")
     for what, oldest, rows in (
         ("reminder", tick.next_fire_at(), reminders),
         ("follow_up", since, follow_ups.order_by("follow_up_at")),

@@ -33,17 +33,19 @@ SECTIONS = [
             "urgent",
             "tags",
             "external_id",
-            "status",
-            "paused_until",
-            "next_due_at",
-            "fired_count",
-            "error",
             "version",
             "created_at",
             "updated_at",
             "deleted_at",
         ),
-        {"channels": "channel_ids", "escalate_channels": "escalation_ids"},
+        {
+            "channels": "channel_ids",
+            "escalate_channels": "escalation_ids",
+            **{
+                name: f"plan__{name}"
+                for name in ("status", "paused_until", "next_due_at", "fired_count", "error")
+            },
+        },
         {
             "channel_ids": _channel_ids(Reminder.channels.through),
             "escalation_ids": _channel_ids(Reminder.escalate_channels.through),

@@ -87,7 +87,7 @@ def _is_erased(reminder: Reminder) -> bool:
 def _locked(ids: Sequence[int], *, with_owner: bool = False) -> list[Reminder]:
     rows = Reminder.objects.filter(pk__in=ids).order_by("pk")
     rows = rows.select_related("owner") if with_owner else rows
-    return list(rows.select_for_update(no_key=True, of=("self",)))
+    return list(rows.locked())
 
 
 def _without(reasons: Refusals, changed: Sequence[Any]) -> Refusals:

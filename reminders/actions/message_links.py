@@ -90,7 +90,7 @@ def act(pressed: Pressed, now: datetime) -> Answer:
 @transaction.atomic
 def _snooze(link: LinkContext, pressed: Pressed, now: datetime) -> Answer:
     # The same lock as in responses.snooze: of two presses at once the second sees the first.
-    Reminder.objects.select_for_update(no_key=True).get(pk=link.occurrence.reminder_id)
+    Reminder.objects.locked().get(pk=link.occurrence.reminder_id)
     link.occurrence.refresh_from_db()
     if answer := _earlier_answer(link, pressed, now):
         return answer

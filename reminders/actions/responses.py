@@ -44,7 +44,7 @@ def snooze(occurrence: Occurrence, until: datetime, now: datetime) -> bool:
     """
     check_until(until, now)
     # The lock orders this before or after a pause, a resume or a deletion of the reminder.
-    reminder = Reminder.objects.select_for_update(no_key=True).get(pk=occurrence.reminder_id)
+    reminder = Reminder.objects.locked().get(pk=occurrence.reminder_id)
     unanswered = Occurrence.objects.unanswered().filter(pk=occurrence.pk)
     same = {"status": Occurrence.Status.SNOOZED, "speaks_again_at": until}
     is_new = reminder.deleted_at is None and bool(

@@ -28,8 +28,8 @@ class ReminderStateFilter(StateFilter):
         if value == "deleted":
             return rows.exclude(deleted_at=None)
         if value == "error":
-            return rows.filter(status=Reminder.Status.ACTIVE, error__gt="")
-        return rows.filter(status=value, deleted_at=None)
+            return rows.filter(plan__status=Reminder.Status.ACTIVE, plan__error__gt="")
+        return rows.filter(plan__status=value, deleted_at=None)
 
 
 class DueFilter(admin.SimpleListFilter):

@@ -219,7 +219,7 @@ class ReminderAdmin(
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # What is due next comes first where that is asked for: the tick has an index of it.
-        return ("next_fire_at", "id") if DueFilter.parameter_name in request.GET else ("-id",)
+        return ("plan__next_fire_at", "id") if DueFilter.parameter_name in request.GET else ("-id",)
 
     def get_urls(self) -> Any:
         view = require_POST(self.admin_site.admin_view(self.preview))

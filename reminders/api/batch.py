@@ -117,7 +117,7 @@ def upsert(
     while True:
         try:
             with transaction.atomic():
-                own = Reminder.objects.owned_by(user).select_for_update()
+                own = Reminder.objects.owned_by(user).locked()
                 stored = own.filter(external_id=external_id).first()
                 if check is not None:
                     check(stored)

@@ -78,6 +78,11 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         required=False,
         help_text="Ids of the channels that get the escalation: see `escalate_after`.",
     )
+    # Columns of its plan.
+    status = serializers.ChoiceField(choices=Reminder.Status.choices, read_only=True)
+    paused_until = serializers.DateTimeField(allow_null=True, read_only=True)
+    next_due_at = serializers.DateTimeField(allow_null=True, read_only=True)
+    error = serializers.CharField(read_only=True)
     paused_by = serializers.SerializerMethodField(
         help_text="The current pause of one of its tags, of all your reminders or of everything; "
         "null for none. `next_due_at` is shown during a pause as well."
@@ -113,14 +118,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             "created_at",
             "updated_at",
         ]
-        read_only_fields = [
-            "status",
-            "paused_until",
-            "next_due_at",
-            "schedule_text",
-            "error",
-            "version",
-        ]
+        read_only_fields = ["schedule_text", "version"]
         # `store` checks the model's constraint, as it needs the owner, which is not a field here.
         validators: list[Any] = []
 

@@ -75,11 +75,13 @@ class TagFilter(filters.CharFilter):
 
 class ReminderFilter(filters.FilterSet):
     # One column of one row: nothing comes twice.
-    status = filters.MultipleChoiceFilter(choices=Reminder.Status.choices, distinct=False)
+    status = filters.MultipleChoiceFilter(
+        "plan__status", choices=Reminder.Status.choices, distinct=False
+    )
     tag = TagFilter(method="with_tags", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
-    due_after = InstantFilter("next_due_at", lookup_expr="gte", label="Due from")
-    due_before = InstantFilter("next_due_at", lookup_expr="lt", label="Due before")
+    due_after = InstantFilter("plan__next_due_at", lookup_expr="gte", label="Due from")
+    due_before = InstantFilter("plan__next_due_at", lookup_expr="lt", label="Due before")
     updated_since = filters.CharFilter(
         method="ignore",
         label="Changed since",
@@ -129,6 +131,7 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     list_format = detail_format = REMINDER
     by_index = True
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
+    ordering_paths = {"next_due_at": "plan__next_due_at"}
     query_params = {
         "upcoming": {"count"},
         "explain": {"at"},

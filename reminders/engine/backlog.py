@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.audit.actor import current_actor
 from accounts.models import SYSTEM_USER_ID
-from reminders.models import Backlog, Reminder
+from reminders.models import Backlog, Plan
 from reminders.models.backlog import BURST, LATE
 
 log = logging.getLogger(__name__)
@@ -69,12 +69,12 @@ def decide(
 
 def count_remaining(backlog: Backlog) -> int:
     """Return the number of reminders in the backlog that have not fired or been missed yet."""
-    return Reminder.objects.due(backlog.due_before).exclude_system().count()
+    return Plan.objects.due(backlog.due_before).exclude_system().count()
 
 
 def _count(now: datetime, limit: int) -> int:
     """Return the number of late reminders, up to `limit`."""
-    late = Reminder.objects.due(now - LATE).exclude_system().order_by("next_fire_at")
+    late = Plan.objects.due(now - LATE).exclude_system().order_by("next_fire_at")
     return late[:limit].count()
 
 
@@ -101,5 +101,5 @@ def _add_late(backlog: Backlog, now: datetime) -> None:
     """
     backlog.due_before = max(backlog.due_before, now - LATE)
     backlog.save(update_fields=["due_before"])
-    canary = Reminder.objects.due(backlog.due_before).filter(pk=SYSTEM_USER_ID)
+    canary = Plan.objects.due(backlog.due_before).filter(pk=SYSTEM_USER_ID)
     canary.update(next_fire_at=now)

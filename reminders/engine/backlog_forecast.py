@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField, Func, QuerySet, Value
 from django.db.models.functions import Mod
 
 from reminders.engine.firing import plan_of
-from reminders.models import Backlog, Reminder
+from reminders.models import Backlog, Plan, Reminder
 from reminders.models.backlog import LATE
 from reminders.recurrence import Fire, RecurrenceError
 from reminders.schedule.message import format_duration
@@ -103,7 +103,7 @@ def forecast(now: datetime, rate: int | None = None) -> BacklogForecast:
     """Return the forecast of the open backlog, or of what is late; at `rate`, if that is given."""
     backlog = Backlog.objects.open().select_related("decided_by").first()
     due_before = backlog.due_before if backlog else now - LATE
-    late = Reminder.objects.due(due_before).exclude_system()
+    late = Plan.objects.due(due_before).exclude_system()
     overdue = late.order_by("next_fire_at")[: MAX_COUNT + 1].count()
     oldest = late.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
     if rate is None:
@@ -159,13 +159,14 @@ class _SampleSums:
 
 
 def _plan_sample(
-    late: QuerySet[Reminder], overdue: int, due_before: datetime, now: datetime
+    late: QuerySet[Plan], overdue: int, due_before: datetime, now: datetime
 ) -> _SampleSums:
     """Plan all late reminders, or an even sample of about SAMPLE, for at most MAX_SECONDS."""
     mixed = Func("pk", Value(0), function="hashint8extended", output_field=BigIntegerField())
     sample = late.alias(remainder=Mod(mixed, -(-overdue // SAMPLE) or 1)).filter(remainder=0)
-    reminders = list(sample[: 2 * SAMPLE])
-    of_channels = Reminder.channels.through.objects.filter(reminder__in=[r.pk for r in reminders])
+    ids = list(sample.values_list("pk", flat=True)[: 2 * SAMPLE])
+    reminders = list(Reminder.objects.filter(pk__in=ids))
+    of_channels = Reminder.channels.through.objects.filter(reminder__in=ids)
     channels = Counter(of_channels.values_list("reminder_id", flat=True))
     sums, end = _SampleSums(), time.monotonic() + MAX_SECONDS
     for reminder in reminders:

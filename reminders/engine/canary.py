@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import SYSTEM_USER_ID, User
 from notifications.models import Channel, Delivery
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 
 MINUTE = timedelta(minutes=1)
 
@@ -28,7 +28,7 @@ class Canary:
     @classmethod
     def read(cls) -> Self | None:
         """Return the canary's state; None if there is no active canary."""
-        active = Reminder.objects.filter(pk=SYSTEM_USER_ID, status=Reminder.Status.ACTIVE)
+        active = Reminder.objects.filter(pk=SYSTEM_USER_ID, plan__status=Plan.Status.ACTIVE)
         starts_at = active.values_list("starts_at", flat=True).first()
         if starts_at is None:
             return None
@@ -72,10 +72,10 @@ def plant(now: datetime) -> None:
         "timezone": "UTC",
         "recurrence": "FREQ=MINUTELY",
     }
-    reminder = Reminder(**fields)
-    reminder.plan(now - MINUTE)
-    planned = {name: getattr(reminder, name) for name in Reminder.PLAN}
-    stored, _ = Reminder.objects.update_or_create(
-        pk=SYSTEM_USER_ID, defaults={**fields, **planned, "deleted_at": None}
-    )
-    stored.channels.set([channel])
+    stored = Reminder.objects.locked().filter(pk=SYSTEM_USER_ID).first()
+    reminder = stored or Reminder(pk=SYSTEM_USER_ID)
+    for name, value in {**fields, "deleted_at": None, "missed_count": 0}.items():
+        setattr(reminder, name, value)
+    reminder.plan_after(now - MINUTE)
+    reminder.save()
+    reminder.channels.set([channel])

@@ -23,9 +23,9 @@ from reminders.models.errors import EditConflict
 from reminders.models.fields import lead_of_interval
 from reminders.models.occurrence import reference
 from reminders.models.transitions import array_of
-from reminders.recurrence import ON_TIME, Fire, Lead
+from reminders.recurrence import ON_TIME, Fire, Lead, Schedule
 from reminders.schedule.message import ReminderMessage, first_message
-from reminders.schedule.misfire import Missed, Plan, plan
+from reminders.schedule.misfire import FiringPlan, Missed, plan
 from reminders.schedule.numbering import Count
 from reminders.schedule.wall_times import ResumedSchedule, planned_fire
 
@@ -38,32 +38,40 @@ CLOCK_CHANGES = timedelta(days=2)
 FIRED = store.Histogram("foam_fired_lateness_seconds", (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600))
 
 
-# The due reminders that no other tick has locked, oldest first: one probe of the index
-# reminders_reminder_due.
+# The due plans that no other tick has locked, oldest first: one probe of the index
+# reminders_plan_due.
 # CLAIM returns no rows while everything is paused. The canary has its own statement, so that the
 # tick does not scan all waiting reminders for it.
 CLAIM, CLAIM_CANARY = (
     """
-SELECT {columns}, id, owner_id, title, body, tags, external_id, misfire, grace, next_fire_at,
-    next_due_at, next_lead::text, next_walls, missed_count,
-    fired_count, fired_due_at,
-    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
-        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
-    error, urgent, least(nag_every, escalate_after),
-    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
-FROM reminders_reminder r
+SELECT reminder_id, next_fire_at, next_due_at, next_lead::text, next_walls, missed_count,
+    fired_count, fired_due_at, error
+FROM reminders_plan
 WHERE status = 'active' AND next_fire_at <= %(until)s AND next_fire_at > %(after)s
     AND {condition}
 ORDER BY next_fire_at LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
-""".replace("{columns}", COLUMNS).replace("{condition}", condition)
-    for condition in (f"NOT {EVERYTHING}", f"r.id = {SYSTEM_USER_ID}")
+""".replace("{condition}", condition)
+    for condition in (f"NOT {EVERYTHING}", f"reminder_id = {SYSTEM_USER_ID}")
 )
+
+# The reminders of claimed plans. A statement of its own: an edit changes a reminder while it has
+# the plan locked, so what is read after the claim is what the plan was made of. A join in CLAIM
+# could pair the new plan with the reminder before the edit.
+CONTENT = """
+SELECT {columns}, id, owner_id, title, body, tags, external_id, misfire, grace,
+    CASE WHEN strpos(title, '{') > 0 OR strpos(body, '{') > 0
+        THEN (SELECT u.timezone FROM accounts_user u WHERE u.id = r.owner_id) END,
+    urgent, least(nag_every, escalate_after),
+    ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id)
+FROM reminders_reminder r WHERE id = ANY (%(ids)b)
+""".replace("{columns}", COLUMNS)
+CONTENT_ID = len(Schedule.FIELDS)
 
 
 @dataclass(slots=True)
 class Due(ScheduleRow):
-    """The columns of a claimed reminder that decide what fires, and the text of its message."""
+    """A claimed plan and its reminder: what decides what fires, and the text of its message."""
 
     pk: int
     owner_id: int
@@ -73,6 +81,10 @@ class Due(ScheduleRow):
     external_id: str | None
     misfire: str
     grace: timedelta
+    recipient_timezone: str | None
+    urgent: bool
+    follow_up_after: timedelta | None
+    channel_ids: list[int]
     next_fire_at: datetime
     next_due_at: datetime
     next_lead_text: str
@@ -80,11 +92,7 @@ class Due(ScheduleRow):
     missed_count: int
     fired_count: int
     fired_due_at: datetime | None
-    recipient_timezone: str | None
     error: str
-    urgent: bool
-    follow_up_after: timedelta | None
-    channel_ids: list[int]
 
     @property
     def next_lead(self) -> Lead:
@@ -98,14 +106,19 @@ def claim(
     until: datetime | None = None,
     sql: str = CLAIM,
 ) -> list[Due]:
-    """Lock and return due reminders, oldest first; skip rows that another tick has locked.
+    """Lock the plans of due reminders and return these, oldest first; skip plans that are locked.
 
     Their `next_fire_at` is later than `after` and at most `until`, by default `now`.
     """
     parameters = {"now": now, "after": after, "until": until or now, "limit": limit}
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(sql, parameters, binary=True)
-        return [Due(*row) for row in cursor.fetchall()]
+        plans = cursor.fetchall()
+        if not plans:
+            return []
+        cursor.execute(CONTENT, {"ids": [plan[0] for plan in plans]}, binary=True)
+        content = {row[CONTENT_ID]: row for row in cursor.fetchall()}
+    return [Due(*content[pk], *columns) for pk, *columns in plans]
 
 
 def earliest_fire_at(due: Due) -> datetime:
@@ -120,7 +133,7 @@ class PlannedReminder(NamedTuple):
     """A reminder, its plan, and the local times to store with its next instant."""
 
     reminder: Any
-    plan: Plan
+    plan: FiringPlan
     wall_times: Sequence[datetime] | None
 
 
@@ -133,7 +146,7 @@ def plan_of(reminder: Due | Reminder, now: datetime) -> PlannedReminder:
 
 
 def plan_with(
-    reminder: Due | Reminder, decide: Callable[[ResumedSchedule, Fire], Plan]
+    reminder: Due | Reminder, decide: Callable[[ResumedSchedule, Fire], FiringPlan]
 ) -> PlannedReminder:
     """Plan a due reminder by calling `decide` with its schedule and the fire that is due first."""
     assert reminder.next_due_at is not None  # noqa: S101  for the type checker
@@ -158,7 +171,7 @@ RETURNING id, reminder_id, due_at, extract(epoch FROM lead)::int, status
 """
 
 ADVANCE = """
-UPDATE reminders_reminder r SET next_fire_at = n.fire_at, next_due_at = n.due_at,
+UPDATE reminders_plan p SET next_fire_at = n.fire_at, next_due_at = n.due_at,
     next_lead = coalesce(n.lead, interval '0'), next_walls = n.walls::timestamp[],
     missed_count = n.missed_count, fired_count = n.fired_count, fired_due_at = n.fired_due_at,
     error = '',
@@ -167,7 +180,7 @@ FROM unnest(%(reminders)b::bigint[], %(fires)b::timestamptz[], %(dues)b::timesta
     %(leads)b::interval[], %(walls)b::text[], %(missed)b::int[], %(fired)b::int[],
     %(fired_dues)b::timestamptz[])
     AS n(id, fire_at, due_at, lead, walls, missed_count, fired_count, fired_due_at)
-WHERE r.id = ANY (ARRAY[n.id])
+WHERE p.reminder_id = ANY (ARRAY[n.id])
 """
 
 
@@ -202,7 +215,7 @@ def write(planned: Sequence[PlannedReminder], now: datetime) -> int:
     return len(new)
 
 
-def count_missed(plan: Plan) -> int:
+def count_missed(plan: FiringPlan) -> int:
     """Return the number of missed occurrences that the next message mentions.
 
     Occurrences in a pause are not mentioned: the owner did not want to hear of them.
@@ -238,7 +251,7 @@ def follow_up_after(reminder: Any, fire: Fire, missed: str) -> timedelta | None:
 def advance(
     planned: Sequence[PlannedReminder], missed: dict[int, int], counts: dict[int, Count]
 ) -> None:
-    """Write the next instant of each plan, and the counters, into the reminders."""
+    """Write the next instant of each reminder, and the counters, into its plan."""
     with bulk_cursor() as cursor:
         cursor.execute(
             ADVANCE,
@@ -275,12 +288,7 @@ def posts_for(
 def trigger(reminder: Reminder, now: datetime) -> Occurrence:
     """Fire a reminder now; its schedule does not change."""
     # The lock orders this before or after a deletion: a later deletion cancels these deliveries.
-    if (
-        not Reminder.objects.not_deleted()
-        .select_for_update(no_key=True)
-        .filter(pk=reminder.pk)
-        .exists()
-    ):
+    if not Reminder.objects.not_deleted().locked().filter(pk=reminder.pk):
         raise EditConflict
     return trigger_each([reminder], now)[0]
 

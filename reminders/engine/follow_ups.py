@@ -48,11 +48,12 @@ WITH o AS MATERIALIZED (
 )
 SELECT o.id, r.owner_id, o.status, o.due_at, o.recorded_at, o.follow_up_at, o.speaks_again_at,
     o.snoozes, o.nags, o.escalated_at, r.nag_every, r.nag_max, r.escalate_after, r.urgent,
-    {columns}, r.id, r.title, r.body, r.tags, r.external_id, r.error, r.fired_count,
-    r.fired_due_at, u.timezone,
+    {columns}, r.id, r.title, r.body, r.tags, r.external_id, p.error, p.fired_count,
+    p.fired_due_at, u.timezone,
     ARRAY(SELECT channel_id FROM reminders_reminder_channels c WHERE c.reminder_id = r.id),
     ARRAY(SELECT channel_id FROM reminders_reminder_escalate_channels c WHERE c.reminder_id = r.id)
 FROM o JOIN reminders_reminder r ON r.id = o.reminder_id
+    JOIN reminders_plan p ON p.reminder_id = o.reminder_id
     JOIN accounts_user u ON u.id = r.owner_id
 """.replace("{columns}", COLUMNS)
 

@@ -16,9 +16,9 @@ from django.db.models.functions import Least
 
 from accounts.models import Pause
 from notifications.sql import bulk_cursor
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 from reminders.models.change import first_line
-from reminders.schedule.misfire import Missed, Plan
+from reminders.schedule.misfire import FiringPlan, Missed
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def pauses_by_owner(owners: Iterable[int], since: datetime, now: datetime) -> Pa
     return periods
 
 
-def apply_pauses(plan: Plan, periods: Collection[PausedPeriod], now: datetime) -> Plan:
+def apply_pauses(plan: FiringPlan, periods: Collection[PausedPeriod], now: datetime) -> FiringPlan:
     """Return a plan in which the fires that the periods cover are missed."""
 
     def is_paused(fire: Any) -> bool:
@@ -82,7 +82,7 @@ def apply_pauses(plan: Plan, periods: Collection[PausedPeriod], now: datetime) -
     paused = Missed.SILENCED.value
     missed = [(fire, paused if is_paused(fire) else reason) for fire, reason in plan.missed]
     missed += [(fire, paused) for fire in plan.fires if is_paused(fire)]
-    return Plan([fire for fire in plan.fires if not is_paused(fire)], missed, plan.next)
+    return FiringPlan([fire for fire in plan.fires if not is_paused(fire)], missed, plan.next)
 
 
 def resume(ids: Iterable[int], now: datetime) -> int:
@@ -97,17 +97,18 @@ def _resume(pk: int, now: datetime) -> bool:
     try:
         with transaction.atomic():
             # Another tick may be resuming the same reminder: its row is skipped.
-            rows = Reminder.objects.select_for_update(skip_locked=True, no_key=True)
-            reminder = rows.filter(
-                pk=pk, status=Reminder.Status.PAUSED, paused_until__lte=now
-            ).first()
+            reminder = (
+                Reminder.objects.locked(skip=True)
+                .filter(pk=pk, plan__status=Plan.Status.PAUSED, plan__paused_until__lte=now)
+                .first()
+            )
             if reminder is not None:
                 reminder.resume(now)
             return reminder is not None
     except Exception as error:
         log.exception("reminder %s cannot be resumed", pk)
         text = f"{type(error).__name__}: {first_line(str(error))}"[:1000]
-        Reminder.objects.filter(pk=pk).update(error=text, paused_until=now + SET_ASIDE)
+        Plan.objects.filter(pk=pk).update(error=text, paused_until=now + SET_ASIDE)
         return False
 
 

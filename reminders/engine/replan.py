@@ -17,7 +17,7 @@ from reminders.models import Change, Reminder
 from reminders.models.change import new_change
 from reminders.models.unreadable import UnreadableReminder
 from reminders.recurrence import Fire, local_time
-from reminders.schedule.misfire import Plan
+from reminders.schedule.misfire import FiringPlan
 from reminders.schedule.wall_times import planned_fire, relocate
 
 # Rows read, or locked, at a time: well under a second of work.
@@ -90,7 +90,7 @@ def apply(ids: Sequence[int], now: datetime) -> ReplanBatch:
     that have become due are left to the tick. The tick skips locked rows and fires them later.
     """
     rows = _with_future_plan(now).filter(pk__in=ids).order_by("pk")
-    batch, planned = _replan_rows(rows.select_for_update(of=("self",), no_key=True), now)
+    batch, planned = _replan_rows(rows.locked(), now)
     if planned:
         Change.objects.bulk_create(
             new_change(row, Change.Verb.REPLANNED, now, str(move))
@@ -109,7 +109,7 @@ def _with_future_plan(now: datetime) -> Any:
     """Active reminders whose next firing is in the future, those set aside included."""
     return (
         Reminder.objects.exclude_system()
-        .filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=now)
+        .filter(plan__status=Reminder.Status.ACTIVE, plan__next_fire_at__gt=now)
         .select_related("owner")
         .defer("body")
     )
@@ -129,7 +129,7 @@ def _replan_rows(rows: Any, now: datetime) -> tuple[ReplanBatch, list[firing.Pla
             continue
         if new != old or row.error:
             batch.moves.append(Move(*columns, old, new))
-            planned.append(firing.PlannedReminder(row, Plan(next=new), wall_times))
+            planned.append(firing.PlannedReminder(row, FiringPlan(next=new), wall_times))
     return batch, planned
 
 

@@ -21,7 +21,7 @@ from notifications.sql import bulk_cursor, write_or_isolate
 from reminders.engine import backlog as overdue
 from reminders.engine import firing, follow_ups, pauses
 from reminders.engine.firing import BEGINNING, Due, PlannedReminder
-from reminders.models import Backlog, Change, Heartbeat, Reminder
+from reminders.models import Backlog, Change, Heartbeat, Plan, Reminder
 from reminders.models.backlog import LATE
 from reminders.models.change import first_line, note
 from reminders.schedule.misfire import Missed, coalesce_plan, drop_plan
@@ -58,7 +58,8 @@ TICK = store.Histogram("foam_tick_seconds", (0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
 TICK_STATE = """
 SELECT {everything},
     ARRAY(
-        SELECT id FROM reminders_reminder WHERE status = 'paused' AND paused_until <= %(now)s
+        SELECT reminder_id FROM reminders_plan
+        WHERE status = 'paused' AND paused_until <= %(now)s
         ORDER BY paused_until LIMIT %(limit)s
     ),
     (SELECT at FROM reminders_heartbeat WHERE name = 'tick'),
@@ -158,7 +159,7 @@ def _record_tick(state: TickState, now: datetime, began: float) -> None:
 
 def _is_more_than_a_batch(now: datetime, after: datetime) -> bool:
     """Whether a second connection saves more time than it costs to open."""
-    due = Reminder.objects.due(now).filter(next_fire_at__gt=after).order_by("next_fire_at")
+    due = Plan.objects.due(now).filter(next_fire_at__gt=after).order_by("next_fire_at")
     return bool(due.values_list("pk", flat=True)[BATCH : BATCH + 1])
 
 
@@ -201,7 +202,7 @@ def _fire_backlog(now: datetime, began: float, end: float) -> int:
 
 def next_fire_at(after: datetime = BEGINNING) -> datetime | None:
     """Return the earliest `next_fire_at` later than `after`, which may be in the past."""
-    active = Reminder.objects.filter(status=Reminder.Status.ACTIVE, next_fire_at__gt=after)
+    active = Plan.objects.filter(status=Plan.Status.ACTIVE, next_fire_at__gt=after)
     return active.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()
 
 
@@ -239,7 +240,7 @@ def fire_late_batch(now: datetime) -> tuple[int, int, datetime]:
         fired = _fire(claimed, now, _decision_function(backlog)) if claimed else 0
         if claimed:
             backlog.spend(len(claimed), since)
-        elif not Reminder.objects.due(backlog.due_before).exists():
+        elif not Plan.objects.due(backlog.due_before).exists():
             backlog.end(now)
             log.info("backlog ended id=%d taken=%d", backlog.pk, backlog.cleared_count)
         return len(claimed), fired, backlog.due_before
@@ -319,7 +320,7 @@ def set_aside(due: Due, error: Exception, now: datetime) -> None:
     # Only a new error is noted: a retry every few minutes would fill the history.
     if first_line(text) != first_line(reminder.error):
         note(reminder, Change.Verb.SET_ASIDE, now, first_line(text))
-    Reminder.objects.filter(pk=reminder.pk).update(error=text, next_fire_at=now + SET_ASIDE)
+    Plan.objects.filter(pk=reminder.pk).update(error=text, next_fire_at=now + SET_ASIDE)
 
 
 def write_heartbeat(now: datetime) -> None:

@@ -10,7 +10,7 @@ from reminders.explain import moment
 from reminders.explain.evidence import Evidence, expects, readable
 from reminders.explain.moment import ExplainedTime
 from reminders.explain.verdicts import FireVerdict, Verdict
-from reminders.models import Backlog, Change, OccurrenceTally, Reminder
+from reminders.models import Backlog, Change, OccurrenceTally, Plan, Reminder
 from reminders.models import change as history
 from reminders.models.change import first_line
 from reminders.recurrence import Fire
@@ -125,7 +125,7 @@ class Absence(Evidence):
         where = f"in {backlog}, open since {backlog.opened_at:%Y-%m-%d %H:%M:%S} UTC"
         if backlog.decision == Backlog.Decision.HOLD:
             return f"it waits {where}, until somebody decides: held by {backlog.decider}"
-        before = Reminder.objects.due(planned.fire_at).exclude(pk=self.reminder.pk)
+        before = Plan.objects.due(planned.fire_at).exclude(pk=self.reminder.pk)
         count = before.order_by("next_fire_at")[: MANY + 1].count()
         ahead = f"more than {MANY:,}" if count > MANY else f"{count:,}"
         return f"it waits for its turn {where}, after {ahead}. {backlog.text}"

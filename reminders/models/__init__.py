@@ -4,6 +4,7 @@ from reminders.models.backlog import Backlog
 from reminders.models.change import Change
 from reminders.models.heartbeat import Heartbeat
 from reminders.models.occurrence import Occurrence
+from reminders.models.plan import Plan
 from reminders.models.reminder import Reminder
 from reminders.models.response import Response
 from reminders.models.revision import Revision
@@ -15,6 +16,7 @@ __all__ = [
     "Heartbeat",
     "Occurrence",
     "OccurrenceTally",
+    "Plan",
     "Reminder",
     "Response",
     "Revision",

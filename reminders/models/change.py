@@ -85,8 +85,9 @@ def schedule_changes(reminder: Any) -> QuerySet[Change]:
 
 def schedule_snapshot(reminder: Any) -> dict[str, str]:
     """Return the fields that decide whether and when a reminder fires, as text."""
-    names = (*reminder.SCHEDULE, "misfire", "grace", "status")
-    return {name: reminder._meta.get_field(name).value_to_string(reminder) for name in names}
+    names = (*reminder.SCHEDULE, "misfire", "grace")
+    values = {name: reminder._meta.get_field(name).value_to_string(reminder) for name in names}
+    return {**values, "status": str(reminder.status)}
 
 
 def as_of(reminder: Any, moment: datetime) -> Any:
@@ -101,8 +102,10 @@ def as_of(reminder: Any, moment: datetime) -> Any:
 def before_change(reminder: Any, change: Change) -> Any:
     """Return a copy of the reminder with the schedule that it had before a change."""
     past = copy(reminder)
+    past.plan = copy(reminder.plan)
     for name, text in change.before.items():
-        setattr(past, name, reminder._meta.get_field(name).to_python(text))
+        is_text = name == "status"
+        setattr(past, name, text if is_text else reminder._meta.get_field(name).to_python(text))
     return past
 
 
@@ -120,7 +123,7 @@ def diff_of_edit(stored: Any, edit: Any, many: Mapping[str, Iterable[Channel] | 
 
     `many` contains the new channels by field; None keeps the present ones.
     """
-    fixed = {"id", "owner", "status"}
+    fixed = {"id", "owner"}
     fields = [f for f in stored._meta.concrete_fields if f.editable and f.name not in fixed]
     diff = diff_of(stored, edit, [field.name for field in fields])
     for name, rows in many.items():

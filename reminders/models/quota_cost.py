@@ -26,7 +26,8 @@ SELECT count(*) FILTER (WHERE deleted_at IS NULL), count(*),
         WHERE o.owner_id = %(user)s
     ),
     coalesce(sum(daily_messages) FILTER (WHERE deleted_at IS NULL AND status <> 'finished'), 0)
-FROM reminders_reminder WHERE owner_id = %(user)s
+FROM reminders_reminder r JOIN reminders_plan p ON p.reminder_id = r.id
+WHERE r.owner_id = %(user)s
 """
 
 

@@ -31,17 +31,14 @@ from reminders.models.fields import (
     LeadsField,
     WallClockField,
     choices,
-    no_lead,
     no_leads,
     wait_validators,
 )
 from reminders.models.last_loss import LastLoss
 from reminders.models.occurrence import SKIPPED, Occurrence
+from reminders.models.plan import own_plan
 from reminders.models.reminder_plan import ReminderPlan
-from reminders.models.reminder_queryset import (
-    NewReminder,
-    ReminderQuerySet,
-)
+from reminders.models.reminder_queryset import NewReminder, ReminderManager
 from reminders.models.reminder_quotas import count_messages, grow_quotas
 from reminders.models.reminder_validation import ReminderValidation
 from reminders.recurrence import Fold, Gap, Schedule
@@ -54,30 +51,13 @@ class Reminder(ReminderPlan, ReminderValidation):
     """A text to send to channels of its owner, by a schedule.
 
     `starts_at`, `exdates` and `rdates` are local times in `timezone`; instants are computed from
-    them. `next_fire_at` is when the tick fires the reminder: `next_due_at` less `next_lead`, or the
-    next retry if the tick has set the reminder aside.
+    them, and stand in its plan. A firing writes the plan alone; only an edit writes this row.
     """
-
-    class Status(models.TextChoices):
-        ACTIVE = "active"  # has a next fire
-        PAUSED = "paused"  # fires nothing until it is resumed
-        FINISHED = "finished"  # has no further occurrence, or is deleted
 
     # The fields that decide when a reminder is due: after a change of these it is replanned.
     SCHEDULE = Schedule.FIELDS
     # The fields that may contain placeholders.
     WORDS = ("title", "body")
-    # The fields that planning sets.
-    PLAN = (
-        "status",
-        "next_fire_at",
-        "next_due_at",
-        "next_lead",
-        "next_walls",
-        "missed_count",
-        "error",
-    )
-
     # PROTECT: the ledger counts the occurrences of a reminder, so its owner must stay. The index is
     # below.
     owner = models.ForeignKey(
@@ -134,44 +114,16 @@ class Reminder(ReminderPlan, ReminderValidation):
     daily_messages = models.IntegerField(default=0, db_default=0, editable=False)
     # Null without an id: the unique constraint must not compare empty ones.
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
-    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
-    # When the tick resumes a paused reminder; null if the owner or staff have to resume it.
-    paused_until = models.DateTimeField(null=True, editable=False)
-    next_fire_at = models.DateTimeField(null=True, editable=False)
-    next_due_at = models.DateTimeField(null=True, editable=False)
-    next_lead = LeadField(default=no_lead, editable=False)
-    # Local times of the next fire, which relocate it when tz rules change: see wall_times.py.
-    next_walls = ArrayField(WallClockField(), null=True, blank=True, editable=False)
-    # Occurrences missed since the last firing. The next message mentions them.
-    missed_count = models.PositiveIntegerField(default=0, editable=False)
-    # Due instants that have fired, and the newest of them: see numbering.py.
-    fired_count = models.IntegerField(default=0, db_default=0, editable=False)
-    fired_due_at = models.DateTimeField(null=True, editable=False)
-    # The error for which the tick set this aside; else empty.
-    error = models.TextField(blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # A deleted reminder keeps its row: the ledger counts its occurrences.
     deleted_at = models.DateTimeField(null=True, editable=False)
 
-    objects = ReminderQuerySet.as_manager()
+    objects = ReminderManager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(status="active", next_fire_at__isnull=False, next_due_at__isnull=False)
-                | Q(
-                    status__in=["paused", "finished"],
-                    next_fire_at__isnull=True,
-                    next_due_at__isnull=True,
-                ),
-                name="reminders_reminder_active_has_next",
-            ),
-            models.CheckConstraint(
-                condition=Q(deleted_at=None) | Q(status="finished"),
-                name="reminders_reminder_deleted_is_finished",
-            ),
             models.UniqueConstraint(
                 fields=["owner", "external_id"],
                 condition=Q(deleted_at=None, external_id__isnull=False),
@@ -180,25 +132,24 @@ class Reminder(ReminderPlan, ReminderValidation):
             ),
         ]
         indexes = [
-            # PostgreSQL writes each of these indexes whenever a reminder fires: keep them few.
-            # firing.claim: due reminders, oldest first. The only index that the tick reads.
-            models.Index(
-                fields=["next_fire_at"],
-                condition=Q(status="active"),
-                name="reminders_reminder_due",
-            ),
             # The API's list, by owner and in the order of its cursor.
             models.Index(fields=["owner", "-id"], name="reminders_reminder_list"),
-            # tick.TICK_STATE: empty most of the time.
-            models.Index(
-                fields=["paused_until"],
-                condition=Q(status="paused", paused_until__isnull=False),
-                name="reminders_reminder_resume",
-            ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the reminder and its plan; with `update_fields` those columns alone."""
+        if kwargs.get("update_fields") is not None:
+            super().save(*args, **kwargs)
+            return
+        is_new = self._state.adding
+        plan = own_plan(self)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            plan.reminder_id, plan.owner_id = self.pk, self.owner_id
+            plan.save(force_insert=is_new)
 
     @property
     def last_loss(self) -> LastLoss | None:
@@ -313,7 +264,7 @@ class Reminder(ReminderPlan, ReminderValidation):
         The tick may have fired the reminder since it was read: its plan is taken from the row,
         unless the edit changes the schedule.
         """
-        stored = Reminder.objects.select_for_update().not_deleted().filter(pk=self.pk).first()
+        stored = Reminder.objects.not_deleted().locked().filter(pk=self.pk).first()
         if stored is None or stored.version != self.version:
             raise EditConflict
         if self.title != stored.title:
@@ -322,16 +273,14 @@ class Reminder(ReminderPlan, ReminderValidation):
         self.version += 1
         if diff := diff_of_edit(stored, self, channels):
             note(stored, Change.Verb.EDITED, now, ", ".join(diff), diff)
-        self.fired_count = stored.fired_count
         if all(getattr(self, name) == getattr(stored, name) for name in self.SCHEDULE):
-            self.fired_due_at = stored.fired_due_at
-            for name in self.PLAN:
-                setattr(self, name, getattr(stored, name))
+            self.plan = stored.plan
             return
+        transitions.record_missed([stored], now, Missed.EDITED)
+        self.plan = stored.plan
         # Leads that have fired by the old schedule do not count for the new one.
         self.fired_due_at = None
-        transitions.record_missed([stored], now, Missed.EDITED)
-        if stored.status != self.Status.PAUSED:
+        if self.status != self.Status.PAUSED:
             self.plan_or_refuse(now)
 
     @transaction.atomic
@@ -396,4 +345,4 @@ class Reminder(ReminderPlan, ReminderValidation):
         return min(filter(None, [self.nag_every, self.escalate_after]), default=None)
 
     def _lock(self) -> None:
-        self.refresh_from_db(from_queryset=Reminder.objects.select_for_update())
+        self.refresh_from_db(from_queryset=Reminder.objects.locked())

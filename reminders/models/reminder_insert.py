@@ -1,4 +1,4 @@
-"""Inserts new reminders with their history and channels, one or a thousand by one statement."""
+"""Inserts new reminders with their plans, history and channels, all by one statement."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.durations import iso_duration
 from accounts.sql import server_cursor
 from reminders.models.change import Change
+from reminders.models.plan import Plan, own_plan
 from reminders.recurrence import Lead
 
 # The ids are taken in the order of the rows. The foreign keys are checked at the end of the
@@ -21,6 +22,8 @@ WITH input AS MATERIALIZED (
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS i ({definitions})
 ), reminder AS (
     INSERT INTO {reminder} (id, {reminder_columns}) SELECT id, {reminder_columns} FROM input
+), plan AS (
+    INSERT INTO {plan} (reminder_id, {plan_columns}) SELECT id, {plan_columns} FROM input
 ), change AS (
     INSERT INTO {change} (reminder_id, {change_columns}) SELECT id, {change_columns} FROM input
 ), channel AS (
@@ -41,19 +44,22 @@ def insert_reminders(
     channels: Sequence[Mapping[str, Sequence[int]]],
 ) -> None:
     """Insert new reminders, the change and the ids of the channels of each; set their ids."""
+    plans = [own_plan(reminder) for reminder in reminders]
+    for plan, reminder in zip(plans, reminders, strict=True):
+        plan.owner_id = reminder.owner_id
     rows = [
-        {"place": place, **_values(reminder), **_values(change), **of_reminder}
-        for place, (reminder, change, of_reminder) in enumerate(
-            zip(reminders, changes, channels, strict=True)
+        {"place": place, **_values(reminder), **_values(plan), **_values(change), **of_reminder}
+        for place, (reminder, plan, change, of_reminder) in enumerate(
+            zip(reminders, plans, changes, channels, strict=True)
         )
     ]
     data = orjson.dumps(rows, _as_text, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     with server_cursor() as cursor:
         cursor.execute(_sql(type(reminders[0])), {"rows": data}, prepare=True)
         ids = cursor.fetchall()
-    for reminder, (pk,) in zip(reminders, ids, strict=True):
-        reminder.pk = pk
-        reminder._state.adding = False
+    for reminder, plan, (pk,) in zip(reminders, plans, ids, strict=True):
+        reminder.pk = plan.reminder_id = pk
+        reminder._state.adding = plan._state.adding = False
 
 
 def _values(row: Any) -> dict[str, Any]:
@@ -70,15 +76,18 @@ def _fields(model: Any) -> list[Any]:
 def _sql(reminder: Any) -> str:
     columns = {
         model: {field.column: field.db_type(connection) for field in _fields(model)}
-        for model in (reminder, Change)
+        for model in (reminder, Plan, Change)
     }
-    types = {"place": "integer", **columns[reminder], **columns[Change]}
+    # Only `owner_id` stands in two of them.
+    types = {"place": "integer", **columns[reminder], **columns[Plan], **columns[Change]}
     types |= dict.fromkeys(CHANNEL_FIELDS, "bigint[]")
     return SQL.format(
         reminder=reminder._meta.db_table,
+        plan=Plan._meta.db_table,
         change=Change._meta.db_table,
         definitions=", ".join(f"{name} {type_}" for name, type_ in types.items()),
         reminder_columns=", ".join(columns[reminder]),
+        plan_columns=", ".join(columns[Plan]),
         change_columns=", ".join(columns[Change]),
     )
 

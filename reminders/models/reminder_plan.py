@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from reminders.models.plan import Plan
 from reminders.recurrence import ON_TIME, Fire, Lead, RecurrenceError, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.misfire import due_until
@@ -18,18 +19,23 @@ MAX_MISSED_AT_ONCE = 10_000
 
 
 class ReminderPlan(models.Model):
-    """The methods of `Reminder` that read and set its next fire."""
+    """The part of `Reminder` that reads and sets its plan.
 
-    # Columns of `Reminder` that these methods set.
-    status: Any
-    paused_until: Any
-    next_fire_at: Any
-    next_due_at: Any
-    next_lead: Any
-    next_walls: Any
-    fired_count: Any
-    fired_due_at: Any
-    error: Any
+    The columns of the plan are attributes of the reminder, too; `Reminder.save` stores both rows.
+    """
+
+    Status = Plan.Status
+
+    status = Plan.column("status")
+    paused_until = Plan.column("paused_until")
+    next_fire_at = Plan.column("next_fire_at")
+    next_due_at = Plan.column("next_due_at")
+    next_lead = Plan.column("next_lead")
+    next_walls = Plan.column("next_walls")
+    missed_count = Plan.column("missed_count")
+    fired_count = Plan.column("fired_count")
+    fired_due_at = Plan.column("fired_due_at")
+    error = Plan.column("error")
 
     class Meta:
         abstract = True
@@ -69,7 +75,7 @@ class ReminderPlan(models.Model):
         """The schedule as English text, or the error of a schedule that cannot be read."""
         return schedule_words(**Schedule.fields_of(self))
 
-    def plan(self: Any, now: datetime) -> None:
+    def plan_after(self: Any, now: datetime) -> None:
         """Set the next fire strictly after `now`; a reminder without one is finished."""
         schedule = self.schedule
         fire = schedule.next_fire(now)
@@ -78,7 +84,7 @@ class ReminderPlan(models.Model):
 
     def plan_or_refuse(self: Any, now: datetime) -> None:
         """Plan, or raise ValidationError if the schedule has no occurrence after `now`."""
-        self.plan(now)
+        self.plan_after(now)
         if self.status == self.Status.FINISHED:
             field = "recurrence" if self.recurrence else "starts_at"
             raise ValidationError({field: "This has no occurrence in the future."})
@@ -97,7 +103,7 @@ class ReminderPlan(models.Model):
         self.fired_count, self.fired_due_at = state.fired
         is_over = state.paused_until is not None and state.paused_until <= now
         if state.status == self.Status.ACTIVE or is_over:
-            self.plan(now)
+            self.plan_after(now)
         else:
             self.set_next(None)
             self.status = self.Status(state.status)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Prefetch
 
 from accounts import quotas
@@ -17,6 +17,7 @@ from notifications.sql import write_or_isolate
 from reminders.models import last_loss
 from reminders.models.change import Change, new_change
 from reminders.models.errors import ExternalIdTaken, is_external_id_taken
+from reminders.models.plan import Plan, own_plan
 from reminders.models.quota_cost import cost_of_new
 from reminders.models.reminder_insert import CHANNEL_FIELDS, insert_reminders
 from reminders.schedule.imported_state import ImportedState
@@ -71,8 +72,25 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         return self.annotate(**{last_loss.NAME: last_loss.expression()})
 
     def due(self, now: datetime) -> Self:
-        """Reminders to fire, however late they are: a tick that was missed loses nothing."""
-        return self.filter(status="active", next_fire_at__lte=now)
+        """Reminders to fire, however late they are."""
+        return self.filter(plan__status=Plan.Status.ACTIVE, plan__next_fire_at__lte=now)
+
+    def locked(self, *, skip: bool = False) -> Self:
+        """Lock each row and its plan, in this order; `skip` passes by rows that are locked."""
+        # An inner join: PostgreSQL cannot lock the optional side of an outer one.
+        return self.filter(plan__isnull=False).select_for_update(
+            of=("self", "plan"), no_key=True, skip_locked=skip
+        )
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Insert reminders and their plans."""
+        with transaction.atomic():
+            reminders = super().bulk_create(objs, *args, **kwargs)
+            plans = [own_plan(reminder) for reminder in reminders]
+            for plan, reminder in zip(plans, reminders, strict=True):
+                plan.reminder_id, plan.owner_id = reminder.pk, reminder.owner_id
+            Plan.objects.bulk_create(plans)
+        return reminders
 
     def store_new(self, news: Sequence[NewReminder], now: datetime) -> dict[int, ValidationError]:
         """Store new reminders of one owner, in a constant number of queries.
@@ -140,6 +158,14 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
             if new.imported:
                 new.reminder.skip_instants(new.imported.skipped, now)
         return len(reminders)
+
+
+class ReminderManager(models.Manager.from_queryset(ReminderQuerySet)):  # type: ignore[misc]
+    """Reads reminders with their plans, in one statement."""
+
+    def get_queryset(self) -> ReminderQuerySet:
+        rows: ReminderQuerySet = super().get_queryset().select_related("plan")
+        return rows
 
 
 def _check_each(news: Sequence[NewReminder], now: datetime) -> dict[int, ValidationError]:

@@ -27,15 +27,22 @@ PAUSED, FINISHED = "paused", "finished"
 SNOOZED, PENDING = Occurrence.Status.SNOOZED, Occurrence.Status.PENDING
 DELETED = "Reminder deleted."
 
-WRITE = """
-UPDATE reminders_reminder r SET status = n.status, paused_until = n.paused_until,
+WRITE_PLANS = """
+UPDATE reminders_plan p SET status = n.status, paused_until = n.paused_until,
     next_fire_at = n.fire_at, next_due_at = n.due_at, next_lead = n.lead,
-    next_walls = n.walls::timestamp[], error = n.error, version = n.version,
-    deleted_at = n.deleted_at, updated_at = coalesce(%(updated_at)s, r.updated_at)
+    next_walls = n.walls::timestamp[], error = n.error
 FROM unnest(%(ids)b::bigint[], %(statuses)b::text[], %(untils)b::timestamptz[],
     %(fires)b::timestamptz[], %(dues)b::timestamptz[], %(leads)b::interval[], %(walls)b::text[],
-    %(errors)b::text[], %(versions)b::int[], %(deleted)b::timestamptz[])
-    AS n(id, status, paused_until, fire_at, due_at, lead, walls, error, version, deleted_at)
+    %(errors)b::text[])
+    AS n(id, status, paused_until, fire_at, due_at, lead, walls, error)
+WHERE p.reminder_id = ANY (ARRAY[n.id])
+"""
+
+WRITE_VERSIONS = """
+UPDATE reminders_reminder r SET version = n.version, deleted_at = n.deleted_at,
+    updated_at = %(updated_at)s
+FROM unnest(%(ids)b::bigint[], %(versions)b::int[], %(deleted)b::timestamptz[])
+    AS n(id, version, deleted_at)
 WHERE r.id = ANY (ARRAY[n.id])
 """
 
@@ -83,7 +90,7 @@ def resume(reminders: Sequence[Any], now: datetime) -> list[Any]:
     note(resumed, Change.Verb.RESUMED, now)
     for reminder in resumed:
         until = reminder.paused_until
-        reminder.plan(until - timedelta.resolution if until and until <= now else now)
+        reminder.plan_after(until - timedelta.resolution if until and until <= now else now)
     if resumed:
         snoozed = occurrences_of(resumed).filter(status=SNOOZED)
         snoozed.update(follow_up_at=Greatest("speaks_again_at", Value(now)))
@@ -107,7 +114,7 @@ def skip(reminders: Sequence[Any], now: datetime) -> list[Occurrence]:
     # With long leads the following instant may have alerts between two of this one. The tick does
     # not fire a recorded occurrence, because it exists once.
     recorded = record(skipped, Occurrence.Status.SKIPPED, SKIPPED, now)
-    write(planned)
+    write_plans(planned)
     return recorded
 
 
@@ -142,7 +149,7 @@ def restore(reminders: Sequence[Any], now: datetime) -> list[Any]:
     note(restored, Change.Verb.RESTORED, now)
     for reminder in restored:
         reminder.deleted_at = None
-        reminder.plan(now)
+        reminder.plan_after(now)
     touch(restored)
     for reminder in _without_channels(restored):
         reminder.channels.add(Channel.objects.inbox_of(reminder.owner))
@@ -204,14 +211,24 @@ def record(
 
 def touch(reminders: Sequence[Any]) -> None:
     """Write reminders with the next version, so that a concurrent edit is refused."""
+    if not reminders:
+        return
+    updated_at = timezone.now()
     for reminder in reminders:
         reminder.version += 1
-        reminder.updated_at = timezone.now()
-    write(reminders, reminders[0].updated_at if reminders else None)
+        reminder.updated_at = updated_at
+    columns = {
+        "ids": [reminder.pk for reminder in reminders],
+        "versions": [reminder.version for reminder in reminders],
+        "deleted": [reminder.deleted_at for reminder in reminders],
+    }
+    write_plans(reminders)
+    with bulk_cursor() as cursor:
+        cursor.execute(WRITE_VERSIONS, {"updated_at": updated_at, **columns})
 
 
-def write(reminders: Sequence[Any], updated_at: datetime | None = None) -> None:
-    """Write the columns that transitions change, in one statement."""
+def write_plans(reminders: Sequence[Any]) -> None:
+    """Write the columns of plans that transitions change, in one statement."""
     if not reminders:
         return
     columns = {
@@ -223,11 +240,9 @@ def write(reminders: Sequence[Any], updated_at: datetime | None = None) -> None:
         "leads": [reminder.next_lead for reminder in reminders],
         "walls": [array_of(reminder.next_walls) for reminder in reminders],
         "errors": [reminder.error for reminder in reminders],
-        "versions": [reminder.version for reminder in reminders],
-        "deleted": [reminder.deleted_at for reminder in reminders],
     }
     with bulk_cursor() as cursor:
-        cursor.execute(WRITE, {"updated_at": updated_at, **columns})
+        cursor.execute(WRITE_PLANS, columns)
 
 
 def array_of(times: Sequence[datetime] | None) -> str | None:

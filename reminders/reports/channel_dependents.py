@@ -13,7 +13,7 @@ def count(channel: Channel) -> Dependents:
     other_channels = Reminder.channels.through.objects.filter(
         reminder=OuterRef("pk"), channel__in=usable.exclude(pk=channel.pk)
     )
-    rows = Reminder.objects.not_deleted().exclude(status=Reminder.Status.FINISHED)
+    rows = Reminder.objects.not_deleted().exclude(plan__status=Reminder.Status.FINISHED)
     counts = (
         rows.filter(channels=channel)
         .annotate(has_other=Exists(other_channels))

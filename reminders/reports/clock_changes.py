@@ -132,7 +132,7 @@ def _check(row: Reminder, turn: Turn) -> AffectedReminder | UnreadableReminder |
 
 
 def _active(owner: Any) -> Any:
-    active = Reminder.objects.exclude_system().filter(status=Reminder.Status.ACTIVE)
+    active = Reminder.objects.exclude_system().filter(plan__status=Reminder.Status.ACTIVE)
     return active if owner is None else active.filter(owner=owner)
 
 

@@ -28,7 +28,7 @@ from notifications.models import Delivery
 from notifications.operations import ledger as deliveries
 from notifications.operations.ledger import REASON, Deliveries, Imbalance, Period, find_imbalance
 from reminders.engine.tick import SET_ASIDE
-from reminders.models import Occurrence, OccurrenceTally, Reminder
+from reminders.models import Occurrence, OccurrenceTally, Plan, Reminder
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE, reference_of
 
 # All other statuses have fired: a response does not change that.
@@ -98,15 +98,15 @@ def counted(owner: Any = None) -> QuerySet[Occurrence]:
     return occurrences.filter(reminder__owner=owner) if owner else occurrences
 
 
-def overdue(period: Period, now: datetime, owner: Any = None) -> QuerySet[Reminder]:
-    """Return the reminders that were due in `period` or before, and have not fired by `now`.
+def overdue(period: Period, now: datetime, owner: Any = None) -> QuerySet[Plan]:
+    """Return the plans that were due in `period` or before, and have not fired by `now`.
 
     The tick sets failing reminders aside by at most `SET_ASIDE`, so the index of due reminders
     contains all of them up to then.
     """
     until = min(now, period.until)
     came = Value(until, DateTimeField()) + F("next_lead")
-    due = Reminder.objects.exclude_system().due(now + SET_ASIDE)
+    due = Plan.objects.exclude_system().due(now + SET_ASIDE)
     due = due.filter(Q(next_fire_at__lte=until) | Q(error__gt="", next_due_at__lte=came))
     return due.filter(owner=owner) if owner else due
 

@@ -42,7 +42,7 @@ class NextFire(Protocol):
     ) -> Fire | None: ...
 
 
-class Plan(NamedTuple):
+class FiringPlan(NamedTuple):
     """The plan for a due reminder: fires, missed fires with their reasons, and the next fire."""
 
     fires: Sequence[Fire] = ()
@@ -50,39 +50,41 @@ class Plan(NamedTuple):
     next: Fire | None = None
 
 
-def plan(schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: timedelta) -> Plan:
+def plan(
+    schedule: NextFire, first: Fire, now: datetime, misfire: str, grace: timedelta
+) -> FiringPlan:
     """Apply a misfire policy to `first`, which is due, and to the later fires until `now`.
 
     At most PLAN_LIMIT fires are planned; `next` is then still due, and the next batch plans it.
     """
     due, following = due_until(schedule, first, now)
     if misfire == Misfire.ALL:
-        return Plan(due, [], following)
+        return FiringPlan(due, [], following)
     if misfire == Misfire.NONE:
         late = [fire for fire in due if now - fire.fire_at > grace]
         fires = due[len(late) :]
-        return Plan(fires, [(fire, TOO_LATE) for fire in late], following)
+        return FiringPlan(fires, [(fire, TOO_LATE) for fire in late], following)
     if following is not None and following.fire_at <= now:
-        return Plan([], [(fire, SUPERSEDED) for fire in due], following)
+        return FiringPlan([], [(fire, SUPERSEDED) for fire in due], following)
     if len(due) == 1:
-        return Plan(due, [], following)
+        return FiringPlan(due, [], following)
     # Fires of one instant belong to different leads and occurrences: all of them are the newest.
     older = [fire for fire in due if fire.fire_at < due[-1].fire_at]
-    return Plan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
+    return FiringPlan(due[len(older) :], [(fire, SUPERSEDED) for fire in older], following)
 
 
-def coalesce_plan(plan: Plan, now: datetime, reason: str) -> Plan:
+def coalesce_plan(plan: FiringPlan, now: datetime, reason: str) -> FiringPlan:
     """Return a plan in which only the newest fire is left; older ones are missed for `reason`."""
     is_last = plan.next is None or plan.next.fire_at > now
     newest = [fire for fire in plan.fires if is_last and fire.fire_at == plan.fires[-1].fire_at]
     older = [(fire, reason) for fire in plan.fires if fire not in newest]
-    return Plan(newest, [*plan.missed, *older], plan.next)
+    return FiringPlan(newest, [*plan.missed, *older], plan.next)
 
 
-def drop_plan(schedule: NextFire, first: Fire, until: datetime, reason: str) -> Plan:
+def drop_plan(schedule: NextFire, first: Fire, until: datetime, reason: str) -> FiringPlan:
     """Return a plan in which `first` and all later fires until `until` are missed for `reason`."""
     due, following = due_until(schedule, first, until)
-    return Plan([], [(fire, reason) for fire in due], following)
+    return FiringPlan([], [(fire, reason) for fire in due], following)
 
 
 def due_until(

@@ -26,7 +26,7 @@ FLOW_SECONDS = 6
 LATE_SECONDS = 1.0
 SLOW_RECEIVER_SECONDS = 0.05
 SENT_TABLES = ("reminders_occurrence", "notifications_delivery", "notifications_attempt")
-STORED_TABLES = ("reminders_reminder", "reminders_reminder_channels")
+STORED_TABLES = ("reminders_reminder", "reminders_plan", "reminders_reminder_channels")
 
 
 def measure_capacity(rig: Rig, stored: int, due: int, deliverers: int) -> CapacityResult:

@@ -151,7 +151,9 @@ class Drill:
 
     def is_over(self) -> bool:
         try:
-            active = Reminder.objects.filter(pk__in=self.wishes, status=Reminder.Status.ACTIVE)
+            active = Reminder.objects.filter(
+                pk__in=self.wishes, plan__status=Reminder.Status.ACTIVE
+            )
             answering = [pk for pk, at in self.places().items() if at not in self.silent()]
             unfinished = Delivery.objects.unfinished().filter(channel__in=answering)
             return not active.exists() and not unfinished.exists()

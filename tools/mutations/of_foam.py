@@ -220,7 +220,7 @@ OF_FOAM = [
     Mutation(
         "API",
         "pages: ties are not broken",
-        edit("foam/api/pagination.py", '[self.field, "id"]', "[self.field]"),
+        edit("foam/api/pagination.py", '[self.path, "id"]', "[self.path]"),
         [TEST_LISTS],
     ),
     Mutation(

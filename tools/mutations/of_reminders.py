@@ -23,6 +23,7 @@ from tools.mutations.paths import (
     OWN_TASKS_SQL,
     PAUSING,
     PLACE,
+    PLAN_MIGRATION,
     READING,
     REMINDERS_INITIAL,
     REPEATS,
@@ -122,7 +123,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "active without a next instant",
-        [without_constraint(REMINDERS_INITIAL, "reminders_reminder_active_has_next")],
+        [without_constraint(PLAN_MIGRATION, "reminders_plan_active_has_next")],
         ["reminders/tests/models/test_models.py"],
     ),
     Mutation(
@@ -189,7 +190,7 @@ OF_REMINDERS = [
     Mutation(
         "P1",
         "snooze: beside a pause",
-        edit(LOOP, "Reminder.objects.select_for_update(no_key=True).get(", "Reminder.objects.get("),
+        edit(LOOP, "Reminder.objects.locked().get(", "Reminder.objects.get("),
         [TEST_LOOP_RACES],
     ),
     Mutation(
@@ -267,8 +268,8 @@ OF_REMINDERS = [
         "ledger: all reminders are looked through for overdue ones",
         edit(
             "reminders/reports/ledger.py",
-            "Reminder.objects.exclude_system().due(now + SET_ASIDE)",
-            'Reminder.objects.exclude_system().filter(status="active")',
+            "Plan.objects.exclude_system().due(now + SET_ASIDE)",
+            'Plan.objects.exclude_system().filter(status="active")',
         ),
         [TEST_LEDGER_PLANS],
     ),
@@ -294,9 +295,9 @@ OF_REMINDERS = [
         "P5",
         "claim: no index",
         edit(
-            REMINDERS_INITIAL,
-            'fields=["next_fire_at"],\n                        name="reminders_reminder_due"',
-            'fields=["created_at"],\n                        name="reminders_reminder_due"',
+            PLAN_MIGRATION,
+            'fields=["next_fire_at"], name="reminders_plan_due"',
+            'fields=["fired_due_at"], name="reminders_plan_due"',
         ),
         [f"{TEST_DISPATCH}::test_tick_finds_the_due_by_its_partial_index"],
     ),
@@ -341,8 +342,8 @@ OF_REMINDERS = [
         "misfire: fires the newest of each part of a long outage",
         edit(
             MISFIRE,
-            "    if following is not None and following.fire_at <= now:\n        return Plan([]",
-            "    if False:\n        return Plan([]",
+            "    if following is not None and following.fire_at <= now:\n        return Firing",
+            "    if False:\n        return Firing",
         ),
         ["reminders/tests/schedule/test_misfire.py"],
     ),
@@ -381,8 +382,7 @@ OF_REMINDERS = [
         "link: two presses at once do not wait for each other",
         edit(
             ANSWERS,
-            "    Reminder.objects.select_for_update(no_key=True)"
-            ".get(pk=link.occurrence.reminder_id)\n",
+            "    Reminder.objects.locked().get(pk=link.occurrence.reminder_id)\n",
         ),
         [TEST_RACES],
     ),
@@ -687,7 +687,7 @@ OF_REMINDERS = [
         "backlog: it ends while something of it is left",
         edit(
             DISPATCH,
-            "elif not Reminder.objects.due(backlog.due_before).exists():",
+            "elif not Plan.objects.due(backlog.due_before).exists():",
             "else:",
         ),
         [f"{TEST_BACKLOG_RACES}::test_backlog_is_open_while_another_has_what_is_left_of_it"],

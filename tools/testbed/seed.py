@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from accounts.models import User
 from accounts.timezones import zone
 from notifications.models import Channel
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 
 # The username of the owner of all seeded rows.
 SEED_OWNER = "rig"
@@ -43,6 +44,7 @@ def delete_all() -> None:
     rows = (
         "reminders_reminder_channels",
         "reminders_change",
+        "reminders_plan",
         "reminders_reminder",
         "notifications_channel",
     )
@@ -137,7 +139,7 @@ def plan_reminder(
         tags=["kitchen"],
     )
     reminder.clean()
-    reminder.plan(now)
+    reminder.plan_after(now)
     return reminder
 
 
@@ -185,10 +187,13 @@ def multiply(templates: Sequence[Reminder], count: int, channels: Sequence[int])
         cursor.execute("SELECT coalesce(max(id), 0) FROM reminders_reminder")
         (before,) = cursor.fetchone()
         Reminder.objects.bulk_create(templates)
-        copied = columns(Reminder, without=("id",))
+        copy = COPY_SQL.format(
+            columns=columns(Reminder, without=("id",)),
+            plan_columns=columns(Plan, without=("reminder_id",)),
+        )
         for start in range(len(templates), count, CHUNK):
             cursor.execute(
-                COPY_SQL.format(columns=copied),
+                copy,
                 {
                     "ids": [reminder.pk for reminder in templates],
                     "size": len(templates),
@@ -200,14 +205,25 @@ def multiply(templates: Sequence[Reminder], count: int, channels: Sequence[int])
         cursor.execute(ATTACH_SQL, attached)
 
 
+# The new ids grow with `n`, so each plan is that of the template of its reminder.
 COPY_SQL = """
-INSERT INTO reminders_reminder ({columns})
-SELECT {columns} FROM generate_series(%(from)s, %(to)s) AS n
-JOIN (
-    SELECT t.*, i.place FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS i(id, place)
-    JOIN reminders_reminder t ON t.id = i.id
-) t ON t.place = n %% %(size)s + 1
-ORDER BY n
+WITH copies AS (
+    INSERT INTO reminders_reminder ({columns})
+    SELECT {columns} FROM generate_series(%(from)s, %(to)s) AS n
+    JOIN (
+        SELECT t.*, i.place FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS i(id, place)
+        JOIN reminders_reminder t ON t.id = i.id
+    ) t ON t.place = n %% %(size)s + 1
+    ORDER BY n
+    RETURNING id
+), numbered AS (
+    SELECT id, (%(from)s + row_number() OVER (ORDER BY id) - 1) %% %(size)s + 1 AS place FROM copies
+)
+INSERT INTO reminders_plan (reminder_id, {plan_columns})
+SELECT c.id, {plan_columns} FROM numbered c
+JOIN unnest(%(ids)s::bigint[]) WITH ORDINALITY AS i(template_id, place) ON i.place = c.place
+JOIN reminders_plan t ON t.reminder_id = i.template_id
+ORDER BY c.id
 """
 
 ATTACH_SQL = """
@@ -229,6 +245,10 @@ def share_out(owners: int, share: float, seed: int = 1) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SELECT setseed(%s)", [1 / (seed + 1)])
         cursor.execute(SHARE_SQL, {"owners": owners, "share": share})
+        cursor.execute(
+            "UPDATE reminders_plan p SET owner_id = r.owner_id FROM reminders_reminder r"
+            " WHERE r.id = p.reminder_id AND p.owner_id <> r.owner_id"
+        )
 
 
 # The cube of a random number: the first of 20,000 owners gets a thirtieth, most get a few.
@@ -245,7 +265,7 @@ WHERE s.id = r.id AND o.place = s.place
 """
 
 
-def columns(model: type[Reminder], without: Iterable[str]) -> str:
+def columns(model: type[Model], without: Iterable[str]) -> str:
     names = [field.column or "" for field in model._meta.concrete_fields]
     return ", ".join(name for name in names if name not in without)
 

@@ -46,4 +46,4 @@ def test_each_rule_and_each_contender_is_measured(results):
 def test_report_is_written_from_the_json(results):
     text = report.markdown(report.BenchmarkReport.read([results]))
     assert text.index("## Goals") < text.index("## Machine") < text.index("## Dispatch alone")
-    assert "reminders_reminder_due" in text
+    assert "reminders_plan_due" in text

@@ -76,11 +76,11 @@ CHECK = models.CheckConstraint(condition=~Q(title="x"), name="test_check")
             "builds the index",
         ),
         (
-            migrations.AlterField("reminder", "next_fire_at", models.DateTimeField()),
+            migrations.AlterField("plan", "next_fire_at", models.DateTimeField()),
             "SET NOT NULL",
         ),
         (migrations.AddIndex("reminder", INDEX), "Concurrently"),
-        (migrations.RemoveIndex("reminder", "reminders_reminder_due"), "Concurrently"),
+        (migrations.RemoveIndex("plan", "reminders_plan_due"), "Concurrently"),
         (migrations.AddConstraint("reminder", CHECK), "AddConstraintNotValid"),
         (AddConstraintNotValid("reminder", CHECK), "say in ALLOWED why"),
         (
@@ -127,7 +127,7 @@ def test_what_breaks_the_release_before_or_holds_it_up_is_refused(state, operati
         migrations.AddIndex("heartbeat", models.Index(fields=["id"], name="test_index")),
         # The first step of two.
         migrations.SeparateDatabaseAndState(
-            state_operations=[migrations.RemoveField("reminder", "fired_due_at")]
+            state_operations=[migrations.RemoveField("plan", "fired_due_at")]
         ),
     ],
     ids=lambda value: value.describe(),

@@ -11,6 +11,7 @@ from tools.testbed import seed
 from tools.testbed.load import percentile
 
 pytestmark = pytest.mark.django_db
+PLANNED = ("status", "next_fire_at", "next_due_at", "next_lead", "next_walls", "missed_count")
 
 
 @pytest.fixture
@@ -19,15 +20,15 @@ def channels():
 
 
 def replanned(reminder: Reminder, now):
-    reminder.plan(now)
-    return [getattr(reminder, name) for name in Reminder.PLAN]
+    reminder.plan_after(now)
+    return [getattr(reminder, name) for name in PLANNED]
 
 
 def test_stored_reminders_stand_as_the_engine_plans_them(channels, now, monkeypatch):
     monkeypatch.setattr(seed, "TEMPLATES", 60)
     seed.add_stored(150, channels, now)
     kept = list(Reminder.objects.filter(owner__username="rig"))
-    stored = [[getattr(reminder, name) for name in Reminder.PLAN] for reminder in kept]
+    stored = [[getattr(reminder, name) for name in PLANNED] for reminder in kept]
     assert len(kept) == 150
     assert stored == [replanned(reminder, now) for reminder in kept]
     assert not Reminder.objects.filter(pk__gt=0).due(now + seed.LATER).exists()

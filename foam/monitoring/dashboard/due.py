@@ -15,13 +15,13 @@ from foam.monitoring.dashboard import sampling
 from foam.monitoring.metrics import CAP
 from foam.version import VERSION
 from notifications.metrics.hourly import HOUR, beginning_of_hour
-from reminders.models import Reminder
+from reminders.models import Plan
 
 HOURS = 24
 # The key names the release, as another one may cache values of another shape.
 KEY, CACHE_SECONDS = f"dashboard:due:{VERSION}", 60
-# A page has about twenty reminders.
-PAGES = 3000
+# A page has about fifty plans.
+PAGES = 1200
 
 BY_HOUR = "floor(extract(epoch FROM next_fire_at - %(begin)s) / 3600)::int"
 AHEAD = "next_fire_at > %(now)s AND next_fire_at < %(end)s"
@@ -53,8 +53,8 @@ def read(now: datetime) -> DueForecast:
 def _count(now: datetime) -> tuple[datetime, list[int], int | None] | None:
     """Count the reminders due; return None when there are more than CAP."""
     begin = beginning_of_hour(now)
-    ahead = Reminder.objects.exclude_system().filter(
-        status=Reminder.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
+    ahead = Plan.objects.exclude_system().filter(
+        status=Plan.Status.ACTIVE, next_fire_at__gt=now, next_fire_at__lt=begin + HOURS * HOUR
     )
     fires = ahead.order_by("next_fire_at").values_list("next_fire_at", flat=True)[: CAP + 1]
     counted = Counter((fire - begin) // HOUR for fire in fires if fire)

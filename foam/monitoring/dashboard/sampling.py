@@ -1,4 +1,4 @@
-"""A sample of the active reminders: all rows on a number of random pages of their table.
+"""A sample of the active reminders: all plans on a number of random pages of their table.
 
 The cost does not grow with the table. A table of no more pages is read whole.
 """
@@ -10,11 +10,11 @@ from django.db import connection
 from accounts.models import SYSTEM_USER_ID
 
 SIZE = """
-SELECT pg_relation_size('reminders_reminder') / current_setting('block_size')::int
+SELECT pg_relation_size('reminders_plan') / current_setting('block_size')::int
 """
 COUNT = """
-SELECT {by}, count(*) FROM reminders_reminder TABLESAMPLE SYSTEM (%(percent)s)
-WHERE status = 'active' AND id <> %(foam)s AND {where} GROUP BY 1
+SELECT {by}, count(*) FROM reminders_plan p TABLESAMPLE SYSTEM (%(percent)s)
+WHERE status = 'active' AND reminder_id <> %(foam)s AND {where} GROUP BY 1
 """
 
 

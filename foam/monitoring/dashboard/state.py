@@ -27,7 +27,7 @@ from notifications.metrics.hourly import Hour
 from notifications.models import Channel, Delivery
 from notifications.transports import Fault
 from reminders.engine.tick import SET_ASIDE
-from reminders.models import Backlog, Occurrence, Reminder
+from reminders.models import Backlog, Occurrence, Plan, Reminder
 from reminders.schedule.message import format_duration, format_rounded
 
 # The limits of docs/monitoring/alerts.yml.
@@ -136,9 +136,9 @@ def _alive(ready: dict[str, Any], may_view: MayView) -> Iterator[Figure]:
 
 
 def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
-    stored = Reminder.objects.exclude_system()
+    stored = Plan.objects.exclude_system()
     due = _by("next_fire_at", stored.due(now))
-    url = listed(Reminder, status__exact="active", next_fire_at__lte=iso(now))
+    url = listed(Reminder, due="now")
     yield _overdue("Reminders overdue", due, now, OVERDUE, url)
     # Reminders set aside lie at most SET_ASIDE ahead. Newest first, so that a long backlog cannot
     # fill the sample.
@@ -148,7 +148,7 @@ def _reminders(now: datetime, hours: list[Hour]) -> Iterator[Figure]:
     yield _stuck(
         "Reminders set aside with an error",
         counts["aside"],
-        listed(Reminder, status__exact="active", error__gt="", next_fire_at__lte=iso(latest)),
+        listed(Reminder, due="hour", state="error"),
         is_more=counts["all"] > CAP,
     )
 

@@ -262,7 +262,12 @@ INSERT INTO notifications_delivery (channel_id, reference, title, due_at, data, 
 SELECT %s, 'occurrence:' || id, 'Title', now(), '{}', '', 'sent', 1, 10, '', now(), now()
 FROM reminders_occurrence ORDER BY id
 """
-TABLES = ["reminders_reminder", "reminders_occurrence", "notifications_delivery"]
+TABLES = [
+    "reminders_reminder",
+    "reminders_plan",
+    "reminders_occurrence",
+    "notifications_delivery",
+]
 
 
 @pytest.fixture

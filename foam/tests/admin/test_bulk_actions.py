@@ -15,7 +15,7 @@ from accounts.admin import bulk_actions
 from accounts.models import ApiToken, pause
 from notifications.models import Channel
 from reminders.engine import firing
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 from reminders.models.errors import EditConflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -49,7 +49,7 @@ def test_what_was_not_done_is_counted_by_reason_and_named_with_links(act, some, 
     for each in some[:4]:
         each.pause(now)
     ended = {"status": "finished", "next_fire_at": None, "next_due_at": None}
-    Reminder.objects.filter(pk=some[4].pk).update(**ended)
+    Plan.objects.filter(pk=some[4].pk).update(**ended)
     level, said, page = act("pause", some)
     assert (level, said) == (
         "error",
@@ -100,7 +100,7 @@ def test_row_that_raises_leaves_nothing_of_what_it_had_begun(client, staff, chan
 def test_all_rows_are_done_in_batches(act, some, monkeypatch):
     monkeypatch.setattr(bulk_actions, "BATCH_SIZE", 2)
     assert act("pause", some[:1], across=True)[:2] == ("success", "Paused 5.")
-    assert not Reminder.objects.filter(status="active").exists()
+    assert not Plan.objects.filter(status="active").exists()
 
 
 def test_more_than_may_be_done_at_once_changes_nothing(act, some, monkeypatch):
@@ -158,7 +158,7 @@ def test_forged_progress_begins_anew(act, some, client, forged):
     act("resume", some[:1])
     chosen = {"action": "pause", "confirmed": "1", "_selected_action": [row.pk for row in some]}
     client.post(url, {**chosen, "progress": forged})
-    assert Reminder.objects.filter(status="paused").count() == 5
+    assert Plan.objects.filter(status="paused").count() == 5
 
 
 ASKED = [

@@ -14,7 +14,12 @@ from reminders.models import Reminder
 # A rollback leaves the pages of a big table behind, for other tests to plan by; a flush does not.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("woken")]
 
-TABLES = ["notifications_delivery", "notifications_inboxmessage", "reminders_reminder"]
+TABLES = [
+    "notifications_delivery",
+    "notifications_inboxmessage",
+    "reminders_reminder",
+    "reminders_plan",
+]
 # Rows read for a page of ten and one more: each twice, as its id and then as a whole.
 PAGE = 30
 

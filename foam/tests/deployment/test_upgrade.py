@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from foam.tests import processes
+from tools.migration_check import BASELINE
 
 pytestmark = [
     pytest.mark.e2e,
@@ -61,7 +62,10 @@ def git(*words: str) -> bytes:
 
 
 def commits_before() -> list[str]:
-    """Return the commits before each that added or removed migrations, the newest first."""
+    """Return the commits before each that added or removed migrations, the newest first.
+
+    Only those that have the baseline: an upgrade from one before it stops FOAM.
+    """
     if git("rev-parse", "--is-shallow-repository").strip() != b"false":
         pytest.skip("the history is cut off here: git fetch --unshallow")
     # Along the line of what was released: a branch that is merged does not count by its own time.
@@ -69,7 +73,16 @@ def commits_before() -> list[str]:
     commits = git(
         "log", "-20", *line, "--no-patch", "--format=%H^", "--", ":(glob)*/migrations/0*.py"
     )
-    return commits.decode().split()
+    kept = [commit for commit in commits.decode().split() if _has_baseline(commit)]
+    if not kept:
+        pytest.skip("no migration was added since the baseline: an upgrade to it stops FOAM")
+    return kept
+
+
+def _has_baseline(commit: str) -> bool:
+    """Whether a commit has the migrations for which FOAM has to be stopped."""
+    files = git("ls-tree", "-r", "--name-only", commit).decode().splitlines()
+    return {f"{app}/migrations/{name}.py" for app, name in BASELINE.items()} <= set(files)
 
 
 def lay_out(commit: str, tree: Path) -> Path:

@@ -104,11 +104,11 @@ def due(make_reminder):
 
 
 DISPATCH_STOPS = {
-    "before the claim": lambda: stopped_before("reminders_reminder"),
+    "before the claim": lambda: stopped_before("reminders_plan"),
     "after the claim": lambda: stopped_before("reminders_occurrence"),
     "after the record": lambda: stopped_by(ROW, "INSERT", "reminders_occurrence"),
     "after the post": lambda: stopped_by(ROW, "INSERT", "notifications_delivery"),
-    "after the advance": lambda: stopped_by(ROW, "UPDATE", "reminders_reminder"),
+    "after the advance": lambda: stopped_by(ROW, "UPDATE", "reminders_plan"),
     "at the commit": lambda: stopped_by(COMMIT, "INSERT", "notifications_delivery"),
 }
 

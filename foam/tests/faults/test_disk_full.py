@@ -43,7 +43,7 @@ def no_room_in(table, event="INSERT"):
     [
         ("reminders_occurrence", "INSERT"),
         ("notifications_delivery", "INSERT"),
-        ("reminders_reminder", "UPDATE"),
+        ("reminders_plan", "UPDATE"),
     ],
 )
 def test_tick_without_room_fires_nothing_and_leaves_no_heartbeat(make_reminder, now, place):

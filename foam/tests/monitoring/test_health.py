@@ -69,7 +69,14 @@ def test_migration_plants_what_the_command_would(db, now):
             "username", "email", "is_active", "timezone"
         )
         reminders = Reminder.objects.filter(pk=SYSTEM_USER_ID).values(
-            "title", "owner", "timezone", "recurrence", "leads", "misfire", "status", "channels"
+            "title",
+            "owner",
+            "timezone",
+            "recurrence",
+            "leads",
+            "misfire",
+            "plan__status",
+            "channels",
         )
         channels = Channel.objects.filter(pk=SYSTEM_USER_ID).values(
             "owner", "kind", "name", "address"

@@ -77,7 +77,7 @@ def test_decision_waits_for_the_batch_that_is_being_fired(late, now, monkeypatch
 def test_backlog_is_open_while_another_has_what_is_left_of_it(late, now):
     with acting_as(Actor("admin")):
         backlog.decide("drop", now)
-    locked = Reminder.objects.select_for_update(no_key=True)
+    locked = Reminder.objects.locked()
     assert beside(lambda: list(locked), lambda: tick.run(now)) == 0
     assert Backlog.objects.get().ended_at is None
     tick.run(now)

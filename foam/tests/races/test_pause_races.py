@@ -13,7 +13,7 @@ from notifications.outbox import hold_rules, lease
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import deliver_due
 from reminders.engine import tick
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("woken")]
 
@@ -37,7 +37,7 @@ def test_pause_and_ticks_at_once_record_each_once(make_reminder, user, now):
     found = statuses()
     assert found["pending"] + found["missed"] == 40
     assert Delivery.objects.count() == found["pending"]
-    assert set(Reminder.objects.values_list("next_due_at", flat=True)) == {now + DAY}
+    assert set(Plan.objects.values_list("next_due_at", flat=True)) == {now + DAY}
 
 
 def test_end_and_ticks_at_once_resume_each_once(make_reminder, now):
@@ -46,7 +46,7 @@ def test_end_and_ticks_at_once_resume_each_once(make_reminder, now):
         each.pause(now - HOUR, now + HOUR)
     at_once(*[lambda: tick.run(now + HOUR)] * 3)
     tick.run(now + HOUR)
-    assert set(Reminder.objects.values_list("status", "next_due_at")) == {("active", now + DAY)}
+    assert set(Plan.objects.values_list("status", "next_due_at")) == {("active", now + DAY)}
     assert {each.changes.filter(verb="resumed").count() for each in made} == {1}
     assert statuses() == {}
 
@@ -59,7 +59,7 @@ def test_pause_of_a_reminder_and_ticks_at_once_record_it_once(make_reminder, now
         lambda: [each.pause(now, now + 2 * HOUR) for each in reversed(made)],
     )
     assert Occurrence.objects.count() == 20
-    assert set(Reminder.objects.values_list("status", flat=True)) == {"paused"}
+    assert set(Plan.objects.values_list("status", flat=True)) == {"paused"}
 
 
 def test_two_who_pause_at_once_make_one_pause(user, now):

@@ -105,7 +105,7 @@ def test_parallel_ticks_move_a_series_once(make_reminder, now):
 
 def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     held, free = make_reminder(), make_reminder(starts_at=now.replace(tzinfo=None))
-    lock = Reminder.objects.select_for_update()
+    lock = Reminder.objects.locked()
     assert tick_beside(lambda: lock.get(pk=held.pk), now) == 1
     assert Occurrence.objects.get().reminder == free
 

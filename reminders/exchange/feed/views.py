@@ -86,7 +86,9 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
 
 def shown_in_feed(owner: User, tag: str, now: datetime) -> ReminderQuerySet:
     """Return the reminders of the feed: all but finished ones of long ago."""
-    over = Q(status=Reminder.Status.FINISHED) & ~Q(fired_due_at__gt=now - FINISHED_VISIBLE)
+    over = Q(plan__status=Reminder.Status.FINISHED) & ~Q(
+        plan__fired_due_at__gt=now - FINISHED_VISIBLE
+    )
     reminders = Reminder.objects.owned_by(owner).exclude(over)
     return reminders.filter(tags__contains=[tag]) if tag else reminders
 

@@ -12,7 +12,7 @@ from notifications.models import Channel, Delivery
 from notifications.transports import Message
 from reminders.actions import message_links, responses
 from reminders.engine import tick
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -182,7 +182,7 @@ def test_snooze_whose_time_has_come_can_be_snoozed_again(delivery):
 
 def test_snooze_of_a_paused_reminder_says_when_it_speaks(delivery, now):
     Reminder.objects.get().resume(now)
-    Reminder.objects.update(status="paused", next_fire_at=None, next_due_at=None)
+    Plan.objects.update(status="paused", next_fire_at=None, next_due_at=None)
     assert "no longer paused" in act(delivery, "snooze_10m", delivery.due_at).text
 
 

@@ -285,7 +285,7 @@ def test_tick_finds_both_sides_of_a_backlog_by_the_same_index(reminder, now):
             {"now": now, "after": now - LATE, "until": now, "limit": 500},
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Scan using reminders_reminder_due" in plan
+    assert "Index Scan using reminders_plan_due" in plan
     assert "Sort" not in plan
 
 

@@ -299,8 +299,7 @@ def test_batches_go_on_until_nothing_is_due(fired, now, monkeypatch):
 
 
 def test_tick_finds_what_to_follow_up_by_its_partial_index(fired, now):
-    with bulk_cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    with bulk_cursor(by_index=True) as cursor:
         cursor.execute(f"EXPLAIN {follow_ups.CLAIM}", {"now": now, "limit": 10})
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Scan using reminders_occurrence_follow_up" in plan

@@ -13,7 +13,7 @@ from notifications.outbox.round import deliver_due
 from notifications.tests.counters import READ, counted
 from notifications.transports import TransportError
 from reminders.engine import firing, tick
-from reminders.models import Reminder
+from reminders.models import Plan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -218,7 +218,7 @@ def test_admin_tells_it_when_channels_are_deleted(client, staff, three, channel)
 
 
 def test_explanation_says_that_the_next_one_reaches_no_one(api, reminder, channel, now):
-    Reminder.objects.filter(pk=reminder.pk).update(
+    Plan.objects.filter(pk=reminder.pk).update(
         next_fire_at=timezone.now() + HOUR, next_due_at=timezone.now() + HOUR
     )
     channel.close(now)

@@ -153,7 +153,7 @@ def test_idle_tick_looks_for_ends_by_an_index_that_is_empty_as_a_rule(daily, now
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {tick.TICK_STATE}", {"now": now, "limit": 10, "paused_since": ""})
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "reminders_reminder_resume" in plan
+    assert "reminders_plan_resume" in plan
     assert "accounts_pause_one_of_everything" in plan
     assert "Sort" not in plan
 
@@ -317,7 +317,7 @@ def test_claim_reads_nothing_while_everything_is_paused(make_reminder, now):
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "One-Time Filter" in plan
-    (scan,) = [line for line in plan.splitlines() if "reminders_reminder_due" in line]
+    (scan,) = [line for line in plan.splitlines() if "reminders_plan_due" in line]
     assert "never executed" in scan
 
 

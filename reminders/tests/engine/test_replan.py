@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.timezones import tzdata_version
 from reminders.engine import replan, tick
 from reminders.management.commands import replan as command
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 from reminders.recurrence import local_time
 from reminders.tests.engine import tz_rules
 
@@ -383,7 +383,7 @@ def test_reminder_that_cannot_be_read_is_named_and_the_rest_moves(berlin, now, u
 
 def test_plan_without_wall_times_is_taken_as_it_stands(berlin, now):
     berlin()
-    Reminder.objects.update(next_walls=None)
+    Plan.objects.update(next_walls=None)
     assert replan.find_moves(now - HOUR).moves == []
 
 

@@ -12,7 +12,7 @@ from notifications.outbox.round import deliver_due
 from notifications.sql import bulk_cursor
 from reminders import tasks
 from reminders.engine import firing, tick
-from reminders.models import Heartbeat, Occurrence, Reminder
+from reminders.models import Heartbeat, Occurrence, Plan, Reminder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -131,7 +131,7 @@ def test_row_that_the_database_refuses_is_set_aside_and_the_rest_fires(make_remi
 
 def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now):
     tick.run(now)
-    Reminder.objects.update(status="active", next_due_at=now, next_fire_at=now)
+    Plan.objects.update(status="active", next_due_at=now, next_fire_at=now)
     assert tick.run(now) == 0
     assert (Occurrence.objects.count(), Delivery.objects.count()) == (1, 1)
 
@@ -139,7 +139,7 @@ def test_same_occurrence_planned_twice_is_recorded_and_posted_once(reminder, now
 def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now):
     reminder = make_reminder(recurrence="FREQ=DAILY")
     tick.run(now)
-    Reminder.objects.update(next_due_at=now, next_fire_at=now, next_walls=None)
+    Plan.objects.update(next_due_at=now, next_fire_at=now, next_walls=None)
     tick.run(now)
     assert (reread(reminder).error, reminder.next_due_at) == ("", now + timedelta(days=1))
 
@@ -188,7 +188,7 @@ def test_tick_finds_the_due_by_its_partial_index(make_reminder, now):
             f"EXPLAIN {firing.CLAIM}", {"now": now, "after": now - DAY, "until": now, "limit": 10}
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Scan using reminders_reminder_due" in plan
+    assert "Index Scan using reminders_plan_due" in plan
     assert re.search(r"Index Cond: \(\(next_fire_at <= .* AND \(next_fire_at > ", plan)
     assert "Sort" not in plan
 

@@ -13,7 +13,7 @@ from reminders.exchange import jsonl
 from reminders.exchange.formats import stream
 from reminders.exchange.importer import take
 from reminders.exchange.limits import Unreadable
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.numbering import Count
@@ -113,13 +113,13 @@ class TestThereAndBack:
         assert (arrived.status, arrived.paused_until) == ("active", None)
 
     def test_finished_reminder_arrives_finished(self, user, stranger, reminder, now):
-        Reminder.objects.update(status="finished", next_fire_at=None, next_due_at=None)
+        Plan.objects.update(status="finished", next_fire_at=None, next_due_at=None)
         self.there_and_back(user, stranger)
         assert Reminder.objects.get(owner=stranger).status == "finished"
 
     def test_number_goes_on_where_it_was(self, user, stranger, make_reminder, now):
         make_reminder(recurrence="FREQ=DAILY", title="Day {number}")
-        Reminder.objects.update(fired_count=41, fired_due_at=now - timedelta(days=1))
+        Plan.objects.update(fired_count=41, fired_due_at=now - timedelta(days=1))
         self.there_and_back(user, stranger)
         arrived = Reminder.objects.get(owner=stranger)
         assert arrived.count == Count(41, now - timedelta(days=1))

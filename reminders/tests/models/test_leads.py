@@ -13,7 +13,7 @@ from icalendar import Calendar
 from notifications.models import Delivery
 from reminders.engine import replan, tick
 from reminders.explain.explanation import explain
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 from reminders.recurrence import Lead
 from reminders.tests.engine.tz_rules import update_rules
 from reminders.tests.exchange.calendars import alarm, calendar, event
@@ -288,7 +288,7 @@ def test_plan_of_before_the_leads_had_days_fires_once_then_goes_on_by_the_wall(m
     reminder = make_reminder(
         starts_at=SUMMER, timezone=BERLIN, recurrence="FREQ=YEARLY", leads=[Lead(1)], misfire="none"
     )
-    Reminder.objects.filter(pk=reminder.pk).update(next_fire_at=BEFORE - HOUR)
+    Plan.objects.filter(pk=reminder.pk).update(next_fire_at=BEFORE - HOUR)
     assert tick.run(BEFORE - HOUR) == 1
     reminder.refresh_from_db()
     assert reminder.next_fire_at == datetime(2028, 3, 27, 7, tzinfo=UTC)

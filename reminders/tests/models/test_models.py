@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 
 from notifications.models import Channel, Delivery
 from reminders.engine import tick
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 from reminders.models.errors import EditConflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -184,7 +184,7 @@ def test_channel_of_another_is_refused(make_reminder, stranger):
 
 def test_active_reminder_without_a_next_is_refused_by_the_database(reminder):
     with pytest.raises(IntegrityError, match="active_has_next"), transaction.atomic():
-        Reminder.objects.update(next_fire_at=None)
+        Plan.objects.update(next_fire_at=None)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_deleted_delivery_is_missed_twice_over(reminder, now):
 def test_deleted_reminder_row_is_missed(reminder, now):
     tick.run(now)
     sql("DELETE FROM reminders_reminder_channels")
+    sql("DELETE FROM reminders_plan")
     sql("DELETE FROM reminders_reminder")
     assert wrong(now) == ["Occurrences whose reminder is not there."]
 

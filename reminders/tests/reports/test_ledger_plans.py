@@ -25,6 +25,7 @@ TABLES = {
     "notifications_attempt": NEW,
     "notifications_channel": NEW,
     "reminders_reminder": 2 * NEW,
+    "reminders_plan": 2 * NEW,
 }
 
 # Wide rows, so that few of them make many pages.

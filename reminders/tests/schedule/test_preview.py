@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from conftest import client_of
 from reminders.management.commands.preview import MAX_LINE, answer, batches
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 from reminders.recurrence import RecurrenceError, Schedule
 from reminders.schedule.preview import BEGINNING, next_due_instants, preview_schedule
 
@@ -304,7 +304,7 @@ def test_admin_shows_what_the_next_message_will_say(client, staff, make_reminder
     form = {**FORM, "title": "<b> {number} {lead}", "leads": "0"}
     assert "&lt;b&gt; 1 now" in client.post(url, form).json()["html"]
     reminder = make_reminder()
-    Reminder.objects.update(fired_count=41)
+    Plan.objects.update(fired_count=41)
     html = client.post(f"{url}?reminder={reminder.pk}", form).json()["html"]
     assert "&lt;b&gt; 42 now" in html
     assert list(client.post(url, {**form, "body": "{x}"}).json()["errors"]) == ["body"]
