@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet, Value
+from django.db.models.functions import Cast
 
 # Set for the rest of a transaction. Without sorts, PostgreSQL must use the index in the order of
 # the ORDER BY.
@@ -21,7 +23,9 @@ SET LOCAL enable_incremental_sort = off
 OWNER, PK = 2**63 - 2, 2**63 - 3
 NOW = datetime.max.replace(tzinfo=UTC)
 DIGEST = "the digest of a secret"
-MARKERS = {"owner": OWNER, "pk": PK, "now": NOW, "digest": DIGEST}
+IDS = "an array of ids"
+ARRAY_OF_IDS = Cast(Value(IDS), ArrayField(BigIntegerField()))
+MARKERS = {"owner": OWNER, "pk": PK, "now": NOW, "digest": DIGEST, "ids": IDS}
 
 
 @contextmanager
@@ -52,8 +56,8 @@ def server_cursor() -> Iterator[psycopg.Cursor[Any]]:
 class CompiledQuery:
     """A queryset that Django compiles once for a process, and PostgreSQL plans once for a session.
 
-    In the queryset OWNER, PK, NOW and DIGEST stand for values that `fetch` gets by the names of
-    MARKERS. Rows come as PostgreSQL returns them, without Django's conversions. Behind PgBouncer
+    In the queryset OWNER, PK, NOW, DIGEST and IDS stand for values that `fetch` gets by the names
+    of MARKERS. Rows come as PostgreSQL returns them, without Django's conversions. Behind PgBouncer
     nothing is prepared: see foam.postgresql.settings.
     """
 

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from accounts.api import etags
 from accounts.api.base import OwnedViewSet
 from accounts.api.query_parameters import FORMAT, ORDERING, check_query
-from accounts.sql import OWNER, PK, CompiledQuery, in_index_order
+from accounts.models.queries import InArray
+from accounts.sql import ARRAY_OF_IDS, OWNER, PK, CompiledQuery, in_index_order
 
 
 class RowFormat(NamedTuple):
@@ -76,7 +77,7 @@ class RowViews(OwnedViewSet):
         """Return the first rows after a place in an order; `rows` None means all of the owner."""
         if order.field != "id":
             rows = order.beyond(self.get_queryset() if rows is None else rows, place)
-            return self._show_all(self._compile(order.sort(rows)[:limit]), pk=None)
+            return self._show_all(self._compile(order.sort(rows)[:limit]))
         with in_index_order() if self.by_index else nullcontext():
             if rows is None:
                 query = _page_query(type(self), order.is_falling, place is not None, limit)
@@ -94,9 +95,15 @@ class RowViews(OwnedViewSet):
     def _compile(self, rows: QuerySet[Any]) -> CompiledQuery:
         return CompiledQuery(self.list_format.select(rows), is_prepared=False)
 
-    def _show_all(self, query: CompiledQuery, pk: int | None) -> Sequence[dict[str, Any]]:
-        rows = query.fetch(owner=self._owner_id, pk=pk, now=timezone.now())
+    def _show_all(self, query: CompiledQuery, **values: Any) -> Sequence[dict[str, Any]]:
+        rows = query.fetch(owner=self._owner_id, now=timezone.now(), **values)
         return [self.list_format.show(row, self.request) for row in rows]
+
+    def read_rows(self, ids: Sequence[int]) -> Sequence[dict[str, Any]]:
+        """Return the owner's rows with these ids, in their order; other ids are left out."""
+        rows = self._show_all(_rows_query(type(self)), ids=list(ids))
+        by_id = {row["id"]: row for row in rows}
+        return [by_id[pk] for pk in ids if pk in by_id]
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = self.read_row(self.kwargs["pk"])
@@ -153,3 +160,9 @@ def _page_query(
 def _row_query(view: type[RowViews]) -> CompiledQuery:
     rows = view.model.objects.owned_by(OWNER).filter(pk=PK)
     return CompiledQuery(view.detail_format.select(rows))
+
+
+@lru_cache(maxsize=32)
+def _rows_query(view: type[RowViews]) -> CompiledQuery:
+    rows = view.model.objects.owned_by(OWNER).filter(InArray("pk", ARRAY_OF_IDS))
+    return CompiledQuery(view.list_format.select(rows))

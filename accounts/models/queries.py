@@ -19,3 +19,11 @@ class EqualsAny(Func):
 
     def __init__(self, column: Any, value: Any) -> None:
         super().__init__(column, value)
+
+
+class InArray(Func):
+    """`column = ANY (array)`: PostgreSQL looks up each element in the index of the column."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY ("
+    output_field = BooleanField()

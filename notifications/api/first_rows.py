@@ -3,23 +3,15 @@
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, F, Func, OuterRef, QuerySet
+from django.db.models import F, Func, OuterRef, QuerySet
 
-from accounts.models.queries import EqualsAny
+from accounts.models.queries import EqualsAny, InArray
 from notifications.models import Channel
 
 
 class Unnest(Func):
     function = "unnest"
     set_returning = True
-
-
-class InArray(Func):
-    """`column = ANY (array)`: PostgreSQL looks up each element in the index of the column."""
-
-    template = "%(expressions)s)"
-    arg_joiner = " = ANY ("
-    output_field = BooleanField()
 
 
 def first_of_channels(

@@ -171,7 +171,7 @@ class BatchAndSyncViews(RowViews):
             {
                 "next": replace_query_param(address, SINCE, mark) if page.is_more else None,
                 "previous": None,
-                "results": self.get_serializer(page.reminders, many=True).data,
+                "results": self.read_rows([reminder.pk for reminder in page.reminders]),
                 "deleted": TombstoneSerializer(page.deleted, many=True).data,
                 "sync": None if page.is_more else mark,
             }

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import Model
 
 from accounts.durations import iso_duration
 from accounts.sql import server_cursor
@@ -55,7 +56,7 @@ def insert_reminders(
     ]
     data = orjson.dumps(rows, _as_text, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     with server_cursor() as cursor:
-        cursor.execute(_sql(type(reminders[0])), {"rows": data}, prepare=True)
+        cursor.execute(_sql(reminders[0]._meta.model), {"rows": data}, prepare=True)
         ids = cursor.fetchall()
     for reminder, plan, (pk,) in zip(reminders, plans, ids, strict=True):
         reminder.pk = plan.reminder_id = pk
@@ -63,20 +64,21 @@ def insert_reminders(
 
 
 def _values(row: Any) -> dict[str, Any]:
-    return {field.column: field.pre_save(row, add=True) for field in _fields(type(row))}
+    return {field.column: field.pre_save(row, add=True) for field in _fields(row._meta.model)}
 
 
 @cache
-def _fields(model: Any) -> list[Any]:
+def _fields(model: type[Model]) -> list[Any]:
     fields = model._meta.concrete_fields
     return [field for field in fields if field.column not in {"id", "reminder_id"}]
 
 
 @cache
-def _sql(reminder: Any) -> str:
+def _sql(reminder: type[Model]) -> str:
+    models: tuple[type[Model], ...] = (reminder, Plan, Change)
     columns = {
         model: {field.column: field.db_type(connection) for field in _fields(model)}
-        for model in (reminder, Plan, Change)
+        for model in models
     }
     # Only `owner_id` stands in two of them.
     types = {"place": "integer", **columns[reminder], **columns[Plan], **columns[Change]}
