@@ -1,11 +1,11 @@
 """Authentication by API token, `Authorization: Bearer foam_…`, and what its scopes allow."""
 
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import BooleanField, Func, Model
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -36,12 +36,16 @@ class TokenAuthentication(BaseAuthentication):
 def read_token(secret: bytes, now: datetime) -> ApiToken | None:
     """Return the valid token of the API with this secret, with its user; else None."""
     digest = ApiToken.digest_of(secret.decode("latin-1"))
-    rows = _token_query().fetch(digest=digest, now=now)
+    names = _names(ApiToken)
+    size = len(names)
+    read = partial(_token_query().fetch, digest=digest, now=now)
+    # Of our own backend, foam.postgresql.base. The column after those of the token is `is_standby`.
+    database: Any = connection
+    rows = database.run_first(read, lambda rows: bool(rows) and not rows[0][size])
     if not rows:
         return None
-    row, names = rows[0], _names(ApiToken)
-    token = ApiToken.from_db(DEFAULT_DB_ALIAS, names, row[: len(names)])
-    token.user = User.from_db(DEFAULT_DB_ALIAS, _names(User), row[len(names) :])
+    token = ApiToken.from_db(DEFAULT_DB_ALIAS, names, rows[0][:size])
+    token.user = User.from_db(DEFAULT_DB_ALIAS, _names(User), rows[0][size + 1 :])
     return token
 
 
@@ -53,7 +57,8 @@ def _names(model: type[Model]) -> list[str]:
 @cache
 def _token_query() -> CompiledQuery:
     tokens = ApiToken.objects.valid(NOW).for_api().filter(digest=DIGEST)
-    return CompiledQuery(tokens.select_related("user"))
+    is_standby = Func(function="pg_is_in_recovery", output_field=BooleanField())
+    return CompiledQuery(tokens.select_related("user").annotate(is_standby=is_standby))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
