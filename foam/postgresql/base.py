@@ -26,6 +26,9 @@ vars(DRIVER).update(vars(psycopg), connect=Connection.connect)
 
 class DatabaseWrapper(base.DatabaseWrapper):
     Database = DRIVER
+    # Django's, which its types lack.
+    health_check_enabled: bool
+    health_check_done: bool
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
