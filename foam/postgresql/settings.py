@@ -33,8 +33,8 @@ def database_settings(address: dict[str, Any], *, is_pooled: bool) -> dict[str, 
             **({"target_session_attrs": "read-write"} if "," in address["HOST"] else {}),
             **options,
             **({"options": session} if session else {}),
-            # Of psycopg: only statements that ask for it are prepared; behind PgBouncer, none.
-            "prepare_threshold": None if is_pooled else NEVER,
+            # Only statements that ask for it are prepared; without a threshold, none.
+            **({} if is_pooled else {"prepare_threshold": NEVER}),
         },
         # A new connection has to plan every statement again; health checks find a dead one.
         "CONN_MAX_AGE": 600,
