@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 HINT = (
@@ -80,6 +81,7 @@ def iso_duration(length: timedelta) -> str:
     return iso_of_parts(Parts(length.days, length.seconds))
 
 
+@lru_cache(maxsize=4096)
 def iso_of_parts(parts: Parts) -> str:
     """Write days and time in ISO 8601. A negative time has its sign in each unit: P1DT-1H."""
     sign = "-" if parts.seconds < 0 else ""

@@ -51,14 +51,27 @@ class Site:
             "list, by a tag that none has": "?page_size=50&tag=garden",
             "list, by a word that none has": "?page_size=50&search=gardening",
         }
-        if query == "retrieve":
-            return lambda n: ApiRequest("GET", f"{REMINDERS}{self.ids[n * 7 % len(self.ids)]}/")
+        if query in ROW_PATHS:
+            path = ROW_PATHS[query]
+            return lambda n: ApiRequest("GET", f"{path}{self.ids[n * 7 % len(self.ids)]}/")
+        if query in FLOOR_PATHS:
+            return lambda n: ApiRequest("GET", FLOOR_PATHS[query])
         if query == "create":
             return lambda n: ApiRequest("POST", REMINDERS, NEW)
         return lambda n: ApiRequest("GET", REMINDERS + queries[query])
 
 
-FREQUENT_QUERIES = ("list", "retrieve", "create")
+STATIC, LIST_FLOOR, RETRIEVE_FLOOR = "static answer", "list, values()", "retrieve, values()"
+ROW_PATHS = {"retrieve": REMINDERS, RETRIEVE_FLOOR: "/floor/reminders/"}
+FLOOR_PATHS = {STATIC: "/floor/static/", LIST_FLOOR: "/floor/reminders/"}
+BESIDE = (("list", LIST_FLOOR), ("list", STATIC), ("retrieve", RETRIEVE_FLOOR))
+# Measured with few stored only: see benchmarks.floors.
+FLOORS = (STATIC, LIST_FLOOR, RETRIEVE_FLOOR)
+# A second, of one user on two idle processors, with the client beside the server.
+RATES = {"list": 300, "retrieve": 1_000, "create": 400}
+MAX_P99_MS = 50
+# A query and its floors take turns, so that a ratio is of one moment.
+QUERIES_IN_TURN = (("list", LIST_FLOOR, STATIC), ("retrieve", RETRIEVE_FLOOR), ("create",))
 # These read all reminders of the owner, and so fewer of them are sent.
 SLOW_QUERIES = (
     "list, soonest first",
@@ -114,7 +127,8 @@ def site(rig: Rig, size: int) -> Iterator[Site]:
     # The rate limits would refuse most requests of the measurement.
     limits = ("", "_USER", "_WRITE", "_ANONYMOUS")
     off = dict.fromkeys((f"FOAM_API{limit}_RATE" for limit in limits), "off")
-    settings = {"DATABASE_URL": url, "LOG_LEVEL": "WARNING", **off}
+    module = {"DJANGO_SETTINGS_MODULE": "benchmarks.floor_settings"}
+    settings = {"DATABASE_URL": url, "LOG_LEVEL": "WARNING", **module, **off}
     rig.start(program, web(port, WORKERS), settings)
     try:
         rig.wait_until(lambda: answers(port), PATIENCE, "the web server answers")
@@ -125,13 +139,16 @@ def site(rig: Rig, size: int) -> Iterator[Site]:
 
 def measure_queries(bench: Bench, sites: Sequence[Site]) -> ApiResult:
     result = ApiResult()
-    for query in (*FREQUENT_QUERIES, *SLOW_QUERIES):
-        few = query in SLOW_QUERIES
+    for queries in (*QUERIES_IN_TURN, *((query,) for query in SLOW_QUERIES)):
+        few = queries[0] in SLOW_QUERIES
         count = max(CONNECTIONS, bench.scale.requests // (100 if few else 1))
-        for site in sites:
+        turns = [
+            (query, site) for query in queries for site in (sites[:1] if query in FLOORS else sites)
+        ]
+        for query, site in turns:
             site.client.load(site.requests(query), max(CONNECTIONS, count // 10), CONNECTIONS)
         for _ in bench.rounds():
-            for site in sites:
+            for query, site in turns:
                 load = site.client.load(site.requests(query), count, CONNECTIONS)
                 result.add(query, site.stored, load)
     return result
@@ -150,7 +167,16 @@ def measure_batches(bench: Bench, small: Site, result: ApiResult) -> None:
 
 def report(bench: Bench, result: ApiResult) -> Part:
     few, many = bench.scale.api
+
+    def rates_of(query: str) -> list[float]:
+        return result.values(query, few, rate)
+
     goals = [growth_goal(result, query, few, many) for query in ("list", "retrieve")]
+    for query, least in RATES.items():
+        rates = Spread.of(rates_of(query))
+        goals.append(at_least(f"{query}: {least:,} a second", least, rates, "/s"))
+        p99 = Spread.of(result.values(query, few, p99_ms))
+        goals.append(at_most(f"p99 of {query}: {MAX_P99_MS} ms", MAX_P99_MS, p99, " ms"))
     faster = ratios(result.one_by_one, result.in_batch)
     count = bench.scale.batch
     goals.append(at_least(f"a batch of {count:,} 10 x as fast as one by one", 10, faster))
@@ -162,7 +188,19 @@ def report(bench: Bench, result: ApiResult) -> Part:
             Table(
                 f"{WORKERS} gunicorn workers, {CONNECTIONS} connections that ask without a pause",
                 ["", "stored", "a second", "p50, ms", "p99, ms", "p99, of the few"],
-                [row(result, query, size, few) for query in result.loads for size in (few, many)],
+                [
+                    row(result, query, size, few)
+                    for query, loads in result.loads.items()
+                    for size in loads
+                ],
+            ),
+            Table(
+                "Rates beside their floors",
+                ["", "of its rate"],
+                [
+                    [f"{query}, beside {floor}", ratios(rates_of(query), rates_of(floor))]
+                    for query, floor in BESIDE
+                ],
             ),
             Table(
                 f"{count:,} reminders created",

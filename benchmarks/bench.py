@@ -37,6 +37,7 @@ class Scale:
     growth: tuple[tuple[int, ...], tuple[int, ...]]  # stored, processes
     api: tuple[int, int]  # stored
     requests: int
+    calls: int  # of one request in one process
     batch: int
 
 
@@ -57,6 +58,7 @@ TINY = Scale(
     growth=((200,), (1,)),
     api=(100, 300),
     requests=20,
+    calls=3,
     batch=20,
 )
 QUICK = Scale(
@@ -76,6 +78,7 @@ QUICK = Scale(
     growth=((5_000, 20_000), (1,)),
     api=(1_000, 20_000),
     requests=120,
+    calls=30,
     batch=100,
 )
 FULL = Scale(
@@ -95,6 +98,7 @@ FULL = Scale(
     growth=((10_000, 100_000, 1_000_000, 10_000_000), (1, 2, 4)),
     api=(1_000, 1_000_000),
     requests=300,
+    calls=400,
     batch=1_000,
 )
 SCALES = {scale.name: scale for scale in (TINY, QUICK, FULL)}

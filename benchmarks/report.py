@@ -21,6 +21,7 @@ PARTS = (
     "idle",
     "sustained",
     "sending",
+    "request_cpu",
     "api",
     "memory",
     "growth",

@@ -5,31 +5,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
+
+from accounts.sql import BY_INDEX, server_cursor
 
 T = TypeVar("T")
-
-
-# Set for the rest of a transaction. Without sorts, PostgreSQL must use the index in the order of
-# the ORDER BY.
-BY_INDEX = """
-SET LOCAL enable_seqscan = off;
-SET LOCAL enable_sort = off;
-SET LOCAL enable_incremental_sort = off
-"""
-
-
-@contextmanager
-def in_index_order() -> Iterator[None]:
-    """Open a transaction whose queries read rows in the order of an index, and never sort them.
-
-    This is for a page of a list. Without statistics PostgreSQL expects few rows of an owner, and
-    would read and sort all of them.
-    """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(BY_INDEX)
-        yield
 
 
 @contextmanager
@@ -47,9 +27,7 @@ def bulk_cursor(*, by_index: bool = False) -> Iterator[psycopg.Cursor[Any]]:
     leaves PostgreSQL one plan: look up each id of the batch. A plain equality lets the planner scan
     the whole table when it underestimates its size.
     """
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with server_cursor() as cursor:
         if by_index:
             cursor.execute(BY_INDEX)
         yield cursor

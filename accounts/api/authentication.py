@@ -1,7 +1,11 @@
 """Authentication by API token, `Authorization: Bearer foam_…`, and what its scopes allow."""
 
+from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import BooleanField, Func, Model
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -10,6 +14,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiToken, User
+from accounts.sql import DIGEST, NOW, CompiledQuery
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -18,21 +23,42 @@ class TokenAuthentication(BaseAuthentication):
         if scheme.lower() != b"bearer":
             return None
         now = timezone.now()
-        try:
-            token = (
-                ApiToken.objects.valid(now)
-                .for_api()
-                .for_secret(secret.strip().decode("ascii"))
-                .select_related("user")
-                .get()
-            )
-        except (UnicodeDecodeError, ApiToken.DoesNotExist):
-            raise AuthenticationFailed("This token is unknown, expired or revoked.") from None
+        token = read_token(secret.strip(), now)
+        if token is None:
+            raise AuthenticationFailed("This token is unknown, expired or revoked.")
         token.touch(now)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="FOAM"'
+
+
+def read_token(secret: bytes, now: datetime) -> ApiToken | None:
+    """Return the valid token of the API with this secret, with its user; else None."""
+    digest = ApiToken.digest_of(secret.decode("latin-1"))
+    names = _names(ApiToken)
+    size = len(names)
+    read = partial(_token_query().fetch, digest=digest, now=now)
+    # Of our own backend, foam.postgresql.base. The column after those of the token is `is_standby`.
+    database: Any = connection
+    rows = database.run_first(read, lambda rows: bool(rows) and not rows[0][size])
+    if not rows:
+        return None
+    token = ApiToken.from_db(DEFAULT_DB_ALIAS, names, rows[0][:size])
+    token.user = User.from_db(DEFAULT_DB_ALIAS, _names(User), rows[0][size + 1 :])
+    return token
+
+
+@cache
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@cache
+def _token_query() -> CompiledQuery:
+    tokens = ApiToken.objects.valid(NOW).for_api().filter(digest=DIGEST)
+    is_standby = Func(function="pg_is_in_recovery", output_field=BooleanField())
+    return CompiledQuery(tokens.select_related("user").annotate(is_standby=is_standby))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

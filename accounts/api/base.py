@@ -172,10 +172,14 @@ class ApiView(APIView):
         instance: Any = getattr(getattr(response.data, "serializer", None), "instance", None)
         return instance if isinstance(instance, getattr(self, "model", ())) else None
 
+    def _edition_of(self, response: Response) -> str:
+        """Return the edition of the row that a response shows; "" for another response."""
+        instance = self._instance_of(response)
+        return "" if instance is None else self._edition(instance)
+
     def _add_etag(self, request: Request, response: Response) -> HttpResponse:
         """Add the ETag; return 304 when `If-None-Match` names it."""
-        instance = self._instance_of(response)
-        edition = "" if instance is None else self._edition(instance)
+        edition = self._edition_of(response)
         is_read = request.method in SAFE_METHODS
         # A page of the browsable API differs each time.
         is_json = request.method != "OPTIONS" and response.accepted_renderer.format == "json"

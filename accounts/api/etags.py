@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models, transaction
 from rest_framework.exceptions import APIException, ValidationError
@@ -35,8 +36,13 @@ def edition_of(instance: models.Model, names: Iterable[str]) -> str:
     if hasattr(instance, "updated_at"):
         return f"{(instance.updated_at - EPOCH) // timedelta(microseconds=1):x}"
     fields = {field.name: field for field in instance._meta.concrete_fields}
-    values = [str(fields[name].value_from_object(instance)) for name in names if name in fields]
-    return digest("\0".join(values).encode())
+    return edition_of_values(
+        fields[name].value_from_object(instance) for name in names if name in fields
+    )
+
+
+def edition_of_values(values: Iterable[Any]) -> str:
+    return digest("\0".join(map(str, values)).encode())
 
 
 def lock(instance: models.Model) -> None:

@@ -213,6 +213,10 @@ NEW_REMINDER = {
 OCCURRENCE = {
     "id": 12,
     "reminder": 7,
+    "title": "Stand-up",
+    "external_id": None,
+    "tags": ["team"],
+    "timezone": "Europe/Berlin",
     "due_at": "2026-11-23T17:00:00Z",
     "lead": "PT0S",
     "status": "pending",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from django.db.models import F, Model, Q, QuerySet
@@ -53,14 +54,11 @@ class Order(NamedTuple):
         names = ["id"] if self.field == "id" else [self.path, "id"]
         return rows.order_by(*(F(n).desc() if self.is_falling else F(n).asc() for n in names))
 
-    def first_rows(self, rows: QuerySet[Any], limit: int, view: Any) -> list[Any]:
-        """Return the first rows in this order. By id, the view may have a faster query."""
-        has_query = hasattr(view, "first_rows") and view.model is rows.model
-        if self.field == "id" and has_query:
-            return list(view.first_rows(rows, limit, is_falling=self.is_falling))
-        return list(self.sort(rows)[:limit])
+    def beyond(self, rows: QuerySet[Any], place: Place | None) -> QuerySet[Any]:
+        """Return the rows after a place; all without one."""
+        return rows if place is None else rows.filter(self._after(place, rows.model))
 
-    def after(self, place: Place, model: type[Model]) -> Q:
+    def _after(self, place: Place, model: type[Model]) -> Q:
         """Return the condition for the rows after a place."""
         side = "lt" if self.is_falling else "gt"
         beyond = Q(**{f"id__{side}": place.id})
@@ -77,10 +75,12 @@ class Order(NamedTuple):
         return here if self.is_falling else here | Q(**{self.path: None})
 
     def place(self, row: Any, *, is_backward: bool) -> Place:
-        value: Any = None if self.field == "id" else getattr(row, self.field)
+        """Return the place of a row, which is an instance or the dict that shows it."""
+        read = row.__getitem__ if isinstance(row, dict) else partial(getattr, row)
+        value: Any = None if self.field == "id" else read(self.field)
         text = value.isoformat() if hasattr(value, "isoformat") else value
         name = f"-{self.field}" if self.is_falling else self.field
-        return Place(name, text, row.pk, is_backward)
+        return Place(name, text, read("id"), is_backward)
 
 
 class CursorPagination(DrfCursorPagination):
@@ -102,9 +102,12 @@ class CursorPagination(DrfCursorPagination):
         self.order = Order.of(self._read_ordering(request, view), paths)
         place = self._read_place(request)
         order = self.order.flipped() if place and place.is_backward else self.order
-        if place is not None:
-            queryset = queryset.filter(order.after(place, queryset.model))
-        rows = order.first_rows(queryset, size + 1, view)
+        # See accounts.api.row_views, which this module cannot import.
+        read_page = getattr(view, "read_page", None)
+        if read_page and (queryset is None or queryset.model is view.model):
+            rows: list[Any] = read_page(queryset, order, place, size + 1)
+        else:
+            rows = list(order.sort(order.beyond(queryset, place))[: size + 1])
         has_more, self.page = len(rows) > size, rows[:size]
         is_backward = order is not self.order
         if is_backward:

@@ -13,7 +13,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "accounts.api.authentication.HasScope",
     ],
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "accounts.api.json_renderer.JSONRenderer",
         "foam.api.browsable.Renderer",
     ],
     "DEFAULT_PARSER_CLASSES": [

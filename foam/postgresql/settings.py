@@ -2,6 +2,9 @@
 
 from typing import Any
 
+# More often than a session executes any statement.
+NEVER = 2**62
+
 
 def database_settings(address: dict[str, Any], *, is_pooled: bool) -> dict[str, Any]:
     """Return Django's settings of the database at an address as django-environ reads it.
@@ -30,6 +33,8 @@ def database_settings(address: dict[str, Any], *, is_pooled: bool) -> dict[str, 
             **({"target_session_attrs": "read-write"} if "," in address["HOST"] else {}),
             **options,
             **({"options": session} if session else {}),
+            # Only statements that ask for it are prepared; without a threshold, none.
+            **({} if is_pooled else {"prepare_threshold": NEVER}),
         },
         # A new connection has to plan every statement again; health checks find a dead one.
         "CONN_MAX_AGE": 600,

@@ -1,18 +1,23 @@
-"""Reads the first page of rows of an owner's channels, at the cost of that page alone."""
+"""Selects the first rows of an owner's channels, at the cost of one page."""
 
-from itertools import chain
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, Func, OuterRef, QuerySet
 
-from accounts.models.queries import EqualsAny
+from accounts.models.queries import EqualsAny, InArray
 from notifications.models import Channel
-from notifications.sql import in_index_order
 
 
-def read_first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: bool) -> list[Any]:
-    """Return the first `limit` rows by id, of all channels of the owner.
+class Unnest(Func):
+    function = "unnest"
+    set_returning = True
+
+
+def first_of_channels(
+    rows: QuerySet[Any], owner_id: int, limit: int, *, is_falling: bool
+) -> QuerySet[Any]:
+    """Return the first `limit` rows by id of all channels of the owner, in any order.
 
     PostgreSQL reads the first rows of each channel from the index (channel, -id), and the page is
     made of these. One query for all channels would read and sort all rows of the owner.
@@ -24,11 +29,7 @@ def read_first_rows(rows: QuerySet[Any], owner: Any, limit: int, *, is_falling: 
         else (channel_order.desc(), id_order.asc())
     )
     of_channel = rows.filter(EqualsAny("channel_id", OuterRef("pk"))).order_by(*order)
-    channels = Channel.objects.filter(owner=owner).order_by()
-    firsts = channels.annotate(firsts=ArraySubquery(of_channel.values("pk")[:limit]))
-    with in_index_order():
-        ids = chain.from_iterable(firsts.values_list("firsts", flat=True))
-        page = sorted(ids, reverse=is_falling)[:limit]
-        by_id = rows.in_bulk(page)
-    # A row can be deleted between the two queries.
-    return [by_id[pk] for pk in page if pk in by_id]
+    firsts = ArraySubquery(of_channel.values("pk")[:limit])
+    ids = Channel.objects.filter(owner=owner_id).order_by().values(first=Unnest(firsts))
+    page = ids.order_by("-first" if is_falling else "first")[:limit]
+    return rows.model.objects.filter(InArray("pk", ArraySubquery(page)))

@@ -12,7 +12,7 @@ from accounts.models import ApiToken, Scope
 from notifications.channels import enabling
 from notifications.channels.direct_send import Sent
 from notifications.links import verification_codes
-from notifications.links.signed_links import urls
+from notifications.links.signed_links import Answerable, urls
 from notifications.models import Attempt, Channel, Delivery, InboxMessage
 from notifications.models.channel import FOREVER
 from notifications.outbox import hold_rules
@@ -303,13 +303,19 @@ class InboxMessageSerializer(serializers.ModelSerializer[InboxMessage]):
         fields = ["id", "title", "body", "due_at", "received_at", "read_at", "actions"]
 
     def get_actions(self, message: InboxMessage) -> dict[str, str]:
-        # A link acts without a token, so a token that may only read must not get it.
-        token = self.context["request"].auth
-        links = urls(message)
-        if not isinstance(token, ApiToken):
-            return links
-        return {
-            name: link
-            for name, link in links.items()
-            if CHANNEL_ACTIONS.get(name, Scope.REMINDERS_WRITE) in token.scopes
-        }
+        return allowed_links(message, self.context["request"].auth)
+
+
+def allowed_links(message: Answerable, auth: Any) -> dict[str, str]:
+    """Return the links of a message that the scopes of the token allow, by action.
+
+    A link acts without a token, so a token that may only read must not get it.
+    """
+    links = urls(message)
+    if not isinstance(auth, ApiToken):
+        return links
+    return {
+        name: link
+        for name, link in links.items()
+        if CHANNEL_ACTIONS.get(name, Scope.REMINDERS_WRITE) in auth.scopes
+    }

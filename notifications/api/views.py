@@ -22,9 +22,10 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api.base import Conflict, OwnedViewSet
+from accounts.api.row_views import RowViews
 from accounts.api.serializers import UntilSerializer
-from accounts.models.queries import keep_related
-from notifications.api.first_rows import read_first_rows
+from notifications.api.first_rows import first_of_channels
+from notifications.api.row_formats import DELIVERY, DELIVERY_WITH_ATTEMPTS, MESSAGE
 from notifications.api.serializers import (
     ChannelSerializer,
     CodeSerializer,
@@ -39,7 +40,6 @@ from notifications.api.serializers import (
 )
 from notifications.channels import dependents, direct_send, verification
 from notifications.models import Channel, Delivery, InboxMessage
-from notifications.models.attempts import attempts_of, with_attempts
 from notifications.outbox import hold_rules
 from notifications.outbox.queue import retry_now
 
@@ -204,11 +204,16 @@ class DeliveryFilter(filters.FilterSet):
         fields = ["status", "reference", "held", "urgent"]
 
 
-class OfChannels(OwnedViewSet):
+class OfChannels(RowViews):
     """Rows that belong to a user through the user's channels."""
 
-    def first_rows(self, rows: QuerySet[Any], limit: int, *, is_falling: bool) -> list[Any]:
-        return read_first_rows(rows, self.request.user, limit, is_falling=is_falling)
+    by_index = True
+
+    @classmethod
+    def first_rows(
+        cls, rows: QuerySet[Any], owner_id: int, limit: int, *, is_falling: bool
+    ) -> QuerySet[Any]:
+        return first_of_channels(rows, owner_id, limit, is_falling=is_falling)
 
 
 class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
@@ -219,19 +224,11 @@ class DeliveryViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     problems = {"retry": {409}}
     serializer_class = DeliveryDetailSerializer
     filterset_class = DeliveryFilter
+    list_format = DELIVERY
+    detail_format = DELIVERY_WITH_ATTEMPTS
 
     def get_serializer_class(self) -> type[BaseSerializer[Delivery]]:
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
-
-    def get_queryset(self) -> QuerySet[Delivery]:
-        deliveries = super().get_queryset()
-        return with_attempts(deliveries) if self.action == "retrieve" else deliveries
-
-    def get_object(self) -> Delivery:
-        delivery = super().get_object()
-        if self.action == "retrieve":
-            keep_related(delivery, "attempts", attempts_of(delivery))
-        return delivery
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -263,6 +260,7 @@ class InboxViewSet(OfChannels, ListModelMixin, RetrieveModelMixin):
     scope = "deliveries"
     serializer_class = InboxMessageSerializer
     filterset_class = InboxFilter
+    list_format = detail_format = MESSAGE
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

@@ -52,6 +52,14 @@ class Answerable(Protocol):
     def due_at(self) -> datetime: ...
 
 
+class MessageKey(NamedTuple):
+    """The columns of a message that its links carry."""
+
+    reference: str
+    channel_id: int
+    due_at: datetime
+
+
 class Link(NamedTuple):
     action: Action
     url: str

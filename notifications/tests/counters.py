@@ -1,7 +1,10 @@
-"""What PostgreSQL counts itself of what statements do to tables."""
+"""Counts of statements, and what PostgreSQL counts itself of what they do to tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
 
+import psycopg
 from django.db import connection, transaction
 
 # Rows that were read, by whatever scan; and scans that read a table whole.
@@ -23,3 +26,21 @@ def counted_so_far(figure: str, tables: list[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [tables])
         return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def captured_statements() -> Iterator[list[str]]:
+    """Yield a list that grows by the text of each statement, of Django's cursors and of others.
+
+    Statements that begin and end transactions, and that set planner options, are left out.
+    """
+    texts: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def noting(cursor, query, *args, **kwargs):
+        if not str(query).strip().startswith(("SAVEPOINT", "RELEASE", "SET LOCAL")):
+            texts.append(str(query))
+        return execute(cursor, query, *args, **kwargs)
+
+    with patch.object(psycopg.Cursor, "execute", noting):
+        yield texts

@@ -17,9 +17,10 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from accounts.api import etags, rate_limits
-from accounts.api.base import OwnedViewSet, StrictSerializer
+from accounts.api.base import StrictSerializer
 from accounts.api.errors import ErrorBudget
 from accounts.api.query_parameters import check_query
+from accounts.api.row_views import RowViews
 from reminders.api import sync
 from reminders.api.batch import Item, ItemResult, Op, apply, upsert
 from reminders.api.serializers import ReminderSerializer
@@ -117,7 +118,7 @@ class SyncExpired(APIException):
     )
 
 
-class BatchAndSyncViews(OwnedViewSet):
+class BatchAndSyncViews(RowViews):
     """Batches, external ids and sync: a part of the view of reminders."""
 
     paged_with = {
@@ -148,7 +149,7 @@ class BatchAndSyncViews(OwnedViewSet):
         # The form of the browsable API sends it empty.
         if request.query_params.get(SINCE):
             return self._changed(request, timezone.now())
-        return super().list(request, **kwargs)  # type: ignore[misc]
+        return super().list(request, **kwargs)
 
     def _changed(self, request: Request, now: datetime) -> Response:
         pager: Any = self.paginator
@@ -170,7 +171,7 @@ class BatchAndSyncViews(OwnedViewSet):
             {
                 "next": replace_query_param(address, SINCE, mark) if page.is_more else None,
                 "previous": None,
-                "results": self.get_serializer(page.reminders, many=True).data,
+                "results": self.read_rows([reminder.pk for reminder in page.reminders]),
                 "deleted": TombstoneSerializer(page.deleted, many=True).data,
                 "sync": None if page.is_more else mark,
             }

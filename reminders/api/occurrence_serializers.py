@@ -14,6 +14,18 @@ from reminders.models import Occurrence, Response
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
+    title = serializers.CharField(
+        source="reminder.title",
+        read_only=True,
+        help_text="The present title of its reminder; a message has that of its time.",
+    )
+    external_id = serializers.CharField(
+        source="reminder.external_id", read_only=True, allow_null=True
+    )
+    tags = serializers.ListField(
+        source="reminder.tags", child=serializers.CharField(), read_only=True
+    )
+    timezone = serializers.CharField(source="reminder.timezone", read_only=True)
     lead = LeadDuration(read_only=True)
     reference = serializers.CharField(
         read_only=True,
@@ -25,6 +37,10 @@ class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
         fields = [
             "id",
             "reminder",
+            "title",
+            "external_id",
+            "tags",
+            "timezone",
             "due_at",
             "lead",
             "status",

@@ -1,7 +1,9 @@
 """Serializers of a reminder, its upcoming instants and its explanation."""
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,7 +17,6 @@ from rest_framework.utils.html import is_html_input
 from accounts.api.base import IsoDuration, ShortList, StrictSerializer
 from accounts.api.serializers import PausedBySerializer
 from accounts.instants import OUT_OF_RANGE
-from accounts.models.queries import keep_related
 from accounts.models.user import validate_timezone
 from accounts.timezones import zone
 from notifications.models import Channel
@@ -121,6 +122,10 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         # `store` checks the model's constraint, as it needs the owner, which is not a field here.
         validators: list[Any] = []
 
+    def get_fields(self) -> dict[str, Any]:
+        """Return copies of fields that are made once: to make them takes as long as to validate."""
+        return {name: _copy(field) for name, field in _made_fields(type(self)).items()}
+
     def get_unverified_channels(self, reminder: Reminder) -> list[int]:
         return _not_deleted_ids(
             channel for channel in reminder.channels.all() if not channel.is_verified
@@ -136,7 +141,8 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         """Return the pause that ends last. Reads an owner's pauses once for all of an answer."""
         by_owner = cast("dict[str, Any]", self.context).setdefault("pauses", {})
         if reminder.owner_id not in by_owner:
-            by_owner[reminder.owner_id] = pauses.pauses_of_owner(reminder.owner_id, timezone.now())
+            in_force = pauses.pauses_of_owner(reminder.owner_id, timezone.now())
+            by_owner[reminder.owner_id] = list(in_force)
         covering = [pause for pause in by_owner[reminder.owner_id] if pause.is_of(reminder.tags)]
         if not covering:
             return None
@@ -193,15 +199,7 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
         return attrs["timezone"]
 
     def create(self, validated_data: dict[str, Any]) -> Reminder:
-        if "channels" not in validated_data:
-            inbox = Channel.objects.without_secrets().inbox_of(validated_data["owner"])
-            validated_data = {**validated_data, "channels": [inbox]}
-        many = {name: validated_data.get(name, []) for name in ("channels", "escalate_channels")}
-        reminder = self._store(Reminder(), validated_data)
-        for name, channels in many.items():
-            # The answer need not read them again.
-            keep_related(reminder, name, list(dict.fromkeys(channels)))
-        return reminder
+        return self._store(Reminder(), validated_data)
 
     def update(self, instance: Reminder, validated_data: dict[str, Any]) -> Reminder:
         return self._store(instance, validated_data)
@@ -213,6 +211,21 @@ class ReminderSerializer(StrictSerializer, serializers.ModelSerializer[Reminder]
             setattr(reminder, name, value)
         reminder.store(now, channels, escalation_channels)
         return reminder
+
+
+def _copy(field: Any) -> Any:
+    """Copy a field that belongs to no serializer yet; only its child knows the field itself."""
+    copied = copy(field)
+    for name in ("child", "child_relation"):
+        if child := getattr(field, name, None):
+            setattr(copied, name, copy(child))
+            getattr(copied, name).parent = copied
+    return copied
+
+
+@cache
+def _made_fields(serializer: type[ReminderSerializer]) -> dict[str, Any]:
+    return serializers.ModelSerializer.get_fields(serializer())
 
 
 def _not_deleted_ids(channels: Iterable[Channel]) -> list[int]:

@@ -101,7 +101,7 @@ def read_page(user: Any, since: str, size: int, now: datetime) -> SyncPage:
     mark = _begin(user, since, now)
     read_ids = _existing_ids if mark.xid is None else _changed_ids
     keys = read_ids(user, mark, size + 1)
-    rows = Reminder.objects.filter(owner=user).with_channels()
+    rows = Reminder.objects.filter(owner=user)
     by_id = rows.in_bulk([id_ for _, id_ in keys[:size]])
     changed = [by_id[id_] for _, id_ in keys[:size] if id_ in by_id]
     is_more = len(keys) > size

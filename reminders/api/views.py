@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Func, Q, QuerySet, TextField, Value
@@ -15,10 +16,10 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import rate_limits
-from accounts.api.base import Conflict, OwnedViewSet
+from accounts.api.base import Conflict
 from accounts.api.filters import InstantFilter
+from accounts.api.row_views import RowViews
 from accounts.api.serializers import UntilSerializer
-from accounts.models.queries import keep_related
 from notifications.api.serializers import own_channels
 from reminders.actions import responses
 from reminders.api.batch_views import BatchAndSyncViews
@@ -35,6 +36,7 @@ from reminders.api.preview_serializers import (
     ScheduleSerializer,
     SentenceSerializer,
 )
+from reminders.api.row_formats import OCCURRENCE, OCCURRENCE_WITH_RESPONSES, REMINDER
 from reminders.api.serializers import (
     ExplanationSerializer,
     ReminderSerializer,
@@ -43,7 +45,7 @@ from reminders.api.serializers import (
 from reminders.engine import firing
 from reminders.explain.explanation import explain
 from reminders.models import Occurrence, Reminder
-from reminders.models.response import responses_of, with_responses
+from reminders.models.response import answered_since
 from reminders.recurrence import RecurrenceError
 from reminders.schedule.preview import messages, preview_schedule
 
@@ -72,7 +74,10 @@ class TagFilter(filters.CharFilter):
 
 
 class ReminderFilter(filters.FilterSet):
-    status = filters.MultipleChoiceFilter("plan__status", choices=Reminder.Status.choices)
+    # One column of one row: nothing comes twice.
+    status = filters.MultipleChoiceFilter(
+        "plan__status", choices=Reminder.Status.choices, distinct=False
+    )
     tag = TagFilter(method="with_tags", label="Tag")
     channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
     due_after = InstantFilter("plan__next_due_at", lookup_expr="gte", label="Due from")
@@ -123,6 +128,8 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     }
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
+    list_format = detail_format = REMINDER
+    by_index = True
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
     ordering_paths = {"next_due_at": "plan__next_due_at"}
     query_params = {
@@ -135,11 +142,19 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         rows: Any = super().get_queryset()
         return rows.with_channels().with_last_loss()
 
-    def first_rows(self, rows: Any, limit: int, *, is_falling: bool) -> Any:
-        return rows.first_rows(limit, is_falling=is_falling)
+    @classmethod
+    def first_rows(
+        cls, rows: QuerySet[Any], owner_id: int, limit: int, *, is_falling: bool
+    ) -> QuerySet[Any]:
+        """Return the first rows by id, along the index (owner, -id)."""
+        return rows.order_by(*(("owner_id", "-pk") if is_falling else ("-owner_id", "pk")))[:limit]
 
-    def perform_create(self, serializer: BaseSerializer[Reminder]) -> None:
-        serializer.save(owner=self.request.user, now=timezone.now())
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        reminder = body.save(owner=request.user, now=timezone.now())
+        where = reverse("reminder-detail", [reminder.pk], request=request)
+        return self.answer_with(self.read_row(reminder.pk), status=201, headers={"Location": where})
 
     def perform_update(self, serializer: BaseSerializer[Reminder]) -> None:
         serializer.save(now=timezone.now())
@@ -286,12 +301,22 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
 
         The newest comes first.
         """
-        page = self.paginate_queryset(Occurrence.objects.filter(reminder=self.get_object()))
+        own = Occurrence.objects.filter(reminder=self.get_object()).select_related("reminder")
+        page = self.paginate_queryset(own)
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
 
 
 class OccurrenceFilter(filters.FilterSet):
     reminder = filters.ModelChoiceFilter(queryset=own_reminders)
+    external_id = filters.CharFilter("reminder__external_id", label="External id of the reminder")
+    tag = TagFilter(method="with_tags", label="Tag")
+    timezone = filters.CharFilter("reminder__timezone", label="Time zone of the reminder")
+    answered_since = InstantFilter(
+        method="answered",
+        label="Answered since",
+        help_text="Occurrences that were acknowledged, snoozed or skipped at this instant or "
+        "later, however old they are.",
+    )
     due_after = InstantFilter("due_at", lookup_expr="gte", label="Due from")
     due_before = InstantFilter("due_at", lookup_expr="lt", label="Due before")
 
@@ -299,8 +324,18 @@ class OccurrenceFilter(filters.FilterSet):
         model = Occurrence
         fields = ["status"]
 
+    def with_tags(
+        self, occurrences: QuerySet[Occurrence], name: str, value: str
+    ) -> QuerySet[Occurrence]:
+        return occurrences.filter(reminder__tags__contains=self.data.getlist(name))
 
-class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
+    def answered(
+        self, occurrences: QuerySet[Occurrence], name: str, since: datetime
+    ) -> QuerySet[Occurrence]:
+        return answered_since(occurrences, since)
+
+
+class OccurrenceViewSet(RowViews, ListModelMixin, RetrieveModelMixin):
     """Occurrences of your reminders that fired, were skipped or were missed.
 
     A single occurrence also shows the responses to it.
@@ -311,20 +346,16 @@ class OccurrenceViewSet(OwnedViewSet, ListModelMixin, RetrieveModelMixin):
     problems = {"acknowledge": {409}, "snooze": {409}}
     serializer_class = OccurrenceDetailSerializer
     filterset_class = OccurrenceFilter
+    list_format = OCCURRENCE
+    detail_format = OCCURRENCE_WITH_RESPONSES
+    # An owner has few of all occurrences, or most of them.
+    is_page_prepared = False
 
     def get_queryset(self) -> QuerySet[Occurrence]:
         occurrences = super().get_queryset()
         if self.action == "list":
             return occurrences
-        if self.action == "retrieve":
-            return with_responses(occurrences)
-        return occurrences.prefetch_related("responses__user")
-
-    def get_object(self) -> Occurrence:
-        occurrence = super().get_object()
-        if self.action == "retrieve":
-            keep_related(occurrence, "responses", responses_of(occurrence))
-        return occurrence
+        return occurrences.select_related("reminder").prefetch_related("responses__user")
 
     def get_serializer_class(self) -> type[BaseSerializer[Occurrence]]:
         return OccurrenceSerializer if self.action == "list" else OccurrenceDetailSerializer

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Least
 
 from accounts.models import Pause
@@ -112,7 +112,7 @@ def _resume(pk: int, now: datetime) -> bool:
         return False
 
 
-def pauses_of_owner(owner: int, at: datetime) -> list[Pause]:
+def pauses_of_owner(owner: int, at: datetime) -> QuerySet[Pause]:
     """Return the pauses of a user, and of everything, that were in force at an instant."""
     begun = Pause.objects.filter(
         Q(owner=owner) | Q(scope=Pause.Scope.EVERYTHING), created_at__lte=at
@@ -120,7 +120,7 @@ def pauses_of_owner(owner: int, at: datetime) -> list[Pause]:
     rows = begun.alias(over_at=Least("until", "ended_at")).filter(
         Q(over_at=None) | Q(over_at__gt=at)
     )
-    return list(rows.select_related("owner").order_by(F("owner").asc(nulls_last=True), "pk"))
+    return rows.select_related("owner").order_by(F("owner").asc(nulls_last=True), "pk")
 
 
 def covering_pauses(reminder: Any, at: datetime) -> list[Pause]:

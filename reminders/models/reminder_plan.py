@@ -12,6 +12,7 @@ from reminders.schedule.imported_state import ImportedState
 from reminders.schedule.misfire import due_until
 from reminders.schedule.numbering import Count
 from reminders.schedule.wall_times import ResumedSchedule, due_wall_times, planned_fire
+from reminders.schedule.words import schedule_words
 
 # A week of a rule by the minute. Older occurrences that were missed at once are not recorded.
 MAX_MISSED_AT_ONCE = 10_000
@@ -72,10 +73,7 @@ class ReminderPlan(models.Model):
     @property
     def schedule_text(self) -> str:
         """The schedule as English text, or the error of a schedule that cannot be read."""
-        try:
-            return self.schedule.text
-        except RecurrenceError as error:
-            return f"cannot be read: {error.message}"
+        return schedule_words(**Schedule.fields_of(self))
 
     def plan_after(self: Any, now: datetime) -> None:
         """Set the next fire strictly after `now`; a reminder without one is finished."""

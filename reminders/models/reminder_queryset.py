@@ -1,6 +1,6 @@
 """Querysets of reminders, and the creation of new ones: of one, or of a thousand."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -13,12 +13,13 @@ from accounts import quotas
 from accounts.models import SYSTEM_USER_ID
 from accounts.models.queries import EqualsAny
 from notifications.models import Channel
-from notifications.sql import in_index_order, write_or_isolate
+from notifications.sql import write_or_isolate
 from reminders.models import last_loss
 from reminders.models.change import Change, new_change
 from reminders.models.errors import ExternalIdTaken, is_external_id_taken
 from reminders.models.plan import Plan, own_plan
 from reminders.models.quota_cost import cost_of_new
+from reminders.models.reminder_insert import CHANNEL_FIELDS, insert_reminders
 from reminders.schedule.imported_state import ImportedState
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # The channels of a reminder, with the columns that the API shows.
 CHANNELS = [
     Prefetch(name, Channel.objects.only("kind", "verified_at", "deleted_at", "disabled_at"))
-    for name in ("channels", "escalate_channels")
+    for name in CHANNEL_FIELDS
 ]
 
 # This number of channels of a reminder is not compared with the quota.
@@ -43,6 +44,13 @@ class NewReminder(NamedTuple):
     escalate_channels: list[Channel] | None
     imported: ImportedState | None = None
 
+    @property
+    def channel_ids(self) -> dict[str, list[int]]:
+        return {
+            name: list(dict.fromkeys(channel.pk for channel in channels or ()))
+            for name, channels in zip(CHANNEL_FIELDS, self[1:3], strict=True)
+        }
+
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
     def exclude_system(self) -> Self:
@@ -54,12 +62,6 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
 
     def owned_by(self, user: Any) -> Self:
         return self.not_deleted().filter(EqualsAny("owner_id", getattr(user, "pk", user)))
-
-    def first_rows(self, limit: int, *, is_falling: bool) -> "list[Reminder]":
-        """Return an owner's first rows by id, along the index (owner, -id)."""
-        order = ("owner_id", "-pk") if is_falling else ("-owner_id", "pk")
-        with in_index_order():
-            return list(self.order_by(*order)[:limit])
 
     def with_channels(self) -> Self:
         """With the columns of their channels that the API shows."""
@@ -150,18 +152,8 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         if not news:
             return 0
         reminders = [new.reminder for new in news]
-        for reminder in reminders:
-            if not reminder._state.adding:
-                # By a write that was rolled back.
-                reminder.pk, reminder._state.adding = None, True
-                reminder.plan._state.adding = True
-        self.bulk_create(reminders)
-        Change.objects.bulk_create(new_change(row, Change.Verb.CREATED, now) for row in reminders)
-        _link(self.model.channels.through, [(new.reminder, new.channels) for new in news])
-        _link(
-            self.model.escalate_channels.through,
-            [(new.reminder, new.escalate_channels) for new in news],
-        )
+        changes = [new_change(row, Change.Verb.CREATED, now) for row in reminders]
+        insert_reminders(reminders, changes, [new.channel_ids for new in news])
         for new in news:
             if new.imported:
                 new.reminder.skip_instants(new.imported.skipped, now)
@@ -210,11 +202,3 @@ def _with_inbox(news: Sequence[NewReminder]) -> list[NewReminder]:
         return list(news)
     inbox = [Channel.objects.inbox_of(news[0].reminder.owner)]
     return [new if new.channels else new._replace(channels=inbox) for new in news]
-
-
-def _link(through: Any, rows: "Iterable[tuple[Reminder, list[Channel] | None]]") -> None:
-    through.objects.bulk_create(
-        through(reminder_id=reminder.pk, channel_id=pk)
-        for reminder, channels in rows
-        for pk in dict.fromkeys(channel.pk for channel in channels or ())
-    )

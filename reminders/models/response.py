@@ -1,18 +1,20 @@
 """Responses to an occurrence: acknowledged, snoozed or skipped, with actor and source."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.audit.actor import Source, current_actor
-from accounts.models import User
-from accounts.models.queries import with_related
 from notifications.models import Channel
 
 # The sources of a response; LINK is one in a message, without signing in: `channel` received it.
 SOURCES = (Source.API, Source.ADMIN, Source.LINK, Source.COMMAND)
+# A response may have a lower id than one of an earlier instant, by less than a request takes.
+ID_ORDER_SLACK = timedelta(hours=1)
 SOURCE_CHOICES = [(source.value, source.label) for source in SOURCES]
 
 
@@ -60,31 +62,12 @@ def new_response(occurrence: Any, verb: Response.Verb, now: datetime, detail: st
     )
 
 
-def with_responses(occurrences: models.QuerySet[Any]) -> models.QuerySet[Any]:
-    """Annotate each occurrence with `response_rows` for `responses_of`, in one statement."""
-    return with_related(
-        occurrences,
-        "response_rows",
-        Response.objects.order_by("id"),
-        "occurrence",
-        id="id",
-        verb="verb",
-        at="at",
-        face="face",
-        user_id="user_id",
-        username="user__username",
-        channel_id="channel_id",
-        detail="detail",
-    )
+def answered_since(occurrences: models.QuerySet[Any], since: datetime) -> models.QuerySet[Any]:
+    """Return the occurrences that have a response of `since` or later.
 
-
-def responses_of(occurrence: Any) -> list[Response]:
-    """Return the responses to an occurrence of `with_responses`."""
-    responses = []
-    for row in occurrence.response_rows:
-        at, username = datetime.fromisoformat(row.pop("at")), row.pop("username")
-        response = Response(occurrence=occurrence, at=at, **row)
-        if username is not None:
-            response.user = User(pk=response.user_id, username=username)
-        responses.append(response)
-    return responses
+    `at` has no index, but ids grow with it: the subquery walks back from the newest response.
+    """
+    with_slack = models.ExpressionWrapper(F("at") + ID_ORDER_SLACK, models.DateTimeField())
+    older = Response.objects.alias(end=with_slack).filter(end__lt=since).order_by("-pk")
+    newer = Response.objects.filter(pk__gt=Coalesce(Subquery(older.values("pk")[:1]), 0))
+    return occurrences.filter(pk__in=newer.filter(at__gte=since).values("occurrence"))

@@ -62,6 +62,26 @@ OF_ACCOUNTS = [
     ),
     Mutation(
         "P9",
+        "isolation: another's row is shown",
+        edit(
+            "accounts/api/row_views.py",
+            "view.model.objects.owned_by(OWNER).filter(pk=PK)",
+            "view.model.objects.filter(pk=PK)",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
+        "isolation: another's rows are listed",
+        edit(
+            "accounts/api/row_views.py",
+            "    rows = view.model.objects.owned_by(OWNER)\n",
+            "    rows = view.model.objects.all()\n",
+        ),
+        [TEST_ISOLATION],
+    ),
+    Mutation(
+        "P9",
         "scope: no token is asked for one",
         edit(
             "accounts/api/authentication.py", "return needed in request.auth.scopes", "return True"
@@ -329,7 +349,7 @@ OF_ACCOUNTS = [
     Mutation(
         "P10",
         "feed: its secret opens the API",
-        edit(AUTHENTICATION, "                .for_api()\n"),
+        edit(AUTHENTICATION, ".for_api()"),
         [TEST_FEED],
     ),
     Mutation(

@@ -268,7 +268,7 @@ OF_NOTIFICATIONS = [
     Mutation(
         "P5",
         "lease: all of a burst is sorted for each batch",
-        edit("notifications/sql.py", "enable_sort = off", "enable_sort = on"),
+        edit("accounts/sql.py", "enable_sort = off", "enable_sort = on"),
         ["notifications/tests/outbox/test_plans.py"],
     ),
     Mutation(

@@ -16,6 +16,8 @@ from accounts.timezones import zone
 from notifications.models import Channel
 from reminders.models import Plan, Reminder
 
+# The username of the owner of all seeded rows.
+SEED_OWNER = "rig"
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
 # The frequency of each kind of schedule, in percent; the others fire once.
 DAILY, WEEKLY, MONTHLY, CRON = 35, 30, 10, 15
@@ -71,7 +73,8 @@ def vacuum() -> None:
 
 def seed_owner() -> User:
     """Return the owner of all seeded rows."""
-    return User.objects.get_or_create(username="rig", defaults={"email": "rig@example.com"})[0]
+    defaults = {"email": f"{SEED_OWNER}@example.com"}
+    return User.objects.get_or_create(username=SEED_OWNER, defaults=defaults)[0]
 
 
 def add_channels(addresses: Sequence[str], kind: str = "webhook") -> list[int]:

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from notifications.models import Attempt, Delivery
+from notifications.tests.counters import captured_statements
 from reminders.engine import tick
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -15,12 +14,9 @@ B = "/api/v1/"
 
 
 def statements_of(api, url, *tables):
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with captured_statements() as texts:
         answer = api.get(url)
-    sql = [query["sql"] for query in captured]
-    return answer.json(), [text for text in sql if any(table in text for table in tables)]
+    return answer.json(), [text for text in texts if any(table in text for table in tables)]
 
 
 @pytest.fixture

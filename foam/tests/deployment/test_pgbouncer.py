@@ -187,4 +187,6 @@ def test_nothing_is_kept_in_a_session_behind_pgbouncer(production, monkeypatch):
     assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
     assert not database["OPTIONS"].keys() & {"options", "prepare_threshold"}
     monkeypatch.setenv("FOAM_PGBOUNCER", "false")
-    assert "idle_in_transaction" in load()["DATABASES"]["default"]["OPTIONS"]["options"]
+    options = load()["DATABASES"]["default"]["OPTIONS"]
+    assert "idle_in_transaction" in options["options"]
+    assert "prepare_threshold" in options

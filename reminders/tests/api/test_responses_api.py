@@ -45,6 +45,10 @@ def test_occurrence_shows_who_answered_how(api, user, occurrence):
     assert shown == {
         "id": occurrence.pk,
         "reminder": occurrence.reminder_id,
+        "title": "Stand-up",
+        "external_id": None,
+        "tags": [],
+        "timezone": "UTC",
         "due_at": shown["due_at"],
         "lead": "PT0S",
         "status": "acknowledged",
