@@ -211,7 +211,8 @@ def confirm(client: Any, user: User) -> None:
 def client_of(user: User, scopes: list[str] | None = None) -> APIClient:
     _, secret = ApiToken.issue(user, "test", scopes=scopes)
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    # With the same id for every request, equal problems are equal bytes.
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}", HTTP_X_REQUEST_ID="test")
     return client
 
 

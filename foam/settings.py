@@ -94,6 +94,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "foam.middleware.give_request_id",
     "foam.middleware.omit_head_body",
     "foam.middleware.answer_probes",
     "foam.middleware.log_and_count",

@@ -151,25 +151,40 @@ class CursorPagination(DrfCursorPagination):
         of = sorted(match.kwargs.items()) if match else ()
         return f"list {match and match.view_name} {of} of {self.request.user.pk}"
 
+    def next_cursor(self) -> str | None:
+        return self._cursor(self.page[-1], is_backward=False) if self.has_next else None
+
     def get_next_link(self) -> str | None:
-        return self._link(self.page[-1], is_backward=False) if self.has_next else None
+        return self._link(self.next_cursor())
 
     def get_previous_link(self) -> str | None:
-        return self._link(self.page[0], is_backward=True) if self.has_previous else None
+        if not self.has_previous:
+            return None
+        return self._link(self._cursor(self.page[0], is_backward=True))
 
-    def _link(self, row: Any, *, is_backward: bool) -> str:
-        place = self.order.place(row, is_backward=is_backward)
+    def _cursor(self, row: Any, *, is_backward: bool) -> str:
+        return self.order.place(row, is_backward=is_backward).encode(self._purpose)
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
         address = self.request.build_absolute_uri()
-        return replace_query_param(address, self.cursor_query_param, place.encode(self._purpose))
+        return replace_query_param(address, self.cursor_query_param, cursor)
 
     def get_paginated_response(self, data: Any) -> Response:
+        cursor = self.next_cursor()
         return Response(
-            {"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
+            {
+                "next": self._link(cursor),
+                "previous": self.get_previous_link(),
+                "next_cursor": cursor,
+                "results": data,
+            }
         )
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         place, size = super().get_schema_operation_parameters(view)
-        place["description"] = "Position in the list: part of its `next` and `previous`."
+        place["description"] = "The position of a page: `next_cursor` of the page before it."
         place["schema"] = {"type": "string", "pattern": cursors.PATTERN}
         size["description"] = "Number of results in an answer."
         numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
@@ -191,11 +206,27 @@ class CursorPagination(DrfCursorPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         page = super().get_paginated_response_schema(schema)
-        page["required"] = ["next", "previous", "results"]
+        page["required"] = ["next", "previous", "next_cursor", "results"]
         # OpenAPI 3.1 has no `nullable`.
         address = {"type": ["string", "null"], "format": "uri"}
-        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
-        page["properties"]["next"] = {**address, "example": example}
-        page["properties"]["previous"] = {**address, "example": None}
-        page["properties"] |= self.extra
+        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY"
+        page["properties"] = {
+            "next": {
+                **address,
+                "description": "The address of the next page; null on the last.",
+                "example": example,
+            },
+            "previous": {
+                **address,
+                "description": "The address of the page before; null on the first.",
+                "example": None,
+            },
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "The `cursor` of the next page; null on the last.",
+                "example": "cD00ODY",
+            },
+            "results": schema,
+            **self.extra,
+        }
         return page

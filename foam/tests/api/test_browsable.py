@@ -203,7 +203,7 @@ def test_words_of_a_reminder_are_never_markup(browser, make_reminder):
 
 def test_first_page_lists_every_noun(api):
     answer = api.get("/api/v1/").json()
-    assert {"reminder", "occurrence", "channel", "delivery", "inbox", "me"} <= set(answer)
+    assert {"reminders", "occurrences", "channels", "deliveries", "inbox", "me"} <= set(answer)
 
 
 def test_ids_lead_to_what_they_are_of():

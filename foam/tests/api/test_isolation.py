@@ -1,6 +1,6 @@
 """P9: every operation of the API, as anyone who may not use it. Nobody keeps a list by hand.
 
-The operations come from the OpenAPI document, what they ask from foam/api/examples.py.
+The operations come from the OpenAPI document, what they ask from foam/api/openapi/examples.py.
 """
 
 import re
@@ -34,6 +34,7 @@ UNTOLD = {""}
 BESIDE = {
     "account/not-me/<str:token>/",
     "",
+    "errors",
     "openapi.json",
     "docs",
     "redoc",
@@ -110,11 +111,11 @@ def nobodys(ids):
 
 
 def ask(client, operation, ids):
-    asked = {}
+    asked = {"headers": {"X-Request-ID": "test"}}
     if operation.takes_body:
         body = operation.body(ids)
         kind = {"content_type": "text/plain"} if isinstance(body, str) else {"format": "json"}
-        asked = {"data": body, **kind}
+        asked |= {"data": body, **kind}
     answer = getattr(client, operation.method)(operation.url(ids), **asked)
     if not answer.streaming:
         return answer

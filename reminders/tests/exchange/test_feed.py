@@ -171,9 +171,12 @@ def for_reading_reminders(user) -> str:
     "secret_of", [unknown, expired, revoked, of_who_left, for_a_header, for_reading_reminders]
 )
 def test_any_other_address_answers_as_if_there_were_nothing(client, user, secret_of):
-    response = client.get(path(secret_of(user)))
+    response, nothing = (
+        client.get(address, headers={"X-Request-ID": "test"})
+        for address in (path(secret_of(user)), "/calendar/nothing.ics")
+    )
     assert response.status_code == 404
-    assert response.json() == client.get("/calendar/nothing.ics").json()
+    assert response.json() == nothing.json()
 
 
 @pytest.mark.parametrize("where", ["/api/v1/reminders/", "/api/v1/me/", "/api/v1/channels/"])
