@@ -11,6 +11,7 @@ from django.http import Http404
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request, override_method
@@ -254,6 +255,8 @@ def body_of(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping[
         body = _schema(view, name, method).get_request_serializer()
     except (APIException, Http404):
         return None
+    if isinstance(body, PolymorphicProxySerializer):
+        body = body.serializers[0]
     if isinstance(body, Mapping):
         body = body.get("multipart/form-data", body)
     if isinstance(body, type) and issubclass(body, BaseSerializer):

@@ -35,6 +35,7 @@ from reminders.api.preview_serializers import (
     ScheduleSerializer,
     SentenceSerializer,
 )
+from reminders.api.quick_add import QuickAddViews
 from reminders.api.serializers import (
     ExplanationSerializer,
     ReminderSerializer,
@@ -108,7 +109,7 @@ class ReminderFilter(filters.FilterSet):
         )
 
 
-class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
+class ReminderViewSet(QuickAddViews, BatchAndSyncViews, ModelViewSet[Reminder]):
     """Reminders: their text, schedule and channels."""
 
     model = Reminder
@@ -208,8 +209,8 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     def parse(self, request: Request, **kwargs: Any) -> Response:
         """Parse a sentence to a reminder. Example: “stand-up every Monday at 6pm”.
 
-        Send `reminder` of the answer to `POST reminders/` to create it; `preview` shows when it
-        would fire. Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
+        Send the same `text` to `POST reminders/` to create it; `preview` shows when it would fire.
+        Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
         not understood, or could mean two things, is refused, and the error says what to write
         instead. English only.
         """

@@ -132,6 +132,7 @@ FIELDS = {
 }
 # Schemas that have the fields of another one.
 SAME_FIELDS = {
+    "AddedReminder": "Reminder",
     "Answered": "Occurrence",
     "OccurrenceDetail": "Occurrence",
     "DeliveryDetail": "Delivery",
@@ -145,6 +146,7 @@ SCHEMAS = {
     "BatchResult": "What came of a batch.",
     "ClockChange": "A clock change that moves an occurrence.",
     "Counts": "How many parts of a file had each result.",
+    "CreatedReminder": "A new reminder. Of a sentence also what was understood and assumed.",
     "Delivery": "A message on its way to a channel.",
     "DeliveryDetail": "A message on its way to a channel, with its attempts.",
     "Dependents": "The reminders that lead to a channel.",
@@ -153,6 +155,7 @@ SCHEMAS = {
     "InboxMessage": "A message in your inbox.",
     "ItemError": "An error of one item of a batch.",
     "Loss": "Something that an import could not carry over.",
+    "NewReminderRequest": "A new reminder, by its fields or as a sentence.",
     "Occurrence": "A due instant that fired, was skipped or was missed.",
     "OccurrenceDetail": "An occurrence, with the answers to it.",
     "Preview": "A schedule in words, and its next occurrences.",
