@@ -1,6 +1,8 @@
-"""Settings of Django REST framework and of drf-spectacular, which makes the OpenAPI document."""
+"""Settings of Django REST framework, drf-spectacular (the OpenAPI document) and CORS."""
 
 from typing import Any
+
+from foam.api.openapi.headers import HEADERS
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -75,4 +77,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": False},
+}
+# For programs in browsers, of the origins in FOAM_CORS_ORIGINS. They send a token, no cookie.
+CORS: dict[str, Any] = {
+    "CORS_URLS_REGEX": r"^/(api/|openapi\.json)",
+    "CORS_ALLOW_CREDENTIALS": False,
+    "CORS_ALLOW_HEADERS": [
+        "accept",
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "x-request-id",
+    ],
+    "CORS_EXPOSE_HEADERS": [*HEADERS, "Deprecation", "Sunset", "Link"],
 }
