@@ -37,6 +37,7 @@ SYSTEM_TESTS = (
     "foam/tests/api/test_fuzz.py",
     "foam/tests/api/test_http.py",
     "foam/tests/api/test_list_plans.py",
+    "foam/tests/api/test_typescript.py",
     "foam/tests/deployment/",
     "foam/tests/faults/",
     "foam/tests/security/test_silent_receiver.py",

@@ -33,7 +33,7 @@ class BatchItemSchema(OpenApiSerializerExtension):
     def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         whole = auto_schema.resolve_serializer(ReminderSerializer(), direction).ref
         patch = auto_schema.resolve_serializer(ReminderSerializer(partial=True), direction).ref
-        key = {"type": "object", "required": ["external_id"]}
+        key = {"required": ["external_id"]}
         items = {
             Op.CREATE: {"fields": whole},
             Op.UPDATE: {"id": ID, "version": VERSION, "fields": patch},
