@@ -14,6 +14,7 @@ from rest_framework.utils.urls import replace_query_param
 from accounts.api import cursors
 
 DEFAULT = "-id"
+HTML_PAGE_SIZE = 10
 
 
 class Place(NamedTuple):
@@ -111,7 +112,9 @@ class CursorPagination(DrfCursorPagination):
     def get_page_size(self, request: Request) -> int:
         text = request.query_params.get(self.page_size_query_param)
         if text is None:
-            return self.page_size
+            # A page for a person: what is longer than a few screens is not read.
+            is_page = getattr(request.accepted_renderer, "format", "") == "api"
+            return HTML_PAGE_SIZE if is_page else self.page_size
         if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= self.max_page_size:
             message = f"Give a whole number from 1 to {self.max_page_size}."
             raise ValidationError({self.page_size_query_param: message})

@@ -35,9 +35,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "Reminders that fire once, on time, and can prove it.\n\n"
     "Instants are ISO 8601 in UTC, durations ISO 8601, wall-clock times without an offset. Unknown "
     "fields are refused; those that are only read, such as `id`, are ignored. What belongs to "
-    "another user answers 404. Every error is a problem document (RFC 9457); it changed nothing.",
+    "another user answers 404. Every error is a problem document (RFC 9457); it changed nothing.\n"
+    "\nA first call, with a token from `/api/v1/tokens/`:\n\n"
+    '```sh\ncurl -H "Authorization: Bearer $TOKEN" --json \'{"text": "tea every day at 5pm"}\' '
+    "$FOAM/api/v1/reminders/\n```",
     "VERSION": "1",
-    "CONTACT": {"name": "How to use this API", "url": "/docs"},
     "LICENSE": {"name": "MIT License", "identifier": "MIT"},
     # Where this document is read from.
     "SERVERS": [{"url": "/", "description": "This FOAM"}],

@@ -21,6 +21,8 @@ TEXT = "text"
 class QuickAddSerializer(SentenceSerializer):
     """A new reminder as a sentence in English."""
 
+    # The button of its form in the browsable API.
+    form_title = "Create from a sentence"
     # ReminderSerializer checks whose they are.
     channels = serializers.ListField(
         child=serializers.IntegerField(),
