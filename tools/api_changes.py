@@ -25,7 +25,7 @@ WORDS = {"description", "example", "examples", "title", "summary", "x-enum-varna
 Surface = dict[str, str]
 
 
-class Change(NamedTuple):
+class ApiChange(NamedTuple):
     """A part of the API that was added, changed or removed."""
 
     verb: str
@@ -84,7 +84,7 @@ def _without_words(value: Any) -> Any:
     return [_without_words(element) for element in value] if isinstance(value, list) else value
 
 
-def changes(before: Surface, after: Surface) -> list[Change]:
+def changes(before: Surface, after: Surface) -> list[ApiChange]:
     """Return the changes in the order of their names.
 
     An operation or schema that was added or removed stands for all of its parts.
@@ -95,7 +95,7 @@ def changes(before: Surface, after: Surface) -> list[Change]:
         if before.get(name) != after.get(name)
     }
     return [
-        Change(verb, name)
+        ApiChange(verb, name)
         for name, verb in verbs.items()
         if verb == "changed" or verbs.get(_whole_of(name)) != verb
     ]
@@ -107,26 +107,26 @@ def _whole_of(name: str) -> str:
     return re.split("[?. ]", name)[0] if is_part else ""
 
 
-def listed_changes(changelog: str) -> list[Change]:
+def listed_changes(changelog: str) -> list[ApiChange]:
     """Return the changes that the first part of a changelog lists, such as "added `me_export`".
 
     `*` in a name stands for any text.
     """
     part = changelog.partition(f"\n{UNRELEASED}\n")[2].partition("\n## ")[0]
-    return [Change(*match) for match in LISTED.findall(part)]
+    return [ApiChange(*match) for match in LISTED.findall(part)]
 
 
-def unlisted(actual: Sequence[Change], listed: Sequence[Change]) -> list[Change]:
+def unlisted(actual: Sequence[ApiChange], listed: Sequence[ApiChange]) -> list[ApiChange]:
     """Return the actual changes that no listed one names."""
     return [change for change in actual if not any(_names(entry, change) for entry in listed)]
 
 
-def outdated(actual: Sequence[Change], listed: Sequence[Change]) -> list[Change]:
+def outdated(actual: Sequence[ApiChange], listed: Sequence[ApiChange]) -> list[ApiChange]:
     """Return the listed changes that name no actual one."""
     return [entry for entry in listed if not any(_names(entry, change) for change in actual)]
 
 
-def _names(entry: Change, change: Change) -> bool:
+def _names(entry: ApiChange, change: ApiChange) -> bool:
     pattern = ".*".join(map(re.escape, entry.name.split("*")))
     return entry.verb == change.verb and bool(re.fullmatch(pattern, change.name))
 

@@ -248,9 +248,10 @@ class BrowsablePage:
 
         It was refused, or it was only looked at, as by `parse` and `preview`.
         """
-        is_question = self._handler("POST") in getattr(self.view, "read_only_actions", ())
-        is_here = self.request.method == "POST" and href.endswith(self.request.path)
-        if not self._errors_at(href) and not (is_question and is_here):
+        name = self._handler("POST")
+        is_question = name in getattr(self.view, "read_only_actions", ())
+        is_answer = self.request.method == "POST" and href == self._address(name)
+        if not self._errors_at(href) and not (is_question and is_answer):
             return {}
         try:
             data = self.request.data

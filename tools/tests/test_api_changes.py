@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tools import api_changes
-from tools.api_changes import Change
+from tools.api_changes import ApiChange
 
 DOCUMENT = json.loads(api_changes.DOCUMENT.read_text())
 LIST = "/api/v1/reminders/"
@@ -83,5 +83,5 @@ def test_line_with_an_asterisk_lists_every_name_that_it_fits():
     listed = api_changes.listed_changes(
         "# A\n\n## Unreleased\n\n* added `* 503`\n\n## 1\n\nadded `b`"
     )
-    changes = [Change("added", "me_retrieve 503"), Change("added", "b")]
-    assert api_changes.unlisted(changes, listed) == [Change("added", "b")]
+    changes = [ApiChange("added", "me_retrieve 503"), ApiChange("added", "b")]
+    assert api_changes.unlisted(changes, listed) == [ApiChange("added", "b")]
