@@ -19,7 +19,7 @@ from accounts.models import ApiToken
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 from conftest import client_of
-from foam.tests.operations import IDS, MARK, NUMBERS, OPERATIONS
+from foam.tests.operations import DOCUMENT, IDS, MARK, NUMBERS, OPERATIONS
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.outbox.round import deliver_due
 from reminders.engine import tick
@@ -173,6 +173,12 @@ def test_owner_is_let_in_and_answered_as_the_document_says(operation, api, ids):
     assert answer.status_code < 300 or answer.status_code == REFUSED.get(operation.id), (
         answer.content
     )
+    told = operation.told["responses"][str(answer.status_code)]
+    shared = told.get("$ref", "").rpartition("/")[2]
+    headers = DOCUMENT["components"]["responses"].get(shared, told)["headers"].keys()
+    own = {name for name in DOCUMENT["components"]["headers"] if name in answer}
+    assert own <= headers, "Describe them in foam/api/openapi/schema.py or as answer_headers."
+    assert (answer.status_code == 201) == ("Location" in answer)
 
 
 @each
