@@ -59,6 +59,7 @@ lint: install ## style, types, words, import contract, missing migrations
 
 schema: install ## write docs/openapi.json anew, after a change of the API
 	@$(STACK) exec --ephemeral -- $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json
+	@$(BIN)/python -m tools.api_changes || echo "Tell of these in docs/api-changes.md."
 
 database: install ## write foam/postgresql/initial_schema.sql anew, after a change of migrations
 	@$(STACK) exec --ephemeral -- $(BIN)/python -m tools.local_stack.initial_schema

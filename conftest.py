@@ -37,6 +37,7 @@ SYSTEM_TESTS = (
     "foam/tests/api/test_fuzz.py",
     "foam/tests/api/test_http.py",
     "foam/tests/api/test_list_plans.py",
+    "foam/tests/api/test_typescript.py",
     "foam/tests/deployment/",
     "foam/tests/faults/",
     "foam/tests/security/test_silent_receiver.py",
@@ -211,7 +212,8 @@ def confirm(client: Any, user: User) -> None:
 def client_of(user: User, scopes: list[str] | None = None) -> APIClient:
     _, secret = ApiToken.issue(user, "test", scopes=scopes)
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    # With the same id for every request, equal problems are equal bytes.
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}", HTTP_X_REQUEST_ID="test")
     return client
 
 

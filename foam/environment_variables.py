@@ -121,6 +121,18 @@ class Variables:
                 refuse(name, allowed, part)
         return values
 
+    def domains(self, name: str) -> list[str]:
+        """Return the domains of a list with commas, in lower case."""
+        allowed = "domains with commas between, such as example.org"
+        return [
+            part.lower() for part in self.parsed_items(name, self.items(name), host_of, allowed)
+        ]
+
+    def origins(self, name: str) -> list[str]:
+        """Return the origins (RFC 6454) of a list with commas."""
+        allowed = "origins with commas between, such as https://app.example.org"
+        return self.parsed_items(name, self.items(name), origin_of, allowed)
+
     def networks(self, name: str) -> list[str]:
         """Return private networks, each with its ports, as the grammar has them."""
         self.parsed_items(name, parts := self.items(name), PrivateNetwork.parse, EXAMPLE)
@@ -231,6 +243,17 @@ def ports_of(part: str) -> int | tuple[int, int]:
     if not 0 < first <= last <= LAST_PORT:
         raise InvalidSetting(part)
     return (first, last) if match[2] else first
+
+
+def origin_of(part: str) -> str:
+    """Return an origin as a browser writes it: scheme, host and maybe a port."""
+    address = address_of(part.lower(), ("http", "https"))
+    standard = {"http": 80, "https": 443}[address.scheme]
+    if address.path or address.query or address.fragment or "@" in address.netloc:
+        raise ValueError("an address, and no origin")
+    is_standard = address.port in (None, standard)
+    host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
+    return f"{address.scheme}://{host}" + ("" if is_standard else f":{address.port}")
 
 
 def host_of(part: str) -> str:

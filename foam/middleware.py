@@ -22,6 +22,22 @@ SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 PROBES = {"/healthz": views.healthz, "/readyz": views.readyz, "/metrics": views.metrics}
 
 
+def give_request_id(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Give each request an id, or take the client's; its log lines, problems and answer have it."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        header = request.headers.get("X-Request-ID", "")
+        request_id = header if SANE_ID.fullmatch(header) else uuid.uuid4().hex
+        with logs.request(request_id):
+            response = get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+    return middleware
+
+
 def omit_head_body(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -61,28 +77,24 @@ def answer_probes(
 def log_and_count(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Give each request an id, or take the client's; log and count its answer."""
+    """Log and count the answer to each request."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        header = request.headers.get("X-Request-ID", "")
-        request_id = header if SANE_ID.fullmatch(header) else uuid.uuid4().hex
         began = time.monotonic()
-        with logs.request(request_id):
-            response = get_response(request)
-            seconds = time.monotonic() - began
-            match = request.resolver_match
-            view = (match.view_name or match.route) if match else "none"
-            is_file = isinstance(response, WhiteNoiseFileResponse)
-            # Logs the name of the view, as the address may hold a secret or a reminder's words.
-            # Static files are logged at DEBUG only, as their page is logged.
-            log.log(
-                logging.DEBUG if is_file and response.status_code < 400 else logging.INFO,
-                "answered method=%s view=%s status=%d seconds=%.3f",
-                *(request.method, view, response.status_code, seconds),
-            )
-            request_metrics.count_request(view, response.status_code, seconds)
-            watch_stream(response, view, request_id)
-        response["X-Request-ID"] = request_id
+        response = get_response(request)
+        seconds = time.monotonic() - began
+        match = request.resolver_match
+        view = (match.view_name or match.route) if match else "none"
+        is_file = isinstance(response, WhiteNoiseFileResponse)
+        # Logs the name of the view, as the address may hold a secret or a reminder's words.
+        # Static files are logged at DEBUG only, as their page is logged.
+        log.log(
+            logging.DEBUG if is_file and response.status_code < 400 else logging.INFO,
+            "answered method=%s view=%s status=%d seconds=%.3f",
+            *(request.method, view, response.status_code, seconds),
+        )
+        request_metrics.count_request(view, response.status_code, seconds)
+        watch_stream(response, view, logs.current_request_id())
         return response
 
     return middleware

@@ -18,7 +18,7 @@ from accounts.quota_list import QUOTAS
 from accounts.sign_in.allauth_settings import *  # noqa: F403
 from foam import admin_settings, broker_url, logs
 from foam.api import settings as api_settings
-from foam.environment_variables import Variables, host_of, refuse
+from foam.environment_variables import Variables, refuse
 from foam.postgresql.settings import database_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -94,9 +94,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "foam.middleware.give_request_id",
     "foam.middleware.omit_head_body",
     "foam.middleware.answer_probes",
     "foam.middleware.log_and_count",
+    # Before all that may refuse: a browser's program has to be able to read the refusal.
+    "corsheaders.middleware.CorsMiddleware",
     "foam.api.request_cost.RequestCost",
     "foam.api.trailing_slash.keep_method",
     "foam.api.request_text.UsableText",
@@ -175,11 +178,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _base.scheme == "http"
 _issuer_example = "https://sso.example.org/realms/team"
 FOAM_OIDC_ISSUER = env.web_address("FOAM_OIDC_ISSUER", _issuer_example, tls=True).rstrip("/")
 FOAM_OIDC_SIGNUP = env.one_of("FOAM_OIDC_SIGNUP", FOAM_SIGNUP, "open", "closed")
-_domains = env.items("FOAM_OIDC_DOMAINS")
-env.parsed_items(
-    "FOAM_OIDC_DOMAINS", _domains, host_of, "domains with commas between, such as example.org"
-)
-FOAM_OIDC_DOMAINS = [name.lower() for name in _domains]
+FOAM_OIDC_DOMAINS = env.domains("FOAM_OIDC_DOMAINS")
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if FOAM_OIDC_ISSUER:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
@@ -378,6 +377,8 @@ FOAM_API_ANONYMOUS_RATE = env.rate("FOAM_API_ANONYMOUS_RATE", "120/min")
 FOAM_API_SECONDS_RATE = env.rate("FOAM_API_SECONDS_RATE", "60/min")
 FOAM_API_ROW_RATE = env.rate("FOAM_API_ROW_RATE", "20000/h")
 
+CORS_ALLOWED_ORIGINS = env.origins("FOAM_CORS_ORIGINS")
+vars().update(api_settings.CORS)
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS
 

@@ -4,9 +4,10 @@ from django.views.generic import RedirectView
 
 from accounts.admin.owner_choices import Search
 from foam import views
+from foam.api import problems
 from foam.api.address_limits import limit_address
-from foam.api.docs_views import RedocView, SwaggerView
-from foam.api.openapi_view import OpenApiView
+from foam.api.openapi.pages import RedocView, SwaggerView
+from foam.api.openapi.view import OpenApiView
 from notifications.links import views as answers
 from notifications.links.signed_links import PATH
 from reminders.exchange.feed import views as feed
@@ -24,6 +25,7 @@ urlpatterns = [
     path("openapi.json", limit_address("openapi")(OpenApiView.as_view()), name="openapi"),
     path("docs", SwaggerView.as_view(), name="docs"),
     path("redoc", RedocView.as_view(), name="redoc"),
+    path("errors", problems.explanation, name="errors"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),

@@ -55,7 +55,16 @@ class WelcomeView(APIView):
 
 
 class ApiRootView(ApiView):
-    """The lists of the API. A token goes into the header `Authorization: Bearer foam_…`."""
+    """The lists of the API. A token goes into the header `Authorization: Bearer foam_…`.
+
+    Who am I: `curl -H "Authorization: Bearer $TOKEN" $FOAM/api/v1/me/`
+
+    A reminder from a sentence: `curl -H "Authorization: Bearer $TOKEN" --json '{"text": "tea every
+    day at 5pm"}' $FOAM/api/v1/reminders/`
+
+    What comes next: `curl -H "Authorization: Bearer $TOKEN"
+    "$FOAM/api/v1/reminders/?ordering=next_due_at"`
+    """
 
     permission_classes = [AllowAny]
     schema = None

@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from reminders.api.agenda import AgendaViewSet
 from reminders.api.views import OccurrenceViewSet, ReminderViewSet
 from reminders.exchange.api import ExportView, ImportView
 from reminders.exchange.feed.api import FeedView
@@ -8,6 +9,7 @@ from reminders.exchange.feed.api import FeedView
 router = SimpleRouter()
 router.register("reminders", ReminderViewSet, basename="reminder")
 router.register("occurrences", OccurrenceViewSet, basename="occurrence")
+router.register("agenda", AgendaViewSet, basename="agenda")
 
 urlpatterns = [
     # Before the router, for which these would be ids.

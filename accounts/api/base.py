@@ -50,7 +50,8 @@ class ApiView(APIView):
     `talks`, the actions that send over the network and so run outside a transaction;
     `expensive`, the actions or methods of which a user may have two under way;
     `query_params`, the allowed query parameters by action or method;
-    `filtered`, the actions whose query parameters are checked by Filters instead.
+    `filtered`, the actions whose query parameters are checked by Filters instead;
+    `answer_headers`, the names of its own response headers by status, for the OpenAPI document.
     """
 
     throttle_classes = [rate_limits.RateLimit]
@@ -58,6 +59,7 @@ class ApiView(APIView):
     expensive: Collection[str] = ()
     query_params: ClassVar[Mapping[str, Collection[str]]] = {}
     filtered: Collection[str] = ("list",)
+    answer_headers: ClassVar[Mapping[str, Collection[str]]] = {}
     # The limits that this request counts against, and the remainder of each.
     quota: Collection[tuple[rate_limits.Limit, rate_limits.Remainder]] = ()
 

@@ -5,8 +5,15 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters import (
+    BooleanFilter,
+    CharFilter,
+    IsoDateTimeFilter,
+    MultipleChoiceFilter,
+    NumberFilter,
+)
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -14,6 +21,8 @@ from accounts.api.query_parameters import check_query
 from accounts.digits import DIGITS
 from accounts.instants import OutOfRange, parse_instant
 
+# The greatest bigint of PostgreSQL.
+MAX_ID = 2**63 - 1
 BOOLEANS = {"true", "false", "1", "0"}
 
 
@@ -40,6 +49,16 @@ class InstantFilter(IsoDateTimeFilter):
     """Compares with an instant given with any offset."""
 
     field_class = InstantFormField
+
+
+@extend_schema_field({"type": "integer", "minimum": 1})
+class IdFilter(NumberFilter):
+    """Compares with an id."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=1, max_value=MAX_ID, **kwargs)
 
 
 class Filters(DjangoFilterBackend):

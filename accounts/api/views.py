@@ -167,6 +167,7 @@ class AccountExportView(ApiView):
     expensive = ("get",)
     # 404 for another `?format=`.
     problems = {"get": {404}}
+    answer_headers: ClassVar = {"200": ("Content-Disposition",)}
     renderer_classes = [JsonLinesRenderer, JSONRenderer]
 
     @extend_schema(

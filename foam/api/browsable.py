@@ -11,6 +11,7 @@ from django.http import Http404
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request, override_method
@@ -99,10 +100,10 @@ class BrowsablePage:
         forms = []
         if self._allows("POST"):
             name = self._handler("POST")
-            title = self._title(name)
-            form = self._form(self.view, name, title, "POST", self._address(name))
+            title, href = self._title(name), self._address(name)
+            form = self._form(self.view, name, title, "POST", href)
             form.is_open = form.is_open or name != "create"
-            forms.append(form)
+            forms += [form, *self._other_forms(name, href)]
         method = next((verb for verb in ("PATCH", "PUT") if self._allows(verb)), None)
         if method and (instance := self._object()) is not None:
             forms.append(self._edit(method, instance))
@@ -195,6 +196,15 @@ class BrowsablePage:
         form.is_open = bool(self._errors_at(href))
         return form
 
+    def _other_forms(self, name: str, href: str) -> Iterator[Form]:
+        """Yield the forms of the other bodies that an action takes."""
+        for number, serializer in enumerate(bodies_of(self.view, name, "POST")[1:], 2):
+            body = serializer(context=_context(self.view))
+            form = Form(f"{name}-{number}", body.form_title, "POST", href)
+            form.fields = inputs(body, {}, self._errors_at(href), self._sent(href))
+            form.is_open = any(field.is_sent or field.errors for field in form.fields)
+            yield form
+
     def _edit(self, method: str, instance: Any) -> Form:
         name = self._handler(method)
         href = self._address(name)
@@ -234,8 +244,14 @@ class BrowsablePage:
         return view
 
     def _sent(self, href: str) -> Mapping[str, Any]:
-        """Return the data that was sent here and refused, to fill the form again."""
-        if not self._errors_at(href):
+        """Return the data that was sent here, to fill the form again.
+
+        It was refused, or it was only looked at, as by `parse` and `preview`.
+        """
+        name = self._handler("POST")
+        is_question = name in getattr(self.view, "read_only_actions", ())
+        is_answer = self.request.method == "POST" and href == self._address(name)
+        if not self._errors_at(href) and not (is_question and is_answer):
             return {}
         try:
             data = self.request.data
@@ -254,11 +270,19 @@ def body_of(view: Any, name: str, method: str) -> BaseSerializer[Any] | Mapping[
         body = _schema(view, name, method).get_request_serializer()
     except (APIException, Http404):
         return None
+    if isinstance(body, PolymorphicProxySerializer):
+        body = bodies_of(view, name, method)[0]
     if isinstance(body, Mapping):
         body = body.get("multipart/form-data", body)
     if isinstance(body, type) and issubclass(body, BaseSerializer):
         return body(context=_context(view))
     return body if isinstance(body, BaseSerializer | Mapping) else None
+
+
+def bodies_of(view: Any, name: str, method: str) -> list[Any]:
+    """Return the serializers of an action that takes one of several bodies; [] for any other."""
+    body = _schema(view, name, method).get_request_serializer()
+    return list(body.serializers) if isinstance(body, PolymorphicProxySerializer) else []
 
 
 def _context(view: Any) -> dict[str, Any]:

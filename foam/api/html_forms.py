@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -99,12 +100,27 @@ def _input(name: str, field: Any, value: Any, errors: list[str], *, is_sent: boo
         is_required=field.required and kind != "checkbox",
         may_be_null=field.allow_null,
         value=_selected(value) if kind == "multiple" else written(value, kind),
-        example=_example(items) if kind == "list" else _example(kind).split(",")[0],
+        example=_default(field)
+        or (_example(items) if kind == "list" else _example(kind).split(",")[0]),
         items=items,
         choices=list(_choices(field, kind)),
         errors=errors,
         is_sent=is_sent,
     )
+
+
+def _default(field: Any) -> str:
+    """Return the value of a field of the model that is left out, as text; empty without one."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    if field.required or model is None:
+        return ""
+    try:
+        column = model._meta.get_field(field.source)
+    except FieldDoesNotExist:
+        return ""
+    if column.many_to_many or not column.has_default():
+        return ""
+    return written(field.to_representation(column.get_default()), kind_of(field))
 
 
 def _example(kind: str) -> str:

@@ -15,6 +15,7 @@ from rest_framework.utils.urls import replace_query_param
 from accounts.api import cursors
 
 DEFAULT = "-id"
+HTML_PAGE_SIZE = 10
 
 
 class Place(NamedTuple):
@@ -41,11 +42,15 @@ class Order(NamedTuple):
     is_falling: bool
     # The lookup of the field, where that is a column of a related row.
     path: str
+    # What a row calls its id.
+    key: str = "id"
 
     @classmethod
-    def of(cls, text: str, paths: Mapping[str, str]) -> Self:
+    def of(cls, text: str, view: Any) -> Self:
+        """Return the order that a view means by a name, such as `-title`."""
         name = text.removeprefix("-")
-        return cls(name, text.startswith("-"), paths.get(name, name))
+        path = getattr(view, "ordering_paths", {}).get(name, name)
+        return cls(name, text.startswith("-"), path, getattr(view, "place_key", "id"))
 
     def flipped(self) -> Self:
         return self._replace(is_falling=not self.is_falling)
@@ -58,6 +63,15 @@ class Order(NamedTuple):
         """Return the rows after a place; all without one."""
         return rows if place is None else rows.filter(self._after(place, rows.model))
 
+    def position(self, place: Place, model: type[Model]) -> tuple[Any, int]:
+        """Return the value of the column at a place, and the id."""
+        if self.field == "id" or place.value is None:
+            return None, place.id
+        for name in self.path.split("__"):
+            column = model._meta.get_field(name)
+            model = column.related_model or model
+        return column.to_python(place.value), place.id  # type: ignore[union-attr]
+
     def _after(self, place: Place, model: type[Model]) -> Q:
         """Return the condition for the rows after a place."""
         side = "lt" if self.is_falling else "gt"
@@ -67,10 +81,7 @@ class Order(NamedTuple):
         if place.value is None:
             is_null = Q(**{self.path: None})
             return is_null & beyond | ~is_null if self.is_falling else is_null & beyond
-        for name in self.path.split("__"):
-            column = model._meta.get_field(name)
-            model = column.related_model or model
-        value = column.to_python(place.value)  # type: ignore[union-attr]
+        value, _ = self.position(place, model)
         here = Q(**{self.path: value}) & beyond | Q(**{f"{self.path}__{side}": value})
         return here if self.is_falling else here | Q(**{self.path: None})
 
@@ -80,7 +91,7 @@ class Order(NamedTuple):
         value: Any = None if self.field == "id" else read(self.field)
         text = value.isoformat() if hasattr(value, "isoformat") else value
         name = f"-{self.field}" if self.is_falling else self.field
-        return Place(name, text, read("id"), is_backward)
+        return Place(name, text, read(self.key), is_backward)
 
 
 class CursorPagination(DrfCursorPagination):
@@ -98,8 +109,7 @@ class CursorPagination(DrfCursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, size = request, self.get_page_size(request)
-        paths = getattr(view, "ordering_paths", {})
-        self.order = Order.of(self._read_ordering(request, view), paths)
+        self.order = Order.of(self._read_ordering(request, view), view)
         place = self._read_place(request)
         order = self.order.flipped() if place and place.is_backward else self.order
         # See accounts.api.row_views, which this module cannot import.
@@ -113,7 +123,12 @@ class CursorPagination(DrfCursorPagination):
         if is_backward:
             self.page.reverse()
         self.has_next = bool(self.page) and (has_more or is_backward)
-        self.has_previous = bool(self.page) and (has_more if is_backward else place is not None)
+        is_forward_only = getattr(view, "is_forward_only", False)
+        self.has_previous = (
+            bool(self.page)
+            and not is_forward_only
+            and (has_more if is_backward else place is not None)
+        )
         # A page beyond the last row still leads back.
         self.display_page_controls = self.has_next or self.has_previous
         return self.page
@@ -121,7 +136,9 @@ class CursorPagination(DrfCursorPagination):
     def get_page_size(self, request: Request) -> int:
         text = request.query_params.get(self.page_size_query_param)
         if text is None:
-            return self.page_size
+            # A page for a person: what is longer than a few screens is not read.
+            is_page = getattr(request.accepted_renderer, "format", "") == "api"
+            return HTML_PAGE_SIZE if is_page else self.page_size
         if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= self.max_page_size:
             message = f"Give a whole number from 1 to {self.max_page_size}."
             raise ValidationError({self.page_size_query_param: message})
@@ -129,8 +146,9 @@ class CursorPagination(DrfCursorPagination):
 
     def _read_ordering(self, request: Request, view: Any) -> str:
         fields = getattr(view, "ordering_fields", ())
-        ordering = request.query_params.get("ordering", DEFAULT) if fields else DEFAULT
-        if ordering.removeprefix("-") not in {*fields, "id"}:
+        default = getattr(view, "default_ordering", DEFAULT)
+        ordering = request.query_params.get("ordering", default) if fields else default
+        if fields and ordering.removeprefix("-") not in {*fields, "id"}:
             names = ", ".join(fields)
             raise ValidationError(
                 {"ordering": f"Give one of {names}, with - before it to reverse."}
@@ -161,25 +179,40 @@ class CursorPagination(DrfCursorPagination):
         of = sorted(match.kwargs.items()) if match else ()
         return f"list {match and match.view_name} {of} of {self.request.user.pk}"
 
+    def next_cursor(self) -> str | None:
+        return self._cursor(self.page[-1], is_backward=False) if self.has_next else None
+
     def get_next_link(self) -> str | None:
-        return self._link(self.page[-1], is_backward=False) if self.has_next else None
+        return self._link(self.next_cursor())
 
     def get_previous_link(self) -> str | None:
-        return self._link(self.page[0], is_backward=True) if self.has_previous else None
+        if not self.has_previous:
+            return None
+        return self._link(self._cursor(self.page[0], is_backward=True))
 
-    def _link(self, row: Any, *, is_backward: bool) -> str:
-        place = self.order.place(row, is_backward=is_backward)
+    def _cursor(self, row: Any, *, is_backward: bool) -> str:
+        return self.order.place(row, is_backward=is_backward).encode(self._purpose)
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
         address = self.request.build_absolute_uri()
-        return replace_query_param(address, self.cursor_query_param, place.encode(self._purpose))
+        return replace_query_param(address, self.cursor_query_param, cursor)
 
     def get_paginated_response(self, data: Any) -> Response:
+        cursor = self.next_cursor()
         return Response(
-            {"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
+            {
+                "next": self._link(cursor),
+                "previous": self.get_previous_link(),
+                "next_cursor": cursor,
+                "results": data,
+            }
         )
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         place, size = super().get_schema_operation_parameters(view)
-        place["description"] = "Position in the list: part of its `next` and `previous`."
+        place["description"] = "The position of a page: `next_cursor` of the page before it."
         place["schema"] = {"type": "string", "pattern": cursors.PATTERN}
         size["description"] = "Number of results in an answer."
         numbers = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
@@ -201,11 +234,27 @@ class CursorPagination(DrfCursorPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         page = super().get_paginated_response_schema(schema)
-        page["required"] = ["next", "previous", "results"]
+        page["required"] = ["next", "previous", "next_cursor", "results"]
         # OpenAPI 3.1 has no `nullable`.
         address = {"type": ["string", "null"], "format": "uri"}
-        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY%3D"
-        page["properties"]["next"] = {**address, "example": example}
-        page["properties"]["previous"] = {**address, "example": None}
-        page["properties"] |= self.extra
+        example = "https://foam.example.org/api/v1/reminders/?cursor=cD00ODY"
+        page["properties"] = {
+            "next": {
+                **address,
+                "description": "The address of the next page; null on the last.",
+                "example": example,
+            },
+            "previous": {
+                **address,
+                "description": "The address of the page before; null on the first.",
+                "example": None,
+            },
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "The `cursor` of the next page; null on the last.",
+                "example": "cD00ODY",
+            },
+            "results": schema,
+            **self.extra,
+        }
         return page

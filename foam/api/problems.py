@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -14,6 +15,8 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from accounts.api.base import Conflict
 from accounts.api.errors import field_errors, shorten_middle
+from foam.api.problem_types import PROBLEM_TYPES, code_of_status
+from foam.logs import current_request_id
 from reminders.models.errors import EditConflict
 
 CONTENT_TYPE = "application/problem+json"
@@ -37,7 +40,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, ApiValidationError):
         response.data = problem(400, INVALID, field_errors(exc.detail))
     else:
-        code = exc.get_codes() if isinstance(exc, APIException) else None
+        code = exc.default_code if isinstance(exc, APIException) else ""
         response.data = problem(response.status_code, _detail(response.data), code=code)
     renderer = getattr(context["request"], "accepted_renderer", None)
     if renderer is None or renderer.format != "api":
@@ -46,20 +49,29 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def problem(
-    status: int, detail: str, errors: list[dict[str, str]] | None = None, code: Any = None
+    status: int, detail: str, errors: list[dict[str, str]] | None = None, code: str = ""
 ) -> dict[str, Any]:
-    """Return a problem document; `errors` lists {field, code, detail} for each wrong field."""
+    """Return a problem document; `errors` lists {field, code, detail} for each wrong field.
+
+    `code` is a key of PROBLEM_TYPES; the usual one of the status if it is left out.
+    """
+    code = code if code in PROBLEM_TYPES else code_of_status(status)
     document: dict[str, Any] = {
-        "type": "about:blank",
+        "type": type_of(code),
         "title": HTTPStatus(status).phrase,
         "status": status,
+        "code": code,
         "detail": detail,
+        "request_id": current_request_id(),
     }
-    if isinstance(code, str):
-        document["code"] = code
     if errors is not None:
         document["errors"] = errors
     return document
+
+
+def type_of(code: str, base: str = "") -> str:
+    """Return the `type` of a problem (RFC 9457, 3.1.1): the address of its explanation."""
+    return f"{base or settings.FOAM_BASE_URL}/errors#{code}"
 
 
 def _detail(data: Any) -> str:
@@ -70,6 +82,13 @@ def _detail(data: Any) -> str:
 def response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> HttpResponse:
     """Return a problem document as a response, for errors outside the views of the API."""
     return JsonResponse(problem(status, detail, errors), status=status, content_type=CONTENT_TYPE)
+
+
+def explanation(request: HttpRequest) -> HttpResponse:
+    """Return the page to which the `type` of every problem leads."""
+    page = HttpResponse(render_to_string("foam/errors.html", {"types": PROBLEM_TYPES.items()}))
+    page["Content-Security-Policy"] = PAGE_CSP
+    return page
 
 
 def wants_page(request: HttpRequest) -> bool:

@@ -7,9 +7,10 @@ from django.urls import get_resolver, reverse
 
 
 def nouns() -> dict[str, str]:
-    """Return {name: path} of the lists of the API, in the order of the URLs."""
+    """Return {noun: path} of the lists of the API, in the order of the URLs."""
     names = dict.fromkeys(_names(get_resolver().url_patterns))
-    return {name.removesuffix("-list"): reverse(name) for name in names}
+    paths = map(reverse, names)
+    return {path.rstrip("/").rsplit("/", 1)[-1]: path for path in paths}
 
 
 def _names(patterns: Any) -> Iterator[str]:

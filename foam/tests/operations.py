@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from foam.api.examples import EXAMPLES, Example
+from foam.api.openapi.examples import EXAMPLES, Example
 
 DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
 
@@ -76,12 +76,12 @@ class Operation:
         return url
 
     def body(self, ids: dict[str, int]) -> Any:
-        """Return what foam/api/examples.py asks, of what has these ids, by noun."""
+        """Return what foam/api/openapi/examples.py asks, of what has these ids, by noun."""
         return about(self.example.body, ids)
 
     @property
     def example(self) -> Example:
-        assert self.id in EXAMPLES, f'Give "{self.id}" an example in foam/api/examples.py.'
+        assert self.id in EXAMPLES, f'Give "{self.id}" an example in foam/api/openapi/examples.py.'
         return EXAMPLES[self.id]
 
 

@@ -142,6 +142,13 @@ def refusal(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ("FOAM_API_RATE", "10/s", None, (10, 1)),
         ("FOAM_API_RATE", "off", None, None),
         ("FOAM_OIDC_DOMAINS", "Example.ORG, b.example", None, ["example.org", "b.example"]),
+        ("FOAM_CORS_ORIGINS", "", "CORS_ALLOWED_ORIGINS", []),
+        (
+            "FOAM_CORS_ORIGINS",
+            "https://App.example.org:443, http://localhost:5173,https://[::1]:8443",
+            "CORS_ALLOWED_ORIGINS",
+            ["https://app.example.org", "http://localhost:5173", "https://[::1]:8443"],
+        ),
         ("FOAM_HEARTBEAT_URL", "https://hc-ping.com/x/", None, "https://hc-ping.com/x/"),
         ("FOAM_HEARTBEAT_URL", "", None, ""),
         ("FOAM_OUTBOUND_PROXY", "", None, None),
@@ -213,6 +220,10 @@ def test_cookies_are_bound_to_the_host_where_they_can_be(base, prefix, monkeypat
         ("FOAM_STAFF_IDLE_MINUTES", ["4", "20161", "hour"]),
         ("FOAM_OIDC_ISSUER", ["sso.example.org", "http://sso.example.org", "https://h:x"]),
         ("FOAM_OIDC_DOMAINS", ["@example.org", "https://example.org"]),
+        (
+            "FOAM_CORS_ORIGINS",
+            ["*", "app.example.org", "https://app.example.org/", "https://u@h", "null", "ftp://h"],
+        ),
         (
             "EMAIL_URL",
             [

@@ -22,6 +22,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.api.base import Conflict, OwnedViewSet
+from accounts.api.filters import IdFilter
 from accounts.api.row_views import RowViews
 from accounts.api.serializers import UntilSerializer
 from notifications.api.first_rows import first_of_channels
@@ -54,6 +55,7 @@ class ChannelViewSet(OwnedViewSet, ModelViewSet[Channel]):
     filterset_fields = ["kind"]
     talks = frozenset({"verify", "test"})
     query_params: ClassVar = {"destroy": ("dry_run",)}
+    answer_headers: ClassVar = {"204": ("FOAM-Reminders", "FOAM-Reminders-Undeliverable")}
 
     def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
         serializer.save(owner=self.request.user)
@@ -197,7 +199,7 @@ class TooManyRequests(APIException):
 
 class DeliveryFilter(filters.FilterSet):
     channel = filters.ModelChoiceFilter(queryset=own_channels)
-    digest = filters.NumberFilter("digest_id")
+    digest = IdFilter("digest_id")
 
     class Meta:
         model = Delivery

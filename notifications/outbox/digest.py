@@ -98,7 +98,7 @@ class DigestWindow(NamedTuple):
             "body": "\n".join(self._lines()),
             "due_at": first.ends_at,
             "data": {
-                "type": "digest",
+                "type": "reminder.digest",
                 "held": first.held,
                 "count": count,
                 "timezone": self.timezone,

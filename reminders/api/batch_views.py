@@ -61,6 +61,8 @@ class ItemSerializer(StrictSerializer):
                 else "Only an update or delete has an id."
             )
             raise ValidationError({"id": message})
+        if attrs["op"] == Op.DELETE and attrs["fields"]:
+            raise ValidationError({"fields": "A delete has no fields. Leave them out."})
         return attrs
 
 
@@ -81,7 +83,9 @@ class ItemErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ResultSerializer(serializers.Serializer[ItemResult]):
+class ItemResultSerializer(serializers.Serializer[ItemResult]):
+    """The result of one item of a batch."""
+
     status = serializers.IntegerField(help_text="The status of a request with this item alone.")
     id = serializers.IntegerField(source="reminder.pk", default=None, allow_null=True)
     version = serializers.IntegerField(source="reminder.version", default=None, allow_null=True)
@@ -98,7 +102,7 @@ class BatchResultSerializer(serializers.Serializer[Any]):
     done = serializers.IntegerField()
     refused = serializers.IntegerField()
     dry_run = serializers.BooleanField(help_text="True if nothing was saved.")
-    results = ResultSerializer(many=True, help_text="In the order of the items.")
+    results = ItemResultSerializer(many=True, help_text="In the order of the items.")
 
 
 class TombstoneSerializer(serializers.ModelSerializer[Reminder]):
@@ -124,7 +128,8 @@ class BatchAndSyncViews(RowViews):
     paged_with = {
         "deleted": {
             "type": "array",
-            "description": f"With `{SINCE}` only: the reminders deleted since.",
+            "description": f"With `{SINCE}` only: the reminders deleted since. There the "
+            f"`next_cursor` of a page is the `{SINCE}` of the next.",
             "example": [],
             "items": {
                 "type": "object",
@@ -171,6 +176,7 @@ class BatchAndSyncViews(RowViews):
             {
                 "next": replace_query_param(address, SINCE, mark) if page.is_more else None,
                 "previous": None,
+                "next_cursor": mark if page.is_more else None,
                 "results": self.read_rows([reminder.pk for reminder in page.reminders]),
                 "deleted": TombstoneSerializer(page.deleted, many=True).data,
                 "sync": None if page.is_more else mark,
@@ -206,15 +212,22 @@ class BatchAndSyncViews(RowViews):
         return Response(BatchResultSerializer(summary).data)
 
     @extend_schema(responses=ReminderSerializer, filters=False)
-    @action(detail=False, url_path=r"by-external-id/(?P<external_id>.+)", pagination_class=None)
-    def by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
+    @action(
+        detail=False,
+        url_path=r"by-external-id/(?P<external_id>.+)",
+        url_name="by-external-id",
+        pagination_class=None,
+    )
+    def retrieve_by_external_id(
+        self, request: Request, external_id: str, **kwargs: Any
+    ) -> Response:
         """Show the reminder with this `external_id`."""
         return Response(self.get_serializer(self._by_external_id(external_id)).data)
 
     @extend_schema(
         request=ReminderSerializer, responses={200: ReminderSerializer, 201: ReminderSerializer}
     )
-    @by_external_id.mapping.put
+    @retrieve_by_external_id.mapping.put
     def put_by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
         """Replace the reminder with this `external_id` (200), or create it (201).
 
@@ -238,8 +251,8 @@ class BatchAndSyncViews(RowViews):
         return Response(self.get_serializer(stored).data, status)
 
     @extend_schema(responses={204: None})
-    @by_external_id.mapping.delete
-    def delete_by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
+    @retrieve_by_external_id.mapping.delete
+    def destroy_by_external_id(self, request: Request, external_id: str, **kwargs: Any) -> Response:
         """Delete the reminder with this `external_id`."""
         self._by_external_id(external_id).close(timezone.now())
         return Response(status=HTTPStatus.NO_CONTENT)

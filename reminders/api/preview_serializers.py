@@ -10,6 +10,7 @@ from reminders.api.fields import LeadDuration, WallClockTime
 from reminders.api.serializers import ReminderSerializer
 from reminders.models import Reminder
 from reminders.natural_language import MAX_LENGTH
+from reminders.recurrence import Fold, Gap
 from reminders.schedule.preview import DEFAULT_COUNT
 
 
@@ -115,8 +116,8 @@ class DraftSerializer(serializers.Serializer[Any]):
     recurrence = serializers.CharField()
     exdates = serializers.ListField(child=WallClockTime())
     rdates = serializers.ListField(child=WallClockTime())
-    gap = serializers.CharField()
-    fold = serializers.CharField()
+    gap = serializers.ChoiceField([gap.value for gap in Gap])
+    fold = serializers.ChoiceField([fold.value for fold in Fold])
     leads = serializers.ListField(child=LeadDuration())
     tags = serializers.ListField(child=serializers.CharField())
     urgent = serializers.BooleanField()

@@ -1,11 +1,10 @@
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -17,12 +16,11 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api import rate_limits
 from accounts.api.base import Conflict
-from accounts.api.filters import InstantFilter
 from accounts.api.row_views import RowViews
 from accounts.api.serializers import UntilSerializer
-from notifications.api.serializers import own_channels
 from reminders.actions import responses
 from reminders.api.batch_views import BatchAndSyncViews
+from reminders.api.filters import OccurrenceFilter, ReminderFilter
 from reminders.api.occurrence_serializers import (
     AnsweredSerializer,
     OccurrenceDetailSerializer,
@@ -36,6 +34,7 @@ from reminders.api.preview_serializers import (
     ScheduleSerializer,
     SentenceSerializer,
 )
+from reminders.api.quick_add import QuickAddViews
 from reminders.api.row_formats import OCCURRENCE, OCCURRENCE_WITH_RESPONSES, REMINDER
 from reminders.api.serializers import (
     ExplanationSerializer,
@@ -44,8 +43,9 @@ from reminders.api.serializers import (
 )
 from reminders.engine import firing
 from reminders.explain.explanation import explain
+from reminders.lists.conditions import ReminderFilters
+from reminders.lists.page import ListOrder, Position, page_ids
 from reminders.models import Occurrence, Reminder
-from reminders.models.response import answered_since
 from reminders.recurrence import RecurrenceError
 from reminders.schedule.preview import messages, preview_schedule
 
@@ -53,67 +53,7 @@ MAX_UPCOMING = 500
 UPCOMING_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_UPCOMING, "default": 10}
 
 
-def own_reminders(request: Request | None) -> QuerySet[Reminder]:
-    """Return the reminders that a filter may name; none without a request, as for the schema."""
-    if request is None:
-        return Reminder.objects.none()
-    return Reminder.objects.owned_by(request.user)
-
-
-@extend_schema_field(
-    {
-        "type": "array",
-        "items": {"type": "string", "minLength": 1},
-        "description": "Given several times, as `tag=a&tag=b`: reminders with all of these tags.",
-    }
-)
-class TagFilter(filters.CharFilter):
-    """A filter that may be given several times."""
-
-    is_repeatable = True
-
-
-class ReminderFilter(filters.FilterSet):
-    # One column of one row: nothing comes twice.
-    status = filters.MultipleChoiceFilter(
-        "plan__status", choices=Reminder.Status.choices, distinct=False
-    )
-    tag = TagFilter(method="with_tags", label="Tag")
-    channel = filters.ModelChoiceFilter(field_name="channels", queryset=own_channels)
-    due_after = InstantFilter("plan__next_due_at", lookup_expr="gte", label="Due from")
-    due_before = InstantFilter("plan__next_due_at", lookup_expr="lt", label="Due before")
-    updated_since = filters.CharFilter(
-        method="ignore",
-        label="Changed since",
-        help_text="Only what changed since this moment. Give `start`, a time, or the `sync` of "
-        "your last answer. Of the other parameters only `page_size` may be combined with it.",
-    )
-    search = filters.CharFilter(
-        method="having",
-        label="Search",
-        help_text="A part of the title, the body or a tag, in any case.",
-    )
-
-    class Meta:
-        model = Reminder
-        fields = ["external_id"]
-
-    def ignore(self, reminders: QuerySet[Reminder], name: str, value: str) -> Any:
-        # BatchAndSyncViews answers such a request without filters.
-        return reminders
-
-    def with_tags(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
-        return reminders.filter(tags__contains=self.data.getlist(name))
-
-    def having(self, reminders: QuerySet[Reminder], name: str, value: str) -> QuerySet[Reminder]:
-        # Without an index, which each firing would have to update. It reads the user's rows only.
-        lines = Func("tags", Value("\n"), function="array_to_string", output_field=TextField())
-        return reminders.alias(lines=lines).filter(
-            Q(title__icontains=value) | Q(body__icontains=value) | Q(lines__icontains=value)
-        )
-
-
-class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
+class ReminderViewSet(QuickAddViews, BatchAndSyncViews, ModelViewSet[Reminder]):
     """Reminders: their text, schedule and channels."""
 
     model = Reminder
@@ -149,7 +89,16 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         """Return the first rows by id, along the index (owner, -id)."""
         return rows.order_by(*(("owner_id", "-pk") if is_falling else ("-owner_id", "pk")))[:limit]
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def read_page(self, rows: Any, order: Any, place: Any, limit: int) -> Sequence[dict[str, Any]]:
+        if rows is None and order.field == "id":
+            return super().read_page(rows, order, place, limit)
+        owner_id = int(self.request.user.pk or 0)
+        filters = ReminderFilters(owner_id) if rows is None else rows.list_filters
+        after = place and Position(*order.position(place, Reminder))
+        by = ListOrder.of(order.field, is_falling=order.is_falling)
+        return self.read_rows(page_ids(filters, by, after, limit))
+
+    def create_from_fields(self, request: Request) -> Response:
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         reminder = body.save(owner=request.user, now=timezone.now())
@@ -224,8 +173,8 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
     def parse(self, request: Request, **kwargs: Any) -> Response:
         """Parse a sentence to a reminder. Example: “stand-up every Monday at 6pm”.
 
-        Send `reminder` of the answer to `POST reminders/` to create it; `preview` shows when it
-        would fire. Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
+        Send the same `text` to `POST reminders/` to create it; `preview` shows when it would fire.
+        Nothing is stored, so the scope `reminders:read` is enough. A sentence that is
         not understood, or could mean two things, is refused, and the error says what to write
         instead. English only.
         """
@@ -304,35 +253,6 @@ class ReminderViewSet(BatchAndSyncViews, ModelViewSet[Reminder]):
         own = Occurrence.objects.filter(reminder=self.get_object()).select_related("reminder")
         page = self.paginate_queryset(own)
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
-
-
-class OccurrenceFilter(filters.FilterSet):
-    reminder = filters.ModelChoiceFilter(queryset=own_reminders)
-    external_id = filters.CharFilter("reminder__external_id", label="External id of the reminder")
-    tag = TagFilter(method="with_tags", label="Tag")
-    timezone = filters.CharFilter("reminder__timezone", label="Time zone of the reminder")
-    answered_since = InstantFilter(
-        method="answered",
-        label="Answered since",
-        help_text="Occurrences that were acknowledged, snoozed or skipped at this instant or "
-        "later, however old they are.",
-    )
-    due_after = InstantFilter("due_at", lookup_expr="gte", label="Due from")
-    due_before = InstantFilter("due_at", lookup_expr="lt", label="Due before")
-
-    class Meta:
-        model = Occurrence
-        fields = ["status"]
-
-    def with_tags(
-        self, occurrences: QuerySet[Occurrence], name: str, value: str
-    ) -> QuerySet[Occurrence]:
-        return occurrences.filter(reminder__tags__contains=self.data.getlist(name))
-
-    def answered(
-        self, occurrences: QuerySet[Occurrence], name: str, since: datetime
-    ) -> QuerySet[Occurrence]:
-        return answered_since(occurrences, since)
 
 
 class OccurrenceViewSet(RowViews, ListModelMixin, RetrieveModelMixin):

@@ -1,7 +1,7 @@
 from datetime import datetime
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from accounts.api import rate_limits
 from accounts.api.base import FORM_FIELDS, ApiView, Conflict
 from accounts.models import ApiToken, Scope, User
-from reminders.api.views import ReminderFilter
+from reminders.api.filters import ReminderFilter
 from reminders.exchange import formats
 from reminders.exchange.api_serializers import (
     ExportOptions,
@@ -70,7 +70,6 @@ class ImportView(ApiView, GenericAPIView[Any]):
         return [MultiPartParser(), *raw]
 
     @extend_schema(
-        operation_id="reminders_import_create",
         parameters=[ImportOptions],
         request={
             "multipart/form-data": FileSerializer,
@@ -119,6 +118,7 @@ class ExportView(ApiView, GenericAPIView[Reminder]):
     filterset_class = ExportFilter
     filtered = ("get",)
     pagination_class = None
+    answer_headers: ClassVar = {"200": ("Content-Disposition",)}
 
     def get_queryset(self) -> QuerySet[Reminder]:
         if getattr(self, "swagger_fake_view", False):
@@ -126,7 +126,6 @@ class ExportView(ApiView, GenericAPIView[Reminder]):
         return Reminder.objects.owned_by(self.request.user)
 
     @extend_schema(
-        operation_id="reminders_export_retrieve",
         parameters=[ExportOptions],
         filters=True,
         responses={

@@ -44,7 +44,7 @@ class ReminderFilters:
             "owner": self.owner_id,
             "statuses": list(self.statuses),
             "tags": list(self.tags),
-            "tag_keys": " & ".join(_quoted(f"{self.owner_id}#{tag}") for tag in self.tags),
+            "tag_keys": " & ".join(_quoted(f"{self.owner_id}#{tag[:100]}") for tag in self.tags),
             "channel": self.channel_id,
             "external_id": self.external_id,
             "due_from": self.due_from,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from notifications.sql import BY_INDEX
+from accounts.sql import BY_INDEX
 from reminders.lists.conditions import PARTS, Condition, ReminderFilters
 
 # Ids that are read and sorted.

@@ -138,4 +138,4 @@ def _active(owner: Any) -> Any:
 
 def _rows(timezone: str, owner: Any) -> Iterator[Reminder]:
     rows = _active(owner).filter(timezone=timezone).select_related("owner").order_by("pk")
-    return rows.only("title", "owner__username", *Reminder.SCHEDULE).iterator(chunk_size=CHUNK)
+    return rows.defer("body").iterator(chunk_size=CHUNK)

@@ -29,7 +29,17 @@ def page() -> str:
             for method in METHODS
             if method in item and item[method]["tags"] == [tag["name"]]
         ]
+    parts += [
+        render_message(document, kind, item["post"]) for kind, item in document["webhooks"].items()
+    ]
     return "\n".join(parts) + "\n"
+
+
+def render_message(document: dict[str, Any], kind: str, fields: dict[str, Any]) -> str:
+    """Return a type of message to a webhook, with the fields of its `data`."""
+    message = resolve(document, fields["requestBody"]["content"]["application/json"]["schema"])
+    data = resolve(document, message["properties"]["data"])
+    return "\n".join([f"\n### {kind}\n", f"{fields['description']}\n", *field_table(data)])
 
 
 def render_operation(
@@ -59,15 +69,24 @@ def parameter_table(entries: list[dict[str, Any]]) -> list[str]:
 def body_table(document: dict[str, Any], fields: dict[str, Any]) -> list[str]:
     content = fields.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema = resolve(document, content.get("schema", {}))
+    lines: list[str] = []
+    for option in schema.get("oneOf", [schema]):
+        described = resolve(document, option)
+        if "oneOf" in schema:
+            lines += [f"{described['description']}\n"]
+        lines += field_table(described)
+    for example in content.get("examples", {}).values():
+        lines += ["Asked:\n", fenced(example["value"])]
+    return lines
+
+
+def field_table(schema: dict[str, Any]) -> list[str]:
     required = schema.get("required", [])
     rows = [
         row(f"`{name}`{' (required)' if name in required else ''}", kind(field), cell(field))
         for name, field in schema.get("properties", {}).items()
     ]
-    lines = ["| field | is | |", "|---|---|---|", *rows, ""] if rows else []
-    for example in content.get("examples", {}).values():
-        lines += ["Asked:\n", fenced(example["value"])]
-    return lines
+    return ["| field | is | |", "|---|---|---|", *rows, ""] if rows else []
 
 
 def render_answers(responses: dict[str, Any]) -> list[str]:

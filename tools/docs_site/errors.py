@@ -1,30 +1,29 @@
-"""The page of errors: every status that the API can refuse with."""
+"""The page of errors: every code that the API can refuse with."""
 
 import json
 
-from foam.api.problems import CONTENT_TYPE, problem
-from foam.api.schema import EXAMPLE_ERRORS, PROBLEMS
+from foam.api.openapi.problem_responses import example_of
+from foam.api.problem_types import PROBLEM_TYPES
+from foam.api.problems import CONTENT_TYPE
 
 
 def page() -> str:
-    """Return the Markdown of all problem documents, with an example of one."""
+    """Return the Markdown of all kinds of problem documents, with an example of one."""
     rows = "\n".join(
-        f"| {status} | {problem(status, '')['title']} | {means} | {example} |"
-        for status, (_, means, example) in PROBLEMS.items()
+        f"| `{code}` | {kind.status} | {kind.meaning} | {kind.remedy} |"
+        for code, kind in PROBLEM_TYPES.items()
     )
-    example_json = json.dumps(problem(400, PROBLEMS[400][2], EXAMPLE_ERRORS), indent=2)
     return f"""# Errors
 
 Made from the code of the API. Every error is a problem document (RFC 9457, `{CONTENT_TYPE}`), and
-changed nothing. `type` is always `about:blank`: what tells errors apart is `status`, `code` where
-there is one, and `errors`, which names each field at fault. [The API](../api.md#errors)
-says what to do about them.
+changed nothing. `code` is one of these, `type` is the address of its explanation at a running FOAM,
+and `errors` names each field at fault. [The API](../api.md#errors) says more about them.
 
-| status | title | means | `detail`, for example |
+| `code` | status | means | what to do |
 |---|---|---|---|
 {rows}
 
 ```json
-{example_json}
+{json.dumps(example_of(400), indent=2)}
 ```
 """

@@ -122,7 +122,7 @@ OF_FOAM = [
     Mutation(
         "front",
         "front: the document is generated for each request",
-        edit("foam/api/openapi_view.py", "@lru_cache(maxsize=1)\n", ""),
+        edit("foam/api/openapi/view.py", "@lru_cache(maxsize=1)\n", ""),
         [f"{TEST_FRONT}::test_openapi_document_is_generated_once_and_not_sent_twice"],
     ),
     Mutation(

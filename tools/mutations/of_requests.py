@@ -106,4 +106,22 @@ OF_REQUESTS = [
         edit(ONE_LINE, 'kind[0] in "LNPS"', "kind"),
         [f"{TEST_ONE_LINE}::test_title_that_cannot_be_shown_is_refused_by_the_api"],
     ),
+    Mutation(
+        "API",
+        "requests: a page of a listed origin is kept away",
+        edit(SETTINGS, '    "corsheaders.middleware.CorsMiddleware",\n'),
+        ["foam/tests/api/test_cors.py::test_page_of_a_listed_origin_may_ask"],
+    ),
+    Mutation(
+        "API",
+        "requests: a problem does not name its request",
+        edit("foam/api/problems.py", '"request_id": current_request_id()', '"request_id": ""'),
+        ["foam/tests/api/test_problems.py::test_problem_names_its_kind_and_its_request"],
+    ),
+    Mutation(
+        "API",
+        "requests: what a sentence means is stored without its tags",
+        edit("reminders/api/quick_add.py", ".data, **values}", '.data, **values, "tags": []}'),
+        ["reminders/tests/api/test_quick_add.py::test_sentence_is_stored_as_parse_shows_it"],
+    ),
 ]

@@ -14,7 +14,7 @@ from notifications.models import Channel, Delivery, InboxMessage
 from notifications.outbox.round import deliver_due
 from notifications.tests.counters import READ, counted
 from reminders.engine import firing
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 from tools.testbed import seed
 
 LISTS = {
@@ -237,9 +237,8 @@ def test_filters_show_what_they_say(find, make_reminder, now):
     far, late = (make_reminder(starts_at=datetime(2090, 1, day)) for day in (2, 3))
     soon = timezone.now().replace(tzinfo=None, microsecond=0) + timedelta(minutes=30)
     later = make_reminder(starts_at=soon)
-    Reminder.objects.filter(pk=late.pk).update(
-        error="broken", next_fire_at=now, next_due_at=now, timezone="Asia/Tokyo"
-    )
+    Reminder.objects.filter(pk=late.pk).update(timezone="Asia/Tokyo")
+    Plan.objects.filter(pk=late.pk).update(error="broken", next_fire_at=now, next_due_at=now)
     gone = make_reminder()
     gone.close(now)
     assert find(name, "", state="deleted") == [gone]

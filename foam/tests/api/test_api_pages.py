@@ -331,3 +331,14 @@ def test_pages_of_the_documentation_forbid_what_is_not_ours(page, path):  # noqa
     assert policy.startswith("default-src 'self';")
     assert "unsafe-eval" not in policy
     assert "script-src" not in policy
+
+
+@once
+def test_reminder_is_created_from_a_sentence(own):
+    own.goto("/api/v1/reminders/")
+    form = unfold(own, "Create from a sentence")
+    form.get_by_label("Text").fill("tea every day at 5pm")
+    press(form, "Create from a sentence")
+    answered(own, 201)
+    assert '"understood"' in own.locator("pre").inner_text()
+    assert Reminder.objects.get().title == "tea"

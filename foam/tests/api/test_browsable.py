@@ -14,6 +14,7 @@ from reminders.engine import tick
 pytestmark = pytest.mark.django_db
 
 HTML = {"Accept": "text/html"}
+JSON = "application/json"
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_words_of_a_reminder_are_never_markup(browser, make_reminder):
 
 def test_first_page_lists_every_noun(api):
     answer = api.get("/api/v1/").json()
-    assert {"reminder", "occurrence", "channel", "delivery", "inbox", "me"} <= set(answer)
+    assert {"reminders", "occurrences", "channels", "deliveries", "inbox", "me"} <= set(answer)
 
 
 def test_ids_lead_to_what_they_are_of():
@@ -224,3 +225,43 @@ def test_docstrings_are_paragraphs_with_code():
     assert describe("One\n    line.\n\nA `code` <b>.") == (
         "<p>One line.</p><p>A <code>code</code> &lt;b&gt;.</p>"
     )
+
+
+def test_list_for_a_person_is_short(browser, make_reminder):
+    for number in range(11):
+        make_reminder(title=f"Reminder {number}")
+    assert page(browser, "/api/v1/reminders/").count("&quot;schedule_text&quot;") == 10
+    assert len(browser.get("/api/v1/reminders/").json()["results"]) == 11
+
+
+def test_list_of_reminders_has_a_form_for_a_sentence(browser):
+    html = page(browser, "/api/v1/reminders/")
+    assert "Create from a sentence" in html
+    assert 'id="create-2-text"' in html
+
+
+def test_sentence_that_is_refused_is_shown_in_its_form(browser):
+    answer = browser.post("/api/v1/reminders/", {"text": "no idea"}, JSON, headers=HTML)
+    html = answer.content.decode()
+    assert answer.status_code == 400
+    assert 'value="no idea"' in html
+
+
+def test_sentence_that_was_parsed_stays_in_its_form(browser):
+    url = "/api/v1/reminders/parse/"
+    answer = browser.post(url, {"text": "tea every day"}, JSON, headers=HTML)
+    assert 'value="tea every day"' in answer.content.decode()
+
+
+def test_page_says_how_to_ask_with_curl(browser):
+    html = page(browser, "/api/v1/reminders/?status=active")
+    assert 'curl -H "Authorization: Bearer $TOKEN"' in html
+    assert "http://testserver/api/v1/reminders/?status=active" in html
+
+
+def test_form_shows_what_is_taken_for_an_empty_field(browser):
+    html = page(browser, "/api/v1/reminders/")
+    number = html[html.index('id="create-nag_max"') :]
+    assert 'placeholder="3"' in number[: number.index(">")]
+    choice = html[html.index('id="create-misfire"') :]
+    assert '<option value="">latest</option>' in choice[: choice.index("</select>")]

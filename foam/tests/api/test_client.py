@@ -68,7 +68,9 @@ def test_generated_client_does_the_whole_story(program, user):
     _, secret = tokens.make(user, "maker", now, scopes=API_SCOPES, expires_at=None)
     maker = program(secret)
     models = import_module("foam_client.models")
-    scopes = [models.Scope(name) for name in API_SCOPES if not name.startswith(("me", "tokens"))]
+    scopes = [
+        models.GrantableScope(name) for name in API_SCOPES if not name.startswith(("me", "tokens"))
+    ]
     made = maker(
         "tokens_create",
         status=201,
@@ -76,7 +78,7 @@ def test_generated_client_does_the_whole_story(program, user):
     )
     call = program(made.secret)
 
-    inbox = ("ChannelRequest", {"kind": models.ChannelKindEnum("inbox"), "name": "Desk"})
+    inbox = ("ChannelRequest", {"kind": models.ChannelKind("inbox"), "name": "Desk"})
     channel = call("channels_create", status=201, body=inbox)
     tomorrow = (now + timedelta(days=1)).replace(microsecond=0)
     schedule = {"starts_at": tomorrow.strftime("%Y-%m-%dT%H:%M:%S"), "timezone": "UTC"}
@@ -98,4 +100,23 @@ def test_generated_client_does_the_whole_story(program, user):
 
     maker("tokens_destroy", made.id, status=204)
     refused = call("reminders_list", status=401)
-    assert refused.detail == "This token is unknown, expired or revoked."
+    assert refused.code == "authentication_failed"
+
+
+def test_generated_client_adds_sentences_and_turns_pages(program, user):
+    _, secret = tokens.make(user, "x", timezone.now(), scopes=API_SCOPES, expires_at=None)
+    call = program(secret)
+    models = import_module("foam_client.models")
+    for text in ("tea every day at 5pm", "stand-up every Monday at 9am"):
+        call("reminders_create", status=201, body=("QuickAddRequest", {"text": text}))
+
+    order = models.RemindersListOrdering.TITLE_DESC
+    page = call("reminders_list", ordering=order, page_size=1)
+    rest = call("reminders_list", ordering=order, page_size=1, cursor=page.next_cursor)
+    assert [each.title for each in [*page.results, *rest.results]] == ["tea", "stand-up"]
+    assert rest.next_cursor is None
+
+    new = models.PatchedReminderRequest(title="Green tea")
+    item = models.BatchUpdateRequest(op="update", id=page.results[0].id, fields=new)
+    done = call("reminders_batch", body=("BatchRequest", {"items": [item]}))
+    assert [each.status for each in done.results] == [200]

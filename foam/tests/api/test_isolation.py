@@ -1,6 +1,6 @@
 """P9: every operation of the API, as anyone who may not use it. Nobody keeps a list by hand.
 
-The operations come from the OpenAPI document, what they ask from foam/api/examples.py.
+The operations come from the OpenAPI document, what they ask from foam/api/openapi/examples.py.
 """
 
 import re
@@ -19,7 +19,7 @@ from accounts.models import ApiToken
 from accounts.models import pause as pauses
 from accounts.models.token import API_SCOPES
 from conftest import client_of
-from foam.tests.operations import IDS, MARK, NUMBERS, OPERATIONS
+from foam.tests.operations import DOCUMENT, IDS, MARK, NUMBERS, OPERATIONS
 from notifications.models import Channel, Delivery, InboxMessage
 from notifications.outbox.round import deliver_due
 from reminders.engine import tick
@@ -34,6 +34,7 @@ UNTOLD = {""}
 BESIDE = {
     "account/not-me/<str:token>/",
     "",
+    "errors",
     "openapi.json",
     "docs",
     "redoc",
@@ -110,11 +111,11 @@ def nobodys(ids):
 
 
 def ask(client, operation, ids):
-    asked = {}
+    asked = {"headers": {"X-Request-ID": "test"}}
     if operation.takes_body:
         body = operation.body(ids)
         kind = {"content_type": "text/plain"} if isinstance(body, str) else {"format": "json"}
-        asked = {"data": body, **kind}
+        asked |= {"data": body, **kind}
     answer = getattr(client, operation.method)(operation.url(ids), **asked)
     if not answer.streaming:
         return answer
@@ -172,6 +173,12 @@ def test_owner_is_let_in_and_answered_as_the_document_says(operation, api, ids):
     assert answer.status_code < 300 or answer.status_code == REFUSED.get(operation.id), (
         answer.content
     )
+    told = operation.told["responses"][str(answer.status_code)]
+    shared = told.get("$ref", "").rpartition("/")[2]
+    headers = DOCUMENT["components"]["responses"].get(shared, told)["headers"].keys()
+    own = {name for name in DOCUMENT["components"]["headers"] if name in answer}
+    assert own <= headers, "Describe them in foam/api/openapi/schema.py or as answer_headers."
+    assert (answer.status_code == 201) == ("Location" in answer)
 
 
 @each
@@ -235,7 +242,8 @@ def test_stranger_is_shown_nothing_of_the_owners(operation, stranger_api, strang
     answer = ask(stranger_api, operation, strangers)
     assert answer.status_code < 300, answer.content
     assert MARK not in answer.content.decode()
-    if operation.id.endswith("_list"):
+    # The agenda has no rows of its own, and titles in what it shows.
+    if operation.id.endswith("_list") and operation.noun in ids:
         assert ids[operation.noun] not in [each["id"] for each in answer.json()["results"]]
 
 

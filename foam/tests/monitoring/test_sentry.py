@@ -15,7 +15,7 @@ from django.utils import timezone
 from foam.monitoring import sentry
 from foam.tests import processes
 from notifications.tests.receivers import HttpReceiver
-from reminders.models import Reminder
+from reminders.models import Plan
 
 MARKER = "Xyzzyplugh"
 
@@ -91,9 +91,8 @@ def test_error_of_the_tick_arrives_without_a_word_of_the_reminder(
     now = timezone.now().replace(microsecond=0) + timedelta(seconds=1)
     bad = make_reminder(title=MARKER, body=MARKER, starts_at=now.replace(tzinfo=None))
     # A zone that is no more: it raises at each tick.
-    Reminder.objects.filter(pk=bad.pk).update(
-        timezone=f"Mars/{MARKER}", next_fire_at=now, next_due_at=now, status="active"
-    )
+    Reminder.objects.filter(pk=bad.pk).update(timezone=f"Mars/{MARKER}")
+    Plan.objects.filter(pk=bad.pk).update(next_fire_at=now, next_due_at=now, status="active")
     env = processes.environment(SENTRY_DSN=dsn(server))
     with ExitStack() as started:
         for name, words in (("worker", processes.worker("w")), ("beat", processes.beat())):

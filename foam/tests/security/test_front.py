@@ -14,7 +14,7 @@ from redis import Redis
 from accounts.api import rate_limits
 from accounts.models import User
 from accounts.sign_in.admin_site import AdminSite
-from foam.api.openapi_view import OpenApiView
+from foam.api.openapi.view import OpenApiView
 from foam.processes.gunicorn_worker import Worker
 from reminders.models import Change
 

@@ -277,6 +277,6 @@ class TestExport:
     ):
         for number in range(5):
             make_reminder(title=str(number))
-        # The token and its use, the chunk, its channels of both kinds, what is skipped, the end.
-        with django_assert_num_queries(7):
+        # The use of the token, the chunk, its channels of both kinds, what is skipped, the end.
+        with django_assert_num_queries(6):
             text(api.get(OUT))

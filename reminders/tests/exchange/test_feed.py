@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from accounts.models import ApiToken, Scope
 from conftest import client_of
 from reminders.exchange.feed import views
-from reminders.models import Reminder
+from reminders.models import Plan, Reminder
 
 pytestmark = pytest.mark.django_db
 
@@ -171,9 +171,12 @@ def for_reading_reminders(user) -> str:
     "secret_of", [unknown, expired, revoked, of_who_left, for_a_header, for_reading_reminders]
 )
 def test_any_other_address_answers_as_if_there_were_nothing(client, user, secret_of):
-    response = client.get(path(secret_of(user)))
+    response, nothing = (
+        client.get(address, headers={"X-Request-ID": "test"})
+        for address in (path(secret_of(user)), "/calendar/nothing.ics")
+    )
     assert response.status_code == 404
-    assert response.json() == client.get("/calendar/nothing.ics").json()
+    assert response.json() == nothing.json()
 
 
 @pytest.mark.parametrize("where", ["/api/v1/reminders/", "/api/v1/me/", "/api/v1/channels/"])
@@ -276,7 +279,7 @@ def test_what_is_long_over_is_left_out(client, secret, make_reminder):
     now = timezone.now()
     for title, days in (("Lately", 10), ("Long ago", 100)):
         reminder = make_reminder(title=title, starts_at=datetime(2030, 1, 1))
-        Reminder.objects.filter(pk=reminder.pk).update(
+        Plan.objects.filter(pk=reminder.pk).update(
             status="finished",
             next_fire_at=None,
             next_due_at=None,

@@ -270,8 +270,9 @@ def is_possible(drawn):
 )
 @given(st.lists(reminders().filter(is_possible), max_size=4), st.randoms())
 def test_any_reminders_come_back_byte_by_byte(user, stranger, channel, drawn, random):
-    Reminder.objects.filter(owner__in=[user, stranger]).update(
-        deleted_at=NOW, status="finished", next_fire_at=None, next_due_at=None
+    Reminder.objects.filter(owner__in=[user, stranger]).update(deleted_at=NOW)
+    Plan.objects.filter(owner__in=[user, stranger]).update(
+        status="finished", next_fire_at=None, next_due_at=None
     )
     inbox = Channel.objects.inbox_of(user)
     for fields, arrival in drawn:

@@ -15,7 +15,7 @@ from notifications.outbox.post import Post, post_messages
 from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders.actions.responses import skip_next
-from reminders.engine import tick
+from reminders.engine import canary, tick
 from reminders.models import OccurrenceTally, Reminder
 from reminders.reports import ledger
 
@@ -170,12 +170,8 @@ def test_by_owner_adds_up_to_all(told, make_reminder, user, stranger, now):
     assert (eve.owner, eve.due, eve.posted, eve.pending) == (stranger.username, 1, 1, 1)
 
 
-def test_what_foam_sends_itself_is_counted_nowhere(make_reminder, user, now):
-    own, _ = Channel.objects.get_or_create(
-        pk=0, defaults={"owner": user, "kind": "null", "name": "Canary"}
-    )
-    Reminder.objects.filter(pk=0).delete()
-    make_reminder(pk=0, owner=own.owner, channels=[own])
+def test_what_foam_sends_itself_is_counted_nowhere(now):
+    canary.plant(now)
     assert ledger.read(Period(), now).occurrences.overdue == 0
     tick.run(now)
     found = ledger.read(Period(), now)

@@ -1,15 +1,13 @@
 """The OpenAPI document: requests, answers and errors of each operation.
 
 drf-spectacular derives most of it from the views. A view adds, in `problems`, the error statuses of
-its own code, by action. Examples are in foam.api.examples.
+its own code, by action. Examples are in foam.api.openapi.examples.
 """
 
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
-from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -19,82 +17,12 @@ from accounts.api import idempotency
 from accounts.api.authentication import needed_scope
 from accounts.api.base import ApiView, StrictSerializer
 from accounts.models.user import validate_timezone
-from foam.api.examples import EXAMPLES
-from foam.api.problems import CONTENT_TYPE, INVALID, problem
+from foam.api.openapi import batch_item, field_types  # noqa: F401 - they register themselves
+from foam.api.openapi.examples import EXAMPLES
+from foam.api.openapi.headers import COMMON_HEADERS, header_ref
+from foam.api.openapi.problem_responses import ProblemSerializer, problem_response
 
-# By error status: the name of the response, its description and an example of `detail`.
-PROBLEMS: dict[int, tuple[str, str, str]] = {
-    400: (
-        "Unusable",
-        "A field, parameter or header is not valid. `errors` lists each with the reason.",
-        INVALID,
-    ),
-    401: (
-        "Unauthorized",
-        "There is no token, or it is unknown, expired or revoked.",
-        "This token is unknown, expired or revoked.",
-    ),
-    403: (
-        "Forbidden",
-        "The token lacks a scope, or a browser session sent no CSRF token.",
-        "This token lacks the scope reminders:write.",
-    ),
-    404: (
-        "NotFound",
-        "It does not exist, or it belongs to another user.",
-        "No Reminder matches the given query.",
-    ),
-    406: (
-        "NotAcceptable",
-        "No format in `Accept` is available.",
-        "Could not satisfy the request Accept header.",
-    ),
-    409: (
-        "Conflict",
-        "Its state does not allow this, a parallel request changed it, or the `Idempotency-Key` is "
-        "in use.",
-        "Only a dead delivery can be retried; this one is sent.",
-    ),
-    410: (
-        "Gone",
-        "`updated_since` is too long ago: deletions since then are not known any more.",
-        "This is too long ago: FOAM no longer knows what was deleted since. Start again with "
-        "updated_since=start.",
-    ),
-    412: (
-        "PreconditionFailed",
-        "It was changed after the version in `If-Match`.",
-        "This has been changed since the version that If-Match names. Read it again.",
-    ),
-    413: ("TooLarge", "The body is too large.", "The body is larger than 1048576 bytes."),
-    415: (
-        "UnsupportedMediaType",
-        "The body has an unsupported content type. Send JSON.",
-        'Unsupported media type "text/plain" in request.',
-    ),
-    429: (
-        "TooManyRequests",
-        "Too many requests. Wait for the seconds in `Retry-After`, then try again.",
-        "That was the fifth message within an hour.",
-    ),
-}
-HEADERS: dict[int, dict[str, Any]] = {
-    401: {
-        "WWW-Authenticate": {
-            "description": "The scheme to use: Bearer.",
-            "schema": {"type": "string", "pattern": "^Bearer"},
-        }
-    },
-    429: {
-        "Retry-After": {
-            "description": "Seconds to wait before you try again.",
-            "schema": {"type": "string", "pattern": "^[0-9]+$"},
-        }
-    },
-}
-EXAMPLE_ERRORS = [
-    {"field": "timezone", "code": "timezone", "detail": "'Mars' is not an IANA time zone."}
-]
+API = "/api/v1/"
 TIMEZONE = "^[A-Za-z][A-Za-z0-9_+/-]*$"
 VERBS = {
     "list": "List {many}",
@@ -123,35 +51,12 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The `ETag` that you have read, or *. If it has changed since, you get 412.",
 )
-LOCATION = {
-    "Location": {
-        "description": "The address of the created object.",
-        "schema": {"type": "string", "format": "uri"},
-    }
-}
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` that you have, or *. If it is unchanged, you get 304 without a body.",
 )
-
-
-class FieldErrorSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """A problem document (RFC 9457)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField(required=False)
-    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
 class AutoSchema(SpectacularSchema):
@@ -176,11 +81,10 @@ class AutoSchema(SpectacularSchema):
         return paginator
 
     def get_operation_id(self) -> str:
-        """Return noun and action, such as reminders_pause."""
-        action = getattr(self.view, "action", None)
-        if action is None:
-            return str(super().get_operation_id())
-        return f"{self.get_tags()[0]}_{action}"
+        """Return noun and action, such as reminders_pause; a view without one is its last step."""
+        noun, *steps = self.path.removeprefix(API).strip("/").split("/")
+        action = getattr(self.view, "action", None) or (steps[-1] if steps else None)
+        return f"{noun}_{action}" if action else str(super().get_operation_id())
 
     def get_summary(self) -> str:
         """Return the view's summary, verb and noun, or the first sentence of its description."""
@@ -261,13 +165,23 @@ class AutoSchema(SpectacularSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code, body in bodies.items():
             body["description"] = body["description"] or HTTPStatus(int(code)).phrase
-            if code == "201":
-                body["headers"] = LOCATION
+            body["headers"] = self._answer_headers(code)
         if IF_NONE_MATCH in self._headers():
-            bodies["304"] = {"description": "Not changed since the `ETag` in `If-None-Match`."}
+            unchanged = "Not changed since the `ETag` in `If-None-Match`."
+            bodies["304"] = {"description": unchanged, "headers": self._answer_headers("304")}
         for status in sorted(self._problems()):
-            bodies.setdefault(str(status), self._problem(status, direction))
+            schema = self.resolve_serializer(ProblemSerializer, direction).ref
+            bodies.setdefault(str(status), problem_response(self.registry, status, schema))
         return bodies
+
+    def _answer_headers(self, status: str) -> dict[str, Any]:
+        """Return the headers of the answer with this status below 400."""
+        names = [*COMMON_HEADERS, *getattr(self.view, "answer_headers", {}).get(status, ())]
+        has_row = self.method in {"GET", *WRITES} and status in {"200", "201"}
+        names += ["ETag"] if has_row or status == "304" else []
+        names += ["Location"] if status == "201" else []
+        names += ["Idempotency-Replayed"] if KEY in self._headers() else []
+        return {name: header_ref(name) for name in names}
 
     def _problems(self) -> set[int]:
         """Return the error statuses of this operation."""
@@ -277,6 +191,7 @@ class AutoSchema(SpectacularSchema):
         queries = any(parameter["in"] == "query" for parameter in self._get_parameters())
         return {
             406,
+            503,
             *({400} if has_body or queries or headers else ()),
             *({409} if KEY in headers else ()),
             *({412} if IF_MATCH in headers else ()),
@@ -287,18 +202,6 @@ class AutoSchema(SpectacularSchema):
             *getattr(self.view, "problems", {}).get(action, ()),
         }
 
-    def _problem(self, status: int, direction: str) -> dict[str, Any]:
-        name, meaning, detail = PROBLEMS[status]
-        schema = self.resolve_serializer(ProblemSerializer, direction).ref
-        example = problem(status, detail, EXAMPLE_ERRORS if status == 400 else None)
-        content = {CONTENT_TYPE: {"schema": schema, "example": example}}
-        answer = {"description": meaning, "content": content}
-        if status in HEADERS:
-            answer["headers"] = HEADERS[status]
-        component = ResolvedComponent(name, ResolvedComponent.RESPONSE, answer, name)
-        self.registry.register_on_missing(component)
-        return component.ref
-
 
 def _is_always_present(field: Any) -> bool:
     """Whether each answer has a field: all of a row, else those required or with a default."""
@@ -306,47 +209,3 @@ def _is_always_present(field: Any) -> bool:
     return not field.write_only and (
         is_row or field.required or field.read_only or field.default is not empty
     )
-
-
-class IsoDurationSchema(OpenApiSerializerFieldExtension):
-    target_class = "accounts.api.base.IsoDuration"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        pattern = _duration_pattern()
-        return {"type": "string", "pattern": pattern, "examples": ["PT5M", "P1DT12H"]}
-
-
-class LeadSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.fields.LeadDuration"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        pattern = _duration_pattern(time_sign="-?")
-        return {"type": "string", "pattern": pattern, "examples": ["PT15M", "P1D", "PT24H"]}
-
-
-def _duration_pattern(time_sign: str = "") -> str:
-    """Return the pattern of durations: at least one number, each with its unit."""
-    weeks, days = "[0-9]{1,9}W", "[0-9]{1,9}D"
-    hours, minutes, seconds = (f"{time_sign}[0-9]{{1,9}}{unit}" for unit in "HMS")
-    time = f"T({hours}({minutes})?({seconds})?|{minutes}({seconds})?|{seconds})"
-    return f"^P({weeks}({days})?({time})?|{days}({time})?|{time})$"
-
-
-class WallClockSchema(OpenApiSerializerFieldExtension):
-    target_class = "reminders.api.fields.WallClockTime"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        # A pattern, as the format `date-time` needs an offset.
-        offset = "" if direction == "response" else "([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
-        pattern = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{offset}$"
-        return {"type": "string", "pattern": pattern, "examples": ["2026-11-23T18:00:00"]}
-
-
-class TimeSchema(OpenApiSerializerFieldExtension):
-    target_class = serializers.TimeField
-    match_subclasses: ClassVar = True
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        # A pattern, as the format `time` needs an offset.
-        pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?$"
-        return {"type": "string", "pattern": pattern, "examples": ["22:00:00"]}
