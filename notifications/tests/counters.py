@@ -18,8 +18,12 @@ def counted(figure: str, tables: list[str], call: Callable[[], object]) -> int:
 
 
 def counted_so_far(figure: str, tables: list[str]) -> int:
-    """Return a figure of the transaction at present, summed over tables."""
-    sql = f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY (%s)"
+    """Return a figure of the transaction at present, summed over tables and their partitions."""
+    sql = f"""
+        SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relid = ANY (%(tables)s::regclass[])
+            OR relid IN (SELECT inhrelid FROM pg_inherits
+                WHERE inhparent = ANY (%(tables)s::regclass[]))
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, [tables])
+        cursor.execute(sql, {"tables": tables})
         return int(cursor.fetchone()[0])
