@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations e7ce60b72ec6c7f0a4dc14cb98d11427d3570503600f43158ea2f8d86078e86c.
+-- Written by `make database` of the migrations 0388e32e92a50ed1951a98170e26918399dceaf5bee5ce414341a7f5057c1479.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1096,7 +1096,7 @@ ALTER TABLE ONLY mfa_authenticator
 ALTER TABLE ONLY notifications_attempt
     ADD CONSTRAINT notifications_attempt_once UNIQUE (delivery_id, number);
 ALTER TABLE ONLY notifications_attempt_default
-    ADD CONSTRAINT notifications_attempt_default_once UNIQUE (delivery_id, number);
+    ADD CONSTRAINT notifications_attempt_default_delivery_id_number_key UNIQUE (delivery_id, number);
 ALTER TABLE ONLY notifications_attempt
     ADD CONSTRAINT notifications_attempt_pkey PRIMARY KEY (id, delivery_id);
 ALTER TABLE ONLY notifications_attempt_default
@@ -1130,13 +1130,13 @@ ALTER TABLE ONLY reminders_change
 ALTER TABLE ONLY reminders_heartbeat
     ADD CONSTRAINT reminders_heartbeat_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY reminders_occurrence
-    ADD CONSTRAINT reminders_occurrence_once UNIQUE (reminder_id, due_at, lead);
-ALTER TABLE ONLY reminders_occurrence_default
-    ADD CONSTRAINT reminders_occurrence_default_once UNIQUE (reminder_id, due_at, lead);
-ALTER TABLE ONLY reminders_occurrence
     ADD CONSTRAINT reminders_occurrence_pkey PRIMARY KEY (id, due_at);
 ALTER TABLE ONLY reminders_occurrence_default
     ADD CONSTRAINT reminders_occurrence_default_pkey PRIMARY KEY (id, due_at);
+ALTER TABLE ONLY reminders_occurrence
+    ADD CONSTRAINT reminders_occurrence_once UNIQUE (reminder_id, due_at, lead);
+ALTER TABLE ONLY reminders_occurrence_default
+    ADD CONSTRAINT reminders_occurrence_default_reminder_id_due_at_lead_key UNIQUE (reminder_id, due_at, lead);
 ALTER TABLE ONLY reminders_reminder_channels
     ADD CONSTRAINT reminders_reminder_chann_reminder_id_channel_id_3271d8ef_uniq UNIQUE (reminder_id, channel_id);
 ALTER TABLE ONLY reminders_reminder_channels
@@ -1230,9 +1230,9 @@ CREATE UNIQUE INDEX reminders_backlog_one_open ON reminders_backlog USING btree 
 CREATE INDEX reminders_change_of_reminder ON reminders_change USING btree (reminder_id, at);
 CREATE INDEX reminders_heartbeat_name_bc7e9704_like ON reminders_heartbeat USING btree (name varchar_pattern_ops);
 CREATE INDEX reminders_occurrence_follow_up ON ONLY reminders_occurrence USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
-CREATE INDEX reminders_occurrence_default_follow_up ON reminders_occurrence_default USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
+CREATE INDEX reminders_occurrence_default_follow_up_at_idx ON reminders_occurrence_default USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
 CREATE INDEX reminders_occurrence_period ON ONLY reminders_occurrence USING brin (recorded_at);
-CREATE INDEX reminders_occurrence_default_period ON reminders_occurrence_default USING brin (recorded_at);
+CREATE INDEX reminders_occurrence_default_recorded_at_idx ON reminders_occurrence_default USING brin (recorded_at);
 CREATE INDEX reminders_reminder_channels_channel_id_f206bfa9 ON reminders_reminder_channels USING btree (channel_id);
 CREATE INDEX reminders_reminder_channels_reminder_id_cc5b4b2f ON reminders_reminder_channels USING btree (reminder_id);
 CREATE INDEX reminders_reminder_due ON reminders_reminder USING btree (next_fire_at) WHERE ((status)::text = 'active'::text);
@@ -1252,12 +1252,12 @@ CREATE UNIQUE INDEX unique_primary_email ON account_emailaddress USING btree (us
 CREATE UNIQUE INDEX unique_verified_email ON account_emailaddress USING btree (email) WHERE verified;
 CREATE INDEX usersessions_usersession_session_key_fd35de43_like ON usersessions_usersession USING btree (session_key varchar_pattern_ops);
 CREATE INDEX usersessions_usersession_user_id_af5e0a6d ON usersessions_usersession USING btree (user_id);
-ALTER INDEX notifications_attempt_once ATTACH PARTITION notifications_attempt_default_once;
+ALTER INDEX notifications_attempt_once ATTACH PARTITION notifications_attempt_default_delivery_id_number_key;
 ALTER INDEX notifications_attempt_pkey ATTACH PARTITION notifications_attempt_default_pkey;
-ALTER INDEX reminders_occurrence_follow_up ATTACH PARTITION reminders_occurrence_default_follow_up;
-ALTER INDEX reminders_occurrence_once ATTACH PARTITION reminders_occurrence_default_once;
-ALTER INDEX reminders_occurrence_period ATTACH PARTITION reminders_occurrence_default_period;
+ALTER INDEX reminders_occurrence_follow_up ATTACH PARTITION reminders_occurrence_default_follow_up_at_idx;
 ALTER INDEX reminders_occurrence_pkey ATTACH PARTITION reminders_occurrence_default_pkey;
+ALTER INDEX reminders_occurrence_period ATTACH PARTITION reminders_occurrence_default_recorded_at_idx;
+ALTER INDEX reminders_occurrence_once ATTACH PARTITION reminders_occurrence_default_reminder_id_due_at_lead_key;
 CREATE TRIGGER accounts_pause_refuse_closed BEFORE INSERT ON accounts_pause FOR EACH ROW EXECUTE FUNCTION accounts_refuse_closed();
 CREATE TRIGGER accounts_user_switched_off AFTER INSERT OR UPDATE OF is_active ON accounts_user FOR EACH ROW WHEN (((new.id <> 0) AND (new.closed_at IS NULL))) EXECUTE FUNCTION accounts_pause_switched_off();
 CREATE TRIGGER notifications_channel_refuse_closed BEFORE INSERT ON notifications_channel FOR EACH ROW EXECUTE FUNCTION accounts_refuse_closed();

@@ -20,9 +20,10 @@ def counted(figure: str, tables: list[str], call: Callable[[], object]) -> int:
 def counted_so_far(figure: str, tables: list[str]) -> int:
     """Return a figure of the transaction at present, summed over tables and their partitions."""
     sql = f"""
-        SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relid = ANY (%(tables)s::regclass[])
-            OR relid IN (SELECT inhrelid FROM pg_inherits
-                WHERE inhparent = ANY (%(tables)s::regclass[]))
+        SELECT sum({figure}) FROM pg_stat_xact_user_tables
+        WHERE relid = ANY (%(tables)s::regclass[]) OR relid IN (
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (%(tables)s::regclass[])
+        )
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, {"tables": tables})

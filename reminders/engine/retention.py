@@ -23,9 +23,11 @@ from accounts.models import SYSTEM_USER_ID, pause
 from notifications.explain.causes import following
 from notifications.models import Delivery, DeliveryTally, flood
 from notifications.models import channel_change as channel_changes
+from notifications.operations import attempt_partitions
 from notifications.operations import retention as deliveries
 from notifications.operations.retention import BATCH
 from notifications.sql import bulk_cursor
+from reminders.engine import occurrence_partitions
 from reminders.models import Occurrence, OccurrenceTally, change, revision
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE
 
@@ -59,9 +61,24 @@ class PruneResult:
 
 def prune_nightly(now: datetime) -> None:
     """Prune for BUDGET, and queue the task again if more is left."""
-    removed = prune(now, timedelta(days=settings.FOAM_KEEP_DAYS), BUDGET.total_seconds())
+    make_partitions(now)
+    keep = timedelta(days=settings.FOAM_KEEP_DAYS)
+    removed = prune(now, keep, BUDGET.total_seconds())
+    drop_partitions(now - keep)
     if not removed.is_done:
         current_app.send_task("reminders.tasks.prune")
+
+
+def make_partitions(now: datetime, limit: timedelta | None = None) -> None:
+    """Make the partitions of the present and of the time ahead, each statement within `limit`."""
+    occurrence_partitions.make_ahead(now, limit)
+    attempt_partitions.make_ahead(limit)
+
+
+def drop_partitions(before: datetime) -> None:
+    """Drop partitions of which all rows are deleted, and that get none for instants `before`."""
+    occurrence_partitions.drop_old(before)
+    attempt_partitions.drop_old()
 
 
 def prune(

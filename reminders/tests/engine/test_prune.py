@@ -437,5 +437,5 @@ def test_prune_finds_its_rows_by_indexes(fire, now):
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "notifications_delivery_once_per_cause" in plan
-    assert "notifications_attempt_once" in plan
+    assert "notifications_attempt_default_delivery_id_number_key" in plan
     assert "Seq Scan" not in plan

@@ -58,8 +58,10 @@ def store(reminder, channel, number, at):
 def summarize():
     """Have the indexes of the period know all pages, as autovacuum does."""
     with connection.cursor() as cursor:
-        for index in ("reminders_occurrence_period", "notifications_delivery_period"):
-            cursor.execute("SELECT brin_summarize_new_values(%s)", [index])
+        cursor.execute(
+            "SELECT brin_summarize_new_values(i.oid) FROM pg_class i JOIN pg_am a ON a.oid = relam"
+            " WHERE amname = 'brin' AND relkind = 'i'"
+        )
 
 
 def analyze():
@@ -74,6 +76,13 @@ def never_analyzed():
         )
 
 
+@pytest.fixture(params=["in the default partition", "in one of many partitions"])
+def history(request):
+    if "many" in request.param:
+        request.getfixturevalue("partitions")
+
+
+@pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("statistics", [analyze, never_analyzed])
 def test_ledger_of_a_period_reads_its_rows_alone(reminder, channel, now, statistics):
     store(reminder, channel, OLD, now - 30 * DAY)
