@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import psycopg
-import pytest
 
 from foam.tests import processes
 from foam.tests.deployment.production import new_database

@@ -1,10 +1,9 @@
 """Attempts lie in partitions by their delivery, which are made ahead and dropped when unneeded."""
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from notifications.models import Attempt, Delivery
 from notifications.operations import attempt_partitions
@@ -141,31 +140,3 @@ def test_first_partition_without_a_lower_bound_is_read():
     next_delivery(8)
     attempt_partitions.drop_old()
     assert bounds() == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_partition_in_use_is_left_for_the_next_run(partitions, monkeypatch):
-    monkeypatch.setattr(partition_changes, "LOCK_LIMIT", timedelta(milliseconds=50))
-    reads, may_end = threading.Event(), threading.Event()
-
-    def read():
-        try:
-            with transaction.atomic():
-                list(Attempt.objects.all())
-                reads.set()
-                may_end.wait(10)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    assert reads.wait(10)
-    first = ATTEMPTS.partitions()[0]
-    try:
-        assert not ATTEMPTS.drop(first, attempt_partitions.NEEDED)
-        assert not ATTEMPTS.make(10**6, 10**6 + 1, "in_use")
-    finally:
-        may_end.set()
-        thread.join()
-    monkeypatch.setattr(partition_changes, "LOCK_LIMIT", timedelta(seconds=30))
-    assert ATTEMPTS.drop(first, attempt_partitions.NEEDED)
