@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 0388e32e92a50ed1951a98170e26918399dceaf5bee5ce414341a7f5057c1479.
+-- Written by `make database` of the migrations 3a1ebc8f09db1735bd53b020b47f6ebb911db31c33e7815bbd22da6681807e60.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -37,6 +37,12 @@ BEGIN
     FROM (SELECT created_at, count(*) FROM inserted WHERE channel_id <> 0 GROUP BY 1) AS i
     GROUP BY 1;
     RETURN NULL;
+END $$;
+CREATE FUNCTION reminders_follow_up_is_due(at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM reminders_occurrence WHERE follow_up_at <= at);
 END $$;
 CREATE FUNCTION reminders_keep_interval() RETURNS trigger
     LANGUAGE plpgsql

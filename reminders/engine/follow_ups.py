@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import Pause
 from accounts.timezones import iso
@@ -158,7 +158,7 @@ def is_due(at: datetime | None, now: datetime) -> bool:
 
 def send_due(now: datetime, end: float) -> int:
     """Post the due follow-ups, until the monotonic `end`; return the number of messages."""
-    if not Occurrence.objects.filter(follow_up_at__lte=now).exists():
+    if not is_any_due(now):
         return 0
     if Pause.objects.everything(now):
         return 0
@@ -167,6 +167,12 @@ def send_due(now: datetime, end: float) -> int:
         claimed, posted = send_batch(now)
         total += posted
     return total
+
+
+def is_any_due(now: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reminders_follow_up_is_due(%s)", [now])
+        return bool(cursor.fetchone()[0])
 
 
 def send_batch(now: datetime) -> tuple[int, int]:

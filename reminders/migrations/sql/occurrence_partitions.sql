@@ -42,3 +42,10 @@ END $$;
 CREATE TRIGGER reminders_occurrence_tally AFTER INSERT ON reminders_occurrence
 REFERENCING NEW TABLE AS inserted
 FOR EACH STATEMENT EXECUTE FUNCTION reminders_tally_recorded();
+-- Whether a follow-up is due, for each tick. A function, as its plan is kept: to plan a look at all
+-- partitions anew each second would take several times as long as the look itself.
+CREATE FUNCTION reminders_follow_up_is_due(at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM reminders_occurrence WHERE follow_up_at <= at);
+END $$;
