@@ -23,6 +23,7 @@ from accounts.models import SYSTEM_USER_ID, ApiToken, User
 from notifications.metrics import store
 from notifications.models import Channel
 from notifications.operations.attempt_partitions import ATTEMPTS
+from notifications.tests.counters import forget_statistics
 from notifications.tests.recorder import Recorder
 from reminders import initial_rows
 from reminders.engine import canary
@@ -325,7 +326,7 @@ def unknown(db) -> None:
     tables += ["notifications_delivery", "accounts_pause"]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-        cursor.execute("DELETE FROM pg_statistic WHERE starelid = ANY(%s::regclass[])", [tables])
+    forget_statistics(tables)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors, sql
 
@@ -50,6 +50,10 @@ class Partition(Generic[T]):
     def has(self, key: T) -> bool:
         return (self.lower is None or self.lower <= key) and key < self.upper
 
+    def overlaps(self, other: "Partition[T]") -> bool:
+        begins_before = self.lower is None or self.lower < other.upper
+        return begins_before and (other.lower is None or other.lower < self.upper)
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionedTable(Generic[T]):
@@ -80,20 +84,20 @@ class PartitionedTable(Generic[T]):
         return any(partition.has(key) for partition in self.partitions())
 
     def make(self, lower: T, upper: T, suffix: str, limit: timedelta | None = None) -> bool:
-        """Make a partition unless it exists; return False if a statement took too long.
+        """Make a partition unless there is one of these rows; return False if it took too long.
 
         `limit`: the time of a statement, in place of LOCK_LIMIT.
         """
+        partition = Partition(f"{self.name}_{suffix}", lower, upper)
 
         def change(cursor: CursorWrapper) -> bool:
             cursor.execute(self._sql("LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE"))
             # Another process may have made it meanwhile.
-            if partition not in self.partitions():
+            if not any(map(partition.overlaps, self.partitions())):
                 cursor.execute(self._sql(MAKE, partition))
                 log.info("partition made name=%s", partition.name)
             return True
 
-        partition = Partition(f"{self.name}_{suffix}", lower, upper)
         return _briefly(change, partition.name, limit)
 
     def drop(self, partition: Partition[T], needed: str) -> bool:
@@ -137,14 +141,17 @@ class PartitionedTable(Generic[T]):
 def _briefly(
     change: Callable[[CursorWrapper], bool], name: str, limit: timedelta | None = None
 ) -> bool:
-    """Return what `change` returns, in a transaction; False if a statement of it took too long."""
+    """Return what `change` returns, in a transaction; False if a statement of it took too long.
+
+    It is False as well where another process has dropped the partition.
+    """
     milliseconds = (limit or LOCK_LIMIT) // timedelta(milliseconds=1)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             return change(cursor)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, errors.QueryCanceled):
+    except (OperationalError, ProgrammingError) as error:
+        if not isinstance(error.__cause__, errors.QueryCanceled | errors.UndefinedTable):
             raise
         log.warning("partition in use, left for the next run name=%s", name)
         return False

@@ -454,7 +454,7 @@ ANALYZE reminders_reminder, notifications_delivery, reminders_occurrence
 """
 SCANS = """
 SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN
-    ('reminders_reminder', 'reminders_occurrence', 'notifications_delivery')
+    ('reminders_reminder', 'reminders_occurrence_default', 'notifications_delivery')
 """
 
 

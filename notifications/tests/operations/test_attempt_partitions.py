@@ -120,6 +120,25 @@ def test_attempt_of_a_dropped_partition_goes_to_the_default_one(deliver):
     assert (bounds(), in_default()) == ([], 1)
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(0, 100), (50, 150), (10, 20), (-50, 50)])
+def test_range_that_has_a_partition_gets_no_other(lower, upper):
+    ATTEMPTS.make(0, 100, "from_0")
+    assert ATTEMPTS.make(lower, upper, "other")
+    assert bounds() == [(0, 100)]
+
+
+def test_ranges_beside_a_partition_get_their_own():
+    ATTEMPTS.make(0, 100, "from_0")
+    ATTEMPTS.make(100, 200, "from_100")
+    ATTEMPTS.make(-100, 0, "before")
+    assert bounds() == [(-100, 0), (0, 100), (100, 200)]
+
+
+def test_partition_that_another_run_has_dropped_is_passed_by():
+    gone = Partition("notifications_attempt_gone", 0, 100)
+    assert not ATTEMPTS.drop(gone, attempt_partitions.NEEDED)
+
+
 @pytest.mark.usefixtures("partitions")
 def test_partition_that_is_needed_is_not_dropped(deliver):
     deliver(5)

@@ -324,6 +324,7 @@ def test_dry_run_changes_nothing(long_ago):
         (["--keep=90"], "is no length of time"),
         (["--keep=23h"], "--keep must be 1d or more"),
         (["--seconds=0"], "--seconds must be 1 or more"),
+        (["--lock-seconds=0"], "--lock-seconds must be 1 or more"),
     ],
 )
 def test_command_says_what_it_cannot_read(db, words, message):

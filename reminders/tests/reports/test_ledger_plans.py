@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifications.models import Channel
 from notifications.operations.ledger import Period, snapshot
-from notifications.tests.counters import READ, counted_so_far
+from notifications.tests.counters import READ, counted_so_far, forget_statistics
 from reminders.models import Reminder
 from reminders.reports import ledger
 
@@ -70,10 +70,7 @@ def analyze():
 
 
 def never_analyzed():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM pg_statistic WHERE starelid = ANY(%s::regclass[])", [list(TABLES)]
-        )
+    forget_statistics(list(TABLES))
 
 
 @pytest.fixture(params=["in the default partition", "in one of many partitions"])
