@@ -410,9 +410,9 @@ def test_prune_passes_by_what_someone_is_retrying(fire, recorder, now, later):
 @pytest.mark.django_db(transaction=True)
 def test_two_prunes_share_the_work(fire, now, later):
     fire(3)
-    ids = list(Occurrence.objects.order_by("pk").values_list("pk", flat=True))
+    keys = list(Occurrence.objects.order_by("pk").values_list("pk", "due_at"))
     before = read(now)
-    with meanwhile(lambda: retention.remove(ids[:2], later)):
+    with meanwhile(lambda: retention.remove(keys[:2], later)):
         assert retention.prune(later, KEEP).occurrences == 1
     assert (left(), read(now)) == ([0, 0, 0], before)
 
