@@ -50,9 +50,9 @@ class Partition(Generic[T]):
     def has(self, key: T) -> bool:
         return (self.lower is None or self.lower <= key) and key < self.upper
 
-    def overlaps(self, other: "Partition[T]") -> bool:
-        begins_before = self.lower is None or self.lower < other.upper
-        return begins_before and (other.lower is None or other.lower < self.upper)
+    def overlaps(self, partition: "Partition[T]") -> bool:
+        begins_before = self.lower is None or self.lower < partition.upper
+        return begins_before and (partition.lower is None or partition.lower < self.upper)
 
 
 @dataclass(frozen=True, slots=True)
