@@ -22,9 +22,12 @@ from rest_framework.test import APIClient
 from accounts.models import SYSTEM_USER_ID, ApiToken, User
 from notifications.metrics import store
 from notifications.models import Channel
+from notifications.operations.attempt_partitions import ATTEMPTS
+from notifications.tests.counters import forget_statistics
 from notifications.tests.recorder import Recorder
 from reminders import initial_rows
 from reminders.engine import canary
+from reminders.engine.occurrence_partitions import OCCURRENCES, month
 from reminders.models import Reminder
 
 # Folders and files whose tests need more than PostgreSQL and Redis: processes, a browser, servers
@@ -108,12 +111,24 @@ SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgtype
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """Without the canary, which would be among what most tests count; it has tests of its own."""
+    """Without the canary, which would be among what most tests count, and without partitions.
+
+    Both have tests of their own; the partitions of today's date would be others each month.
+    """
     with django_db_blocker.unblock():
         initial_rows.remove_canary(apps)
+        drop_partitions()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty())
         yield
+
+
+def drop_partitions() -> None:
+    """Drop all partitions but the default ones."""
+    with connection.cursor() as cursor:
+        for table in (ATTEMPTS, OCCURRENCES):
+            for partition in table.partitions():
+                cursor.execute(f"DROP TABLE {partition.name}")
 
 
 @pytest.fixture(scope="session")
@@ -313,7 +328,19 @@ def unknown(db) -> None:
     tables += ["notifications_channel", "notifications_delivery", "accounts_pause"]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-        cursor.execute("DELETE FROM pg_statistic WHERE starelid = ANY(%s::regclass[])", [tables])
+    forget_statistics(tables)
+
+
+@pytest.fixture
+def partitions(db, now, monkeypatch) -> Iterator[None]:
+    """Partitions of three years up to two months ahead, and as many of the attempts."""
+    monkeypatch.setattr("notifications.operations.partitions.LOCK_LIMIT", timedelta(seconds=30))
+    for number in range(-33, 3):
+        OCCURRENCES.make(month(now, number), month(now, number + 1), f"{number + 33}")
+        lower = (number + 33) * 1000
+        ATTEMPTS.make(lower, lower + 1000, f"{lower}")
+    yield
+    drop_partitions()
 
 
 @pytest.fixture

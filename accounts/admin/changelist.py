@@ -28,7 +28,12 @@ GIVEN_UP = (
     f"This took longer than {QUERY_TIMEOUT_SECONDS} s and was stopped: it reads too many rows. "
     "Search for an id or an owner, or choose a day or another filter as well."
 )
-ROWS_OF_TABLE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
+# Of a table or of its partitions. A table that was never analyzed has -1.
+ROWS_OF_TABLE = """
+SELECT coalesce(sum(reltuples) FILTER (WHERE reltuples >= 0), -1)::bigint FROM pg_class
+WHERE relkind = 'r' AND (oid = %(table)s::regclass
+    OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %(table)s::regclass))
+"""
 
 
 class Number(int):
@@ -80,7 +85,7 @@ class Paginator(paginator.Paginator):
 def rows_of(model: type[Model]) -> int:
     """Return PostgreSQL's estimate of the rows of a table; -1 before the first ANALYZE."""
     with connection.cursor() as cursor:
-        cursor.execute(ROWS_OF_TABLE, [model._meta.db_table])
+        cursor.execute(ROWS_OF_TABLE, {"table": model._meta.db_table})
         return cursor.fetchone()[0]
 
 

@@ -36,7 +36,7 @@ WITH candidates AS MATERIALIZED (
     RETURNING d.id, d.channel_id, d.created_at, d.status, d.reason
 ), tried AS (
     DELETE FROM notifications_attempt a USING deleted
-    WHERE a.delivery_id = deleted.id RETURNING a.id
+    WHERE a.delivery_id = ANY (ARRAY[deleted.id]) RETURNING a.id
 ), counted AS (
     INSERT INTO notifications_tally (day, status, reason, recorded, pruned)
     SELECT (created_at AT TIME ZONE 'UTC')::date, status, left(split_part(reason, ':', 1), 100), 0,

@@ -12,6 +12,19 @@ READ = "seq_tup_read + coalesce(idx_tup_fetch, 0)"
 SCANS = "seq_scan"
 
 
+PARTITIONS = "SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (%(tables)s::regclass[])"
+
+
+def forget_statistics(tables: list[str]) -> None:
+    """Have tables and their partitions of which PostgreSQL knows nothing."""
+    sql = f"""
+        DELETE FROM pg_statistic
+        WHERE starelid = ANY (%(tables)s::regclass[]) OR starelid IN ({PARTITIONS})
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"tables": tables})
+
+
 def counted(figure: str, tables: list[str], call: Callable[[], object]) -> int:
     """Return by how much a figure, summed over tables, grows with a call, in one transaction."""
     with transaction.atomic():
@@ -21,10 +34,13 @@ def counted(figure: str, tables: list[str], call: Callable[[], object]) -> int:
 
 
 def counted_so_far(figure: str, tables: list[str]) -> int:
-    """Return a figure of the transaction at present, summed over tables."""
-    sql = f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY (%s)"
+    """Return a figure of the transaction at present, summed over tables and their partitions."""
+    sql = f"""
+        SELECT sum({figure}) FROM pg_stat_xact_user_tables
+        WHERE relid = ANY (%(tables)s::regclass[]) OR relid IN ({PARTITIONS})
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, [tables])
+        cursor.execute(sql, {"tables": tables})
         return int(cursor.fetchone()[0])
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import Pause
 from accounts.timezones import iso
@@ -60,10 +60,12 @@ FROM o JOIN reminders_reminder r ON r.id = o.reminder_id
 ADVANCE = """
 UPDATE reminders_occurrence o SET status = n.status, speaks_again_at = n.speaks_again_at,
     nags = n.nags, escalated_at = n.escalated_at, follow_up_at = n.follow_up_at
-FROM unnest(%(ids)b::bigint[], %(statuses)b::text[], %(speaks)b::timestamptz[],
-    %(nags)b::smallint[], %(escalated)b::timestamptz[], %(follow_ups)b::timestamptz[])
-    AS n(id, status, speaks_again_at, nags, escalated_at, follow_up_at)
-WHERE o.id = ANY (ARRAY[n.id])
+FROM unnest(%(ids)b::bigint[], %(dues)b::timestamptz[], %(statuses)b::text[],
+    %(speaks)b::timestamptz[], %(nags)b::smallint[], %(escalated)b::timestamptz[],
+    %(follow_ups)b::timestamptz[])
+    AS n(id, due_at, status, speaks_again_at, nags, escalated_at, follow_up_at)
+-- The due instant tells the partition: without it the index of each is searched.
+WHERE o.id = ANY (ARRAY[n.id]) AND o.due_at = ANY (ARRAY[n.due_at])
 """
 
 
@@ -157,7 +159,7 @@ def is_due(at: datetime | None, now: datetime) -> bool:
 
 def send_due(now: datetime, end: float) -> int:
     """Post the due follow-ups, until the monotonic `end`; return the number of messages."""
-    if not Occurrence.objects.filter(follow_up_at__lte=now).exists():
+    if not is_any_due(now):
         return 0
     if Pause.objects.everything(now):
         return 0
@@ -166,6 +168,12 @@ def send_due(now: datetime, end: float) -> int:
         claimed, posted = send_batch(now)
         total += posted
     return total
+
+
+def is_any_due(now: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reminders_follow_up_is_due(%s)", [now])
+        return bool(cursor.fetchone()[0])
 
 
 def send_batch(now: datetime) -> tuple[int, int]:
@@ -234,6 +242,7 @@ def _write(decided: Sequence[Decision], now: datetime) -> int:
             ADVANCE,
             {
                 "ids": [row.pk for row in rows],
+                "dues": [row.due_at for row in rows],
                 "statuses": [row.status for row in rows],
                 "speaks": [row.speaks_again_at for row in rows],
                 "nags": [row.nags for row in rows],

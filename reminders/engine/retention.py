@@ -23,9 +23,11 @@ from accounts.models import SYSTEM_USER_ID, pause
 from notifications.explain.causes import following
 from notifications.models import Delivery, DeliveryTally, flood
 from notifications.models import channel_change as channel_changes
+from notifications.operations import attempt_partitions
 from notifications.operations import retention as deliveries
 from notifications.operations.retention import BATCH
 from notifications.sql import bulk_cursor
+from reminders.engine import occurrence_partitions
 from reminders.models import Occurrence, OccurrenceTally, change, revision
 from reminders.models.occurrence import ITS_OCCURRENCE, REFERENCE
 
@@ -59,9 +61,24 @@ class PruneResult:
 
 def prune_nightly(now: datetime) -> None:
     """Prune for BUDGET, and queue the task again if more is left."""
-    removed = prune(now, timedelta(days=settings.FOAM_KEEP_DAYS), BUDGET.total_seconds())
+    make_partitions(now)
+    keep = timedelta(days=settings.FOAM_KEEP_DAYS)
+    removed = prune(now, keep, BUDGET.total_seconds())
+    drop_partitions(now - keep)
     if not removed.is_done:
         current_app.send_task("reminders.tasks.prune")
+
+
+def make_partitions(now: datetime, limit: timedelta | None = None) -> None:
+    """Make the partitions of the present and of the time ahead, each statement within `limit`."""
+    occurrence_partitions.make_ahead(now, limit)
+    attempt_partitions.make_ahead(limit)
+
+
+def drop_partitions(before: datetime) -> None:
+    """Drop partitions of which all rows are deleted, and that get none for instants `before`."""
+    occurrence_partitions.drop_old(before)
+    attempt_partitions.drop_old()
 
 
 def prune(
@@ -107,11 +124,11 @@ def batches(before: datetime, own_before: datetime) -> Iterator[PruneResult]:
     4. Changes of reminders and channels, revisions and pauses.
     """
     own = Occurrence.objects.filter(reminder_id=SYSTEM_USER_ID, recorded_at__lt=own_before)
-    own_ids = list(own.values_list("pk", flat=True))
-    for i in range(0, len(own_ids), BATCH):
-        yield remove(own_ids[i : i + BATCH], own_before)
-    for ids in old_occurrences(before):
-        yield remove(ids, before)
+    own_keys = list(own.values_list("pk", "due_at"))
+    for i in range(0, len(own_keys), BATCH):
+        yield remove(own_keys[i : i + BATCH], own_before)
+    for keys in old_occurrences(before):
+        yield remove(keys, before)
     for references in filter(None, deliveries.old_references(before, REFERENCE)):
         removed = deliveries.remove({reference: reference for reference in references}, before)
         yield PruneResult(0, removed.deliveries, removed.attempts)
@@ -124,25 +141,31 @@ def batches(before: datetime, own_before: datetime) -> Iterator[PruneResult]:
         yield PruneResult()
 
 
-def old_occurrences(before: datetime) -> Iterator[list[int]]:
-    """Yield the ids of occurrences recorded before an instant, in batches.
+# The id of an occurrence, and its due instant, which tells its partition.
+Key = tuple[int, datetime]
+
+
+def old_occurrences(before: datetime) -> Iterator[list[Key]]:
+    """Yield the keys of occurrences recorded before an instant, in batches.
 
     Ids grow with time, so the first batch without an old row is the end.
     """
     last = 0
-    rows = Occurrence.objects.order_by("pk").values_list("pk", "recorded_at")
+    rows = Occurrence.objects.order_by("pk").values_list("pk", "due_at", "recorded_at")
     while batch := list(rows.filter(pk__gt=last)[:BATCH]):
-        ids = [pk for pk, recorded_at in batch if recorded_at < before]
-        if not ids:
+        keys = [(pk, due_at) for pk, due_at, recorded_at in batch if recorded_at < before]
+        if not keys:
             return
-        yield ids
+        yield keys
         last = batch[-1][0]
 
 
 REMOVE = """
 WITH gone AS (
-    DELETE FROM reminders_occurrence WHERE id = ANY (%(ids)b::bigint[])
-    RETURNING id, reminder_id, recorded_at, status, reason
+    DELETE FROM reminders_occurrence o
+    USING unnest(%(ids)b::bigint[], %(dues)b::timestamptz[]) AS k(id, due_at)
+    WHERE o.id = ANY (ARRAY[k.id]) AND o.due_at = ANY (ARRAY[k.due_at])
+    RETURNING o.id, o.reminder_id, o.recorded_at, o.status, o.reason
 ), answered AS (
     DELETE FROM reminders_response WHERE occurrence_id IN (SELECT id FROM gone)
 ), counted AS (
@@ -157,19 +180,25 @@ SELECT count(*) FROM gone
 
 
 @transaction.atomic
-def remove(ids: Sequence[int], before: datetime) -> PruneResult:
+def remove(keys: Sequence[Key], before: datetime) -> PruneResult:
     """Delete those of these occurrences whose deliveries all ended before an instant, with them.
 
     Occurrences that will send another message stay. Locked rows stay until the next run.
     """
-    ended = Occurrence.objects.filter(pk__in=ids).exclude(HAS_FOLLOW_UP)
+    dues = [due_at for _, due_at in keys]
+    # The range of due instants leaves out the partitions of other months.
+    occurrences = Occurrence.objects.filter(due_at__range=(min(dues), max(dues)))
+    ended = occurrences.filter(pk__in=[pk for pk, _ in keys]).exclude(HAS_FOLLOW_UP)
     rows = list(ended.select_for_update(skip_locked=True))
     causes = {row.reference: row.reference for row in rows}
     later = following(row.reference for row in rows if row.is_followed)
     removed = deliveries.remove(causes | later, before)
-    removable = [row.pk for row in rows if row.reference not in removed.blocked]
+    removable = [row for row in rows if row.reference not in removed.blocked]
     with bulk_cursor() as cursor:
-        cursor.execute(REMOVE, {"ids": removable})
+        cursor.execute(
+            REMOVE,
+            {"ids": [row.pk for row in removable], "dues": [row.due_at for row in removable]},
+        )
         (count,) = cursor.fetchone() or (0,)
     return PruneResult(count, removed.deliveries, removed.attempts)
 

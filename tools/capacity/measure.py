@@ -98,11 +98,13 @@ def sustain(
 
 
 def size(tables: Sequence[str]) -> float:
-    """Return the bytes of tables with their indexes and TOAST."""
+    """Return the bytes of tables and their partitions, with indexes and TOAST."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name",
-            [list(tables)],
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
+            " WHERE oid = ANY (%(tables)s::regclass[]) OR oid IN ("
+            " SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (%(tables)s::regclass[]))",
+            {"tables": list(tables)},
         )
         row = cursor.fetchone()
     return float(row[0]) if row else 0.0

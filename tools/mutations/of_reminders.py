@@ -19,8 +19,11 @@ from tools.mutations.paths import (
     LOOP,
     MISFIRE,
     NOMINAL,
+    OCCURRENCE_PARTITIONS,
+    OCCURRENCE_PARTITIONS_SQL,
     OVERDUE,
     OWN_TASKS_SQL,
+    PARTITIONS,
     PAUSING,
     PLACE,
     PLAN_MIGRATION,
@@ -53,6 +56,8 @@ from tools.mutations.paths import (
     TEST_LEDGER_PLANS,
     TEST_LOOP,
     TEST_LOOP_RACES,
+    TEST_OCCURRENCE_PARTITIONS,
+    TEST_PARTITION_RACES,
     TEST_PAUSING,
     TEST_PHRASES,
     TEST_RACES,
@@ -79,7 +84,10 @@ OF_REMINDERS = [
         "P1",
         "occurrence: no unique constraint",
         [
-            without_constraint(REMINDERS_INITIAL, "reminders_occurrence_once"),
+            Edit(
+                OCCURRENCE_PARTITIONS_SQL,
+                "    CONSTRAINT reminders_occurrence_once UNIQUE (reminder_id, due_at, lead),\n",
+            ),
             Edit(FIRING, "ON CONFLICT (reminder_id, due_at, lead) DO NOTHING\n"),
         ],
         [TEST_DISPATCH],
@@ -278,6 +286,26 @@ OF_REMINDERS = [
         "missed without a reason",
         [without_constraint(REMINDERS_INITIAL, "reminders_occurrence_missed_has_reason")],
         [TEST_DISPATCH],
+    ),
+    Mutation(
+        "P2",
+        "partition: dropped with rows that came meanwhile",
+        edit(PARTITIONS, "            if not is_free(cursor):\n                return False\n"),
+        [TEST_PARTITION_RACES],
+    ),
+    Mutation(
+        "P2",
+        "partition: dropped before its rows are old",
+        edit(
+            OCCURRENCE_PARTITIONS, "        if partition.upper <= before:\n", "        if before:\n"
+        ),
+        [TEST_OCCURRENCE_PARTITIONS],
+    ),
+    Mutation(
+        "P1",
+        "partition: rows of the default partition stay there",
+        edit(PARTITIONS, "INSERT INTO {partition} SELECT * FROM moved;", "SELECT 1;"),
+        [TEST_OCCURRENCE_PARTITIONS],
     ),
     Mutation(
         "P4",

@@ -153,7 +153,7 @@ def test_table_that_is_new_may_be_locked(state):
 def test_what_is_allowed_needs_a_reason_and_must_be_there(later_migration):
     app, migration = later_migration("operations = [RunSQL('SELECT 1')]")
     name = f"{app}.{migration}: Raw SQL operation"
-    assert migration_check.troubles({}) == [f"{name} - what it does cannot be read from it"]
+    assert f"{name} - what it does cannot be read from it" in migration_check.troubles({})
     reasons = {name: "It changes nothing.", "reminders.0001_gone: Nothing": "Gone."}
     lines = migration_check.troubles(reasons)
     assert not any(line.startswith(name) for line in lines)

@@ -11,7 +11,8 @@ from django.db.migrations.executor import MigrationExecutor
 from foam import logs, replaced_migrations
 from foam.monitoring.doctor.finding import Check, Finding, fail, ok, warn
 from notifications.encryption import fernet
-from notifications.operations import key_rotation
+from notifications.operations import attempt_partitions, key_rotation
+from reminders.engine import occurrence_partitions
 
 DATABASE, MIGRATIONS, TABLES = "database", "migrations", "tables"
 CONNECTIONS, SECRETS, DISK = "connections", "secrets", "disk"
@@ -130,6 +131,18 @@ def look_at_tables(now: datetime) -> Iterator[Finding]:
             f"{table} has {dead:,} dead rows beside {live:,} live ones.",
             f"Run: VACUUM ANALYZE {table}; and see whether autovacuum keeps up.",
         )
+    for rows_of, is_missing in (
+        ("occurrences", occurrence_partitions.is_missing(now)),
+        ("attempts", attempt_partitions.is_missing()),
+    ):
+        if is_missing:
+            yield warn(
+                TABLES,
+                f"The next partition of the {rows_of} is missing: new rows go to the default one, "
+                "which stays.",
+                "Run: python manage.py prune; if its log says that a partition is in use, in a "
+                "quiet hour: python manage.py prune --lock-seconds 60",
+            )
     if longest <= 300:
         yield ok(TABLES, f"The oldest open transaction is {longest} s old.")
 

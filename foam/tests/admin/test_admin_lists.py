@@ -202,6 +202,15 @@ def test_number_of_rows_is_estimated_beyond_what_is_counted(
 
 
 @pytest.mark.django_db
+def test_rows_of_a_partitioned_table_are_those_of_its_partitions(fired, partitions):
+    for _ in range(3):
+        fired()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reminders_occurrence")
+    assert changelist.rows_of(Occurrence) == 3
+
+
+@pytest.mark.django_db
 def test_list_that_takes_too_long_is_given_up_and_says_so(staff_client, reminder, monkeypatch):
     def slow(self, request, queryset, text):
         return queryset.extra(where=["pg_sleep(5) IS NOT NULL"] if text else []), False

@@ -456,7 +456,8 @@ ANALYZE reminders_reminder, reminders_plan, notifications_delivery, reminders_oc
 """
 SCANS = """
 SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN
-    ('reminders_reminder', 'reminders_plan', 'reminders_occurrence', 'notifications_delivery')
+    ('reminders_reminder', 'reminders_plan', 'reminders_occurrence_default',
+     'notifications_delivery')
 """
 
 

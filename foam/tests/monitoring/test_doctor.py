@@ -20,8 +20,12 @@ from foam.monitoring.doctor import broker, clock, database, host, mail, running
 from foam.monitoring.doctor.finding import Check, ok
 from foam.tests import processes
 from notifications.models import Attempt, Channel, Delivery
+from notifications.operations import partitions
+from notifications.operations.attempt_partitions import ATTEMPTS
 from notifications.outbox.post import Post, post_messages
 from notifications.tests.receivers import SmtpReceiver
+from reminders.engine import retention
+from reminders.engine.occurrence_partitions import OCCURRENCES
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +44,9 @@ def worst(look, now=None) -> tuple[str, str]:
 # All is well
 
 
-def test_what_is_well_is_ok(beat_rows):
+def test_what_is_well_is_ok(beat_rows, monkeypatch):
+    monkeypatch.setattr(partitions, "LOCK_LIMIT", timedelta(seconds=30))
+    retention.make_partitions(timezone.now())
     # Of dead rows that tests before have left.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_reset()")
@@ -61,6 +67,21 @@ def test_what_is_well_is_ok(beat_rows):
         clock.look_at_rules,
     ):
         assert worst(look)[0] == "ok", worst(look)
+
+
+# The database
+
+
+@pytest.mark.parametrize("table", [OCCURRENCES, ATTEMPTS])
+def test_missing_partition_is_a_warning(monkeypatch, table):
+    monkeypatch.setattr(partitions, "LOCK_LIMIT", timedelta(seconds=30))
+    retention.make_partitions(timezone.now())
+    with connection.cursor() as cursor:
+        for partition in table.partitions():
+            cursor.execute(f"DROP TABLE {partition.name}")
+    rows = table.name.rpartition("_")[2]
+    state, text = worst(database.look_at_tables)
+    assert (state, f"The next partition of the {rows}s is missing" in text) == ("warn", True)
 
 
 # This machine

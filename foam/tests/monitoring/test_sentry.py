@@ -15,7 +15,7 @@ from django.utils import timezone
 from foam.monitoring import sentry
 from foam.tests import processes
 from notifications.tests.receivers import HttpReceiver
-from reminders.models import Plan
+from reminders.models import Plan, Reminder
 
 MARKER = "Xyzzyplugh"
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from notifications.models import Channel, Delivery
+from notifications.models import Attempt, Channel, Delivery
 from notifications.outbox.lease import channels_with_work, lease_of_channels, lease_oldest, release
 from notifications.outbox.post import Post, post_messages
 from notifications.outbox.record import record_outcomes
@@ -124,6 +124,18 @@ def test_recording_reads_only_what_was_leased(table, now):
     leased = lease_oldest(now, 10)
     outcomes = [SendOutcome(each.message, timedelta(0)) for each in leased]
     assert read_by(lambda: record_outcomes(outcomes, leased, now)) <= 10 * A_FEW
+
+
+@pytest.mark.usefixtures("partitions")
+def test_leasing_and_recording_read_no_attempt_of_many_partitions(fill, now):
+    fill("due", 50)
+
+    def deliver():
+        leased = lease_oldest(now, 50)
+        record_outcomes([SendOutcome(each.message, timedelta(0)) for each in leased], leased, now)
+
+    assert counted(READ, ["notifications_attempt"], deliver) == 0
+    assert Attempt.objects.count() == 50
 
 
 def test_putting_back_reads_only_what_was_leased(table, now):

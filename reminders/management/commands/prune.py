@@ -34,19 +34,28 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seconds", type=int, default=math.inf, help="stop after so long (default: when done)"
         )
+        parser.add_argument(
+            "--lock-seconds",
+            type=int,
+            help="how long others may wait for a missing partition to be made (default 0.3)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         keep, seconds = options["keep"], options["seconds"]
         if keep < MIN_KEEP:
             raise CommandError("--keep must be 1d or more.")
-        if seconds < 1:
-            raise CommandError("--seconds must be 1 or more.")
+        for name in ("seconds", "lock_seconds"):
+            if options[name] is not None and options[name] < 1:
+                raise CommandError(f"--{name.replace('_', '-')} must be 1 or more.")
         now = timezone.now()
         if options["dry_run"]:
             self.stdout.write(f"Would remove {words(retention.count(now, keep))}.")
             return
+        limit = options["lock_seconds"] and timedelta(seconds=options["lock_seconds"])
+        retention.make_partitions(now, limit)
         progress = Progress(self.stderr, retention.count(now, keep).occurrences)
         removed = retention.prune(now, keep, seconds, progress.step)
+        retention.drop_partitions(now - keep)
         progress.clear()
         more = "" if removed.is_done else " There is more: run it again."
         self.stdout.write(f"Removed {words(removed)}, {removed.attempts:,} attempts.{more}")

@@ -302,7 +302,7 @@ def test_tick_finds_what_to_follow_up_by_its_partial_index(fired, now):
     with bulk_cursor(by_index=True) as cursor:
         cursor.execute(f"EXPLAIN {follow_ups.CLAIM}", {"now": now, "limit": 10})
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Scan using reminders_occurrence_follow_up" in plan
+    assert "Index Scan using reminders_occurrence_default_follow_up_at_idx" in plan
     assert "Sort" not in plan
 
 

@@ -146,7 +146,7 @@ def test_occurrence_that_is_recorded_already_holds_up_nothing(make_reminder, now
 
 def test_database_refuses_a_second_record_of_an_occurrence(reminder, now):
     tick.run(now)
-    with pytest.raises(IntegrityError, match="occurrence_once"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="reminder_id_due_at_lead"), transaction.atomic():
         Occurrence.objects.create(reminder=reminder, due_at=now, status="pending", recorded_at=now)
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifications.models import Channel
 from notifications.operations.ledger import Period, snapshot
-from notifications.tests.counters import READ, counted_so_far
+from notifications.tests.counters import READ, counted_so_far, forget_statistics
 from reminders.models import Reminder
 from reminders.reports import ledger
 
@@ -59,8 +59,10 @@ def store(reminder, channel, number, at):
 def summarize():
     """Have the indexes of the period know all pages, as autovacuum does."""
     with connection.cursor() as cursor:
-        for index in ("reminders_occurrence_period", "notifications_delivery_period"):
-            cursor.execute("SELECT brin_summarize_new_values(%s)", [index])
+        cursor.execute(
+            "SELECT brin_summarize_new_values(i.oid) FROM pg_class i JOIN pg_am a ON a.oid = relam"
+            " WHERE amname = 'brin' AND relkind = 'i'"
+        )
 
 
 def analyze():
@@ -69,12 +71,16 @@ def analyze():
 
 
 def never_analyzed():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM pg_statistic WHERE starelid = ANY(%s::regclass[])", [list(TABLES)]
-        )
+    forget_statistics(list(TABLES))
 
 
+@pytest.fixture(params=["in the default partition", "in one of many partitions"])
+def history(request):
+    if "many" in request.param:
+        request.getfixturevalue("partitions")
+
+
+@pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("statistics", [analyze, never_analyzed])
 def test_ledger_of_a_period_reads_its_rows_alone(reminder, channel, now, statistics):
     store(reminder, channel, OLD, now - 30 * DAY)

@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).parent / "sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("notifications", "0001_initial")]
+
+    # The state of the models stays: Django sees a partitioned table as any other.
+    operations = [migrations.RunSQL((SQL / "attempt_partitions.sql").read_text())]
