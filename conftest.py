@@ -102,7 +102,7 @@ def pytest_configure() -> None:
 
 
 def path_of(item: pytest.Item) -> str:
-    return item.path.relative_to(item.config.rootpath).as_posix()
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -112,9 +112,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     pytest-django puts tests without a database last, and with them whole files.
     """
     for item in items:
-        path = path_of(item)
         if (
-            path.startswith(SYSTEM_TESTS)
+            path_of(item).startswith(SYSTEM_TESTS)
             or item.get_closest_marker("browser")
             or item.get_closest_marker("e2e")
         ):
