@@ -32,8 +32,8 @@ test-all: install ## all tests
 	@$(PYTEST) $(or $(ARGS),$(SIDE_BY_SIDE))
 
 PYTEST = $(STACK) exec --ephemeral -- $(BIN)/python -m pytest
-# Three files at a time, as half of the time is waiting for processes; in our own order, which ends
-# with short ones. ARGS name the tests, of both kinds, and run one after the other: one file answers
+# Three files at a time, as half of the time is waiting for processes; in our own order, which begins
+# with long ones (LONG_TESTS in conftest.py). ARGS name the tests, of both kinds, and run one after the other: one file answers
 # sooner so.
 SIDE_BY_SIDE = --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

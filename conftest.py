@@ -68,6 +68,23 @@ SYSTEM_TESTS = (
     "tools/tests/test_watch.py",
 )
 
+# Files that take longest begin first, so that no process is left alone with one at the end.
+LONG_TESTS = (
+    "foam/tests/pages/test_crawl.py",
+    "foam/tests/deployment/test_production.py",
+    "tools/tests/test_benchmarks.py",
+    "foam/tests/security/test_hostile_requests.py",
+    "tools/tests/test_drill.py",
+    "foam/tests/security/test_slow_clients.py",
+    "foam/tests/security/test_files.py",
+    "foam/tests/api/test_fuzz.py",
+    "tools/tests/test_local_stack.py",
+    "foam/tests/test_end_to_end.py",
+    "reminders/tests/exchange/test_feed.py",
+    "tools/tests/test_capacity.py",
+    "foam/tests/faults/test_hosts.py",
+)
+
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 
@@ -88,17 +105,26 @@ def pytest_configure() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of SYSTEM_TESTS, before pytest selects by markers."""
+def path_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the tests of SYSTEM_TESTS before pytest selects by markers, and put LONG_TESTS first.
+
+    pytest-django puts tests without a database last, and with them whole files.
+    """
     for item in items:
-        path = item.path.relative_to(item.config.rootpath).as_posix()
         if (
-            path.startswith(SYSTEM_TESTS)
+            path_of(item).startswith(SYSTEM_TESTS)
             or item.get_closest_marker("browser")
             or item.get_closest_marker("e2e")
         ):
             item.add_marker("system")
+    yield
+    places = {path: place for place, path in enumerate(LONG_TESTS)}
+    items.sort(key=lambda item: places.get(path_of(item), len(places)))
 
 
 # What Django itself has in a fresh database, and makes anew after each flush.

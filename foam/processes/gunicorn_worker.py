@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -44,10 +44,6 @@ UNSENT_SIZE = 128 * 1024
 IDLE_SECONDS = 1.0
 # How often the worker looks for clients whose time is up.
 LOOK_SECONDS = 0.5
-BAD_REQUEST = b"400 Bad Request"
-TOO_LATE = b"408 Request Timeout"
-LINE_TOO_LONG = b"414 URI Too Long"
-HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
 
 
 class Worker(ThreadWorker):
@@ -158,12 +154,8 @@ class Worker(ThreadWorker):
         self.waiting[connection.state].pop(connection, None)
         connection.state, connection.since = state, time.monotonic()
         self.waiting[state][connection] = None
-        if state is ConnectionState.READER:
-            self.watch(connection, selectors.EVENT_WRITE)
-        elif state is not ConnectionState.THREAD:
-            self.watch(connection, selectors.EVENT_READ)
-        else:
-            self.watch(connection, 0)
+        events = {ConnectionState.READER: selectors.EVENT_WRITE, ConnectionState.THREAD: 0}
+        self.watch(connection, events.get(state, selectors.EVENT_READ))
 
     def watch(self, connection: ClientConnection, events: int) -> None:
         if events == connection.events:
@@ -218,13 +210,14 @@ class Worker(ThreadWorker):
             if not connection.has_head():
                 if connection.is_head_too_large():
                     has_line = b"\r\n" in connection.received
-                    self.refuse(connection, HEAD_TOO_LARGE if has_line else LINE_TOO_LONG)
+                    head = b"431 Request Header Fields Too Large"
+                    self.refuse(connection, head if has_line else b"414 URI Too Long")
                 return
             if not self.read_head(connection, now):
                 return
         connection.take_body()
         if connection.is_body_malformed():
-            self.refuse(connection, BAD_REQUEST)
+            self.refuse(connection, b"400 Bad Request")
         elif connection.has_body():
             self.enqueue_req(connection)
         elif connection.state is ConnectionState.HEAD:
@@ -341,27 +334,23 @@ class Worker(ThreadWorker):
         if force:
             for connection in list(self.waiting[ConnectionState.IDLE]):
                 self.drop(connection)
-        for connection in list(self.late(now)):
+        late = [
+            client for clients in self.waiting.values() for client in clients if client.is_late(now)
+        ]
+        for connection in late:
             if connection.state is ConnectionState.THREAD:
                 # Its thread finds out when it sends the next part.
                 connection.break_off()
             elif connection.state is ConnectionState.BODY or (
                 connection.state is ConnectionState.HEAD and connection.received
             ):
-                self.refuse(connection, TOO_LATE)
+                self.refuse(connection, b"408 Request Timeout")
             else:
                 self.drop(connection)
         self.limit_waiting_bytes()
 
     def murder_pending(self) -> None:
         """Do nothing: `murder_keepalived` looks at all connections."""
-
-    def late(self, now: float) -> Iterator[ClientConnection]:
-        for state, connections in self.waiting.items():
-            if state in {ConnectionState.THREAD, ConnectionState.READER}:
-                yield from (client for client in connections if client.is_reader_late(now))
-            else:
-                yield from (client for client in connections if now > client.deadline)
 
     def limit_waiting_bytes(self) -> None:
         """Close the clients for which the most bytes wait, if all wait for too many."""
@@ -382,11 +371,9 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Give those from whom no byte of a request has come no longer than `deadline`."""
-        for connection in (
-            *self.waiting[ConnectionState.IDLE],
-            *self.waiting[ConnectionState.HEAD],
-        ):
-            connection.deadline = min(connection.deadline, deadline)
+        for state in (ConnectionState.IDLE, ConnectionState.HEAD):
+            for connection in self.waiting[state]:
+                connection.deadline = min(connection.deadline, deadline)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)

@@ -286,6 +286,12 @@ class ClientConnection:
                 self._has_room.notify_all()
             return not self.output
 
+    def is_late(self, now: float) -> bool:
+        """Tell whether the time for what has to happen next is over."""
+        if self.state in {ConnectionState.THREAD, ConnectionState.READER}:
+            return self.is_reader_late(now)
+        return now > self.deadline
+
     def is_reader_late(self, now: float) -> bool:
         with self.lock:
             if not self.output:

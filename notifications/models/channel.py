@@ -31,6 +31,12 @@ NO_FAILURES: dict[str, Any] = {"deaths": 0, "rejection": ""}
 NO_FAILURES |= dict.fromkeys(("failing_since", "lost_at", "rejected_at"))
 
 
+def index_of_set(field: str, name: str) -> models.Index:
+    """Return an index of the few channels that have a value in this field."""
+    condition = Q((f"{field}__isnull", False))
+    return models.Index(fields=[field], condition=condition, name=f"notifications_channel_{name}")
+
+
 class Channel(models.Model):
     """A place where a user can be reached.
 
@@ -157,23 +163,11 @@ class Channel(models.Model):
                 condition=Q(disabled_at__isnull=False, deleted_at=None),
                 name="notifications_channel_disabled",
             ),
-            models.Index(
-                fields=["held_until"],
-                condition=Q(held_until__isnull=False),
-                name="notifications_channel_held",
-            ),
+            index_of_set("held_until", "held"),
             # losses.is_widespread: the channels rejected lately.
-            models.Index(
-                fields=["rejected_at"],
-                condition=Q(rejected_at__isnull=False),
-                name="notifications_channel_rejected",
-            ),
+            index_of_set("rejected_at", "rejected"),
             # lease.LEASE_SQL and hold_rules.CHANNELS_WITH_RULES: nearly always empty.
-            models.Index(
-                fields=["paused_until"],
-                condition=Q(paused_until__isnull=False),
-                name="notifications_channel_paused",
-            ),
+            index_of_set("paused_until", "paused"),
         ]
 
     def __str__(self) -> str:

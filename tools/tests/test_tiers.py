@@ -1,11 +1,12 @@
-"""The tests that `make test` leaves out are named by folders and files that exist."""
+"""The tiers and the order of tests name folders and files that exist."""
 
 import conftest
 from tools.local_stack.data_dir import PROJECT
 
 
-def test_every_system_test_is_there():
-    missing = [path for path in conftest.SYSTEM_TESTS if not (PROJECT / path).exists()]
+def test_every_system_and_long_test_is_there():
+    paths = conftest.SYSTEM_TESTS + conftest.LONG_TESTS
+    missing = [path for path in paths if not (PROJECT / path).exists()]
     assert not missing
 
 

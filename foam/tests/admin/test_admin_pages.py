@@ -115,7 +115,7 @@ ADDRESSES = [
     pytest.param(model, query, id=f"{model.__name__}-{name}")
     for model in MODELS
     for name, query in QUERIES.items()
-    if model._meta.app_label != "django_celery_beat" or name in ("plain", "prefilled", "nonsense")
+    if model._meta.app_label != "django_celery_beat" or name in ("plain", "nonsense")
 ]
 
 
@@ -123,9 +123,10 @@ ADDRESSES = [
 def test_no_page_breaks_whatever_its_address_asks(client, everything, model, query):
     client.force_login(everything)
     client.raise_request_exception = False
-    # What a page makes of its address does not depend on the row; two rows stand for all.
+    # What a page makes of its address does not depend on the row; one row stands for all.
     is_plain = query == {}
-    pages = pages_of(model, rows=8, other_keys=NO_KEYS) if is_plain else pages_of(model)
+    rows, other_keys = (8, NO_KEYS) if is_plain else (1, ("zzz",))
+    pages = pages_of(model, rows=rows, other_keys=other_keys)
     for page in pages:
         answer = client.get(page, query)
         assert answer.status_code < 500, page
@@ -150,7 +151,7 @@ def test_no_page_breaks_for_staff_with_one_permission(client, everything, model,
     helper.user_permissions.set(permission)
     client.force_login(helper)
     client.raise_request_exception = False
-    for page in [reverse("admin:index"), *pages_of(model)]:
+    for page in [reverse("admin:index"), *pages_of(model, rows=1)]:
         assert client.get(page).status_code < 500, page
 
 

@@ -290,6 +290,6 @@ HEADERS = {
 }
 
 
-def share(values: list[Any], place: int, of: int = 6) -> list[Any]:
+def share(values: list[Any], place: int, of: int = 12) -> list[Any]:
     """Return every `of`th value, from another one on at each place: together all of them."""
     return values[place % of :: of]
