@@ -120,7 +120,6 @@ class ReminderAdmin(
     list_filter_submit = True
     search_fields = ("title",)
     finds = FINDS_REMINDERS
-    list_select_related = ("owner",)
     # By no column: to sort by one would read the whole table.
     sortable_by = ()
     autocomplete_fields = ("owner", "channels", "escalate_channels")
@@ -308,8 +307,8 @@ class ReminderAdmin(
         """Do nothing: `Reminder.store` has saved the channels with the reminder."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
-        reminders: Any = super().get_queryset(request).prefetch_related("channels")
-        return reminders.with_last_loss()
+        reminders: Any = super().get_queryset(request).select_related("owner")
+        return reminders.prefetch_related("channels").with_last_loss()
 
     @display(description="Next due")
     def show_next(self, reminder: Reminder) -> str:

@@ -15,7 +15,7 @@ from conftest import client_of
 from notifications.models import Flood, Verification
 from notifications.outbox.round import deliver_due
 from reminders.engine import tick
-from reminders.models import Backlog, Reminder, Revision
+from reminders.models import Backlog, Plan, Reminder, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -29,6 +29,7 @@ NOT_EXPORTED = {
     Revision: "when a reminder was changed, for programs that keep a copy",
     Flood: "counts of messages, which are in the export themselves",
     Verification: "a code on its way, which is a secret",
+    Plan: "columns of its reminder, in the export of that",
     UserQuota: "limits that staff set, which `me/` shows",
     QuotaUsage: "counts of rows, which are in the export themselves",
 }

@@ -22,7 +22,7 @@ from notifications.outbox.round import deliver_due
 from notifications.transports import TransportError
 from reminders import tasks
 from reminders.actions import responses
-from reminders.engine import firing, retention, tick
+from reminders.engine import canary, firing, retention, tick
 from reminders.models import Change, Occurrence, OccurrenceTally, Reminder, Response
 from reminders.reports import ledger
 
@@ -216,12 +216,8 @@ def test_lost_row_stays_missed_after_pruning(fire, now, later):
     assert not ledger.read(Period(), now).balances
 
 
-def test_what_foam_sends_itself_is_kept_for_a_day(fire, user, now):
-    own, _ = Channel.objects.get_or_create(
-        pk=0, defaults={"owner": user, "kind": "null", "name": "Canary"}
-    )
-    Reminder.objects.filter(pk=0).delete()
-    fire(pk=0, owner=own.owner, channels=[own])
+def test_what_foam_sends_itself_is_kept_for_a_day(fire, now):
+    canary.plant(now)
     fire()
     retention.prune(now + DAY, KEEP)
     assert left() == [2, 2, 2]
@@ -431,7 +427,7 @@ def test_what_is_tallied_while_a_tally_is_compacted_stays(fire, make_reminder, n
 def test_prune_finds_its_rows_by_indexes(fire, now):
     fire(3)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(
             "EXPLAIN " + delivery_retention.REMOVE.replace(")b", ")s"),
             {"references": ["occurrence:1"], "causes": ["occurrence:1"], "before": now},
