@@ -1,7 +1,7 @@
 """Search in the admin, which takes the same time with any number of rows.
 
-Ids, external ids and owners are found by an index. Words of titles have no index, as each firing
-would have to update it: they are searched in the newest rows, and in all rows of an owner.
+Ids, external ids, owners and tags are found by an index, and so are the words of one owner's
+reminders. Words of all owners, and of other rows, are searched in the newest rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

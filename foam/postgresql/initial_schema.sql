@@ -1,4 +1,4 @@
--- Written by `make database` of the migrations 2968daabae417aa63bf07b2336135806a2c402addecdfd0d98fba321e2173f64.
+-- Written by `make database` of the migrations 8f7ccdb363f3d9bd2efe5de7438643455480d80e78846aad9d314f2707b95e6c.
 CREATE FUNCTION accounts_pause_switched_off() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -104,16 +104,18 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE FUNCTION reminders_keys(owner bigint, title text, body text, tags text[], deleted timestamp with time zone) RETURNS tsvector
+CREATE FUNCTION reminders_keys(owner bigint, title text, body text, tags text[]) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN deleted IS NULL THEN array_to_tsvector(
+    SELECT array_to_tsvector(
         ARRAY(
             SELECT owner || ':' || left(word, 100) FROM unnest(tsvector_to_array(
                 to_tsvector('simple', title || ' ' || body || ' ' || array_to_string(tags, ' '))
             )) AS word
-        ) || ARRAY(SELECT owner || '#' || tag FROM unnest(tags) AS tag)
-    ) END
+        )
+        || ARRAY(SELECT owner || '#' || tag FROM unnest(tags) AS tag)
+        || ARRAY(SELECT '#' || tag FROM unnest(tags) AS tag)
+    )
 $$;
 CREATE FUNCTION reminders_revision_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -158,6 +160,12 @@ BEGIN
     GROUP BY 1, 2, 3;
     RETURN NULL;
 END $$;
+CREATE FUNCTION reminders_word_key(owner bigint, word text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT '''' || replace(replace(owner || ':' || left(word, 100), '\', '\\'), '''', '''''')
+        || ''':*'
+$$;
 CREATE TABLE account_emailaddress (
     id integer NOT NULL,
     email character varying(254) NOT NULL,
@@ -895,7 +903,7 @@ CREATE TABLE reminders_reminder (
     deleted_at timestamp with time zone,
     owner_id bigint NOT NULL,
     daily_messages integer DEFAULT 0 NOT NULL,
-    keys tsvector GENERATED ALWAYS AS (reminders_keys(owner_id, (title)::text, body, (tags)::text[], deleted_at)) STORED,
+    keys tsvector GENERATED ALWAYS AS (reminders_keys(owner_id, (title)::text, body, (tags)::text[])) STORED,
     CONSTRAINT reminders_reminder_version_check CHECK ((version >= 0))
 );
 CREATE TABLE reminders_reminder_channels (

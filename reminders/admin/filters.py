@@ -11,6 +11,7 @@ from accounts.admin import search
 from accounts.admin.changelist import StateFilter
 from accounts.models import User
 from notifications.models import Channel
+from reminders.admin.search import with_tag
 from reminders.models import Reminder
 
 # Channels of one name whose reminders a filter shows.
@@ -73,7 +74,7 @@ class ReminderTagFilter(ExactFilter):
     parameter_name = "tag"
 
     def having(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        return rows.filter(tags__contains=[text])
+        return with_tag(rows, rows, text)
 
 
 class ReminderChannelFilter(ExactFilter):

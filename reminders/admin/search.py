@@ -6,11 +6,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from accounts.admin import search
+from reminders.lists.staff import ids_with_tag, ids_with_words
 from reminders.models import Occurrence, Reminder
 from reminders.models.occurrence import occurrence_id
 
 # The search for occurrences looks at this many reminders.
 REMINDERS = 1000
+# Ids that an index gives in no order: of more the newest are searched.
+ENOUGH = search.MAX_FOUND + 1
 
 FINDS_REMINDERS = (
     "Search by id, external id, tag, words of the title, or the start of an owner's username or "
@@ -29,11 +32,22 @@ def matching_reminders(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet
     yield rows.filter(external_id=text, deleted_at=None)
     words = search.words_of(text)
     for owners, other_words in search.owners(words):
-        yield _containing(search.newest(rows.filter(owner__in=owners)), other_words)
+        own = rows.filter(owner__in=owners)
+        found = ids_with_words(owners, " ".join(other_words), ENOUGH) if other_words else []
+        if len(found) == ENOUGH:
+            yield _containing(search.newest(own), other_words)
+        else:
+            yield own.filter(pk__in=found) if other_words else search.newest(own)
     newest = search.newest(rows)
     yield _containing(newest, words)
     # A tag may have more than one word.
-    yield newest.filter(tags__contains=[text])
+    yield with_tag(rows, newest, text)
+
+
+def with_tag(rows: QuerySet[Reminder], among: QuerySet[Reminder], tag: str) -> QuerySet[Reminder]:
+    """Return the rows with a tag; of a tag of many rows those of `among`."""
+    ids = ids_with_tag(tag, ENOUGH)
+    return among.filter(tags__contains=[tag]) if len(ids) == ENOUGH else rows.filter(pk__in=ids)
 
 
 def _containing(rows: QuerySet[Reminder], words: Iterable[str]) -> QuerySet[Reminder]:

@@ -44,7 +44,7 @@ class ReminderFilters:
             "owner": self.owner_id,
             "statuses": list(self.statuses),
             "tags": list(self.tags),
-            "tag_keys": " & ".join(_quoted(f"{self.owner_id}#{tag[:100]}") for tag in self.tags),
+            "tag_keys": " & ".join(quoted_key(f"{self.owner_id}#{tag[:100]}") for tag in self.tags),
             "channel": self.channel_id,
             "external_id": self.external_id,
             "due_from": self.due_from,
@@ -87,16 +87,13 @@ EXTERNAL_ID = Condition(
     "SELECT r.id FROM reminders_reminder r WHERE r.owner_id = %(owner)s AND r.deleted_at IS NULL"
     " AND r.external_id = %(external_id)s",
 )
-# By the keys of reminders_keys: see migrations/sql/lists.sql. They begin with the owner, and a
-# deleted reminder has none.
+# By the keys of reminders_keys, which begin with the owner: see migrations/sql/lists.sql.
 TAGS = Condition(
     "r.tags @> %(tags)s::varchar[]",
     "SELECT r.id FROM reminders_reminder r WHERE r.keys @@ %(tag_keys)s::tsquery",
 )
 WORD_KEYS = """(
-    SELECT string_agg(
-        '''' || replace(replace(%(owner)s || ':' || left(word, 100), '\\', '\\\\'), '''', '''''')
-        || ''':*', ' & ')::tsquery
+    SELECT string_agg(reminders_word_key(%(owner)s, word), ' & ')::tsquery
     FROM unnest(tsvector_to_array(to_tsvector('simple', %(text)s))) AS word
 )"""
 OF_WORDS = f"r.keys @@ {WORD_KEYS}"
@@ -133,7 +130,7 @@ def _has_few(owner_id: int) -> bool:
     return bool(count <= MAX_READ_WHOLE)
 
 
-def _quoted(key: str) -> str:
+def quoted_key(key: str) -> str:
     """Return a key as a lexeme of a tsquery."""
     return "'" + key.replace("\\", "\\\\").replace("'", "''") + "'"
 

@@ -33,6 +33,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "lists.sql").read_text(),
-            "ALTER TABLE reminders_reminder DROP COLUMN keys; DROP FUNCTION reminders_keys",
+            "ALTER TABLE reminders_reminder DROP COLUMN keys; DROP FUNCTION reminders_keys, reminders_word_key",
         ),
     ]

@@ -31,7 +31,7 @@ def migrate(url, *words):
 
 def test_rows_of_before_are_kept_and_new_ones_follow_them(db):
     with new_database(os.environ["DATABASE_URL"]) as url:
-        migrate(url, "reminders", "0002")
+        migrate(url, "reminders", "0004")
         with psycopg.connect(url) as session:
             session.execute(FILL)
         migrate(url)
@@ -53,3 +53,22 @@ def test_rows_of_before_are_kept_and_new_ones_follow_them(db):
             ("notifications_attempt_from_3000000", 2),
         ],
     }
+
+
+# The canary as 0001 makes it, with a rule that has fired.
+PLANNED = "status, next_fire_at, next_due_at, next_lead, fired_count, error"
+FIRED = f"""
+UPDATE reminders_reminder SET fired_count = 7, error = 'broken' WHERE id = 0
+RETURNING owner_id, {PLANNED}
+"""
+
+
+def test_what_a_firing_writes_moves_into_the_plan(db):
+    with new_database(os.environ["DATABASE_URL"]) as url:
+        migrate(url, "reminders", "0002")
+        with psycopg.connect(url) as session:
+            before = session.execute(FIRED).fetchone()
+        migrate(url)
+        with psycopg.connect(url) as session:
+            [after] = session.execute(f"SELECT owner_id, {PLANNED} FROM reminders_plan").fetchall()
+    assert after == before

@@ -103,6 +103,20 @@ def test_parallel_ticks_move_a_series_once(make_reminder, now):
     assert reminder.next_due_at == now + timedelta(days=1)
 
 
+def test_edit_waits_for_the_batch_that_has_claimed_its_plan(make_reminder, now):
+    """Else the batch could fire by the schedule before the edit, and plan over the new one."""
+    reminder = make_reminder(recurrence="FREQ=DAILY")
+
+    def edit():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '200ms'")
+            reminder.recurrence = "FREQ=HOURLY"
+            reminder.store(now)
+
+    with pytest.raises(OperationalError, match="lock timeout"):
+        beside(lambda: firing.claim(now, 9), edit)
+
+
 def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
     held, free = make_reminder(), make_reminder(starts_at=now.replace(tzinfo=None))
     lock = Reminder.objects.locked()
