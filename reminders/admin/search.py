@@ -33,11 +33,11 @@ def matching_reminders(rows: QuerySet[Reminder], text: str) -> Iterator[QuerySet
     words = search.words_of(text)
     for owners, other_words in search.owners(words):
         own = rows.filter(owner__in=owners)
-        found = ids_with_words(owners, " ".join(other_words), ENOUGH) if other_words else []
-        if len(found) == ENOUGH:
+        ids = ids_with_words(owners, " ".join(other_words), ENOUGH) if other_words else []
+        if len(ids) == ENOUGH:
             yield _containing(search.newest(own), other_words)
         else:
-            yield own.filter(pk__in=found) if other_words else search.newest(own)
+            yield own.filter(pk__in=ids) if other_words else search.newest(own)
     newest = search.newest(rows)
     yield _containing(newest, words)
     # A tag may have more than one word.
