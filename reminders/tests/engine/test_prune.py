@@ -426,8 +426,9 @@ def test_what_is_tallied_while_a_tally_is_compacted_stays(fire, make_reminder, n
 
 def test_prune_finds_its_rows_by_indexes(fire, now):
     fire(3)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    sql("ANALYZE")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
             "EXPLAIN " + delivery_retention.REMOVE.replace(")b", ")s"),
             {"references": ["occurrence:1"], "causes": ["occurrence:1"], "before": now},
