@@ -202,6 +202,6 @@ def test_server_that_is_frozen_costs_less_than_a_minute_and_no_hand(pair, start,
 
 
 def is_up_to_date(receiver):
-    due = Reminder.objects.filter(next_fire_at__lt=timezone.now() - timedelta(seconds=3))
+    due = Plan.objects.filter(next_fire_at__lt=timezone.now() - timedelta(seconds=3))
     came = {request.headers["webhook-id"] for request in receiver.requests}
     return not due.exists() and len(came) >= Plan.objects.filter(status="finished").count()
