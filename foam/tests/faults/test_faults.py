@@ -334,7 +334,7 @@ def leaves(table):
         cursor.execute(
             "SELECT relid::regclass::text FROM pg_partition_tree(%s) WHERE isleaf", [table]
         )
-        return [name for (name,) in cursor.fetchall()]
+        return [name for (name,) in cursor.fetchall()] or [table]
 
 
 WRITES = {
