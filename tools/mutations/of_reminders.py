@@ -137,7 +137,7 @@ OF_REMINDERS = [
         "P1",
         "plan: an edit does not lock it",
         edit("reminders/models/reminder_queryset.py", 'of=("self", "plan")', 'of=("self",)'),
-        [f"{TEST_RACES}::test_edit_waits_for_the_batch_that_has_claimed_its_plan"],
+        [f"{TEST_RACES}::test_edit_beside_a_batch_keeps_what_the_batch_has_fired"],
     ),
     Mutation(
         "P1",

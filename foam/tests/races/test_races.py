@@ -9,13 +9,14 @@ from functools import partial
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from foam.tests import processes
 from notifications.links.signed_links import Pressed
 from notifications.models import Attempt, Delivery
 from notifications.outbox.lease import LEASE, lease_oldest
 from notifications.outbox.round import deliver_due
 from reminders.actions import message_links
 from reminders.engine import firing, tick
-from reminders.models import Occurrence, Reminder
+from reminders.models import Occurrence, Plan, Reminder
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -103,18 +104,35 @@ def test_parallel_ticks_move_a_series_once(make_reminder, now):
     assert reminder.next_due_at == now + timedelta(days=1)
 
 
-def test_edit_waits_for_the_batch_that_has_claimed_its_plan(make_reminder, now):
-    """Else the batch could fire by the schedule before the edit, and plan over the new one."""
+# Row locks are waited for as those of transactions. pg_stat_activity stays as it was first read.
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)"
+
+
+def test_edit_beside_a_batch_keeps_what_the_batch_has_fired(make_reminder, now):
+    """It reads the plan after the batch that has claimed it, not beside it."""
     reminder = make_reminder(recurrence="FREQ=DAILY")
+    claimed = threading.Event()
+
+    def is_waiting():
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            return cursor.fetchone()[0]
+
+    def fire():
+        with transaction.atomic():
+            due = firing.claim(now, 9)
+            claimed.set()
+            processes.wait_until(is_waiting, 10, "the edit waits")
+            firing.write([firing.plan_of(row, now) for row in due], now)
 
     def edit():
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '200ms'")
-            reminder.recurrence = "FREQ=HOURLY"
-            reminder.store(now)
+        claimed.wait(10)
+        reminder.recurrence = "FREQ=HOURLY"
+        reminder.store(now)
 
-    with pytest.raises(OperationalError, match="lock timeout"):
-        beside(lambda: firing.claim(now, 9), edit)
+    at_once(fire, edit)
+    plan = Plan.objects.get(pk=reminder.pk)
+    assert (plan.fired_count, plan.next_due_at) == (1, now + timedelta(hours=1))
 
 
 def test_tick_does_not_wait_for_another_that_holds_rows(make_reminder, now):
