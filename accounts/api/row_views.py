@@ -74,10 +74,7 @@ class RowViews(OwnedViewSet):
     def read_page(
         self, rows: QuerySet[Any] | None, order: Any, place: Any, limit: int
     ) -> Sequence[dict[str, Any]]:
-        """Return the first rows after a place in an order; `rows` None means all of the owner."""
-        if order.field != "id":
-            rows = order.beyond(self.get_queryset() if rows is None else rows, place)
-            return self._show_all(self._compile(order.sort(rows)[:limit]))
+        """Return the first rows after a place by id; `rows` None means all of the owner."""
         with in_index_order() if self.by_index else nullcontext():
             if rows is None:
                 query = _page_query(type(self), order.is_falling, place is not None, limit)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple, Self
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import CursorPagination as DrfCursorPagination
 from rest_framework.request import Request
@@ -40,50 +40,21 @@ class Order(NamedTuple):
 
     field: str
     is_falling: bool
-    # The lookup of the field, where that is a column of a related row.
-    path: str
     # What a row calls its id.
     key: str = "id"
 
     @classmethod
     def of(cls, text: str, view: Any) -> Self:
         """Return the order that a view means by a name, such as `-title`."""
-        name = text.removeprefix("-")
-        path = getattr(view, "ordering_paths", {}).get(name, name)
-        return cls(name, text.startswith("-"), path, getattr(view, "place_key", "id"))
+        return cls(text.removeprefix("-"), text.startswith("-"), getattr(view, "place_key", "id"))
 
     def flipped(self) -> Self:
         return self._replace(is_falling=not self.is_falling)
 
-    def sort(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        names = ["id"] if self.field == "id" else [self.path, "id"]
-        return rows.order_by(*(F(n).desc() if self.is_falling else F(n).asc() for n in names))
-
     def beyond(self, rows: QuerySet[Any], place: Place | None) -> QuerySet[Any]:
-        """Return the rows after a place; all without one."""
-        return rows if place is None else rows.filter(self._after(place, rows.model))
-
-    def position(self, place: Place, model: type[Model]) -> tuple[Any, int]:
-        """Return the value of the column at a place, and the id."""
-        if self.field == "id" or place.value is None:
-            return None, place.id
-        for name in self.path.split("__"):
-            column = model._meta.get_field(name)
-            model = column.related_model or model
-        return column.to_python(place.value), place.id  # type: ignore[union-attr]
-
-    def _after(self, place: Place, model: type[Model]) -> Q:
-        """Return the condition for the rows after a place."""
+        """Return the rows after a place in the order of ids; all without one."""
         side = "lt" if self.is_falling else "gt"
-        beyond = Q(**{f"id__{side}": place.id})
-        if self.field == "id":
-            return beyond
-        if place.value is None:
-            is_null = Q(**{self.path: None})
-            return is_null & beyond | ~is_null if self.is_falling else is_null & beyond
-        value, _ = self.position(place, model)
-        here = Q(**{self.path: value}) & beyond | Q(**{f"{self.path}__{side}": value})
-        return here if self.is_falling else here | Q(**{self.path: None})
+        return rows if place is None else rows.filter(**{f"id__{side}": place.id})
 
     def place(self, row: Any, *, is_backward: bool) -> Place:
         """Return the place of a row, which is an instance or the dict that shows it."""
@@ -117,7 +88,9 @@ class CursorPagination(DrfCursorPagination):
         if read_page and (queryset is None or queryset.model is view.model):
             rows: list[Any] = read_page(queryset, order, place, size + 1)
         else:
-            rows = list(order.sort(order.beyond(queryset, place))[: size + 1])
+            # Other orders are those of views that read their pages by themselves.
+            by_id = queryset.order_by("-id" if order.is_falling else "id")
+            rows = list(order.beyond(by_id, place)[: size + 1])
         has_more, self.page = len(rows) > size, rows[:size]
         is_backward = order is not self.order
         if is_backward:

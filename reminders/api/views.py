@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ from accounts.api import rate_limits
 from accounts.api.base import Conflict
 from accounts.api.row_views import RowViews
 from accounts.api.serializers import UntilSerializer
+from accounts.instants import parse_instant
 from reminders.actions import responses
 from reminders.api.batch_views import BatchAndSyncViews
 from reminders.api.filters import OccurrenceFilter, ReminderFilter
@@ -71,7 +73,6 @@ class ReminderViewSet(QuickAddViews, BatchAndSyncViews, ModelViewSet[Reminder]):
     list_format = detail_format = REMINDER
     by_index = True
     ordering_fields = ("id", "next_due_at", "created_at", "updated_at", "title")
-    ordering_paths = {"next_due_at": "plan__next_due_at"}
     query_params = {
         "upcoming": {"count"},
         "explain": {"at"},
@@ -86,15 +87,15 @@ class ReminderViewSet(QuickAddViews, BatchAndSyncViews, ModelViewSet[Reminder]):
     def first_rows(
         cls, rows: QuerySet[Any], owner_id: int, limit: int, *, is_falling: bool
     ) -> QuerySet[Any]:
-        """Return the first rows by id, along the index (owner, -id)."""
-        return rows.order_by(*(("owner_id", "-pk") if is_falling else ("-owner_id", "pk")))[:limit]
+        """Return the first rows by id, along the index (owner, id) of rows that are not deleted."""
+        return rows.order_by(*(("-owner_id", "-pk") if is_falling else ("owner_id", "pk")))[:limit]
 
     def read_page(self, rows: Any, order: Any, place: Any, limit: int) -> Sequence[dict[str, Any]]:
         if rows is None and order.field == "id":
             return super().read_page(rows, order, place, limit)
         owner_id = int(self.request.user.pk or 0)
         filters = ReminderFilters(owner_id) if rows is None else rows.list_filters
-        after = place and Position(*order.position(place, Reminder))
+        after = place and Position(_value(order.field, place.value), place.id)
         by = ListOrder.of(order.field, is_falling=order.is_falling)
         return self.read_rows(page_ids(filters, by, after, limit))
 
@@ -253,6 +254,11 @@ class ReminderViewSet(QuickAddViews, BatchAndSyncViews, ModelViewSet[Reminder]):
         own = Occurrence.objects.filter(reminder=self.get_object()).select_related("reminder")
         page = self.paginate_queryset(own)
         return self.get_paginated_response(OccurrenceSerializer(page, many=True).data)
+
+
+def _value(field: str, text: str | None) -> str | datetime | None:
+    """Return the value of a column at the place that a cursor names."""
+    return text if text is None or field in {"id", "title"} else parse_instant(text)
 
 
 class OccurrenceViewSet(RowViews, ListModelMixin, RetrieveModelMixin):

@@ -24,7 +24,6 @@ from tools.mutations.paths import (
     TEST_FAULTS,
     TEST_FRONT,
     TEST_INITIAL_SCHEMA,
-    TEST_LISTS,
     TEST_LOGS,
     TEST_METRICS,
     TEST_PROBES,
@@ -220,8 +219,12 @@ OF_FOAM = [
     Mutation(
         "API",
         "pages: ties are not broken",
-        edit("foam/api/pagination.py", '[self.path, "id"]', "[self.path]"),
-        [TEST_LISTS],
+        edit(
+            "reminders/lists/page.py",
+            "{self.order.column} {sign}, r.id {sign} LIMIT",
+            "{self.order.column} {sign} LIMIT",
+        ),
+        ["reminders/tests/lists/test_page.py"],
     ),
     Mutation(
         "P10",
